@@ -1,0 +1,125 @@
+package saml
+
+import (
+	"context"
+	"crypto"
+	"crypto/rand"
+	"log/slog"
+	"time"
+)
+
+// DefaultRedirectPath is the path of the Redirect URL where Config.RedirectPath is empty: that of the IOMETE console.
+const DefaultRedirectPath = "/api/v1/identity/auth/saml-acs"
+
+// A Config describes one service provider: our side of the trust, and the one identity provider that it trusts. The zero
+// value of every field but the three required ones is the safe choice; names that begin with Insecure or Allow weaken it.
+type Config struct {
+	// BaseURL is the public address of the service as browsers see it: absolute, https, without path, query or fragment
+	// ("https://console.example.com"). Required. It is never taken from a request's Host header.
+	BaseURL string
+
+	// RedirectPath is the path below BaseURL that receives the responses, beginning with "/". Default DefaultRedirectPath.
+	RedirectPath string
+
+	// EntityID is our name at the identity provider (Entra: "Identifier (Entity ID)"), 1 to 1024 bytes.
+	// Default: the Redirect URL, as in the guide.
+	EntityID string
+
+	// FormerRedirectURLs are Redirect URLs of the past, accepted as Recipient, Destination and Audience while a
+	// domain moves. Empty in normal operation: each one widens what is accepted.
+	FormerRedirectURLs []string
+
+	// Tenant is an opaque and stable name of the customer on whose behalf this provider acts, "" where there is one only.
+	// It is part of every sealed state, Store key and account key.
+	Tenant string
+
+	// IdentityProvider says whom we trust: an *IdentityProvider, or a source that refreshes one. Required.
+	IdentityProvider IdentityProviderSource
+
+	// StateKeys seal pending logins: each exactly 32 random bytes (NewStateKey), the same on all replicas.
+	// The first seals, all open. Required.
+	StateKeys [][]byte
+
+	// Store remembers what was used up, for all replicas together. Default: a MemoryStore, right for one process only.
+	Store Store
+
+	// NameID says what the subject's name must look like. Default EmailNameID.
+	NameID NameIDPolicy
+
+	// RequireObjectID refuses responses without Entra's object ID and tenant ID, so that every account has an object key.
+	RequireObjectID bool
+
+	// Unsolicited says what happens to responses that answer no request of ours. Default RefuseUnsolicited.
+	Unsolicited UnsolicitedPolicy
+
+	// RequestedAuthnContexts are authentication context class URIs to ask for and to insist on. Default none: Entra answers
+	// AADSTS75011 when a user signed in by another method.
+	RequestedAuthnContexts []string
+
+	// SigningKey signs our requests (RSA of at least 2048 bits; may live in an HSM). Default nil: unsigned, as Entra expects unless
+	// verification certificates are required. SigningCertificate is its certificate, DER, for our metadata.
+	SigningKey         crypto.Signer
+	SigningCertificate []byte
+
+	// ClockSkew is how far clocks may differ. 0 means 3 minutes, negative none; more than 10 minutes is refused.
+	ClockSkew time.Duration
+
+	// RefuseExpiredCertificates refuses signatures by a certificate outside its dates. Default: accepted, because the
+	// key is trusted by configuration and Entra goes on signing with an expired certificate.
+	RefuseExpiredCertificates bool
+
+	// InsecureAllowSHA1 accepts RSA-SHA1 signatures and SHA-1 digests. Only for an identity provider that cannot do better.
+	InsecureAllowSHA1 bool
+
+	// InsecureAllowHTTP accepts an http BaseURL and an http login URL that are not on a loopback address. Only for tests
+	// in a closed network: anyone on the path can take over sessions.
+	InsecureAllowHTTP bool
+
+	// Now is the clock. Default time.Now. It is read once for each message.
+	Now func() time.Time
+
+	// Logger receives what an operator should know, without personal data or XML. Default slog.Default.
+	Logger *slog.Logger
+}
+
+// A NameIDPolicy says what the NameID of a subject must look like.
+type NameIDPolicy int
+
+const (
+	// EmailNameID demands an e-mail address that agrees with Entra's emailaddress claim where there is exactly one.
+	EmailNameID NameIDPolicy = iota
+	// AnyNameID takes any non-empty NameID. Identity.Email may then be something else than an address.
+	AnyNameID
+)
+
+// An UnsolicitedPolicy says what happens to a response that answers no request of ours (SAML Profiles 2.0 §4.1.5).
+type UnsolicitedPolicy int
+
+const (
+	// RefuseUnsolicited refuses it.
+	RefuseUnsolicited UnsolicitedPolicy = iota
+	// RestartUnsolicited drops it unread and begins a login of our own: the safe way to serve a start at the identity
+	// provider. It is Handler that begins the login; FinishLogin refuses as RefuseUnsolicited does.
+	RestartUnsolicited
+	// AcceptUnsolicited takes it. That is open to login CSRF: an attacker can sign a victim's browser in as himself.
+	AcceptUnsolicited
+)
+
+// An IdentityProviderSource gives the identity provider to trust. *IdentityProvider is its own source.
+type IdentityProviderSource interface {
+	// Snapshot returns the current settings. It must be cheap, safe for concurrent use and must not block on the network.
+	Snapshot(ctx context.Context) (*IdentityProvider, error)
+}
+
+// NewStateKey returns 32 random bytes for Config.StateKeys.
+func NewStateKey() []byte {
+	key := make([]byte, stateKeySize)
+	rand.Read(key)
+	return key
+}
+
+const (
+	stateKeySize     = 32
+	defaultClockSkew = 3 * time.Minute
+	maxClockSkew     = 10 * time.Minute
+)

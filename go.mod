@@ -1,0 +1,3 @@
+module github.com/iomete/saml
+
+go 1.26.0
