@@ -1,0 +1,291 @@
+package xmltree
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/iomete/saml/internal/fault"
+)
+
+// maxPrefixes is how many names a PrefixList may have.
+const maxPrefixes = 64
+
+// A C14N says how a subtree is written in the canonical form of Exclusive XML Canonicalization 1.0 (W3C, 18 July 2002),
+// without comments.
+type C14N struct {
+	// PrefixList is the InclusiveNamespaces PrefixList, white-space separated, "#default" for the default namespace:
+	// these are written as inclusive canonicalisation would (§3). At most 64 names; names that are not declared are ignored.
+	PrefixList string
+	// Omit is left out with all that it holds: the enveloped signature. The zero Element omits nothing.
+	Omit Element
+}
+
+// Canonicalize appends the canonical form of e to dst. The form is limited to MaxBytes, like a message. Its errors are
+// *fault.Fault.
+func (e Element) Canonicalize(dst []byte, how C14N) ([]byte, error) {
+	w := writer{doc: e.doc, dst: dst, limit: len(dst) + MaxBytes}
+	w.rendered = append(w.rendered, noSpace, xmlSpace) // the default namespace is none at first; xml is never written
+	for len(w.rendered) < len(e.doc.prefixes) {
+		w.rendered = append(w.rendered, unbound)
+	}
+	if err := w.prefixList(e, how.PrefixList); err != nil {
+		return nil, err
+	}
+	w.subtree(e.index, how.Omit)
+	if len(w.dst) > w.limit {
+		return nil, &fault.Fault{Code: fault.TooLarge, Message: "the canonical form of the signed XML is too large",
+			Want: fmt.Sprintf("at most %d bytes", MaxBytes)}
+	}
+	return w.dst, nil
+}
+
+type writer struct {
+	doc   *Document
+	dst   []byte
+	limit int
+
+	// rendered holds for each prefix the namespace that the innermost written element gives it. undo brings back what it
+	// was when an element ends; open has the elements that have begun and not ended.
+	rendered []int32
+	undo     []binding
+	open     []openElement
+
+	// inclusive are the prefixes of the PrefixList that this document has, with their namespace in scope.
+	inclusive []binding
+
+	needed  []binding // scratch: the declarations to write
+	ordered []int32   // scratch: attributes in canonical order
+	scratch []byte
+}
+
+type binding struct{ prefix, space int32 }
+
+type openElement struct {
+	index     int32
+	undoTo    int32 // length of undo before the element
+	declScope bool  // its declarations changed inclusive
+}
+
+// prefixList resolves the names of the PrefixList in the scope around the apex. The apex's own declarations come with it.
+func (w *writer) prefixList(apex Element, list string) error {
+	if list == "" {
+		return nil
+	}
+	names := strings.Fields(list)
+	if len(names) > maxPrefixes {
+		return &fault.Fault{Code: fault.Canonicalization, Message: "the PrefixList has too many names",
+			Got: fmt.Sprint(len(names)), Want: fmt.Sprintf("at most %d", maxPrefixes)}
+	}
+	for _, name := range names {
+		if name == "#default" {
+			name = ""
+		}
+		id := slices.Index(w.doc.prefixes, name)
+		if id < 0 || id == xmlPrefix || slices.ContainsFunc(w.inclusive, func(b binding) bool { return b.prefix == int32(id) }) {
+			continue
+		}
+		b := binding{int32(id), w.doc.inScope(apex.node().parent, int32(id))}
+		w.inclusive = append(w.inclusive, b)
+	}
+	return nil
+}
+
+// inScope gives the namespace of a prefix as seen inside the element at index, unbound if it has none.
+func (d *Document) inScope(index, prefix int32) int32 {
+	for ; index >= 0; index = d.nodes[index].parent {
+		n := &d.nodes[index]
+		for _, decl := range d.decls[n.decl : n.decl+int32(n.decls)] {
+			if decl.prefix == prefix {
+				return decl.space
+			}
+		}
+	}
+	if prefix == noPrefix {
+		return noSpace
+	}
+	return unbound
+}
+
+// subtree writes the node at apex and all below it. A form beyond the limit is given up early.
+func (w *writer) subtree(apex int32, omit Element) {
+	nodes := w.doc.nodes
+	for i := apex; i < nodes[apex].next && len(w.dst) <= w.limit; {
+		for len(w.open) > 0 && nodes[w.open[len(w.open)-1].index].next <= i {
+			w.endTag()
+		}
+		n := &nodes[i]
+		switch {
+		case omit.doc == w.doc && omit.index == i:
+			i = n.next
+			continue
+		case n.kind == elementNode:
+			w.startTag(i, n)
+		default:
+			w.text(n)
+		}
+		i++
+	}
+	for len(w.open) > 0 {
+		w.endTag()
+	}
+}
+
+func (w *writer) startTag(index int32, n *node) {
+	o := openElement{index: index, undoTo: int32(len(w.undo))}
+	o.declScope = w.enterScope(n)
+	w.open = append(w.open, o)
+
+	w.dst = append(w.dst, '<')
+	w.dst = append(w.dst, w.doc.src[n.start:n.end]...)
+	w.namespaces(n)
+	w.attributes(n)
+	w.dst = append(w.dst, '>')
+}
+
+func (w *writer) endTag() {
+	o := w.open[len(w.open)-1]
+	w.open = w.open[:len(w.open)-1]
+	n := &w.doc.nodes[o.index]
+	w.dst = append(w.dst, '<', '/')
+	w.dst = append(w.dst, w.doc.src[n.start:n.end]...)
+	w.dst = append(w.dst, '>')
+	for len(w.undo) > int(o.undoTo) {
+		u := w.undo[len(w.undo)-1]
+		w.undo = w.undo[:len(w.undo)-1]
+		w.rendered[u.prefix] = u.space
+	}
+	if o.declScope {
+		w.leaveScope(n)
+	}
+}
+
+// enterScope brings inclusive up to date with the declarations of n and reports whether any counted.
+func (w *writer) enterScope(n *node) (changed bool) {
+	if len(w.inclusive) == 0 {
+		return false
+	}
+	for _, d := range w.doc.decls[n.decl : n.decl+int32(n.decls)] {
+		changed = w.setInclusive(d.prefix, d.space) || changed
+	}
+	return changed
+}
+
+func (w *writer) leaveScope(n *node) {
+	for _, d := range w.doc.decls[n.decl : n.decl+int32(n.decls)] {
+		w.setInclusive(d.prefix, d.outer)
+	}
+}
+
+func (w *writer) setInclusive(prefix, space int32) bool {
+	for i := range w.inclusive {
+		if w.inclusive[i].prefix == prefix {
+			w.inclusive[i].space = space
+			return true
+		}
+	}
+	return false
+}
+
+// namespaces writes the declarations that this element needs and that no written ancestor gives: those of the prefixes
+// it and its attributes use, and those of the PrefixList. Default first, then by prefix.
+func (w *writer) namespaces(n *node) {
+	w.needed = w.needed[:0]
+	w.need(n.prefix, n.space)
+	for i := range w.doc.attrs[n.attr : n.attr+int32(n.attrs)] {
+		if a := &w.doc.attrs[n.attr+int32(i)]; a.prefix != noPrefix {
+			w.need(a.prefix, a.space)
+		}
+	}
+	for _, b := range w.inclusive {
+		if b.space != unbound {
+			w.need(b.prefix, b.space)
+		}
+	}
+	if len(w.needed) > 1 {
+		slices.SortFunc(w.needed, func(a, b binding) int {
+			return strings.Compare(w.doc.prefixes[a.prefix], w.doc.prefixes[b.prefix])
+		})
+	}
+	for _, b := range w.needed {
+		w.dst = append(w.dst, " xmlns"...)
+		if b.prefix != noPrefix {
+			w.dst = append(w.dst, ':')
+			w.dst = append(w.dst, w.doc.prefixes[b.prefix]...)
+		}
+		w.dst = append(w.dst, '=', '"')
+		w.dst = append(w.dst, w.doc.spaces[b.space]...) // holds nothing to escape, see badDeclaration
+		w.dst = append(w.dst, '"')
+	}
+}
+
+func (w *writer) need(prefix, space int32) {
+	if w.rendered[prefix] == space {
+		return
+	}
+	w.undo = append(w.undo, binding{prefix, w.rendered[prefix]})
+	w.rendered[prefix] = space
+	w.needed = append(w.needed, binding{prefix, space})
+}
+
+// attributes writes the attributes by namespace name, then local name; those in no namespace come first.
+func (w *writer) attributes(n *node) {
+	attrs := w.doc.attrs[n.attr : n.attr+int32(n.attrs)]
+	w.ordered = w.ordered[:0]
+	inOrder := true
+	for i := range attrs {
+		w.ordered = append(w.ordered, int32(i))
+		inOrder = inOrder && (i == 0 || w.compare(&attrs[i-1], &attrs[i]) < 0)
+	}
+	if !inOrder {
+		slices.SortFunc(w.ordered, func(i, j int32) int { return w.compare(&attrs[i], &attrs[j]) })
+	}
+	for _, i := range w.ordered {
+		a := &attrs[i]
+		w.dst = append(w.dst, ' ')
+		w.dst = append(w.dst, w.doc.src[a.start:a.end]...)
+		w.dst = append(w.dst, '=', '"')
+		raw := w.doc.src[a.valueStart:a.valueEnd]
+		if a.coded {
+			w.scratch = appendDecoded(w.scratch[:0], raw, attributeValue)
+			w.dst = appendEscaped(w.dst, w.scratch, &attributeEscapes)
+		} else {
+			w.dst = append(w.dst, raw...)
+		}
+		w.dst = append(w.dst, '"')
+	}
+}
+
+func (w *writer) compare(a, b *attribute) int {
+	if a.space != b.space {
+		return strings.Compare(w.doc.spaces[a.space], w.doc.spaces[b.space])
+	}
+	return strings.Compare(w.doc.src[a.local:a.end], w.doc.src[b.local:b.end])
+}
+
+func (w *writer) text(n *node) {
+	raw := w.doc.src[n.start:n.end]
+	if !n.coded {
+		w.dst = append(w.dst, raw...)
+		return
+	}
+	w.scratch = appendDecoded(w.scratch[:0], raw, n.kind)
+	w.dst = appendEscaped(w.dst, w.scratch, &textEscapes)
+}
+
+// What canonical text and attribute values write instead of a character (Canonical XML 1.0 §2.3).
+var (
+	textEscapes      = [128]string{'&': "&amp;", '<': "&lt;", '>': "&gt;", '\r': "&#xD;"}
+	attributeEscapes = [128]string{'&': "&amp;", '<': "&lt;", '"': "&quot;", '\t': "&#x9;", '\n': "&#xA;", '\r': "&#xD;"}
+)
+
+func appendEscaped(dst, decoded []byte, escapes *[128]string) []byte {
+	for _, c := range decoded {
+		if c < 128 && escapes[c] != "" {
+			dst = append(dst, escapes[c]...)
+		} else {
+			dst = append(dst, c)
+		}
+	}
+	return dst
+}
