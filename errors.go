@@ -100,7 +100,11 @@ func (e *Error) withHint(hint string) *Error {
 func fromFault(err error) *Error {
 	var f *fault.Fault
 	if errors.As(err, &f) {
-		return refuse(Code(f.Code), f.Message, f.Got, f.Want)
+		e := refuse(Code(f.Code), f.Message, f.Got, f.Want)
+		if f.Hint != "" {
+			e.Hint = f.Hint
+		}
+		return e
 	}
 	return refuse(CodeInternal, "an internal step failed", "", "").because(err)
 }

@@ -8,6 +8,7 @@ type Fault struct {
 	Message string // one sentence without a final period, nothing of the message in it
 	Got     string // what arrived, raw and unquoted; "" where there is nothing to show
 	Want    string // what was expected; "" where the message says it
+	Hint    string // what to change, where that is more exact than the standing hint of the code
 }
 
 // New makes a Fault that shows nothing of the input.

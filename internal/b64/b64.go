@@ -1,0 +1,26 @@
+// Package b64 decodes base64 as messages may carry it: the standard alphabet with padding (RFC 4648 §4), where only CR, LF,
+// blanks and tabs between the characters are skipped and the unused bits of the last character are zero.
+package b64
+
+import (
+	"encoding/base64"
+	"errors"
+	"strings"
+)
+
+var strict = base64.StdEncoding.Strict()
+
+// Decode returns the bytes that s stands for. Nothing at all is an error.
+func Decode(s string) ([]byte, error) {
+	if strings.ContainsAny(s, " \t") { // the standard decoder skips CR and LF by itself
+		s = strings.NewReplacer(" ", "", "\t", "").Replace(s)
+	}
+	b, err := strict.DecodeString(s)
+	if err != nil {
+		return nil, err
+	}
+	if len(b) == 0 {
+		return nil, errors.New("empty")
+	}
+	return b, nil
+}

@@ -1,0 +1,183 @@
+// Package dsig verifies XML signatures in the one profile that SAML allows (SAML Core 2.0 §5.4): an enveloped signature
+// over its parent element, named by ID, exclusive canonicalisation, keys that were configured.
+//
+// What it hands on is a Signed: the canonical bytes that were digested. Reading begins anew from those bytes.
+package dsig
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/rsa"
+
+	"github.com/iomete/saml/internal/b64"
+	"github.com/iomete/saml/internal/fault"
+	"github.com/iomete/saml/internal/xmltree"
+)
+
+// Signed is the canonical form of an element that a trusted key signed. Only Verify makes one that holds anything.
+type Signed struct {
+	canonical []byte
+	key       int
+}
+
+// Parse reads the signed bytes: the only way to their content. It refuses the zero Signed.
+func (s Signed) Parse() (*xmltree.Document, error) {
+	if len(s.canonical) == 0 {
+		return nil, fault.New(fault.Unsigned, "nothing was signed")
+	}
+	return xmltree.Parse(s.canonical, xmltree.Options{})
+}
+
+// Key is the index of the trusted key that verified the signature.
+func (s Signed) Key() int { return s.key }
+
+// A Signature is a ds:Signature in a document and its parent, which it claims to sign. The zero value is none.
+type Signature struct{ element, parent xmltree.Element }
+
+// Exists reports whether there is a signature.
+func (s Signature) Exists() bool { return s.element.Exists() }
+
+// Find gives the signature of each of the parents, the zero Signature where one has none. It refuses documents that hold
+// a ds:Signature anywhere else, or two in one parent: what such a one would be for, nobody knows.
+func Find(doc *xmltree.Document, parents ...xmltree.Element) ([]Signature, error) {
+	found := make([]Signature, len(parents))
+	for e := range doc.Root().Descendants() {
+		if !e.Is(xmltree.NSDSig, "Signature") {
+			continue
+		}
+		at := -1
+		for i, p := range parents {
+			if e.Parent() == p {
+				at = i
+			}
+		}
+		switch {
+		case at < 0:
+			return nil, &fault.Fault{Code: fault.SignaturePlacement, Message: "a signature stands elsewhere than directly in what it may sign",
+				Got: "Signature in " + e.Parent().Local()}
+		case found[at].Exists():
+			return nil, &fault.Fault{Code: fault.SignaturePlacement, Message: "an element has two signatures", Got: parents[at].Local()}
+		}
+		found[at] = Signature{e, parents[at]}
+	}
+	return found, nil
+}
+
+// A Policy is what may be relaxed.
+type Policy struct {
+	AllowSHA1 bool // RSA with SHA-1, and SHA-1 digests
+}
+
+// Verify checks the signature with the keys in order and returns the canonical bytes of its parent, without the
+// signature itself. Keys are *rsa.PublicKey and *ecdsa.PublicKey; others never fit. KeyInfo is not looked at.
+func (s Signature) Verify(keys []crypto.PublicKey, policy Policy) (Signed, error) {
+	outer, err := readSignature(s.element)
+	if err != nil {
+		return Signed{}, err
+	}
+	method, err := signatureMethod(outer.info.signatureMethod, policy)
+	if err != nil {
+		return Signed{}, err
+	}
+	canonicalInfo, err := outer.signedInfo.Canonicalize(nil, xmltree.C14N{PrefixList: outer.info.prefixList})
+	if err != nil {
+		return Signed{}, err
+	}
+	key, err := method.verify(keys, canonicalInfo, outer.value)
+	if err != nil {
+		return Signed{}, err
+	}
+	// From here on SignedInfo is what the key signed, not what stood in the document.
+	doc, err := xmltree.Parse(canonicalInfo, xmltree.Options{})
+	if err != nil {
+		return Signed{}, err
+	}
+	info, err := readSignedInfo(doc.Root())
+	if err != nil {
+		return Signed{}, err
+	}
+	canonical, err := s.digested(info, policy)
+	if err != nil {
+		return Signed{}, err
+	}
+	return Signed{canonical: canonical, key: key}, nil
+}
+
+// digested canonicalises the parent as the reference says and compares the digest.
+func (s Signature) digested(info signedInfo, policy Policy) ([]byte, error) {
+	if id, ok := s.parent.Attr("ID"); !ok || !xmltree.IsNCName(id) || info.uri != "#"+id {
+		return nil, &fault.Fault{Code: fault.ReferenceURI, Message: "the signature refers to something else than the element it stands in",
+			Got: info.uri, Want: "# and the ID of that element (SAML Core 2.0 §5.4.2)"}
+	}
+	hash, err := digestMethod(info.digestMethod, policy)
+	if err != nil {
+		return nil, err
+	}
+	if len(info.digest) != hash.Size() {
+		return nil, fault.New(fault.Digest, "the digest value does not have the length of its hash")
+	}
+	canonical, err := s.parent.Canonicalize(nil, xmltree.C14N{PrefixList: info.referencePrefixList, Omit: s.element})
+	if err != nil {
+		return nil, err
+	}
+	if len(canonical) == 0 {
+		return nil, fault.New(fault.Canonicalization, "the canonical form is empty")
+	}
+	if !bytes.Equal(sum(hash, canonical), info.digest) {
+		return nil, fault.New(fault.Digest, "the signed element was changed after it was signed")
+	}
+	return canonical, nil
+}
+
+func sum(hash crypto.Hash, data []byte) []byte {
+	h := hash.New()
+	h.Write(data)
+	return h.Sum(nil)
+}
+
+// CertificateInKeyInfo gives the first X509Certificate in KeyInfo, DER, or nil. It proves nothing: it is for telling an
+// administrator which certificate a refused message names.
+func (s Signature) CertificateInKeyInfo() []byte {
+	for e := range s.element.Descendants() {
+		if e.Is(xmltree.NSDSig, "X509Certificate") {
+			text, _ := e.Text()
+			der, err := b64.Decode(text)
+			if err != nil {
+				return nil
+			}
+			return der
+		}
+	}
+	return nil
+}
+
+// verify gives the index of the first key that made the signature.
+func (m method) verify(keys []crypto.PublicKey, signed, signature []byte) (int, error) {
+	digest := sum(m.hash, signed)
+	fits := false
+	for i, key := range keys {
+		switch key := key.(type) {
+		case *rsa.PublicKey:
+			if m.ecdsa {
+				continue
+			}
+			fits = true
+			if rsa.VerifyPKCS1v15(key, m.hash, digest, signature) == nil {
+				return i, nil
+			}
+		case *ecdsa.PublicKey:
+			if !m.ecdsa {
+				continue
+			}
+			fits = true
+			if verifyECDSA(key, digest, signature) {
+				return i, nil
+			}
+		}
+	}
+	if !fits {
+		return 0, &fault.Fault{Code: fault.SignatureAlgorithm, Message: "no trusted key is of the kind that the signature algorithm needs", Got: m.uri}
+	}
+	return 0, fault.New(fault.Signature, "none of the trusted keys made the signature")
+}

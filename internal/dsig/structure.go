@@ -1,0 +1,203 @@
+package dsig
+
+import (
+	"fmt"
+
+	"github.com/iomete/saml/internal/b64"
+	"github.com/iomete/saml/internal/fault"
+	"github.com/iomete/saml/internal/xmltree"
+)
+
+// signature is a ds:Signature taken apart: exactly the children that the profile knows, in their order.
+type signature struct {
+	signedInfo xmltree.Element
+	info       signedInfo
+	value      []byte
+}
+
+type signedInfo struct {
+	prefixList          string // for SignedInfo itself
+	signatureMethod     string
+	uri                 string
+	referencePrefixList string
+	digestMethod        string
+	digest              []byte
+}
+
+const (
+	uriEnveloped       = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
+	uriExclusive       = xmltree.NSExcC14N
+	uriExclusiveRemark = xmltree.NSExcC14N + "WithComments" // the same here: there are no comments
+)
+
+func readSignature(e xmltree.Element) (signature, error) {
+	parts, err := children(e, "SignedInfo", "SignatureValue", "KeyInfo?")
+	if err != nil {
+		return signature{}, err
+	}
+	s := signature{signedInfo: parts[0]}
+	if s.info, err = readSignedInfo(parts[0]); err != nil {
+		return signature{}, err
+	}
+	if s.value, err = binary(parts[1]); err != nil {
+		return signature{}, err
+	}
+	return s, nil
+}
+
+// readSignedInfo reads ds:SignedInfo (XML Signature 1.1 §4.4): one reference with the two transforms of SAML Core 2.0 §5.4.4.
+func readSignedInfo(e xmltree.Element) (info signedInfo, err error) {
+	if !e.Is(xmltree.NSDSig, "SignedInfo") {
+		return info, structure("there is no SignedInfo", e)
+	}
+	parts, err := children(e, "CanonicalizationMethod", "SignatureMethod", "Reference")
+	if err != nil {
+		return info, err
+	}
+	if info.prefixList, err = exclusive(parts[0], fault.Canonicalization); err != nil {
+		return info, err
+	}
+	if info.signatureMethod, err = algorithm(parts[1]); err != nil {
+		return info, err
+	}
+	reference := parts[2]
+	uri, ok := reference.Attr("URI")
+	if !ok {
+		return info, &fault.Fault{Code: fault.ReferenceURI, Message: "the reference of the signature has no URI", Want: "# and an ID"}
+	}
+	info.uri = uri
+	if parts, err = children(reference, "Transforms", "DigestMethod", "DigestValue"); err != nil {
+		return info, err
+	}
+	if info.referencePrefixList, err = transforms(parts[0]); err != nil {
+		return info, err
+	}
+	if info.digestMethod, err = algorithm(parts[1]); err != nil {
+		return info, err
+	}
+	info.digest, err = binary(parts[2])
+	return info, err
+}
+
+// transforms reads ds:Transforms: enveloped signature, then exclusive canonicalisation, nothing else.
+func transforms(e xmltree.Element) (prefixList string, err error) {
+	if !e.OnlyElements() {
+		return "", structure("there is text between the transforms", e)
+	}
+	var list []xmltree.Element
+	for t := range e.Children() {
+		if !t.Is(xmltree.NSDSig, "Transform") || len(list) == 2 {
+			return "", &fault.Fault{Code: fault.Transform, Message: "there is another transform than the two that SAML allows",
+				Got: algorithmOrName(t), Want: "enveloped-signature, then exclusive canonicalisation"}
+		}
+		list = append(list, t)
+	}
+	if len(list) != 2 {
+		return "", &fault.Fault{Code: fault.Transform, Message: "the transforms of the signature are not the two that SAML demands",
+			Got: fmt.Sprintf("%d transforms", len(list)), Want: "enveloped-signature, then exclusive canonicalisation"}
+	}
+	if first, _ := list[0].Attr("Algorithm"); first != uriEnveloped {
+		return "", &fault.Fault{Code: fault.Transform, Message: "the first transform of the signature is not the enveloped signature",
+			Got: first, Want: uriEnveloped}
+	}
+	if _, err := algorithm(list[0]); err != nil {
+		return "", err
+	}
+	return exclusive(list[1], fault.Transform)
+}
+
+func algorithmOrName(e xmltree.Element) string {
+	if a, ok := e.Attr("Algorithm"); ok {
+		return a
+	}
+	return e.Local()
+}
+
+// exclusive reads a method or transform that must be exclusive canonicalisation, and its PrefixList.
+func exclusive(e xmltree.Element, code string) (prefixList string, err error) {
+	switch uri, _ := e.Attr("Algorithm"); uri {
+	case uriExclusive, uriExclusiveRemark:
+	case "http://www.w3.org/TR/2001/REC-xml-c14n-20010315", "http://www.w3.org/TR/2001/REC-xml-c14n-20010315#WithComments",
+		"http://www.w3.org/2006/12/xml-c14n11", "http://www.w3.org/2006/12/xml-c14n11#WithComments":
+		return "", &fault.Fault{Code: code, Message: "the signature uses inclusive canonicalisation", Got: uri, Want: uriExclusive,
+			Hint: "Set the identity provider's canonicalization (C14N) method for signatures to Exclusive XML Canonicalization 1.0; inclusive canonicalization makes a signature depend on the message around what it signs."}
+	default:
+		return "", &fault.Fault{Code: code, Message: "the canonicalisation algorithm is not allowed", Got: uri, Want: uriExclusive}
+	}
+	if !e.OnlyElements() {
+		return "", structure("there is text in a canonicalisation method", e)
+	}
+	n := 0
+	for c := range e.Children() {
+		if n++; n > 1 || !c.Is(xmltree.NSExcC14N, "InclusiveNamespaces") {
+			return "", structure("a canonicalisation method holds something else than one InclusiveNamespaces", c)
+		}
+		if text, ok := c.Text(); !ok || text != "" {
+			return "", structure("InclusiveNamespaces is not empty", c)
+		}
+		prefixList, _ = c.Attr("PrefixList")
+	}
+	return prefixList, nil
+}
+
+// algorithm reads the Algorithm of a method that has no content.
+func algorithm(e xmltree.Element) (string, error) {
+	uri, ok := e.Attr("Algorithm")
+	if !ok {
+		return "", structure("an algorithm is not named", e)
+	}
+	for c := range e.Children() {
+		return "", structure("an algorithm has a parameter that is not allowed", c)
+	}
+	if !e.OnlyElements() {
+		return "", structure("an algorithm has content", e)
+	}
+	return uri, nil
+}
+
+// binary reads a leaf element with base64 text.
+func binary(e xmltree.Element) ([]byte, error) {
+	text, ok := e.Text()
+	if !ok {
+		return nil, structure("there is an element where only text may stand", e)
+	}
+	b, err := b64.Decode(text)
+	if err != nil {
+		return nil, structure("a value is not base64", e)
+	}
+	return b, nil
+}
+
+// children gives exactly these child elements of the XML-DSig namespace in this order; a name that ends in ? may be absent
+// and is left out of the result.
+func children(e xmltree.Element, names ...string) ([]xmltree.Element, error) {
+	if !e.OnlyElements() {
+		return nil, structure("there is text where only elements may stand", e)
+	}
+	list := make([]xmltree.Element, 0, 3)
+	next := 0
+	for c := range e.Children() {
+		if next == len(names) || !c.Is(xmltree.NSDSig, trimOptional(names[next])) {
+			return nil, structure("an element is missing, repeated, out of order or not allowed", c)
+		}
+		list = append(list, c)
+		next++
+	}
+	for _, name := range names[next:] {
+		if trimOptional(name) == name {
+			return nil, &fault.Fault{Code: fault.SignatureStructure, Message: "an element is missing in " + e.Local(), Want: name}
+		}
+	}
+	return list, nil
+}
+
+func trimOptional(name string) string {
+	if name[len(name)-1] == '?' {
+		return name[:len(name)-1]
+	}
+	return name
+}
+
+func structure(message string, at xmltree.Element) error {
+	return &fault.Fault{Code: fault.SignatureStructure, Message: message, Got: at.Local()}
+}
