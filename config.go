@@ -4,8 +4,14 @@ import (
 	"context"
 	"crypto"
 	"crypto/rand"
+	"crypto/rsa"
+	"errors"
 	"log/slog"
+	"net/url"
+	"strings"
 	"time"
+
+	"github.com/iomete/saml/internal/seal"
 )
 
 // DefaultRedirectPath is the path of the Redirect URL where Config.RedirectPath is empty: that of the IOMETE console.
@@ -119,7 +125,77 @@ func NewStateKey() []byte {
 }
 
 const (
-	stateKeySize     = 32
+	stateKeySize     = seal.KeySize
 	defaultClockSkew = 3 * time.Minute
 	maxClockSkew     = 10 * time.Minute
 )
+
+// validate reports all faults of a Config whose defaults are filled in.
+func (c *Config) validate() error {
+	var faults []error
+	fault := func(field, message, got, want string) {
+		faults = append(faults, refuse(CodeConfig, "Config."+field+" "+message, got, want))
+	}
+	if why := c.badBaseURL(c.BaseURL); why != "" {
+		fault("BaseURL", why, c.BaseURL, "https://host[:port]")
+	} else if u, _ := url.Parse(c.BaseURL); strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
+		fault("BaseURL", "has a path or query", c.BaseURL, "https://host[:port]")
+	}
+	if !localPath(c.RedirectPath) || strings.ContainsAny(c.RedirectPath, "?") {
+		fault("RedirectPath", "is not a path", c.RedirectPath, DefaultRedirectPath+" or another path")
+	}
+	for _, former := range c.FormerRedirectURLs {
+		if why := c.badBaseURL(former); why != "" {
+			fault("FormerRedirectURLs", why, former, "https://host[:port]/path")
+		}
+	}
+	if len(c.EntityID) > maxEntityID {
+		fault("EntityID", "is too long", c.EntityID, "at most 1024 bytes")
+	}
+	if c.IdentityProvider == nil {
+		fault("IdentityProvider", "is missing", "", "what ParseMetadata or NewIdentityProvider returned")
+	}
+	if len(c.StateKeys) == 0 {
+		fault("StateKeys", "is empty", "", "a key of NewStateKey, the same on all replicas")
+	}
+	for _, key := range c.StateKeys {
+		if len(key) != stateKeySize {
+			fault("StateKeys", "has a key of another length than 32 bytes", "", "keys of NewStateKey")
+		}
+	}
+	if c.ClockSkew > maxClockSkew {
+		fault("ClockSkew", "is too long", c.ClockSkew.String(), "at most "+maxClockSkew.String())
+	}
+	if c.NameID != EmailNameID && c.NameID != AnyNameID {
+		fault("NameID", "is unknown", "", "EmailNameID or AnyNameID")
+	}
+	if c.Unsolicited < RefuseUnsolicited || c.Unsolicited > AcceptUnsolicited {
+		fault("Unsolicited", "is unknown", "", "RefuseUnsolicited, RestartUnsolicited or AcceptUnsolicited")
+	}
+	if c.SigningKey != nil {
+		if key, ok := c.SigningKey.Public().(*rsa.PublicKey); !ok || key.N.BitLen() < minRSABits {
+			fault("SigningKey", "is not an RSA key of at least 2048 bits", "", "")
+		}
+	}
+	return errors.Join(faults...)
+}
+
+const maxEntityID = 1024 // bytes, SAML Core 2.0 §8.3.6
+
+// badBaseURL says what is wrong with an address of ours, "" if nothing is.
+func (c *Config) badBaseURL(s string) string {
+	u, err := url.Parse(s)
+	switch {
+	case s == "":
+		return "is missing"
+	case err != nil || u.Host == "" || u.User != nil || u.Fragment != "" || strings.HasSuffix(s, "#"):
+		return "is not an absolute URL"
+	case u.Scheme == "https":
+		return ""
+	case u.Scheme == "http" && (isLoopback(u.Hostname()) || c.InsecureAllowHTTP):
+		return ""
+	case u.Scheme == "http":
+		return "is http, where anyone on the path can take over sessions"
+	}
+	return "is not an https URL"
+}

@@ -1,7 +1,13 @@
 package saml
 
 import (
+	"container/heap"
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"sync"
 	"time"
 )
 
@@ -17,4 +23,111 @@ type Store interface {
 
 	// Claimed reports whether key is recorded and its ttl has not passed, without recording anything.
 	Claimed(ctx context.Context, key string) (bool, error)
+}
+
+// storeKind is what a key stands for. Entra's SessionIndex is the assertion ID, so the kinds must not share keys.
+type storeKind string
+
+const (
+	kindRequest   storeKind = "req" // an answered request
+	kindAssertion storeKind = "ast" // a consumed assertion
+)
+
+// storeKey is the same on every replica and in every release.
+func storeKey(kind storeKind, tenant, issuer, value string) string {
+	return "v1/" + string(kind) + "/" + digestOf(tenant, issuer, value)
+}
+
+// digestOf is base64url of the SHA-256 of the parts, each behind its length as 8 bytes big-endian.
+func digestOf(parts ...string) string {
+	var b []byte
+	for _, p := range parts {
+		b = binary.BigEndian.AppendUint64(b, uint64(len(p)))
+		b = append(b, p...)
+	}
+	sum := sha256.Sum256(b)
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// maxMemoryEntries bounds a MemoryStore: about 200 MB. It is reached only by that many logins within an hour or so.
+const maxMemoryEntries = 1_000_000
+
+// A MemoryStore is a Store for one process: what it knows is neither shared nor kept over a restart. For that reason a
+// ServiceProvider refuses pending logins that were sealed before its MemoryStore was made.
+type MemoryStore struct {
+	now  func() time.Time
+	made time.Time
+
+	mu      sync.Mutex
+	entries map[string]time.Time // key -> when it ends
+	order   endings
+}
+
+// NewMemoryStore makes an empty store.
+func NewMemoryStore() *MemoryStore { return newMemoryStore(time.Now) }
+
+func newMemoryStore(now func() time.Time) *MemoryStore {
+	return &MemoryStore{now: now, made: now(), entries: map[string]time.Time{}}
+}
+
+func (m *MemoryStore) madeAt() time.Time { return m.made }
+
+// Claim implements Store. It fails when a million entries are alive.
+func (m *MemoryStore) Claim(ctx context.Context, key string, ttl time.Duration) (bool, error) {
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	if ttl <= 0 {
+		return false, errors.New("saml: a claim needs a time to live above zero")
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := m.now()
+	m.drop(now)
+	if end, ok := m.entries[key]; ok && now.Before(end) {
+		return false, nil
+	}
+	if len(m.entries) >= maxMemoryEntries {
+		return false, errors.New("saml: the memory store is full of live entries")
+	}
+	end := now.Add(ttl)
+	m.entries[key] = end
+	heap.Push(&m.order, ending{key, end})
+	return true, nil
+}
+
+// Claimed implements Store.
+func (m *MemoryStore) Claimed(ctx context.Context, key string) (bool, error) {
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	end, ok := m.entries[key]
+	return ok && m.now().Before(end), nil
+}
+
+// drop forgets the entries that have ended. Each is dropped once, so a call costs what earlier calls put in.
+func (m *MemoryStore) drop(now time.Time) {
+	for len(m.order) > 0 && !now.Before(m.order[0].end) {
+		delete(m.entries, heap.Pop(&m.order).(ending).key)
+	}
+}
+
+// endings is a heap of entries, the one that ends first on top.
+type endings []ending
+
+type ending struct {
+	key string
+	end time.Time
+}
+
+func (e endings) Len() int           { return len(e) }
+func (e endings) Less(i, j int) bool { return e[i].end.Before(e[j].end) }
+func (e endings) Swap(i, j int)      { e[i], e[j] = e[j], e[i] }
+func (e *endings) Push(x any)        { *e = append(*e, x.(ending)) }
+func (e *endings) Pop() any {
+	last := (*e)[len(*e)-1]
+	*e = (*e)[:len(*e)-1]
+	return last
 }

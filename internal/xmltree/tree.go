@@ -147,6 +147,14 @@ func (e Element) Children() iter.Seq[Element] {
 	}
 }
 
+// CountChildren is the number of child elements.
+func (e Element) CountChildren() (n int) {
+	for range e.Children() {
+		n++
+	}
+	return n
+}
+
 // Descendants are all elements below e in document order.
 func (e Element) Descendants() iter.Seq[Element] {
 	return func(yield func(Element) bool) {

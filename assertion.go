@@ -1,0 +1,379 @@
+package saml
+
+import (
+	"time"
+
+	"github.com/iomete/saml/internal/dsig"
+	"github.com/iomete/saml/internal/xmltree"
+)
+
+// An Assertion is what the identity provider stated and signed (SAML Core 2.0 §2.3.3). One that FinishLogin returned has
+// passed every check. Zero times are times that were not given.
+type Assertion struct {
+	ID           string // NCName, unique at the issuer
+	Version      string // "2.0"
+	Issuer       Issuer
+	IssueInstant time.Time
+
+	NameID        NameID
+	Confirmations []SubjectConfirmation
+
+	Conditions Conditions
+	Statements []AuthnStatement
+	Attributes Attributes
+
+	nameIDs        int      // how many NameID elements the subject has
+	encryptedID    bool     // the subject is named by an EncryptedID
+	hasConditions  bool     //
+	badTimes       []string // names of attributes that are no xs:dateTime in UTC
+	badAttribute   string   // why the attributes cannot be read, "" if they can
+	badAttributeAt string   // the Name of that attribute
+}
+
+// An Issuer names who made a message (SAML Core 2.0 §2.2.5).
+type Issuer struct {
+	Value  string
+	Format string // "" or a format URI
+}
+
+// A NameID names the subject (SAML Core 2.0 §2.2.3).
+type NameID struct {
+	Value           string // as sent
+	Format          string // format URI, "" if not given
+	NameQualifier   string
+	SPNameQualifier string
+}
+
+// A SubjectConfirmation says how the bearer of the assertion is known to be its subject (SAML Core 2.0 §2.4.1.1).
+type SubjectConfirmation struct {
+	Method       string // "urn:oasis:names:tc:SAML:2.0:cm:bearer" for web sign-in
+	Recipient    string
+	InResponseTo string
+	NotBefore    time.Time
+	NotOnOrAfter time.Time
+
+	hasNotBefore bool
+	hasData      bool
+}
+
+// Conditions limit the use of an assertion (SAML Core 2.0 §2.5.1).
+type Conditions struct {
+	NotBefore    time.Time
+	NotOnOrAfter time.Time
+	Audiences    [][]string // one list for each AudienceRestriction
+	OneTimeUse   bool
+
+	unknown string // a condition that we do not understand
+}
+
+// An AuthnStatement says when and how the subject signed in at the identity provider (SAML Core 2.0 §2.7.2).
+type AuthnStatement struct {
+	AuthnInstant        time.Time
+	SessionIndex        string // for single logout
+	SessionNotOnOrAfter time.Time
+	ContextClass        string // AuthnContextClassRef URI
+}
+
+// Attributes are the claims about the subject, by Name, in order. FriendlyName is not a key.
+type Attributes []Attribute
+
+// An Attribute is one claim (SAML Core 2.0 §2.7.3.1).
+type Attribute struct {
+	Name       string
+	NameFormat string
+	Values     []string // text of the values; values with markup are left out
+}
+
+// Values gives all values of the attribute with this name, nil if there is none.
+func (a Attributes) Values(name string) []string {
+	for i := range a {
+		if a[i].Name == name {
+			return a[i].Values
+		}
+	}
+	return nil
+}
+
+// First gives the first value of the attribute with this name, "" if there is none.
+func (a Attributes) First(name string) string {
+	if v := a.Values(name); len(v) > 0 {
+		return v[0]
+	}
+	return ""
+}
+
+// Attribute names that appear more than once are joined by a scan while they are few, by a map beyond.
+const attributeScan = 32
+
+// decodeAssertion reads the one assertion from the bytes that were signed. It decides nothing that a check decides.
+func decodeAssertion(signed dsig.Signed) (*Assertion, *Error) {
+	doc, err := signed.Parse()
+	if err != nil {
+		return nil, fromFault(err)
+	}
+	root := doc.Root()
+	if root.Is(xmltree.NSProtocol, "Response") {
+		for c := range root.Children() {
+			if c.Is(xmltree.NSAssertion, "Assertion") {
+				root = c
+			}
+		}
+	}
+	if !root.Is(xmltree.NSAssertion, "Assertion") {
+		return nil, refuse(CodeAssertionCount, "there is no assertion in what was signed", root.Local(), "")
+	}
+	if err := assertionModel.check(root); err != nil {
+		return nil, err
+	}
+	d := decoder{a: &Assertion{}}
+	d.assertion(root)
+	return d.a, nil
+}
+
+type decoder struct {
+	a     *Assertion
+	index map[string]int // attribute name -> place in a.Attributes, built when there are many
+}
+
+func (d *decoder) assertion(e xmltree.Element) {
+	a := d.a
+	a.ID, _ = e.Attr("ID")
+	a.Version, _ = e.Attr("Version")
+	a.IssueInstant, _ = d.time(e, "IssueInstant")
+	for c := range e.Children() {
+		if c.Space() != xmltree.NSAssertion {
+			continue
+		}
+		switch c.Local() {
+		case "Issuer":
+			a.Issuer = decodeIssuer(c)
+		case "Subject":
+			d.subject(c)
+		case "Conditions":
+			d.conditions(c)
+		case "AuthnStatement":
+			d.authnStatement(c)
+		case "AttributeStatement":
+			d.attributeStatement(c)
+		}
+	}
+}
+
+func decodeIssuer(e xmltree.Element) (i Issuer) {
+	i.Value, _ = e.Text()
+	i.Format, _ = e.Attr("Format")
+	return i
+}
+
+func (d *decoder) subject(e xmltree.Element) {
+	for c := range e.Children() {
+		switch c.Local() {
+		case "NameID":
+			d.a.nameIDs++
+			n := &d.a.NameID
+			n.Value, _ = c.Text()
+			n.Format, _ = c.Attr("Format")
+			n.NameQualifier, _ = c.Attr("NameQualifier")
+			n.SPNameQualifier, _ = c.Attr("SPNameQualifier")
+		case "EncryptedID":
+			d.a.encryptedID = true
+		case "SubjectConfirmation":
+			d.confirmation(c)
+		}
+	}
+}
+
+func (d *decoder) confirmation(e xmltree.Element) {
+	var s SubjectConfirmation
+	s.Method, _ = e.Attr("Method")
+	for c := range e.Children() {
+		if c.Local() == "SubjectConfirmationData" {
+			s.hasData = true
+			s.Recipient, _ = c.Attr("Recipient")
+			s.InResponseTo, _ = c.Attr("InResponseTo")
+			s.NotBefore, s.hasNotBefore = d.time(c, "NotBefore")
+			s.NotOnOrAfter, _ = d.time(c, "NotOnOrAfter")
+		}
+	}
+	d.a.Confirmations = append(d.a.Confirmations, s)
+}
+
+func (d *decoder) conditions(e xmltree.Element) {
+	d.a.hasConditions = true
+	c := &d.a.Conditions
+	c.NotBefore, _ = d.time(e, "NotBefore")
+	c.NotOnOrAfter, _ = d.time(e, "NotOnOrAfter")
+	for condition := range e.Children() {
+		switch condition.Local() {
+		case "AudienceRestriction":
+			var list []string
+			for audience := range condition.Children() {
+				text, _ := audience.Text()
+				list = append(list, text)
+			}
+			c.Audiences = append(c.Audiences, list)
+		case "OneTimeUse":
+			c.OneTimeUse = true
+		case "ProxyRestriction":
+		default:
+			c.unknown = condition.Local()
+		}
+	}
+}
+
+func (d *decoder) authnStatement(e xmltree.Element) {
+	var s AuthnStatement
+	s.AuthnInstant, _ = d.time(e, "AuthnInstant")
+	s.SessionIndex, _ = e.Attr("SessionIndex")
+	s.SessionNotOnOrAfter, _ = d.time(e, "SessionNotOnOrAfter")
+	for c := range e.Children() {
+		if c.Local() != "AuthnContext" {
+			continue
+		}
+		for ref := range c.Children() {
+			if ref.Local() == "AuthnContextClassRef" {
+				s.ContextClass, _ = ref.Text()
+			}
+		}
+	}
+	d.a.Statements = append(d.a.Statements, s)
+}
+
+func (d *decoder) attributeStatement(e xmltree.Element) {
+	for c := range e.Children() {
+		if c.Local() != "Attribute" { // EncryptedAttribute: we have no use for what we cannot read
+			continue
+		}
+		name, _ := c.Attr("Name")
+		if name == "" {
+			d.bad("an attribute has no Name", "")
+		}
+		into := d.attribute(name)
+		if into.NameFormat == "" {
+			into.NameFormat, _ = c.Attr("NameFormat")
+		}
+		if n := c.CountChildren(); into.Values == nil && n > 0 {
+			into.Values = make([]string, 0, n)
+		}
+		for v := range c.Children() {
+			if text, ok := d.attributeValue(name, v); ok {
+				into.Values = append(into.Values, text)
+			}
+		}
+	}
+}
+
+// attribute gives the attribute with this name, new or to be continued.
+func (d *decoder) attribute(name string) *Attribute {
+	list := &d.a.Attributes
+	if len(*list) > attributeScan && d.index == nil {
+		d.index = make(map[string]int, 2*len(*list))
+		for i := range *list {
+			d.index[(*list)[i].Name] = i
+		}
+	}
+	if d.index != nil {
+		if i, ok := d.index[name]; ok {
+			return &(*list)[i]
+		}
+		d.index[name] = len(*list)
+	} else {
+		for i := range *list {
+			if (*list)[i].Name == name {
+				return &(*list)[i]
+			}
+		}
+	}
+	*list = append(*list, Attribute{Name: name})
+	return &(*list)[len(*list)-1]
+}
+
+// attributeValue gives the text of a value, or of the one saml:NameID in it. Other markup has no value for us; elements of
+// SAML or XML Signature in a value are a fault.
+func (d *decoder) attributeValue(name string, v xmltree.Element) (string, bool) {
+	if text, ok := v.Text(); ok {
+		return text, true
+	}
+	var nameID xmltree.Element
+	n := 0
+	for c := range v.Descendants() {
+		n++
+		switch c.Space() {
+		case xmltree.NSAssertion, xmltree.NSProtocol, xmltree.NSDSig:
+			if c.Parent() == v && c.Is(xmltree.NSAssertion, "NameID") {
+				nameID = c
+				continue
+			}
+			d.bad("an attribute value holds an element that has no place there", name)
+		}
+	}
+	if n == 1 && nameID.Exists() && v.OnlyElements() {
+		return nameID.Text()
+	}
+	return "", false
+}
+
+func (d *decoder) bad(why, name string) {
+	if d.a.badAttribute == "" {
+		d.a.badAttribute, d.a.badAttributeAt = why, name
+	}
+}
+
+// time reads an attribute; present is true also where the value is malformed, which badTimes remembers.
+func (d *decoder) time(e xmltree.Element, name string) (t time.Time, present bool) {
+	text, present := e.Attr(name)
+	if !present {
+		return t, false
+	}
+	t, ok := parseTime(text)
+	if !ok {
+		d.a.badTimes = append(d.a.badTimes, e.Local()+"/"+name)
+	}
+	return t, true
+}
+
+// parseTime reads an xs:dateTime in UTC (SAML Core 2.0 §1.3.3): Z or a zero offset, seconds with a fraction of any length.
+// time.Parse is more tolerant than that.
+func parseTime(s string) (time.Time, bool) {
+	const shape = "0000-00-00T00:00:00"
+	if len(s) <= len(shape) {
+		return time.Time{}, false
+	}
+	for i := range len(shape) {
+		if digit := '0' <= s[i] && s[i] <= '9'; digit != (shape[i] == '0') || !digit && s[i] != shape[i] {
+			return time.Time{}, false
+		}
+	}
+	nanoseconds, rest := 0, s[len(shape):]
+	if rest[0] == '.' {
+		n := 1
+		for n < len(rest) && '0' <= rest[n] && rest[n] <= '9' {
+			n++
+		}
+		for i := 1; i <= 9; i++ {
+			nanoseconds *= 10
+			if i < n {
+				nanoseconds += int(rest[i] - '0')
+			}
+		}
+		if n == 1 {
+			return time.Time{}, false
+		}
+		rest = rest[n:]
+	}
+	if rest != "Z" && rest != "+00:00" && rest != "-00:00" {
+		return time.Time{}, false
+	}
+	number := func(from, to int) (n int) {
+		for _, c := range s[from:to] {
+			n = n*10 + int(c-'0')
+		}
+		return n
+	}
+	year, month, day, hour, minute, second := number(0, 4), number(5, 7), number(8, 10), number(11, 13), number(14, 16), number(17, 19)
+	if year == 0 || hour > 23 || minute > 59 || second > 59 {
+		return time.Time{}, false
+	}
+	t := time.Date(year, time.Month(month), day, hour, minute, second, nanoseconds, time.UTC)
+	return t, t.Day() == day && t.Month() == time.Month(month) // time.Date turns 31 February into March
+}

@@ -1,0 +1,218 @@
+package saml
+
+import (
+	"crypto"
+	"strings"
+
+	"github.com/iomete/saml/internal/b64"
+	"github.com/iomete/saml/internal/dsig"
+	"github.com/iomete/saml/internal/xmltree"
+)
+
+// maxFormValue bounds the form value before it is decoded: the largest message in base64, with room for line breaks.
+const maxFormValue = 2 << 20
+
+// message is a samlp:Response as it was received (SAML Core 2.0 §3.3.3): of the right shape, but not trusted. What it says
+// can only lead to a refusal.
+type message struct {
+	response  xmltree.Element
+	assertion xmltree.Element // none in an error answer
+
+	responseSignature, assertionSignature dsig.Signature
+
+	destination  string
+	inResponseTo string
+	issuer       *xmltree.Element
+	status       status
+	issueInstant string
+}
+
+// status is samlp:Status (SAML Core 2.0 §3.2.2).
+type status struct{ code, subCode, message string }
+
+const statusSuccess = "urn:oasis:names:tc:SAML:2.0:status:Success"
+
+// readMessage takes the form value apart as far as can be done without trust: rules of base64, XML and shape.
+func readMessage(form string) (*message, *Error) {
+	if form == "" {
+		return nil, refuse(CodeResponseMissing, "there is no SAMLResponse", "", "")
+	}
+	if len(form) > maxFormValue {
+		return nil, refusef(CodeTooLarge, "the SAMLResponse has %d bytes, more than %d", len(form), maxFormValue)
+	}
+	raw, err := b64.Decode(form)
+	if err != nil {
+		return nil, refuse(CodeBase64, "the SAMLResponse is not base64", "", "the standard alphabet with padding (SAML Bindings 2.0 §3.5.4)")
+	}
+	doc, err := xmltree.Parse(raw, xmltree.Options{})
+	if err != nil {
+		return nil, fromFault(err)
+	}
+	return readShape(doc)
+}
+
+// readShape holds the document against the schema and finds its parts.
+func readShape(doc *xmltree.Document) (*message, *Error) {
+	root := doc.Root()
+	if !root.Is(xmltree.NSProtocol, "Response") {
+		return nil, refuse(CodeNotAResponse, "the message is not a SAML response", root.Local(), "Response in "+xmltree.NSProtocol)
+	}
+	if err := checkVersionAndID(root); err != nil {
+		return nil, err
+	}
+	m := &message{response: root}
+	if err := m.findAssertion(); err != nil {
+		return nil, err
+	}
+	if err := checkUniqueIDs(root); err != nil {
+		return nil, err
+	}
+	if err := responseModel.check(root); err != nil {
+		return nil, err
+	}
+	parents := []xmltree.Element{root}
+	if m.assertion.Exists() {
+		parents = append(parents, m.assertion)
+	}
+	signatures, err := dsig.Find(doc, parents...)
+	if err != nil {
+		return nil, fromFault(err)
+	}
+	m.responseSignature = signatures[0]
+	if m.assertion.Exists() {
+		m.assertionSignature = signatures[1]
+	}
+	m.readFields()
+	return m, nil
+}
+
+// checkVersionAndID is what the schema demands of Response and Assertion alike.
+func checkVersionAndID(e xmltree.Element) *Error {
+	if v, _ := e.Attr("Version"); v != "2.0" {
+		return refuse(CodeVersion, "the "+e.Local()+" is not SAML 2.0", v, "Version 2.0")
+	}
+	if id, _ := e.Attr("ID"); !xmltree.IsNCName(id) {
+		return refuse(CodeID, "the "+e.Local()+" has no usable ID", id, "an NCName")
+	}
+	return nil
+}
+
+// findAssertion looks through the whole document: there is one assertion, directly in the response, or in an error answer
+// none.
+func (m *message) findAssertion() *Error {
+	for e := range m.response.Descendants() {
+		if e.Space() != xmltree.NSAssertion || e.Local() != "Assertion" && e.Local() != "EncryptedAssertion" {
+			continue
+		}
+		if m.assertion.Exists() {
+			return refuse(CodeAssertionCount, "there is more than one assertion", "", "exactly one")
+		}
+		if e.Parent() != m.response {
+			return refuse(CodeAssertionCount, "an assertion is hidden inside another element", e.Parent().Local(), "an assertion directly in the response")
+		}
+		m.assertion = e
+	}
+	return nil
+}
+
+// checkUniqueIDs: every ID in the document is different.
+func checkUniqueIDs(root xmltree.Element) *Error {
+	id, _ := root.Attr("ID")
+	few := append(make([]string, 0, 8), id)
+	var lots map[string]bool // built when there are more than a few
+	for e := range root.Descendants() {
+		id, ok := e.Attr("ID")
+		if !ok {
+			continue
+		}
+		known := lots[id]
+		for _, other := range few {
+			known = known || other == id
+		}
+		if known {
+			return refuse(CodeDuplicateID, "two elements have the same ID", id, "")
+		}
+		if len(few) < cap(few) {
+			few = append(few, id)
+			continue
+		}
+		if lots == nil {
+			lots = map[string]bool{}
+		}
+		lots[id] = true
+	}
+	return nil
+}
+
+func (m *message) readFields() {
+	m.destination, _ = m.response.Attr("Destination")
+	m.inResponseTo, _ = m.response.Attr("InResponseTo")
+	m.issueInstant, _ = m.response.Attr("IssueInstant")
+	for c := range m.response.Children() {
+		switch {
+		case c.Is(xmltree.NSAssertion, "Issuer"):
+			m.issuer = &c
+		case c.Is(xmltree.NSProtocol, "Status"):
+			m.status = readStatus(c)
+		}
+	}
+}
+
+func readStatus(e xmltree.Element) (s status) {
+	for c := range e.Children() {
+		switch c.Local() {
+		case "StatusCode":
+			s.code, _ = c.Attr("Value")
+			for sub := range c.Children() {
+				s.subCode, _ = sub.Attr("Value")
+			}
+		case "StatusMessage":
+			s.message, _ = c.Text()
+		}
+	}
+	return s
+}
+
+// String shows a status in one line: the last words of the code URIs and the message.
+func (s status) String() string {
+	short := func(uri string) string { return uri[strings.LastIndexByte(uri, ':')+1:] }
+	parts := []string{short(s.code)}
+	if s.subCode != "" {
+		parts = append(parts, short(s.subCode))
+	}
+	if s.message != "" {
+		parts = append(parts, strings.Join(strings.Fields(s.message), " "))
+	}
+	return strings.Join(parts, ": ")
+}
+
+// verify checks every signature that there is and gives the innermost signed element that the assertion is in: the
+// assertion itself, or the response.
+func (m *message) verify(keys []crypto.PublicKey, policy dsig.Policy) (signed dsig.Signed, err *Error) {
+	innermost := dsig.Signature{}
+	for _, s := range []dsig.Signature{m.responseSignature, m.assertionSignature} {
+		if !s.Exists() {
+			continue
+		}
+		var fail error
+		if signed, fail = s.Verify(keys, policy); fail != nil {
+			return dsig.Signed{}, m.explain(fromFault(fail), s)
+		}
+		innermost = s
+	}
+	if !innermost.Exists() {
+		return dsig.Signed{}, refuse(CodeUnsigned, "neither the response nor the assertion is signed", "", "")
+	}
+	return signed, nil
+}
+
+// explain adds to "none of the trusted keys" which certificate the message itself names, as an administrator can compare
+// its thumbprint with what the portal shows.
+func (m *message) explain(e *Error, s dsig.Signature) *Error {
+	if e.Code == CodeSignature {
+		if der := s.CertificateInKeyInfo(); der != nil {
+			e.Got = quote("certificate with SHA-1 thumbprint " + thumbprint(der))
+		}
+	}
+	return e
+}

@@ -1,0 +1,215 @@
+package saml
+
+import (
+	"strings"
+
+	"github.com/iomete/saml/internal/xmltree"
+)
+
+// A model is what the SAML schemas (saml-schema-protocol-2.0.xsd, saml-schema-assertion-2.0.xsd) allow in one element. It
+// says nothing about ds:Signature: package dsig finds and judges those.
+type model struct {
+	space, local string
+	content      content
+	parts        []part // for the content elements: a sequence
+}
+
+type content int
+
+const (
+	elements content = iota // only the parts and white space
+	textOnly
+	anything // the schema leaves the content open; the names of SAML and XML Signature still mean what they mean
+	foreign  // elements of other namespaces only, and what parts allows, in any order
+	opaque   // not looked at
+)
+
+// A part is a choice of elements that occurs min to max times; max 0 stands for any number.
+type part struct {
+	min, max int
+	oneOf    []*model
+}
+
+func once(m ...*model) part     { return part{1, 1, m} }
+func optional(m ...*model) part { return part{0, 1, m} }
+func some(m ...*model) part     { return part{1, 0, m} }
+func many(m ...*model) part     { return part{0, 0, m} }
+
+func assertionElement(local string, c content, parts ...part) *model {
+	return &model{xmltree.NSAssertion, local, c, parts}
+}
+
+func protocolElement(local string, c content, parts ...part) *model {
+	return &model{xmltree.NSProtocol, local, c, parts}
+}
+
+// The models of a response and of an assertion. AuthzDecisionStatement has no Evidence here, and Advice no assertions, on
+// purpose: a document holds one assertion.
+var (
+	responseModel, assertionModel = buildModels()
+	knownNames                    = namesIn(responseModel)
+)
+
+func buildModels() (response, assertion *model) {
+	a, p := assertionElement, protocolElement
+	encryptedData := &model{xmltree.NSXEnc, "EncryptedData", opaque, nil}
+	encryptedKey := &model{xmltree.NSXEnc, "EncryptedKey", opaque, nil}
+	encrypted := []part{once(encryptedData), many(encryptedKey)}
+
+	issuer := a("Issuer", textOnly)
+	nameID := a("NameID", textOnly)
+	baseID := a("BaseID", anything)
+	encryptedID := a("EncryptedID", elements, encrypted...)
+
+	confirmation := a("SubjectConfirmation", elements, optional(nameID, baseID, encryptedID),
+		optional(a("SubjectConfirmationData", anything)))
+	subject := a("Subject", elements, once(nameID, baseID, encryptedID, confirmation), many(confirmation))
+	conditions := a("Conditions", elements, many(
+		a("AudienceRestriction", elements, some(a("Audience", textOnly))),
+		a("OneTimeUse", elements),
+		a("ProxyRestriction", elements, many(a("Audience", textOnly))),
+		a("Condition", anything)))
+	advice := a("Advice", foreign, many(a("AssertionIDRef", textOnly), a("AssertionURIRef", textOnly)))
+	decl, declRef := a("AuthnContextDecl", anything), a("AuthnContextDeclRef", textOnly)
+	authnContext := a("AuthnContext", elements, once(a("AuthnContextClassRef", textOnly), decl, declRef), optional(decl, declRef),
+		many(a("AuthenticatingAuthority", textOnly)))
+	authnStatement := a("AuthnStatement", elements, optional(a("SubjectLocality", elements)), once(authnContext))
+	attributeStatement := a("AttributeStatement", elements, some(
+		a("Attribute", elements, many(a("AttributeValue", anything))),
+		a("EncryptedAttribute", elements, encrypted...)))
+	decisionStatement := a("AuthzDecisionStatement", elements, some(a("Action", textOnly)))
+
+	assertion = a("Assertion", elements, once(issuer), optional(subject), optional(conditions), optional(advice),
+		many(authnStatement, attributeStatement, decisionStatement, a("Statement", anything)))
+
+	statusCode := p("StatusCode", elements)
+	statusCode.parts = []part{optional(statusCode)}
+	status := p("Status", elements, once(statusCode), optional(p("StatusMessage", textOnly)), optional(p("StatusDetail", anything)))
+	response = p("Response", elements, optional(issuer), optional(p("Extensions", foreign)), once(status),
+		many(assertion, a("EncryptedAssertion", elements, encrypted...)))
+	return response, assertion
+}
+
+type qualifiedName struct{ space, local string }
+
+// namesIn collects what a model can hold, for content that the schema leaves open: an element of a SAML namespace that is
+// none of these means something that we do not know.
+func namesIn(m *model) map[qualifiedName]bool {
+	names := map[qualifiedName]bool{}
+	for space, locals := range map[string]string{
+		xmltree.NSAssertion: "Evidence",
+		xmltree.NSDSig: "Signature SignedInfo CanonicalizationMethod SignatureMethod Reference Transforms Transform DigestMethod DigestValue " +
+			"SignatureValue KeyInfo KeyName KeyValue RSAKeyValue Modulus Exponent DSAKeyValue P Q G Y J X509Data X509IssuerSerial " +
+			"X509IssuerName X509SerialNumber X509SKI X509SubjectName X509Certificate X509CRL RetrievalMethod XPath PGPData SPKIData MgmtData",
+		xmltree.NSXEnc: "EncryptedData EncryptedKey EncryptionMethod CipherData CipherValue EncryptionProperties EncryptionProperty " +
+			"KeySize OAEPparams ReferenceList DataReference KeyReference CarriedKeyName AgreementMethod",
+	} {
+		for _, local := range strings.Fields(locals) {
+			names[qualifiedName{space, local}] = true
+		}
+	}
+	var add func(*model)
+	add = func(m *model) {
+		name := qualifiedName{m.space, m.local}
+		if names[name] {
+			return
+		}
+		names[name] = true
+		for _, p := range m.parts {
+			for _, inner := range p.oneOf {
+				add(inner)
+			}
+		}
+	}
+	add(m)
+	return names
+}
+
+// check holds e, whose name is that of the model, against it.
+func (m *model) check(e xmltree.Element) *Error {
+	switch m.content {
+	case opaque:
+		return nil
+	case textOnly:
+		for c := range e.Children() {
+			return notInSchema(e, c)
+		}
+		return nil
+	case anything:
+		return checkOpen(e)
+	case foreign:
+		return m.checkForeign(e)
+	}
+	if !e.OnlyElements() {
+		return refuse(CodeSchema, "there is text where the SAML schema allows only elements", e.Local(), "")
+	}
+	at, count := 0, 0 // the part that is being filled, and how often it occurred
+	for c := range e.Children() {
+		if c.Is(xmltree.NSDSig, "Signature") {
+			continue
+		}
+		for {
+			if at == len(m.parts) {
+				return notInSchema(e, c)
+			}
+			p := &m.parts[at]
+			if inner := p.match(c); inner != nil && (p.max == 0 || count < p.max) {
+				if err := inner.check(c); err != nil {
+					return err
+				}
+				count++
+				break
+			}
+			if count < p.min {
+				return notInSchema(e, c)
+			}
+			at, count = at+1, 0
+		}
+	}
+	for ; at < len(m.parts); at, count = at+1, 0 {
+		if p := &m.parts[at]; count < p.min {
+			return refuse(CodeSchema, "an element is missing in "+e.Local(), "", p.oneOf[0].local)
+		}
+	}
+	return nil
+}
+
+func (p *part) match(e xmltree.Element) *model {
+	for _, m := range p.oneOf {
+		if e.Is(m.space, m.local) {
+			return m
+		}
+	}
+	return nil
+}
+
+func notInSchema(parent, e xmltree.Element) *Error {
+	return refuse(CodeSchema, "an element in "+parent.Local()+" is repeated, out of order or not in the SAML schema", e.Local(), "")
+}
+
+// checkForeign is for content that the schema opens to other namespaces only.
+func (m *model) checkForeign(e xmltree.Element) *Error {
+	for c := range e.Children() {
+		known := false
+		for i := range m.parts {
+			known = known || m.parts[i].match(c) != nil
+		}
+		if !known && (c.Space() == m.space || c.Space() == "") {
+			return notInSchema(e, c)
+		}
+	}
+	return checkOpen(e)
+}
+
+// checkOpen is for content that the schema leaves open: elements of our namespaces must still be ones that exist.
+func checkOpen(e xmltree.Element) *Error {
+	for d := range e.Descendants() {
+		switch space := d.Space(); space {
+		case xmltree.NSAssertion, xmltree.NSProtocol, xmltree.NSDSig, xmltree.NSXEnc:
+			if !knownNames[qualifiedName{space, d.Local()}] {
+				return notInSchema(e, d)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,285 @@
+package saml
+
+import (
+	"context"
+	"crypto"
+	"errors"
+	"log/slog"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/iomete/saml/internal/dsig"
+	"github.com/iomete/saml/internal/xmltree"
+)
+
+// A ServiceProvider begins logins at one identity provider and finishes them. It is immutable, safe for concurrent use
+// and cheap: a console may hold thousands.
+type ServiceProvider struct {
+	config      Config // with defaults filled in
+	redirectURL string
+	entityID    string
+	recipients  []string // Redirect URLs that a response may be addressed to, ours first
+	audiences   []string // names that an assertion may be meant for, ours first
+	skew        time.Duration
+	store       Store
+}
+
+// RedirectURL is BaseURL + RedirectPath: where responses are received, and by default our entity ID and sign-on URL too.
+func (sp *ServiceProvider) RedirectURL() string { return sp.redirectURL }
+
+// RedirectPath is the path of RedirectURL, for registering a handler.
+func (sp *ServiceProvider) RedirectPath() string { return sp.config.RedirectPath }
+
+// EntityID is our name at the identity provider.
+func (sp *ServiceProvider) EntityID() string { return sp.entityID }
+
+// A Response is what the browser brought back from the identity provider.
+type Response struct {
+	SAMLResponse string // the form value: base64
+	RelayState   string // the form value; not looked at
+	// State is AuthnRequest.State of the login that this browser began. With neither State nor RequestID the response
+	// is unsolicited, and refused unless Config.Unsolicited allows it.
+	State string
+	// RequestID is the ID of the request that is answered, for tools and tests that keep no State. It must come from a
+	// place that the browser cannot choose.
+	RequestID string
+}
+
+// A Login is a finished sign-in.
+type Login struct {
+	Identity  *Identity
+	Assertion *Assertion
+	ReturnTo  string // LoginOptions.ReturnTo of the request, "" if there was none
+	Tenant    string // Config.Tenant
+	Purpose   string // LoginOptions.Purpose of the request
+}
+
+// FinishLogin checks a response and says who signed in. The steps are those of Checks, in their order. The error is
+// always an *Error; on error nothing was used up, unless it is CodeStore.
+func (sp *ServiceProvider) FinishLogin(ctx context.Context, r Response) (*Login, error) {
+	login, err := sp.finish(ctx, r, allChecks)
+	if err != nil {
+		return nil, err
+	}
+	return login, nil
+}
+
+func (sp *ServiceProvider) finish(ctx context.Context, r Response, checks checkList) (*Login, *Error) {
+	a := &attempt{sp: sp, now: sp.config.Now()}
+	if err := a.begin(ctx, r); err != nil {
+		return nil, a.refused(stepState, err)
+	}
+	var err *Error
+	if a.message, err = readMessage(r.SAMLResponse); err != nil {
+		return nil, a.refused(stepMessage, err)
+	}
+	if err := run(ctx, checks.received, a); err != nil {
+		return nil, a.refused("", err)
+	}
+	if err := a.verify(); err != nil {
+		return nil, a.refused(stepSignature, err)
+	}
+	a.identity = newIdentity(a.assertion, sp.config.Tenant)
+	if err := run(ctx, checks.verified, a); err != nil {
+		return nil, a.refused("", err)
+	}
+	return &Login{Identity: a.identity, Assertion: a.assertion, ReturnTo: a.expect.returnTo,
+		Tenant: sp.config.Tenant, Purpose: a.expect.purpose}, nil
+}
+
+// verify checks the signatures and reads the assertion from what they cover.
+func (a *attempt) verify() *Error {
+	keys := a.idp.trusted()
+	if len(keys) == 0 {
+		return refuse(CodeWeakKey, "the identity provider has no usable key", "", "")
+	}
+	signed, err := a.message.verify(keys, a.sp.signaturePolicy())
+	if err != nil {
+		if err.Code == CodeSignature {
+			err.Want = a.idp.thumbprints()
+		}
+		return err
+	}
+	a.key = a.idp.usableKeys()[signed.Key()]
+	a.assertion, err = decodeAssertion(signed)
+	return err
+}
+
+func (sp *ServiceProvider) signaturePolicy() dsig.Policy {
+	return dsig.Policy{AllowSHA1: sp.config.InsecureAllowSHA1}
+}
+
+// refused completes an error: the step, and the hint in the words of this identity provider's portal.
+func (a *attempt) refused(step string, err *Error) *Error {
+	if step != "" {
+		err.Check = step
+	}
+	if a.idp != nil && a.idp.isEntra() {
+		if hint, ok := entraHints[err.Code]; ok && err.Hint == hints[err.Code] {
+			err.Hint = hint
+		}
+	}
+	return err
+}
+
+// begin finds out what to expect: which request this browser made, of which identity provider.
+func (a *attempt) begin(ctx context.Context, r Response) *Error {
+	sp := a.sp
+	var err error
+	if a.idp, err = sp.config.IdentityProvider.Snapshot(ctx); err != nil {
+		return refuse(CodeIdentityProvider, "the settings of the identity provider cannot be read", "", "").because(err)
+	}
+	switch {
+	case r.State != "":
+		return a.beginWithState(r.State)
+	case r.RequestID != "":
+		a.expect = expectation{requestID: r.RequestID, issuedAt: a.now, expiresAt: a.now.Add(pendingLifetime),
+			contexts: sp.config.RequestedAuthnContexts}
+	case sp.config.Unsolicited == AcceptUnsolicited:
+		a.expect = expectation{unsolicited: true}
+	default:
+		return refuse(CodeUnsolicited, "the response answers no sign-in that this browser began", "", "")
+	}
+	return nil
+}
+
+func (a *attempt) beginWithState(state string) *Error {
+	sp := a.sp
+	p, err := openPending(sp.sealer(), sp.pendingContext(), state, a.now, sp.skew)
+	if err != nil {
+		return err
+	}
+	if p.IdentityProvider != a.idp.entityID {
+		return refuse(CodeIdentityProvider, "the settings changed while the user was signing in", a.idp.entityID, quote(p.IdentityProvider))
+	}
+	if m, ok := sp.store.(*MemoryStore); ok && p.IssuedAt.Before(m.madeAt()) {
+		return refuse(CodeStateExpired, "the sign-in began before this process, which keeps no record of what was used up", "", "")
+	}
+	a.expect = expectation{requestID: p.RequestID, issuedAt: p.IssuedAt, expiresAt: p.ExpiresAt, forceAuthn: p.ForceAuthn,
+		contexts: p.AuthnContexts, returnTo: p.ReturnTo, purpose: p.Purpose}
+	return nil
+}
+
+func isNCName(s string) bool { return xmltree.IsNCName(s) }
+
+// usableKeys are the keys that may verify signatures.
+func (p *IdentityProvider) usableKeys() []TrustedKey {
+	list := make([]TrustedKey, 0, len(p.keys))
+	for _, k := range p.keys {
+		if k.unusable == nil {
+			list = append(list, k)
+		}
+	}
+	return list
+}
+
+func (p *IdentityProvider) trusted() []crypto.PublicKey {
+	list := make([]crypto.PublicKey, 0, len(p.keys))
+	for _, k := range p.usableKeys() {
+		list = append(list, k.public)
+	}
+	return list
+}
+
+func (p *IdentityProvider) thumbprints() string {
+	var list []string
+	for _, k := range p.usableKeys() {
+		list = append(list, thumbprint(k.der))
+	}
+	return "a certificate with SHA-1 thumbprint " + strings.Join(list, " or ")
+}
+
+// New makes a service provider. All faults of the configuration are reported at once, as joined *Error values.
+func New(config Config) (*ServiceProvider, error) {
+	sp := &ServiceProvider{config: config}
+	c := &sp.config
+	if c.RedirectPath == "" {
+		c.RedirectPath = DefaultRedirectPath
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	sp.skew = max(c.ClockSkew, 0)
+	if c.ClockSkew == 0 {
+		sp.skew = defaultClockSkew
+	}
+	if err := c.validate(); err != nil {
+		return nil, err
+	}
+	sp.redirectURL = strings.TrimSuffix(c.BaseURL, "/") + c.RedirectPath
+	sp.entityID = c.EntityID
+	if sp.entityID == "" {
+		sp.entityID = sp.redirectURL
+	}
+	sp.recipients = append([]string{sp.redirectURL}, c.FormerRedirectURLs...)
+	sp.audiences = append([]string{sp.entityID}, c.FormerRedirectURLs...)
+	c.StateKeys = cloneKeys(c.StateKeys)
+	sp.store = c.Store
+	if sp.store == nil {
+		sp.store = newMemoryStore(c.Now)
+		c.Logger.Warn("saml: no Store configured: used-up responses are remembered by this process alone")
+	}
+	if err := sp.checkIdentityProvider(); err != nil {
+		return nil, err
+	}
+	return sp, nil
+}
+
+func cloneKeys(keys [][]byte) [][]byte {
+	list := make([][]byte, len(keys))
+	for i, k := range keys {
+		list[i] = slices.Clone(k)
+	}
+	return list
+}
+
+// checkIdentityProvider refuses settings that nobody could sign in with, or that were pasted into the wrong field.
+func (sp *ServiceProvider) checkIdentityProvider() error {
+	idp, err := sp.config.IdentityProvider.Snapshot(context.Background())
+	if err != nil {
+		return refuse(CodeIdentityProvider, "the settings of the identity provider cannot be read", "", "").because(err)
+	}
+	var faults []error
+	if err := idp.checkAgainst(sp.redirectURL, sp.entityID); err != nil {
+		faults = append(faults, err)
+	}
+	if len(idp.usableKeys()) == 0 {
+		faults = append(faults, idp.noUsableKey())
+	}
+	if err := sp.checkLoginURL(idp.LoginURL()); err != nil {
+		faults = append(faults, err)
+	}
+	return errors.Join(faults...)
+}
+
+// noUsableKey says why, in the words of the first key.
+func (p *IdentityProvider) noUsableKey() *Error {
+	for _, k := range p.keys {
+		if k.unusable != nil {
+			return k.unusable
+		}
+	}
+	return refuse(CodeMetadataKeys, "the identity provider has no signing key", "", "")
+}
+
+func (sp *ServiceProvider) checkLoginURL(login string) *Error {
+	u, err := url.Parse(login)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return refuse(CodeMetadataLoginURL, "the login URL is not an absolute https URL", login, "https://...")
+	}
+	if u.Scheme == "http" && !isLoopback(u.Hostname()) && !sp.config.InsecureAllowHTTP {
+		return refuse(CodeMetadataLoginURL, "the login URL is not https: passwords would travel in the clear", login, "https://...")
+	}
+	return nil
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
+}

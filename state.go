@@ -1,0 +1,71 @@
+package saml
+
+import (
+	"encoding/json"
+	"net/url"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/iomete/saml/internal/seal"
+)
+
+// pendingLogin is what we remember, sealed and in the browser, between request and response.
+type pendingLogin struct {
+	RequestID        string    `json:"i"`
+	IssuedAt         time.Time `json:"t"`
+	ExpiresAt        time.Time `json:"x"`
+	IdentityProvider string    `json:"p"` // entity ID that was asked
+	ReturnTo         string    `json:"r,omitempty"`
+	Purpose          string    `json:"u,omitempty"`
+	ForceAuthn       bool      `json:"f,omitempty"`
+	AuthnContexts    []string  `json:"c,omitempty"`
+}
+
+// pendingLifetime is how long a user may take at the identity provider.
+const pendingLifetime = 60 * time.Minute
+
+// pendingContext binds pending logins to tenant and service provider. The request ID stands in the sealed value.
+func (sp *ServiceProvider) pendingContext() seal.Context {
+	return seal.Context{Purpose: "saml pending login", Name: "saml_login", Tenant: sp.config.Tenant, EntityID: sp.entityID}
+}
+
+func (sp *ServiceProvider) sealer() seal.Sealer { return seal.Sealer{Keys: sp.config.StateKeys} }
+
+func (p pendingLogin) seal(s seal.Sealer, c seal.Context) string {
+	plaintext, err := json.Marshal(p)
+	if err != nil {
+		panic(err) // strings, times of this era and a bool always marshal
+	}
+	return s.Seal(c, plaintext)
+}
+
+func openPending(s seal.Sealer, c seal.Context, sealed string, now time.Time, skew time.Duration) (p pendingLogin, refusal *Error) {
+	plaintext, ok := s.Open(c, sealed)
+	if !ok || json.Unmarshal(plaintext, &p) != nil || p.RequestID == "" {
+		return p, refuse(CodeStateInvalid, "the pending login cannot be opened", "", "one that this service sealed for this tenant")
+	}
+	if p.IssuedAt.After(now.Add(skew)) {
+		return p, refuse(CodeStateInvalid, "the pending login comes from the future", showTime(p.IssuedAt), "")
+	}
+	if !now.Before(p.ExpiresAt) {
+		return p, refuse(CodeStateExpired, "the sign-in took too long", "begun "+showTime(p.IssuedAt), "at most "+pendingLifetime.String())
+	}
+	return p, nil
+}
+
+const maxReturnTo = 1 << 10 // bytes
+
+// localPath reports whether s is a path and query on our own host that a browser cannot take for anything else.
+func localPath(s string) bool {
+	if s == "" || len(s) > maxReturnTo || s[0] != '/' || strings.HasPrefix(s, "//") || !utf8.ValidString(s) {
+		return false
+	}
+	for _, r := range s {
+		if r < 0x20 || r == 0x7F || r == '\\' || r == '#' {
+			return false
+		}
+	}
+	u, err := url.Parse(s)
+	return err == nil && u.Scheme == "" && u.Host == "" && u.User == nil
+}
