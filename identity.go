@@ -174,7 +174,9 @@ func isEmail(s string) bool {
 		}
 	}
 	return !strings.ContainsFunc(domain, func(r rune) bool { return r == '@' }) &&
-		!strings.ContainsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) || strings.ContainsRune(`<>(),;:\"`, r) })
+		!strings.ContainsFunc(s, func(r rune) bool {
+			return unicode.IsSpace(r) || !unicode.IsPrint(r) || strings.ContainsRune(`<>(),;:\"`, r)
+		})
 }
 
 func checkNameIDAgrees(_ context.Context, a *attempt) *Error {

@@ -1,15 +1,25 @@
 package saml
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
 	"time"
+
+	"github.com/iomete/saml/internal/b64"
+	"github.com/iomete/saml/internal/fault"
+	"github.com/iomete/saml/internal/xmltree"
 )
 
 // An IdentityProvider is an immutable snapshot of whom to trust: what a metadata document or three pasted fields say.
 type IdentityProvider struct {
 	entityID   string
-	loginURL   string // HTTP-Redirect, "" if only loginPOST
-	loginPOST  string // HTTP-POST, "" if none
+	loginURL   string // HTTP-Redirect
+	loginPOST  string // HTTP-POST
 	logoutURL  string // HTTP-Redirect
 	keys       []TrustedKey
 	validUntil time.Time
@@ -19,7 +29,7 @@ type IdentityProvider struct {
 
 // A Warning is something about an identity provider's settings that works today but that an administrator should know.
 type Warning struct {
-	Code    Code   // stable name
+	Code    string // stable name
 	Message string // one sentence for the administrator
 	Hint    string // what to change and where, "" if nothing
 }
@@ -30,5 +40,319 @@ func (p *IdentityProvider) Snapshot(context.Context) (*IdentityProvider, error) 
 // EntityID is the name of the identity provider, compared byte for byte ("https://sts.windows.net/<tenant id>/").
 func (p *IdentityProvider) EntityID() string { return p.entityID }
 
+// LoginURL is where logins are sent: by HTTP-Redirect, or where the identity provider has none, by HTTP-POST.
+func (p *IdentityProvider) LoginURL() string {
+	if p.loginURL == "" {
+		return p.loginPOST
+	}
+	return p.loginURL
+}
+
+// LogoutURL is the HTTP-Redirect single logout service, "" if there is none.
+func (p *IdentityProvider) LogoutURL() string { return p.logoutURL }
+
 // Keys are the keys that may sign responses, usable or not, in the order of the document, at most 16.
-func (p *IdentityProvider) Keys() []TrustedKey { return append([]TrustedKey(nil), p.keys...) }
+func (p *IdentityProvider) Keys() []TrustedKey { return slices.Clone(p.keys) }
+
+// ValidUntil is until when the document means to be used, zero if it does not say. It does not limit the keys.
+func (p *IdentityProvider) ValidUntil() time.Time { return p.validUntil }
+
+// WantsSignedRequests reports whether the metadata asks for signed requests.
+func (p *IdentityProvider) WantsSignedRequests() bool { return p.wantSigned }
+
+// Warnings lists what an administrator should know at this time, keys that end within 60 days among it.
+func (p *IdentityProvider) Warnings(now time.Time) []Warning {
+	list := slices.Clone(p.warnings)
+	if !p.validUntil.IsZero() && p.validUntil.Before(now) {
+		list = append(list, Warning{"valid_until_past", "the document says that it was valid until " + showTime(p.validUntil), "Download the metadata anew; the keys are used all the same."})
+	}
+	for _, k := range p.keys {
+		switch left := k.notAfter.Sub(now); {
+		case k.unusable != nil:
+			list = append(list, Warning{"key_unusable", "the certificate " + k.SHA1() + " cannot be used: " + k.unusable.Message, k.unusable.Hint})
+		case left < 0:
+			list = append(list, Warning{"certificate_expired", "the certificate " + k.SHA1() + " ended on " + showTime(k.notAfter), entraHints[CodeCertificateExpired]})
+		case left < 60*24*time.Hour:
+			list = append(list, Warning{"certificate_expiring", fmt.Sprintf("the certificate %s ends in %d days, on %s", k.SHA1(), int(left.Hours()/24), showTime(k.notAfter)), entraHints[CodeCertificateExpired]})
+		}
+	}
+	return list
+}
+
+// isEntra reports whether the settings are those of Microsoft Entra ID in one of its clouds.
+func (p *IdentityProvider) isEntra() bool {
+	for _, s := range []string{p.entityID, p.LoginURL()} {
+		if u, err := url.Parse(s); err == nil {
+			switch u.Hostname() {
+			case "sts.windows.net", "sts.chinacloudapi.cn", "login.microsoftonline.com", "login.microsoftonline.us",
+				"login.partner.microsoftonline.cn", "login.chinacloudapi.cn", "login.windows.net":
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// NewIdentityProvider takes the three fields of a settings page: entity ID (Entra: "Microsoft Entra Identifier"), login
+// URL, and the keys of ParseKeys. All faults are reported at once, as joined *Error values.
+func NewIdentityProvider(entityID, loginURL string, keys ...TrustedKey) (*IdentityProvider, error) {
+	p := &IdentityProvider{entityID: strings.TrimSpace(entityID), loginURL: strings.TrimSpace(loginURL)}
+	var faults []error
+	var err error
+	if p.keys, err = uniqueKeys(keys); err != nil {
+		faults = append(faults, err)
+	}
+	if err := checkEntityID(p.entityID); err != nil {
+		faults = append(faults, err)
+	}
+	if u, err := url.Parse(p.loginURL); err != nil || u.Host == "" || u.Fragment != "" || u.Scheme != "https" && u.Scheme != "http" {
+		faults = append(faults, refuse(CodeMetadataLoginURL, "the login URL is not an absolute https URL", p.loginURL, "https://..."))
+	} else if u.Hostname() == "sts.windows.net" {
+		faults = append(faults, refuse(CodeMetadataLoginURL, "the login URL is the Microsoft Entra Identifier", p.loginURL, "https://login.microsoftonline.com/<tenant id>/saml2"))
+	}
+	if len(keys) == 0 {
+		faults = append(faults, refuse(CodeMetadataKeys, "there is no certificate", "", ""))
+	}
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
+	}
+	p.warnHTTP(p.loginURL)
+	p.warnTenantWide()
+	return p, nil
+}
+
+func checkEntityID(id string) *Error {
+	switch {
+	case id == "":
+		return refuse(CodeMetadataEntityID, "the entity ID is missing", "", "")
+	case len(id) > maxEntityID:
+		return refuse(CodeMetadataEntityID, "the entity ID is too long", id, "at most 1024 bytes")
+	case strings.Contains(id, "{tenant"):
+		return refuse(CodeMetadataTenant, "the metadata is for every tenant: its entity ID has a placeholder", id, "https://sts.windows.net/<tenant id>/")
+	}
+	return nil
+}
+
+// checkAgainst refuses what looks like our own side of the trust in the identity provider's fields.
+func (p *IdentityProvider) checkAgainst(redirectURL, entityID string) *Error {
+	if p.entityID == redirectURL || p.entityID == entityID {
+		return refuse(CodeMetadataEntityID, "the identity provider's entity ID is our own", p.entityID, "the Microsoft Entra Identifier")
+	}
+	return nil
+}
+
+func (p *IdentityProvider) warnHTTP(endpoint string) {
+	if strings.HasPrefix(endpoint, "http:") {
+		p.warnings = append(p.warnings, Warning{"http_endpoint", "the address " + quote(endpoint) + " is not https", ""})
+	}
+}
+
+func (p *IdentityProvider) warnTenantWide() {
+	for _, k := range p.keys {
+		if k.subject != "CN=accounts.accesscontrol.windows.net" && k.subject != "CN=login.microsoftonline.us" {
+			return
+		}
+	}
+	p.warnings = append(p.warnings, Warning{"tenant_wide_keys", "the certificates are those of the whole cloud, not of your application",
+		"Entra signs with the application's own certificate: in the enterprise application, Single sign-on > SAML Certificates, download the Federation Metadata XML there."})
+}
+
+// A MetadataOption changes how ParseMetadata reads a document.
+type MetadataOption func(*metadataReader)
+
+// WithEntityID picks one identity provider from a document that holds several.
+func WithEntityID(id string) MetadataOption { return func(r *metadataReader) { r.want = id } }
+
+type metadataReader struct{ want string }
+
+const (
+	bindingRedirect = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect"
+	bindingPOST     = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"
+	protocolSAML2   = xmltree.NSProtocol
+	maxMetadata     = 4 << 20
+)
+
+// ParseMetadata reads SAML 2.0 metadata (OASIS saml-metadata-2.0-os) of an identity provider, such as Entra's Federation
+// Metadata XML: at most 4 MiB. Errors are *Error.
+func ParseMetadata(document []byte, options ...MetadataOption) (*IdentityProvider, error) {
+	var r metadataReader
+	for _, o := range options {
+		o(&r)
+	}
+	if err := notMetadata(document); err != nil {
+		return nil, err
+	}
+	doc, err := xmltree.Parse(bytes.TrimLeft(document, " \t\r\n"), xmltree.Options{MaxBytes: maxMetadata, AllowComments: true})
+	if err != nil {
+		e := fromFault(err)
+		if e.Code == fault.TooLarge {
+			return nil, e
+		}
+		e.Hint = hints[CodeMetadata]
+		return nil, e
+	}
+	entity, role, refusal := r.find(doc.Root())
+	if refusal != nil {
+		return nil, refusal
+	}
+	p := &IdentityProvider{}
+	if refusal := p.read(entity, role); refusal != nil {
+		return nil, refusal
+	}
+	return p, nil
+}
+
+// notMetadata recognises what administrators hand over by mistake.
+func notMetadata(document []byte) *Error {
+	start := bytes.TrimSpace(bytes.TrimPrefix(document, []byte("\uFEFF")))
+	lower := strings.ToLower(string(start[:min(len(start), 512)]))
+	switch {
+	case len(start) == 0:
+		return refuse(CodeMetadata, "the file is empty", "", "")
+	case len(document) > maxMetadata:
+		return refusef(CodeTooLarge, "the file has %d bytes, more than %d: this is not the metadata of one identity provider", len(document), maxMetadata)
+	case strings.HasPrefix(lower, "<!doctype html"), strings.HasPrefix(lower, "<html"), strings.Contains(lower, "<html "):
+		return refuse(CodeMetadata, "this is a web page, not metadata: perhaps the sign-in page that came instead of the file", "", "")
+	case strings.Contains(string(document[:min(len(document), 4096)]), "PRIVATE KEY-----"):
+		return privateKey()
+	case strings.HasPrefix(lower, "-----begin certificate"), start[0] == 0x30, strings.HasPrefix(lower, "mii"):
+		return refuse(CodeMetadata, "this is a certificate, not metadata", "", "")
+	case start[0] == '{':
+		return refuse(CodeMetadata, "this is JSON, not metadata", "", "")
+	case start[0] != '<' && start[0] != 0xFF && start[0] != 0xFE:
+		return refuse(CodeMetadata, "this is not XML", "", "")
+	}
+	return nil
+}
+
+// find picks the entity and its identity provider role.
+func (r metadataReader) find(root xmltree.Element) (entity, role xmltree.Element, refusal *Error) {
+	var entities []xmltree.Element
+	switch {
+	case root.Is(xmltree.NSMetadata, "EntityDescriptor"):
+		entities = append(entities, root)
+	case root.Is(xmltree.NSMetadata, "EntitiesDescriptor"):
+		for e := range root.Descendants() {
+			if e.Is(xmltree.NSMetadata, "EntityDescriptor") {
+				entities = append(entities, e)
+			}
+		}
+	default:
+		return entity, role, refuse(CodeMetadata, "this XML is not SAML metadata", root.Local(), "EntityDescriptor")
+	}
+	var names []string
+	for _, e := range entities {
+		ssoRole, ok := identityProviderRole(e)
+		id, _ := e.Attr("entityID")
+		if !ok || r.want != "" && id != r.want {
+			continue
+		}
+		entity, role = e, ssoRole
+		names = append(names, id)
+	}
+	switch {
+	case len(names) == 0 && r.want != "":
+		return entity, role, refuse(CodeMetadataAggregate, "the document has no identity provider of that name", "", quote(r.want))
+	case len(names) == 0:
+		return entity, role, refuse(CodeMetadataRole, "the metadata is not that of an identity provider: it has no IDPSSODescriptor for SAML 2.0", "", "")
+	case len(names) > 1 || r.want == "" && root.Local() == "EntitiesDescriptor":
+		return entity, role, refuse(CodeMetadataAggregate, "the document is a collection of entities", strings.Join(names, ", "), "one of them, named by its entity ID")
+	}
+	return entity, role, nil
+}
+
+func identityProviderRole(entity xmltree.Element) (xmltree.Element, bool) {
+	for c := range entity.Children() {
+		protocols, _ := c.Attr("protocolSupportEnumeration")
+		if c.Is(xmltree.NSMetadata, "IDPSSODescriptor") && slices.Contains(strings.Fields(protocols), protocolSAML2) {
+			return c, true
+		}
+	}
+	return xmltree.Element{}, false
+}
+
+func (p *IdentityProvider) read(entity, role xmltree.Element) *Error {
+	p.entityID, _ = entity.Attr("entityID")
+	if err := checkEntityID(p.entityID); err != nil {
+		return err
+	}
+	want, _ := role.Attr("WantAuthnRequestsSigned")
+	p.wantSigned = want == "true" || want == "1"
+	for _, e := range []xmltree.Element{entity, role} {
+		if text, ok := e.Attr("validUntil"); ok {
+			if t, ok := parseTime(text); ok && (p.validUntil.IsZero() || t.Before(p.validUntil)) {
+				p.validUntil = t
+			}
+		}
+	}
+	for c := range role.Children() {
+		if err := p.readPart(c); err != nil {
+			return err
+		}
+	}
+	if p.loginURL == "" && p.loginPOST == "" {
+		return refuse(CodeMetadataLoginURL, "the identity provider has no usable single sign-on service", "", "SingleSignOnService with HTTP-Redirect or HTTP-POST")
+	}
+	if len(p.keys) == 0 {
+		return refuse(CodeMetadataKeys, "the metadata has no signing certificate", "", "KeyDescriptor with an X509Certificate")
+	}
+	p.warnHTTP(p.LoginURL())
+	p.warnTenantWide()
+	return nil
+}
+
+func (p *IdentityProvider) readPart(e xmltree.Element) *Error {
+	if e.Space() != xmltree.NSMetadata {
+		return nil
+	}
+	switch e.Local() {
+	case "KeyDescriptor":
+		if use, ok := e.Attr("use"); !ok || use == "signing" {
+			return p.readKeys(e)
+		}
+	case "SingleSignOnService":
+		binding, _ := e.Attr("Binding")
+		location, _ := e.Attr("Location")
+		switch {
+		case !isWebURL(location):
+		case binding == bindingRedirect && p.loginURL == "":
+			p.loginURL = location
+		case binding == bindingPOST && p.loginPOST == "":
+			p.loginPOST = location
+		}
+	case "SingleLogoutService":
+		binding, _ := e.Attr("Binding")
+		if location, _ := e.Attr("Location"); binding == bindingRedirect && p.logoutURL == "" && isWebURL(location) {
+			p.logoutURL = location
+		}
+	}
+	return nil
+}
+
+func isWebURL(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http")
+}
+
+// readKeys takes the certificates of one KeyDescriptor. One that cannot be read at all is a warning: another may do.
+func (p *IdentityProvider) readKeys(descriptor xmltree.Element) *Error {
+	for e := range descriptor.Descendants() {
+		if !e.Is(xmltree.NSDSig, "X509Certificate") {
+			continue
+		}
+		text, _ := e.Text()
+		der, err := b64.Decode(text)
+		var keys []TrustedKey
+		if err == nil {
+			keys, err = parseDER(der)
+		}
+		if err != nil {
+			p.warnings = append(p.warnings, Warning{"key_unreadable", "a certificate in the metadata cannot be read", ""})
+			continue
+		}
+		if p.keys, err = uniqueKeys(append(p.keys, keys...)); err != nil {
+			return err.(*Error)
+		}
+	}
+	return nil
+}
