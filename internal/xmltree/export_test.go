@@ -1,0 +1,51 @@
+package xmltree
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Describe writes what e and all below it mean, free of how it was written: names with their namespaces, attributes in a
+// fixed order, decoded text joined over CDATA borders. Trees that say the same have the same description. Prefixes are not
+// part of it.
+func Describe(e Element) string {
+	var b strings.Builder
+	d := e.doc
+	var text []byte
+	flush := func() {
+		if len(text) > 0 {
+			fmt.Fprintf(&b, "text %q\n", text)
+		}
+		text = text[:0]
+	}
+	var open []int32 // where the open elements end
+	for i := e.index; i < d.nodes[e.index].next; i++ {
+		for len(open) > 0 && open[len(open)-1] <= i {
+			flush()
+			b.WriteString("end\n")
+			open = open[:len(open)-1]
+		}
+		n := &d.nodes[i]
+		if n.kind != elementNode {
+			text = append(text, d.text(n)...)
+			continue
+		}
+		flush()
+		fmt.Fprintf(&b, "element {%s}%s\n", d.spaces[n.space], d.src[n.local:n.end])
+		b.WriteString(describeAttributes(d, n))
+		open = append(open, n.next)
+	}
+	flush()
+	return b.String() + strings.Repeat("end\n", len(open))
+}
+
+func describeAttributes(d *Document, n *node) string {
+	var lines []string
+	for i := range d.attrs[n.attr : n.attr+int32(n.attrs)] {
+		a := &d.attrs[n.attr+int32(i)]
+		lines = append(lines, fmt.Sprintf("attribute {%s}%s %q\n", d.spaces[a.space], d.src[a.local:a.end], d.value(a)))
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "")
+}
