@@ -15,7 +15,7 @@ type attempt struct {
 	now    time.Time // one reading of the clock for the whole message
 	expect expectation
 
-	message   *message
+	message   *wireResponse
 	assertion *Assertion // nil until the signatures are verified
 	key       TrustedKey // that verified the innermost signature
 	identity  *Identity  // filled in with the assertion

@@ -3,15 +3,17 @@ package saml
 import (
 	"bytes"
 	"context"
+	"crypto"
 	"errors"
-	"fmt"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/iomete/saml/internal/b64"
+	"github.com/iomete/saml/internal/dsig"
 	"github.com/iomete/saml/internal/fault"
+	"github.com/iomete/saml/internal/message"
 	"github.com/iomete/saml/internal/xmltree"
 )
 
@@ -25,13 +27,6 @@ type IdentityProvider struct {
 	validUntil time.Time
 	wantSigned bool // WantAuthnRequestsSigned
 	warnings   []Warning
-}
-
-// A Warning is something about an identity provider's settings that works today but that an administrator should know.
-type Warning struct {
-	Code    string // stable name
-	Message string // one sentence for the administrator
-	Hint    string // what to change and where, "" if nothing
 }
 
 // Snapshot makes an IdentityProvider its own source.
@@ -60,37 +55,31 @@ func (p *IdentityProvider) ValidUntil() time.Time { return p.validUntil }
 // WantsSignedRequests reports whether the metadata asks for signed requests.
 func (p *IdentityProvider) WantsSignedRequests() bool { return p.wantSigned }
 
-// Warnings lists what an administrator should know at this time, keys that end within 60 days among it.
-func (p *IdentityProvider) Warnings(now time.Time) []Warning {
-	list := slices.Clone(p.warnings)
-	if !p.validUntil.IsZero() && p.validUntil.Before(now) {
-		list = append(list, Warning{"valid_until_past", "the document says that it was valid until " + showTime(p.validUntil), "Download the metadata anew; the keys are used all the same."})
-	}
-	for _, k := range p.keys {
-		switch left := k.notAfter.Sub(now); {
-		case k.unusable != nil:
-			list = append(list, Warning{"key_unusable", "the certificate " + k.SHA1() + " cannot be used: " + k.unusable.Message, k.unusable.Hint})
-		case left < 0:
-			list = append(list, Warning{"certificate_expired", "the certificate " + k.SHA1() + " ended on " + showTime(k.notAfter), entraHints[CodeCertificateExpired]})
-		case left < 60*24*time.Hour:
-			list = append(list, Warning{"certificate_expiring", fmt.Sprintf("the certificate %s ends in %d days, on %s", k.SHA1(), int(left.Hours()/24), showTime(k.notAfter)), entraHints[CodeCertificateExpired]})
-		}
-	}
-	return list
-}
-
 // isEntra reports whether the settings are those of Microsoft Entra ID in one of its clouds.
 func (p *IdentityProvider) isEntra() bool {
 	for _, s := range []string{p.entityID, p.LoginURL()} {
-		if u, err := url.Parse(s); err == nil {
-			switch u.Hostname() {
-			case "sts.windows.net", "sts.chinacloudapi.cn", "login.microsoftonline.com", "login.microsoftonline.us",
-				"login.partner.microsoftonline.cn", "login.chinacloudapi.cn", "login.windows.net":
-				return true
-			}
+		if u, err := url.Parse(s); err == nil && isEntraHost(u.Hostname()) {
+			return true
 		}
 	}
 	return false
+}
+
+func isEntraHost(host string) bool {
+	switch host {
+	case "sts.windows.net", "sts.chinacloudapi.cn", "login.microsoftonline.com", "login.microsoftonline.us",
+		"login.partner.microsoftonline.cn", "login.chinacloudapi.cn", "login.windows.net":
+		return true
+	}
+	return false
+}
+
+// hint says what to change, in the words of this identity provider's portal.
+func (p *IdentityProvider) hint(code Code) string {
+	if h, ok := entraHints[code]; ok && p.isEntra() {
+		return h
+	}
+	return hints[code]
 }
 
 // NewIdentityProvider takes the three fields of a settings page: entity ID (Entra: "Microsoft Entra Identifier"), login
@@ -105,10 +94,11 @@ func NewIdentityProvider(entityID, loginURL string, keys ...TrustedKey) (*Identi
 	if err := checkEntityID(p.entityID); err != nil {
 		faults = append(faults, err)
 	}
-	if u, err := url.Parse(p.loginURL); err != nil || u.Host == "" || u.Fragment != "" || u.Scheme != "https" && u.Scheme != "http" {
-		faults = append(faults, refuse(CodeMetadataLoginURL, "the login URL is not an absolute https URL", p.loginURL, "https://..."))
-	} else if u.Hostname() == "sts.windows.net" {
-		faults = append(faults, refuse(CodeMetadataLoginURL, "the login URL is the Microsoft Entra Identifier", p.loginURL, "https://login.microsoftonline.com/<tenant id>/saml2"))
+	if err := misplaced(p.entityID, p.loginURL); err != nil {
+		faults = append(faults, err)
+	}
+	if err := checkEndpoint(p.loginURL); err != nil {
+		faults = append(faults, err)
 	}
 	if len(keys) == 0 {
 		faults = append(faults, refuse(CodeMetadataKeys, "there is no certificate", "", ""))
@@ -116,8 +106,7 @@ func NewIdentityProvider(entityID, loginURL string, keys ...TrustedKey) (*Identi
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
 	}
-	p.warnHTTP(p.loginURL)
-	p.warnTenantWide()
+	p.warn()
 	return p, nil
 }
 
@@ -133,28 +122,44 @@ func checkEntityID(id string) *Error {
 	return nil
 }
 
-// checkAgainst refuses what looks like our own side of the trust in the identity provider's fields.
-func (p *IdentityProvider) checkAgainst(redirectURL, entityID string) *Error {
-	if p.entityID == redirectURL || p.entityID == entityID {
-		return refuse(CodeMetadataEntityID, "the identity provider's entity ID is our own", p.entityID, "the Microsoft Entra Identifier")
+// misplaced recognises values of the Entra portal that were pasted into the wrong field.
+func misplaced(entityID, loginURL string) *Error {
+	entity, _ := url.Parse(entityID)
+	login, _ := url.Parse(loginURL)
+	const entityWanted, loginWanted = "https://sts.windows.net/<tenant id>/", "https://login.microsoftonline.com/<tenant id>/saml2"
+	switch {
+	case strings.Contains(strings.ToLower(entityID), "/federationmetadata/"):
+		return refuse(CodeMetadataEntityID, "the entity ID is the address of the metadata", entityID, entityWanted)
+	case entity != nil && isEntraHost(entity.Hostname()) && strings.HasSuffix(entity.Path, "/saml2"):
+		return refuse(CodeMetadataEntityID, "the entity ID is the Login URL", entityID, entityWanted)
+	case strings.Contains(strings.ToLower(loginURL), "/federationmetadata/"):
+		return refuse(CodeMetadataLoginURL, "the login URL is the address of the metadata", loginURL, loginWanted)
+	case login != nil && (login.Hostname() == "sts.windows.net" || login.Hostname() == "sts.chinacloudapi.cn"):
+		return refuse(CodeMetadataLoginURL, "the login URL is the Microsoft Entra Identifier", loginURL, loginWanted)
 	}
 	return nil
 }
 
-func (p *IdentityProvider) warnHTTP(endpoint string) {
-	if strings.HasPrefix(endpoint, "http:") {
-		p.warnings = append(p.warnings, Warning{"http_endpoint", "the address " + quote(endpoint) + " is not https", ""})
+// checkEndpoint refuses what no browser can be sent to.
+func checkEndpoint(address string) *Error {
+	u, err := url.Parse(address)
+	switch {
+	case address == "":
+		return refuse(CodeMetadataLoginURL, "the login URL is missing", "", "https://...")
+	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
+		return refuse(CodeMetadataLoginURL, "the login URL is not an absolute https URL", address, "https://...")
+	case u.User != nil || u.Fragment != "" || strings.HasSuffix(address, "#"):
+		return refuse(CodeMetadataLoginURL, "the login URL has a user name or a fragment", address, "https://host/path")
 	}
+	return nil
 }
 
-func (p *IdentityProvider) warnTenantWide() {
-	for _, k := range p.keys {
-		if k.subject != "CN=accounts.accesscontrol.windows.net" && k.subject != "CN=login.microsoftonline.us" {
-			return
-		}
+// checkAgainst refuses what looks like our own side of the trust in the identity provider's fields.
+func (p *IdentityProvider) checkAgainst(redirectURL, entityID string) *Error {
+	if p.entityID == redirectURL || p.entityID == entityID {
+		return refuse(CodeMetadataEntityID, "the identity provider's entity ID is our own", p.entityID, "the identity provider's (Microsoft Entra Identifier)")
 	}
-	p.warnings = append(p.warnings, Warning{"tenant_wide_keys", "the certificates are those of the whole cloud, not of your application",
-		"Entra signs with the application's own certificate: in the enterprise application, Single sign-on > SAML Certificates, download the Federation Metadata XML there."})
+	return nil
 }
 
 // A MetadataOption changes how ParseMetadata reads a document.
@@ -163,7 +168,17 @@ type MetadataOption func(*metadataReader)
 // WithEntityID picks one identity provider from a document that holds several.
 func WithEntityID(id string) MetadataOption { return func(r *metadataReader) { r.want = id } }
 
-type metadataReader struct{ want string }
+// SignedBy demands that one of these keys signed the document, and reads nothing but what was signed. Without it a
+// signature that does not verify is a warning: editors re-format the file, and the key that signs it stands in it.
+func SignedBy(keys ...TrustedKey) MetadataOption {
+	return func(r *metadataReader) { r.pinned, r.mustBeSigned = keys, true }
+}
+
+type metadataReader struct {
+	want         string // entity ID, "" for the only one
+	pinned       []TrustedKey
+	mustBeSigned bool
+}
 
 const (
 	bindingRedirect = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect"
@@ -195,11 +210,75 @@ func ParseMetadata(document []byte, options ...MetadataOption) (*IdentityProvide
 	if refusal != nil {
 		return nil, refusal
 	}
+	if r.mustBeSigned {
+		if entity, role, refusal = r.signedPart(doc, entity); refusal != nil {
+			return nil, refusal
+		}
+	}
 	p := &IdentityProvider{}
 	if refusal := p.read(entity, role); refusal != nil {
 		return nil, refusal
 	}
+	if !r.mustBeSigned && brokenSignature(doc.Root(), entity) {
+		p.warnings = append(p.warnings, Warning{"signature_broken", "the document was changed after it was signed, perhaps only by an editor that re-formatted it",
+			"If nobody changed it on purpose, download it again and upload the file as it is."})
+	}
+	p.warn()
 	return p, nil
+}
+
+// signedPart finds the entity again in the bytes that a pinned key signed: its own, or those of the whole document.
+func (r metadataReader) signedPart(doc *xmltree.Document, entity xmltree.Element) (signedEntity, role xmltree.Element, refusal *Error) {
+	for _, parent := range []xmltree.Element{entity, doc.Root()} {
+		s, err := dsig.Of(parent)
+		if err != nil {
+			return signedEntity, role, fromFault(err)
+		}
+		if !s.Exists() {
+			continue
+		}
+		signed, err := s.Verify(publicKeys(r.pinned), dsig.Policy{})
+		if err != nil {
+			return signedEntity, role, fromFault(err)
+		}
+		verified, err := signed.Parse()
+		if err != nil {
+			return signedEntity, role, fromFault(err)
+		}
+		id, _ := entity.Attr("entityID")
+		return metadataReader{want: id}.find(verified.Root())
+	}
+	return signedEntity, role, refuse(CodeUnsigned, "the metadata is not signed, although a key for it is pinned", "", "")
+}
+
+// brokenSignature reports whether there is a signature that does not fit what it stands in. The key is taken from the
+// document itself, so that a good one proves nothing but that the file is as it was written.
+func brokenSignature(parents ...xmltree.Element) bool {
+	for _, parent := range parents {
+		s, err := dsig.Of(parent)
+		if err != nil {
+			return true
+		}
+		if !s.Exists() {
+			continue
+		}
+		keys, err := parseDER(s.CertificateInKeyInfo())
+		if err != nil || len(keys) == 0 {
+			continue // no certificate to check it with
+		}
+		if _, err := s.Verify(publicKeys(keys), dsig.Policy{AllowSHA1: true}); err != nil {
+			return true
+		}
+	}
+	return false
+}
+
+func publicKeys(keys []TrustedKey) []crypto.PublicKey {
+	list := make([]crypto.PublicKey, len(keys))
+	for i, k := range keys {
+		list[i] = k.public
+	}
+	return list
 }
 
 // notMetadata recognises what administrators hand over by mistake.
@@ -296,8 +375,6 @@ func (p *IdentityProvider) read(entity, role xmltree.Element) *Error {
 	if len(p.keys) == 0 {
 		return refuse(CodeMetadataKeys, "the metadata has no signing certificate", "", "KeyDescriptor with an X509Certificate")
 	}
-	p.warnHTTP(p.LoginURL())
-	p.warnTenantWide()
 	return nil
 }
 
@@ -314,7 +391,7 @@ func (p *IdentityProvider) readPart(e xmltree.Element) *Error {
 		binding, _ := e.Attr("Binding")
 		location, _ := e.Attr("Location")
 		switch {
-		case !isWebURL(location):
+		case checkEndpoint(location) != nil:
 		case binding == bindingRedirect && p.loginURL == "":
 			p.loginURL = location
 		case binding == bindingPOST && p.loginPOST == "":
@@ -322,16 +399,11 @@ func (p *IdentityProvider) readPart(e xmltree.Element) *Error {
 		}
 	case "SingleLogoutService":
 		binding, _ := e.Attr("Binding")
-		if location, _ := e.Attr("Location"); binding == bindingRedirect && p.logoutURL == "" && isWebURL(location) {
+		if location, _ := e.Attr("Location"); binding == bindingRedirect && p.logoutURL == "" && checkEndpoint(location) == nil {
 			p.logoutURL = location
 		}
 	}
 	return nil
-}
-
-func isWebURL(s string) bool {
-	u, err := url.Parse(s)
-	return err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http")
 }
 
 // readKeys takes the certificates of one KeyDescriptor. One that cannot be read at all is a warning: another may do.
@@ -355,4 +427,23 @@ func (p *IdentityProvider) readKeys(descriptor xmltree.Element) *Error {
 		}
 	}
 	return nil
+}
+
+const formatEmail = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
+
+// Metadata is our own side of the trust as a SAML metadata document (SAML Metadata 2.0 §2.4.4), for identity providers that
+// take one: entity ID, Redirect URL, certificate of the signing key if there is one.
+func (sp *ServiceProvider) Metadata() ([]byte, error) {
+	m := message.Metadata{EntityID: sp.entityID, RedirectURL: sp.redirectURL}
+	if sp.config.NameID == EmailNameID {
+		m.NameIDFormat = formatEmail
+	}
+	if sp.config.SigningKey != nil {
+		m.SigningCertificates = [][]byte{sp.config.SigningCertificate}
+	}
+	document, err := m.XML()
+	if err != nil {
+		return nil, refuse(CodeInternal, "the metadata cannot be written", "", "").because(err)
+	}
+	return document, nil
 }

@@ -7,20 +7,36 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/xml"
+	"net/http"
 	"net/url"
 	"strings"
 	"sync"
-	"time"
 
-	"github.com/iomete/saml/internal/xmltree"
+	"github.com/iomete/saml/internal/message"
 )
 
-// An AuthnRequest is a login that was begun: send the browser to URL, keep State in that browser.
+// An AuthnRequest is a login that was begun. Send the browser to URL, or answer with Form where URL is empty, and keep State
+// in that browser.
 type AuthnRequest struct {
-	ID    string // "_" and 32 hex digits: 128 random bits
-	URL   string // the identity provider's address with the request, HTTP-Redirect binding (SAML Bindings 2.0 §3.4)
+	ID string // "_" and 32 hex digits: 128 random bits
+	// URL is the login URL with the request in its query: HTTP-Redirect binding (SAML Bindings 2.0 §3.4). Empty where
+	// Form is used instead.
+	URL string
+	// Form carries the request by the HTTP-POST binding (SAML Bindings 2.0 §3.5), where the identity provider has no
+	// HTTP-Redirect address or LoginOptions.POST asks for it; else nil.
+	Form  *RequestForm
 	State string // the sealed pending login, for Response.State
+}
+
+// A RequestForm is what a browser posts to the identity provider.
+type RequestForm struct {
+	Action      string // the address to post to
+	SAMLRequest string // base64 of the request
+}
+
+// ServeHTTP answers with a page that posts the form at once, by script or by its button.
+func (f *RequestForm) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	writePostPage(w, "Sign in", f.Action, field{"SAMLRequest", f.SAMLRequest})
 }
 
 // LoginOptions are what one login may ask for. The zero value is the usual login.
@@ -28,27 +44,57 @@ type LoginOptions struct {
 	ReturnTo   string // local path and query to come back to, at most 1 KiB; Login.ReturnTo
 	LoginHint  string // address to fill in at the identity provider (Entra: login_hint)
 	ForceAuthn bool   // ask for a fresh sign-in, and refuse an older one
+	POST       bool   // send the request by a form even where the identity provider takes it in the query
 	Purpose    string // opaque, for the caller; Login.Purpose
 }
 
 // StartLogin begins a login. The error is always an *Error: CodeConfig for options that cannot be used,
-// CodeIdentityProvider where the settings cannot be read.
+// CodeIdentityProvider where the settings cannot be read, CodeMetadataLoginURL where they have no usable login URL,
+// CodeInternal where the signing key fails.
 func (sp *ServiceProvider) StartLogin(ctx context.Context, o LoginOptions) (*AuthnRequest, error) {
-	idp, err := sp.config.IdentityProvider.Snapshot(ctx)
+	r, err := sp.startLogin(ctx, o)
 	if err != nil {
-		return nil, refuse(CodeIdentityProvider, "the settings of the identity provider cannot be read", "", "").because(err)
-	}
-	if err := sp.checkLoginURL(idp.loginURL); err != nil {
 		return nil, err
+	}
+	return r, nil
+}
+
+func (sp *ServiceProvider) startLogin(ctx context.Context, o LoginOptions) (*AuthnRequest, *Error) {
+	idp, refusal := sp.snapshot(ctx)
+	if refusal != nil {
+		return nil, refusal
 	}
 	if o.ReturnTo != "" && !localPath(o.ReturnTo) {
 		return nil, refuse(CodeConfig, "LoginOptions.ReturnTo is not a path on this host", o.ReturnTo, "/path?query of at most 1024 bytes")
 	}
+	byForm := idp.loginURL == "" || o.POST && idp.loginPOST != ""
+	login := idp.loginURL
+	if byForm {
+		login = idp.loginPOST
+	}
+	if err := sp.checkLoginURL(login); err != nil {
+		return nil, err
+	}
+	pending := sp.newPending(idp, o)
+	request := message.AuthnRequest{ID: pending.RequestID, IssueInstant: pending.IssuedAt, Destination: login, RedirectURL: sp.redirectURL,
+		EntityID: sp.entityID, ForceAuthn: o.ForceAuthn, Contexts: pending.AuthnContexts}
+	r := &AuthnRequest{ID: pending.RequestID, State: pending.seal(sp.sealer(), sp.pendingContext())}
+	var err error
+	if byForm {
+		r.Form, err = sp.requestForm(request, o.LoginHint)
+	} else {
+		r.URL, err = sp.requestURL(request, o.LoginHint)
+	}
+	if err != nil {
+		return nil, refuse(CodeInternal, "the request cannot be written or signed", "", "").because(err)
+	}
+	return r, nil
+}
+
+func (sp *ServiceProvider) newPending(idp *IdentityProvider, o LoginOptions) pendingLogin {
 	now := sp.config.Now().UTC()
-	id := newRequestID()
-	pending := pendingLogin{RequestID: id, IssuedAt: now, ExpiresAt: now.Add(pendingLifetime), IdentityProvider: idp.entityID,
+	return pendingLogin{RequestID: newRequestID(), IssuedAt: now, ExpiresAt: now.Add(pendingLifetime), IdentityProvider: idp.entityID,
 		ReturnTo: o.ReturnTo, Purpose: o.Purpose, ForceAuthn: o.ForceAuthn, AuthnContexts: sp.config.RequestedAuthnContexts}
-	return &AuthnRequest{ID: id, URL: sp.requestURL(idp, id, now, o), State: pending.seal(sp.sealer(), sp.pendingContext())}, nil
 }
 
 // newRequestID is an NCName, which Entra insists on (AADSTS7500529).
@@ -58,59 +104,52 @@ func newRequestID() string {
 	return "_" + hex.EncodeToString(random[:])
 }
 
-// requestURL puts the request into the query of the login URL, whose own query stays as it is.
-func (sp *ServiceProvider) requestURL(idp *IdentityProvider, id string, now time.Time, o LoginOptions) string {
-	var b strings.Builder
-	b.WriteString(idp.loginURL)
-	if strings.Contains(idp.loginURL, "?") {
-		b.WriteByte('&')
-	} else {
-		b.WriteByte('?')
+// requestURL puts the request into the query of the login URL, whose own query stays as it is. The signature, if any, is
+// over SAMLRequest and SigAlg alone.
+func (sp *ServiceProvider) requestURL(r message.AuthnRequest, loginHint string) (string, error) {
+	document, err := r.XML()
+	if err != nil {
+		return "", err
 	}
-	b.WriteString("SAMLRequest=")
-	b.WriteString(url.QueryEscape(deflated(sp.requestXML(idp, id, now, o))))
-	if o.LoginHint != "" {
-		b.WriteString("&login_hint=")
-		b.WriteString(url.QueryEscape(o.LoginHint))
+	query := "SAMLRequest=" + url.QueryEscape(deflated(document))
+	if key := sp.config.SigningKey; key != nil {
+		if query, err = message.SignQuery(query, key); err != nil {
+			return "", err
+		}
 	}
-	return b.String()
+	return addQuery(addQuery(r.Destination, query), hintQuery(loginHint)), nil
 }
 
-// requestXML is a samlp:AuthnRequest (SAML Core 2.0 §3.4.1) with just what Entra reads. It has no NameIDPolicy, so that the
-// portal's choice of user.mail stands, and by default no RequestedAuthnContext, which AADSTS75011 would answer.
-func (sp *ServiceProvider) requestXML(idp *IdentityProvider, id string, now time.Time, o LoginOptions) []byte {
-	var b bytes.Buffer
-	attribute := func(name, value string) {
-		b.WriteString(` ` + name + `="`)
-		xml.EscapeText(&b, []byte(value))
-		b.WriteByte('"')
+func (sp *ServiceProvider) requestForm(r message.AuthnRequest, loginHint string) (*RequestForm, error) {
+	var document []byte
+	var err error
+	if key := sp.config.SigningKey; key != nil {
+		document, err = r.SignedXML(key, sp.config.SigningCertificate)
+	} else {
+		document, err = r.XML()
 	}
-	element := func(name, value string) {
-		b.WriteString("<" + name + ">")
-		xml.EscapeText(&b, []byte(value))
-		b.WriteString("</" + name + ">")
+	if err != nil {
+		return nil, err
 	}
-	b.WriteString(`<samlp:AuthnRequest xmlns:samlp="` + xmltree.NSProtocol + `" xmlns:saml="` + xmltree.NSAssertion + `"`)
-	attribute("ID", id)
-	attribute("Version", "2.0")
-	attribute("IssueInstant", now.Format("2006-01-02T15:04:05.000Z"))
-	attribute("Destination", idp.loginURL)
-	if o.ForceAuthn {
-		attribute("ForceAuthn", "true")
+	return &RequestForm{Action: addQuery(r.Destination, hintQuery(loginHint)), SAMLRequest: base64.StdEncoding.EncodeToString(document)}, nil
+}
+
+func hintQuery(loginHint string) string {
+	if loginHint == "" {
+		return ""
 	}
-	attribute("ProtocolBinding", bindingPOST)
-	attribute("AssertionConsumerServiceURL", sp.redirectURL)
-	b.WriteByte('>')
-	element("saml:Issuer", sp.entityID)
-	if contexts := sp.config.RequestedAuthnContexts; len(contexts) > 0 {
-		b.WriteString(`<samlp:RequestedAuthnContext Comparison="exact">`)
-		for _, c := range contexts {
-			element("saml:AuthnContextClassRef", c)
-		}
-		b.WriteString(`</samlp:RequestedAuthnContext>`)
+	return "login_hint=" + url.QueryEscape(loginHint)
+}
+
+// addQuery appends a query to an address that may have one.
+func addQuery(address, query string) string {
+	switch {
+	case query == "":
+		return address
+	case strings.Contains(address, "?"):
+		return address + "&" + query
 	}
-	b.WriteString(`</samlp:AuthnRequest>`)
-	return b.Bytes()
+	return address + "?" + query
 }
 
 // deflaters are kept because making one costs 800 KB, a hundred times what a request needs.

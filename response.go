@@ -12,9 +12,9 @@ import (
 // maxFormValue bounds the form value before it is decoded: the largest message in base64, with room for line breaks.
 const maxFormValue = 2 << 20
 
-// message is a samlp:Response as it was received (SAML Core 2.0 §3.3.3): of the right shape, but not trusted. What it says
+// wireResponse is a samlp:Response as it was received (SAML Core 2.0 §3.3.3): of the right shape, but not trusted. What it says
 // can only lead to a refusal.
-type message struct {
+type wireResponse struct {
 	response  xmltree.Element
 	assertion xmltree.Element // none in an error answer
 
@@ -33,7 +33,7 @@ type status struct{ code, subCode, message string }
 const statusSuccess = "urn:oasis:names:tc:SAML:2.0:status:Success"
 
 // readMessage takes the form value apart as far as can be done without trust: rules of base64, XML and shape.
-func readMessage(form string) (*message, *Error) {
+func readMessage(form string) (*wireResponse, *Error) {
 	if form == "" {
 		return nil, refuse(CodeResponseMissing, "there is no SAMLResponse", "", "")
 	}
@@ -52,7 +52,7 @@ func readMessage(form string) (*message, *Error) {
 }
 
 // readShape holds the document against the schema and finds its parts.
-func readShape(doc *xmltree.Document) (*message, *Error) {
+func readShape(doc *xmltree.Document) (*wireResponse, *Error) {
 	root := doc.Root()
 	if !root.Is(xmltree.NSProtocol, "Response") {
 		return nil, refuse(CodeNotAResponse, "the message is not a SAML response", root.Local(), "Response in "+xmltree.NSProtocol)
@@ -60,7 +60,7 @@ func readShape(doc *xmltree.Document) (*message, *Error) {
 	if err := checkVersionAndID(root); err != nil {
 		return nil, err
 	}
-	m := &message{response: root}
+	m := &wireResponse{response: root}
 	if err := m.findAssertion(); err != nil {
 		return nil, err
 	}
@@ -99,7 +99,7 @@ func checkVersionAndID(e xmltree.Element) *Error {
 
 // findAssertion looks through the whole document: there is one assertion, directly in the response, or in an error answer
 // none.
-func (m *message) findAssertion() *Error {
+func (m *wireResponse) findAssertion() *Error {
 	for e := range m.response.Descendants() {
 		if e.Space() != xmltree.NSAssertion || e.Local() != "Assertion" && e.Local() != "EncryptedAssertion" {
 			continue
@@ -144,7 +144,7 @@ func checkUniqueIDs(root xmltree.Element) *Error {
 	return nil
 }
 
-func (m *message) readFields() {
+func (m *wireResponse) readFields() {
 	m.destination, _ = m.response.Attr("Destination")
 	m.inResponseTo, _ = m.response.Attr("InResponseTo")
 	m.issueInstant, _ = m.response.Attr("IssueInstant")
@@ -188,7 +188,7 @@ func (s status) String() string {
 
 // verify checks every signature that there is and gives the innermost signed element that the assertion is in: the
 // assertion itself, or the response.
-func (m *message) verify(keys []crypto.PublicKey, policy dsig.Policy) (signed dsig.Signed, err *Error) {
+func (m *wireResponse) verify(keys []crypto.PublicKey, policy dsig.Policy) (signed dsig.Signed, err *Error) {
 	innermost := dsig.Signature{}
 	for _, s := range []dsig.Signature{m.responseSignature, m.assertionSignature} {
 		if !s.Exists() {
@@ -208,7 +208,7 @@ func (m *message) verify(keys []crypto.PublicKey, policy dsig.Policy) (signed ds
 
 // explain adds to "none of the trusted keys" which certificate the message itself names, as an administrator can compare
 // its thumbprint with what the portal shows.
-func (m *message) explain(e *Error, s dsig.Signature) *Error {
+func (m *wireResponse) explain(e *Error, s dsig.Signature) *Error {
 	if e.Code == CodeSignature {
 		if der := s.CertificateInKeyInfo(); der != nil {
 			e.Got = quote("certificate with SHA-1 thumbprint " + thumbprint(der))

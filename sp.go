@@ -117,10 +117,8 @@ func (a *attempt) refused(step string, err *Error) *Error {
 	if step != "" {
 		err.Check = step
 	}
-	if a.idp != nil && a.idp.isEntra() {
-		if hint, ok := entraHints[err.Code]; ok && err.Hint == hints[err.Code] {
-			err.Hint = hint
-		}
+	if a.idp != nil && err.Hint == hints[err.Code] {
+		err.Hint = a.idp.hint(err.Code)
 	}
 	return err
 }
@@ -128,9 +126,9 @@ func (a *attempt) refused(step string, err *Error) *Error {
 // begin finds out what to expect: which request this browser made, of which identity provider.
 func (a *attempt) begin(ctx context.Context, r Response) *Error {
 	sp := a.sp
-	var err error
-	if a.idp, err = sp.config.IdentityProvider.Snapshot(ctx); err != nil {
-		return refuse(CodeIdentityProvider, "the settings of the identity provider cannot be read", "", "").because(err)
+	var err *Error
+	if a.idp, err = sp.snapshot(ctx); err != nil {
+		return err
 	}
 	switch {
 	case r.State != "":
@@ -144,6 +142,18 @@ func (a *attempt) begin(ctx context.Context, r Response) *Error {
 		return refuse(CodeUnsolicited, "the response answers no sign-in that this browser began", "", "")
 	}
 	return nil
+}
+
+// snapshot is the identity provider as it is trusted now.
+func (sp *ServiceProvider) snapshot(ctx context.Context) (*IdentityProvider, *Error) {
+	idp, err := sp.config.IdentityProvider.Snapshot(ctx)
+	if err == nil && idp == nil {
+		err = errors.New("the source gave neither settings nor an error")
+	}
+	if err != nil {
+		return nil, refuse(CodeIdentityProvider, "the settings of the identity provider cannot be read", "", "").because(err)
+	}
+	return idp, nil
 }
 
 func (a *attempt) beginWithState(state string) *Error {
@@ -241,9 +251,9 @@ func cloneKeys(keys [][]byte) [][]byte {
 
 // checkIdentityProvider refuses settings that nobody could sign in with, or that were pasted into the wrong field.
 func (sp *ServiceProvider) checkIdentityProvider() error {
-	idp, err := sp.config.IdentityProvider.Snapshot(context.Background())
+	idp, err := sp.snapshot(context.Background())
 	if err != nil {
-		return refuse(CodeIdentityProvider, "the settings of the identity provider cannot be read", "", "").because(err)
+		return err
 	}
 	var faults []error
 	if err := idp.checkAgainst(sp.redirectURL, sp.entityID); err != nil {
@@ -269,10 +279,10 @@ func (p *IdentityProvider) noUsableKey() *Error {
 }
 
 func (sp *ServiceProvider) checkLoginURL(login string) *Error {
-	u, err := url.Parse(login)
-	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		return refuse(CodeMetadataLoginURL, "the login URL is not an absolute https URL", login, "https://...")
+	if err := checkEndpoint(login); err != nil {
+		return err
 	}
+	u, _ := url.Parse(login)
 	if u.Scheme == "http" && !isLoopback(u.Hostname()) && !sp.config.InsecureAllowHTTP {
 		return refuse(CodeMetadataLoginURL, "the login URL is not https: passwords would travel in the clear", login, "https://...")
 	}

@@ -18,6 +18,7 @@ import (
 // Signed is the canonical form of an element that a trusted key signed. Only Verify makes one that holds anything.
 type Signed struct {
 	canonical []byte
+	limit     int // of the document that it was in
 	key       int
 }
 
@@ -26,7 +27,7 @@ func (s Signed) Parse() (*xmltree.Document, error) {
 	if len(s.canonical) == 0 {
 		return nil, fault.New(fault.Unsigned, "nothing was signed")
 	}
-	return xmltree.Parse(s.canonical, xmltree.Options{})
+	return xmltree.Parse(s.canonical, xmltree.Options{MaxBytes: s.limit})
 }
 
 // Key is the index of the trusted key that verified the signature.
@@ -57,11 +58,30 @@ func Find(doc *xmltree.Document, parents ...xmltree.Element) ([]Signature, error
 			return nil, &fault.Fault{Code: fault.SignaturePlacement, Message: "a signature stands elsewhere than directly in what it may sign",
 				Got: "Signature in " + e.Parent().Local()}
 		case found[at].Exists():
-			return nil, &fault.Fault{Code: fault.SignaturePlacement, Message: "an element has two signatures", Got: parents[at].Local()}
+			return nil, twoSignatures(parents[at])
 		}
 		found[at] = Signature{e, parents[at]}
 	}
 	return found, nil
+}
+
+// Of gives the signature that stands directly in parent, the zero Signature where there is none. It does not look at the
+// rest of the document: for a response use Find.
+func Of(parent xmltree.Element) (found Signature, err error) {
+	for c := range parent.Children() {
+		if !c.Is(xmltree.NSDSig, "Signature") {
+			continue
+		}
+		if found.Exists() {
+			return Signature{}, twoSignatures(parent)
+		}
+		found = Signature{c, parent}
+	}
+	return found, nil
+}
+
+func twoSignatures(parent xmltree.Element) error {
+	return &fault.Fault{Code: fault.SignaturePlacement, Message: "an element has two signatures", Got: parent.Local()}
 }
 
 // A Policy is what may be relaxed.
@@ -101,7 +121,7 @@ func (s Signature) Verify(keys []crypto.PublicKey, policy Policy) (Signed, error
 	if err != nil {
 		return Signed{}, err
 	}
-	return Signed{canonical: canonical, key: key}, nil
+	return Signed{canonical: canonical, limit: s.parent.Limit(), key: key}, nil
 }
 
 // digested canonicalises the parent as the reference says and compares the digest.

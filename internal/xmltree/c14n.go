@@ -21,10 +21,10 @@ type C14N struct {
 	Omit Element
 }
 
-// Canonicalize appends the canonical form of e to dst. The form is limited to MaxBytes, like a message. Its errors are
+// Canonicalize appends the canonical form of e to dst. The form is limited like the document. Its errors are
 // *fault.Fault.
 func (e Element) Canonicalize(dst []byte, how C14N) ([]byte, error) {
-	w := writer{doc: e.doc, dst: dst, limit: len(dst) + MaxBytes}
+	w := writer{doc: e.doc, dst: dst, limit: len(dst) + e.doc.limit}
 	w.rendered = append(w.rendered, noSpace, xmlSpace) // the default namespace is none at first; xml is never written
 	for len(w.rendered) < len(e.doc.prefixes) {
 		w.rendered = append(w.rendered, unbound)
@@ -35,7 +35,7 @@ func (e Element) Canonicalize(dst []byte, how C14N) ([]byte, error) {
 	w.subtree(e.index, how.Omit)
 	if len(w.dst) > w.limit {
 		return nil, &fault.Fault{Code: fault.TooLarge, Message: "the canonical form of the signed XML is too large",
-			Want: fmt.Sprintf("at most %d bytes", MaxBytes)}
+			Want: fmt.Sprintf("at most %d bytes", e.doc.limit)}
 	}
 	return w.dst, nil
 }

@@ -36,7 +36,7 @@ func Parse(src []byte, opt Options) (*Document, error) {
 	if at := badCharacter(src); at >= 0 {
 		return nil, badEncoding(src, at)
 	}
-	p := parser{doc: &Document{src: string(src)}, comments: opt.AllowComments, parent: -1}
+	p := parser{doc: &Document{src: string(src), limit: limit}, comments: opt.AllowComments, parent: -1}
 	p.prepare()
 	if err := p.document(); err != nil {
 		return nil, err

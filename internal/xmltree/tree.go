@@ -32,6 +32,7 @@ type Document struct {
 	prefixes []string // interned; noPrefix and xmlPrefix are fixed
 	spaces   []string // interned namespace names; noSpace and xmlSpace are fixed
 	root     int32
+	limit    int // bytes, of the source as of each canonical form
 }
 
 // Indices into prefixes and spaces that every document has.
@@ -90,6 +91,9 @@ type Element struct {
 func (d *Document) Root() Element { return Element{d, d.root} }
 
 func (e Element) node() *node { return &e.doc.nodes[e.index] }
+
+// Limit is the most bytes that the document was allowed to have, and that a canonical form of it may have.
+func (e Element) Limit() int { return e.doc.limit }
 
 // Exists reports whether e is an element.
 func (e Element) Exists() bool { return e.doc != nil }

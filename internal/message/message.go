@@ -1,0 +1,133 @@
+// Package message writes what we send: authentication requests and our own metadata, in crewjam/saml's types, signed by
+// goxmldsig. It is the only door to these packages; nothing that comes in passes through it.
+package message
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/xml"
+	"net/url"
+	"time"
+
+	"github.com/beevik/etree"
+	crewjam "github.com/crewjam/saml"
+	dsig "github.com/russellhaering/goxmldsig"
+)
+
+// An AuthnRequest is what one asks for (SAML Core 2.0 §3.4.1). It has no NameIDPolicy, so that the setting at the
+// identity provider stands.
+type AuthnRequest struct {
+	ID           string // NCName
+	IssueInstant time.Time
+	Destination  string // login URL
+	RedirectURL  string // AssertionConsumerServiceURL
+	EntityID     string // Issuer
+	ForceAuthn   bool
+	// Contexts are authentication context class URIs, asked for with Comparison "exact"; nil asks for none.
+	Contexts []string
+}
+
+func (r AuthnRequest) element() *etree.Element {
+	request := crewjam.AuthnRequest{
+		ID:                          r.ID,
+		Version:                     "2.0",
+		IssueInstant:                r.IssueInstant.UTC(),
+		Destination:                 r.Destination,
+		Issuer:                      &crewjam.Issuer{Value: r.EntityID},
+		AssertionConsumerServiceURL: r.RedirectURL,
+		ProtocolBinding:             crewjam.HTTPPostBinding,
+	}
+	if r.ForceAuthn {
+		request.ForceAuthn = &r.ForceAuthn
+	}
+	e := request.Element()
+	if len(r.Contexts) > 0 { // crewjam's type holds one class only
+		wanted := e.CreateElement("samlp:RequestedAuthnContext")
+		wanted.CreateAttr("Comparison", "exact")
+		for _, c := range r.Contexts {
+			wanted.CreateElement("saml:AuthnContextClassRef").SetText(c)
+		}
+	}
+	return e
+}
+
+// XML is the request without a signature.
+func (r AuthnRequest) XML() ([]byte, error) { return write(r.element()) }
+
+// SignedXML is the request with an enveloped RSA-SHA256 signature, as the HTTP-POST binding carries it.
+func (r AuthnRequest) SignedXML(key crypto.Signer, certificate []byte) ([]byte, error) {
+	context, err := dsig.NewSigningContext(key, [][]byte{certificate})
+	if err != nil {
+		return nil, err
+	}
+	context.Canonicalizer = dsig.MakeC14N10ExclusiveCanonicalizerWithPrefixList("")
+	e := r.element()
+	signature, err := context.ConstructSignature(e, true)
+	if err != nil {
+		return nil, err
+	}
+	e.InsertChildAt(1, signature) // directly after the Issuer, where the schema wants it
+	return write(e)
+}
+
+func write(e *etree.Element) ([]byte, error) {
+	doc := etree.NewDocument()
+	doc.SetRoot(e)
+	return doc.WriteToBytes()
+}
+
+const uriRSASHA256 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
+
+// SignQuery appends SigAlg and Signature to a query as the HTTP-Redirect binding does it: over the very bytes that are sent
+// (SAML Bindings 2.0 §3.4.4.1). query is SAMLRequest=… and, if there is one, &RelayState=….
+func SignQuery(query string, key crypto.Signer) (string, error) {
+	query += "&SigAlg=" + url.QueryEscape(uriRSASHA256)
+	digest := sha256.Sum256([]byte(query))
+	signature, err := key.Sign(rand.Reader, digest[:], crypto.SHA256)
+	if err != nil {
+		return "", err
+	}
+	return query + "&Signature=" + url.QueryEscape(base64.StdEncoding.EncodeToString(signature)), nil
+}
+
+// Metadata describes a service provider (SAML Metadata 2.0 §2.4.4).
+type Metadata struct {
+	EntityID            string
+	RedirectURL         string // assertion consumer service, HTTP-POST
+	NameIDFormat        string // "" names none
+	SigningCertificates [][]byte
+}
+
+// XML is the document, indented, with an XML declaration.
+func (m Metadata) XML() ([]byte, error) {
+	yes, signed := true, len(m.SigningCertificates) > 0
+	role := crewjam.SPSSODescriptor{
+		SSODescriptor: crewjam.SSODescriptor{
+			RoleDescriptor: crewjam.RoleDescriptor{ProtocolSupportEnumeration: "urn:oasis:names:tc:SAML:2.0:protocol"},
+		},
+		AuthnRequestsSigned:  &signed,
+		WantAssertionsSigned: &yes,
+		AssertionConsumerServices: []crewjam.IndexedEndpoint{
+			{Binding: crewjam.HTTPPostBinding, Location: m.RedirectURL, Index: 0, IsDefault: &yes},
+		},
+	}
+	if m.NameIDFormat != "" {
+		role.NameIDFormats = []crewjam.NameIDFormat{crewjam.NameIDFormat(m.NameIDFormat)}
+	}
+	for _, der := range m.SigningCertificates {
+		role.KeyDescriptors = append(role.KeyDescriptors, keyDescriptor("signing", der))
+	}
+	document, err := xml.MarshalIndent(crewjam.EntityDescriptor{EntityID: m.EntityID, SPSSODescriptors: []crewjam.SPSSODescriptor{role}}, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	return append([]byte(xml.Header), append(document, '\n')...), nil
+}
+
+func keyDescriptor(use string, der []byte) crewjam.KeyDescriptor {
+	d := crewjam.KeyDescriptor{Use: use}
+	d.KeyInfo.X509Data.X509Certificates = []crewjam.X509Certificate{{Data: base64.StdEncoding.EncodeToString(der)}}
+	return d
+}
