@@ -154,10 +154,10 @@ func checkEndpoint(address string) *Error {
 	return nil
 }
 
-// checkAgainst refuses what looks like our own side of the trust in the identity provider's fields.
-func (p *IdentityProvider) checkAgainst(redirectURL, entityID string) *Error {
-	if p.entityID == redirectURL || p.entityID == entityID {
-		return refuse(CodeMetadataEntityID, "the identity provider's entity ID is our own", p.entityID, "the identity provider's (Microsoft Entra Identifier)")
+// checkAgainst refuses our own address in the identity provider's field: Entra's portal calls both sides' names "Entity ID".
+func (p *IdentityProvider) checkAgainst(redirectURL string) *Error {
+	if p.entityID == redirectURL {
+		return refuse(CodeMetadataEntityID, "the identity provider's entity ID is our own Redirect URL", p.entityID, "the identity provider's (Microsoft Entra Identifier)")
 	}
 	return nil
 }
@@ -334,7 +334,7 @@ func (r metadataReader) find(root xmltree.Element) (entity, role xmltree.Element
 		return entity, role, refuse(CodeMetadataAggregate, "the document has no identity provider of that name", "", quote(r.want))
 	case len(names) == 0:
 		return entity, role, refuse(CodeMetadataRole, "the metadata is not that of an identity provider: it has no IDPSSODescriptor for SAML 2.0", "", "")
-	case len(names) > 1 || r.want == "" && root.Local() == "EntitiesDescriptor":
+	case len(names) > 1 || r.want == "" && len(entities) > 1:
 		return entity, role, refuse(CodeMetadataAggregate, "the document is a collection of entities", strings.Join(names, ", "), "one of them, named by its entity ID")
 	}
 	return entity, role, nil
@@ -409,7 +409,7 @@ func (p *IdentityProvider) readPart(e xmltree.Element) *Error {
 // readKeys takes the certificates of one KeyDescriptor. One that cannot be read at all is a warning: another may do.
 func (p *IdentityProvider) readKeys(descriptor xmltree.Element) *Error {
 	for e := range descriptor.Descendants() {
-		if !e.Is(xmltree.NSDSig, "X509Certificate") {
+		if e.Local() != "X509Certificate" || e.Space() != xmltree.NSDSig && e.Space() != xmltree.NSMetadata { // some forget the namespace
 			continue
 		}
 		text, _ := e.Text()

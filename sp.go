@@ -256,7 +256,7 @@ func (sp *ServiceProvider) checkIdentityProvider() error {
 		return err
 	}
 	var faults []error
-	if err := idp.checkAgainst(sp.redirectURL, sp.entityID); err != nil {
+	if err := idp.checkAgainst(sp.redirectURL); err != nil {
 		faults = append(faults, err)
 	}
 	if len(idp.usableKeys()) == 0 {

@@ -92,7 +92,11 @@ type Policy struct {
 // Verify checks the signature with the keys in order and returns the canonical bytes of its parent, without the
 // signature itself. Keys are *rsa.PublicKey and *ecdsa.PublicKey; others never fit. KeyInfo is not looked at.
 func (s Signature) Verify(keys []crypto.PublicKey, policy Policy) (Signed, error) {
-	outer, err := readSignature(s.element)
+	id, _ := s.parent.Attr("ID")
+	if !xmltree.IsNCName(id) {
+		return Signed{}, &fault.Fault{Code: fault.ReferenceURI, Message: "the signed element has no ID that a signature can refer to", Got: id, Want: "an NCName"}
+	}
+	outer, err := readSignature(s.element, id)
 	if err != nil {
 		return Signed{}, err
 	}
@@ -113,7 +117,7 @@ func (s Signature) Verify(keys []crypto.PublicKey, policy Policy) (Signed, error
 	if err != nil {
 		return Signed{}, err
 	}
-	info, err := readSignedInfo(doc.Root())
+	info, err := readSignedInfo(doc.Root(), id)
 	if err != nil {
 		return Signed{}, err
 	}
@@ -124,12 +128,8 @@ func (s Signature) Verify(keys []crypto.PublicKey, policy Policy) (Signed, error
 	return Signed{canonical: canonical, limit: s.parent.Limit(), key: key}, nil
 }
 
-// digested canonicalises the parent as the reference says and compares the digest.
+// digested canonicalises the parent, which the reference names, and compares the digest.
 func (s Signature) digested(info signedInfo, policy Policy) ([]byte, error) {
-	if id, ok := s.parent.Attr("ID"); !ok || !xmltree.IsNCName(id) || info.uri != "#"+id {
-		return nil, &fault.Fault{Code: fault.ReferenceURI, Message: "the signature refers to something else than the element it stands in",
-			Got: info.uri, Want: "# and the ID of that element (SAML Core 2.0 §5.4.2)"}
-	}
 	hash, err := digestMethod(info.digestMethod, policy)
 	if err != nil {
 		return nil, err

@@ -18,7 +18,6 @@ type signature struct {
 type signedInfo struct {
 	prefixList          string // for SignedInfo itself
 	signatureMethod     string
-	uri                 string
 	referencePrefixList string
 	digestMethod        string
 	digest              []byte
@@ -30,13 +29,14 @@ const (
 	uriExclusiveRemark = xmltree.NSExcC14N + "WithComments" // the same here: there are no comments
 )
 
-func readSignature(e xmltree.Element) (signature, error) {
+// readSignature takes apart a ds:Signature that must sign the element with this ID.
+func readSignature(e xmltree.Element, id string) (signature, error) {
 	parts, err := children(e, "SignedInfo", "SignatureValue", "KeyInfo?")
 	if err != nil {
 		return signature{}, err
 	}
 	s := signature{signedInfo: parts[0]}
-	if s.info, err = readSignedInfo(parts[0]); err != nil {
+	if s.info, err = readSignedInfo(parts[0], id); err != nil {
 		return signature{}, err
 	}
 	if s.value, err = binary(parts[1]); err != nil {
@@ -45,8 +45,9 @@ func readSignature(e xmltree.Element) (signature, error) {
 	return s, nil
 }
 
-// readSignedInfo reads ds:SignedInfo (XML Signature 1.1 §4.4): one reference with the two transforms of SAML Core 2.0 §5.4.4.
-func readSignedInfo(e xmltree.Element) (info signedInfo, err error) {
+// readSignedInfo reads ds:SignedInfo (XML Signature 1.1 §4.4): one reference to this ID with the two transforms of SAML Core 2.0 §5.4.4.
+// The reference comes first: where it is not as SAML demands, nothing else about the signature is worth mending.
+func readSignedInfo(e xmltree.Element, id string) (info signedInfo, err error) {
 	if !e.Is(xmltree.NSDSig, "SignedInfo") {
 		return info, structure("there is no SignedInfo", e)
 	}
@@ -54,18 +55,17 @@ func readSignedInfo(e xmltree.Element) (info signedInfo, err error) {
 	if err != nil {
 		return info, err
 	}
+	reference := parts[2]
+	if uri, ok := reference.Attr("URI"); !ok || uri != "#"+id {
+		return info, &fault.Fault{Code: fault.ReferenceURI, Message: "the signature refers to something else than the element it stands in",
+			Got: uri, Want: "# and the ID of that element (SAML Core 2.0 §5.4.2)"}
+	}
 	if info.prefixList, err = exclusive(parts[0], fault.Canonicalization); err != nil {
 		return info, err
 	}
 	if info.signatureMethod, err = algorithm(parts[1]); err != nil {
 		return info, err
 	}
-	reference := parts[2]
-	uri, ok := reference.Attr("URI")
-	if !ok {
-		return info, &fault.Fault{Code: fault.ReferenceURI, Message: "the reference of the signature has no URI", Want: "# and an ID"}
-	}
-	info.uri = uri
 	if parts, err = children(reference, "Transforms", "DigestMethod", "DigestValue"); err != nil {
 		return info, err
 	}
