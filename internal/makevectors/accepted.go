@@ -1,0 +1,189 @@
+package main
+
+import (
+	"crypto"
+	"strings"
+)
+
+// acceptedRecipes are messages that must be accepted: the styles of identity providers, and the twins of what is refused.
+func acceptedRecipes() []recipe {
+	return []recipe{
+		{name: "entra", text: entra("", signature(slotAssertion, assertionID)),
+			why: "As Microsoft Entra ID answers: default namespaces inside a prefixed Response, the assertion signed."},
+		{name: "response-signed", text: entra(signature(slotResponse, responseID), ""),
+			why: "Entra's option to sign the response: the assertion has no signature of its own and lies under that of the response."},
+		{name: "both-signed", text: entra(signature(slotResponse, responseID), signature(slotAssertion, assertionID)),
+			why: "Entra's option to sign both: the response's signature covers the assertion's."},
+		{name: "prefixed", text: prefixed(), judge: allValid,
+			why: "All prefixes are declared in the root, so that exclusive canonicalisation has to bring the used ones down, and only those."},
+		{name: "prefix-list", text: withPrefixList(prefixed(), "xs xsi"),
+			why: "The PrefixList names prefixes that occur in values only; they are canonicalised as if they were used."},
+		{name: "prefix-list-default", from: "entra", change: swap(`<Transform Algorithm="`+exclusive+`"/>`, exclusiveTransform("#default absent")),
+			why: "The PrefixList names the default namespace and a prefix that is not declared."},
+		{name: "prefix-list-64", from: "entra", change: swap(`<Transform Algorithm="`+exclusive+`"/>`, exclusiveTransform(names(64))),
+			why: "A PrefixList with as many names as are allowed."},
+		{name: "with-comments", from: "entra", change: swapAll(`Algorithm="`+exclusive+`"`, `Algorithm="`+exclusive+`WithComments"`),
+			why: "Exclusive canonicalisation with comments is the same where there are no comments."},
+		{name: "pretty-printed", text: prettyPrinted(entra("", signature(slotAssertion, assertionID))),
+			why: "White space between elements is signed with them."},
+		{name: "line-ends", from: "pretty-printed", after: swapAll("\n", "\r\n"),
+			why: "CR LF is read as LF, so the signature over LF holds."},
+		{name: "signature-last", text: signatureLast(),
+			why: "The Signature stands last in the assertion, against the schema's order, as Auth0 puts it."},
+		{name: "no-key-info-two-keys", from: "entra", change: cut(keyInfo(slotAssertion)), key: idpB,
+			header: header{"keys": certificateFile(idpA) + " " + certificateFile(idpB)},
+			why:    "No KeyInfo, two trusted keys, and the second one signed: as during a change of keys."},
+		{name: "key-info-of-all-kinds", from: "entra",
+			change: swap(keyInfo(slotAssertion), `<KeyInfo Id="k"><KeyName>somebody</KeyName><KeyValue><RSAKeyValue><Modulus>AQAB</Modulus><Exponent>Aw==</Exponent></RSAKeyValue></KeyValue>`+
+				`<X509Data><X509SubjectName>CN=nobody</X509SubjectName></X509Data><k:Other xmlns:k="urn:example:key" k:anything="goes"/></KeyInfo>`),
+			why: "KeyInfo names other keys and foreign elements; it is not looked at."},
+		{name: "expired-certificate", from: "entra", header: header{"keys": certificateFile(idpAExpired)},
+			why: "The trusted certificate ended years ago; its key is trusted by configuration, not by date."},
+		{name: "certificate-within-dates", from: "entra", header: header{"policy": "refuse_expired_certificates"},
+			why: "The policy demands a certificate within its dates, and it is."},
+		{name: "rsa-sha384", from: "entra", change: all(swap(rsaSHA256, dsigMore+"rsa-sha384"), swap(digestSHA256, dsigMore+"sha384")),
+			why: "RSA and digest with SHA-384."},
+		{name: "rsa-sha512", from: "entra", change: all(swap(rsaSHA256, dsigMore+"rsa-sha512"), swap(digestSHA256, nsXEnc+"sha512")),
+			why: "RSA and digest with SHA-512."},
+		{name: "ecdsa-p256", from: "entra", change: all(swap(rsaSHA256, dsigMore+"ecdsa-sha256"), cut(keyInfo(slotAssertion))), key: ec,
+			byHand: &hand{value: signECDSA(crypto.SHA256, fixedLength)}, header: header{"keys": certificateFile(ec)},
+			why: "ECDSA on P-256, the value in the form of XML Signature: r and s of 32 bytes each."},
+		{name: "sha1-allowed", from: "entra", header: header{"policy": "allow_sha1"}, change: all(swap(rsaSHA256, nsDSig+"rsa-sha1"), swap(digestSHA256, nsDSig+"sha1")),
+			why: "SHA-1 in signature and digest, with the policy that allows it."},
+
+		{name: "byte-order-mark", from: "entra", after: put("\uFEFF", ""),
+			why: "One byte order mark may lead."},
+		{name: "xml-declaration", from: "entra", after: put(`<?xml version="1.0" encoding="UTF-8" standalone="yes"?>`+"\n", ""),
+			why: "An XML declaration of version 1.0 in UTF-8."},
+		{name: "white-space-outside", from: "entra", after: padTo3n1,
+			why: "White space may follow the root element."},
+		{name: "cdata", from: "entra", change: all(
+			swap(">"+nameID+"</NameID>", "><![CDATA[ada.lovelace]]>@example<![CDATA[.com]]></NameID>"),
+			swap(">Ada Lovelace<", "><![CDATA[Ada <Lovelace> & Co]]><")),
+			why: "Text in CDATA sections is text, whole and in order, and canonicalises to escaped text."},
+		{name: "character-references", from: "entra", change: all(
+			swap(">"+nameID+"</NameID>", ">ada&#46;lovelace&#x40;example.com</NameID>"), swap(`"`+success+`"`, `"&#x75;rn:oasis:names:tc:SAML:2.0:status:Success"`)),
+			why: "Character references stand for their characters in text and in attribute values."},
+		{name: "unicode", from: "entra", change: swap(">Ada Lovelace<", ">Ádá Lovelace © \U0001F600<"),
+			why: "Characters of two, three and four bytes."},
+		{name: "replacement-character", from: "entra", change: swap(">Ada Lovelace<", ">Ada \uFFFD Lovelace<"),
+			why: "U+FFFD is a character like others."},
+		{name: "long-name-id", from: "entra", nameID: nameID + ".attacker.example", change: swapAll(">"+nameID+"<", ">"+nameID+".attacker.example<"),
+			why: "A NameID that begins with the address of somebody else."},
+		{name: "fractions", from: "entra", change: all(swap(assertionIssued, "2026-03-10T09:29:58.1100000Z"),
+			swap(notBefore, "2026-03-10T09:24:58.123456789012345678901234567890Z"), swap(authnInstant, "2026-03-10T09:29:55+00:00"), swap(notOnOrAfter, "2026-03-10T10:29:58-00:00")),
+			why: "Fractions of seconds may have any number of digits, and UTC may be written as a zero offset."},
+		{name: "clocks-differ", from: "entra", change: all(swap(assertionIssued, withinSkew), swap(notBefore, withinSkew), swap(responseIssued, withinSkew), swap(authnInstant, withinSkew)),
+			why: "The identity provider's clock is three minutes ahead."},
+		{name: "ends-within-skew", from: "entra", change: all(swap(notOnOrAfter, notQuiteOver), swap(deliverBefore, notQuiteOver)),
+			why: "The ends have come, but less than three minutes ago."},
+		{name: "day-old", from: "entra", change: all(swap(assertionIssued, notQuiteADay), swap(notBefore, notQuiteADay)),
+			why: "An assertion that was issued nearly 24 hours (and three minutes) ago, and is still valid."},
+
+		{name: "status-message", from: "entra", change: insertAfter(`"`+success+`"/>`, `<samlp:StatusMessage>signed in</samlp:StatusMessage>`),
+			why: "A StatusMessage beside success."},
+		{name: "extensions", from: "entra", change: insertBefore("<samlp:Status>", `<samlp:Extensions><x:hint xmlns:x="urn:example:hint" x:level="1">text</x:hint></samlp:Extensions>`),
+			why: "Foreign elements in Extensions."},
+		{name: "namespace-of-256-bytes", from: "extensions", change: swap("urn:example:hint", "urn:"+strings.Repeat("n", 252)),
+			why: "A namespace name of the greatest length."},
+		{name: "depth-64", from: "extensions", change: swap(">text<", ">"+nested(61)+"<"),
+			why: "As many levels of elements as are allowed."},
+		{name: "attributes-64", from: "extensions", change: swap(` x:level="1"`, numbered(64, ` a%d=""`)),
+			why: "As many attributes in one element as are allowed."},
+		{name: "declarations-32", from: "extensions", change: swap(` x:level="1"`, numbered(31, ` xmlns:n%d="urn:example:n"`)),
+			why: "As many namespace declarations in one element as are allowed."},
+		{name: "elements-50000", from: "extensions", change: fillWithElements(50_000),
+			why: "As many elements as are allowed."},
+		{name: "advice", from: "entra", change: insertAfter("</Conditions>", `<Advice><AssertionIDRef>_other</AssertionIDRef><x:y xmlns:x="urn:example:advice"/></Advice>`),
+			why: "Advice with a reference and a foreign element, which nobody has to heed."},
+		{name: "one-time-use", from: "entra", change: insertAfter("</AudienceRestriction>", `<OneTimeUse/><ProxyRestriction Count="0"><Audience>https://proxy.example.com/</Audience></ProxyRestriction>`),
+			why: "OneTimeUse, which every assertion is anyway, and ProxyRestriction, which does not concern a service."},
+		{name: "audiences", from: "entra", change: swap("<AudienceRestriction>", "<AudienceRestriction><Audience>https://other.example.com/</Audience><Audience>"+redirectURL+"</Audience></AudienceRestriction><AudienceRestriction>"),
+			why: "Two AudienceRestrictions, each of which names us, one among others."},
+		{name: "confirmations", from: "entra", change: insertBefore("<SubjectConfirmation ", `<SubjectConfirmation Method="urn:oasis:names:tc:SAML:2.0:cm:sender-vouches"/>`+
+			`<SubjectConfirmation Method="urn:oasis:names:tc:SAML:2.0:cm:bearer"><SubjectConfirmationData Recipient="https://other.example.com/acs" NotOnOrAfter="2026-03-10T10:29:58.004Z"/></SubjectConfirmation>`),
+			why: "Other confirmations stand before the one that is for us."},
+		{name: "attribute-values", from: "entra", change: insertBefore("</AttributeStatement>",
+			attribute("groups", "a")+attribute("groups", "b")+attribute("empty")+
+				attribute("eduPersonTargetedID", `<NameID Format="`+persistentFormat+`">opaque</NameID>`)+attribute("markup", `<x:b xmlns:x="urn:example:b">bold</x:b>`)),
+			why: "A repeated Attribute, one without value, one with a NameID and one with foreign markup."},
+		{name: "no-destination", from: "entra", change: cut(` Destination="` + redirectURL + `"`),
+			why: "A Response that is not signed needs no Destination."},
+		{name: "no-issuer-in-response", from: "entra", change: cut(`<Issuer xmlns="` + nsAssertion + `">` + idpEntityID + `</Issuer>`),
+			why: "The Response needs no Issuer where the assertion has one."},
+		{name: "no-in-response-to-in-response", from: "entra", change: swap(` InResponseTo="`+requestID+`" xmlns`, " xmlns"),
+			why: "The Response needs no InResponseTo where the SubjectConfirmationData has it."},
+		{name: "former-redirect-url", from: "entra", header: header{"former_redirect_urls": formerURL}, change: swapAll(redirectURL, formerURL),
+			why: "Destination, Recipient and Audience are a Redirect URL of the past that is still accepted."},
+		{name: "other-entity-id", from: "entra", header: header{"entity_id": "urn:example:console"}, change: swap("<Audience>"+redirectURL, "<Audience>urn:example:console"),
+			why: "An entity ID that is not the Redirect URL."},
+		{name: "sp-name-qualifier", from: "entra", change: swap("<NameID ", `<NameID SPNameQualifier="`+redirectURL+`" NameQualifier="`+idpEntityID+`" `),
+			why: "The qualifiers are our entity ID and that of the identity provider."},
+		{name: "any-name-id", from: "entra", header: header{"policy": "any_name_id"}, nameID: "Kx7h 0pq@@9/=", change: all(swap(emailFormat, persistentFormat), swap(">"+nameID+"</NameID>", ">Kx7h 0pq@@9/=</NameID>")),
+			why: "A persistent NameID that is no e-mail address, with the policy that allows it."},
+		{name: "no-email-claim", from: "entra", change: cut(attribute(xmlsoc+"emailaddress", nameID)),
+			why: "Without an emailaddress claim there is nothing that the NameID could disagree with."},
+		{name: "email-claim-case", from: "entra", change: swap(attribute(xmlsoc+"emailaddress", nameID), attribute(xmlsoc+"emailaddress", "Ada.Lovelace@Example.com")),
+			why: "NameID and emailaddress claim differ in case only."},
+		{name: "object-id", from: "entra", header: header{"policy": "require_object_id"},
+			why: "The policy demands an object ID of the issuer's directory, and it is there."},
+		{name: "force-authn", from: "entra", header: header{"force_authn_at": "2026-03-10T09:29:00Z"},
+			why: "A fresh sign-in was asked for, and the user signed in after that."},
+		{name: "requested-context", from: "entra", header: header{"requested_context": certificateContext + " " + passwordContext},
+			why: "The user signed in by one of the methods that were asked for."},
+		{name: "session-end", from: "entra", change: insertAfter(` SessionIndex="`+assertionID+`"`, ` SessionNotOnOrAfter="2026-03-10T17:29:55Z"`),
+			why: "The identity provider ends the session in eight hours."},
+		{name: "unsolicited", from: "entra", header: header{"request_id": "-", "unsolicited": "yes", "policy": "accept_unsolicited"},
+			change: swapAll(` InResponseTo="`+requestID+`"`, ""),
+			why:    "A start at the identity provider, with the policy that accepts it."},
+	}
+}
+
+func keyInfo(slot string) string {
+	return `<KeyInfo><X509Data><X509Certificate>CERTIFICATE-` + slot + `</X509Certificate></X509Data></KeyInfo>`
+}
+
+func exclusiveTransform(prefixList string) string {
+	return `<Transform Algorithm="` + exclusive + `"><InclusiveNamespaces xmlns="` + exclusive + `" PrefixList="` + prefixList + `"/></Transform>`
+}
+
+func withPrefixList(message, prefixList string) string {
+	list := `<ec:InclusiveNamespaces xmlns:ec="` + exclusive + `" PrefixList="` + prefixList + `"/>`
+	return strings.NewReplacer(
+		`<ds:Transform Algorithm="`+exclusive+`"/>`, `<ds:Transform Algorithm="`+exclusive+`">`+list+`</ds:Transform>`,
+		`<ds:CanonicalizationMethod Algorithm="`+exclusive+`"/>`, `<ds:CanonicalizationMethod Algorithm="`+exclusive+`">`+list+`</ds:CanonicalizationMethod>`,
+	).Replace(message)
+}
+
+// names is a PrefixList of n names.
+func names(n int) string { return strings.TrimSpace(numbered(n, "p%d ")) }
+
+// prettyPrinted puts each element on a line, but for the leaves.
+func prettyPrinted(message string) string { return strings.ReplaceAll(message, "><", ">\n  <") }
+
+func signatureLast() string {
+	s := signature(slotAssertion, assertionID)
+	return strings.Replace(entra("", ""), "</Assertion>", s+"</Assertion>", 1)
+}
+
+// nested is a tower of n elements.
+func nested(n int) string {
+	return strings.Repeat("<x:n>", n) + strings.Repeat("</x:n>", n)
+}
+
+// fillWithElements brings a message with a hint to that many elements.
+func fillWithElements(total int) edit {
+	return func(text string) (string, error) {
+		have := strings.Count(text, "<") - strings.Count(text, "</")
+		return swap(">text<", `><y xmlns="urn:y">`+strings.Repeat("<a/>", total-have-1)+"</y><")(text)
+	}
+}
+
+// padTo3n1 adds white space until base64 ends in two padding characters.
+func padTo3n1(text string) (string, error) {
+	text += "\r\n"
+	for len(text)%3 != 1 {
+		text += " "
+	}
+	return text, nil
+}
