@@ -1,6 +1,7 @@
 package saml
 
 import (
+	"slices"
 	"time"
 
 	"github.com/iomete/saml/internal/dsig"
@@ -131,8 +132,9 @@ func decodeAssertion(signed dsig.Signed) (*Assertion, *Error) {
 }
 
 type decoder struct {
-	a     *Assertion
-	index map[string]int // attribute name -> place in a.Attributes, built when there are many
+	a      *Assertion
+	index  map[string]int // attribute name -> place in a.Attributes, built when there are many
+	values []string       // room for the values of the AttributeStatement being read
 }
 
 func (d *decoder) assertion(e xmltree.Element) {
@@ -240,26 +242,39 @@ func (d *decoder) authnStatement(e xmltree.Element) {
 }
 
 func (d *decoder) attributeStatement(e xmltree.Element) {
+	attributes, values := 0, 0
 	for c := range e.Children() {
-		if c.Local() != "Attribute" { // EncryptedAttribute: we have no use for what we cannot read
-			continue
+		attributes++
+		values += c.CountChildren()
+	}
+	d.a.Attributes = slices.Grow(d.a.Attributes, attributes)
+	d.values = make([]string, 0, values)
+	for c := range e.Children() {
+		if c.Local() == "Attribute" { // not EncryptedAttribute: we have no use for what we cannot read
+			d.readAttribute(c)
 		}
-		name, _ := c.Attr("Name")
-		if name == "" {
-			d.bad("an attribute has no Name", "")
+	}
+}
+
+func (d *decoder) readAttribute(e xmltree.Element) {
+	name, _ := e.Attr("Name")
+	if name == "" {
+		d.bad("an attribute has no Name", "")
+	}
+	from := len(d.values)
+	for v := range e.Children() {
+		if text, ok := d.attributeValue(name, v); ok {
+			d.values = append(d.values, text)
 		}
-		into := d.attribute(name)
-		if into.NameFormat == "" {
-			into.NameFormat, _ = c.Attr("NameFormat")
-		}
-		if n := c.CountChildren(); into.Values == nil && n > 0 {
-			into.Values = make([]string, 0, n)
-		}
-		for v := range c.Children() {
-			if text, ok := d.attributeValue(name, v); ok {
-				into.Values = append(into.Values, text)
-			}
-		}
+	}
+	into := d.attribute(name)
+	if into.NameFormat == "" {
+		into.NameFormat, _ = e.Attr("NameFormat")
+	}
+	if into.Values == nil {
+		into.Values = d.values[from:len(d.values):len(d.values)]
+	} else {
+		into.Values = append(into.Values, d.values[from:]...)
 	}
 }
 

@@ -19,6 +19,9 @@ type attempt struct {
 	assertion *Assertion // nil until the signatures are verified
 	key       TrustedKey // that verified the innermost signature
 	identity  *Identity  // filled in with the assertion
+
+	claims       context.Context // of the claims, made by the first
+	cancelClaims context.CancelFunc
 }
 
 // expectation is what the pending login says about the response.
@@ -170,7 +173,7 @@ func checkStatus(_ context.Context, a *attempt) *Error {
 	}
 	signed := "unsigned"
 	if s := a.message.responseSignature; s.Exists() {
-		if _, err := s.Verify(a.idp.trusted(), a.sp.signaturePolicy()); err == nil {
+		if _, err := s.Verify(a.idp.publicKeys, a.sp.signaturePolicy()); err == nil {
 			signed = "signed"
 		}
 	}
@@ -182,10 +185,10 @@ func checkStatus(_ context.Context, a *attempt) *Error {
 }
 
 func checkResponseIssuer(_ context.Context, a *attempt) *Error {
-	if a.message.issuer == nil {
+	if !a.message.issuer.Exists() {
 		return nil
 	}
-	return a.checkIssuer(decodeIssuer(*a.message.issuer), CodeResponseIssuer, "the Response")
+	return a.checkIssuer(decodeIssuer(a.message.issuer), CodeResponseIssuer, "the Response")
 }
 
 func (a *attempt) checkIssuer(i Issuer, code Code, who string) *Error {
@@ -331,13 +334,16 @@ const methodBearer = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
 // checkSubjectConfirmation wants one bearer confirmation that fits in everything. Where none does, the reason of the last
 // bearer confirmation is given: there is hardly ever more than one.
 func checkSubjectConfirmation(_ context.Context, a *attempt) *Error {
-	why := refuse(CodeSubjectConfirmation, "the subject has no bearer confirmation", "", methodBearer)
+	var why *Error
 	for i := range a.assertion.Confirmations {
 		if c := &a.assertion.Confirmations[i]; c.Method == methodBearer {
 			if why = a.checkBearer(c); why == nil {
 				return nil
 			}
 		}
+	}
+	if why == nil {
+		why = refuse(CodeSubjectConfirmation, "the subject has no bearer confirmation", "", methodBearer)
 	}
 	return why
 }
@@ -434,7 +440,8 @@ func checkAttributes(_ context.Context, a *attempt) *Error {
 // How long beyond the end of acceptance a claim is kept, so that a replica whose clock lags cannot be replayed to.
 const claimMargin = 5 * time.Minute
 
-// claimTimeout bounds a claim. It runs apart from the request: a browser that hangs up must not leave it undecided.
+// claimTimeout bounds the claims of a message. They run apart from the request: a browser that hangs up must not leave them
+// undecided.
 const claimTimeout = 5 * time.Second
 
 func claimRequest(ctx context.Context, a *attempt) *Error {
@@ -465,10 +472,11 @@ func (s *Assertion) acceptedUntil() time.Time {
 }
 
 func (a *attempt) claim(ctx context.Context, kind storeKind, value string, until time.Time, taken string) *Error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), claimTimeout)
-	defer cancel()
+	if a.claims == nil {
+		a.claims, a.cancelClaims = context.WithTimeout(context.WithoutCancel(ctx), claimTimeout)
+	}
 	ttl := until.Sub(a.now) + a.sp.skew + claimMargin
-	first, err := a.sp.store.Claim(ctx, storeKey(kind, a.sp.config.Tenant, a.idp.entityID, value), ttl)
+	first, err := a.sp.store.Claim(a.claims, storeKey(kind, a.sp.config.Tenant, a.idp.entityID, value), ttl)
 	if err != nil {
 		return refuse(CodeStore, "the store of used-up responses failed, so nothing can be accepted", "", "").because(err)
 	}

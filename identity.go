@@ -2,7 +2,6 @@ package saml
 
 import (
 	"context"
-	"net/url"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -93,14 +92,13 @@ func newIdentity(a *Assertion, tenant string) *Identity {
 // objectKey is empty unless the tenant ID is that of the issuer (https://sts.windows.net/<tenant id>/): anything else would
 // be one directory speaking for another's accounts.
 func objectKey(tenant, issuer, tenantID, objectID string) string {
-	u, err := url.Parse(issuer)
-	if err != nil || tenantID == "" || objectID == "" {
+	_, afterScheme, _ := strings.Cut(issuer, "://")
+	_, path, _ := strings.Cut(afterScheme, "/")
+	directory, _, _ := strings.Cut(path, "/")
+	if tenantID == "" || objectID == "" || foldASCII(directory) != foldASCII(tenantID) {
 		return ""
 	}
-	if directory, _, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/"); foldASCII(directory) != foldASCII(tenantID) {
-		return ""
-	}
-	return "v1/oid/" + digestOf(tenant, issuer, foldASCII(tenantID), foldASCII(objectID))
+	return keyOf("v1/oid/", tenant, issuer, foldASCII(tenantID), foldASCII(objectID))
 }
 
 // nameIDKey leaves out what may change while the account stays the same: the Format, a NameQualifier that only repeats the
@@ -117,7 +115,7 @@ func nameIDKey(tenant, issuer string, n NameID) string {
 	if isEmail(value) {
 		value = foldASCII(value)
 	}
-	return "v1/nid/" + digestOf(tenant, issuer, qualifier, value)
+	return keyOf("v1/nid/", tenant, issuer, qualifier, value)
 }
 
 func foldASCII(s string) string {
@@ -168,12 +166,10 @@ func isEmail(s string) bool {
 	if !ok || local == "" || len(local) > 64 || domain == "" || len(domain) > 253 || !utf8.ValidString(s) {
 		return false
 	}
-	for _, label := range strings.Split(domain, ".") {
-		if label == "" {
-			return false
-		}
+	if strings.HasPrefix(domain, ".") || strings.HasSuffix(domain, ".") || strings.Contains(domain, "..") {
+		return false
 	}
-	return !strings.ContainsFunc(domain, func(r rune) bool { return r == '@' }) &&
+	return !strings.Contains(domain, "@") &&
 		!strings.ContainsFunc(s, func(r rune) bool {
 			return unicode.IsSpace(r) || !unicode.IsPrint(r) || strings.ContainsRune(`<>(),;:\"`, r)
 		})

@@ -20,13 +20,16 @@ import (
 // An IdentityProvider is an immutable snapshot of whom to trust: what a metadata document or three pasted fields say.
 type IdentityProvider struct {
 	entityID   string
-	loginURL   string // HTTP-Redirect
-	loginPOST  string // HTTP-POST
-	logoutURL  string // HTTP-Redirect
-	keys       []TrustedKey
+	loginURL   string       // HTTP-Redirect
+	loginPOST  string       // HTTP-POST
+	logoutURL  string       // HTTP-Redirect
+	keys       []TrustedKey // at most 16, also those that cannot be used
 	validUntil time.Time
-	wantSigned bool // WantAuthnRequestsSigned
-	warnings   []Warning
+	wantSigned bool      // WantAuthnRequestsSigned
+	warnings   []Warning // those that do not depend on the time
+
+	usableKeys []TrustedKey       // of keys
+	publicKeys []crypto.PublicKey // of usableKeys
 }
 
 // Snapshot makes an IdentityProvider its own source.
@@ -54,6 +57,17 @@ func (p *IdentityProvider) ValidUntil() time.Time { return p.validUntil }
 
 // WantsSignedRequests reports whether the metadata asks for signed requests.
 func (p *IdentityProvider) WantsSignedRequests() bool { return p.wantSigned }
+
+// finish derives what the fields lead to.
+func (p *IdentityProvider) finish() {
+	for _, k := range p.keys {
+		if k.unusable == nil {
+			p.usableKeys = append(p.usableKeys, k)
+		}
+	}
+	p.publicKeys = publicKeys(p.usableKeys)
+	p.warn()
+}
 
 // isEntra reports whether the settings are those of Microsoft Entra ID in one of its clouds.
 func (p *IdentityProvider) isEntra() bool {
@@ -106,7 +120,7 @@ func NewIdentityProvider(entityID, loginURL string, keys ...TrustedKey) (*Identi
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
 	}
-	p.warn()
+	p.finish()
 	return p, nil
 }
 
@@ -223,7 +237,7 @@ func ParseMetadata(document []byte, options ...MetadataOption) (*IdentityProvide
 		p.warnings = append(p.warnings, Warning{"signature_broken", "the document was changed after it was signed, perhaps only by an editor that re-formatted it",
 			"If nobody changed it on purpose, download it again and upload the file as it is."})
 	}
-	p.warn()
+	p.finish()
 	return p, nil
 }
 

@@ -22,7 +22,7 @@ type wireResponse struct {
 
 	destination  string
 	inResponseTo string
-	issuer       *xmltree.Element
+	issuer       xmltree.Element // none if it has none
 	status       status
 	issueInstant string
 }
@@ -70,17 +70,9 @@ func readShape(doc *xmltree.Document) (*wireResponse, *Error) {
 	if err := responseModel.check(root); err != nil {
 		return nil, err
 	}
-	parents := []xmltree.Element{root}
-	if m.assertion.Exists() {
-		parents = append(parents, m.assertion)
-	}
-	signatures, err := dsig.Find(doc, parents...)
-	if err != nil {
+	var err error
+	if m.responseSignature, m.assertionSignature, err = dsig.Find(root, m.assertion); err != nil {
 		return nil, fromFault(err)
-	}
-	m.responseSignature = signatures[0]
-	if m.assertion.Exists() {
-		m.assertionSignature = signatures[1]
 	}
 	m.readFields()
 	return m, nil
@@ -151,7 +143,7 @@ func (m *wireResponse) readFields() {
 	for c := range m.response.Children() {
 		switch {
 		case c.Is(xmltree.NSAssertion, "Issuer"):
-			m.issuer = &c
+			m.issuer = c
 		case c.Is(xmltree.NSProtocol, "Status"):
 			m.status = readStatus(c)
 		}

@@ -2,7 +2,6 @@ package saml
 
 import (
 	"context"
-	"crypto"
 	"errors"
 	"log/slog"
 	"net"
@@ -68,7 +67,8 @@ func (sp *ServiceProvider) FinishLogin(ctx context.Context, r Response) (*Login,
 }
 
 func (sp *ServiceProvider) finish(ctx context.Context, r Response, checks checkList) (*Login, *Error) {
-	a := &attempt{sp: sp, now: sp.config.Now()}
+	a := &attempt{sp: sp, now: sp.config.Now(), cancelClaims: func() {}}
+	defer func() { a.cancelClaims() }()
 	if err := a.begin(ctx, r); err != nil {
 		return nil, a.refused(stepState, err)
 	}
@@ -92,7 +92,7 @@ func (sp *ServiceProvider) finish(ctx context.Context, r Response, checks checkL
 
 // verify checks the signatures and reads the assertion from what they cover.
 func (a *attempt) verify() *Error {
-	keys := a.idp.trusted()
+	keys := a.idp.publicKeys
 	if len(keys) == 0 {
 		return refuse(CodeWeakKey, "the identity provider has no usable key", "", "")
 	}
@@ -103,7 +103,7 @@ func (a *attempt) verify() *Error {
 		}
 		return err
 	}
-	a.key = a.idp.usableKeys()[signed.Key()]
+	a.key = a.idp.usableKeys[signed.Key()]
 	a.assertion, err = decodeAssertion(signed)
 	return err
 }
@@ -175,28 +175,9 @@ func (a *attempt) beginWithState(state string) *Error {
 
 func isNCName(s string) bool { return xmltree.IsNCName(s) }
 
-// usableKeys are the keys that may verify signatures.
-func (p *IdentityProvider) usableKeys() []TrustedKey {
-	list := make([]TrustedKey, 0, len(p.keys))
-	for _, k := range p.keys {
-		if k.unusable == nil {
-			list = append(list, k)
-		}
-	}
-	return list
-}
-
-func (p *IdentityProvider) trusted() []crypto.PublicKey {
-	list := make([]crypto.PublicKey, 0, len(p.keys))
-	for _, k := range p.usableKeys() {
-		list = append(list, k.public)
-	}
-	return list
-}
-
 func (p *IdentityProvider) thumbprints() string {
 	var list []string
-	for _, k := range p.usableKeys() {
+	for _, k := range p.usableKeys {
 		list = append(list, thumbprint(k.der))
 	}
 	return "a certificate with SHA-1 thumbprint " + strings.Join(list, " or ")
@@ -259,7 +240,7 @@ func (sp *ServiceProvider) checkIdentityProvider() error {
 	if err := idp.checkAgainst(sp.redirectURL); err != nil {
 		faults = append(faults, err)
 	}
-	if len(idp.usableKeys()) == 0 {
+	if len(idp.usableKeys) == 0 {
 		faults = append(faults, idp.noUsableKey())
 	}
 	if err := sp.checkLoginURL(idp.LoginURL()); err != nil {

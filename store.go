@@ -35,18 +35,19 @@ const (
 
 // storeKey is the same on every replica and in every release.
 func storeKey(kind storeKind, tenant, issuer, value string) string {
-	return "v1/" + string(kind) + "/" + digestOf(tenant, issuer, value)
+	return keyOf("v1/"+string(kind)+"/", tenant, issuer, value)
 }
 
-// digestOf is base64url of the SHA-256 of the parts, each behind its length as 8 bytes big-endian.
-func digestOf(parts ...string) string {
-	var b []byte
+// keyOf is prefix and base64url of the SHA-256 of the parts, each behind its length as 8 bytes big-endian.
+func keyOf(prefix string, parts ...string) string {
+	var room [512]byte
+	b := room[:0]
 	for _, p := range parts {
 		b = binary.BigEndian.AppendUint64(b, uint64(len(p)))
 		b = append(b, p...)
 	}
 	sum := sha256.Sum256(b)
-	return base64.RawURLEncoding.EncodeToString(sum[:])
+	return string(base64.RawURLEncoding.AppendEncode(append(room[:0], prefix...), sum[:]))
 }
 
 // maxMemoryEntries bounds a MemoryStore: about 200 MB. It is reached only by that many logins within an hour or so.

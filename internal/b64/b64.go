@@ -12,7 +12,7 @@ var strict = base64.StdEncoding.Strict()
 
 // Decode returns the bytes that s stands for. Nothing at all is an error.
 func Decode(s string) ([]byte, error) {
-	if strings.ContainsAny(s, " \t") { // the standard decoder skips CR and LF by itself
+	if strings.IndexByte(s, ' ') >= 0 || strings.IndexByte(s, '\t') >= 0 { // the standard decoder skips CR and LF by itself
 		s = strings.NewReplacer(" ", "", "\t", "").Replace(s)
 	}
 	b, err := strict.DecodeString(s)

@@ -4,8 +4,6 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	_ "crypto/sha1" // registers the hash; used only where Policy allows it
-	_ "crypto/sha256"
-	_ "crypto/sha512"
 	"math/big"
 
 	"github.com/iomete/saml/internal/fault"

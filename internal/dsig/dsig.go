@@ -9,6 +9,8 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/sha512"
 
 	"github.com/iomete/saml/internal/b64"
 	"github.com/iomete/saml/internal/fault"
@@ -39,30 +41,30 @@ type Signature struct{ element, parent xmltree.Element }
 // Exists reports whether there is a signature.
 func (s Signature) Exists() bool { return s.element.Exists() }
 
-// Find gives the signature of each of the parents, the zero Signature where one has none. It refuses documents that hold
-// a ds:Signature anywhere else, or two in one parent: what such a one would be for, nobody knows.
-func Find(doc *xmltree.Document, parents ...xmltree.Element) ([]Signature, error) {
-	found := make([]Signature, len(parents))
-	for e := range doc.Root().Descendants() {
+// Find gives the signatures of a response and of its assertion, the zero Signature where one has none; assertion may be no
+// element. It refuses documents that hold a ds:Signature anywhere else, or two in one parent: what such a one would be for,
+// nobody knows.
+func Find(response, assertion xmltree.Element) (ofResponse, ofAssertion Signature, err error) {
+	for e := range response.Descendants() {
 		if !e.Is(xmltree.NSDSig, "Signature") {
 			continue
 		}
-		at := -1
-		for i, p := range parents {
-			if e.Parent() == p {
-				at = i
-			}
+		var found *Signature
+		switch parent := e.Parent(); parent {
+		case response:
+			found = &ofResponse
+		case assertion:
+			found = &ofAssertion
+		default:
+			return Signature{}, Signature{}, &fault.Fault{Code: fault.SignaturePlacement,
+				Message: "a signature stands elsewhere than directly in what it may sign", Got: "Signature in " + parent.Local()}
 		}
-		switch {
-		case at < 0:
-			return nil, &fault.Fault{Code: fault.SignaturePlacement, Message: "a signature stands elsewhere than directly in what it may sign",
-				Got: "Signature in " + e.Parent().Local()}
-		case found[at].Exists():
-			return nil, twoSignatures(parents[at])
+		if found.Exists() {
+			return Signature{}, Signature{}, twoSignatures(e.Parent())
 		}
-		found[at] = Signature{e, parents[at]}
+		*found = Signature{e, e.Parent()}
 	}
-	return found, nil
+	return ofResponse, ofAssertion, nil
 }
 
 // Of gives the signature that stands directly in parent, the zero Signature where there is none. It does not look at the
@@ -144,16 +146,24 @@ func (s Signature) digested(info signedInfo, policy Policy) ([]byte, error) {
 	if len(canonical) == 0 {
 		return nil, fault.New(fault.Canonicalization, "the canonical form is empty")
 	}
-	if !bytes.Equal(sum(hash, canonical), info.digest) {
+	var room [maxHash]byte
+	if !bytes.Equal(sum(room[:0], hash, canonical), info.digest) {
 		return nil, fault.New(fault.Digest, "the signed element was changed after it was signed")
 	}
 	return canonical, nil
 }
 
-func sum(hash crypto.Hash, data []byte) []byte {
+const maxHash = sha512.Size
+
+// sum appends the hash of data to dst.
+func sum(dst []byte, hash crypto.Hash, data []byte) []byte {
+	if hash == crypto.SHA256 { // by far the most frequent, and this way it does not allocate
+		digest := sha256.Sum256(data)
+		return append(dst, digest[:]...)
+	}
 	h := hash.New()
 	h.Write(data)
-	return h.Sum(nil)
+	return append(dst, h.Sum(nil)...)
 }
 
 // CertificateInKeyInfo gives the first X509Certificate in KeyInfo, DER, or nil. It proves nothing: it is for telling an
@@ -174,7 +184,8 @@ func (s Signature) CertificateInKeyInfo() []byte {
 
 // verify gives the index of the first key that made the signature.
 func (m method) verify(keys []crypto.PublicKey, signed, signature []byte) (int, error) {
-	digest := sum(m.hash, signed)
+	var room [maxHash]byte
+	digest := sum(room[:0], m.hash, signed)
 	fits := false
 	for i, key := range keys {
 		switch key := key.(type) {

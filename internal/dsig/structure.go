@@ -168,24 +168,23 @@ func binary(e xmltree.Element) ([]byte, error) {
 	return b, nil
 }
 
-// children gives exactly these child elements of the XML-DSig namespace in this order; a name that ends in ? may be absent
-// and is left out of the result.
-func children(e xmltree.Element, names ...string) ([]xmltree.Element, error) {
+// children gives exactly these child elements of the XML-DSig namespace, at most three, in this order; a name that ends
+// in ? may be absent at the end.
+func children(e xmltree.Element, names ...string) (list [3]xmltree.Element, err error) {
 	if !e.OnlyElements() {
-		return nil, structure("there is text where only elements may stand", e)
+		return list, structure("there is text where only elements may stand", e)
 	}
-	list := make([]xmltree.Element, 0, 3)
 	next := 0
 	for c := range e.Children() {
 		if next == len(names) || !c.Is(xmltree.NSDSig, trimOptional(names[next])) {
-			return nil, structure("an element is missing, repeated, out of order or not allowed", c)
+			return list, structure("an element is missing, repeated, out of order or not allowed", c)
 		}
-		list = append(list, c)
+		list[next] = c
 		next++
 	}
 	for _, name := range names[next:] {
 		if trimOptional(name) == name {
-			return nil, &fault.Fault{Code: fault.SignatureStructure, Message: "an element is missing in " + e.Local(), Want: name}
+			return list, &fault.Fault{Code: fault.SignatureStructure, Message: "an element is missing in " + e.Local(), Want: name}
 		}
 	}
 	return list, nil

@@ -24,8 +24,14 @@ type C14N struct {
 // Canonicalize appends the canonical form of e to dst. The form is limited like the document. Its errors are
 // *fault.Fault.
 func (e Element) Canonicalize(dst []byte, how C14N) ([]byte, error) {
-	w := writer{doc: e.doc, dst: dst, limit: len(dst) + e.doc.limit}
-	w.rendered = append(w.rendered, noSpace, xmlSpace) // the default namespace is none at first; xml is never written
+	var room struct { // enough for any message that is not hostile
+		rendered, ordered [16]int32
+		undo, needed      [16]binding
+		open              [16]openElement
+	}
+	w := writer{doc: e.doc, dst: slices.Grow(dst, e.size()), limit: len(dst) + e.doc.limit,
+		undo: room.undo[:0], open: room.open[:0], needed: room.needed[:0], ordered: room.ordered[:0]}
+	w.rendered = append(room.rendered[:0], noSpace, xmlSpace) // the default namespace is none at first; xml is never written
 	for len(w.rendered) < len(e.doc.prefixes) {
 		w.rendered = append(w.rendered, unbound)
 	}
@@ -38,6 +44,16 @@ func (e Element) Canonicalize(dst []byte, how C14N) ([]byte, error) {
 			Want: fmt.Sprintf("at most %d bytes", e.doc.limit)}
 	}
 	return w.dst, nil
+}
+
+// size guesses the length of the canonical form: that of the source, and some for the namespace declarations that move in.
+func (e Element) size() int {
+	n := e.node()
+	end := len(e.doc.src)
+	if int(n.next) < len(e.doc.nodes) {
+		end = int(e.doc.nodes[n.next].start)
+	}
+	return end - int(n.start) + 256
 }
 
 type writer struct {

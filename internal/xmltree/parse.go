@@ -37,11 +37,12 @@ func Parse(src []byte, opt Options) (*Document, error) {
 		return nil, badEncoding(src, at)
 	}
 	p := parser{doc: &Document{src: string(src), limit: limit}, comments: opt.AllowComments, parent: -1}
-	p.prepare()
+	var room [8]int32
+	p.prepare(room[:0])
 	if err := p.document(); err != nil {
 		return nil, err
 	}
-	p.finish()
+	p.doc.prefixes, p.doc.spaces = p.prefixes.list, p.spaces.list
 	return p.doc, nil
 }
 
@@ -65,20 +66,15 @@ type parser struct {
 	bound            []int32 // prefix -> namespace in scope, unbound if none
 }
 
-func (p *parser) prepare() {
+func (p *parser) prepare(bound []int32) {
 	d := p.doc
 	// A start and an end tag are two '<' for an element and a text. The cap keeps a hostile input from reserving much.
-	guess := min(strings.Count(d.src, "<")+4, 4096)
-	d.nodes = make([]node, 0, guess)
+	d.nodes = make([]node, 0, min(strings.Count(d.src, "<")+4, 4096))
 	d.attrs = make([]attribute, 0, min(strings.Count(d.src, "="), 4096))
-	d.decls = make([]declaration, 0, 16)
-	p.prefixes.list = append(make([]string, 0, 8), "", "xml") // noPrefix, xmlPrefix
-	p.spaces.list = append(make([]string, 0, 8), "", NSXML)   // noSpace, xmlSpace
-	p.bound = append(make([]int32, 0, 8), noSpace, xmlSpace)  // of these two prefixes
-}
-
-func (p *parser) finish() {
-	p.doc.prefixes, p.doc.spaces = p.prefixes.list, p.spaces.list
+	d.decls = d.declRoom[:0]
+	p.prefixes.list = append(d.prefixRoom[:0], "", "xml") // noPrefix, xmlPrefix
+	p.spaces.list = append(d.spaceRoom[:0], "", NSXML)    // noSpace, xmlSpace
+	p.bound = append(bound, noSpace, xmlSpace)            // of these two prefixes
 }
 
 // fail makes a fault at the current place.

@@ -33,6 +33,10 @@ type Document struct {
 	spaces   []string // interned namespace names; noSpace and xmlSpace are fixed
 	root     int32
 	limit    int // bytes, of the source as of each canonical form
+
+	// Room for what every message has few of, so that reading it does not allocate.
+	prefixRoom, spaceRoom [8]string
+	declRoom              [12]declaration
 }
 
 // Indices into prefixes and spaces that every document has.
