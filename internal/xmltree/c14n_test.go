@@ -2,7 +2,6 @@ package xmltree_test
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -74,7 +73,7 @@ func randomQuestion(t *testing.T, g *generator, depth int) question {
 func TestCanonicalizeRandomDocumentsLikeLibxml2(t *testing.T) {
 	t.Parallel()
 	const documents = 6000
-	g := &generator{r: rand.New(rand.NewPCG(1, 2))}
+	g := newGenerator(1)
 	var questions []question
 	var count tally
 	for i := range documents {

@@ -4,12 +4,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Describe writes what e and all below it mean, free of how it was written: names with their namespaces, attributes in a
 // fixed order, decoded text joined over CDATA borders. Trees that say the same have the same description. Prefixes are not
-// part of it.
-func Describe(e Element) string {
+// part of it, and neither is the element omit.
+func Describe(e, omit Element) string {
 	var b strings.Builder
 	d := e.doc
 	var text []byte
@@ -27,14 +28,17 @@ func Describe(e Element) string {
 			open = open[:len(open)-1]
 		}
 		n := &d.nodes[i]
-		if n.kind != elementNode {
+		switch {
+		case omit == Element{d, i}:
+			i = n.next - 1
+		case n.kind != elementNode:
 			text = append(text, d.text(n)...)
-			continue
+		default:
+			flush()
+			fmt.Fprintf(&b, "element {%s}%s\n", d.spaces[n.space], d.src[n.local:n.end])
+			b.WriteString(describeAttributes(d, n))
+			open = append(open, n.next)
 		}
-		flush()
-		fmt.Fprintf(&b, "element {%s}%s\n", d.spaces[n.space], d.src[n.local:n.end])
-		b.WriteString(describeAttributes(d, n))
-		open = append(open, n.next)
 	}
 	flush()
 	return b.String() + strings.Repeat("end\n", len(open))
@@ -48,4 +52,27 @@ func describeAttributes(d *Document, n *node) string {
 	}
 	slices.Sort(lines)
 	return strings.Join(lines, "")
+}
+
+// HasOddName reports whether the document has a name that encoding/xml does not read as the standards say: one with
+// characters above ASCII, or an element called xmlns.
+func HasOddName(d *Document) bool {
+	wide := func(s string) bool { return strings.IndexFunc(s, func(r rune) bool { return r >= utf8.RuneSelf }) >= 0 }
+	for _, n := range d.nodes {
+		if name := d.src[n.start:n.end]; n.kind == elementNode && (name == "xmlns" || wide(name)) {
+			return true
+		}
+	}
+	for _, a := range d.attrs {
+		if wide(d.src[a.start:a.end]) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(d.prefixes, wide)
+}
+
+// Prefixes are all prefixes that the document declares, "#default" for the default namespace.
+func Prefixes(d *Document) []string {
+	list := append([]string{"#default"}, d.prefixes[1:]...)
+	return list[:min(len(list), maxPrefixes)]
 }

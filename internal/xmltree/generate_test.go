@@ -31,6 +31,10 @@ var (
 	}
 )
 
+func newGenerator(seed uint64) *generator {
+	return &generator{r: rand.New(rand.NewPCG(seed, seed+1))}
+}
+
 func pick[T any](g *generator, list []T) T { return list[g.r.IntN(len(list))] }
 
 func (g *generator) chance(percent int) bool { return g.r.IntN(100) < percent }
