@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/iomete/saml/internal/seal"
 )
@@ -63,7 +65,7 @@ type Config struct {
 	RequestedAuthnContexts []string
 
 	// SigningKey signs our requests (RSA of at least 2048 bits; may live in an HSM). Default nil: unsigned, as Entra expects unless
-	// verification certificates are required. SigningCertificate is its certificate, DER, for our metadata.
+	// verification certificates are required. SigningCertificate is its certificate, DER, for our metadata; required with it.
 	SigningKey         crypto.Signer
 	SigningCertificate []byte
 
@@ -152,6 +154,14 @@ func (c *Config) validate() error {
 	if len(c.EntityID) > maxEntityID {
 		fault("EntityID", "is too long", c.EntityID, "at most 1024 bytes")
 	}
+	if !printable(c.EntityID) {
+		fault("EntityID", "has a character that cannot be shown", c.EntityID, "a URL or another printable name")
+	}
+	for _, class := range c.RequestedAuthnContexts {
+		if class == "" || !printable(class) {
+			fault("RequestedAuthnContexts", "has a value that is no URI", class, "authentication context class URIs")
+		}
+	}
 	if c.IdentityProvider == nil {
 		fault("IdentityProvider", "is missing", "", "what ParseMetadata or NewIdentityProvider returned")
 	}
@@ -173,11 +183,19 @@ func (c *Config) validate() error {
 		fault("Unsolicited", "is unknown", "", "RefuseUnsolicited, RestartUnsolicited or AcceptUnsolicited")
 	}
 	if c.SigningKey != nil {
-		if key, ok := c.SigningKey.Public().(*rsa.PublicKey); !ok || key.N.BitLen() < minRSABits {
+		public, ok := c.SigningKey.Public().(*rsa.PublicKey)
+		if !ok || public.N.BitLen() < minRSABits {
 			fault("SigningKey", "is not an RSA key of at least 2048 bits", "", "")
+		} else if k, err := parseCertificate(c.SigningCertificate); err != nil || !public.Equal(k.public) {
+			fault("SigningCertificate", "is not the certificate of SigningKey", "", "one certificate, DER, with the public key of SigningKey")
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// printable reports whether s is text that XML can carry in one line.
+func printable(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
 const maxEntityID = 1024 // bytes, SAML Core 2.0 §8.3.6

@@ -147,7 +147,7 @@ func (a *attempt) begin(ctx context.Context, r Response) *Error {
 // snapshot is the identity provider as it is trusted now.
 func (sp *ServiceProvider) snapshot(ctx context.Context) (*IdentityProvider, *Error) {
 	idp, err := sp.config.IdentityProvider.Snapshot(ctx)
-	if err == nil && idp == nil {
+	if err == nil && idp == nil { // also a nil *IdentityProvider, which is its own snapshot
 		err = errors.New("the source gave neither settings nor an error")
 	}
 	if err != nil {
@@ -208,6 +208,7 @@ func New(config Config) (*ServiceProvider, error) {
 	if sp.entityID == "" {
 		sp.entityID = sp.redirectURL
 	}
+	c.RequestedAuthnContexts = slices.Clone(c.RequestedAuthnContexts)
 	sp.recipients = append([]string{sp.redirectURL}, c.FormerRedirectURLs...)
 	sp.audiences = append([]string{sp.entityID}, c.FormerRedirectURLs...)
 	c.StateKeys = cloneKeys(c.StateKeys)

@@ -58,6 +58,7 @@ const maxMemoryEntries = 1_000_000
 type MemoryStore struct {
 	now  func() time.Time
 	made time.Time
+	most int // live entries
 
 	mu      sync.Mutex
 	entries map[string]time.Time // key -> when it ends
@@ -68,7 +69,7 @@ type MemoryStore struct {
 func NewMemoryStore() *MemoryStore { return newMemoryStore(time.Now) }
 
 func newMemoryStore(now func() time.Time) *MemoryStore {
-	return &MemoryStore{now: now, made: now(), entries: map[string]time.Time{}}
+	return &MemoryStore{now: now, made: now(), most: maxMemoryEntries, entries: map[string]time.Time{}}
 }
 
 func (m *MemoryStore) madeAt() time.Time { return m.made }
@@ -88,7 +89,7 @@ func (m *MemoryStore) Claim(ctx context.Context, key string, ttl time.Duration) 
 	if end, ok := m.entries[key]; ok && now.Before(end) {
 		return false, nil
 	}
-	if len(m.entries) >= maxMemoryEntries {
+	if len(m.entries) >= m.most {
 		return false, errors.New("saml: the memory store is full of live entries")
 	}
 	end := now.Add(ttl)

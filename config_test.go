@@ -1,0 +1,118 @@
+package saml
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestConfigFaults(t *testing.T) {
+	small, err := rsa.GenerateKey(rand.Reader, 1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	curve, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name   string
+		change func(*Config)
+		want   string // in the message
+	}{
+		{"no BaseURL", func(c *Config) { c.BaseURL = "" }, "Config.BaseURL is missing"},
+		{"a BaseURL without a scheme", func(c *Config) { c.BaseURL = "console.example.com" }, "Config.BaseURL is not an absolute URL"},
+		{"a BaseURL with a path", func(c *Config) { c.BaseURL = "https://console.example.com/app" }, "Config.BaseURL has a path or query"},
+		{"a BaseURL with a query", func(c *Config) { c.BaseURL = "https://console.example.com?x" }, "Config.BaseURL has a path or query"},
+		{"a BaseURL with a fragment", func(c *Config) { c.BaseURL = "https://console.example.com#" }, "Config.BaseURL is not an absolute URL"},
+		{"a BaseURL with a user", func(c *Config) { c.BaseURL = "https://u:p@console.example.com" }, "Config.BaseURL is not an absolute URL"},
+		{"a BaseURL of another scheme", func(c *Config) { c.BaseURL = "ftp://console.example.com" }, "Config.BaseURL is not an https URL"},
+		{"an http BaseURL", func(c *Config) { c.BaseURL = "http://console.example.com" }, "Config.BaseURL is http"},
+		{"a RedirectPath without its slash", func(c *Config) { c.RedirectPath = "saml/acs" }, "Config.RedirectPath"},
+		{"a RedirectPath with a query", func(c *Config) { c.RedirectPath = "/acs?x" }, "Config.RedirectPath"},
+		{"a RedirectPath to another host", func(c *Config) { c.RedirectPath = "//evil.example" }, "Config.RedirectPath"},
+		{"an EntityID of 1025 bytes", func(c *Config) { c.EntityID = strings.Repeat("e", 1025) }, "Config.EntityID is too long"},
+		{"an EntityID with a line break", func(c *Config) { c.EntityID = "a\nb" }, "Config.EntityID has a character"},
+		{"a former URL that is none", func(c *Config) { c.FormerRedirectURLs = []string{"old"} }, "Config.FormerRedirectURLs"},
+		{"no identity provider", func(c *Config) { c.IdentityProvider = nil }, "Config.IdentityProvider is missing"},
+		{"a nil identity provider", func(c *Config) { c.IdentityProvider = (*IdentityProvider)(nil) }, "settings of the identity provider"},
+		{"no StateKeys", func(c *Config) { c.StateKeys = nil }, "Config.StateKeys is empty"},
+		{"a short state key", func(c *Config) { c.StateKeys = [][]byte{make([]byte, 31)} }, "Config.StateKeys has a key of another length"},
+		{"a long state key behind a good one", func(c *Config) { c.StateKeys = append(c.StateKeys, make([]byte, 33)) }, "Config.StateKeys has a key of another length"},
+		{"11 minutes of skew", func(c *Config) { c.ClockSkew = 11 * time.Minute }, "Config.ClockSkew is too long"},
+		{"an unknown NameID policy", func(c *Config) { c.NameID = 7 }, "Config.NameID is unknown"},
+		{"an unknown unsolicited policy", func(c *Config) { c.Unsolicited = -1 }, "Config.Unsolicited is unknown"},
+		{"a signing key of 1024 bits", func(c *Config) { c.SigningKey = small }, "Config.SigningKey is not an RSA key"},
+		{"an elliptic signing key", func(c *Config) { c.SigningKey = curve }, "Config.SigningKey is not an RSA key"},
+		{"an authentication context that is no text", func(c *Config) { c.RequestedAuthnContexts = []string{"\xff"} }, "Config.RequestedAuthnContexts"},
+	} {
+		if _, err := testProvider(t, test.change); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: got %v, want %q", test.name, err, test.want)
+		}
+	}
+}
+
+func TestConfigReportsAllFaultsAtOnce(t *testing.T) {
+	_, err := New(Config{RedirectPath: "x", ClockSkew: time.Hour})
+	if !errors.Is(err, CodeConfig) {
+		t.Fatalf("got %v, want %s", err, string(CodeConfig))
+	}
+	for _, field := range []string{"BaseURL", "RedirectPath", "IdentityProvider", "StateKeys", "ClockSkew"} {
+		if !strings.Contains(err.Error(), "Config."+field) {
+			t.Errorf("%s is not in the error: %v", field, err)
+		}
+	}
+}
+
+func TestConfigDefaults(t *testing.T) {
+	sp := mustProvider(t, nil)
+	const want = "https://console.example.com/api/v1/identity/auth/saml-acs"
+	if sp.RedirectURL() != want || sp.EntityID() != want || sp.RedirectPath() != DefaultRedirectPath || sp.skew != 3*time.Minute {
+		t.Errorf("got %s, %s, %s, %s", sp.RedirectURL(), sp.EntityID(), sp.RedirectPath(), sp.skew)
+	}
+	sp = mustProvider(t, func(c *Config) {
+		c.BaseURL, c.RedirectPath, c.EntityID, c.ClockSkew = "http://127.0.0.1:8080/", "/acs", "urn:console", -1
+	})
+	if sp.RedirectURL() != "http://127.0.0.1:8080/acs" || sp.EntityID() != "urn:console" || sp.skew != 0 {
+		t.Errorf("got %s, %s, %s", sp.RedirectURL(), sp.EntityID(), sp.skew)
+	}
+	if _, err := testProvider(t, func(c *Config) { c.BaseURL, c.InsecureAllowHTTP = "http://console.example.com", true }); err != nil {
+		t.Errorf("InsecureAllowHTTP: %v", err)
+	}
+}
+
+// TestConfigIsCopied: what the caller does with his slices later changes nothing.
+func TestConfigIsCopied(t *testing.T) {
+	former, key := []string{"https://old.example.com/acs"}, NewStateKey()
+	sp := mustProvider(t, func(c *Config) { c.FormerRedirectURLs, c.StateKeys = former, [][]byte{key} })
+	request, err := sp.StartLogin(t.Context(), LoginOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	former[0] = "https://evil.example/acs"
+	clear(key)
+	if sp.recipients[1] != "https://old.example.com/acs" || sp.audiences[1] != "https://old.example.com/acs" {
+		t.Errorf("got recipients %q, audiences %q", sp.recipients, sp.audiences)
+	}
+	if _, err := sp.FinishLogin(t.Context(), Response{State: request.State}); !errors.Is(err, CodeResponseMissing) {
+		t.Errorf("the state does not open any more: %v", err)
+	}
+}
+
+// TestOurOwnURLInTheEntityIDField: the portal calls both sides' names Entity ID.
+func TestOurOwnURLInTheEntityIDField(t *testing.T) {
+	own, err := NewIdentityProvider("https://console.example.com"+DefaultRedirectPath, "https://login.microsoftonline.com/"+testTenantID+"/saml2", testKey(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = testProvider(t, func(c *Config) { c.IdentityProvider = own })
+	var refusal *Error
+	if !errors.As(err, &refusal) || refusal.Code != CodeMetadataEntityID || !strings.Contains(refusal.Hint, "Microsoft Entra Identifier") {
+		t.Errorf("got %v, want %s with a hint", err, string(CodeMetadataEntityID))
+	}
+}

@@ -1,0 +1,116 @@
+package saml
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+)
+
+// testNow is the time of tests that fix the clock.
+var testNow = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// testProvider is a service provider whose Config change may spoil.
+func testProvider(t testing.TB, change func(*Config)) (*ServiceProvider, error) {
+	t.Helper()
+	idp, err := NewIdentityProvider(testIssuer, "https://login.microsoftonline.com/"+testTenantID+"/saml2", testKey(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := Config{BaseURL: "https://console.example.com", IdentityProvider: idp, StateKeys: [][]byte{make([]byte, 32)},
+		Store: newMemoryStore(func() time.Time { return testNow }), Now: func() time.Time { return testNow }}
+	if change != nil {
+		change(&c)
+	}
+	return New(c)
+}
+
+func mustProvider(t testing.TB, change func(*Config)) *ServiceProvider {
+	t.Helper()
+	sp, err := testProvider(t, change)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sp
+}
+
+// TestPendingLogin: a state opens only where and when it belongs. FinishLogin goes on to the message, which is missing here, and says so.
+func TestPendingLogin(t *testing.T) {
+	sp := mustProvider(t, nil)
+	request, err := sp.StartLogin(t.Context(), LoginOptions{ReturnTo: "/jobs?id=1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	otherKey := []byte(strings.Repeat("k", 32))
+	at := func(d time.Duration) func(*Config) {
+		return func(c *Config) { c.Now = func() time.Time { return testNow.Add(d) } }
+	}
+	for _, test := range []struct {
+		name   string
+		state  string
+		change func(*Config)
+		want   Code
+	}{
+		{"at once", request.State, nil, CodeResponseMissing},
+		{"after 59 minutes", request.State, at(59 * time.Minute), CodeResponseMissing},
+		{"after 60 minutes", request.State, at(60 * time.Minute), CodeStateExpired},
+		{"3 minutes before it was made, on a replica whose clock lags", request.State, at(-3 * time.Minute), CodeResponseMissing},
+		{"4 minutes before it was made", request.State, at(-4 * time.Minute), CodeStateInvalid},
+		{"with a new key before the old one", request.State, func(c *Config) { c.StateKeys = [][]byte{otherKey, c.StateKeys[0]} }, CodeResponseMissing},
+		{"with another key", request.State, func(c *Config) { c.StateKeys = [][]byte{otherKey} }, CodeStateInvalid},
+		{"for another tenant", request.State, func(c *Config) { c.Tenant = "acme" }, CodeStateInvalid},
+		{"for another service", request.State, func(c *Config) { c.EntityID = "https://other.example.com" }, CodeStateInvalid},
+		{"after the store was made anew", request.State, func(c *Config) {
+			c.Store = newMemoryStore(func() time.Time { return testNow.Add(time.Second) })
+		}, CodeStateExpired},
+		{"one letter changed", swapFirst(request.State), nil, CodeStateInvalid},
+		{"cut off", request.State[:len(request.State)-1], nil, CodeStateInvalid},
+		{"with a line break", request.State + "\n", nil, CodeStateInvalid},
+		{"garbage", "garbage", nil, CodeStateInvalid},
+		{"none", "", nil, CodeUnsolicited},
+	} {
+		_, err := mustProvider(t, test.change).FinishLogin(t.Context(), Response{State: test.state})
+		if !errors.Is(err, test.want) {
+			t.Errorf("%s: got %v, want %s", test.name, err, string(test.want))
+		}
+	}
+}
+
+func swapFirst(s string) string {
+	if s[0] == 'A' {
+		return "B" + s[1:]
+	}
+	return "A" + s[1:]
+}
+
+// TestStateOfAnotherIdentityProvider: who was asked must answer.
+func TestStateOfAnotherIdentityProvider(t *testing.T) {
+	request, err := mustProvider(t, nil).StartLogin(t.Context(), LoginOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := NewIdentityProvider("https://idp.example.org", "https://idp.example.org/sso", testKey(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sp := mustProvider(t, func(c *Config) { c.IdentityProvider = other })
+	if _, err := sp.FinishLogin(t.Context(), Response{State: request.State}); !errors.Is(err, CodeIdentityProvider) {
+		t.Errorf("got %v, want %s", err, string(CodeIdentityProvider))
+	}
+}
+
+func TestLocalPaths(t *testing.T) {
+	for _, good := range []string{"/", "/jobs", "/jobs?id=1&x=/y", "/a//b", "/%2F%2Fevil.example", "/ü", "/" + strings.Repeat("a", 1023)} {
+		if !localPath(good) {
+			t.Errorf("%q is refused", good)
+		}
+	}
+	for _, bad := range []string{
+		"", "jobs", "//evil.example", `/\evil.example`, `\/evil.example`, "https://evil.example", "javascript:alert(1)", "/a\nb", "/a\x00", "/\t/evil.example",
+		"/a\\b", "/a#b", "/\x7f", "/%zz", "/\xff", "/" + strings.Repeat("a", 1024), " /a", "?x", "#x",
+	} {
+		if localPath(bad) {
+			t.Errorf("%q is accepted", bad)
+		}
+	}
+}

@@ -1,0 +1,175 @@
+// Package storetest tells whether an implementation of saml.Store keeps its promises:
+//
+//	func TestStore(t *testing.T) {
+//		storetest.Run(t, storetest.Options{New: func(t *testing.T) saml.Store { return mystore.New(dsn) }})
+//	}
+package storetest
+
+import (
+	"context"
+	"crypto/rand"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/iomete/saml"
+)
+
+// Options say how to reach the store.
+type Options struct {
+	// New gives a store. It is called once for each test; the stores may share what is below them, as replicas do.
+	New func(t *testing.T) saml.Store
+	// Advance moves the clock of the stores forward. Where it is nil the tests of the time to live wait for the real clock.
+	Advance func(d time.Duration)
+}
+
+// shortest is the time to live that expiry is tested with: long enough for a database on a busy machine.
+const shortest = 2 * time.Second
+
+// Run runs all tests as subtests of t.
+func Run(t *testing.T, o Options) {
+	for _, test := range []struct {
+		name string
+		run  func(*testing.T, saml.Store, Options)
+	}{
+		{"the first claim wins and later ones lose", testFirstClaimWins},
+		{"keys are told apart byte for byte", testKeysAreExact},
+		{"of concurrent claims exactly one wins", testConcurrentClaims},
+		{"a second store on the same data sees the claim", testSharedData},
+		{"a claim ends with its time to live and not before", testTimeToLive},
+		{"a long time to live is kept", testLongTimeToLive},
+		{"a time to live of zero or less is an error", testNoTimeToLive},
+		{"an ended context is an error", testEndedContext},
+	} {
+		t.Run(test.name, func(t *testing.T) { test.run(t, o.New(t), o) })
+	}
+}
+
+// newKey has the shape of the library's keys, and has not been used before.
+func newKey() string { return "v1/ast/" + strings.Repeat("-", 17) + rand.Text() }
+
+func claim(t *testing.T, s saml.Store, key string, ttl time.Duration, want bool) {
+	t.Helper()
+	first, err := s.Claim(t.Context(), key, ttl)
+	if err != nil || first != want {
+		t.Errorf("Claim of %s for %s: got %t, %v, want %t", key, ttl, first, err, want)
+	}
+}
+
+func claimed(t *testing.T, s saml.Store, key string, want bool) {
+	t.Helper()
+	got, err := s.Claimed(t.Context(), key)
+	if err != nil || got != want {
+		t.Errorf("Claimed of %s: got %t, %v, want %t", key, got, err, want)
+	}
+}
+
+func testFirstClaimWins(t *testing.T, s saml.Store, _ Options) {
+	key := newKey()
+	claimed(t, s, key, false)
+	claimed(t, s, key, false) // asking records nothing
+	claim(t, s, key, time.Hour, true)
+	claim(t, s, key, time.Hour, false)
+	claimed(t, s, key, true)
+	claim(t, s, newKey(), time.Hour, true)
+}
+
+// testKeysAreExact: keys hold base64url, so that a store that folds case or trims would mix them up.
+func testKeysAreExact(t *testing.T, s saml.Store, _ Options) {
+	key := newKey() + "Aa_-"
+	claim(t, s, key, time.Hour, true)
+	for _, other := range []string{strings.ToLower(key), strings.ToUpper(key), key[:len(key)-1], key + "A",
+		strings.Replace(key, "_", "-", 1), strings.Replace(key, "_", "%", 1), strings.Replace(key, "v1/ast/", "v1/req/", 1)} {
+		claimed(t, s, other, false)
+		claim(t, s, other, time.Hour, true)
+	}
+}
+
+func testConcurrentClaims(t *testing.T, s saml.Store, _ Options) {
+	const rounds, claims = 10, 16
+	for range rounds {
+		key := newKey()
+		var wins, failures int
+		var mu sync.Mutex
+		var wg sync.WaitGroup
+		for range claims {
+			wg.Go(func() {
+				first, err := s.Claim(t.Context(), key, time.Hour)
+				mu.Lock()
+				defer mu.Unlock()
+				if first {
+					wins++
+				}
+				if err != nil {
+					failures++
+				}
+			})
+		}
+		wg.Wait()
+		// A claim that fails may have been recorded, so that a failure can leave no winner; two winners are a break-in.
+		if wins > 1 || wins == 0 && failures == 0 {
+			t.Errorf("%d of %d concurrent claims won (%d failed), want exactly one", wins, claims, failures)
+		}
+	}
+}
+
+func testSharedData(t *testing.T, s saml.Store, o Options) {
+	key := newKey()
+	claim(t, s, key, time.Hour, true)
+	if other := o.New(t); other != s {
+		first, err := other.Claim(t.Context(), key, time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first {
+			t.Skip("the stores share nothing: fit for one process only")
+		}
+		claimed(t, other, key, true)
+	}
+}
+
+func testTimeToLive(t *testing.T, s saml.Store, o Options) {
+	key := newKey()
+	claim(t, s, key, shortest, true)
+	claim(t, s, key, shortest, false)
+	if o.Advance != nil {
+		o.Advance(shortest - time.Millisecond)
+		claimed(t, s, key, true)
+		o.Advance(time.Millisecond)
+	} else {
+		time.Sleep(shortest + shortest/2) // expiry is what is tested, and this store has only the real clock
+	}
+	claimed(t, s, key, false)
+	claim(t, s, key, time.Hour, true)
+	claim(t, s, key, time.Hour, false)
+}
+
+func testLongTimeToLive(t *testing.T, s saml.Store, o Options) {
+	key := newKey()
+	claim(t, s, key, 25*time.Hour, true) // the longest that the library asks for is a little above 24 hours
+	if o.Advance != nil {
+		o.Advance(24 * time.Hour)
+	}
+	claim(t, s, key, time.Hour, false)
+	claimed(t, s, key, true)
+}
+
+func testNoTimeToLive(t *testing.T, s saml.Store, _ Options) {
+	for _, ttl := range []time.Duration{0, -time.Second} {
+		if first, err := s.Claim(t.Context(), newKey(), ttl); err == nil || first {
+			t.Errorf("Claim for %s: got %t, %v, want an error", ttl, first, err)
+		}
+	}
+}
+
+func testEndedContext(t *testing.T, s saml.Store, _ Options) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if first, err := s.Claim(ctx, newKey(), time.Hour); err == nil || first {
+		t.Errorf("Claim with an ended context: got %t, %v, want an error", first, err)
+	}
+	if got, err := s.Claimed(ctx, newKey()); err == nil || got {
+		t.Errorf("Claimed with an ended context: got %t, %v, want an error", got, err)
+	}
+}
