@@ -53,7 +53,7 @@ func BenchmarkHostile(b *testing.B) {
 			b.Run(fmt.Sprintf("%s/KiB=%d", strings.ReplaceAll(shape.name, " ", "_"), size>>10), func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
-					readHostile(b, shape, src)
+					readHostile(shape, src)
 				}
 			})
 		}
