@@ -1,0 +1,151 @@
+package samltest
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"strings"
+)
+
+// User is an account of the directory. Each empty field is a claim that Entra leaves out.
+type User struct {
+	Mail              string // user.mail: NameID and emailaddress
+	UserPrincipalName string // user.userprincipalname: name
+	DisplayName       string
+	GivenName         string
+	Surname           string
+	ObjectID          string // GUID that never changes
+
+	// HomeIdentityProvider is where the account lives: "live.com" for a guest with a Microsoft account. Empty is the directory itself.
+	HomeIdentityProvider string
+
+	Groups []string // object IDs of the groups; Entra sends a link instead where they are more than 150
+	Roles  []string // values of the application roles
+
+	// Unassigned marks a user to whom no application is assigned: sign-in ends at AADSTS50105.
+	Unassigned bool
+}
+
+// maxGroups is how many groups Entra puts into a SAML response.
+const maxGroups = 150
+
+// DefaultUsers gives five users, always the same: one as most are, one without an e-mail address, a guest, one in 200 groups and
+// one who is not assigned.
+func DefaultUsers() []User {
+	return []User{
+		{
+			Mail: "ioana.turcanu@example.com", UserPrincipalName: "ioana.turcanu@example.com",
+			DisplayName: "Ioana Țurcanu", GivenName: "Ioana", Surname: "Țurcanu",
+			ObjectID: "5f0c7a52-94d1-4c1e-8f57-1d0b6e2a9c31",
+			Groups:   groupIDs(3), Roles: []string{"Analyst"},
+		},
+		{
+			UserPrincipalName: "svc.reports@example.com", DisplayName: "Reports",
+			ObjectID: "0b8de6f4-2f0a-4b8f-b0c6-7a51c93d1e05",
+		},
+		{
+			Mail: "tomas.novak@example.net", UserPrincipalName: "tomas.novak_example.net#EXT#@example.com",
+			DisplayName: "Tomáš Novák", GivenName: "Tomáš", Surname: "Novák",
+			ObjectID: "c2a4f1d8-6be3-4f7d-9a10-3e8c52b7f604", HomeIdentityProvider: "live.com",
+			Groups: groupIDs(1),
+		},
+		{
+			Mail: "Grace.Okafor@example.com", UserPrincipalName: "grace.okafor@example.com",
+			DisplayName: "Grace Okafor", GivenName: "Grace", Surname: "Okafor",
+			ObjectID: "e91b3c07-d5a8-4e62-8c4f-60f2a7d9b518",
+			Groups:   groupIDs(200), Roles: []string{"Administrator", "Analyst"},
+		},
+		{
+			Mail: "lars.lindqvist@example.com", UserPrincipalName: "lars.lindqvist@example.com",
+			DisplayName: "Lars Lindqvist", GivenName: "Lars", Surname: "Lindqvist",
+			ObjectID: "7d36e8a9-1c4b-4d95-a2e7-f85b0c61d243", Unassigned: true,
+		},
+	}
+}
+
+// groupIDs gives n GUIDs that look random and are the same each time.
+func groupIDs(n int) []string {
+	ids := make([]string, n)
+	for i := range ids {
+		sum := sha256.Sum256(fmt.Appendf(nil, "group %d", i))
+		ids[i] = formatGUID([16]byte(sum[:16]))
+	}
+	return ids
+}
+
+// isZero reports whether u names nobody.
+func (u User) isZero() bool { return u.Mail == "" && u.UserPrincipalName == "" && u.ObjectID == "" }
+
+// answersTo reports whether u is meant by a login_hint: mail address or user principal name, in any case.
+func (u User) answersTo(hint string) bool {
+	return hint != "" && (strings.EqualFold(u.Mail, hint) || strings.EqualFold(u.UserPrincipalName, hint))
+}
+
+// Attribute is one claim: a Name and its values in order.
+type Attribute struct {
+	Name   string
+	Values []string
+}
+
+// claims gives the attributes that Entra sends for u, in Entra's order. A claim whose source is empty is left out.
+func (p *IdentityProvider) claims(u User) []Attribute {
+	home := u.HomeIdentityProvider
+	if home == "" {
+		home = p.homeDirectory()
+	}
+	groups := Attribute{"http://schemas.microsoft.com/ws/2008/06/identity/claims/groups", u.Groups}
+	if len(u.Groups) > maxGroups {
+		groups = Attribute{"http://schemas.microsoft.com/claims/groups.link",
+			[]string{"https://graph.windows.net/" + p.tenant + "/users/" + u.ObjectID + "/getMemberObjects"}}
+	}
+	return withoutEmpty([]Attribute{
+		{"http://schemas.microsoft.com/identity/claims/tenantid", []string{p.tenant}},
+		{"http://schemas.microsoft.com/identity/claims/objectidentifier", []string{u.ObjectID}},
+		{"http://schemas.microsoft.com/identity/claims/displayname", []string{u.DisplayName}},
+		groups,
+		{"http://schemas.microsoft.com/identity/claims/identityprovider", []string{home}},
+		{"http://schemas.microsoft.com/claims/authnmethodsreferences", []string{
+			"http://schemas.microsoft.com/ws/2008/06/identity/authenticationmethod/password",
+			"http://schemas.microsoft.com/claims/multipleauthn"}},
+		{"http://schemas.microsoft.com/ws/2008/06/identity/claims/role", u.Roles},
+		{"http://schemas.xmlsoap.org/ws/2005/05/identity/claims/givenname", []string{u.GivenName}},
+		{"http://schemas.xmlsoap.org/ws/2005/05/identity/claims/surname", []string{u.Surname}},
+		{"http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress", []string{u.Mail}},
+		{"http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name", []string{u.UserPrincipalName}},
+	})
+}
+
+func withoutEmpty(attributes []Attribute) []Attribute {
+	var kept []Attribute
+	for _, a := range attributes {
+		if len(a.Values) > 1 || len(a.Values) == 1 && a.Values[0] != "" {
+			kept = append(kept, a)
+		}
+	}
+	return kept
+}
+
+// replaceAttributes gives attributes with those of changes put in the place of the ones of the same Name, or behind all where there
+// is none. A change without values takes the attribute away.
+func replaceAttributes(attributes, changes []Attribute) []Attribute {
+	for _, change := range changes {
+		attributes = replaceAttribute(attributes, change)
+	}
+	return attributes
+}
+
+func replaceAttribute(attributes []Attribute, change Attribute) []Attribute {
+	var result []Attribute
+	replaced := false
+	for _, a := range attributes {
+		if a.Name == change.Name {
+			a, replaced = change, true
+		}
+		if len(a.Values) > 0 {
+			result = append(result, a)
+		}
+	}
+	if !replaced && len(change.Values) > 0 {
+		result = append(result, change)
+	}
+	return result
+}
