@@ -147,6 +147,7 @@ func (p *IdentityProvider) assertion(w *writer, a *Answer, issued time.Time, inR
 	id := "_" + newGUID()
 	end := stamp(issued.Add(a.Lifetime))
 	w.open("Assertion", "ID", id, "IssueInstant", stamp(issued), "Version", "2.0")
+	w.inAssertion = true
 	w.leaf("Issuer", a.Issuer)
 	w.open("Subject")
 	w.leaf("NameID", a.NameID, "Format", a.NameIDFormat)
@@ -185,7 +186,8 @@ func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z
 // writer writes elements in a Style. Names decide the namespace: Response and the status elements are of the protocol.
 type writer struct {
 	strings.Builder
-	style Style
+	style       Style
+	inAssertion bool
 }
 
 const (
@@ -226,14 +228,18 @@ func (w *writer) name(local string) (qualified, declaration string) {
 		}
 		return prefix + ":" + local, declaration
 	case w.style != Entra:
-		if local == "Assertion" || local == "Issuer" {
+		if w.declares(local) {
 			declaration = ` xmlns:saml2="` + nsAssertion + `"`
 		}
 		return "saml2:" + local, declaration
-	case local == "Assertion" || local == "Issuer":
+	case w.declares(local):
 		return local, ` xmlns="` + nsAssertion + `"`
 	}
 	return local, ""
+}
+
+func (w *writer) declares(local string) bool {
+	return local == "Assertion" || local == "Issuer" && !w.inAssertion
 }
 
 func (w *writer) start(local string, attributes []string) (qualified string) {

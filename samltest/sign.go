@@ -90,5 +90,5 @@ func newSignature(e *etree.Element, key signingKey, algorithm Algorithm, prefix 
 	}
 	context.Prefix = prefix
 	context.Canonicalizer = dsig.MakeC14N10ExclusiveCanonicalizerWithPrefixList("")
-	return context.ConstructSignature(e, true)
+	return context.ConstructSignature(e.Copy(), true) // a copy, because it reorders attributes
 }
