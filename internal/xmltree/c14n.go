@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/iomete/saml/internal/fault"
 )
@@ -88,7 +89,7 @@ func (w *writer) prefixList(apex Element, list string) error {
 	if list == "" {
 		return nil
 	}
-	names := strings.Fields(list)
+	names := strings.FieldsFunc(list, func(r rune) bool { return r < utf8.RuneSelf && isSpaceByte(byte(r)) })
 	if len(names) > maxPrefixes {
 		return &fault.Fault{Code: fault.Canonicalization, Message: "the PrefixList has too many names",
 			Got: fmt.Sprint(len(names)), Want: fmt.Sprintf("at most %d", maxPrefixes)}
@@ -230,7 +231,7 @@ func (w *writer) namespaces(n *node) {
 			w.dst = append(w.dst, w.doc.prefixes[b.prefix]...)
 		}
 		w.dst = append(w.dst, '=', '"')
-		w.dst = append(w.dst, w.doc.spaces[b.space]...) // holds nothing to escape, see badDeclaration
+		w.dst = append(w.dst, w.doc.spaces[b.space]...) // holds nothing to escape, see isAbsoluteURI
 		w.dst = append(w.dst, '"')
 	}
 }
