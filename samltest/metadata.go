@@ -2,62 +2,118 @@ package samltest
 
 import (
 	"encoding/base64"
+	"fmt"
+	"html"
 	"strings"
 
 	"github.com/beevik/etree"
+	dsig "github.com/russellhaering/goxmldsig"
 )
 
-// Metadata gives the Federation Metadata XML of the portal's download, laid out as Entra does: a byte order mark, all in one line,
-// every certificate in each of the three roles, signed by the active key.
+// Metadata gives the Federation Metadata XML of the portal's download, laid out as Entra does: a byte order mark, all in one line, every
+// certificate in each of the three roles, signed by the active key. Each call gives a document with an ID of its own.
 func (p *IdentityProvider) Metadata() ([]byte, error) {
 	keys := p.snapshotKeys()
-	var descriptors strings.Builder
-	for _, k := range keys {
-		descriptors.WriteString(`<KeyDescriptor use="signing"><KeyInfo xmlns="http://www.w3.org/2000/09/xmldsig#"><X509Data><X509Certificate>` +
-			base64.StdEncoding.EncodeToString(k.certificate) + `</X509Certificate></X509Data></KeyInfo></KeyDescriptor>`)
-	}
 	doc := etree.NewDocument()
-	if err := doc.ReadFromString(p.descriptor(descriptors.String())); err != nil {
-		return nil, err
+	if err := doc.ReadFromString(p.entityDescriptor(keys)); err != nil {
+		return nil, fmt.Errorf("samltest: %w", err)
 	}
-	signature, err := newSignature(doc.Root(), keys[0], "", "")
+	signature, err := signing{key: keys[0]}.signature(doc.Root())
 	if err != nil {
 		return nil, err
 	}
+	prefixX509Data(signature)
 	doc.Root().InsertChildAt(0, signature)
-	body, err := doc.WriteToBytes()
+	body, err := doc.WriteToString()
 	if err != nil {
 		return nil, err
 	}
-	return append([]byte("\uFEFF"+`<?xml version="1.0" encoding="utf-8"?>`), body...), nil
+	body = strings.ReplaceAll(body, "/>", " />") // as .NET writes it; a ">" within text or attributes stands escaped
+	return []byte("\uFEFF" + `<?xml version="1.0" encoding="utf-8"?>` + body), nil
 }
 
-// descriptor is the EntityDescriptor without its signature.
-func (p *IdentityProvider) descriptor(keys string) string {
-	const federation = ` xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:fed="http://docs.oasis-open.org/wsfed/federation/200706"` +
-		` protocolSupportEnumeration="http://docs.oasis-open.org/wsfed/federation/200706"`
-	endpoint := func(name string) string {
-		return `<fed:` + name + `><wsa:EndpointReference xmlns:wsa="http://www.w3.org/2005/08/addressing"><wsa:Address>` + escape(p.address("wsfed")) +
-			`</wsa:Address></wsa:EndpointReference></fed:` + name + `>`
+// prefixX509Data imitates an oddity of Entra's metadata: in the signature's KeyInfo, and nowhere else, X509Data has a prefix.
+func prefixX509Data(signature *etree.Element) {
+	data := signature.FindElement("KeyInfo/X509Data")
+	data.Space = "ds"
+	data.CreateAttr("xmlns:ds", dsig.Namespace)
+	for _, certificate := range data.ChildElements() {
+		certificate.Space = "ds"
 	}
-	var offered strings.Builder
-	for _, claim := range p.claims(p.users[0]) {
-		offered.WriteString(`<auth:ClaimType xmlns:auth="http://docs.oasis-open.org/wsfed/authorization/200706" Uri="` + escape(claim.Name) + `"/>`)
-	}
-	service := func(name, binding string) string {
-		return `<` + name + ` Binding="urn:oasis:names:tc:SAML:2.0:bindings:` + binding + `" Location="` + escape(p.LoginURL()) + `"/>`
-	}
-	return `<EntityDescriptor ID="_` + newGUID() + `" entityID="` + escape(p.entityID) + `" xmlns="urn:oasis:names:tc:SAML:2.0:metadata">` +
-		`<RoleDescriptor xsi:type="fed:SecurityTokenServiceType"` + federation + `>` + keys +
-		`<fed:ClaimTypesOffered>` + offered.String() + `</fed:ClaimTypesOffered>` +
-		endpoint("SecurityTokenServiceEndpoint") + endpoint("PassiveRequestorEndpoint") + `</RoleDescriptor>` +
-		`<RoleDescriptor xsi:type="fed:ApplicationServiceType"` + federation + `>` + keys +
-		endpoint("TargetScopes") + endpoint("ApplicationServiceEndpoint") + endpoint("PassiveRequestorEndpoint") + `</RoleDescriptor>` +
-		`<IDPSSODescriptor protocolSupportEnumeration="` + nsProtocol + `">` + keys +
-		service("SingleLogoutService", "HTTP-Redirect") + service("SingleSignOnService", "HTTP-Redirect") + service("SingleSignOnService", "HTTP-POST") +
+}
+
+const (
+	nsMetadata   = "urn:oasis:names:tc:SAML:2.0:metadata"
+	nsFederation = "http://docs.oasis-open.org/wsfed/federation/200706"
+)
+
+// entityDescriptor is the document without signature. The two RoleDescriptors are of WS-Federation; a SAML service provider passes
+// over them, and over the keys in them.
+func (p *IdentityProvider) entityDescriptor(keys []signingKey) string {
+	signingKeys := keyDescriptors(keys)
+	wsfed := p.address("wsfed")
+	return `<EntityDescriptor ID="_` + newGUID() + `" entityID="` + escape(p.entityID) + `" xmlns="` + nsMetadata + `">` +
+		roleDescriptor("SecurityTokenServiceType", signingKeys, claimTypesOffered(),
+			federationAddress("SecurityTokenServiceEndpoint", wsfed), federationAddress("PassiveRequestorEndpoint", wsfed)) +
+		roleDescriptor("ApplicationServiceType", signingKeys, federationAddress("TargetScopes", p.entityID),
+			federationAddress("ApplicationServiceEndpoint", wsfed), federationAddress("PassiveRequestorEndpoint", wsfed)) +
+		`<IDPSSODescriptor protocolSupportEnumeration="` + nsProtocol + `">` + signingKeys +
+		service("SingleLogoutService", "HTTP-Redirect", p.LogoutURL()) +
+		service("SingleSignOnService", "HTTP-Redirect", p.LoginURL()) +
+		service("SingleSignOnService", "HTTP-POST", p.LoginURL()) +
 		`</IDPSSODescriptor></EntityDescriptor>`
 }
 
-var escaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;")
+func keyDescriptors(keys []signingKey) string {
+	var b strings.Builder
+	for _, k := range keys {
+		b.WriteString(`<KeyDescriptor use="signing"><KeyInfo xmlns="` + dsig.Namespace + `"><X509Data><X509Certificate>` +
+			base64.StdEncoding.EncodeToString(k.certificate) + `</X509Certificate></X509Data></KeyInfo></KeyDescriptor>`)
+	}
+	return b.String()
+}
 
-func escape(s string) string { return escaper.Replace(s) }
+func roleDescriptor(kind string, content ...string) string {
+	return `<RoleDescriptor xsi:type="fed:` + kind + `" protocolSupportEnumeration="` + nsFederation +
+		`" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:fed="` + nsFederation + `">` +
+		strings.Join(content, "") + `</RoleDescriptor>`
+}
+
+func federationAddress(name, address string) string {
+	return `<fed:` + name + `><wsa:EndpointReference xmlns:wsa="http://www.w3.org/2005/08/addressing"><wsa:Address>` + escape(address) +
+		`</wsa:Address></wsa:EndpointReference></fed:` + name + `>`
+}
+
+func service(name, binding, location string) string {
+	return `<` + name + ` Binding="urn:oasis:names:tc:SAML:2.0:bindings:` + binding + `" Location="` + escape(location) + `"/>`
+}
+
+// claimTypesOffered lists claims that Entra can send, the same ones for every application.
+func claimTypesOffered() string {
+	const declaration = `xmlns:auth="http://docs.oasis-open.org/wsfed/authorization/200706"`
+	var b strings.Builder
+	b.WriteString(`<fed:ClaimTypesOffered>`)
+	for _, c := range offeredClaims {
+		b.WriteString(`<auth:ClaimType Uri="` + c.uri + `" ` + declaration + `><auth:DisplayName>` + c.name +
+			`</auth:DisplayName><auth:Description>` + c.description + `</auth:Description></auth:ClaimType>`)
+	}
+	b.WriteString(`</fed:ClaimTypesOffered>`)
+	return b.String()
+}
+
+var offeredClaims = []struct{ uri, name, description string }{
+	{claimName, "Name", "Name under which the user signs in; it can change."},
+	{claimGivenName, "Given Name", "First name."},
+	{claimSurname, "Surname", "Last name."},
+	{claimDisplayName, "Display Name", "Name as shown to others."},
+	{claimObjectID, "ObjectIdentifier", "Identifier of the user in the directory; it never changes."},
+	{claimTenantID, "TenantId", "Identifier of the directory."},
+	{claimHomeProvider, "IdentityProvider", "Where the account lives."},
+	{claimEmail, "Email", "E-mail address."},
+	{claimGroups, "Groups", "Groups that the user is in."},
+	{claimGroupsLink, "GroupsOverageClaim", "Sent in place of the groups where they are too many."},
+	{claimRole, "Role Claim", "Application roles of the user."},
+}
+
+// escape makes s fit for text and double-quoted attributes.
+func escape(s string) string { return html.EscapeString(s) }

@@ -3,97 +3,85 @@ package samltest
 import (
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/xml"
 	"errors"
-	"strings"
 	"time"
-)
-
-// Sign says what is signed: the portal's Signing Option.
-type Sign int
-
-const (
-	SignAssertion Sign = iota // "Sign SAML assertion", Entra's default
-	SignResponse              // "Sign SAML response": the assertion has no signature of its own
-	SignBoth                  // "Sign SAML response and assertion"
-	SignNothing               // which Entra never does
-)
-
-// Style is how the XML is written. All styles say the same.
-type Style int
-
-const (
-	Entra    Style = iota // default namespaces inside samlp:Response, all in one line, no XML declaration
-	Prefixed              // saml2p:, saml2: and ds: prefixes everywhere, as Okta and others write
-	Pretty                // as Prefixed, indented, with an XML declaration
 )
 
 // Format URIs of NameIDs.
 const (
-	FormatEmail      = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
-	FormatPersistent = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
+	FormatEmail       = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
+	FormatUnspecified = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
+	FormatPersistent  = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
+	FormatTransient   = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
 )
+
+// Absent, in a string field of an Answer, leaves the attribute or element out.
+const Absent = "(absent)"
 
 // Answer describes one response. What is not set is as Entra makes it.
 type Answer struct {
 	User      User   // default: the first of Options.Users
 	RequestID string // InResponseTo; empty: nobody asked, and no InResponseTo anywhere
-	Recipient string // the service provider's Redirect URL, also the Destination
+	Recipient string // the service provider's Redirect URL, also the Destination; the one field without a default
 	Audience  string // default: Recipient, as in a set-up where one URL is everything
 
 	Sign        Sign
-	Algorithm   Algorithm     // default: what the key is for, with SHA-256
+	Algorithm   Algorithm     // default: with SHA-256 for an RSA key; for an ECDSA key with the hash as long as its curve
 	Key         int           // index in Certificates of the key that signs
 	OmitKeyInfo bool          // no certificate in the message
-	Style       Style         //
-	ClockOffset time.Duration // how far the provider's clock is ahead
-	Lifetime    time.Duration // from issue to NotOnOrAfter; default 60 minutes
+	Style       Style         // how the XML is written
+	ClockOffset time.Duration // how far the provider's clock is ahead; negative: behind
+	Lifetime    time.Duration // from issue to NotOnOrAfter; default 60 minutes, NotBefore is 5 minutes before issue
 
-	Issuer      string // default: the provider's entity ID
+	Issuer      string // of response and assertion; default: the provider's entity ID
 	Destination string // default: Recipient
 
 	NameID       string // default: the user's mail; without mail a pairwise persistent identifier, as Microsoft documents
-	NameIDFormat string // default: FormatEmail, or FormatPersistent for that identifier
+	NameIDFormat string // default: FormatEmail, or FormatPersistent for that identifier; FormatTransient makes a random NameID
 
-	AuthnInstant        time.Time   // default: ten minutes ago
+	AuthnInstant        time.Time   // when the user signed in at the provider; default: ten minutes ago
 	SessionNotOnOrAfter time.Time   // default: none
 	Attributes          []Attribute // in place of the user's claims of the same Name, or added; without values: left out
 
 	// Status makes the answer an error: its top-level status code, such as
-	// "urn:oasis:names:tc:SAML:2.0:status:Responder". There is no assertion and, as with Entra, no signature.
+	// "urn:oasis:names:tc:SAML:2.0:status:Responder". There is no assertion, so by default, and with Entra, there is no signature;
+	// SignResponse and SignBoth sign it all the same, as AD FS does.
 	Status, SubStatus, StatusMessage string
 
-	// Edit, if set, changes the XML before it is signed.
+	// Edit, if set, changes the XML before it is signed (and before it is indented).
 	Edit func(xml string) string
 }
 
 // Respond gives the form value SAMLResponse: the XML in base64.
 func (p *IdentityProvider) Respond(a Answer) (string, error) {
 	document, err := p.RespondXML(a)
-	return base64.StdEncoding.EncodeToString(document), err
+	if err != nil {
+		return "", err
+	}
+	return base64.StdEncoding.EncodeToString(document), nil
 }
 
-// RespondXML gives the signed XML.
+// RespondXML gives the signed XML. It fails without a Recipient, with an Algorithm or a Key that is not there, and where Edit leaves no
+// XML or no Assertion to sign.
 func (p *IdentityProvider) RespondXML(a Answer) ([]byte, error) {
 	if a.Recipient == "" {
 		return nil, errors.New("samltest: an Answer needs a Recipient: the service provider's Redirect URL")
 	}
-	p.fillIn(&a)
 	key, err := p.key(a.Key)
 	if err != nil {
 		return nil, err
 	}
-	text := p.response(&a)
+	issued := p.now().Add(a.ClockOffset)
+	p.fillIn(&a, issued)
+	text := p.response(&a, issued)
 	if a.Edit != nil {
 		text = a.Edit(text)
-	}
-	if a.Status != "" {
-		a.Sign = SignNothing
 	}
 	return sign(text, &a, key)
 }
 
-func (p *IdentityProvider) fillIn(a *Answer) {
+// fillIn gives each unset field what Entra would put there.
+func (p *IdentityProvider) fillIn(a *Answer, issued time.Time) {
 	setDefault := func(s *string, value string) {
 		if *s == "" {
 			*s = value
@@ -109,31 +97,36 @@ func (p *IdentityProvider) fillIn(a *Answer) {
 		a.Lifetime = time.Hour
 	}
 	if a.AuthnInstant.IsZero() {
-		a.AuthnInstant = p.now().Add(a.ClockOffset - 10*time.Minute)
+		a.AuthnInstant = issued.Add(-10 * time.Minute)
 	}
-	if a.NameID == "" && a.User.Mail == "" {
-		a.NameID = pairwise(a.Audience, a.User)
+	switch {
+	case a.NameIDFormat == FormatTransient:
+		setDefault(&a.NameID, newGUID())
+	case a.NameIDFormat == FormatPersistent:
+		setDefault(&a.NameID, p.pairwise(a.Audience, a.User))
+	case a.NameID == "" && a.User.Mail == "":
+		a.NameID = p.pairwise(a.Audience, a.User)
 		setDefault(&a.NameIDFormat, FormatPersistent)
 	}
 	setDefault(&a.NameID, a.User.Mail)
 	setDefault(&a.NameIDFormat, FormatEmail)
 }
 
-// pairwise is an opaque name of the user for one service.
-func pairwise(audience string, u User) string {
-	sum := sha256.Sum256([]byte(audience + "\n" + u.ObjectID + "\n" + u.UserPrincipalName))
+// pairwise is an opaque name of the user for one service, the same each time.
+func (p *IdentityProvider) pairwise(audience string, u User) string {
+	sum := sha256.Sum256([]byte(p.tenant + "\n" + audience + "\n" + u.ObjectID + "\n" + u.UserPrincipalName))
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// response writes the XML without signatures. SessionIndex is the assertion's ID, as with Entra.
-func (p *IdentityProvider) response(a *Answer) string {
+// response writes the XML without signatures.
+func (p *IdentityProvider) response(a *Answer, issued time.Time) string {
 	w := writer{style: a.Style}
-	issued := p.now().Add(a.ClockOffset)
-	inResponseTo := []string{"InResponseTo", a.RequestID}
-	if a.RequestID == "" {
-		inResponseTo = nil
+	inResponseTo := a.RequestID
+	if inResponseTo == "" {
+		inResponseTo = Absent
 	}
-	w.open("Response", append([]string{"ID", "_" + newGUID(), "Version", "2.0", "IssueInstant", stamp(issued), "Destination", a.Destination}, inResponseTo...)...)
+	w.open("Response", "ID", "_"+newGUID(), "Version", "2.0", "IssueInstant", stamp(issued), "Destination", a.Destination,
+		"InResponseTo", inResponseTo)
 	w.leaf("Issuer", a.Issuer)
 	w.status(a)
 	if a.Status == "" {
@@ -142,58 +135,6 @@ func (p *IdentityProvider) response(a *Answer) string {
 	w.close("Response")
 	return w.String()
 }
-
-func (p *IdentityProvider) assertion(w *writer, a *Answer, issued time.Time, inResponseTo []string) {
-	id := "_" + newGUID()
-	end := stamp(issued.Add(a.Lifetime))
-	w.open("Assertion", "ID", id, "IssueInstant", stamp(issued), "Version", "2.0")
-	w.inAssertion = true
-	w.leaf("Issuer", a.Issuer)
-	w.open("Subject")
-	w.leaf("NameID", a.NameID, "Format", a.NameIDFormat)
-	w.open("SubjectConfirmation", "Method", "urn:oasis:names:tc:SAML:2.0:cm:bearer")
-	w.empty("SubjectConfirmationData", append(inResponseTo[:len(inResponseTo):len(inResponseTo)], "NotOnOrAfter", end, "Recipient", a.Recipient)...)
-	w.close("SubjectConfirmation")
-	w.close("Subject")
-	w.open("Conditions", "NotBefore", stamp(issued.Add(-5*time.Minute)), "NotOnOrAfter", end)
-	w.open("AudienceRestriction")
-	w.leaf("Audience", a.Audience)
-	w.close("AudienceRestriction")
-	w.close("Conditions")
-	w.open("AttributeStatement")
-	for _, attribute := range replaceAttributes(p.claims(a.User), a.Attributes) {
-		w.open("Attribute", "Name", attribute.Name)
-		for _, value := range attribute.Values {
-			w.leaf("AttributeValue", value)
-		}
-		w.close("Attribute")
-	}
-	w.close("AttributeStatement")
-	statement := []string{"AuthnInstant", stamp(a.AuthnInstant), "SessionIndex", id}
-	if !a.SessionNotOnOrAfter.IsZero() {
-		statement = append(statement, "SessionNotOnOrAfter", stamp(a.SessionNotOnOrAfter))
-	}
-	w.open("AuthnStatement", statement...)
-	w.open("AuthnContext")
-	w.leaf("AuthnContextClassRef", "urn:oasis:names:tc:SAML:2.0:ac:classes:Password")
-	w.close("AuthnContext")
-	w.close("AuthnStatement")
-	w.close("Assertion")
-}
-
-func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
-
-// writer writes elements in a Style. Names decide the namespace: Response and the status elements are of the protocol.
-type writer struct {
-	strings.Builder
-	style       Style
-	inAssertion bool
-}
-
-const (
-	nsProtocol  = "urn:oasis:names:tc:SAML:2.0:protocol"
-	nsAssertion = "urn:oasis:names:tc:SAML:2.0:assertion"
-)
 
 func (w *writer) status(a *Answer) {
 	code := a.Status
@@ -214,64 +155,47 @@ func (w *writer) status(a *Answer) {
 	w.close("Status")
 }
 
-// name gives the qualified name of an element and the declaration it carries. Entra declares the assertion namespace as the default
-// one where it begins, in the response's Issuer and in the Assertion.
-func (w *writer) name(local string) (qualified, declaration string) {
-	switch {
-	case strings.HasPrefix(local, "Status") || local == "Response":
-		prefix := "samlp"
-		if w.style != Entra {
-			prefix = "saml2p"
+// assertion writes the Assertion. Its SessionIndex is its ID, as with Entra.
+func (p *IdentityProvider) assertion(w *writer, a *Answer, issued time.Time, inResponseTo string) {
+	id := "_" + newGUID()
+	end := stamp(issued.Add(a.Lifetime))
+	w.open("Assertion", "ID", id, "IssueInstant", stamp(issued), "Version", "2.0")
+	w.inAssertion = true
+	w.leaf("Issuer", a.Issuer)
+	w.open("Subject")
+	w.leaf("NameID", a.NameID, "Format", a.NameIDFormat)
+	w.open("SubjectConfirmation", "Method", "urn:oasis:names:tc:SAML:2.0:cm:bearer")
+	w.empty("SubjectConfirmationData", "InResponseTo", inResponseTo, "NotOnOrAfter", end, "Recipient", a.Recipient)
+	w.close("SubjectConfirmation")
+	w.close("Subject")
+	w.open("Conditions", "NotBefore", stamp(issued.Add(-5*time.Minute)), "NotOnOrAfter", end)
+	w.open("AudienceRestriction")
+	w.leaf("Audience", a.Audience)
+	w.close("AudienceRestriction")
+	w.close("Conditions")
+	w.open("AttributeStatement")
+	for _, attribute := range replaceAttributes(p.claims(a.User), a.Attributes) {
+		w.open("Attribute", "Name", attribute.Name)
+		for _, value := range attribute.Values {
+			w.leaf("AttributeValue", value)
 		}
-		if local == "Response" {
-			declaration = ` xmlns:` + prefix + `="` + nsProtocol + `"`
-		}
-		return prefix + ":" + local, declaration
-	case w.style != Entra:
-		if w.declares(local) {
-			declaration = ` xmlns:saml2="` + nsAssertion + `"`
-		}
-		return "saml2:" + local, declaration
-	case w.declares(local):
-		return local, ` xmlns="` + nsAssertion + `"`
+		w.close("Attribute")
 	}
-	return local, ""
-}
-
-func (w *writer) declares(local string) bool {
-	return local == "Assertion" || local == "Issuer" && !w.inAssertion
-}
-
-func (w *writer) start(local string, attributes []string) (qualified string) {
-	qualified, declaration := w.name(local)
-	w.WriteString("<" + qualified)
-	for i := 0; i < len(attributes); i += 2 {
-		w.WriteString(" " + attributes[i] + `="`)
-		xml.EscapeText(w, []byte(attributes[i+1])) // a strings.Builder does not fail
-		w.WriteString(`"`)
+	w.close("AttributeStatement")
+	sessionEnd := Absent
+	if !a.SessionNotOnOrAfter.IsZero() {
+		sessionEnd = stamp(a.SessionNotOnOrAfter)
 	}
-	w.WriteString(declaration)
-	return qualified
+	w.open("AuthnStatement", "AuthnInstant", stamp(a.AuthnInstant), "SessionIndex", id, "SessionNotOnOrAfter", sessionEnd)
+	w.open("AuthnContext")
+	w.leaf("AuthnContextClassRef", classPassword)
+	w.close("AuthnContext")
+	w.close("AuthnStatement")
+	w.close("Assertion")
 }
 
-func (w *writer) open(local string, attributes ...string) {
-	w.start(local, attributes)
-	w.WriteString(">")
-}
+// classPassword is the authentication context of every user here, as it is Entra's for most.
+const classPassword = "urn:oasis:names:tc:SAML:2.0:ac:classes:Password"
 
-func (w *writer) empty(local string, attributes ...string) {
-	w.start(local, attributes)
-	w.WriteString("/>")
-}
-
-func (w *writer) leaf(local, text string, attributes ...string) {
-	qualified := w.start(local, attributes)
-	w.WriteString(">")
-	xml.EscapeText(w, []byte(text))
-	w.WriteString("</" + qualified + ">")
-}
-
-func (w *writer) close(local string) {
-	qualified, _ := w.name(local)
-	w.WriteString("</" + qualified + ">")
-}
+// stamp writes a time as Entra does: UTC, with milliseconds.
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }

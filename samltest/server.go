@@ -100,7 +100,7 @@ func (p *IdentityProvider) serveLogin(w http.ResponseWriter, r *http.Request) {
 	}
 	answer := Answer{User: user, RequestID: request.ID, Recipient: request.RedirectURL, Audience: app.Identifier}
 	if request.NameIDFormat == FormatPersistent {
-		answer.NameID, answer.NameIDFormat = pairwise(app.Identifier, user), FormatPersistent
+		answer.NameID, answer.NameIDFormat = p.pairwise(app.Identifier, user), FormatPersistent
 	}
 	if request.ForceAuthn {
 		answer.AuthnInstant = p.now()

@@ -3,12 +3,24 @@ package samltest
 import (
 	"crypto/ecdsa"
 	"errors"
+	"fmt"
+	"strings"
 
 	"github.com/beevik/etree"
 	dsig "github.com/russellhaering/goxmldsig"
 )
 
-// Algorithm is a signature method; its hash is also that of the digest.
+// Sign says what is signed: the portal's Signing Option.
+type Sign int
+
+const (
+	SignAssertion Sign = iota // "Sign SAML assertion", Entra's default
+	SignResponse              // "Sign SAML response": the assertion has no signature of its own
+	SignBoth                  // "Sign SAML response and assertion"
+	SignNothing               // which Entra never does
+)
+
+// Algorithm is the URI of a signature method; its hash is also that of the digest.
 type Algorithm string
 
 const (
@@ -21,74 +33,148 @@ const (
 	ECDSASHA512 Algorithm = dsig.ECDSASHA512SignatureMethod
 )
 
-// sign puts the signatures that the answer asks for into the XML, each directly behind the Issuer.
+// sign puts the signatures that the answer asks for into the XML: first the assertion's, so that the response's covers it. An error
+// answer has no assertion. Where Edit made several assertions, each is signed.
 func sign(text string, a *Answer, key signingKey) ([]byte, error) {
 	doc := etree.NewDocument()
+	doc.ReadSettings = etree.ReadSettings{PreserveCData: true, PreserveDuplicateAttrs: true}
+	doc.WriteSettings = etree.WriteSettings{CanonicalText: true, CanonicalAttrVal: true} // or a carriage return would not survive
 	if err := doc.ReadFromString(text); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("samltest: the edited message is not XML: %w", err)
+	}
+	response := doc.Root()
+	if response == nil {
+		return nil, errors.New("samltest: the edited message has no element")
 	}
 	if a.Style == Pretty {
 		doc.Indent(2)
+		doc.InsertChildAt(0, etree.NewText("\n"))
 		doc.InsertChildAt(0, etree.NewProcInst("xml", `version="1.0" encoding="UTF-8"`))
 	}
-	response := doc.Root()
-	if a.Sign == SignAssertion || a.Sign == SignBoth {
-		assertion := response.SelectElement("Assertion")
-		if assertion == nil {
+	how := signing{key: key, algorithm: a.Algorithm, omitKeyInfo: a.OmitKeyInfo, wrapBase64: a.Style == Pretty}
+	if a.Style != Entra {
+		how.prefix = "ds"
+	}
+	if a.Status == "" && (a.Sign == SignAssertion || a.Sign == SignBoth) {
+		assertions := response.SelectElements("Assertion")
+		if len(assertions) == 0 {
 			return nil, errors.New("samltest: there is no Assertion to sign")
 		}
-		if err := signElement(assertion, a, key); err != nil {
-			return nil, err
+		for _, assertion := range assertions {
+			if err := how.sign(assertion); err != nil {
+				return nil, err
+			}
 		}
 	}
 	if a.Sign == SignResponse || a.Sign == SignBoth {
-		if err := signElement(response, a, key); err != nil {
+		if err := how.sign(response); err != nil {
 			return nil, err
 		}
 	}
 	return doc.WriteToBytes()
 }
 
-func signElement(e *etree.Element, a *Answer, key signingKey) error {
-	prefix := "ds"
-	if a.Style == Entra {
-		prefix = ""
-	}
-	signature, err := newSignature(e, key, a.Algorithm, prefix)
+// signing is the way in which elements are signed.
+type signing struct {
+	key         signingKey
+	algorithm   Algorithm // empty: the key's own
+	prefix      string    // of the XML Signature namespace; empty: the default namespace
+	omitKeyInfo bool
+	wrapBase64  bool // break base64 into lines of 76, as some serialisers do
+}
+
+// sign puts an enveloped signature among the children of e: directly behind the Issuer where that comes first, as the schema of SAML
+// wants it, else at the very start.
+func (s signing) sign(e *etree.Element) error {
+	made, err := s.signature(e)
 	if err != nil {
 		return err
 	}
-	if info := signature.SelectElement("KeyInfo"); a.OmitKeyInfo {
-		signature.RemoveChild(info)
+	position := 0
+	if children := e.ChildElements(); len(children) > 0 && children[0].Tag == "Issuer" {
+		position = children[0].Index() + 1
 	}
-	issuer := e.SelectElement("Issuer")
-	if issuer == nil {
-		return errors.New("samltest: there is no Issuer to put the Signature behind")
-	}
-	e.InsertChildAt(issuer.Index()+1, signature)
+	e.InsertChildAt(position, made)
 	return nil
 }
 
-// newSignature signs e with exclusive canonicalisation. algorithm "" is the key's own.
-func newSignature(e *etree.Element, key signingKey, algorithm Algorithm, prefix string) (*etree.Element, error) {
+// signature signs e as it stands, with exclusive canonicalisation.
+func (s signing) signature(e *etree.Element) (*etree.Element, error) {
+	signer, algorithm := s.key.signer, s.algorithm
 	if algorithm == "" {
 		var err error
-		if algorithm, err = defaultAlgorithm(key.signer.Public()); err != nil {
+		if algorithm, err = defaultAlgorithm(signer.Public()); err != nil {
 			return nil, err
 		}
 	}
-	signer := key.signer
 	if _, ok := signer.Public().(*ecdsa.PublicKey); ok {
 		signer = rawECDSA{signer}
 	}
-	context, err := dsig.NewSigningContext(signer, [][]byte{key.certificate})
+	context, err := dsig.NewSigningContext(signer, [][]byte{s.key.certificate})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("samltest: %w", err)
 	}
 	if err := context.SetSignatureMethod(string(algorithm)); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("samltest: %w", err)
 	}
-	context.Prefix = prefix
+	context.Prefix = s.prefix
 	context.Canonicalizer = dsig.MakeC14N10ExclusiveCanonicalizerWithPrefixList("")
-	return context.ConstructSignature(e.Copy(), true) // a copy, because it reorders attributes
+	made, err := context.ConstructSignature(detach(e), true) // a copy, because canonicalising changes what it is given
+	if err != nil {
+		return nil, fmt.Errorf("samltest: %w", err)
+	}
+	s.dress(made)
+	return made, nil
+}
+
+// dress changes what stands outside the SignedInfo, so no digest covers it.
+func (s signing) dress(made *etree.Element) {
+	if s.omitKeyInfo {
+		made.RemoveChild(made.SelectElement("KeyInfo"))
+	}
+	if s.wrapBase64 {
+		for _, e := range append(made.FindElements(".//X509Certificate"), made.SelectElement("SignatureValue")) {
+			e.SetText(wrap(e.Text()))
+		}
+	}
+}
+
+func wrap(text string) string {
+	const width = 76
+	var lines strings.Builder
+	for len(text) > width {
+		lines.WriteString(text[:width] + "\n")
+		text = text[width:]
+	}
+	return lines.String() + text
+}
+
+// detach copies e, with the namespace declarations of its ancestors, so that it means the same on its own, and with CDATA sections
+// turned into the text that canonical XML has for them.
+func detach(e *etree.Element) *etree.Element {
+	alone := e.Copy()
+	for ancestor := e.Parent(); ancestor != nil; ancestor = ancestor.Parent() {
+		for _, a := range ancestor.Attr {
+			isDeclaration := a.Space == "xmlns" || a.Space == "" && a.Key == "xmlns"
+			if isDeclaration && alone.SelectAttr(a.FullKey()) == nil {
+				alone.CreateAttr(a.FullKey(), a.Value)
+			}
+		}
+	}
+	textForCData(alone)
+	return alone
+}
+
+func textForCData(e *etree.Element) {
+	for i := range e.Child {
+		switch token := e.Child[i].(type) {
+		case *etree.Element:
+			textForCData(token)
+		case *etree.CharData:
+			if token.IsCData() {
+				e.RemoveChildAt(i)
+				e.InsertChildAt(i, etree.NewText(token.Data))
+			}
+		}
+	}
 }

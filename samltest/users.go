@@ -28,8 +28,8 @@ type User struct {
 // maxGroups is how many groups Entra puts into a SAML response.
 const maxGroups = 150
 
-// DefaultUsers gives five users, always the same: one as most are, one without an e-mail address, a guest, one in 200 groups and
-// one who is not assigned.
+// DefaultUsers gives five users, always the same and in this order: one as most are, one without an e-mail address, a guest with a
+// Microsoft account, one in 200 groups, and one to whom no application is assigned.
 func DefaultUsers() []User {
 	return []User{
 		{
@@ -86,31 +86,47 @@ type Attribute struct {
 	Values []string
 }
 
+// Names of the claims.
+const (
+	claimTenantID     = "http://schemas.microsoft.com/identity/claims/tenantid"
+	claimObjectID     = "http://schemas.microsoft.com/identity/claims/objectidentifier"
+	claimDisplayName  = "http://schemas.microsoft.com/identity/claims/displayname"
+	claimGroups       = "http://schemas.microsoft.com/ws/2008/06/identity/claims/groups"
+	claimGroupsLink   = "http://schemas.microsoft.com/claims/groups.link"
+	claimHomeProvider = "http://schemas.microsoft.com/identity/claims/identityprovider"
+	claimAuthnMethods = "http://schemas.microsoft.com/claims/authnmethodsreferences"
+	claimRole         = "http://schemas.microsoft.com/ws/2008/06/identity/claims/role"
+	claimGivenName    = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/givenname"
+	claimSurname      = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/surname"
+	claimEmail        = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress"
+	claimName         = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name"
+)
+
 // claims gives the attributes that Entra sends for u, in Entra's order. A claim whose source is empty is left out.
 func (p *IdentityProvider) claims(u User) []Attribute {
 	home := u.HomeIdentityProvider
 	if home == "" {
 		home = p.homeDirectory()
 	}
-	groups := Attribute{"http://schemas.microsoft.com/ws/2008/06/identity/claims/groups", u.Groups}
+	groups := Attribute{claimGroups, u.Groups}
 	if len(u.Groups) > maxGroups {
-		groups = Attribute{"http://schemas.microsoft.com/claims/groups.link",
+		groups = Attribute{claimGroupsLink,
 			[]string{"https://graph.windows.net/" + p.tenant + "/users/" + u.ObjectID + "/getMemberObjects"}}
 	}
 	return withoutEmpty([]Attribute{
-		{"http://schemas.microsoft.com/identity/claims/tenantid", []string{p.tenant}},
-		{"http://schemas.microsoft.com/identity/claims/objectidentifier", []string{u.ObjectID}},
-		{"http://schemas.microsoft.com/identity/claims/displayname", []string{u.DisplayName}},
+		{claimTenantID, []string{p.tenant}},
+		{claimObjectID, []string{u.ObjectID}},
+		{claimDisplayName, []string{u.DisplayName}},
 		groups,
-		{"http://schemas.microsoft.com/identity/claims/identityprovider", []string{home}},
-		{"http://schemas.microsoft.com/claims/authnmethodsreferences", []string{
+		{claimHomeProvider, []string{home}},
+		{claimAuthnMethods, []string{
 			"http://schemas.microsoft.com/ws/2008/06/identity/authenticationmethod/password",
 			"http://schemas.microsoft.com/claims/multipleauthn"}},
-		{"http://schemas.microsoft.com/ws/2008/06/identity/claims/role", u.Roles},
-		{"http://schemas.xmlsoap.org/ws/2005/05/identity/claims/givenname", []string{u.GivenName}},
-		{"http://schemas.xmlsoap.org/ws/2005/05/identity/claims/surname", []string{u.Surname}},
-		{"http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress", []string{u.Mail}},
-		{"http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name", []string{u.UserPrincipalName}},
+		{claimRole, u.Roles},
+		{claimGivenName, []string{u.GivenName}},
+		{claimSurname, []string{u.Surname}},
+		{claimEmail, []string{u.Mail}},
+		{claimName, []string{u.UserPrincipalName}},
 	})
 }
 

@@ -1,0 +1,157 @@
+package samltest
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/x509"
+	"encoding/asn1"
+	"encoding/base64"
+	"encoding/pem"
+	"math/big"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/beevik/etree"
+	dsig "github.com/russellhaering/goxmldsig"
+	"github.com/russellhaering/goxmldsig/etreeutils"
+)
+
+// tool gives the path of a program, or skips the test; SAML_TEST_REQUIRE=all makes it a failure.
+func tool(t *testing.T, name, debianPackage string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	switch {
+	case err == nil:
+		return path
+	case os.Getenv("SAML_TEST_REQUIRE") == "all":
+		t.Fatalf("%s is missing: install the Debian package %s", name, debianPackage)
+	default:
+		t.Skipf("%s is missing: install the Debian package %s", name, debianPackage)
+	}
+	return ""
+}
+
+// xmlsecVerify asks xmlsec1 about the signature that is a child of the element at the XPath parent.
+func xmlsecVerify(t *testing.T, document, certificate []byte, parent string) error {
+	t.Helper()
+	dir := t.TempDir()
+	for name, data := range map[string][]byte{
+		"message.xml": document, "key.pem": pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate}),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	xmlsec := exec.Command(tool(t, "xmlsec1", "xmlsec1"), "--verify", "--pubkey-cert-pem", "key.pem", "--enabled-key-data", "rsa,ecdsa",
+		"--id-attr:ID", nsProtocol+":Response", "--id-attr:ID", nsAssertion+":Assertion", "--id-attr:ID", nsMetadata+":EntityDescriptor",
+		"--node-xpath", parent+"/*[local-name()='Signature']", "message.xml")
+	xmlsec.Dir = dir // names without the directory's, because xmlsec1 takes a comma in them for a separator
+	output, err := xmlsec.CombinedOutput()
+	if err != nil {
+		t.Logf("xmlsec1: %s", output)
+	}
+	return err
+}
+
+// goxmldsigVerify asks goxmldsig about the signature of the element at the etree path.
+func goxmldsigVerify(t *testing.T, document, certificate []byte, path string) error {
+	t.Helper()
+	doc := etree.NewDocument()
+	if err := doc.ReadFromBytes(document); err != nil {
+		t.Fatal(err)
+	}
+	e := doc.FindElement(path)
+	if e == nil {
+		t.Fatalf("there is no %s in %s", path, document)
+	}
+	context, err := etreeutils.NSBuildParentContext(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e, err = etreeutils.NSDetatch(context, e); err != nil {
+		t.Fatal(err)
+	}
+	trusted, err := x509.ParseCertificate(certificate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if key, ok := trusted.PublicKey.(*ecdsa.PublicKey); ok {
+		signatureToASN1(t, e, key)
+	}
+	_, err = dsig.NewDefaultValidationContext(&dsig.MemoryX509CertificateStore{Roots: []*x509.Certificate{trusted}}).Validate(e)
+	return err
+}
+
+// signatureToASN1 undoes rawECDSA in the signature of e, because goxmldsig 1.6.1 reads ECDSA signatures as ASN.1 only. It also makes sure
+// that the length is the standard's.
+func signatureToASN1(t *testing.T, e *etree.Element, key *ecdsa.PublicKey) {
+	t.Helper()
+	value := e.FindElement("./Signature/SignatureValue")
+	raw, err := base64.StdEncoding.DecodeString(value.Text())
+	if err != nil {
+		t.Fatal(err)
+	}
+	half := (key.Curve.Params().BitSize + 7) / 8
+	if len(raw) != 2*half {
+		t.Fatalf("signature of %d bytes, want %d for %s", len(raw), 2*half, key.Curve.Params().Name)
+	}
+	encoded, err := asn1.Marshal(struct{ R, S *big.Int }{new(big.Int).SetBytes(raw[:half]), new(big.Int).SetBytes(raw[half:])})
+	if err != nil {
+		t.Fatal(err)
+	}
+	value.SetText(base64.StdEncoding.EncodeToString(encoded))
+}
+
+// The two verifiers must not say yes to everything.
+func TestVerifiersRefuse(t *testing.T) {
+	t.Parallel()
+	idp := MustNew(t, Options{Keys: testKeys.rsa()})
+	document, err := idp.RespondXML(Answer{Recipient: redirectURL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := MustNew(t, Options{Keys: testKeys.otherRSA()}).Certificates()[0]
+	changed := bytes.Replace(document, []byte("Ioana"), []byte("Joana"), 1)
+	for name, c := range map[string]struct{ document, certificate []byte }{
+		"another key":    {document, other},
+		"a changed name": {changed, idp.Certificates()[0]},
+	} {
+		if err := goxmldsigVerify(t, c.document, c.certificate, "/Response/Assertion"); err == nil {
+			t.Errorf("%s: goxmldsig verifies it", name)
+		}
+		if err := xmlsecVerify(t, c.document, c.certificate, "/*/*[local-name()='Assertion']"); err == nil {
+			t.Errorf("%s: xmlsec1 verifies it", name)
+		}
+	}
+}
+
+// verifyBoth checks one signature with both verifiers. element is "Response", "Assertion" or "EntityDescriptor".
+func verifyBoth(t *testing.T, document, certificate []byte, element string) {
+	t.Helper()
+	path, xpath := "/"+element, "/*[local-name()='"+element+"']"
+	if element == "Assertion" {
+		path, xpath = "/Response/Assertion", "/*"+xpath
+	}
+	if err := goxmldsigVerify(t, document, certificate, path); err != nil {
+		t.Errorf("goxmldsig on the %s: %v\n%s", element, err, document)
+	}
+	if err := xmlsecVerify(t, document, certificate, xpath); err != nil {
+		t.Errorf("xmlsec1 on the %s: %v", element, err)
+	}
+}
+
+// hasSignature reports whether the element has a signature of its own.
+func hasSignature(t *testing.T, document []byte, element string) bool {
+	t.Helper()
+	doc := etree.NewDocument()
+	if err := doc.ReadFromBytes(document); err != nil {
+		t.Fatal(err)
+	}
+	path := "/Response/Signature"
+	if element == "Assertion" {
+		path = "/Response/Assertion/Signature"
+	}
+	return doc.FindElement(path) != nil
+}
