@@ -100,11 +100,14 @@ func ParseKeys(data []byte) ([]TrustedKey, error) {
 		return parseDER(data)
 	}
 	der, err := b64.Decode(string(trimmed))
-	if err != nil {
+	if err != nil || der[0] != 0x30 || thumbprintText.Match(trimmed) {
 		return nil, notACertificate(trimmed)
 	}
 	return parseDER(der)
 }
+
+// thumbprintText is a SHA-1 or SHA-256 thumbprint as portals show it. Without its colons it is base64 too.
+var thumbprintText = regexp.MustCompile(`^([0-9A-Fa-f]{2}[: ]?){19}([0-9A-Fa-f]{2}[: ]?){0,12}[0-9A-Fa-f]{2}$`)
 
 var pemBlock = regexp.MustCompile(`-----BEGIN ([A-Z0-9 ]+)-----([^-]*)-----END ([A-Z0-9 ]+)-----`)
 
@@ -159,6 +162,9 @@ func notACertificate(data []byte) *Error {
 	start := strings.ToLower(string(data[:min(len(data), 64)]))
 	if strings.HasPrefix(start, "ssh-") {
 		return refuse(CodeKey, "this is an SSH key, not a certificate", "", "")
+	}
+	if thumbprintText.Match(data) {
+		return refuse(CodeKey, "this is the thumbprint of a certificate, not the certificate", "", "")
 	}
 	return refuse(CodeKey, "this is not a certificate", "", "PEM, base64, DER or federation metadata XML")
 }
