@@ -10,101 +10,132 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"time"
 )
 
-// request is what the provider reads in an AuthnRequest.
-type request struct {
-	XMLName      xml.Name `xml:"urn:oasis:names:tc:SAML:2.0:protocol AuthnRequest"`
-	ID           string   `xml:"ID,attr"`
-	Version      string   `xml:"Version,attr"`
-	Binding      string   `xml:"ProtocolBinding,attr"`
-	RedirectURL  string   `xml:"AssertionConsumerServiceURL,attr"`
-	ForceAuthn   bool     `xml:"ForceAuthn,attr"`
-	Issuer       string   `xml:"urn:oasis:names:tc:SAML:2.0:assertion Issuer"`
-	NameIDFormat string
-	Policy       *struct {
+// authnRequest is what Entra looks at in an AuthnRequest (SAML Core 2.0, section 3.4.1); it ignores Destination, Consent, Scoping and, unless told
+// otherwise, the signature.
+type authnRequest struct {
+	XMLName         xml.Name `xml:"urn:oasis:names:tc:SAML:2.0:protocol AuthnRequest"`
+	ID              string   `xml:"ID,attr"`
+	Version         string   `xml:"Version,attr"`
+	IssueInstant    string   `xml:"IssueInstant,attr"`
+	ProtocolBinding string   `xml:"ProtocolBinding,attr"`
+	ReplyURL        string   `xml:"AssertionConsumerServiceURL,attr"`
+	ForceAuthn      bool     `xml:"ForceAuthn,attr"`
+	IsPassive       bool     `xml:"IsPassive,attr"`
+	Issuer          string   `xml:"urn:oasis:names:tc:SAML:2.0:assertion Issuer"`
+	NameIDPolicy    struct {
 		Format          string `xml:"Format,attr"`
 		SPNameQualifier string `xml:"SPNameQualifier,attr"`
 	} `xml:"urn:oasis:names:tc:SAML:2.0:protocol NameIDPolicy"`
-	Context *struct {
-		Classes []string `xml:"urn:oasis:names:tc:SAML:2.0:assertion AuthnContextClassRef"`
+	RequestedAuthnContext *struct {
+		Comparison string   `xml:"Comparison,attr"`
+		Classes    []string `xml:"urn:oasis:names:tc:SAML:2.0:assertion AuthnContextClassRef"`
 	} `xml:"urn:oasis:names:tc:SAML:2.0:protocol RequestedAuthnContext"`
 	Subject *struct{} `xml:"urn:oasis:names:tc:SAML:2.0:assertion Subject"`
 }
 
-// aadsts is an error as Entra shows it.
+// aadsts is an error as Entra shows it, with a number of its published list.
 func aadsts(number int, format string, args ...any) error {
 	return fmt.Errorf("AADSTS%d: %s", number, fmt.Sprintf(format, args...))
 }
 
-// readRequest decodes the request of either binding and judges it.
-func (p *IdentityProvider) readRequest(r *http.Request) (*request, Application, error) {
+// errNotARequest is what Entra says to anything that it cannot read.
+var errNotARequest = aadsts(75005, "the message is not a valid SAML 2.0 authentication request")
+
+// readRequest decodes the request of either binding: base64, and by HTTP-Redirect deflated before (SAML Bindings 2.0, sections 3.4.4.1 and 3.5.4).
+func readRequest(r *http.Request) (q authnRequest, err error) {
 	value := r.Form.Get("SAMLRequest")
 	if value == "" {
-		return nil, Application{}, aadsts(750054, "there is no SAMLRequest: was the Sign-on URL set to the Login URL?")
+		return q, aadsts(750054, "there is neither SAMLRequest nor SAMLResponse in the call; was the Login URL entered as Sign-on URL?")
 	}
 	document, err := base64.StdEncoding.DecodeString(value)
 	if err == nil && r.Method == http.MethodGet {
 		document, err = io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(document)), maxRequest))
 	}
-	var q request
-	if err == nil {
-		err = xml.Unmarshal(document, &q)
+	if err != nil || xml.Unmarshal(document, &q) != nil {
+		return q, errNotARequest
 	}
-	if err != nil {
-		return nil, Application{}, aadsts(75005, "this is not an authentication request of SAML 2.0")
-	}
-	app, err := p.judge(&q)
-	return &q, app, err
+	return q, nil
 }
 
 var ncName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*$`)
 
-// judge is what Entra says to a request. The numbers are those of its error reference.
-func (p *IdentityProvider) judge(q *request) (Application, error) {
-	switch {
-	case !ncName.MatchString(q.ID):
-		return Application{}, aadsts(7500529, "the request ID %q is not an NCName", q.ID)
-	case q.Version != "2.0":
-		return Application{}, aadsts(75005, "this is not an authentication request of SAML 2.0")
-	case q.Subject != nil:
-		return Application{}, aadsts(900236, "a request must not have a Subject; use login_hint")
+// judge says what Entra says to a request: to which application it belongs, and where the answer goes. Identifier and Reply URL are compared
+// literally.
+func (p *IdentityProvider) judge(q authnRequest) (app Application, replyURL string, err error) {
+	if err := q.check(); err != nil {
+		return app, "", err
 	}
 	app, ok := p.application(q.Issuer)
 	if !ok {
-		return Application{}, aadsts(700016, "no application has the Identifier %q in directory %s", q.Issuer, p.tenant)
+		return app, "", aadsts(700016, "no application has the Identifier %q in the directory %s", q.Issuer, p.tenant)
 	}
-	switch {
-	case len(app.ReplyURLs) == 0:
-		return Application{}, aadsts(900971, "the application has no Reply URL")
-	case q.RedirectURL == "":
-		q.RedirectURL = app.ReplyURLs[0]
-	case !slices.Contains(app.ReplyURLs, q.RedirectURL):
-		return Application{}, aadsts(50011, "%q is not a Reply URL of the application %q", q.RedirectURL, q.Issuer)
+	if len(app.ReplyURLs) == 0 {
+		return app, "", aadsts(900971, "the application %q has no Reply URL", q.Issuer)
 	}
-	if q.Binding != "" && q.Binding != "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST" {
-		return Application{}, aadsts(75003, "responses cannot be sent by the binding %q", q.Binding)
+	if q.ReplyURL == "" {
+		return app, app.ReplyURLs[0], nil
 	}
-	if q.Context != nil && !slices.Contains(q.Context.Classes, "urn:oasis:names:tc:SAML:2.0:ac:classes:Password") {
-		return Application{}, aadsts(75011, "the user signed in by another method than RequestedAuthnContext asks for")
+	if !slices.Contains(app.ReplyURLs, q.ReplyURL) {
+		return app, "", aadsts(50011, "%q is not a Reply URL of the application %q", q.ReplyURL, q.Issuer)
 	}
-	return app, p.judgePolicy(q)
+	return app, q.ReplyURL, nil
 }
 
-// judgePolicy: the format of a NameIDPolicy overrides the portal's setting.
-func (p *IdentityProvider) judgePolicy(q *request) error {
-	if q.Policy == nil {
+// check looks at the request alone.
+func (q authnRequest) check() error {
+	if q.Version != "2.0" {
+		return errNotARequest
+	}
+	if !ncName.MatchString(q.ID) {
+		return aadsts(7500529, "the request ID %q is not an NCName: a letter or an underscore comes first", q.ID)
+	}
+	if _, err := time.Parse(time.RFC3339Nano, q.IssueInstant); err != nil {
+		return errNotARequest
+	}
+	if q.Subject != nil {
+		return aadsts(900236, "a request must not hold a Subject; login_hint in the query names the user")
+	}
+	if q.ProtocolBinding != "" && q.ProtocolBinding != "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST" {
+		return aadsts(75003, "the binding %q is not supported for answers", q.ProtocolBinding)
+	}
+	if err := q.checkAuthnContext(); err != nil {
+		return err
+	}
+	return q.checkNameIDPolicy()
+}
+
+// checkAuthnContext: the users here signed in with a password and a second factor, and Entra compares exactly.
+func (q authnRequest) checkAuthnContext() error {
+	c := q.RequestedAuthnContext
+	if c == nil || (c.Comparison == "" || c.Comparison == "exact") && slices.Contains(c.Classes, classPassword) {
 		return nil
 	}
-	if q.Policy.SPNameQualifier != "" {
-		return aadsts(90011, "NameIDPolicy must not have an SPNameQualifier")
+	return aadsts(75011, "the user did not sign in by the method that RequestedAuthnContext asks for: %q %q", c.Comparison, c.Classes)
+}
+
+func (q authnRequest) checkNameIDPolicy() error {
+	if q.NameIDPolicy.SPNameQualifier != "" {
+		return aadsts(90011, "SPNameQualifier in NameIDPolicy is not supported")
 	}
-	switch q.Policy.Format {
-	case "", FormatEmail:
-	case FormatPersistent, "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified":
-		q.NameIDFormat = FormatPersistent
+	switch q.NameIDPolicy.Format {
+	case "", FormatEmail, FormatUnspecified, FormatPersistent, FormatTransient:
+		return nil
+	}
+	return aadsts(75016, "NameIDPolicy asks for the format %q, which is not supported", q.NameIDPolicy.Format)
+}
+
+// nameIDFormat gives the Answer.NameIDFormat that follows from a NameIDPolicy, which overrides the application's setting: Entra documents a
+// pairwise identifier for the format unspecified too.
+func (q authnRequest) nameIDFormat() string {
+	switch format := q.NameIDPolicy.Format; format {
+	case FormatUnspecified:
+		return FormatPersistent
+	case FormatEmail:
+		return ""
 	default:
-		return aadsts(75016, "NameIDPolicy asks for the format %q, which is not supported", q.Policy.Format)
+		return format
 	}
-	return nil
 }

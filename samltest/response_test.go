@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
@@ -45,6 +46,16 @@ func ecKey(curve elliptic.Curve) func() []crypto.Signer {
 		}
 		return []crypto.Signer{key}
 	})
+}
+
+// ed25519Key is a key of a kind that XML Signature has no method for here.
+func ed25519Key(t *testing.T) crypto.Signer {
+	t.Helper()
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
 }
 
 func mustRespond(t *testing.T, p *IdentityProvider, a Answer) []byte {

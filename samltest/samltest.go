@@ -17,9 +17,9 @@
 // idp.CertificatePEM.
 //
 // Each field of [Answer] that is set makes the answer differ from Entra's in one point, and the answer is signed after that:
-// ClockOffset makes it too old or too new, Issuer has it come from elsewhere, Sign leaves out a signature, Edit changes
-// whatever has no field. To spoil a signature, change what Respond gave. For an answer of a stranger, sign with a second
-// provider that has the same TenantID.
+// ClockOffset makes it too old or too new, Issuer has it come from elsewhere, Sign leaves out a signature, [Absent] leaves out an
+// attribute or element, Edit changes whatever has no field. To spoil a signature, change what RespondXML gave. For an answer of a
+// stranger, sign with a second provider that has the same TenantID.
 //
 // # A whole sign-in
 //
@@ -31,7 +31,8 @@
 //	idp.SignInAs(samltest.DefaultUsers()[0])
 //
 // A browser that is sent to it comes back with a form that posts itself. [ReadForm] does for a test what a browser does with that
-// page. Without SignInAs, login_hint or user in the query, a page asks who signs in.
+// page. Where neither SignInAs nor a login_hint in the query names the user, a page asks who signs in. MyAppsURL is where sign-ins
+// begin at the provider.
 package samltest
 
 import (
@@ -81,7 +82,7 @@ type IdentityProvider struct {
 	baseURL  string
 	keys     []signingKey // the first one is active
 	apps     []Application
-	signedIn *User
+	signedIn User // zero: nobody
 }
 
 // New makes an identity provider. It fails on a key that no certificate can be made for, and on a BaseURL that is no absolute URL.

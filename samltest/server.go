@@ -1,38 +1,36 @@
 package samltest
 
 import (
-	"bytes"
-	"fmt"
-	"html/template"
-	"io"
-	"mime"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
-
-	"github.com/beevik/etree"
 )
 
 // Application is what an administrator registers in Basic SAML Configuration.
 type Application struct {
-	Identifier string   // "Identifier (Entity ID)": the Issuer of requests
-	ReplyURLs  []string // "Reply URL": the first one is the default
-	SignOnURL  string   // where My Apps sends users; not looked at when a request comes
+	Identifier string   // "Identifier (Entity ID)": the Issuer of requests and the Audience of answers
+	ReplyURLs  []string // "Reply URL": where answers may go; the first one is the default
+	SignOnURL  string   // "Sign-on URL": where My Apps sends users; empty: it posts an unsolicited answer to the first Reply URL
 }
 
 // Register makes an application known. One with the same Identifier is replaced.
 func (p *IdentityProvider) Register(app Application) {
+	app.ReplyURLs = slices.Clone(app.ReplyURLs)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	apps := slices.DeleteFunc(slices.Clone(p.apps), func(a Application) bool { return a.Identifier == app.Identifier })
-	p.apps = append(apps, app)
+	isSame := func(a Application) bool { return a.Identifier == app.Identifier }
+	p.apps = append(slices.DeleteFunc(slices.Clone(p.apps), isSame), app)
+}
+
+func (p *IdentityProvider) applications() []Application {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return slices.Clone(p.apps)
 }
 
 func (p *IdentityProvider) application(identifier string) (Application, bool) {
-	p.mu.RLock()
-	defer p.mu.RUnlock()
-	for _, a := range p.apps {
+	for _, a := range p.applications() {
 		if a.Identifier == identifier {
 			return a, true
 		}
@@ -40,25 +38,38 @@ func (p *IdentityProvider) application(identifier string) (Application, bool) {
 	return Application{}, false
 }
 
-// SignInAs makes u the user who is signed in at the provider, whoever asks from now on.
+// SignInAs makes u the user who is signed in at the provider, whoever asks from now on. The zero User signs out.
 func (p *IdentityProvider) SignInAs(u User) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.signedIn = &u
+	p.signedIn = u
 }
 
-// ServeHTTP serves the metadata and the login URL.
+// MyAppsURL gives the address of a page that lists the applications, as Entra's My Apps does.
+func (p *IdentityProvider) MyAppsURL() string { return p.address("myapps") }
+
+const maxRequest = 1 << 20 // bytes
+
+// ServeHTTP serves the metadata, the login URL and My Apps.
 func (p *IdentityProvider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	base, err := url.Parse(p.address(""))
+	root, err := url.Parse(p.address(""))
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	switch strings.TrimPrefix(r.URL.Path, base.Path) {
-	case "federationmetadata/2007-06/federationmetadata.xml":
+	r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
+	if err := r.ParseForm(); err != nil {
+		showError(w, errNotARequest)
+		return
+	}
+	path, _ := strings.CutPrefix(r.URL.Path, root.Path)
+	switch r.Method + " " + strings.ToLower(path) {
+	case "GET federationmetadata/2007-06/federationmetadata.xml":
 		p.serveMetadata(w)
-	case "saml2":
+	case "GET saml2", "POST saml2":
 		p.serveLogin(w, r)
+	case "GET myapps":
+		p.serveMyApps(w, r)
 	default:
 		http.NotFound(w, r)
 	}
@@ -74,151 +85,97 @@ func (p *IdentityProvider) serveMetadata(w http.ResponseWriter) {
 	w.Write(document)
 }
 
-const maxRequest = 1 << 20
-
 // serveLogin takes an authentication request by either binding. Whatever is wrong with it ends here, on a page for the user; the
 // service provider hears nothing of it, as with Entra.
 func (p *IdentityProvider) serveLogin(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
-	if err := r.ParseForm(); err != nil {
-		p.servePage(w, page{Error: aadsts(75005, "the form cannot be read").Error()})
-		return
-	}
-	request, app, err := p.readRequest(r)
+	request, err := readRequest(r)
 	if err != nil {
-		p.servePage(w, page{Error: err.Error()})
+		showError(w, err)
 		return
 	}
-	user, ok := p.who(r)
-	if !ok {
-		p.servePage(w, p.choice(r))
+	app, replyURL, err := p.judge(request)
+	if err != nil {
+		showError(w, err)
 		return
 	}
-	if user.Unassigned {
-		p.servePage(w, page{Error: aadsts(50105, "the user %q is not assigned to the application", user.UserPrincipalName).Error()})
+	answer := Answer{RequestID: request.ID, Recipient: replyURL, Audience: app.Identifier, NameIDFormat: request.nameIDFormat()}
+	user, freshly := p.who(r)
+	switch {
+	case !user.isZero():
+		answer.User = user
+		if freshly || request.ForceAuthn {
+			answer.AuthnInstant = p.now()
+		}
+	case request.IsPassive:
+		answer.Status = "urn:oasis:names:tc:SAML:2.0:status:Responder"
+		answer.SubStatus = "urn:oasis:names:tc:SAML:2.0:status:NoPassive"
+		answer.StatusMessage = aadsts(50058, "nobody is signed in, and the request does not allow to ask").Error()
+	default:
+		p.showChoice(w, r)
 		return
 	}
-	answer := Answer{User: user, RequestID: request.ID, Recipient: request.RedirectURL, Audience: app.Identifier}
-	if request.NameIDFormat == FormatPersistent {
-		answer.NameID, answer.NameIDFormat = p.pairwise(app.Identifier, user), FormatPersistent
+	p.send(w, r, answer)
+}
+
+// serveMyApps lists the applications, or opens the one that the query names.
+func (p *IdentityProvider) serveMyApps(w http.ResponseWriter, r *http.Request) {
+	identifier := r.Form.Get("app")
+	if identifier == "" {
+		show(w, page{Apps: p.applications()})
+		return
 	}
-	if request.ForceAuthn {
+	app, ok := p.application(identifier)
+	if !ok || app.SignOnURL == "" && len(app.ReplyURLs) == 0 {
+		showError(w, aadsts(700016, "no application has the Identifier %q and a URL to open", identifier))
+		return
+	}
+	if app.SignOnURL != "" {
+		http.Redirect(w, r, app.SignOnURL, http.StatusSeeOther)
+		return
+	}
+	user, freshly := p.who(r)
+	if user.isZero() {
+		p.showChoice(w, r)
+		return
+	}
+	answer := Answer{User: user, Recipient: app.ReplyURLs[0], Audience: app.Identifier}
+	if freshly {
 		answer.AuthnInstant = p.now()
 	}
-	form, err := p.Respond(answer)
+	p.send(w, r, answer)
+}
+
+// send has the browser post the answer, if its user may have one.
+func (p *IdentityProvider) send(w http.ResponseWriter, r *http.Request, answer Answer) {
+	if answer.User.Unassigned {
+		showError(w, aadsts(50105, "the user %q is not assigned to the application %q", answer.User.UserPrincipalName, answer.Audience))
+		return
+	}
+	value, err := p.Respond(answer)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	p.servePage(w, page{Action: request.RedirectURL, SAMLResponse: form, RelayState: r.Form.Get("RelayState")})
+	show(w, page{Action: answer.Recipient, SAMLResponse: value, RelayState: r.Form.Get("RelayState")})
 }
 
-// who finds the user: named by the page below, by login_hint, or signed in already.
-func (p *IdentityProvider) who(r *http.Request) (User, bool) {
-	for _, hint := range []string{r.Form.Get("user"), r.Form.Get("login_hint")} {
-		for _, u := range p.users {
-			if u.answersTo(hint) {
-				return u, true
-			}
-		}
+// who finds the user: picked on the page that asks, and so freshly signed in; named by login_hint; or signed in by SignInAs.
+func (p *IdentityProvider) who(r *http.Request) (user User, freshly bool) {
+	if u, ok := p.userNamed(r.Form.Get("user")); ok {
+		return u, true
+	}
+	if u, ok := p.userNamed(r.Form.Get("login_hint")); ok {
+		return u, false
 	}
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	if p.signedIn != nil {
-		return *p.signedIn, true
-	}
-	return User{}, false
+	return p.signedIn, false
 }
 
-// page is one of: an error, a choice of users, a response on its way.
-type page struct {
-	Error string
-
-	Method string
-	Fields []hiddenField
-	Users  []User
-
-	Action, SAMLResponse, RelayState string
-}
-
-type hiddenField struct{ Name, Value string }
-
-// choice asks who signs in, and keeps the request for the answer.
-func (p *IdentityProvider) choice(r *http.Request) page {
-	c := page{Method: r.Method, Users: p.users}
-	for _, name := range []string{"SAMLRequest", "RelayState", "SigAlg", "Signature"} {
-		if value := r.Form.Get(name); value != "" {
-			c.Fields = append(c.Fields, hiddenField{name, value})
-		}
+func (p *IdentityProvider) userNamed(name string) (User, bool) {
+	i := slices.IndexFunc(p.users, func(u User) bool { return u.answersTo(name) })
+	if i < 0 {
+		return User{}, false
 	}
-	return c
-}
-
-var pages = template.Must(template.New("page").Parse(`<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Test identity provider</title>
-<style>body{font:1rem/1.5 system-ui,sans-serif;color-scheme:light dark;max-width:34rem;margin:10vh auto;padding:0 1rem}button{font:inherit;display:block;width:100%;text-align:left;margin:.4em 0;padding:.5em 1em}</style>
-</head><body><h1>Test identity provider</h1><p><strong>Not for production: nobody's password is asked.</strong></p>
-{{if .Error}}<h2>You cannot be signed in</h2><p id="error">{{.Error}}</p>
-{{else if .SAMLResponse}}<form method="post" action="{{.Action}}"><input type="hidden" name="SAMLResponse" value="{{.SAMLResponse}}">
-{{if .RelayState}}<input type="hidden" name="RelayState" value="{{.RelayState}}">{{end}}<button type="submit">Continue</button></form><script>document.forms[0].submit()</script>
-{{else}}<h2>Who signs in?</h2><form method="{{.Method}}">{{range .Fields}}<input type="hidden" name="{{.Name}}" value="{{.Value}}">{{end}}
-{{range .Users}}<button type="submit" name="user" value="{{.UserPrincipalName}}">{{.DisplayName}}: {{if .Mail}}{{.Mail}}{{else}}no e-mail address{{end}}{{if .Unassigned}}, not assigned{{end}}</button>
-{{end}}</form>{{end}}</body></html>
-`))
-
-func (p *IdentityProvider) servePage(w http.ResponseWriter, content page) {
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
-	pages.Execute(w, content) // an error is the browser's hanging up
-}
-
-// Form is a form that a page would post.
-type Form struct {
-	Action string
-	Values url.Values
-}
-
-// ReadForm finds the form in a page that posts itself, the provider's or the service provider's, and ends the response. It is an
-// error where the page has none, and then says what an error page of the provider says.
-func ReadForm(r *http.Response) (Form, error) {
-	defer r.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(r.Body, 8<<20))
-	if err != nil {
-		return Form{}, err
-	}
-	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "text/html" {
-		return Form{}, fmt.Errorf("samltest: %s answers with %s, not with a page", r.Request.URL.Redacted(), kind)
-	}
-	doc := etree.NewDocument()
-	doc.ReadSettings = etree.ReadSettings{Permissive: true, AutoClose: []string{"meta", "input", "br", "link"}, Entity: map[string]string{"nbsp": " "}}
-	if err := doc.ReadFromBytes(scripts(body)); err != nil {
-		return Form{}, fmt.Errorf("samltest: the page cannot be read: %w", err)
-	}
-	form := doc.FindElement("//form")
-	if form == nil {
-		if e := doc.FindElement("//p[@id='error']"); e != nil {
-			return Form{}, fmt.Errorf("samltest: %s", e.Text())
-		}
-		return Form{}, fmt.Errorf("samltest: the page has no form (HTTP status %d)", r.StatusCode)
-	}
-	found := Form{Action: form.SelectAttrValue("action", ""), Values: url.Values{}}
-	for _, input := range form.FindElements(".//input") {
-		found.Values.Add(input.SelectAttrValue("name", ""), input.SelectAttrValue("value", ""))
-	}
-	return found, nil
-}
-
-// scripts takes scripts and styles out of a page: their text is not XML.
-func scripts(body []byte) []byte {
-	for _, name := range []string{"script", "style"} {
-		for {
-			start := bytes.Index(body, []byte("<"+name))
-			end := bytes.Index(body, []byte("</"+name+">"))
-			if start < 0 || end < start {
-				break
-			}
-			body = slices.Concat(body[:start], body[end+len("</>")+len(name):])
-		}
-	}
-	return body
+	return p.users[i], true
 }

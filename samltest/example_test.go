@@ -1,0 +1,114 @@
+package samltest_test
+
+import (
+	"encoding/base64"
+	"fmt"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"time"
+
+	"github.com/iomete/saml/samltest"
+)
+
+// An answer as Entra gives it, and three that differ in one point each.
+func ExampleIdentityProvider_Respond() {
+	idp, err := samltest.New(samltest.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	const redirectURL = "https://console.example.com/saml/acs"
+	answers := []samltest.Answer{
+		{RequestID: "_1", Recipient: redirectURL},
+		{RequestID: "_1", Recipient: redirectURL, ClockOffset: -2 * time.Hour},  // expired
+		{RequestID: "_1", Recipient: redirectURL, Destination: samltest.Absent}, // no Destination
+		{RequestID: "_1", Recipient: redirectURL, Edit: func(xml string) string { // no audience
+			return strings.NewReplacer("<AudienceRestriction>", "", "</AudienceRestriction>", "", "<Audience>"+redirectURL+"</Audience>", "").Replace(xml)
+		}},
+	}
+	for _, answer := range answers {
+		value, err := idp.Respond(answer)
+		if err != nil {
+			log.Fatal(err)
+		}
+		document, err := base64.StdEncoding.DecodeString(value)
+		if err != nil {
+			log.Fatal(err)
+		}
+		xml := string(document)
+		fmt.Println(strings.Count(xml, "<Signature "), strings.Contains(xml, "Destination"), strings.Contains(xml, "<Audience>"))
+	}
+	// Output:
+	// 1 true true
+	// 1 true true
+	// 1 false true
+	// 1 true false
+}
+
+// A service provider's GET ends at the identity provider, whose page posts the answer back.
+func ExampleIdentityProvider() {
+	idp, err := samltest.New(samltest.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	server := httptest.NewServer(idp)
+	defer server.Close()
+	idp.SetBaseURL(server.URL)
+	idp.Register(samltest.Application{Identifier: "https://console.example.com/saml/acs", ReplyURLs: []string{"https://console.example.com/saml/acs"}})
+	idp.SignInAs(samltest.DefaultUsers()[0])
+
+	// In a real test the service provider under test redirects here, with its AuthnRequest in the query. My Apps needs none.
+	response, err := http.Get(idp.MyAppsURL() + "?app=https://console.example.com/saml/acs")
+	if err != nil {
+		log.Fatal(err)
+	}
+	form, err := samltest.ReadForm(response)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(form.Action, form.Values.Has("SAMLResponse")) // post form.Values there
+	// Output: https://console.example.com/saml/acs true
+}
+
+// Entra shows what is wrong with a request on its own page, and so do we.
+func ExampleReadForm() {
+	idp, err := samltest.New(samltest.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	server := httptest.NewServer(idp)
+	defer server.Close()
+	idp.SetBaseURL(server.URL)
+
+	response, err := http.Get(idp.LoginURL())
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = samltest.ReadForm(response)
+	fmt.Println(err)
+	// Output: samltest: AADSTS750054: there is neither SAMLRequest nor SAMLResponse in the call; was the Login URL entered as Sign-on URL?
+}
+
+// A certificate roll-over: the new certificate is published first and signs later.
+func ExampleIdentityProvider_Activate() {
+	idp, err := samltest.New(samltest.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	next, err := idp.AddKey(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(len(idp.Certificates()), "published")
+	if err := idp.Activate(next); err != nil { // now index 0; the old key is index 1
+		log.Fatal(err)
+	}
+	if err := idp.RemoveKey(1); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(len(idp.Certificates()), "published")
+	// Output:
+	// 2 published
+	// 1 published
+}

@@ -1,0 +1,70 @@
+package samltest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/beevik/etree"
+)
+
+// Form is a form that a page would post.
+type Form struct {
+	Action string
+	Values url.Values // of the input elements
+}
+
+const maxPage = 8 << 20 // bytes
+
+// ReadForm finds the form in a page that posts itself, the provider's or a service provider's, and closes the body of r. It is an error
+// where there is none: on an error page of the provider with its AADSTS text, and on the page that asks who signs in.
+func ReadForm(r *http.Response) (Form, error) {
+	defer r.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxPage))
+	if err != nil {
+		return Form{}, err
+	}
+	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "text/html" {
+		return Form{}, fmt.Errorf("samltest: the answer is %q with HTTP status %d, not a page", kind, r.StatusCode)
+	}
+	doc := etree.NewDocument()
+	doc.ReadSettings = etree.ReadSettings{Permissive: true, AutoClose: []string{"meta", "input", "br", "link"}, Entity: map[string]string{"nbsp": " "}}
+	if err := doc.ReadFromBytes(withoutScripts(body)); err != nil {
+		return Form{}, fmt.Errorf("samltest: the page cannot be read: %w", err)
+	}
+	if e := doc.FindElement("//p[@id='error']"); e != nil {
+		return Form{}, fmt.Errorf("samltest: %s", e.Text())
+	}
+	form := doc.FindElement("//form")
+	if form == nil {
+		return Form{}, fmt.Errorf("samltest: the page has no form (HTTP status %d)", r.StatusCode)
+	}
+	if form.SelectAttrValue("id", "") == "choice" {
+		return Form{}, errors.New("samltest: the page asks who signs in: call SignInAs, or send login_hint")
+	}
+	found := Form{Action: form.SelectAttrValue("action", ""), Values: url.Values{}}
+	for _, input := range form.FindElements(".//input") {
+		found.Values.Add(input.SelectAttrValue("name", ""), input.SelectAttrValue("value", ""))
+	}
+	return found, nil
+}
+
+// withoutScripts takes scripts and styles out of a page: their text is not XML.
+func withoutScripts(page []byte) []byte {
+	for _, name := range []string{"script", "style"} {
+		for {
+			start := bytes.Index(page, []byte("<"+name))
+			end := bytes.Index(page, []byte("</"+name+">"))
+			if start < 0 || end < start {
+				break
+			}
+			page = slices.Concat(page[:start], page[end+len("</>")+len(name):])
+		}
+	}
+	return page
+}
