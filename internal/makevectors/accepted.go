@@ -14,10 +14,12 @@ func acceptedRecipes() []recipe {
 			why: "Entra's option to sign the response: the assertion has no signature of its own and lies under that of the response."},
 		{name: "both-signed", text: entra(signature(slotResponse, responseID), signature(slotAssertion, assertionID)),
 			why: "Entra's option to sign both: the response's signature covers the assertion's."},
-		{name: "prefixed", text: prefixed(), judge: allValid,
+		{name: "prefixed", text: prefixed(),
 			why: "All prefixes are declared in the root, so that exclusive canonicalisation has to bring the used ones down, and only those."},
-		{name: "prefix-list", text: withPrefixList(prefixed(), "xs xsi"),
+		{name: "prefix-list", text: withPrefixList("Transform"),
 			why: "The PrefixList names prefixes that occur in values only; they are canonicalised as if they were used."},
+		{name: "prefix-list-signed-info", text: withPrefixList("CanonicalizationMethod"),
+			why: "SignedInfo is canonicalised with a PrefixList too."},
 		{name: "prefix-list-default", from: "entra", change: swap(`<Transform Algorithm="`+exclusive+`"/>`, exclusiveTransform("#default absent")),
 			why: "The PrefixList names the default namespace and a prefix that is not declared."},
 		{name: "prefix-list-64", from: "entra", change: swap(`<Transform Algorithm="`+exclusive+`"/>`, exclusiveTransform(names(64))),
@@ -147,12 +149,11 @@ func exclusiveTransform(prefixList string) string {
 	return `<Transform Algorithm="` + exclusive + `"><InclusiveNamespaces xmlns="` + exclusive + `" PrefixList="` + prefixList + `"/></Transform>`
 }
 
-func withPrefixList(message, prefixList string) string {
-	list := `<ec:InclusiveNamespaces xmlns:ec="` + exclusive + `" PrefixList="` + prefixList + `"/>`
-	return strings.NewReplacer(
-		`<ds:Transform Algorithm="`+exclusive+`"/>`, `<ds:Transform Algorithm="`+exclusive+`">`+list+`</ds:Transform>`,
-		`<ds:CanonicalizationMethod Algorithm="`+exclusive+`"/>`, `<ds:CanonicalizationMethod Algorithm="`+exclusive+`">`+list+`</ds:CanonicalizationMethod>`,
-	).Replace(message)
+// withPrefixList gives the exclusive canonicalisation in one place of the prefixed message a PrefixList.
+func withPrefixList(where string) string {
+	place := `<ds:` + where + ` Algorithm="` + exclusive + `"`
+	list := `<ec:InclusiveNamespaces xmlns:ec="` + exclusive + `" PrefixList="xs xsi"/>`
+	return strings.Replace(prefixed(), place+`/>`, place+`>`+list+`</ds:`+where+`>`, 1)
 }
 
 // names is a PrefixList of n names.

@@ -56,13 +56,7 @@ func conditionRecipes() []recipe {
 	window := family("entra", "not before", "conditions")
 	end := family("entra", "not on or after", "expired")
 	return []recipe{
-		{name: "c42-no-conditions", from: "entra", expect: "conditions", check: "conditions", change: func(text string) (string, error) {
-			conditions, err := part(text, "<Conditions ", "</Conditions>")
-			if err != nil {
-				return "", err
-			}
-			return cut(conditions)(text)
-		}, why: "The Assertion has no Conditions: it is for anybody, for ever."},
+		{name: "c42-no-conditions", from: "entra", expect: "conditions", check: "conditions", change: cutElement("<Conditions ", "</Conditions>"), why: "The Assertion has no Conditions: it is for anybody, for ever."},
 		{name: "c42-two-conditions", from: "entra", expect: "schema", change: insertAfter("</Conditions>", "<Conditions/>"),
 			why: "The Assertion has Conditions twice, the second ones without any limit."},
 		begin("c42-not-before-future", swap(notBefore, beyondSkew), "NotBefore has not come, just beyond the skew of three minutes."),
@@ -133,13 +127,7 @@ func confirmationRecipes() []recipe {
 		form("c45-holder-of-key", swap("cm:bearer", "cm:holder-of-key"), "The subject is confirmed by a key, which a browser does not show."),
 		form("c45-sender-vouches", swap("cm:bearer", "cm:sender-vouches"), "The method is not bearer."),
 		form("c45-no-method", cut(` Method="urn:oasis:names:tc:SAML:2.0:cm:bearer"`), "The confirmation has no Method."),
-		form("c45-no-confirmation", func(text string) (string, error) {
-			confirmation, err := part(text, "<SubjectConfirmation ", "</SubjectConfirmation>")
-			if err != nil {
-				return "", err
-			}
-			return cut(confirmation)(text)
-		}, "The Subject has no SubjectConfirmation."),
+		form("c45-no-confirmation", cutElement("<SubjectConfirmation ", "</SubjectConfirmation>"), "The Subject has no SubjectConfirmation."),
 		form("c45-no-data", cut(data), "The confirmation has no SubjectConfirmationData."),
 		form("c45-no-end", cut(` NotOnOrAfter="`+deliverBefore+`"`), "The SubjectConfirmationData has no NotOnOrAfter."),
 		form("c45-not-before", swap(data, strings.Replace(data, " Recipient", ` NotBefore="`+notBefore+`" Recipient`, 1)), "A bearer confirmation has no NotBefore (Profiles 4.1.4.2)."),
@@ -235,13 +223,7 @@ func statementRecipes() []recipe {
 	const place = ` SessionIndex="` + assertionID + `"`
 	instant := family("entra", "authn instant", "authn_instant")
 	session := family("session-end", "session", "session_expired")
-	noStatement := func(text string) (string, error) {
-		statement, err := part(text, "<AuthnStatement ", "</AuthnStatement>")
-		if err != nil {
-			return "", err
-		}
-		return cut(statement)(text)
-	}
+	noStatement := cutElement("<AuthnStatement ", "</AuthnStatement>")
 	const end = "2026-03-10T17:29:55Z"
 	second := func(instant, end string) string {
 		return `<AuthnStatement AuthnInstant="` + instant + `"` + end + `><AuthnContext><AuthnContextClassRef>` + passwordContext + `</AuthnContextClassRef></AuthnContext></AuthnStatement>`
@@ -336,13 +318,7 @@ func nameIDRecipes() []recipe {
 			why: "The Subject has two NameIDs."},
 		{name: "c53-element-inside", from: "entra", expect: "schema", change: swap(">"+nameID+"</NameID>", `>`+nameID+`<x:y xmlns:x="urn:example:x">.attacker.example</x:y></NameID>`),
 			why: "An element stands in the NameID: readers disagree about its text."},
-		{name: "c53-no-subject", from: "entra", expect: "subject_confirmation", check: "subject confirmation", change: func(text string) (string, error) {
-			subject, err := part(text, "<Subject>", "</Subject>")
-			if err != nil {
-				return "", err
-			}
-			return cut(subject)(text)
-		}, why: "The Assertion has no Subject."},
+		{name: "c53-no-subject", from: "entra", expect: "subject_confirmation", check: "subject confirmation", change: cutElement("<Subject>", "</Subject>"), why: "The Assertion has no Subject."},
 	}
 }
 

@@ -65,15 +65,22 @@ func part(text, start, end string) (string, error) {
 func assertionIn(text string) (string, error) { return part(text, "<Assertion ", "</Assertion>") }
 func signatureIn(text string) (string, error) { return part(text, "<Signature ", "</Signature>") }
 
-// moveSignature takes the only signature out and hands it, with the text that is left, to an edit.
-func moveSignature(to func(signature string) edit) edit {
+// take hands an element to the edit that follows.
+func take(start, end string, then func(element string) edit) edit {
 	return func(text string) (string, error) {
-		signature, err := signatureIn(text)
+		element, err := part(text, start, end)
 		if err != nil {
 			return "", err
 		}
-		return to(signature)(strings.Replace(text, signature, "", 1))
+		return then(element)(text)
 	}
+}
+
+func cutElement(start, end string) edit { return take(start, end, cut) }
+
+// moveSignature takes the only signature out and hands it to an edit of what is left.
+func moveSignature(to func(signature string) edit) edit {
+	return take("<Signature ", "</Signature>", func(signature string) edit { return all(cut(signature), to(signature)) })
 }
 
 // numbered writes a text n times with the numbers from 1.

@@ -1,8 +1,6 @@
 package main
 
-import (
-	"strings"
-)
+import "strings"
 
 // shapeRecipes break the rules of the message as a whole: each message is well-formed, and what it signs is signed well.
 func shapeRecipes() []recipe {
@@ -80,13 +78,9 @@ func schemaRecipes() []recipe {
 			why: "The Assertion has two Issuers."},
 		{name: "p20-two-subjects", from: "entra", expect: "schema", change: insertAfter("</Subject>", "<Subject><NameID>mallory@example.com</NameID></Subject>"),
 			why: "The Assertion has two Subjects."},
-		{name: "p20-subject-after-conditions", from: "entra", expect: "schema", change: func(text string) (string, error) {
-			subject, err := part(text, "<Subject>", "</Subject>")
-			if err != nil {
-				return "", err
-			}
-			return all(cut(subject), insertAfter("</Conditions>", subject))(text)
-		}, why: "The Subject stands behind the Conditions."},
+		{name: "p20-subject-after-conditions", from: "entra", expect: "schema", change: take("<Subject>", "</Subject>", func(subject string) edit {
+			return all(cut(subject), insertAfter("</Conditions>", subject))
+		}), why: "The Subject stands behind the Conditions."},
 		inside("p20-unknown-in-assertion", "</Conditions>", "<Assurance>high</Assurance>", "An element of the assertion namespace that does not exist."),
 		inside("p20-unknown-in-response", "</samlp:Status>", "<samlp:Hint/>", "An element of the protocol namespace that does not exist."),
 		inside("p20-foreign-in-assertion", "</Conditions>", `<x:y xmlns:x="urn:example:x"/>`, "A foreign element where the schema allows none."),
@@ -144,23 +138,13 @@ func countRecipes() []recipe {
 			"An assertion in a foreign element in the Extensions."),
 		second("p21-in-key-info", insertBefore("</KeyInfo>", smallAssertion), "An assertion in the KeyInfo, which no signature covers."),
 		second("p21-in-object", insertAfter("</KeyInfo>", "<Object>"+smallAssertion+"</Object>"), "An assertion in an Object of the signature."),
-		{name: "p21-only-hidden", from: "entra", expect: "assertion_count", after: func(text string) (string, error) {
-			assertion, err := assertionIn(text)
-			if err != nil {
-				return "", err
-			}
-			return all(cut(assertion), insertBefore("<samlp:Status>", "<samlp:Extensions>"+assertion+"</samlp:Extensions>"))(text)
-		}, why: "The only assertion, well signed, stands in the Extensions."},
+		{name: "p21-only-hidden", from: "entra", expect: "assertion_count", after: take("<Assertion ", "</Assertion>", func(assertion string) edit {
+			return all(cut(assertion), insertBefore("<samlp:Status>", "<samlp:Extensions>"+assertion+"</samlp:Extensions>"))
+		}), why: "The only assertion, well signed, stands in the Extensions."},
 	}
 }
 
-func cutAssertion(text string) (string, error) {
-	assertion, err := assertionIn(text)
-	if err != nil {
-		return "", err
-	}
-	return cut(assertion)(text)
-}
+var cutAssertion = cutElement("<Assertion ", "</Assertion>")
 
 // forged is the assertion of a message as an attacker wants it: another ID, another subject, no signature.
 func forged(text string) (string, error) {

@@ -48,17 +48,23 @@ func coverRecipes() []recipe {
 // editValue changes the bytes of the first SignatureValue.
 func editValue(change func([]byte) []byte) edit {
 	return func(text string) (string, error) {
-		place, err := part(text, "<SignatureValue>", "</SignatureValue>")
-		if err != nil {
-			return "", err
-		}
-		old := strings.TrimSuffix(strings.TrimPrefix(place, "<SignatureValue>"), "</SignatureValue>")
-		value, err := base64.StdEncoding.DecodeString(old)
+		old, value, err := signatureValue(text)
 		if err != nil {
 			return "", err
 		}
 		return swap(old, base64.StdEncoding.EncodeToString(change(value)))(text)
 	}
+}
+
+// signatureValue gives the first SignatureValue as it stands there and decoded.
+func signatureValue(text string) (string, []byte, error) {
+	element, err := part(text, "<SignatureValue>", "</SignatureValue>")
+	if err != nil {
+		return "", nil, err
+	}
+	encoded := strings.TrimSuffix(strings.TrimPrefix(element, "<SignatureValue>"), "</SignatureValue>")
+	value, err := base64.StdEncoding.DecodeString(encoded)
+	return encoded, value, err
 }
 
 var changeValue = editValue(func(v []byte) []byte {
@@ -68,23 +74,16 @@ var changeValue = editValue(func(v []byte) []byte {
 
 // forgeDigest changes the NameID and writes the digest of what results. The SignatureValue stays.
 func forgeDigest(text string) (string, error) {
-	digest, err := part(text, "<DigestValue>", "</DigestValue>")
+	encoded, value, err := signatureValue(text)
 	if err != nil {
 		return "", err
 	}
-	value, err := part(text, "<SignatureValue>", "</SignatureValue>")
+	text, err = all(swap(">"+nameID+"</NameID>", ">grace.hopper@example.com</NameID>"), swap(encoded, "VALUE-A"),
+		take("<DigestValue>", "</DigestValue>", func(old string) edit { return swap(old, "<DigestValue>DIGEST-A</DigestValue>") }))(text)
 	if err != nil {
 		return "", err
 	}
-	keep := &hand{value: func(crypto.Signer, []byte) ([]byte, error) {
-		old := strings.TrimSuffix(strings.TrimPrefix(value, "<SignatureValue>"), "</SignatureValue>")
-		return base64.StdEncoding.DecodeString(old)
-	}}
-	text, err = all(swap(">"+nameID+"</NameID>", ">grace.hopper@example.com</NameID>"),
-		swap(digest, "<DigestValue>DIGEST-A</DigestValue>"), swap(value, "<SignatureValue>VALUE-A</SignatureValue>"))(text)
-	if err != nil {
-		return "", err
-	}
+	keep := &hand{value: func(crypto.Signer, []byte) ([]byte, error) { return value, nil }}
 	return keep.sign(text, slotAssertion, nil)
 }
 
@@ -109,20 +108,12 @@ func placementRecipes() []recipe {
 		moved("p27-in-foreign-element", "response-signed", func(s string) edit {
 			return insertBefore("<samlp:Status>", `<samlp:Extensions><x:y xmlns:x="urn:example:x">`+s+`</x:y></samlp:Extensions>`)
 		}, "The good signature of the Response stands deeper than directly in it.").judged(broken),
-		{name: "p27-in-key-info", from: "entra", expect: "signature_placement", after: func(text string) (string, error) {
-			s, err := signatureIn(text)
-			if err != nil {
-				return "", err
-			}
-			return insertBefore("</KeyInfo>", s)(text)
-		}, judge: someValid, why: "A second signature stands in the KeyInfo of the first."},
-		{name: "p27-two-in-assertion", from: "entra", expect: "signature_placement", after: func(text string) (string, error) {
-			s, err := signatureIn(text)
-			if err != nil {
-				return "", err
-			}
-			return insertAfter(s, strings.Replace(s, "URI=\"#", "URI=\"#x", 1))(text)
-		}, judge: broken, why: "The assertion has two signatures."},
+		{name: "p27-in-key-info", from: "entra", expect: "signature_placement", after: take("<Signature ", "</Signature>", func(s string) edit {
+			return insertBefore("</KeyInfo>", s)
+		}), judge: someValid, why: "A second signature stands in the KeyInfo of the first."},
+		{name: "p27-two-in-assertion", from: "entra", expect: "signature_placement", after: take("<Signature ", "</Signature>", func(s string) edit {
+			return insertAfter(s, strings.Replace(s, `URI="#`, `URI="#x`, 1))
+		}), judge: broken, why: "The assertion has two signatures."},
 		{name: "p27-two-in-response", from: "response-signed", expect: "signature_placement",
 			change: insertAfter("</samlp:Status>", signature(slotAssertion, assertionID)),
 			why:    "The Response has two signatures: its own, and one of the assertion."},
@@ -178,27 +169,13 @@ func structureRecipes() []recipe {
 		odd("p28-two-digest-values", swap(digest, digest+digest), "The Reference has two DigestValues."),
 		odd("p28-element-in-digest-value", swap(digest, `<DigestValue>DIGEST-A<x:y xmlns:x="urn:example:x"/></DigestValue>`), "The DigestValue holds an element.").judged(allValid),
 		odd("p28-digest-value-no-base64", swap(digest, `<DigestValue>*DIGEST-A</DigestValue>`), "The DigestValue is no base64."),
-		{name: "p28-no-signed-info", from: "entra", expect: "signature_structure", after: func(text string) (string, error) {
-			info, err := part(text, "<SignedInfo>", "</SignedInfo>")
-			if err != nil {
-				return "", err
-			}
-			return cut(info)(text)
-		}, judge: beyond, why: "There is no SignedInfo."},
-		{name: "p28-two-signed-infos", from: "entra", expect: "signature_structure", after: func(text string) (string, error) {
-			info, err := part(text, "<SignedInfo>", "</SignedInfo>")
-			if err != nil {
-				return "", err
-			}
-			return insertAfter(info, strings.Replace(info, assertionID, evilID, 1))(text)
-		}, judge: beyond, why: "A second SignedInfo refers to something else."},
-		{name: "p28-signed-info-last", from: "entra", expect: "signature_structure", after: func(text string) (string, error) {
-			info, err := part(text, "<SignedInfo>", "</SignedInfo>")
-			if err != nil {
-				return "", err
-			}
-			return all(cut(info), insertAfter("</KeyInfo>", info))(text)
-		}, judge: beyond, why: "SignedInfo stands behind SignatureValue and KeyInfo."},
+		{name: "p28-no-signed-info", from: "entra", expect: "signature_structure", after: cutElement("<SignedInfo>", "</SignedInfo>"), judge: beyond, why: "There is no SignedInfo."},
+		{name: "p28-two-signed-infos", from: "entra", expect: "signature_structure", after: take("<SignedInfo>", "</SignedInfo>", func(info string) edit {
+			return insertAfter(info, strings.Replace(info, assertionID, evilID, 1))
+		}), judge: beyond, why: "A second SignedInfo refers to something else."},
+		{name: "p28-signed-info-last", from: "entra", expect: "signature_structure", after: take("<SignedInfo>", "</SignedInfo>", func(info string) edit {
+			return all(cut(info), insertAfter("</KeyInfo>", info))
+		}), judge: beyond, why: "SignedInfo stands behind SignatureValue and KeyInfo."},
 		{name: "p28-no-value", from: "entra", expect: "signature_structure", change: cut(value), judge: beyond,
 			why: "There is no SignatureValue."},
 		{name: "p28-empty-value", from: "entra", expect: "signature_structure", after: editValue(func([]byte) []byte { return nil }), judge: beyond,
@@ -211,13 +188,9 @@ func structureRecipes() []recipe {
 			why: "The SignatureValue holds an element."},
 		{name: "p28-two-key-infos", from: "entra", expect: "signature_structure", after: insertAfter("</KeyInfo>", "<KeyInfo><KeyName>other</KeyName></KeyInfo>"), judge: beyond,
 			why: "There are two KeyInfos."},
-		{name: "p28-key-info-first", from: "entra", expect: "signature_structure", after: func(text string) (string, error) {
-			info, err := part(text, "<KeyInfo>", "</KeyInfo>")
-			if err != nil {
-				return "", err
-			}
-			return all(cut(info), insertBefore("<SignatureValue>", info))(text)
-		}, judge: beyond, why: "KeyInfo stands before the SignatureValue."},
+		{name: "p28-key-info-first", from: "entra", expect: "signature_structure", after: take("<KeyInfo>", "</KeyInfo>", func(info string) edit {
+			return all(cut(info), insertBefore("<SignatureValue>", info))
+		}), judge: beyond, why: "KeyInfo stands before the SignatureValue."},
 		{name: "p28-text-in-signature", from: "entra", expect: "signature_structure", after: insertBefore("<SignatureValue>", "text"),
 			why: "Text stands between the elements of the signature."},
 		{name: "p28-empty", from: "entra", expect: "signature_structure", change: swap(signature(slotAssertion, assertionID), `<Signature xmlns="`+nsDSig+`"/>`), judge: beyond,
