@@ -96,11 +96,11 @@ type vectorStore struct {
 }
 
 func (s vectorStore) Claim(ctx context.Context, key string, ttl time.Duration) (bool, error) {
-	kinds := map[string]storeKind{"request": kindRequest, "assertion": kindAssertion}
+	kinds := map[string]string{"request": "v1/req/", "assertion": "v1/ast/"} // how keys begin, for ever
 	switch kind, ok := kinds[s.seen]; {
 	case s.fails:
 		return false, errors.New("the store does not answer")
-	case ok && strings.HasPrefix(key, "v1/"+string(kind)+"/"):
+	case ok && strings.HasPrefix(key, kind):
 		return false, nil
 	}
 	return s.MemoryStore.Claim(ctx, key, max(ttl, time.Second)) // whatever ttl: the checks alone shall refuse
@@ -385,6 +385,8 @@ var codesWithoutVector = map[Code]string{
 	CodeStateInvalid:      "about the cookie, not the message",
 	CodeStateExpired:      "about the cookie, not the message",
 	CodeIdentityProvider:  "about the source of the settings",
+	"form":                "about the browser's request, not the message",
+	"session":             "about the application's session",
 	CodeMetadata:          "about metadata",
 	CodeMetadataRole:      "about metadata",
 	CodeMetadataAggregate: "about metadata",
