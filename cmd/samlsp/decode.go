@@ -115,7 +115,13 @@ func find(data []byte) ([]found, error) {
 	return []found{{title: capitalised(how), xml: xml}}, nil
 }
 
+// maxMessages bounds the messages of one form: each may inflate to maxInflated.
+const maxMessages = 8
+
 func findInForm(form url.Values, notes []note) ([]found, error) {
+	if n := len(form["SAMLRequest"]) + len(form["SAMLResponse"]); n > maxMessages {
+		return nil, refusal(codeForm, fmt.Sprintf("the form has %d messages, more than %d", n, maxMessages), "")
+	}
 	for _, name := range []string{"RelayState", "SigAlg", "Signature"} {
 		for _, value := range form[name] {
 			notes = append(notes, note{name, value})
@@ -136,14 +142,16 @@ func findInForm(form url.Values, notes []note) ([]found, error) {
 
 func capitalised(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
+// toStandard gives base64 in the standard alphabet without padding and white space.
+var toStandard = strings.NewReplacer("-", "+", "_", "/", "=", "", " ", "", "\t", "", "\r", "", "\n", "")
+
 // unwrap undoes base64 and deflate, and says how it was wrapped. It is lenient where FinishLogin is not: the URL alphabet and
 // missing padding are read too, for the message is only to be shown.
 func unwrap(value string) (xml []byte, how string, err error) {
 	if strings.TrimSpace(value) == "" {
 		return nil, "", refusal(saml.CodeResponseMissing, "there is no message: nothing stands there", "")
 	}
-	standard := strings.NewReplacer("-", "+", "_", "/", "=", "", " ", "", "\t", "", "\r", "", "\n", "").Replace(value)
-	data, err := base64.RawStdEncoding.DecodeString(standard)
+	data, err := base64.RawStdEncoding.DecodeString(toStandard.Replace(value))
 	if err != nil {
 		return nil, "", refusal(saml.CodeBase64, "this is neither XML nor base64: "+err.Error(), "Copy the whole value, without what stands around it.")
 	}

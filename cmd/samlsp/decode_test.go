@@ -118,6 +118,7 @@ func TestDecodeThatIsNone(t *testing.T) {
 		{"deflated base64 of a sentence", base64.StdEncoding.EncodeToString(deflated(t, []byte("lorem ipsum"))), []string{"neither XML nor deflated XML"}},
 		{"what inflates to 24 MB", bomb, []string{"inflates to more than 4 MiB"}},
 		{"an empty form field", "SAMLRequest=&RelayState=x", []string{"nothing stands there"}},
+		{"a form with many messages", strings.Repeat("SAMLRequest=PGEvPg&", 9), []string{"9 messages, more than 8"}},
 		{"a damaged form", "SAMLRequest=%zz", []string{"form body cannot be read"}},
 		{"a file of 8 MB", strings.Repeat("A", 8<<20+1), []string{"more than 8 MiB"}},
 	} {

@@ -171,9 +171,11 @@ func qualified(n xml.Name) string {
 	return n.Space + ":" + n.Local
 }
 
+var markupEscapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
+
 // markup escapes text as XML does, and what a terminal would not show as itself.
 func markup(s string) string {
-	return reference(strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(s))
+	return reference(markupEscapes.Replace(s))
 }
 
 // reference writes what a terminal would not show as itself as a character reference.
