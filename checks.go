@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/iomete/saml/internal/storekey"
 )
 
 // attempt is all that the checks look at: the message, what was signed, and what was expected.
@@ -177,7 +179,7 @@ func checkStatus(_ context.Context, a *attempt) *Error {
 			signed = "signed"
 		}
 	}
-	e := refuse(CodeStatus, "the identity provider reports an error ("+signed+")", a.message.status.String(), "Success")
+	e := refuse(CodeStatus, "the identity provider reports "+a.message.status.name()+" ("+signed+")", a.message.status.String(), "Success")
 	if hint := aadstsHint(a.message.status.message); hint != "" {
 		e.Hint = hint
 	}
@@ -448,11 +450,11 @@ func claimRequest(ctx context.Context, a *attempt) *Error {
 	if a.expect.unsolicited {
 		return nil
 	}
-	return a.claim(ctx, kindRequest, a.expect.requestID, a.expect.expiresAt, "the sign-in was already completed")
+	return a.claim(ctx, storekey.Request, a.expect.requestID, a.expect.expiresAt, "the sign-in was already completed")
 }
 
 func claimAssertion(ctx context.Context, a *attempt) *Error {
-	return a.claim(ctx, kindAssertion, a.assertion.ID, a.assertion.acceptedUntil(), "the response was already used")
+	return a.claim(ctx, storekey.Assertion, a.assertion.ID, a.assertion.acceptedUntil(), "the response was already used")
 }
 
 // acceptedUntil is the moment, without skew, from which the assertion is refused as expired or too old.
@@ -471,12 +473,12 @@ func (s *Assertion) acceptedUntil() time.Time {
 	return end
 }
 
-func (a *attempt) claim(ctx context.Context, kind storeKind, value string, until time.Time, taken string) *Error {
+func (a *attempt) claim(ctx context.Context, kind, value string, until time.Time, taken string) *Error {
 	if a.claims == nil {
 		a.claims, a.cancelClaims = context.WithTimeout(context.WithoutCancel(ctx), claimTimeout)
 	}
 	ttl := until.Sub(a.now) + a.sp.skew + claimMargin
-	first, err := a.sp.store.Claim(a.claims, storeKey(kind, a.sp.config.Tenant, a.idp.entityID, value), ttl)
+	first, err := a.sp.store.Claim(a.claims, storekey.Of(kind, a.sp.config.Tenant, a.idp.entityID, value), ttl)
 	if err != nil {
 		return refuse(CodeStore, "the store of used-up responses failed, so nothing can be accepted", "", "").because(err)
 	}

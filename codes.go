@@ -74,6 +74,7 @@ const (
 	CodeStateInvalid Code = "state_invalid"
 	CodeStateExpired Code = "state_expired"
 	CodeReplayed     Code = "replayed"
+	CodeForm         Code = "form"  // the browser's request is not a form that carries one response
 	CodeStore        Code = "store" // the Store failed, so nothing can be accepted
 
 	// Metadata, keys and configuration.
@@ -87,14 +88,15 @@ const (
 	CodeKey               Code = "key"                // not a certificate in any known form
 	CodePrivateKey        Code = "private_key"        // a private key where a certificate belongs
 	CodeConfig            Code = "config"
-	CodeNotConfigured     Code = "not_configured"
+	CodeNotConfigured     Code = "not_configured" // single sign-on is not switched on
+	CodeSession           Code = "session"        // the application could not begin its session
 	CodeInternal          Code = "internal"
 )
 
 // Personal reports whether Got of an Error with this code is personal data, which neither Error nor a log shows.
 func (c Code) Personal() bool {
 	switch c {
-	case CodeNameID, CodeNameIDNotEmail, CodeNameIDGuest, CodeNameIDMismatch, CodeAttributes:
+	case CodeStatus, CodeNameID, CodeNameIDNotEmail, CodeNameIDGuest, CodeNameIDMismatch, CodeAttributes:
 		return true
 	}
 	return false

@@ -86,6 +86,10 @@ type Config struct {
 	// Now is the clock. Default time.Now. It is read once for each message.
 	Now func() time.Time
 
+	// Observe is called for each event, for audit, metrics and tracing: in the goroutine of the request, before it is answered. It
+	// must be safe for concurrent use. Events hold personal data. Default nil.
+	Observe func(context.Context, Event)
+
 	// Logger receives what an operator should know, without personal data or XML. Default slog.Default.
 	Logger *slog.Logger
 }

@@ -5,6 +5,9 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/iomete/saml/internal/bridge"
+	"github.com/iomete/saml/internal/storekey"
 )
 
 // An Identity is who signed in, as the identity provider stated and FinishLogin checked.
@@ -35,6 +38,13 @@ type Identity struct {
 // nameID is that of the NameID, "" for a transient one. Look an account up by object first, else by e-mail once, and bind it to object:
 // an e-mail address can be given to somebody else.
 func (i *Identity) Keys() (object, nameID string) { return i.objectKey, i.nameIDKey }
+
+func init() {
+	bridge.RestoreKeys = func(identity any, object, nameID string) {
+		i := identity.(*Identity)
+		i.objectKey, i.nameIDKey = object, nameID
+	}
+}
 
 // EqualEmail compares two addresses by folding ASCII case, as accounts should be.
 func EqualEmail(a, b string) bool { return foldASCII(a) == foldASCII(b) }
@@ -98,7 +108,7 @@ func objectKey(tenant, issuer, tenantID, objectID string) string {
 	if tenantID == "" || objectID == "" || foldASCII(directory) != foldASCII(tenantID) {
 		return ""
 	}
-	return keyOf("v1/oid/", tenant, issuer, foldASCII(tenantID), foldASCII(objectID))
+	return storekey.Of("v1/oid/", tenant, issuer, foldASCII(tenantID), foldASCII(objectID))
 }
 
 // nameIDKey leaves out what may change while the account stays the same: the Format, a NameQualifier that only repeats the
@@ -115,7 +125,7 @@ func nameIDKey(tenant, issuer string, n NameID) string {
 	if isEmail(value) {
 		value = foldASCII(value)
 	}
-	return keyOf("v1/nid/", tenant, issuer, qualifier, value)
+	return storekey.Of("v1/nid/", tenant, issuer, qualifier, value)
 }
 
 func foldASCII(s string) string {

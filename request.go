@@ -53,6 +53,7 @@ type LoginOptions struct {
 // CodeInternal where the signing key fails.
 func (sp *ServiceProvider) StartLogin(ctx context.Context, o LoginOptions) (*AuthnRequest, error) {
 	r, err := sp.startLogin(ctx, o)
+	sp.observeStart(ctx, r, err)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package saml
 
 import (
 	"crypto"
+	"regexp"
 	"strings"
 
 	"github.com/iomete/saml/internal/b64"
@@ -177,6 +178,22 @@ func (s status) String() string {
 	}
 	return strings.Join(parts, ": ")
 }
+
+// name is what may be logged of a status: names of codes, and Entra's error number. Its message may name the user.
+func (s status) name() string {
+	words := []string{"an error"}
+	for _, uri := range []string{s.code, s.subCode} {
+		if word := uri[strings.LastIndexByte(uri, ':')+1:]; statusWord.MatchString(word) {
+			words = append(words, word)
+		}
+	}
+	if number := aadstsNumber.FindString(s.message); number != "" {
+		words = append(words, number)
+	}
+	return strings.Join(words, " ")
+}
+
+var statusWord = regexp.MustCompile(`^[A-Za-z]{1,40}$`)
 
 // verify checks every signature that there is and gives the innermost signed element that the assertion is in: the
 // assertion itself, or the response.

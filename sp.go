@@ -35,6 +35,18 @@ func (sp *ServiceProvider) RedirectPath() string { return sp.config.RedirectPath
 // EntityID is our name at the identity provider.
 func (sp *ServiceProvider) EntityID() string { return sp.entityID }
 
+// Tenant is Config.Tenant.
+func (sp *ServiceProvider) Tenant() string { return sp.config.Tenant }
+
+// IdentityProvider is whom we trust at this moment. The error is an *Error with CodeIdentityProvider.
+func (sp *ServiceProvider) IdentityProvider(ctx context.Context) (*IdentityProvider, error) {
+	idp, err := sp.snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return idp, nil
+}
+
 // A Response is what the browser brought back from the identity provider.
 type Response struct {
 	SAMLResponse string // the form value: base64
@@ -60,6 +72,7 @@ type Login struct {
 // always an *Error; on error nothing was used up, unless it is CodeStore.
 func (sp *ServiceProvider) FinishLogin(ctx context.Context, r Response) (*Login, error) {
 	login, err := sp.finish(ctx, r, allChecks)
+	sp.observeFinish(ctx, login, err)
 	if err != nil {
 		return nil, err
 	}
@@ -67,27 +80,40 @@ func (sp *ServiceProvider) FinishLogin(ctx context.Context, r Response) (*Login,
 }
 
 func (sp *ServiceProvider) finish(ctx context.Context, r Response, checks checkList) (*Login, *Error) {
-	a := &attempt{sp: sp, now: sp.config.Now(), cancelClaims: func() {}}
-	defer func() { a.cancelClaims() }()
-	if err := a.begin(ctx, r); err != nil {
-		return nil, a.refused(stepState, err)
+	a, err := sp.newAttempt(ctx, r)
+	if err != nil {
+		return nil, err
 	}
-	var err *Error
 	if a.message, err = readMessage(r.SAMLResponse); err != nil {
 		return nil, a.refused(stepMessage, err)
 	}
+	return a.finish(ctx, checks)
+}
+
+// newAttempt finds out what to expect of a response.
+func (sp *ServiceProvider) newAttempt(ctx context.Context, r Response) (*attempt, *Error) {
+	a := &attempt{sp: sp, now: sp.config.Now(), cancelClaims: func() {}}
+	if err := a.begin(ctx, r); err != nil {
+		return nil, a.refused(stepState, err)
+	}
+	return a, nil
+}
+
+// finish does what is left once the message is read.
+func (a *attempt) finish(ctx context.Context, checks checkList) (*Login, *Error) {
+	defer func() { a.cancelClaims() }()
 	if err := run(ctx, checks.received, a); err != nil {
 		return nil, a.refused("", err)
 	}
 	if err := a.verify(); err != nil {
 		return nil, a.refused(stepSignature, err)
 	}
-	a.identity = newIdentity(a.assertion, sp.config.Tenant)
+	a.identity = newIdentity(a.assertion, a.sp.config.Tenant)
 	if err := run(ctx, checks.verified, a); err != nil {
 		return nil, a.refused("", err)
 	}
 	return &Login{Identity: a.identity, Assertion: a.assertion, ReturnTo: a.expect.returnTo,
-		Tenant: sp.config.Tenant, Purpose: a.expect.purpose}, nil
+		Tenant: a.sp.config.Tenant, Purpose: a.expect.purpose}, nil
 }
 
 // verify checks the signatures and reads the assertion from what they cover.

@@ -1,6 +1,7 @@
 package saml
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"net/url"
 	"strings"
@@ -32,17 +33,29 @@ func (sp *ServiceProvider) pendingContext() seal.Context {
 
 func (sp *ServiceProvider) sealer() seal.Sealer { return seal.Sealer{Keys: sp.config.StateKeys} }
 
+// seal gives the state: the tenant, so that a Handler can find its settings, and the sealed login, which is bound to it.
 func (p pendingLogin) seal(s seal.Sealer, c seal.Context) string {
 	plaintext, err := json.Marshal(p)
 	if err != nil {
 		panic(err) // strings, times of this era and a bool always marshal
 	}
-	return s.Seal(c, plaintext)
+	return tenantText.EncodeToString([]byte(c.Tenant)) + "." + s.Seal(c, plaintext)
 }
 
-func openPending(s seal.Sealer, c seal.Context, sealed string, now time.Time, skew time.Duration) (p pendingLogin, refusal *Error) {
+var tenantText = base64.RawURLEncoding.Strict()
+
+// tenantOf gives the tenant that a state names. It proves nothing before the seal is open.
+func tenantOf(state string) (string, bool) {
+	text, _, ok := strings.Cut(state, ".")
+	tenant, err := tenantText.DecodeString(text)
+	return string(tenant), ok && err == nil
+}
+
+func openPending(s seal.Sealer, c seal.Context, state string, now time.Time, skew time.Duration) (p pendingLogin, refusal *Error) {
+	tenant, named := tenantOf(state)
+	_, sealed, _ := strings.Cut(state, ".")
 	plaintext, ok := s.Open(c, sealed)
-	if !ok || json.Unmarshal(plaintext, &p) != nil || p.RequestID == "" {
+	if !ok || !named || tenant != c.Tenant || json.Unmarshal(plaintext, &p) != nil || p.RequestID == "" {
 		return p, refuse(CodeStateInvalid, "the pending login cannot be opened", "", "one that this service sealed for this tenant")
 	}
 	if p.IssuedAt.After(now.Add(skew)) {

@@ -3,9 +3,6 @@ package saml
 import (
 	"container/heap"
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/binary"
 	"errors"
 	"sync"
 	"time"
@@ -23,31 +20,6 @@ type Store interface {
 
 	// Claimed reports whether key is recorded and its ttl has not passed, without recording anything.
 	Claimed(ctx context.Context, key string) (bool, error)
-}
-
-// storeKind is what a key stands for. Entra's SessionIndex is the assertion ID, so the kinds must not share keys.
-type storeKind string
-
-const (
-	kindRequest   storeKind = "req" // an answered request
-	kindAssertion storeKind = "ast" // a consumed assertion
-)
-
-// storeKey is the same on every replica and in every release.
-func storeKey(kind storeKind, tenant, issuer, value string) string {
-	return keyOf("v1/"+string(kind)+"/", tenant, issuer, value)
-}
-
-// keyOf is prefix and base64url of the SHA-256 of the parts, each behind its length as 8 bytes big-endian.
-func keyOf(prefix string, parts ...string) string {
-	var room [512]byte
-	b := room[:0]
-	for _, p := range parts {
-		b = binary.BigEndian.AppendUint64(b, uint64(len(p)))
-		b = append(b, p...)
-	}
-	sum := sha256.Sum256(b)
-	return string(base64.RawURLEncoding.AppendEncode(append(room[:0], prefix...), sum[:]))
 }
 
 // maxMemoryEntries bounds a MemoryStore: about 200 MB. It is reached only by that many logins within an hour or so.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"github.com/iomete/saml/internal/storekey"
 )
 
 // TestMemoryStoreIsBounded: a full store refuses, and forgets nothing that is alive to make room.
@@ -34,9 +36,9 @@ func TestMemoryStoreIsBounded(t *testing.T) {
 // TestStoreKeysAreStable: replicas of different releases share a store. The digests were computed with another program.
 func TestStoreKeysAreStable(t *testing.T) {
 	for _, test := range []struct{ name, got, want string }{
-		{"a request", storeKey(kindRequest, "acme", "https://sts.windows.net/t/", "_1"), "v1/req/Vkgs8QBKgQdU4A1F-j459OZfgB8Xcq-tjPd42DOPyVs"},
-		{"an assertion with the same ID", storeKey(kindAssertion, "acme", "https://sts.windows.net/t/", "_1"), "v1/ast/Vkgs8QBKgQdU4A1F-j459OZfgB8Xcq-tjPd42DOPyVs"},
-		{"the parts divided in another way", storeKey(kindAssertion, "", "acmehttps://sts.windows.net/t/", "_1"), "v1/ast/xXEtQaHMe6uRMxDfobWUjypQNqzIJLgAwqaibqvxmU0"},
+		{"a request", storekey.Of(storekey.Request, "acme", "https://sts.windows.net/t/", "_1"), "v1/req/Vkgs8QBKgQdU4A1F-j459OZfgB8Xcq-tjPd42DOPyVs"},
+		{"an assertion with the same ID", storekey.Of(storekey.Assertion, "acme", "https://sts.windows.net/t/", "_1"), "v1/ast/Vkgs8QBKgQdU4A1F-j459OZfgB8Xcq-tjPd42DOPyVs"},
+		{"the parts divided in another way", storekey.Of(storekey.Assertion, "", "acmehttps://sts.windows.net/t/", "_1"), "v1/ast/xXEtQaHMe6uRMxDfobWUjypQNqzIJLgAwqaibqvxmU0"},
 	} {
 		if test.got != test.want {
 			t.Errorf("%s: got %s, want %s", test.name, test.got, test.want)

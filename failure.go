@@ -1,0 +1,95 @@
+package saml
+
+import (
+	"errors"
+	"html/template"
+	"log/slog"
+	"net/http"
+)
+
+// fail ends a request with an error page. The page says a fixed sentence, the code and a reference; the rest goes to the observer and
+// the log. sp is nil where it is not known whose settings apply.
+func (h *Handler) fail(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, err *Error) {
+	err.Reference = newReference()
+	again := ""
+	if sp != nil {
+		if idp, _ := sp.snapshot(r.Context()); idp != nil && err.Hint == hints[err.Code] {
+			err.Hint = idp.hint(err.Code)
+		}
+		sp.observe(r.Context(), Event{Kind: LoginRefused, Err: err})
+		again = sp.redirectURL
+	} else {
+		Event{Kind: LoginRefused, Err: err}.log(r.Context(), slog.Default())
+	}
+	if h.config.Failed != nil {
+		h.config.Failed(w, r, err)
+		return
+	}
+	writeErrorPage(w, err, again)
+}
+
+// Fail ends a request as the Handler does when a login fails. It is for pages around the Handler; err may be any error.
+func (h *Handler) Fail(w http.ResponseWriter, r *http.Request, err error) {
+	var refusal *Error
+	if !errors.As(err, &refusal) {
+		refusal = refuse(CodeInternal, "the request failed", "", "").because(err)
+	}
+	h.fail(w, r, nil, refusal)
+}
+
+// at names the step that refused.
+func (e *Error) at(step string) *Error {
+	e.Check = step
+	return e
+}
+
+// failures are what a user reads, and the HTTP status. Codes that are not here get the last entry.
+var failures = map[Code]struct {
+	status   int
+	title    string
+	sentence string
+}{
+	CodeForm:             {http.StatusBadRequest, "This is not a sign-in", "The page was opened in a way that cannot sign anybody in."},
+	CodeTooLarge:         {http.StatusRequestEntityTooLarge, "The response is too large", "The identity provider sent more than can be taken."},
+	CodeStateMissing:     {http.StatusForbidden, "Please sign in again", "This browser did not keep the sign-in: cookies are blocked, or the sign-in is older than a day."},
+	CodeStateInvalid:     {http.StatusForbidden, "Please sign in again", "This browser did not keep the sign-in as it was begun."},
+	CodeStateExpired:     {http.StatusForbidden, "Please sign in again", "The sign-in took too long."},
+	CodeReplayed:         {http.StatusForbidden, "Please sign in again", "This sign-in was used already."},
+	CodeUnsolicited:      {http.StatusForbidden, "Please start here", "The sign-in was not begun in this browser."},
+	CodeStatus:           {http.StatusForbidden, "The identity provider did not sign you in", "The identity provider reported an error. Your administrator can look up the reference below."},
+	CodeNotConfigured:    {http.StatusNotFound, "Single sign-on is not enabled", "An administrator can enable it in the settings of this service."},
+	CodeStore:            {http.StatusServiceUnavailable, "Please try again in a moment", "The service cannot sign anybody in at this moment."},
+	CodeIdentityProvider: {http.StatusServiceUnavailable, "Please sign in again", "The settings of single sign-on cannot be read, or changed during the sign-in."},
+	CodeSession:          {http.StatusInternalServerError, "You could not be signed in", "The identity provider signed you in, but this service could not begin a session."},
+	CodeNameID:           nameFailure,
+	CodeNameIDNotEmail:   nameFailure,
+	CodeNameIDGuest:      nameFailure,
+	CodeNameIDMismatch:   nameFailure,
+	"":                   {http.StatusForbidden, "You could not be signed in", "The response of the identity provider was refused. Your administrator can look up the reference below."},
+}
+
+var nameFailure = struct {
+	status   int
+	title    string
+	sentence string
+}{http.StatusForbidden, "Your account has no usable e-mail address", "The identity provider must send your e-mail address as your name. Your administrator can fill in the e-mail field of your account."}
+
+var errorPage = template.Must(template.New("error").Parse(`<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{.Title}}</title>
+<style nonce="{{.Nonce}}">body{font:1rem/1.5 system-ui,sans-serif;color-scheme:light dark;max-width:34rem;margin:15vh auto;padding:0 1rem}a{display:inline-block;border:1px solid;border-radius:.3em;padding:.5em 1.5em;text-decoration:none;color:inherit}small{opacity:.7}</style>
+</head><body><main><h1>{{.Title}}</h1><p>{{.Sentence}}</p>
+{{if .Again}}<p><a href="{{.Again}}">Sign in again</a></p>{{end}}
+<p><small>Code <code>{{.Code}}</code>, reference <code>{{.Reference}}</code></small></p></main></body></html>
+`))
+
+func writeErrorPage(w http.ResponseWriter, err *Error, again string) {
+	f, ok := failures[err.Code]
+	if !ok {
+		f = failures[""]
+	}
+	nonce := pageHeaders(w)
+	w.WriteHeader(f.status)
+	errorPage.Execute(w, struct {
+		Title, Sentence, Nonce, Again, Code, Reference string
+	}{f.title, f.sentence, nonce, again, string(err.Code), err.Reference}) // an error is the browser's hanging up
+}

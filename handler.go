@@ -1,0 +1,248 @@
+package saml
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Sessions is what a Handler needs to know of the application's sessions. Package session has one.
+type Sessions interface {
+	// SignIn begins a session for a finished login. It may add headers and cookies to w, and leaves the answer itself to the
+	// Handler. A session that was there before must end.
+	SignIn(w http.ResponseWriter, r *http.Request, login *Login) error
+
+	// SignedIn reports whether r carries a session that the application's pages accept. ProviderFromContext gives the settings that
+	// the request was resolved to.
+	SignedIn(r *http.Request) bool
+}
+
+// A HandlerConfig describes the one handler of the Redirect URL.
+type HandlerConfig struct {
+	// Resolve gives the provider for a request. When a response comes back tenant is Config.Tenant of the provider that began the
+	// login; otherwise it is "". ErrNotConfigured gives a page that says that single sign-on is not enabled. Required.
+	Resolve func(ctx context.Context, r *http.Request, tenant string) (*ServiceProvider, error)
+
+	// Sessions is the application's side. Required.
+	Sessions Sessions
+
+	// Failed answers in place of the Handler's own error page. It must not show more of err than Code and Reference to the user.
+	Failed func(w http.ResponseWriter, r *http.Request, err *Error)
+
+	// Home is where a login without a return_to ends: a local path. Default "/".
+	Home string
+}
+
+// ErrNotConfigured is what HandlerConfig.Resolve returns where single sign-on is not enabled.
+var ErrNotConfigured error = CodeNotConfigured
+
+// A Handler serves the Redirect URL: GET begins a login, POST finishes it. It needs no other state than the cookies it sets.
+type Handler struct{ config HandlerConfig }
+
+// Handler is NewHandler for this provider alone.
+func (sp *ServiceProvider) Handler(sessions Sessions) *Handler {
+	return &Handler{HandlerConfig{
+		Resolve: func(_ context.Context, _ *http.Request, tenant string) (*ServiceProvider, error) {
+			if tenant != "" && tenant != sp.config.Tenant {
+				return nil, ErrNotConfigured
+			}
+			return sp, nil
+		},
+		Sessions: sessions,
+		Home:     "/",
+	}}
+}
+
+// NewHandler makes a handler for many tenants, or for settings that change at run time.
+func NewHandler(c HandlerConfig) (*Handler, error) {
+	if c.Home == "" {
+		c.Home = "/"
+	}
+	switch {
+	case c.Resolve == nil:
+		return nil, refuse(CodeConfig, "HandlerConfig.Resolve is missing", "", "")
+	case c.Sessions == nil:
+		return nil, refuse(CodeConfig, "HandlerConfig.Sessions is missing", "", "")
+	case !localPath(c.Home):
+		return nil, refuse(CodeConfig, "HandlerConfig.Home is not a path on this host", c.Home, "/path?query of at most 1024 bytes")
+	}
+	return &Handler{c}, nil
+}
+
+// Provider is what HandlerConfig.Resolve gives for r and tenant. The error is an *Error.
+func (h *Handler) Provider(r *http.Request, tenant string) (*ServiceProvider, error) {
+	sp, err := h.resolve(r, tenant)
+	if err != nil {
+		return nil, err
+	}
+	return sp, nil
+}
+
+func (h *Handler) resolve(r *http.Request, tenant string) (*ServiceProvider, *Error) {
+	sp, err := h.config.Resolve(r.Context(), r, tenant)
+	var refusal *Error
+	switch {
+	case errors.Is(err, ErrNotConfigured):
+		return nil, refuse(CodeNotConfigured, "single sign-on is not enabled", "", "").because(err)
+	case errors.As(err, &refusal):
+		return nil, refusal
+	case err != nil || sp == nil:
+		return nil, refuse(CodeIdentityProvider, "the settings of single sign-on cannot be read", "", "").because(err)
+	}
+	return sp, nil
+}
+
+type providerKey struct{}
+
+// ProviderFromContext gives the provider that a Handler resolved a request to, in calls of its Sessions; nil elsewhere.
+func ProviderFromContext(ctx context.Context) *ServiceProvider {
+	sp, _ := ctx.Value(providerKey{}).(*ServiceProvider)
+	return sp
+}
+
+func withProvider(r *http.Request, sp *ServiceProvider) *http.Request {
+	return r.WithContext(context.WithValue(r.Context(), providerKey{}, sp))
+}
+
+// ServeHTTP serves the Redirect URL.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch r.Method {
+	case http.MethodGet:
+		h.begin(w, r)
+	case http.MethodPost:
+		h.receive(w, r)
+	default:
+		w.Header().Set("Allow", "GET, POST")
+		h.fail(w, r, nil, refuse(CodeForm, "the method is neither GET nor POST", r.Method, ""))
+	}
+}
+
+// begin answers GET: My Apps, the Test button and Require open the Redirect URL with it.
+func (h *Handler) begin(w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query()
+	for _, name := range []string{"SAMLResponse", "SAMLRequest", "SAMLart"} {
+		if query.Has(name) {
+			h.fail(w, r, nil, refuse(CodeForm, "a SAML message came in the address, and no login is finished that way", name, "a form"))
+			return
+		}
+	}
+	if dest := r.Header.Get("Sec-Fetch-Dest"); dest != "" && dest != "document" {
+		http.Error(w, "Sign-in needs a page of its own.", http.StatusUnauthorized)
+		return
+	}
+	sp, err := h.resolve(r, "")
+	if err != nil {
+		h.fail(w, r, nil, err)
+		return
+	}
+	if h.config.Sessions.SignedIn(withProvider(r, sp)) {
+		h.redirect(w, r, h.config.Home)
+		return
+	}
+	o := LoginOptions{}
+	if returnTo := query.Get("return_to"); localPath(returnTo) {
+		o.ReturnTo = returnTo
+	}
+	h.start(w, r, sp, o)
+}
+
+// start sends the browser to the identity provider, with the pending login in a cookie.
+func (h *Handler) start(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, o LoginOptions) {
+	request, err := sp.startLogin(r.Context(), o)
+	if err != nil {
+		h.fail(w, r, sp, err)
+		return
+	}
+	sp.observeStart(r.Context(), request, nil)
+	h.keep(w, r, sp, request)
+	if request.Form != nil {
+		request.Form.ServeHTTP(w, r)
+		return
+	}
+	h.redirect(w, r, request.URL)
+}
+
+func (h *Handler) redirect(w http.ResponseWriter, r *http.Request, to string) {
+	w.Header().Set("Cache-Control", "no-store")
+	http.Redirect(w, r, to, http.StatusSeeOther)
+}
+
+// StartLogin begins a login with options of the caller, such as a Purpose, and answers with what sends the browser to the
+// identity provider of sp. The response comes back to the Handler.
+func (h *Handler) StartLogin(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, o LoginOptions) {
+	h.start(w, r, sp, o)
+}
+
+const (
+	loginCookie  = "saml-login-" // and 12 hex digits of the SHA-256 of the request ID
+	restarted    = "saml-restart"
+	loginMaxAge  = 24 * time.Hour // beyond pendingLifetime, so that "took too long" can be told from "no cookie"
+	maxPending   = 3 << 10        // bytes of all pending logins together
+	restartLimit = time.Minute
+)
+
+// cookieName has the __Host- prefix on https: then no sibling host can set it, nor a page over http.
+func (sp *ServiceProvider) cookieName(name string) string {
+	if strings.HasPrefix(sp.redirectURL, "https:") {
+		return "__Host-" + name
+	}
+	return name
+}
+
+func requestCookie(requestID string) string {
+	sum := sha256.Sum256([]byte(requestID))
+	return loginCookie + hex.EncodeToString(sum[:6])
+}
+
+func (sp *ServiceProvider) setCookie(w http.ResponseWriter, name, value string, maxAge time.Duration) {
+	c := &http.Cookie{Name: sp.cookieName(name), Value: value, Path: "/", MaxAge: int(maxAge / time.Second),
+		Secure: strings.HasPrefix(sp.redirectURL, "https:"), HttpOnly: true, SameSite: http.SameSiteLaxMode}
+	if maxAge == 0 {
+		c.MaxAge = -1
+	}
+	http.SetCookie(w, c)
+}
+
+// keep puts the pending login into a cookie of its own, so that tabs do not disturb each other. Where there are too many, the oldest
+// go: browsers send the oldest first (RFC 6265 §5.4).
+func (h *Handler) keep(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, request *AuthnRequest) {
+	prefix := sp.cookieName(loginCookie)
+	var pending []*http.Cookie
+	size := len(request.State)
+	for _, c := range r.Cookies() {
+		if strings.HasPrefix(c.Name, prefix) {
+			pending = append(pending, c)
+			size += len(c.Value)
+		}
+	}
+	for len(pending) > 0 && size > maxPending {
+		sp.setCookie(w, strings.TrimPrefix(pending[0].Name, sp.cookieName("")), "", 0)
+		size -= len(pending[0].Value)
+		pending = pending[1:]
+	}
+	sp.setCookie(w, requestCookie(request.ID), request.State, loginMaxAge)
+}
+
+// cookie gives the value of the only cookie with this name, on https and on http. Two of one name are a sign that somebody planted
+// one, and count as none.
+func cookie(r *http.Request, name string) string {
+	value, n := "", 0
+	for _, c := range r.Cookies() {
+		if c.Name == name {
+			value = c.Value
+			n++
+		}
+	}
+	if n != 1 {
+		return ""
+	}
+	return value
+}
+
+// newReference names one refusal on the user's page and in the log.
+func newReference() string { return rand.Text()[:10] }

@@ -1,0 +1,129 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/iomete/saml/internal/storekey"
+)
+
+const (
+	askEvery    = 10 * time.Second // for one session and process
+	goOnFor     = 5 * time.Minute  // without an answer of Store and Check
+	maxChecked  = 100_000          // sessions remembered; about 20 MB
+	askTimeout  = 5 * time.Second
+	claimMargin = 10 * time.Minute // beyond the session's own end
+)
+
+// checks remembers what Store and Check said, so that they are asked now and then and not with each request.
+type checks struct {
+	mu      sync.Mutex
+	entries map[string]*checked
+}
+
+// checked is one session. Its lock is held while Store and Check are asked, so that concurrent requests wait for one answer.
+type checked struct {
+	mu    sync.Mutex
+	at    time.Time // of the last answer, zero before the first
+	tried time.Time // of the last question
+	ended bool
+}
+
+func (c *checks) entry(id string, now time.Time) *checked {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e, ok := c.entries[id]
+	if !ok {
+		if len(c.entries) >= maxChecked {
+			c.drop(now)
+		}
+		e = &checked{}
+		c.entries[id] = e
+	}
+	return e
+}
+
+// drop forgets what is no longer of use, and where all is of use, anything: it is asked for again.
+func (c *checks) drop(now time.Time) {
+	for id, e := range c.entries {
+		if len(c.entries) < maxChecked/2 {
+			return
+		}
+		if e.mu.TryLock() {
+			if now.Sub(e.tried) > askEvery || len(c.entries) >= maxChecked {
+				delete(c.entries, id)
+			}
+			e.mu.Unlock()
+		}
+	}
+}
+
+// check says whether the session has been ended: nil, ErrEnded, or an error where nobody can say and the last answer is too old.
+func (m *Manager) check(ctx context.Context, s *Session) error {
+	now := m.config.Now()
+	e := m.checks.entry(s.ID, now)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.ended {
+		return ErrEnded
+	}
+	if now.Sub(e.tried) < askEvery && !e.at.IsZero() {
+		return m.stillFresh(e, now, nil)
+	}
+	e.tried = now
+	err := m.ask(ctx, s)
+	switch {
+	case err == nil:
+		e.at = now
+		return nil
+	case errors.Is(err, ErrEnded):
+		e.ended = true
+		return ErrEnded
+	}
+	m.config.Logger.Warn("session: cannot tell whether a session was ended", "error", err)
+	return m.stillFresh(e, now, err)
+}
+
+var errUnknown = errors.New("session: nobody can tell whether the session was ended")
+
+func (m *Manager) stillFresh(e *checked, now time.Time, err error) error {
+	if !e.at.IsZero() && now.Sub(e.at) <= goOnFor {
+		return nil
+	}
+	return errors.Join(errUnknown, err)
+}
+
+func (m *Manager) ask(ctx context.Context, s *Session) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
+	defer cancel()
+	ended, err := m.config.Store.Claimed(ctx, storeKey(s))
+	if err != nil {
+		return err
+	}
+	if ended {
+		return ErrEnded
+	}
+	if m.config.Check != nil {
+		return m.config.Check(ctx, s)
+	}
+	return nil
+}
+
+// end ends the session for all replicas until its cookie would be refused anyway.
+func (m *Manager) end(ctx context.Context, s *Session) error {
+	now := m.config.Now()
+	e := m.checks.entry(s.ID, now)
+	e.mu.Lock()
+	e.ended = true
+	e.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
+	defer cancel()
+	_, err := m.config.Store.Claim(ctx, storeKey(s), max(s.ExpiresAt.Sub(now), 0)+claimMargin)
+	return err
+}
+
+func storeKey(s *Session) string {
+	return storekey.Of(storekey.Session, s.Tenant, s.IdentityProvider, s.ID)
+}

@@ -1,0 +1,213 @@
+// Package session keeps people signed in with a sealed cookie, for services that have no sessions of their own:
+//
+//	sessions, err := session.New(session.Config{Keys: keys})
+//	login := sp.Handler(sessions)
+//	mux.Handle(sp.RedirectPath(), login)
+//	mux.Handle("POST /sign-out", sessions.SignOutHandler("/goodbye"))
+//	mux.Handle("/", sessions.Require(login, app)) // session.FromContext(r.Context()).Identity.Email
+//
+// The server remembers nothing but which sessions were ended, in a saml.Store. A session belongs to one tenant and one identity provider and
+// ends when the settings name another.
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/iomete/saml"
+	"github.com/iomete/saml/internal/seal"
+)
+
+// A Config describes the sessions of a service.
+type Config struct {
+	// Keys seal the cookie: each exactly 32 random bytes (saml.NewStateKey), the same on all replicas. The first seals, all open.
+	// They may be those of saml.Config.StateKeys. Required.
+	Keys [][]byte
+
+	// Store remembers ended sessions, for all replicas. Default: a saml.MemoryStore, right for one process only.
+	Store saml.Store
+
+	// Idle is how long a session lives without a request. Default 2 hours.
+	Idle time.Duration
+
+	// Lifetime is how long a session lives at most. Default 12 hours. SessionNotOnOrAfter of the identity provider can shorten it.
+	Lifetime time.Duration
+
+	// Check may end a session: it is asked for each one at most every 10 seconds and process, for instance whether the user still
+	// exists, or has been signed out everywhere since Session.StartedAt. Ended ends it; any other error is treated like one of Store.
+	Check func(ctx context.Context, s *Session) error
+
+	// Cookie is the name of the cookie, without prefix. Default "session".
+	Cookie string
+
+	// InsecureAllowHTTP sets a cookie that travels over http too, without the __Host- prefix. Only for development on a loopback
+	// address: anyone on the path can take over the session.
+	InsecureAllowHTTP bool
+
+	// Now is the clock. Default time.Now.
+	Now func() time.Time
+
+	// Logger is told when Store or Check fail. Default slog.Default.
+	Logger *slog.Logger
+}
+
+// ErrEnded is what Config.Check returns to end a session.
+var ErrEnded = errors.New("session: ended")
+
+// A Session is one browser of one signed-in user.
+type Session struct {
+	ID               string // random, unlike that of any other session
+	Identity         *saml.Identity
+	GroupsTruncated  bool   // Identity.Groups lacks some: "not in group X" must not be concluded
+	Tenant           string // saml.Config.Tenant
+	IdentityProvider string // entity ID
+	SessionIndex     string // of the identity provider, for single logout; "" if it gave none
+	StartedAt        time.Time
+	ExpiresAt        time.Time // at the latest
+	SeenAt           time.Time // last request, with the precision of a twentieth of Idle
+}
+
+const (
+	defaultIdle     = 2 * time.Hour
+	defaultLifetime = 12 * time.Hour
+	purpose         = "saml session"
+)
+
+// A Manager signs in and out, and guards pages. It implements saml.Sessions and is safe for concurrent use.
+type Manager struct {
+	config Config
+	cookie string
+	sealer seal.Sealer
+	checks checks
+}
+
+// New makes a Manager.
+func New(c Config) (*Manager, error) {
+	var faults []error
+	if len(c.Keys) == 0 {
+		faults = append(faults, errors.New("session: Config.Keys is empty, want a key of saml.NewStateKey, the same on all replicas"))
+	}
+	for _, key := range c.Keys {
+		if len(key) != seal.KeySize {
+			faults = append(faults, fmt.Errorf("session: Config.Keys has a key of %d bytes, want %d", len(key), seal.KeySize))
+		}
+	}
+	if c.Idle < 0 || c.Lifetime < 0 {
+		faults = append(faults, errors.New("session: Config.Idle or Config.Lifetime is negative"))
+	}
+	if c.Cookie == "" {
+		c.Cookie = "session"
+	}
+	if err := (&http.Cookie{Name: c.Cookie, Value: "x"}).Valid(); err != nil {
+		faults = append(faults, fmt.Errorf("session: Config.Cookie is not the name of a cookie: %w", err))
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+	if c.Idle == 0 {
+		c.Idle = defaultIdle
+	}
+	if c.Lifetime == 0 {
+		c.Lifetime = defaultLifetime
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.Store == nil {
+		c.Store = saml.NewMemoryStore()
+	}
+	m := &Manager{config: c, cookie: "__Host-" + c.Cookie, checks: checks{entries: map[string]*checked{}}}
+	if c.InsecureAllowHTTP {
+		m.cookie = c.Cookie
+	}
+	for _, key := range c.Keys {
+		m.sealer.Keys = append(m.sealer.Keys, slices.Clone(key))
+	}
+	return m, nil
+}
+
+type contextKey struct{}
+
+// FromContext gives the session of a request that passed Require, nil elsewhere.
+func FromContext(ctx context.Context) *Session {
+	s, _ := ctx.Value(contextKey{}).(*Session)
+	return s
+}
+
+// SignIn begins a session for a login and ends the one that the browser had. It refuses a login that was begun for a purpose of its own.
+func (m *Manager) SignIn(w http.ResponseWriter, r *http.Request, login *saml.Login) error {
+	if login.Purpose != "" {
+		return fmt.Errorf("session: a login for the purpose %q signs nobody in", login.Purpose)
+	}
+	if old, ok := m.open(r); ok {
+		if err := m.end(r.Context(), old); err != nil {
+			m.config.Logger.Warn("session: the earlier session could not be ended", "error", err)
+		}
+	}
+	now := m.config.Now()
+	s := &Session{ID: newID(), Identity: login.Identity, Tenant: login.Tenant, IdentityProvider: login.Assertion.Issuer.Value,
+		StartedAt: now, SeenAt: now, ExpiresAt: now.Add(m.config.Lifetime)}
+	for _, statement := range login.Assertion.Statements {
+		if end := statement.SessionNotOnOrAfter; !end.IsZero() && end.Before(s.ExpiresAt) {
+			s.ExpiresAt = end
+		}
+		if s.SessionIndex == "" {
+			s.SessionIndex = statement.SessionIndex
+		}
+	}
+	return m.write(w, s)
+}
+
+// SignedIn reports whether r carries a session that Require lets through.
+func (m *Manager) SignedIn(r *http.Request) bool {
+	s, ok := m.open(r)
+	if !ok || m.check(r.Context(), s) != nil {
+		return false
+	}
+	sp := saml.ProviderFromContext(r.Context())
+	return sp == nil || m.fits(r.Context(), s, sp)
+}
+
+// fits reports whether the settings still name the tenant and the identity provider of the session.
+func (m *Manager) fits(ctx context.Context, s *Session, sp *saml.ServiceProvider) bool {
+	idp, err := sp.IdentityProvider(ctx)
+	return err == nil && sp.Tenant() == s.Tenant && idp.EntityID() == s.IdentityProvider
+}
+
+// SignOut ends the session of r on all replicas and takes the cookie away. On error the cookie is gone, but a copy of it would still be
+// good.
+func (m *Manager) SignOut(w http.ResponseWriter, r *http.Request) error {
+	s, ok := m.open(r)
+	http.SetCookie(w, m.newCookie("", -1))
+	if !ok {
+		return nil
+	}
+	return m.end(r.Context(), s)
+}
+
+// SignOutHandler answers POST by SignOut and a redirect to a public page: a local path that Require does not guard, or the user would be
+// signed in again at once.
+func (m *Manager) SignOutHandler(publicPage string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost {
+			w.Header().Set("Allow", http.MethodPost)
+			http.Error(w, "Sign-out is a POST.", http.StatusMethodNotAllowed)
+			return
+		}
+		w.Header().Set("Cache-Control", "no-store")
+		if err := m.SignOut(w, r); err != nil {
+			m.config.Logger.Warn("session: a session could not be ended for all replicas", "error", err)
+			http.Error(w, "You are signed out in this browser, but the service could not note it everywhere. Please try again.", http.StatusServiceUnavailable)
+			return
+		}
+		http.Redirect(w, r, publicPage, http.StatusSeeOther)
+	})
+}
