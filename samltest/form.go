@@ -48,7 +48,7 @@ func ReadForm(r *http.Response) (Form, error) {
 		return Form{}, errors.New("samltest: the page asks who signs in: call SignInAs, or send login_hint")
 	}
 	found := Form{Action: form.SelectAttrValue("action", ""), Values: url.Values{}}
-	for _, input := range form.FindElements(".//input") {
+	for _, input := range form.FindElements(".//input[@name]") { // a button without a name posts nothing
 		found.Values.Add(input.SelectAttrValue("name", ""), input.SelectAttrValue("value", ""))
 	}
 	return found, nil

@@ -1,6 +1,7 @@
 package samltest
 
 import (
+	"encoding/base64"
 	"regexp"
 	"strings"
 	"testing"
@@ -12,19 +13,26 @@ func TestResponseIsLaidOutAsEntras(t *testing.T) {
 	idp := MustNew(t, Options{Keys: testKeys.rsa(), TenantID: "b0a63ade-3ec7-4d8b-991f-87eb4336274a", Now: func() time.Time { return now }})
 	got := string(mustRespond(t, idp, Answer{
 		User:      User{Mail: "user@example.com", UserPrincipalName: "upn@example.com", ObjectID: "552200d7-3516-4d81-8ea1-a87b429f07ef"},
-		RequestID: "id1", Sign: SignNothing, Audience: "https://console.example.com",
+		RequestID: "id1", Audience: "https://console.example.com",
 	}))
+	certificate := base64.StdEncoding.EncodeToString(idp.Certificates()[0])
+	got = regexp.MustCompile(`<(DigestValue|SignatureValue)>[A-Za-z0-9+/]+=*<`).ReplaceAllString(got, "<$1>…<")
 	guid := regexp.MustCompile(`"_[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"`)
 	ids := guid.FindAllString(got, -1)
 	if len(ids) != 3 || ids[0] == ids[1] || ids[1] != ids[2] {
 		t.Fatalf("IDs %v, want the response's, the assertion's, and the assertion's again as SessionIndex", ids)
 	}
-	got = strings.NewReplacer(ids[0], `"_response"`, ids[1], `"_assertion"`).Replace(got)
+	got = strings.NewReplacer(ids[0], `"_response"`, ids[1], `"_assertion"`, `"#`+ids[1][1:], `"#_assertion"`, certificate, "certificate").Replace(got)
 	want := `<samlp:Response ID="_response" Version="2.0" IssueInstant="2026-03-14T08:26:53.589Z" Destination="` + redirectURL + `" InResponseTo="id1" xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol">` +
 		`<Issuer xmlns="urn:oasis:names:tc:SAML:2.0:assertion">https://sts.windows.net/b0a63ade-3ec7-4d8b-991f-87eb4336274a/</Issuer>` +
 		`<samlp:Status><samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:Success"/></samlp:Status>` +
 		`<Assertion ID="_assertion" IssueInstant="2026-03-14T08:26:53.589Z" Version="2.0" xmlns="urn:oasis:names:tc:SAML:2.0:assertion">` +
 		`<Issuer>https://sts.windows.net/b0a63ade-3ec7-4d8b-991f-87eb4336274a/</Issuer>` +
+		`<Signature xmlns="http://www.w3.org/2000/09/xmldsig#"><SignedInfo><CanonicalizationMethod Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"/>` +
+		`<SignatureMethod Algorithm="http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"/><Reference URI="#_assertion">` +
+		`<Transforms><Transform Algorithm="http://www.w3.org/2000/09/xmldsig#enveloped-signature"/><Transform Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"/></Transforms>` +
+		`<DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"/><DigestValue>…</DigestValue></Reference></SignedInfo><SignatureValue>…</SignatureValue>` +
+		`<KeyInfo><X509Data><X509Certificate>certificate</X509Certificate></X509Data></KeyInfo></Signature>` +
 		`<Subject><NameID Format="urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress">user@example.com</NameID>` +
 		`<SubjectConfirmation Method="urn:oasis:names:tc:SAML:2.0:cm:bearer"><SubjectConfirmationData InResponseTo="id1" NotOnOrAfter="2026-03-14T09:26:53.589Z" Recipient="` + redirectURL + `"/></SubjectConfirmation></Subject>` +
 		`<Conditions NotBefore="2026-03-14T08:21:53.589Z" NotOnOrAfter="2026-03-14T09:26:53.589Z"><AudienceRestriction><Audience>https://console.example.com</Audience></AudienceRestriction></Conditions>` +

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// authnRequest is what Entra looks at in an AuthnRequest (SAML Core 2.0, section 3.4.1); it ignores Destination, Consent, Scoping and, unless told
-// otherwise, the signature.
+// authnRequest is what Entra looks at in an AuthnRequest (SAML Core 2.0, section 3.4.1). Destination, Consent and,
+// unless an administrator demands one, the signature mean nothing to it.
 type authnRequest struct {
 	XMLName         xml.Name `xml:"urn:oasis:names:tc:SAML:2.0:protocol AuthnRequest"`
 	ID              string   `xml:"ID,attr"`

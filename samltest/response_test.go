@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto"
 	"encoding/base64"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -11,62 +12,105 @@ import (
 	"time"
 )
 
-func TestStylesAndSignatures(t *testing.T) {
+// signatureCases are the keys and algorithms that sign.
+var signatureCases = []struct {
+	name      string
+	keys      func() []crypto.Signer
+	algorithm Algorithm
+	want      Algorithm
+}{
+	{"an RSA key's own", testKeys.rsa, "", RSASHA256},
+	{"RSA with SHA-256", testKeys.rsa, RSASHA256, RSASHA256},
+	{"RSA with SHA-384", testKeys.rsa, RSASHA384, RSASHA384},
+	{"RSA with SHA-512", testKeys.rsa, RSASHA512, RSASHA512},
+	{"RSA with SHA-1", testKeys.rsa, RSASHA1, RSASHA1},
+	{"a P-256 key's own", testKeys.p256, "", ECDSASHA256},
+	{"a P-384 key's own", testKeys.p384, "", ECDSASHA384},
+	{"a P-521 key's own", testKeys.p521, "", ECDSASHA512},
+	{"P-256 with SHA-512", testKeys.p256, ECDSASHA512, ECDSASHA512},
+	{"P-521 with SHA-256", testKeys.p521, ECDSASHA256, ECDSASHA256},
+}
+
+// Every algorithm in every style, with every signing option, with and without KeyInfo.
+func TestSignaturesVerify(t *testing.T) {
 	t.Parallel()
-	idp := MustNew(t, Options{Keys: testKeys.rsa()})
-	styles := map[string]Style{"Entra": Entra, "prefixed": Prefixed, "pretty": Pretty}
-	signs := map[string]Sign{"assertion": SignAssertion, "response": SignResponse, "both": SignBoth, "nothing": SignNothing}
-	for styleName, style := range styles {
-		for signName, sign := range signs {
-			t.Run(styleName+" style, signed "+signName, func(t *testing.T) {
-				t.Parallel()
-				document := mustRespond(t, idp, Answer{Style: style, Sign: sign, Attributes: []Attribute{{"odd", []string{"a & b < \"c\"\r\n\t'd'", ""}}}})
-				for element, want := range map[string]bool{
-					"Assertion": sign == SignAssertion || sign == SignBoth,
-					"Response":  sign == SignResponse || sign == SignBoth,
-				} {
-					if got := hasSignature(t, document, element); got != want {
-						t.Errorf("%s signed: %t, want %t", element, got, want)
-					}
-					if want {
-						verifyBoth(t, document, idp.Certificates()[0], element)
-					}
+	for _, c := range signatureCases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			idp := MustNew(t, Options{Keys: c.keys()})
+			signed := map[string][][]byte{} // by the element that has a signature
+			for _, v := range variants() {
+				v.Algorithm = c.algorithm
+				name := fmt.Sprintf("style %d, sign %d, without KeyInfo %t", v.Style, v.Sign, v.OmitKeyInfo)
+				document := mustRespond(t, idp, v)
+				if want := `SignatureMethod Algorithm="` + string(c.want) + `"/>`; !bytes.Contains(document, []byte(want)) {
+					t.Errorf("%s: there is no %s in %s", name, want, document)
 				}
-				if got, _ := read(t, document).claim("odd"); !slices.Equal(got, []string{"a & b < \"c\"\r\n\t'd'", ""}) {
-					t.Errorf("the claim comes out as %q", got)
+				if got := !bytes.Contains(document, []byte("KeyInfo")); got != v.OmitKeyInfo {
+					t.Errorf("%s: KeyInfo is left out: %t", name, got)
 				}
-			})
-		}
+				for _, element := range signedElements(t, document, v.Sign) {
+					if err := goxmldsigVerify(t, document, idp.Certificates()[0], pathOf[element]); err != nil {
+						t.Errorf("%s: goxmldsig on the %s: %v\n%s", name, element, err, document)
+					}
+					signed[element] = append(signed[element], document)
+				}
+			}
+			for element, documents := range signed {
+				if err := xmlsecVerify(t, idp.Certificates()[0], xpathOf[element], documents...); err != nil {
+					t.Errorf("xmlsec1 on the %s: %v", element, err)
+				}
+			}
+		})
 	}
 }
 
-func TestAlgorithms(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		name      string
-		keys      []crypto.Signer
-		algorithm Algorithm
-		want      Algorithm
-	}{
-		{"an RSA key's own", testKeys.rsa(), "", RSASHA256},
-		{"RSA with SHA-256", testKeys.rsa(), RSASHA256, RSASHA256},
-		{"RSA with SHA-384", testKeys.rsa(), RSASHA384, RSASHA384},
-		{"RSA with SHA-512", testKeys.rsa(), RSASHA512, RSASHA512},
-		{"RSA with SHA-1", testKeys.rsa(), RSASHA1, RSASHA1},
-		{"a P-256 key's own", testKeys.p256(), "", ECDSASHA256},
-		{"a P-384 key's own", testKeys.p384(), "", ECDSASHA384},
-		{"a P-521 key's own", testKeys.p521(), "", ECDSASHA512},
-		{"P-256 with SHA-512", testKeys.p256(), ECDSASHA512, ECDSASHA512},
-		{"P-521 with SHA-256", testKeys.p521(), ECDSASHA256, ECDSASHA256},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			idp := MustNew(t, Options{Keys: c.keys})
-			document := mustRespond(t, idp, Answer{Algorithm: c.algorithm})
-			if want := `<SignatureMethod Algorithm="` + string(c.want) + `"/>`; !bytes.Contains(document, []byte(want)) {
-				t.Errorf("there is no %s in %s", want, document)
+// variants gives an Answer for each combination of style, signing option and KeyInfo.
+func variants() []Answer {
+	var all []Answer
+	for _, style := range []Style{Entra, Prefixed, Pretty} {
+		for _, sign := range []Sign{SignAssertion, SignResponse, SignBoth} {
+			for _, omit := range []bool{false, true} {
+				all = append(all, Answer{Style: style, Sign: sign, OmitKeyInfo: omit})
 			}
-			verifyBoth(t, document, idp.Certificates()[0], "Assertion")
+		}
+	}
+	return all
+}
+
+// signedElements makes sure that the message has those signatures which sign says, and names the elements that have them.
+func signedElements(t *testing.T, document []byte, sign Sign) []string {
+	t.Helper()
+	want := map[Sign][]string{SignAssertion: {"Assertion"}, SignResponse: {"Response"}, SignBoth: {"Assertion", "Response"}}[sign]
+	for _, element := range []string{"Assertion", "Response"} {
+		if got := hasSignature(t, document, element); got != slices.Contains(want, element) {
+			t.Errorf("sign %d: the %s is signed: %t", sign, element, got)
+		}
+	}
+	return want
+}
+
+func TestSignNothing(t *testing.T) {
+	t.Parallel()
+	idp := MustNew(t, Options{Keys: testKeys.rsa()})
+	signedElements(t, mustRespond(t, idp, Answer{Sign: SignNothing}), SignNothing)
+}
+
+// Characters that XML treats specially come out in each style as they went in, and signed.
+func TestOddCharacters(t *testing.T) {
+	t.Parallel()
+	idp := MustNew(t, Options{Keys: testKeys.rsa()})
+	want := []string{"a & b < \"c\"\r\n\t'd' ]]>", ""}
+	for name, style := range map[string]Style{"Entra": Entra, "prefixed": Prefixed, "pretty": Pretty} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			document := mustRespond(t, idp, Answer{Style: style, Sign: SignBoth, Attributes: []Attribute{{"odd", want}}})
+			for _, element := range []string{"Assertion", "Response"} {
+				verifyBoth(t, document, idp.Certificates()[0], element)
+			}
+			if got, _ := read(t, document).claim("odd"); !slices.Equal(got, want) {
+				t.Errorf("the claim comes out as %q, want %q", got, want)
+			}
 		})
 	}
 }
@@ -75,9 +119,9 @@ func TestManyGroupsAreSigned(t *testing.T) {
 	t.Parallel()
 	idp := MustNew(t, Options{Keys: testKeys.rsa()})
 	document := mustRespond(t, idp, Answer{Sign: SignBoth, Attributes: []Attribute{{claimGroups, groupIDs(3000)}}})
-	for _, xpath := range []string{"/*", "/*/*[local-name()='Assertion']"} { // goxmldsig verifies no more than 1,000 elements
-		if err := xmlsecVerify(t, document, idp.Certificates()[0], xpath); err != nil {
-			t.Errorf("xmlsec1 on %s: %v", xpath, err)
+	for _, element := range []string{"Response", "Assertion"} { // goxmldsig verifies no more than 1,000 elements
+		if err := xmlsecVerify(t, idp.Certificates()[0], xpathOf[element], document); err != nil {
+			t.Errorf("xmlsec1 on the %s: %v", element, err)
 		}
 	}
 }
@@ -102,9 +146,9 @@ func TestEditIsSigned(t *testing.T) {
 			if !bytes.Contains(document, []byte(c.new)) {
 				t.Errorf("there is no %s in %s", c.new, document)
 			}
-			for _, xpath := range []string{"/*", "/*/*[local-name()='Assertion']"} {
-				if err := xmlsecVerify(t, document, idp.Certificates()[0], xpath); err != nil {
-					t.Errorf("xmlsec1 on %s: %v", xpath, err)
+			for _, element := range []string{"Response", "Assertion"} {
+				if err := xmlsecVerify(t, idp.Certificates()[0], xpathOf[element], document); err != nil {
+					t.Errorf("xmlsec1 on the %s: %v", element, err)
 				}
 			}
 		})

@@ -3,6 +3,7 @@ package samltest
 import (
 	"crypto/sha256"
 	"fmt"
+	"reflect"
 	"strings"
 )
 
@@ -72,8 +73,8 @@ func groupIDs(n int) []string {
 	return ids
 }
 
-// isZero reports whether u names nobody.
-func (u User) isZero() bool { return u.Mail == "" && u.UserPrincipalName == "" && u.ObjectID == "" }
+// isZero reports whether u is nobody.
+func (u User) isZero() bool { return reflect.ValueOf(u).IsZero() }
 
 // answersTo reports whether u is meant by a login_hint: mail address or user principal name, in any case.
 func (u User) answersTo(hint string) bool {

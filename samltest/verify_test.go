@@ -7,6 +7,7 @@ import (
 	"encoding/asn1"
 	"encoding/base64"
 	"encoding/pem"
+	"fmt"
 	"math/big"
 	"os"
 	"os/exec"
@@ -33,22 +34,30 @@ func tool(t *testing.T, name, debianPackage string) string {
 	return ""
 }
 
-// xmlsecVerify asks xmlsec1 about the signature that is a child of the element at the XPath parent.
-func xmlsecVerify(t *testing.T, document, certificate []byte, parent string) error {
+// xmlsecVerify asks xmlsec1 about the signature that is a child of the element at the XPath parent, in each of the documents: once for
+// all, because most of the time goes into starting it.
+func xmlsecVerify(t *testing.T, certificate []byte, parent string, documents ...[]byte) error {
 	t.Helper()
 	dir := t.TempDir()
-	for name, data := range map[string][]byte{
-		"message.xml": document, "key.pem": pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate}),
-	} {
+	write := func(name string, data []byte) {
 		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
+	write("key.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate}))
 	xmlsec := exec.Command(tool(t, "xmlsec1", "xmlsec1"), "--verify", "--pubkey-cert-pem", "key.pem", "--enabled-key-data", "rsa,ecdsa",
 		"--id-attr:ID", nsProtocol+":Response", "--id-attr:ID", nsAssertion+":Assertion", "--id-attr:ID", nsMetadata+":EntityDescriptor",
-		"--node-xpath", parent+"/*[local-name()='Signature']", "message.xml")
+		"--node-xpath", parent+"/*[local-name()='Signature']")
+	for i, document := range documents {
+		name := fmt.Sprintf("message%d.xml", i)
+		write(name, document)
+		xmlsec.Args = append(xmlsec.Args, name)
+	}
 	xmlsec.Dir = dir // names without the directory's, because xmlsec1 takes a comma in them for a separator
 	output, err := xmlsec.CombinedOutput()
+	if err == nil && bytes.Count(output, []byte("OK\n")) != len(documents) {
+		err = fmt.Errorf("not every one of %d documents is verified", len(documents))
+	}
 	if err != nil {
 		t.Logf("xmlsec1: %s", output)
 	}
@@ -118,26 +127,31 @@ func TestVerifiersRefuse(t *testing.T) {
 		"another key":    {document, other},
 		"a changed name": {changed, idp.Certificates()[0]},
 	} {
-		if err := goxmldsigVerify(t, c.document, c.certificate, "/Response/Assertion"); err == nil {
+		if err := goxmldsigVerify(t, c.document, c.certificate, pathOf["Assertion"]); err == nil {
 			t.Errorf("%s: goxmldsig verifies it", name)
 		}
-		if err := xmlsecVerify(t, c.document, c.certificate, "/*/*[local-name()='Assertion']"); err == nil {
+		if err := xmlsecVerify(t, c.certificate, xpathOf["Assertion"], c.document); err == nil {
 			t.Errorf("%s: xmlsec1 verifies it", name)
 		}
 	}
+	if err := xmlsecVerify(t, idp.Certificates()[0], xpathOf["Assertion"], document, changed, document); err == nil {
+		t.Error("xmlsec1 verifies three documents of which one was changed")
+	}
 }
+
+// Where the elements that can be signed stand, for etree and for xmlsec1.
+var (
+	pathOf  = map[string]string{"Response": "/Response", "Assertion": "/Response/Assertion", "EntityDescriptor": "/EntityDescriptor"}
+	xpathOf = map[string]string{"Response": "/*", "Assertion": "/*/*[local-name()='Assertion']", "EntityDescriptor": "/*"}
+)
 
 // verifyBoth checks one signature with both verifiers. element is "Response", "Assertion" or "EntityDescriptor".
 func verifyBoth(t *testing.T, document, certificate []byte, element string) {
 	t.Helper()
-	path, xpath := "/"+element, "/*[local-name()='"+element+"']"
-	if element == "Assertion" {
-		path, xpath = "/Response/Assertion", "/*"+xpath
-	}
-	if err := goxmldsigVerify(t, document, certificate, path); err != nil {
+	if err := goxmldsigVerify(t, document, certificate, pathOf[element]); err != nil {
 		t.Errorf("goxmldsig on the %s: %v\n%s", element, err, document)
 	}
-	if err := xmlsecVerify(t, document, certificate, xpath); err != nil {
+	if err := xmlsecVerify(t, certificate, xpathOf[element], document); err != nil {
 		t.Errorf("xmlsec1 on the %s: %v", element, err)
 	}
 }
@@ -149,9 +163,5 @@ func hasSignature(t *testing.T, document []byte, element string) bool {
 	if err := doc.ReadFromBytes(document); err != nil {
 		t.Fatal(err)
 	}
-	path := "/Response/Signature"
-	if element == "Assertion" {
-		path = "/Response/Assertion/Signature"
-	}
-	return doc.FindElement(path) != nil
+	return doc.FindElement(pathOf[element]+"/Signature") != nil
 }
