@@ -3,9 +3,11 @@ package samltest_test
 import (
 	"encoding/base64"
 	"fmt"
+	"io"
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"time"
 
@@ -46,8 +48,45 @@ func ExampleIdentityProvider_Respond() {
 	// 1 true false
 }
 
-// A service provider's GET ends at the identity provider, whose page posts the answer back.
+// A whole sign-in, as a browser goes through it. startConsole stands for the service provider under test: it sends browsers without a
+// session to idp.LoginURL, and is registered by its Redirect URL.
 func ExampleIdentityProvider() {
+	idp, err := samltest.New(samltest.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	provider := httptest.NewTLSServer(idp)
+	defer provider.Close()
+	idp.SetBaseURL(provider.URL)
+	idp.SignInAs(samltest.DefaultUsers()[0])
+
+	app := startConsole(idp)
+	defer app.Close()
+	browser := newBrowser(app) // with a cookie jar
+
+	page, err := browser.Get(app.URL + "/jobs") // ends at the provider, on the page that posts the answer
+	if err != nil {
+		log.Fatal(err)
+	}
+	form, err := samltest.ReadForm(page)
+	if err != nil {
+		log.Fatal(err)
+	}
+	page, err = browser.PostForm(form.Action, form.Values) // ends where it began
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer page.Body.Close()
+	text, err := io.ReadAll(page.Body)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s\n", text)
+	// Output: ioana.turcanu@example.com reads /jobs
+}
+
+// A sign-in that begins at the provider. An application without a Sign-on URL gets an answer that it has not asked for.
+func ExampleIdentityProvider_MyAppsURL() {
 	idp, err := samltest.New(samltest.Options{})
 	if err != nil {
 		log.Fatal(err)
@@ -55,19 +94,19 @@ func ExampleIdentityProvider() {
 	server := httptest.NewServer(idp)
 	defer server.Close()
 	idp.SetBaseURL(server.URL)
-	idp.Register(samltest.Application{Identifier: "https://console.example.com/saml/acs", ReplyURLs: []string{"https://console.example.com/saml/acs"}})
+	const redirectURL = "https://console.example.com/saml/acs"
+	idp.Register(samltest.Application{Identifier: redirectURL, ReplyURLs: []string{redirectURL}})
 	idp.SignInAs(samltest.DefaultUsers()[0])
 
-	// In a real test the service provider under test redirects here, with its AuthnRequest in the query. My Apps needs none.
-	response, err := http.Get(idp.MyAppsURL() + "?app=https://console.example.com/saml/acs")
+	page, err := http.Get(idp.MyAppsURL() + "?app=" + url.QueryEscape(redirectURL))
 	if err != nil {
 		log.Fatal(err)
 	}
-	form, err := samltest.ReadForm(response)
+	form, err := samltest.ReadForm(page)
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(form.Action, form.Values.Has("SAMLResponse")) // post form.Values there
+	fmt.Println(form.Action, form.Values.Has("SAMLResponse"))
 	// Output: https://console.example.com/saml/acs true
 }
 

@@ -165,7 +165,12 @@ func TestUsers(t *testing.T) {
 		t.Errorf("an answer without a user names %q, want the first user %q", got, ordinary.Mail)
 	}
 
-	m := read(t, mustRespond(t, idp, Answer{User: ordinary}))
+	m := read(t, mustRespond(t, idp, Answer{User: User{DisplayName: "Nobody else"}}))
+	if got, _ := m.claim(claimDisplayName); !slices.Equal(got, []string{"Nobody else"}) {
+		t.Errorf("a user with a display name alone becomes %q", got)
+	}
+
+	m = read(t, mustRespond(t, idp, Answer{User: ordinary}))
 	if got, _ := m.claim(claimGroups); !slices.Equal(got, ordinary.Groups) {
 		t.Errorf("groups %q, want %q", got, ordinary.Groups)
 	}

@@ -54,6 +54,26 @@ func byRedirect(t *testing.T, p *IdentityProvider, text string, others ...string
 	return get(t, p.LoginURL()+"?"+query.Encode())
 }
 
+// byPost sends a request by the HTTP-POST binding, with other fields beside it.
+func byPost(t *testing.T, p *IdentityProvider, text string, others ...string) *http.Response {
+	t.Helper()
+	fields := url.Values{"SAMLRequest": {base64.StdEncoding.EncodeToString([]byte(text))}}
+	for i := 0; i < len(others); i += 2 {
+		fields.Set(others[i], others[i+1])
+	}
+	return post(t, p.LoginURL(), fields)
+}
+
+func post(t *testing.T, address string, fields url.Values) *http.Response {
+	t.Helper()
+	r, err := http.PostForm(address, fields)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Body.Close() })
+	return r
+}
+
 func get(t *testing.T, address string) *http.Response {
 	t.Helper()
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
@@ -131,12 +151,15 @@ func TestRequests(t *testing.T) {
 			if !strings.Contains(goodRequest, c.old) {
 				t.Fatalf("there is no %s", c.old)
 			}
-			form, err := ReadForm(byRedirect(t, idp, strings.Replace(goodRequest, c.old, c.new, 1)))
-			switch {
-			case c.want == accept && err != nil:
-				t.Errorf("got %v, want an answer", err)
-			case c.want != accept && (err == nil || !strings.Contains(err.Error(), c.want+": ")):
-				t.Errorf("got %v and %v, want %s", form.Action, err, c.want)
+			request := strings.Replace(goodRequest, c.old, c.new, 1)
+			for binding, r := range map[string]*http.Response{"HTTP-Redirect": byRedirect(t, idp, request), "HTTP-POST": byPost(t, idp, request)} {
+				form, err := ReadForm(r)
+				switch {
+				case c.want == accept && err != nil:
+					t.Errorf("%s: got %v, want an answer", binding, err)
+				case c.want != accept && (err == nil || !strings.Contains(err.Error(), c.want+": ")):
+					t.Errorf("%s: got %q and %v, want %s", binding, form.Action, err, c.want)
+				}
 			}
 		})
 	}
@@ -155,32 +178,23 @@ func TestUndecodableRequests(t *testing.T) {
 	idp := serve(t, Options{})
 	idp.SignInAs(DefaultUsers()[0])
 	plain := base64.StdEncoding.EncodeToString([]byte(goodRequest))
-	post := func(values url.Values) *http.Response {
-		r, err := http.PostForm(idp.LoginURL(), values)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return r
-	}
+	form := func(values url.Values) *http.Response { return post(t, idp.LoginURL(), values) }
 	for _, c := range []struct {
 		name     string
 		response *http.Response
 		want     string
 	}{
 		{"a bare link", get(t, idp.LoginURL()), "AADSTS750054"},
-		{"an empty form", post(url.Values{"RelayState": {"x"}}), "AADSTS750054"},
+		{"an empty form", form(url.Values{"RelayState": {"x"}}), "AADSTS750054"},
 		{"no base64", get(t, idp.LoginURL()+"?SAMLRequest=%3C"), "AADSTS75005"},
 		{"a redirect that is not deflated", get(t, idp.LoginURL()+"?SAMLRequest="+url.QueryEscape(plain)), "AADSTS75005"},
-		{"a form that is deflated", post(url.Values{"SAMLRequest": {deflated(goodRequest)}}), "AADSTS75005"},
+		{"a form that is deflated", form(url.Values{"SAMLRequest": {deflated(goodRequest)}}), "AADSTS75005"},
 		{"no XML", byRedirect(t, idp, "hello"), "AADSTS75005"},
-		{"a form that is too large", post(url.Values{"SAMLRequest": {plain}, "x": {strings.Repeat("x", maxRequest)}}), "AADSTS75005"},
+		{"a form that is too large", form(url.Values{"SAMLRequest": {plain}, "x": {strings.Repeat("x", maxRequest)}}), "AADSTS75005"},
 	} {
 		if _, err := ReadForm(c.response); err == nil || !strings.Contains(err.Error(), c.want+": ") {
 			t.Errorf("%s: got %v, want %s", c.name, err, c.want)
 		}
-	}
-	if _, err := ReadForm(post(url.Values{"SAMLRequest": {plain}})); err != nil {
-		t.Errorf("a good form: %v", err)
 	}
 }
 
@@ -210,6 +224,28 @@ func TestSignIn(t *testing.T) {
 	form, _ = answered(t, byRedirect(t, idp, goodRequest))
 	if _, sent := form.Values["RelayState"]; sent {
 		t.Error("RelayState comes back although none was sent")
+	}
+}
+
+// A request's AssertionConsumerServiceURL picks one of the Reply URLs; without it the first one is taken.
+func TestWhereAnswersGo(t *testing.T) {
+	t.Parallel()
+	idp := serve(t, Options{})
+	idp.SignInAs(DefaultUsers()[0])
+	const attribute = ` AssertionConsumerServiceURL="` + redirectURL + `"`
+	for _, c := range []struct{ name, attribute, want string }{
+		{"no URL", "", redirectURL},
+		{"the first URL", attribute, redirectURL},
+		{"the second URL", ` AssertionConsumerServiceURL="` + redirectURL + `/second"`, redirectURL + "/second"},
+	} {
+		form, m := answered(t, byRedirect(t, idp, strings.Replace(goodRequest, attribute, c.attribute, 1)))
+		if form.Action != c.want || m.Destination != c.want || m.Assertions[0].Confirmation.Recipient != c.want {
+			t.Errorf("%s: the form goes to %q, Destination %q, Recipient %q, want %q",
+				c.name, form.Action, m.Destination, m.Assertions[0].Confirmation.Recipient, c.want)
+		}
+		if got := m.Assertions[0].Conditions.Audiences[0]; got != redirectURL {
+			t.Errorf("%s: the audience is %q, want the Identifier", c.name, got)
+		}
 	}
 }
 
@@ -248,6 +284,9 @@ func TestWhoSignsIn(t *testing.T) {
 			t.Errorf("there is no %s on the page that asks: %s", want, page)
 		}
 	}
+	if page := body(t, byPost(t, idp, goodRequest)); !strings.Contains(page, `method="POST"`) {
+		t.Errorf("a posted request would be repeated by another method: %s", page)
+	}
 	if _, err := ReadForm(byRedirect(t, idp, goodRequest)); err == nil {
 		t.Error("the page that asks passes for one that answers")
 	}
@@ -265,6 +304,9 @@ func TestWhoSignsIn(t *testing.T) {
 	idp.SignInAs(users[0])
 	if got := nameID(byRedirect(t, idp, goodRequest)); got != users[0].Mail {
 		t.Errorf("SignInAs signs in %q", got)
+	}
+	if got := nameID(byPost(t, idp, goodRequest, "user", users[2].UserPrincipalName)); got != users[2].Mail {
+		t.Errorf("a choice by HTTP-POST signs in %q", got)
 	}
 	if got := nameID(byRedirect(t, idp, goodRequest, "user", users[3].UserPrincipalName, "login_hint", users[2].Mail)); got != users[3].Mail {
 		t.Errorf("a choice signs in %q", got)
@@ -378,7 +420,7 @@ func TestReadForm(t *testing.T) {
 	}
 	form, err := ReadForm(page("text/html; charset=utf-8", `<!DOCTYPE html><html><head><meta charset=utf-8><style>p > a{}</style><script>if (a<b) {}</script></head>`+
 		`<body><p>A&nbsp;page<br>of ours</p><form method=post action="https://example.com/?a=1&amp;b=2"><input type=hidden name=one value="&lt;1&#34;">`+
-		`<input name=two value=2><button disabled>Go</button></form><script>document.forms[0].submit()</script></body></html>`))
+		`<input name=two value=2><input type=submit value=Send><button disabled>Go</button></form><script>document.forms[0].submit()</script></body></html>`))
 	if err != nil {
 		t.Fatal(err)
 	}
