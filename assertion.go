@@ -34,7 +34,9 @@ type Assertion struct {
 // An Issuer names who made a message (SAML Core 2.0 §2.2.5).
 type Issuer struct {
 	Value  string
-	Format string // "" or a format URI
+	Format string // format URI, "" if not given
+
+	hasFormat bool
 }
 
 // A NameID names the subject (SAML Core 2.0 §2.2.3).
@@ -43,6 +45,8 @@ type NameID struct {
 	Format          string // format URI, "" if not given
 	NameQualifier   string
 	SPNameQualifier string
+
+	hasSPNameQualifier bool
 }
 
 // A SubjectConfirmation says how the bearer of the assertion is known to be its subject (SAML Core 2.0 §2.4.1.1).
@@ -53,8 +57,9 @@ type SubjectConfirmation struct {
 	NotBefore    time.Time
 	NotOnOrAfter time.Time
 
-	hasNotBefore bool
-	hasData      bool
+	hasInResponseTo bool
+	hasNotBefore    bool
+	hasData         bool
 }
 
 // Conditions limit the use of an assertion (SAML Core 2.0 §2.5.1).
@@ -163,7 +168,7 @@ func (d *decoder) assertion(e xmltree.Element) {
 
 func decodeIssuer(e xmltree.Element) (i Issuer) {
 	i.Value, _ = e.Text()
-	i.Format, _ = e.Attr("Format")
+	i.Format, i.hasFormat = e.Attr("Format")
 	return i
 }
 
@@ -176,7 +181,7 @@ func (d *decoder) subject(e xmltree.Element) {
 			n.Value, _ = c.Text()
 			n.Format, _ = c.Attr("Format")
 			n.NameQualifier, _ = c.Attr("NameQualifier")
-			n.SPNameQualifier, _ = c.Attr("SPNameQualifier")
+			n.SPNameQualifier, n.hasSPNameQualifier = c.Attr("SPNameQualifier")
 		case "EncryptedID":
 			d.a.encryptedID = true
 		case "SubjectConfirmation":
@@ -192,7 +197,7 @@ func (d *decoder) confirmation(e xmltree.Element) {
 		if c.Local() == "SubjectConfirmationData" {
 			s.hasData = true
 			s.Recipient, _ = c.Attr("Recipient")
-			s.InResponseTo, _ = c.Attr("InResponseTo")
+			s.InResponseTo, s.hasInResponseTo = c.Attr("InResponseTo")
 			s.NotBefore, s.hasNotBefore = d.time(c, "NotBefore")
 			s.NotOnOrAfter, _ = d.time(c, "NotOnOrAfter")
 		}

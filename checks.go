@@ -76,7 +76,7 @@ var allChecks = checkList{
 		{"audience", "Each AudienceRestriction names us, and there is one.", "Core 2.5.1.4", []Code{CodeAudience}, checkAudience},
 		{"subject confirmation", "A bearer SubjectConfirmation is for our Redirect URL, our request, and not over.", "Profiles 4.1.4.2",
 			[]Code{CodeSubjectConfirmation, CodeRecipient, CodeExpired, CodeInResponseTo}, checkSubjectConfirmation},
-		{"unsolicited", "An unsolicited response is allowed and names no request.", "Profiles 4.1.5", []Code{CodeUnsolicited, CodeInResponseTo}, checkUnsolicited},
+		{"unsolicited", "An unsolicited response names no request.", "Profiles 4.1.5", []Code{CodeInResponseTo}, checkUnsolicited},
 		{"authn statement", "There is an AuthnStatement.", "Profiles 4.1.4.2", []Code{CodeAuthnStatementMissing}, checkAuthnStatement},
 		{"authn instant", "AuthnInstant is not in the future, and with ForceAuthn not before the request.", "Core 2.7.2", []Code{CodeAuthnInstant}, checkAuthnInstant},
 		{"session", "SessionNotOnOrAfter has not come.", "Core 2.7.2", []Code{CodeSessionExpired}, checkSession},
@@ -159,6 +159,9 @@ func (a *attempt) clocks() string {
 }
 
 func checkResponseIssueInstant(_ context.Context, a *attempt) *Error {
+	if _, present := a.message.response.Attr("IssueInstant"); !present {
+		return refuse(CodeIssueInstant, "the Response has no IssueInstant", "", "")
+	}
 	t, ok := parseTime(a.message.issueInstant)
 	if !ok {
 		return refuse(CodeTime, "the Response's IssueInstant is not a time in UTC", a.message.issueInstant, "xs:dateTime with Z")
@@ -197,7 +200,7 @@ func (a *attempt) checkIssuer(i Issuer, code Code, who string) *Error {
 	if i.Value != a.idp.entityID {
 		return refuse(code, who+" comes from another identity provider", i.Value, quote(a.idp.entityID))
 	}
-	if i.Format != "" && i.Format != entityFormat {
+	if i.hasFormat && i.Format != entityFormat {
 		return refuse(code, "the Issuer of "+who+" has an unusable Format", i.Format, entityFormat)
 	}
 	return nil
@@ -372,16 +375,13 @@ func checkUnsolicited(_ context.Context, a *attempt) *Error {
 	if !a.expect.unsolicited {
 		return nil
 	}
-	if a.sp.config.Unsolicited != AcceptUnsolicited {
-		return refuse(CodeUnsolicited, "the response answers no request of ours", "", "")
-	}
-	answered := a.message.inResponseTo
+	answered, names := a.message.response.Attr("InResponseTo")
 	for _, c := range a.assertion.Confirmations {
-		if answered == "" {
-			answered = c.InResponseTo
+		if !names && c.hasInResponseTo {
+			answered, names = c.InResponseTo, true
 		}
 	}
-	if answered != "" {
+	if names {
 		return refuse(CodeInResponseTo, "the response answers a request that this browser did not make", answered, "no InResponseTo")
 	}
 	return nil

@@ -2,6 +2,7 @@ package saml
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -197,8 +198,8 @@ func checkNameIDAgrees(_ context.Context, a *attempt) *Error {
 }
 
 func checkSPNameQualifier(_ context.Context, a *attempt) *Error {
-	if q := a.assertion.NameID.SPNameQualifier; q != "" && q != a.sp.entityID {
-		return refuse(CodeSPNameQualifier, "the NameID was made for another service", q, quote(a.sp.entityID))
+	if n := a.assertion.NameID; n.hasSPNameQualifier && !slices.Contains(a.sp.audiences, n.SPNameQualifier) {
+		return refuse(CodeSPNameQualifier, "the NameID was made for another service", n.SPNameQualifier, quote(a.sp.entityID))
 	}
 	return nil
 }

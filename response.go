@@ -72,7 +72,11 @@ func readShape(doc *xmltree.Document) (*wireResponse, *Error) {
 		return nil, err
 	}
 	var err error
-	if m.responseSignature, m.assertionSignature, err = dsig.Find(root, m.assertion); err != nil {
+	signable := m.assertion
+	if signable.Exists() && signable.Local() != "Assertion" { // what is encrypted is signed inside
+		signable = xmltree.Element{}
+	}
+	if m.responseSignature, m.assertionSignature, err = dsig.Find(root, signable); err != nil {
 		return nil, fromFault(err)
 	}
 	m.readFields()

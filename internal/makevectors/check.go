@@ -43,6 +43,7 @@ func assertionRecipes() []recipe {
 		issuer("c41-issuer-longer", swap(issuerElement, `<Issuer>`+idpEntityID+`more</Issuer>`), "The Issuer begins with the entity ID."),
 		issuer("c41-issuer-line-break", swap(issuerElement, "<Issuer>\n"+idpEntityID+"</Issuer>"), "A line break before the entity ID."),
 		issuer("c41-issuer-format", swap(issuerElement, `<Issuer Format="`+emailFormat+`">`+idpEntityID+`</Issuer>`), "The Format of an Issuer is entity or absent."),
+		issuer("c41-issuer-format-empty", swap(issuerElement, `<Issuer Format="">`+idpEntityID+`</Issuer>`), "An empty Format is not an absent one."),
 		instant("c41-issue-instant-future", swap(assertionIssued, beyondSkew), "The Assertion was issued in the future, just beyond the skew of three minutes."),
 		instant("c41-issue-instant-far-future", swap(assertionIssued, "2126-03-10T09:29:58Z"), "The Assertion was issued a hundred years from now."),
 		instant("c41-issue-instant-missing", cut(` IssueInstant="`+assertionIssued+`"`), "The Assertion has no IssueInstant."),
@@ -201,6 +202,8 @@ func unsolicitedRecipes() []recipe {
 			why: "The response answers a request, but not one that this browser remembers."},
 		answers("c48-response-answers", insertAfter(` Destination="`+redirectURL+`"`, ` InResponseTo="`+otherRequestID+`"`), "The Response answers a request: it is a stolen answer."),
 		answers("c48-confirmation-answers", swap(`Recipient="`+redirectURL+`"/>`, `Recipient="`+redirectURL+`" InResponseTo="`+otherRequestID+`"/>`), "The confirmation answers a request: it is a stolen answer."),
+		answers("c48-response-answers-empty", insertAfter(` Destination="`+redirectURL+`"`, ` InResponseTo=""`), "An empty InResponseTo is not an absent one."),
+		answers("c48-confirmation-answers-empty", swap(`Recipient="`+redirectURL+`"/>`, `Recipient="`+redirectURL+`" InResponseTo=""/>`), "An empty InResponseTo in the confirmation is not an absent one."),
 		answers("c48-other-confirmation-answers", insertBefore("<SubjectConfirmation ", `<SubjectConfirmation Method="urn:oasis:names:tc:SAML:2.0:cm:bearer"><SubjectConfirmationData InResponseTo="`+otherRequestID+`"/></SubjectConfirmation>`),
 			"Another confirmation than the one that fits answers a request."),
 	}
@@ -368,6 +371,7 @@ func qualifierRecipes() []recipe {
 		qualifier("c55-other", "https://other.example.com/", "The NameID was made for another service."),
 		qualifier("c55-slash", redirectURL+"/", "A slash follows our entity ID."),
 		qualifier("c55-identity-provider", idpEntityID, "The SPNameQualifier is the identity provider."),
+		qualifier("c55-empty", "", "An empty SPNameQualifier is not an absent one."),
 		qualifier("c55-other-case", strings.ToUpper(redirectURL), "Entity IDs are compared with their case."),
 	}
 }
