@@ -298,7 +298,8 @@ func publicKeys(keys []TrustedKey) []crypto.PublicKey {
 // notMetadata recognises what administrators hand over by mistake.
 func notMetadata(document []byte) *Error {
 	start := bytes.TrimSpace(bytes.TrimPrefix(document, []byte("\uFEFF")))
-	lower := strings.ToLower(string(start[:min(len(start), 512)]))
+	head := string(start[:min(len(start), 4096)])
+	lower := strings.ToLower(head[:min(len(head), 512)])
 	switch {
 	case len(start) == 0:
 		return refuse(CodeMetadata, "the file is empty", "", "")
@@ -306,17 +307,21 @@ func notMetadata(document []byte) *Error {
 		return refusef(CodeTooLarge, "the file has %d bytes, more than %d: this is not the metadata of one identity provider", len(document), maxMetadata)
 	case strings.HasPrefix(lower, "<!doctype html"), strings.HasPrefix(lower, "<html"), strings.Contains(lower, "<html "):
 		return refuse(CodeMetadata, "this is a web page, not metadata: perhaps the sign-in page that came instead of the file", "", "")
-	case strings.Contains(string(document[:min(len(document), 4096)]), "PRIVATE KEY-----"):
-		return privateKey()
-	case strings.HasPrefix(lower, "-----begin certificate"), start[0] == 0x30, strings.HasPrefix(lower, "mii"):
-		return refuse(CodeMetadata, "this is a certificate, not metadata", "", "")
+	case start[0] == '<', bytes.HasPrefix(document, utf16LE), bytes.HasPrefix(document, utf16BE):
+		return nil
 	case start[0] == '{':
 		return refuse(CodeMetadata, "this is JSON, not metadata", "", "")
-	case start[0] != '<' && start[0] != 0xFF && start[0] != 0xFE:
-		return refuse(CodeMetadata, "this is not XML", "", "")
 	}
-	return nil
+	var refusal *Error
+	if _, err := ParseKeys(document); err == nil || strings.Contains(head, "-----BEGIN CERTIFICATE") {
+		return refuse(CodeMetadata, "this is a certificate, not metadata", "", "")
+	} else if errors.As(err, &refusal) && refusal.Code == CodePrivateKey {
+		return refusal
+	}
+	return refuse(CodeMetadata, "this is not XML", "", "")
 }
+
+var utf16LE, utf16BE = []byte{0xFF, 0xFE}, []byte{0xFE, 0xFF}
 
 // find picks the entity and its identity provider role.
 func (r metadataReader) find(root xmltree.Element) (entity, role xmltree.Element, refusal *Error) {
@@ -343,13 +348,14 @@ func (r metadataReader) find(root xmltree.Element) (entity, role xmltree.Element
 		entity, role = e, ssoRole
 		names = append(names, id)
 	}
+	different := slices.Compact(slices.Sorted(slices.Values(names)))
 	switch {
 	case len(names) == 0 && r.want != "":
 		return entity, role, refuse(CodeMetadataAggregate, "the document has no identity provider of that name", "", quote(r.want))
 	case len(names) == 0:
 		return entity, role, refuse(CodeMetadataRole, "the metadata is not that of an identity provider: it has no IDPSSODescriptor for SAML 2.0", "", "")
 	case len(names) > 1 || r.want == "" && len(entities) > 1:
-		return entity, role, refuse(CodeMetadataAggregate, "the document is a collection of entities", strings.Join(names, ", "), "one of them, named by its entity ID")
+		return entity, role, refuse(CodeMetadataAggregate, "the document is a collection of entities", strings.Join(different, ", "), "one of them, named by its entity ID")
 	}
 	return entity, role, nil
 }

@@ -2,6 +2,7 @@ package saml
 
 import (
 	"crypto/elliptic"
+	"crypto/x509"
 	"encoding/base64"
 	"errors"
 	"slices"
@@ -120,6 +121,15 @@ func codesOf(warnings []Warning) (codes []string) {
 	return codes
 }
 
+func privateDER(t testing.TB) []byte {
+	t.Helper()
+	der, err := x509.MarshalPKCS8PrivateKey(testRSAKey(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return der
+}
+
 // entityXML is a small metadata document of an identity provider; parts go into its role.
 func entityXML(attributes, parts string) string {
 	return `<md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" xmlns:ds="http://www.w3.org/2000/09/xmldsig#" ` + attributes +
@@ -164,6 +174,9 @@ func TestMetadataThatIsRefused(t *testing.T) {
 		{"a certificate in base64", base64.StdEncoding.EncodeToString(testCertificate(t, testRSAKey(t))), CodeMetadata, "a certificate"},
 		{"a certificate in DER", string(der), CodeMetadata, "a certificate"},
 		{"a private key", armour("PRIVATE KEY", der), CodePrivateKey, "private key"},
+		{"a certificate behind text", "Certificate:\n    Data:\n" + armour("CERTIFICATE", der), CodeMetadata, "a certificate"},
+		{"a private key in bare base64", base64.StdEncoding.EncodeToString(privateDER(t)), CodePrivateKey, "private key"},
+		{"a private key in DER", string(privateDER(t)), CodePrivateKey, "private key"},
 		{"JSON", `{"issuer": "https://idp.example.com"}`, CodeMetadata, "JSON"},
 		{"a sentence", "see attachment", CodeMetadata, "not XML"},
 		{"five megabytes", good + strings.Repeat(" ", 5<<20), CodeTooLarge, "bytes"},
