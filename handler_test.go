@@ -252,9 +252,7 @@ func TestPlantedCookie(t *testing.T) {
 	if !strings.HasPrefix(planted.Name, "__Host-saml-login-") || !planted.Secure || !planted.HttpOnly || planted.SameSite != http.SameSiteLaxMode || planted.Path != "/" || planted.Domain != "" {
 		t.Errorf("got cookie %v", planted)
 	}
-	document := inflate(t, mustQuery(t, begin.Result().Header.Get("Location")).Get("SAMLRequest"))
-	_, id, _ := strings.Cut(document, ` ID="`)
-	id, _, _ = strings.Cut(id, `"`)
+	id := requestID(t, begin.Result().Header.Get("Location"))
 	body := url.Values{"SAMLResponse": {h.respond(samltest.Answer{RequestID: id})}, "saml_leg": {"2"}}.Encode()
 	post := func(cookies ...*http.Cookie) *httptest.ResponseRecorder {
 		r := httptest.NewRequest("POST", redirectURL, strings.NewReader(body))
@@ -275,15 +273,6 @@ func TestPlantedCookie(t *testing.T) {
 	if w := post(planted); w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/" {
 		t.Errorf("as it was set: status %d, %s", w.Code, w.Body)
 	}
-}
-
-func mustQuery(t *testing.T, address string) url.Values {
-	t.Helper()
-	u, err := url.Parse(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return u.Query()
 }
 
 func TestFormsThatAreRefused(t *testing.T) {
@@ -440,9 +429,7 @@ func TestTwoTenantsAtOneHandler(t *testing.T) {
 		r, w := httptest.NewRequest("GET", redirectURL, nil), httptest.NewRecorder()
 		r.Header.Set("Tenant", tenant)
 		login.ServeHTTP(w, r)
-		document := inflate(t, mustQuery(t, w.Result().Header.Get("Location")).Get("SAMLRequest"))
-		_, id, _ := strings.Cut(document, ` ID="`)
-		id, _, _ = strings.Cut(id, `"`)
+		id := requestID(t, w.Result().Header.Get("Location"))
 		return w.Result().Cookies()[0], id
 	}
 	finish := func(state *http.Cookie, response string) *httptest.ResponseRecorder {
@@ -510,9 +497,7 @@ func TestFailedSessionIsNoSignIn(t *testing.T) {
 	w := httptest.NewRecorder()
 	login.ServeHTTP(w, httptest.NewRequest("GET", redirectURL, nil))
 	state := w.Result().Cookies()[0]
-	document := inflate(t, mustQuery(t, w.Result().Header.Get("Location")).Get("SAMLRequest"))
-	_, id, _ := strings.Cut(document, ` ID="`)
-	id, _, _ = strings.Cut(id, `"`)
+	id := requestID(t, w.Result().Header.Get("Location"))
 	r := httptest.NewRequest("POST", redirectURL, strings.NewReader(url.Values{"SAMLResponse": {h.respond(samltest.Answer{RequestID: id})}, "saml_leg": {"2"}}.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.AddCookie(state)
@@ -542,9 +527,7 @@ func TestMFAThatTakesLong(t *testing.T) {
 		w := httptest.NewRecorder()
 		login.ServeHTTP(w, httptest.NewRequest("GET", redirectURL, nil))
 		state := w.Result().Cookies()[0]
-		document := inflate(t, mustQuery(t, w.Result().Header.Get("Location")).Get("SAMLRequest"))
-		_, id, _ := strings.Cut(document, ` ID="`)
-		id, _, _ = strings.Cut(id, `"`)
+		id := requestID(t, w.Result().Header.Get("Location"))
 		c.Advance(time.Duration(minutes) * time.Minute)
 		r := httptest.NewRequest("POST", redirectURL, strings.NewReader(url.Values{"SAMLResponse": {h.respond(samltest.Answer{RequestID: id})}, "saml_leg": {"2"}}.Encode()))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")

@@ -65,7 +65,7 @@ func parameters(t *testing.T, address string) (names []string, values url.Values
 	return names, values
 }
 
-func inflate(t *testing.T, value string) string {
+func inflate(t testing.TB, value string) string {
 	t.Helper()
 	compressed, err := base64.StdEncoding.DecodeString(value)
 	if err != nil {
@@ -76,6 +76,18 @@ func inflate(t *testing.T, value string) string {
 		t.Fatal(err)
 	}
 	return string(document)
+}
+
+// requestID gives the ID of the request in a redirect to the identity provider.
+func requestID(t testing.TB, address string) string {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, id, _ := strings.Cut(inflate(t, u.Query().Get("SAMLRequest")), ` ID="`)
+	id, _, _ = strings.Cut(id, `"`)
+	return id
 }
 
 // TestRequestSaysWhatEntraReads: each attribute and element, and none that Entra refuses or that overrides the portal's settings.
