@@ -90,12 +90,6 @@ func (e *Error) because(cause error) *Error {
 	return e
 }
 
-// withHint replaces the standing hint of the code by a more exact one.
-func (e *Error) withHint(hint string) *Error {
-	e.Hint = hint
-	return e
-}
-
 // fromFault turns what an internal package found wrong into an Error. Their codes are ours.
 func fromFault(err error) *Error {
 	var f *fault.Fault

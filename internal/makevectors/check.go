@@ -223,7 +223,6 @@ func onceRecipes() []recipe {
 }
 
 func statementRecipes() []recipe {
-	const place = ` SessionIndex="` + assertionID + `"`
 	instant := family("entra", "authn instant", "authn_instant")
 	session := family("session-end", "session", "session_expired")
 	noStatement := cutElement("<AuthnStatement ", "</AuthnStatement>")
