@@ -1,6 +1,7 @@
 package samltest
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
@@ -112,9 +113,9 @@ func (p *IdentityProvider) fillIn(a *Answer, issued time.Time) {
 	setDefault(&a.NameIDFormat, FormatEmail)
 }
 
-// pairwise is an opaque name of the user for one service, the same each time.
+// pairwise is an opaque name of the user for one service, the same each time, whatever the account is called by then.
 func (p *IdentityProvider) pairwise(audience string, u User) string {
-	sum := sha256.Sum256([]byte(p.tenant + "\n" + audience + "\n" + u.ObjectID + "\n" + u.UserPrincipalName))
+	sum := sha256.Sum256([]byte(p.tenant + "\n" + audience + "\n" + cmp.Or(u.ObjectID, u.UserPrincipalName, u.Mail)))
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 

@@ -100,15 +100,16 @@ func TestSignNothing(t *testing.T) {
 func TestOddCharacters(t *testing.T) {
 	t.Parallel()
 	idp := MustNew(t, Options{Keys: testKeys.rsa()})
+	const name = "odd\r\n\tname"
 	want := []string{"a & b < \"c\"\r\n\t'd' ]]>", ""}
-	for name, style := range map[string]Style{"Entra": Entra, "prefixed": Prefixed, "pretty": Pretty} {
-		t.Run(name, func(t *testing.T) {
+	for styleName, style := range map[string]Style{"Entra": Entra, "prefixed": Prefixed, "pretty": Pretty} {
+		t.Run(styleName, func(t *testing.T) {
 			t.Parallel()
-			document := mustRespond(t, idp, Answer{Style: style, Sign: SignBoth, Attributes: []Attribute{{"odd", want}}})
+			document := mustRespond(t, idp, Answer{Style: style, Sign: SignBoth, Attributes: []Attribute{{name, want}}})
 			for _, element := range []string{"Assertion", "Response"} {
 				verifyBoth(t, document, idp.Certificates()[0], element)
 			}
-			if got, _ := read(t, document).claim("odd"); !slices.Equal(got, want) {
+			if got, _ := read(t, document).claim(name); !slices.Equal(got, want) {
 				t.Errorf("the claim comes out as %q, want %q", got, want)
 			}
 		})
@@ -152,6 +153,37 @@ func TestEditIsSigned(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Where an attack needs several assertions, each gets a signature of its own.
+func TestEditedInAssertionIsSigned(t *testing.T) {
+	t.Parallel()
+	idp := MustNew(t, Options{Keys: testKeys.rsa()})
+	assertion := regexp.MustCompile(`<Assertion.*</Assertion>`)
+	document := mustRespond(t, idp, Answer{Edit: func(text string) string {
+		second := strings.Replace(assertion.FindString(text), ` ID="_`, ` ID="_second`, 1)
+		return strings.Replace(text, "</samlp:Response>", second+"</samlp:Response>", 1)
+	}})
+	for _, position := range []string{"[1]", "[2]"} {
+		if err := goxmldsigVerify(t, document, idp.Certificates()[0], pathOf["Assertion"]+position); err != nil {
+			t.Errorf("goxmldsig on the assertion %s: %v", position, err)
+		}
+		if err := xmlsecVerify(t, idp.Certificates()[0], xpathOf["Assertion"]+position, document); err != nil {
+			t.Errorf("xmlsec1 on the assertion %s: %v", position, err)
+		}
+	}
+}
+
+// An attribute that stands twice is no XML, but a verifier has to meet it in a message that is signed.
+func TestEditMayRepeatAnAttribute(t *testing.T) {
+	t.Parallel()
+	idp := MustNew(t, Options{Keys: testKeys.rsa()})
+	document := mustRespond(t, idp, Answer{Edit: func(text string) string {
+		return strings.Replace(text, ` Version="2.0"`, ` Version="2.0" Version="1.1"`, 1)
+	}})
+	if !bytes.Contains(document, []byte(` Version="2.0" Version="1.1"`)) || !hasSignature(t, document, "Assertion") {
+		t.Errorf("the second Version is lost: %s", document)
 	}
 }
 
@@ -222,6 +254,20 @@ func TestPairwiseIdentifiersDiffer(t *testing.T) {
 	}
 	if other := nameID(Answer{NameIDFormat: FormatPersistent, User: DefaultUsers()[2]}); other == first {
 		t.Error("another user has the same identifier")
+	}
+	account := DefaultUsers()[0]
+	account.Mail, account.UserPrincipalName = "ioana.marin@example.com", "ioana.marin@example.com"
+	if renamed := nameID(Answer{NameIDFormat: FormatPersistent, User: account}); renamed != first {
+		t.Errorf("with a new name it is %q, want %q", renamed, first)
+	}
+	account = DefaultUsers()[0]
+	account.ObjectID = DefaultUsers()[1].ObjectID
+	if successor := nameID(Answer{NameIDFormat: FormatPersistent, User: account}); successor == first {
+		t.Error("another account of the same name has the same identifier")
+	}
+	elsewhere := MustNew(t, Options{Keys: testKeys.rsa()})
+	if other := read(t, mustRespond(t, elsewhere, Answer{NameIDFormat: FormatPersistent})).Assertions[0].NameID.Value; other == first {
+		t.Error("another directory gives the same identifier")
 	}
 	if a, b := nameID(Answer{NameIDFormat: FormatTransient}), nameID(Answer{NameIDFormat: FormatTransient}); a == b {
 		t.Errorf("transient identifiers are twice %q", a)
@@ -350,6 +396,20 @@ func TestRespondFails(t *testing.T) {
 		}
 		if value, err := idp.Respond(a); err == nil || value != "" {
 			t.Errorf("%s: got form value %q and error %v", name, value, err)
+		}
+	}
+}
+
+func TestPrefixedStyle(t *testing.T) {
+	t.Parallel()
+	idp := MustNew(t, Options{Keys: testKeys.rsa()})
+	document := string(mustRespond(t, idp, Answer{Style: Prefixed}))
+	for _, want := range []string{
+		`xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion"><saml:Issuer>`, `<ds:Signature xmlns:ds="http://www.w3.org/2000/09/xmldsig#">`,
+		`xmlns:xs="http://www.w3.org/2001/XMLSchema"`, `xsi:type="xs:string">Ioana</saml:AttributeValue>`,
+	} {
+		if !strings.Contains(document, want) {
+			t.Errorf("there is no %s in %s", want, document)
 		}
 	}
 }

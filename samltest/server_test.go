@@ -295,10 +295,10 @@ func TestWhoSignsIn(t *testing.T) {
 		_, m := answered(t, r)
 		return m.Assertions[0].NameID.Value
 	}
-	if got := nameID(byRedirect(t, idp, goodRequest, "login_hint", "GRACE.okafor@EXAMPLE.com")); got != users[3].Mail {
+	if got := nameID(byRedirect(t, idp, goodRequest, "login_hint", "TOMAS.novak@EXAMPLE.net")); got != users[2].Mail {
 		t.Errorf("login_hint with a mail address signs in %q", got)
 	}
-	if got := nameID(byRedirect(t, idp, goodRequest, "login_hint", users[2].UserPrincipalName)); got != users[2].Mail {
+	if got := nameID(byRedirect(t, idp, goodRequest, "login_hint", strings.ToUpper(users[2].UserPrincipalName))); got != users[2].Mail {
 		t.Errorf("login_hint with a user principal name signs in %q", got)
 	}
 	idp.SignInAs(users[0])
@@ -338,6 +338,15 @@ func TestFreshness(t *testing.T) {
 	if got, want := authnInstant(byRedirect(t, idp, goodRequest, "user", mail)), stamp(now); got != want {
 		t.Errorf("by choice signed in at %s, want %s", got, want)
 	}
+
+	idp.Register(Application{Identifier: redirectURL, ReplyURLs: []string{redirectURL}})
+	myApps := idp.MyAppsURL() + "?app=" + url.QueryEscape(redirectURL)
+	if got, want := authnInstant(get(t, myApps+"&login_hint="+mail)), stamp(now.Add(-10*time.Minute)); got != want {
+		t.Errorf("from My Apps signed in at %s, want %s", got, want)
+	}
+	if got, want := authnInstant(get(t, myApps+"&user="+mail)), stamp(now); got != want {
+		t.Errorf("from My Apps by choice signed in at %s, want %s", got, want)
+	}
 }
 
 func TestPassiveRequest(t *testing.T) {
@@ -370,6 +379,9 @@ func TestMyApps(t *testing.T) {
 	idp.Register(Application{Identifier: redirectURL, ReplyURLs: []string{redirectURL}})
 	if page := body(t, open("")); !strings.Contains(page, "Who signs in?") || !strings.Contains(page, `name="app" value="`+redirectURL) {
 		t.Errorf("without a Sign-on URL nobody is asked: %s", page)
+	}
+	if _, err := ReadForm(open("&user=" + DefaultUsers()[4].Mail)); err == nil || !strings.Contains(err.Error(), "AADSTS50105: ") {
+		t.Errorf("a user who is not assigned: %v, want AADSTS50105", err)
 	}
 	form, m := answered(t, open("&user="+DefaultUsers()[0].Mail))
 	if form.Action != redirectURL || m.InResponseTo != "" || m.Assertions[0].Confirmation.InResponseTo != "" {
