@@ -222,7 +222,7 @@ func (m *wireResponse) verify(keys []crypto.PublicKey, policy dsig.Policy) (sign
 // explain adds to "none of the trusted keys" which certificate the message itself names, as an administrator can compare
 // its thumbprint with what the portal shows.
 func (m *wireResponse) explain(e *Error, s dsig.Signature) *Error {
-	if e.Code == CodeSignature {
+	if e.Code == CodeSignature && e.Got == "" {
 		if der := s.CertificateInKeyInfo(); der != nil {
 			e.Got = quote("certificate with SHA-1 thumbprint " + thumbprint(der))
 		}

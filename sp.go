@@ -124,7 +124,7 @@ func (a *attempt) verify() *Error {
 	}
 	signed, err := a.message.verify(keys, a.sp.signaturePolicy())
 	if err != nil {
-		if err.Code == CodeSignature {
+		if err.Code == CodeSignature && err.Want == "" {
 			err.Want = a.idp.thumbprints()
 		}
 		return err

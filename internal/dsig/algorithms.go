@@ -74,3 +74,14 @@ func verifyECDSA(key *ecdsa.PublicKey, digest, signature []byte) bool {
 	s := new(big.Int).SetBytes(signature[size:])
 	return ecdsa.Verify(key, digest, r, s)
 }
+
+// isASN1 reports whether a key made the signature in the form of other standards: for telling an administrator, who would look for
+// another certificate in vain.
+func isASN1(keys []crypto.PublicKey, digest, signature []byte) bool {
+	for _, key := range keys {
+		if key, ok := key.(*ecdsa.PublicKey); ok && ecdsa.VerifyASN1(key, digest, signature) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,74 @@
+package seal
+
+import (
+	"bytes"
+	"encoding/base64"
+	"strings"
+	"testing"
+)
+
+var (
+	testKeys    = [][]byte{bytes.Repeat([]byte{1}, KeySize), bytes.Repeat([]byte{2}, KeySize)}
+	testContext = Context{Purpose: "p", Name: "n", Tenant: "t", EntityID: "e"}
+)
+
+func TestSealOpensOnlyInItsContext(t *testing.T) {
+	sealed := Sealer{testKeys[:1]}.Seal(testContext, []byte("text"))
+	if got, ok := (Sealer{testKeys}).Open(testContext, sealed); !ok || string(got) != "text" {
+		t.Fatalf("got %q, %t", got, ok)
+	}
+	if got, ok := (Sealer{[][]byte{testKeys[1], testKeys[0]}}).Open(testContext, sealed); !ok || string(got) != "text" {
+		t.Errorf("with the key in second place: got %q, %t", got, ok)
+	}
+	for name, c := range map[string]Context{
+		"another purpose": {"q", "n", "t", "e"}, "another name": {"p", "m", "t", "e"}, "another tenant": {"p", "n", "u", "e"}, "another service": {"p", "n", "t", "f"},
+		"the same letters, divided in another way": {"p", "nt", "", "e"}, "no tenant": {"p", "n", "", "e"},
+	} {
+		if got, ok := (Sealer{testKeys}).Open(c, sealed); ok || got != nil {
+			t.Errorf("%s: it opens", name)
+		}
+	}
+	if _, ok := (Sealer{testKeys[1:]}).Open(testContext, sealed); ok {
+		t.Error("it opens with another key")
+	}
+	if _, ok := (Sealer{}).Open(testContext, sealed); ok {
+		t.Error("it opens without a key")
+	}
+}
+
+func TestSealsDiffer(t *testing.T) {
+	s := Sealer{testKeys}
+	if s.Seal(testContext, nil) == s.Seal(testContext, nil) {
+		t.Error("two seals of one value are alike")
+	}
+	if got, ok := s.Open(testContext, s.Seal(testContext, nil)); !ok || len(got) != 0 {
+		t.Errorf("an empty value: got %q, %t", got, ok)
+	}
+}
+
+func TestChangedSealsStayShut(t *testing.T) {
+	s := Sealer{testKeys}
+	sealed := s.Seal(testContext, []byte("text"))
+	box, err := base64.RawURLEncoding.DecodeString(sealed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range box {
+		changed := bytes.Clone(box)
+		changed[i] ^= 1
+		if _, ok := s.Open(testContext, base64.RawURLEncoding.EncodeToString(changed)); ok {
+			t.Errorf("it opens with byte %d changed", i)
+		}
+		if _, ok := s.Open(testContext, base64.RawURLEncoding.EncodeToString(box[:i])); ok {
+			t.Errorf("it opens when cut to %d bytes", i)
+		}
+	}
+	for name, other := range map[string]string{
+		"padded": sealed + "=", "with a line break": sealed[:10] + "\n" + sealed[10:], "with a carriage return at its end": sealed + "\r", "twice": sealed + sealed,
+		"in the other alphabet": "+" + sealed[1:], "very long": strings.Repeat("A", 1<<20), "empty": "",
+	} {
+		if _, ok := s.Open(testContext, other); ok {
+			t.Errorf("%s: it opens", name)
+		}
+	}
+}
