@@ -1,0 +1,173 @@
+//go:build unix
+
+package main
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/iomete/saml/internal/xmltree"
+)
+
+const (
+	entityID    = "https://idp.example.com/"
+	baseURL     = "https://console.example.com"
+	path        = "/saml/acs"
+	redirectURL = baseURL + path
+	requestID   = "_request"
+)
+
+var now = time.Date(2026, time.March, 2, 9, 30, 0, 0, time.UTC)
+
+// A message has the places of a response that can hold much. The zero message is an honest one.
+type message struct {
+	declarations  string // namespace declarations of the Response
+	extensions    string // content of samlp:Extensions
+	issuer        string // in place of the entity ID, in the assertion
+	confirmations string // before the right one
+	conditions    string // before the right one
+	statements    string // before the AuthnStatement
+	attributes    string
+	keyInfo       string // of each signature
+	prefixList    string // of each canonicalisation
+	both          bool   // the response is signed too
+	unsigned      bool
+	spoil         bool // the assertion changes after it was signed
+}
+
+const (
+	placeDigest = "digest-of-"
+	placeValue  = "value-of-"
+)
+
+// xml writes the response, signed with key.
+func (m message) xml(key crypto.Signer) (string, error) {
+	const instant = `2026-03-02T09:30:00Z`
+	issuer := m.issuer
+	if issuer == "" {
+		issuer = entityID
+	}
+	end := ` NotOnOrAfter="2026-03-02T10:30:00Z"`
+	text := `<p:Response xmlns:p="` + xmltree.NSProtocol + `" xmlns="` + xmltree.NSAssertion + `"` + m.declarations +
+		` ID="_r" Version="2.0" IssueInstant="` + instant + `" Destination="` + redirectURL + `"><Issuer>` + entityID + `</Issuer>`
+	if m.both {
+		text += m.signature("_r")
+	}
+	if m.extensions != "" {
+		text += `<p:Extensions>` + m.extensions + `</p:Extensions>`
+	}
+	text += `<p:Status><p:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:Success"/></p:Status>` +
+		`<Assertion ID="_a" Version="2.0" IssueInstant="` + instant + `"><Issuer>` + issuer + `</Issuer>`
+	if !m.unsigned {
+		text += m.signature("_a")
+	}
+	text += `<Subject><NameID>user@example.com</NameID>` + m.confirmations +
+		`<SubjectConfirmation Method="urn:oasis:names:tc:SAML:2.0:cm:bearer"><SubjectConfirmationData InResponseTo="` + requestID +
+		`" Recipient="` + redirectURL + `"` + end + `/></SubjectConfirmation></Subject>` +
+		`<Conditions` + end + `>` + m.conditions + `<AudienceRestriction><Audience>` + redirectURL + `</Audience></AudienceRestriction></Conditions>` +
+		m.statements + `<AuthnStatement AuthnInstant="` + instant + `"><AuthnContext><AuthnContextClassRef>c</AuthnContextClassRef></AuthnContext></AuthnStatement>`
+	if m.attributes != "" {
+		text += `<AttributeStatement>` + m.attributes + `</AttributeStatement>`
+	}
+	text += `</Assertion></p:Response>`
+	return m.sign(text, key)
+}
+
+func (m message) signature(id string) string {
+	const dsig, more = "http://www.w3.org/2000/09/xmldsig#", "http://www.w3.org/2001/04/xmldsig-more#"
+	inclusive := ""
+	if m.prefixList != "" {
+		inclusive = `<i:InclusiveNamespaces xmlns:i="` + xmltree.NSExcC14N + `" PrefixList="` + m.prefixList + `"/>`
+	}
+	return `<d:Signature xmlns:d="` + dsig + `"><d:SignedInfo><d:CanonicalizationMethod Algorithm="` + xmltree.NSExcC14N + `">` + inclusive +
+		`</d:CanonicalizationMethod><d:SignatureMethod Algorithm="` + more + `rsa-sha256"/><d:Reference URI="#` + id + `"><d:Transforms>` +
+		`<d:Transform Algorithm="` + dsig + `enveloped-signature"/><d:Transform Algorithm="` + xmltree.NSExcC14N + `">` + inclusive +
+		`</d:Transform></d:Transforms><d:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"/><d:DigestValue>` + placeDigest + id +
+		`</d:DigestValue></d:Reference></d:SignedInfo><d:SignatureValue>` + placeValue + id + `</d:SignatureValue>` + m.keyInfo + `</d:Signature>`
+}
+
+// sign fills in digests and signature values, the inner ones first. It canonicalises as the verifier does, because the usual signers
+// give up on messages like these.
+func (m message) sign(text string, key crypto.Signer) (string, error) {
+	if ecdsaKey, ok := key.(*ecdsa.PrivateKey); ok {
+		text = strings.ReplaceAll(text, "#rsa-sha256", "#ecdsa-sha256")
+		key = ecdsaSigner{ecdsaKey}
+	}
+	for _, id := range []string{"_a", "_r"} {
+		if !strings.Contains(text, placeDigest+id) {
+			continue
+		}
+		digest, err := m.digest(text, id, true)
+		if err != nil {
+			return "", err
+		}
+		text = strings.Replace(text, placeDigest+id, base64.StdEncoding.EncodeToString(digest), 1)
+		if digest, err = m.digest(text, id, false); err != nil {
+			return "", err
+		}
+		value, err := key.Sign(rand.Reader, digest, crypto.SHA256)
+		if err != nil {
+			return "", err
+		}
+		text = strings.Replace(text, placeValue+id, base64.StdEncoding.EncodeToString(value), 1)
+	}
+	if m.spoil {
+		text = strings.Replace(text, "user@example.com", "uses@example.com", 1)
+	}
+	return text, nil
+}
+
+// digest is that of the element with this ID without its signature, or that of its SignedInfo.
+func (m message) digest(text, id string, ofParent bool) ([]byte, error) {
+	doc, err := xmltree.Parse([]byte(text), xmltree.Options{MaxBytes: 64 * largest}) // also canonical forms that the verifier refuses
+	if err != nil {
+		return nil, err
+	}
+	parent := doc.Root()
+	if id == "_a" {
+		parent = child(parent, "Assertion")
+	}
+	signature := child(parent, "Signature")
+	of, how := child(signature, "SignedInfo"), xmltree.C14N{PrefixList: m.prefixList}
+	if ofParent {
+		of, how.Omit = parent, signature
+	}
+	form, err := of.Canonicalize(nil, how)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(form)
+	return sum[:], nil
+}
+
+func child(e xmltree.Element, local string) xmltree.Element {
+	for c := range e.Children() {
+		if c.Local() == local {
+			return c
+		}
+	}
+	panic("no " + local + " in " + e.Local()) // a mistake in xml
+}
+
+// ecdsaSigner signs as XML Signature wants it: r and s side by side.
+type ecdsaSigner struct{ key *ecdsa.PrivateKey }
+
+func (s ecdsaSigner) Public() crypto.PublicKey { return s.key.Public() }
+
+func (s ecdsaSigner) Sign(_ io.Reader, digest []byte, _ crypto.SignerOpts) ([]byte, error) {
+	r, t, err := ecdsa.Sign(rand.Reader, s.key, digest)
+	if err != nil {
+		return nil, err
+	}
+	size := (s.key.Curve.Params().N.BitLen() + 7) / 8
+	value := make([]byte, 2*size)
+	r.FillBytes(value[:size])
+	t.FillBytes(value[size:])
+	return value, nil
+}
