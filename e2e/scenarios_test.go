@@ -1,0 +1,507 @@
+package e2e
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/iomete/saml"
+	"github.com/iomete/saml/samltest"
+)
+
+const (
+	email    = "ioana.turcanu@example.com"
+	choose   = `button[value="` + email + `"]`
+	asking   = "Who signs in?"
+	again    = "main a"
+	goOn     = "button"
+	signOut  = "#sign-out"
+	signedIn = email + " is at "
+)
+
+// A scenario is written once and played by each engine.
+type scenario struct {
+	name    string
+	profile profile
+	config  func(*saml.Config)
+	play    func(v *visit)
+}
+
+// A visit is one user with one browser at one world.
+type visit struct {
+	*testing.T
+	*world
+	browser browser
+	report  *report
+	page    tab
+	outcome string
+}
+
+func TestBrowsers(t *testing.T) {
+	for _, e := range []engine{chromium} {
+		t.Run(e.name, func(t *testing.T) {
+			require(t, e.programs)
+			launcher, err := e.launch(t)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := newReport(t, e.name)
+			for _, s := range scenarios {
+				t.Run(s.name, func(t *testing.T) {
+					if why, ok := e.cannot[s.name]; ok {
+						r.add(s.name, "not played: "+why, nil)
+						t.Skip(why)
+					}
+					play(t, launcher, r, s)
+				})
+			}
+			r.write(t)
+		})
+	}
+}
+
+func play(t *testing.T, l launcher, r *report, s scenario) {
+	b, err := l.Browser(s.profile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := &visit{T: t, world: newWorld(t, s.config), browser: b, report: r}
+	defer func() {
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+		if t.Failed() {
+			v.outcome = "FAILED"
+		}
+		r.add(s.name, v.outcome, v.recorded())
+	}()
+	v.page = v.open()
+	s.play(v)
+}
+
+func (v *visit) must(err error) {
+	v.Helper()
+	if err != nil {
+		v.Fatal(err)
+	}
+}
+
+func (v *visit) open() tab {
+	v.Helper()
+	t, err := v.browser.OpenTab()
+	v.must(err)
+	return t
+}
+
+func (v *visit) visit(address string) {
+	v.Helper()
+	v.must(v.page.Navigate(address))
+}
+
+// want waits until the page has one of the texts, and tells which.
+func (v *visit) want(texts ...string) string {
+	v.Helper()
+	var html, found string
+	err := until(fmt.Sprintf("a page with %q", texts), func() (bool, error) {
+		var err error
+		if html, err = v.page.HTML(); err != nil {
+			return false, err
+		}
+		i := slices.IndexFunc(texts, func(text string) bool { return strings.Contains(html, text) })
+		if i >= 0 {
+			found = texts[i]
+		}
+		return i >= 0, nil
+	})
+	if err != nil {
+		address, _ := v.page.URL()
+		v.Fatalf("%v; there is %s: %s", err, address, html)
+	}
+	return found
+}
+
+func (v *visit) wantHost() {
+	v.Helper()
+	address, err := v.page.URL()
+	v.must(err)
+	if !strings.HasPrefix(address, v.service.URL+"/") {
+		v.Errorf("the page is %s, want one of %s", address, v.service.URL)
+	}
+}
+
+// wantFailure waits for the error page with this code.
+func (v *visit) wantFailure(code saml.Code) {
+	v.Helper()
+	v.want("<code>" + string(code) + "</code>")
+}
+
+func (v *visit) click(css string) {
+	v.Helper()
+	v.must(v.page.Click(css))
+}
+
+// signIn opens a page that asks for a sign-in, picks the user, and ends on that page.
+func (v *visit) signIn(path string) {
+	v.Helper()
+	v.visit(v.url(path))
+	v.want(asking)
+	v.click(choose)
+	v.want(signedIn + path + "<")
+}
+
+func (v *visit) picture(name string) {
+	v.Helper()
+	png, err := v.page.Screenshot()
+	v.must(err)
+	v.report.picture(v.T, name, png)
+}
+
+// wantCookiesOfPost checks the two legs of the last sign-in: none with the identity provider's post, the pending login with our own.
+func (v *visit) wantTwoLegs() {
+	v.Helper()
+	var posts []leg
+	for _, l := range v.recorded() {
+		if l.Method == "POST" && l.Path == saml.DefaultRedirectPath {
+			posts = append(posts, l)
+		}
+	}
+	if len(posts) != 2 {
+		v.Fatalf("there were %d posts, want 2: %+v", len(posts), posts)
+	}
+	if len(posts[0].Cookies) != 0 || posts[0].Site != "cross-site" || posts[0].Status != 200 {
+		v.Errorf("the first leg was %+v, want it cross-site and without cookies", posts[0])
+	}
+	if len(posts[1].Cookies) != 1 || !strings.HasPrefix(posts[1].Cookies[0], "__Host-saml-login-") || posts[1].Site != "same-origin" || posts[1].Status != 303 {
+		v.Errorf("the second leg was %+v, want it same-origin with the pending login", posts[1])
+	}
+}
+
+var scenarios = []scenario{
+	{name: "deep link", play: func(v *visit) {
+		v.signIn("/jobs?id=7")
+		v.wantHost()
+		v.wantTwoLegs()
+		v.visit(v.url("/queries"))
+		v.want(signedIn + "/queries")
+		v.outcome = "back at the link; the next page asks nobody"
+	}},
+	{name: "plain GET on the Redirect URL", play: func(v *visit) {
+		v.visit(v.sp.RedirectURL())
+		v.want(asking)
+		v.click(choose)
+		v.want(signedIn + "/<")
+		v.visit(v.sp.RedirectURL())
+		v.want(signedIn + "/<")
+		v.outcome = "home; the second time home at once"
+	}},
+	{name: "two tabs, the first finishes first", play: func(v *visit) { v.twoTabs(0, 1) }},
+	{name: "two tabs, the second finishes first", play: func(v *visit) { v.twoTabs(1, 0) }},
+	{name: "ten restored tabs", play: func(v *visit) { v.tenTabs() }},
+	{name: "Back after sign-in", play: func(v *visit) {
+		v.visit(v.url("/public"))
+		v.want("A public page")
+		v.click("#link")
+		v.want(asking)
+		v.click(choose)
+		v.want(signedIn + "/jobs<")
+		v.must(v.page.Back())
+		found := v.want(asking, "A public page", signedIn+"/<")
+		v.outcome = fmt.Sprintf("Back shows %q", found)
+		if found == asking { // the user picks once more: the same request is answered twice
+			v.click(choose)
+			v.want(signedIn + "/<")
+			v.outcome += ", and picking a user once more ends at home"
+		}
+		if codes := v.codes(); len(codes) > 0 {
+			v.Errorf("refusals: %v", codes)
+		}
+	}},
+	{name: "reload of the POST", play: func(v *visit) {
+		v.visit(v.url("/jobs"))
+		v.want(asking)
+		v.must(v.browser.ClearCookies())
+		v.click(choose)
+		v.wantFailure(saml.CodeStateMissing)
+		v.must(v.page.Reload())
+		v.must(until("a second refusal", func() (bool, error) { return len(v.codes()) == 2, nil }))
+		v.wantFailure(saml.CodeStateMissing)
+		v.click(again)
+		v.want(asking)
+		v.click(choose)
+		v.want(signedIn + "/<")
+		v.must(v.page.Back())
+		v.want(asking)
+		v.must(v.page.Back()) // to the page that the second leg answered with; a browser may ask here before it posts again
+		v.must(until("the page of the second leg", func() (bool, error) {
+			address, err := v.page.URL()
+			return address == v.sp.RedirectURL(), err
+		}))
+		v.must(v.page.Reload())
+		v.want(signedIn + "/<")
+		v.outcome = "the error page posts again and says the same; after sign-in, Back and reload of that page end at home"
+	}},
+	{name: "pending login older than an hour", play: func(v *visit) {
+		v.visit(v.url("/jobs"))
+		v.want(asking)
+		v.advance(61 * time.Minute)
+		v.click(choose)
+		v.wantFailure(saml.CodeStateExpired)
+		v.picture("error-state_expired")
+		v.click(again)
+		v.want(asking)
+		v.click(choose)
+		v.want(signedIn + "/<")
+		v.outcome = "page \"took too long\"; its button signs in"
+	}},
+	{name: "cookies deleted in between", play: func(v *visit) {
+		v.visit(v.url("/jobs"))
+		v.want(asking)
+		v.must(v.browser.ClearCookies())
+		v.click(choose)
+		v.wantFailure(saml.CodeStateMissing)
+		v.click(again)
+		v.want(asking)
+		v.click(choose)
+		v.want(signedIn + "/<")
+		v.outcome = "page \"did not keep the sign-in\"; its button signs in"
+	}},
+	{name: "cookies blocked", profile: profile{noCookies: true}, play: func(v *visit) {
+		v.visit(v.url("/jobs"))
+		v.want(asking)
+		v.click(choose)
+		v.wantFailure(saml.CodeStateMissing)
+		for _, l := range v.recorded() {
+			if len(l.Cookies) > 0 {
+				v.Errorf("a cookie arrived: %+v", l)
+			}
+		}
+		v.outcome = "page \"did not keep the sign-in\", no loop"
+	}},
+	{name: "scripts off", profile: profile{noScripts: true}, play: func(v *visit) {
+		v.visit(v.url("/jobs"))
+		v.want(asking)
+		v.picture("choice-of-users")
+		v.click(choose)
+		v.want("Continue</button>")
+		v.click(goOn) // the identity provider's
+		v.want("One moment, please.")
+		v.wantHost()
+		v.picture("posting-page")
+		v.must(v.page.Reload())
+		v.must(until("a second first leg", func() (bool, error) {
+			n := 0
+			for _, l := range v.recorded() {
+				if l.Method == "POST" {
+					n++
+				}
+			}
+			return n == 2, nil
+		}))
+		v.want("One moment, please.")
+		v.click(goOn)
+		v.want(signedIn + "/jobs")
+		v.outcome = "two clicks on Continue, with a reload before the second"
+	}},
+	{name: "start on an alias host", play: func(v *visit) {
+		v.visit(v.alias("/jobs"))
+		v.want(asking)
+		v.click(choose)
+		v.want(signedIn + "/jobs")
+		v.wantHost()
+		v.outcome = "ends at the link, on the host of BaseURL"
+	}},
+	{name: "sign-out", play: func(v *visit) {
+		v.signIn("/jobs")
+		v.picture("protected-page")
+		v.click(signOut)
+		v.want("You are signed out")
+		v.picture("signed-out")
+		v.visit(v.url("/jobs"))
+		v.want(asking)
+		v.outcome = "public page; the protected page asks again"
+	}},
+	{name: "login CSRF", play: func(v *visit) {
+		v.visit(v.url("/jobs")) // the attacker's browser, which does not finish
+		v.want(asking)
+		attack := v.answer(samltest.Answer{})
+		victim, err := v.browser.OpenTab()
+		v.must(err)
+		v.must(v.browser.ClearCookies()) // from here on it is the victim's
+		v.page = victim
+		v.visit(attack)
+		v.wantFailure(saml.CodeStateMissing)
+		v.visit(v.url("/jobs"))
+		v.want(asking)
+		v.outcome = "refused, and nobody is signed in"
+	}},
+	{name: "login CSRF, straight at the second leg", play: func(v *visit) {
+		v.visit(v.url("/jobs"))
+		v.want(asking)
+		v.must(v.browser.ClearCookies())
+		v.visit(v.secondLegOf(samltest.Answer{}))
+		v.wantFailure(saml.CodeStateMissing)
+		v.outcome = "refused"
+	}},
+	{name: "start at My Apps", play: func(v *visit) {
+		v.idp.SignInAs(samltest.DefaultUsers()[0])
+		v.visit(v.idp.MyAppsURL())
+		v.want("My Apps")
+		v.click("a")
+		v.want(signedIn + "/<")
+		v.outcome = "signed in by the Sign-on URL"
+	}},
+	{name: "start at My Apps, blank Sign-on URL", config: func(c *saml.Config) { c.Unsolicited = saml.RestartUnsolicited }, play: func(v *visit) {
+		v.register("")
+		v.idp.SignInAs(samltest.DefaultUsers()[0])
+		v.visit(v.idp.MyAppsURL())
+		v.want("My Apps")
+		v.click("a")
+		v.want(signedIn + "/<")
+		v.outcome = "the answer is dropped, and a sign-in of our own ends at home"
+	}},
+	{name: "what a user can read", play: errorPages},
+}
+
+func (v *visit) twoTabs(order ...int) {
+	v.Helper()
+	tabs := []tab{v.page, v.open()}
+	paths := []string{"/a", "/b"}
+	for i, t := range tabs {
+		v.page = t
+		v.visit(v.url(paths[i]))
+		v.want(asking)
+	}
+	for _, i := range order {
+		v.page = tabs[i]
+		v.click(choose)
+		v.want(signedIn + paths[i] + "<")
+	}
+	v.outcome = "each ends at its own link"
+}
+
+// tenTabs opens ten tabs before any is answered, and answers them in the order in which they were opened.
+func (v *visit) tenTabs() {
+	v.Helper()
+	tabs := []tab{v.page}
+	for len(tabs) < 10 {
+		tabs = append(tabs, v.open())
+	}
+	for i, t := range tabs {
+		v.page = t
+		v.visit(v.url(fmt.Sprintf("/tab/%d", i)))
+		v.want(asking)
+	}
+	own, home, button := 0, 0, 0
+	for i, t := range tabs {
+		v.page = t
+		v.click(choose)
+		link := fmt.Sprintf("%s/tab/%d<", signedIn, i)
+		switch v.want(link, signedIn+"/<", "<code>") {
+		case link:
+			own++
+		case "<code>": // its cookie had to go: there is room for about nine
+			v.click(again)
+			v.want(asking)
+			v.click(choose)
+			v.want(signedIn + "/<")
+			button++
+		default:
+			home++
+		}
+	}
+	v.outcome = fmt.Sprintf("%d end at their own link, %d at home, %d at home by the button of an error page", own, home, button)
+	if own < 8 {
+		v.Error(v.outcome)
+	}
+}
+
+// secondLegOf is a page of a stranger that skips the first leg.
+func (v *visit) secondLegOf(a samltest.Answer) string {
+	v.Helper()
+	v.mu.Lock()
+	a.RequestID = v.asked
+	v.mu.Unlock()
+	a.Recipient = v.sp.RedirectURL()
+	value, err := v.idp.Respond(a)
+	v.must(err)
+	return v.form(map[string]string{"SAMLResponse": value, "saml_leg": "2"})
+}
+
+// errorPages brings about each kind of error page, as a user would meet it, and takes its picture.
+func errorPages(v *visit) {
+	begin := func() {
+		v.Helper()
+		v.visit(v.url("/jobs"))
+		v.want(asking)
+	}
+	end := func(code saml.Code) {
+		v.Helper()
+		v.wantFailure(code)
+		v.picture("error-" + string(code))
+		v.setBroken(broken{})
+		v.must(v.browser.ClearCookies())
+	}
+	users := samltest.DefaultUsers()
+	for _, test := range []struct {
+		code   saml.Code
+		answer samltest.Answer
+	}{
+		{saml.CodeAudience, samltest.Answer{Audience: "https://elsewhere.example"}},
+		{saml.CodeNameID, samltest.Answer{NameID: "  "}},
+		{saml.CodeNameIDNotEmail, samltest.Answer{User: users[1]}},
+		{saml.CodeStatus, samltest.Answer{Status: "urn:oasis:names:tc:SAML:2.0:status:Responder"}},
+	} {
+		begin()
+		v.visit(v.answer(test.answer))
+		end(test.code)
+	}
+	for _, test := range []struct {
+		code  saml.Code
+		cause broken
+	}{
+		{saml.CodeStore, broken{store: true}},
+		{saml.CodeIdentityProvider, broken{settings: true}},
+		{saml.CodeSession, broken{sessions: true}},
+		{saml.CodeStateInvalid, broken{keys: true}},
+		{saml.CodeNotConfigured, broken{disabled: true}},
+	} {
+		begin()
+		v.setBroken(test.cause)
+		v.visit(v.answer(samltest.Answer{}))
+		end(test.code)
+	}
+	begin()
+	v.must(v.browser.ClearCookies())
+	v.visit(v.answer(samltest.Answer{}))
+	end(saml.CodeStateMissing)
+
+	begin()
+	v.keepPending(true)
+	answer := v.answer(samltest.Answer{})
+	v.visit(answer)
+	v.want(signedIn + "/jobs")
+	v.keepPending(false)
+	v.click(signOut)
+	v.want("You are signed out")
+	v.visit(answer)
+	end(saml.CodeReplayed)
+
+	v.visit(v.post(samltest.Answer{}))
+	end(saml.CodeUnsolicited)
+	v.visit(v.sp.RedirectURL() + "?SAMLResponse=x")
+	end(saml.CodeForm)
+	v.visit(v.form(map[string]string{"SAMLResponse": strings.Repeat("A", 2<<20)}))
+	end(saml.CodeTooLarge)
+
+	v.idp.SignInAs(users[4])
+	v.visit(v.url("/jobs"))
+	v.want("AADSTS50105")
+	v.picture("provider-error")
+	v.idp.SignInAs(samltest.User{})
+	v.visit(v.idp.MyAppsURL())
+	v.want("My Apps")
+	v.picture("my-apps")
+	v.outcome = fmt.Sprintf("%d refusals, one page each", len(v.codes()))
+}
