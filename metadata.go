@@ -211,7 +211,7 @@ func ParseMetadata(document []byte, options ...MetadataOption) (*IdentityProvide
 	if err := notMetadata(document); err != nil {
 		return nil, err
 	}
-	doc, err := xmltree.Parse(bytes.TrimLeft(document, " \t\r\n"), xmltree.Options{MaxBytes: maxMetadata, AllowComments: true})
+	doc, err := xmltree.Parse(bytes.Clone(bytes.TrimLeft(document, " \t\r\n")), xmltree.Options{MaxBytes: maxMetadata, AllowComments: true})
 	if err != nil {
 		e := fromFault(err)
 		if e.Code == fault.TooLarge {

@@ -3,6 +3,7 @@ package xmltree
 import (
 	"fmt"
 	"strings"
+	"unsafe"
 
 	"github.com/iomete/saml/internal/fault"
 )
@@ -23,7 +24,8 @@ type Options struct {
 	AllowComments bool // comments are skipped instead of refused
 }
 
-// Parse reads a document. It keeps no reference to src. Its errors are *fault.Fault.
+// Parse reads a document. The document and its strings are the bytes of src, which must not change any more; so that a message is not
+// copied twice. Its errors are *fault.Fault.
 func Parse(src []byte, opt Options) (*Document, error) {
 	limit := opt.MaxBytes
 	if limit == 0 {
@@ -36,7 +38,7 @@ func Parse(src []byte, opt Options) (*Document, error) {
 	if at := badCharacter(src); at >= 0 {
 		return nil, badEncoding(src, at)
 	}
-	p := parser{doc: &Document{src: string(src), limit: limit}, comments: opt.AllowComments, parent: -1}
+	p := parser{doc: &Document{src: unsafe.String(unsafe.SliceData(src), len(src)), limit: limit}, comments: opt.AllowComments, parent: -1}
 	var room [8]int32
 	p.prepare(room[:0])
 	if err := p.document(); err != nil {
@@ -68,8 +70,8 @@ type parser struct {
 
 func (p *parser) prepare(bound []int32) {
 	d := p.doc
-	// A start and an end tag are two '<' for an element and a text. The cap keeps a hostile input from reserving much.
-	d.nodes = make([]node, 0, min(strings.Count(d.src, "<")+4, 4096))
+	// A start and an end tag are two '<' for an element and its text. The caps keep a hostile input from reserving much.
+	d.nodes = make([]node, 0, min(strings.Count(d.src, "<")+4, 2*maxElements))
 	d.attrs = make([]attribute, 0, min(strings.Count(d.src, "="), 4096))
 	d.decls = d.declRoom[:0]
 	p.prefixes.list = append(d.prefixRoom[:0], "", "xml") // noPrefix, xmlPrefix
@@ -518,10 +520,25 @@ func (p *parser) declare(prefix, space string, first int) error {
 			return p.fail(fault.DuplicateAttribute, "a namespace prefix is declared twice in one element")
 		}
 	}
-	d := declaration{prefix: id, space: p.spaces.id(space), outer: p.bound[id]}
+	d := declaration{prefix: id, space: p.spaces.id(known(space)), outer: p.bound[id]}
 	p.doc.decls = append(p.doc.decls, d)
 	p.bound[id] = d.space
 	return nil
+}
+
+// known gives the constant for a namespace name that we look for, so that comparing the two is comparing pointers.
+func known(space string) string {
+	switch space {
+	case NSAssertion:
+		return NSAssertion
+	case NSProtocol:
+		return NSProtocol
+	case NSDSig:
+		return NSDSig
+	case NSMetadata:
+		return NSMetadata
+	}
+	return space
 }
 
 // badDeclaration says what is wrong with a declaration, "" if nothing is (Namespaces in XML 1.0 §3 and §5).
