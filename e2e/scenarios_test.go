@@ -40,7 +40,7 @@ type visit struct {
 }
 
 func TestBrowsers(t *testing.T) {
-	for _, e := range []engine{chromium} {
+	for _, e := range []engine{chromium, firefox} {
 		t.Run(e.name, func(t *testing.T) {
 			require(t, e.programs)
 			launcher, err := e.launch(t)
