@@ -266,6 +266,19 @@ func TestMetadataWarnings(t *testing.T) {
 	}
 }
 
+// TestMetadataIsCopied: what the caller does with the document later changes nothing.
+func TestMetadataIsCopied(t *testing.T) {
+	document := []byte(entityXML(`entityID="https://idp.example.com"`, keyXML("", testKey(t).DER())+ssoXML("HTTP-Redirect", "https://idp.example.com/sso")))
+	idp, err := ParseMetadata(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clear(document)
+	if idp.EntityID() != "https://idp.example.com" || idp.LoginURL() != "https://idp.example.com/sso" {
+		t.Errorf("got %q, %q", idp.EntityID(), idp.LoginURL())
+	}
+}
+
 // TestFieldsInTheWrongPlace: the three fields of the settings page, each with what administrators paste by mistake.
 func TestFieldsInTheWrongPlace(t *testing.T) {
 	key := testKey(t)

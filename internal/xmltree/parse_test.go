@@ -672,22 +672,6 @@ func TestParseMutated(t *testing.T) {
 	t.Run("libxml2", func(t *testing.T) { compare(t, accepted, messages) })
 }
 
-// Parse keeps nothing of what it was given.
-func TestParseCopiesItsInput(t *testing.T) {
-	t.Parallel()
-	src := []byte("<a b='c'>d</a>")
-	doc, err := xmltree.Parse(src, messages)
-	if err != nil {
-		t.Fatal(err)
-	}
-	clear(src)
-	text, _ := doc.Root().Text()
-	value, _ := doc.Root().Attr("b")
-	if text != "d" || value != "c" || doc.Root().Local() != "a" {
-		t.Errorf("the document changed with the input: %q %q %q", doc.Root().Local(), value, text)
-	}
-}
-
 // A fault says where it is, by line and column in bytes.
 func TestParseFaultTellsThePlace(t *testing.T) {
 	t.Parallel()
