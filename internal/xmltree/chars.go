@@ -10,7 +10,7 @@ import (
 // attributeValue is, beside the node kinds, the fourth way in which raw characters are decoded.
 const attributeValue nodeKind = 0xff
 
-// byteClass says what a byte may be in a name.
+// byteClass says what a byte may be in a name, and what it is in an attribute value.
 var byteClass = func() (class [256]uint8) {
 	for c := range class {
 		switch {
@@ -18,6 +18,8 @@ var byteClass = func() (class [256]uint8) {
 			class[c] = nameStart | nameByte
 		case '0' <= c && c <= '9', c == '-', c == '.':
 			class[c] = nameByte
+		case c == '<', c == '&', c == '"', c == '\t', c == '\n', c == '\r':
+			class[c] = special
 		}
 	}
 	return class
@@ -26,6 +28,7 @@ var byteClass = func() (class [256]uint8) {
 const (
 	nameStart = 1 << iota // may begin an NCName, as far as one byte tells
 	nameByte              // may continue one
+	special               // means something in an attribute value
 )
 
 // isNCName reports whether s is a name without a colon (Namespaces in XML 1.0 §3). Bytes above ASCII are looked at as
@@ -105,6 +108,16 @@ func badCharacter(b []byte) int {
 		i += size
 	}
 	return -1
+}
+
+// plainPrefix is how many bytes of an attribute value are written in the canonical form as they stand, most often all.
+func plainPrefix(value string) int {
+	for i := range len(value) {
+		if byteClass[value[i]]&special != 0 {
+			return i
+		}
+	}
+	return len(value)
 }
 
 func isSpaceByte(c byte) bool { return c == ' ' || c == '\n' || c == '\t' || c == '\r' }

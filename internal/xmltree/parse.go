@@ -481,7 +481,7 @@ func (p *parser) attributeValue(a *attribute) error {
 	}
 	raw := p.rest()[:n]
 	amp := false
-	for i := range len(raw) {
+	for i := plainPrefix(raw); i < len(raw); i++ {
 		switch raw[i] {
 		case '<':
 			p.pos += i
