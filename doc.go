@@ -21,13 +21,16 @@
 // off; the few that a [Config] relaxes have Insecure or Allow in their name. A refusal is an [*Error] with a stable [Code], what was
 // got and wanted, and a hint that names the field of Entra's portal to change.
 //
+// # The HTTP side
+//
+// [ServiceProvider.Handler] serves the Redirect URL. A GET begins a login and keeps it, sealed, in a cookie of its own. The identity
+// provider's POST comes from another site, without SameSite=Lax cookies; it is answered with a page of ours that posts the same
+// response again, and that second post, with the cookie, is verified. [ServiceProvider.StartLogin] and [ServiceProvider.FinishLogin] are
+// the same without HTTP.
+//
 // # What is left to the caller
 //
-// [ServiceProvider.StartLogin] returns a state that must be kept in the browser that began the login, in a cookie that is
-// Secure, HttpOnly and cannot be set by a sibling host (name it "__Host-..."), and be given back to [ServiceProvider.FinishLogin]. The
-// identity provider's answer is a POST from another site, which SameSite=Lax cookies do not come with: answer it with a page that
-// posts the same fields again, or use SameSite=None.
-//
-// Accounts are looked up by [Identity.Keys], not by e-mail address alone. The session that follows a login is the caller's,
-// and must not outlive [AuthnStatement.SessionNotOnOrAfter]. Services with several processes share a [Store].
+// Accounts are looked up by [Identity.Keys], not by e-mail address alone. The session that follows a login is the caller's, or that of
+// package session, and must not outlive [AuthnStatement.SessionNotOnOrAfter]. Services with several processes share StateKeys and a [Store].
+// Who calls FinishLogin himself keeps the state of StartLogin in a cookie that no sibling host can set (its name begins with "__Host-").
 package saml
