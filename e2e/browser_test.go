@@ -13,7 +13,7 @@ import (
 // A browser is one profile of a browser: its tabs share their cookies with each other and with nobody else.
 type browser interface {
 	OpenTab() (tab, error)
-	ClearCookies() error
+	ClearCookies(page string) error // at least those of the page's host; opening it must change nothing
 	Close() error
 }
 
@@ -39,7 +39,6 @@ type engine struct {
 	name     string
 	programs map[string]string // what must be there -> Debian package that has it
 	launch   func(t *testing.T) (launcher, error)
-	cannot   map[string]string // scenario -> why this engine cannot play it
 }
 
 // A launcher makes browsers for the length of one test.

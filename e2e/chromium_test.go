@@ -106,7 +106,7 @@ func (b *chromiumBrowser) OpenTab() (tab, error) {
 	return t, nil
 }
 
-func (b *chromiumBrowser) ClearCookies() error {
+func (b *chromiumBrowser) ClearCookies(string) error {
 	_, err := call(chromiumTab{b.ctx}, network.ClearBrowserCookies, cdp.Empty{})
 	return err
 }

@@ -72,18 +72,14 @@ func (l *firefoxLauncher) start(p profile) (*bidi, error) {
 		return nil, err
 	}
 	process := exec.Command("firefox-esr", "--headless", "--no-remote", "--remote-debugging-port=0", "--profile", dir, "--width=900", "--height=640", "about:blank")
-	process.Env = append(os.Environ(), "HOME="+dir, "MOZ_DISABLE_CONTENT_SANDBOX=1") // there is no user but root in a container
+	process.Env = append(os.Environ(), "HOME="+dir)
 	output, err := process.StderrPipe()
 	if err != nil {
 		return nil, err
 	}
-	if err := process.Start(); err != nil {
+	if err := startUntilEnd(l.t, process); err != nil {
 		return nil, err
 	}
-	l.t.Cleanup(func() {
-		process.Process.Kill() // an error says that it has ended already
-		process.Wait()         // an error says that it was killed
-	})
 	address, err := findLine(output, bidiAddress)
 	if err != nil {
 		return nil, err
@@ -150,7 +146,7 @@ func (b firefoxBrowser) OpenTab() (tab, error) {
 	return firefoxTab{b.bidi, made.Context}, err
 }
 
-func (b firefoxBrowser) ClearCookies() error {
+func (b firefoxBrowser) ClearCookies(string) error {
 	return b.call("storage.deleteCookies", object{"partition": object{"type": "storageKey", "userContext": b.userContext}}, nil)
 }
 
