@@ -49,7 +49,7 @@ var failures = map[Code]struct {
 	title    string
 	sentence string
 }{
-	CodeForm:             {http.StatusBadRequest, "This is not a sign-in", "The page was opened in a way that cannot sign anybody in."},
+	CodeForm:             {http.StatusBadRequest, "This is not a sign-in", "The page was opened in a way that cannot sign anybody in. If a sign-out led here, the Logout URL at the identity provider is set to this address by mistake."},
 	CodeTooLarge:         {http.StatusRequestEntityTooLarge, "The response is too large", "The identity provider sent more than can be taken."},
 	CodeStateMissing:     {http.StatusForbidden, "Please sign in again", "This browser did not keep the sign-in: cookies are blocked, or the sign-in is older than a day."},
 	CodeStateInvalid:     {http.StatusForbidden, "Please sign in again", "This browser did not keep the sign-in as it was begun."},

@@ -118,7 +118,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.receive(w, r)
 	default:
 		w.Header().Set("Allow", "GET, POST")
-		h.fail(w, r, nil, refuse(CodeForm, "the method is neither GET nor POST", r.Method, ""))
+		http.Error(w, "A sign-in is a GET or a POST.", http.StatusMethodNotAllowed)
 	}
 }
 

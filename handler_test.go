@@ -325,8 +325,8 @@ func TestOtherRequests(t *testing.T) {
 		header              http.Header
 		status              int
 	}{
-		{"HEAD", "HEAD", "", nil, 400},
-		{"PUT", "PUT", "", nil, 400},
+		{"HEAD", "HEAD", "", nil, 405},
+		{"PUT", "PUT", "", nil, 405},
 		{"a response by GET", "GET", "?SAMLResponse=x", nil, 400},
 		{"a request by GET", "GET", "?SAMLRequest=x", nil, 400},
 		{"an artifact by GET", "GET", "?SAMLart=x", nil, 400},
