@@ -26,7 +26,7 @@ type checks struct {
 // checked is one session. Its lock is held while Store and Check are asked, so that concurrent requests wait for one answer.
 type checked struct {
 	mu    sync.Mutex
-	at    time.Time // of the last answer, zero before the first
+	at    time.Time // of the last answer that it goes on, zero before the first
 	tried time.Time // of the last question
 	ended bool
 }
@@ -45,54 +45,51 @@ func (c *checks) entry(id string, now time.Time) *checked {
 	return e
 }
 
-// drop forgets what is no longer of use, and where all is of use, anything: it is asked for again.
+// drop forgets half of the sessions, so that it is seldom called: those that nobody asked about lately, and if these are too few, any. A
+// session that was forgotten is asked about again.
 func (c *checks) drop(now time.Time) {
-	for id, e := range c.entries {
-		if len(c.entries) < maxChecked/2 {
-			return
-		}
-		if e.mu.TryLock() {
-			if now.Sub(e.tried) > askEvery || len(c.entries) >= maxChecked {
-				delete(c.entries, id)
+	for _, fresh := range []bool{false, true} {
+		for id, e := range c.entries {
+			if len(c.entries) <= maxChecked/2 {
+				return
 			}
-			e.mu.Unlock()
+			if e.mu.TryLock() { // not while somebody asks
+				if fresh || now.Sub(e.tried) >= askEvery {
+					delete(c.entries, id)
+				}
+				e.mu.Unlock()
+			}
 		}
 	}
-}
-
-// check says whether the session has been ended: nil, ErrEnded, or an error where nobody can say and the last answer is too old.
-func (m *Manager) check(ctx context.Context, s *Session) error {
-	now := m.config.Now()
-	e := m.checks.entry(s.ID, now)
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.ended {
-		return ErrEnded
-	}
-	if now.Sub(e.tried) < askEvery && !e.at.IsZero() {
-		return m.stillFresh(e, now, nil)
-	}
-	e.tried = now
-	err := m.ask(ctx, s)
-	switch {
-	case err == nil:
-		e.at = now
-		return nil
-	case errors.Is(err, ErrEnded):
-		e.ended = true
-		return ErrEnded
-	}
-	m.config.Logger.Warn("session: cannot tell whether a session was ended", "error", err)
-	return m.stillFresh(e, now, err)
 }
 
 var errUnknown = errors.New("session: nobody can tell whether the session was ended")
 
-func (m *Manager) stillFresh(e *checked, now time.Time, err error) error {
-	if !e.at.IsZero() && now.Sub(e.at) <= goOnFor {
+// check says whether the session has been ended: nil, ErrEnded, or errUnknown where nobody can tell and the last answer is too old. It asks
+// no more often while there is no answer than it does otherwise.
+func (m *Manager) check(ctx context.Context, s *Session) error {
+	e := m.checks.entry(s.ID, m.config.Now())
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now := m.config.Now() // after waiting for those who asked before
+	if !e.ended && now.Sub(e.tried) >= askEvery {
+		e.tried = now
+		switch err := m.ask(ctx, s); {
+		case err == nil:
+			e.at = now
+		case errors.Is(err, ErrEnded):
+			e.ended = true
+		default:
+			m.config.Logger.Warn("session: cannot tell whether a session was ended", "error", err)
+		}
+	}
+	switch {
+	case e.ended:
+		return ErrEnded
+	case now.Sub(e.at) <= goOnFor: // never for the zero time: it is centuries ago
 		return nil
 	}
-	return errors.Join(errUnknown, err)
+	return errUnknown
 }
 
 func (m *Manager) ask(ctx context.Context, s *Session) error {

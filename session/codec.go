@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
@@ -24,7 +25,8 @@ const (
 	nameString        // "_" and a GUID: an ID of Entra
 	hostString        // "https://sts.windows.net/", GUID, "/": the directory's name
 	seenString        // index of an earlier string
-	keyString         // prefix of 7 bytes and 32 bytes: an account key
+	objectKey         // "v1/oid/" and 32 bytes in base64url: an account key
+	nameIDKey         // "v1/nid/" and 32 bytes in base64url: an account key
 )
 
 const directory = "https://sts.windows.net/"
@@ -34,16 +36,19 @@ type encoder struct {
 	seen []string
 }
 
+// encode leaves out the tenant: it stands before the seal, and is bound to it.
 func encode(s *Session) []byte {
-	e := encoder{b: []byte{version}}
+	e := encoder{b: append(make([]byte, 0, maxCookie), version)}
 	i := s.Identity
 	object, nameID := i.Keys()
-	for _, text := range []string{s.ID, s.Tenant, i.TenantID, s.IdentityProvider, s.SessionIndex, i.Email, i.EmailClaim, i.Username, i.Name, i.GivenName, i.Surname,
+	for _, text := range []string{s.ID, i.TenantID, s.IdentityProvider, s.SessionIndex, i.Email, i.EmailClaim, i.Username, i.Name, i.GivenName, i.Surname,
 		i.ObjectID, i.HomeIdentityProvider, object, nameID} {
 		e.string(text)
 	}
+	var last int64 // times lie near each other
 	for _, t := range []time.Time{s.StartedAt, s.ExpiresAt, s.SeenAt} {
-		e.b = binary.AppendVarint(e.b, t.UnixMilli())
+		e.b = binary.AppendVarint(e.b, t.UnixMilli()-last)
+		last = t.UnixMilli()
 	}
 	e.b = append(e.b, flags(i.GroupsOverage, s.GroupsTruncated))
 	e.list(i.Groups)
@@ -74,35 +79,37 @@ func (e *encoder) string(s string) {
 
 func (e *encoder) fresh(s string) {
 	if guid, ok := parseGUID(s); ok {
-		e.b = append(append(e.b, guidString), guid...)
+		e.b = append(append(e.b, guidString), guid[:]...)
 	} else if guid, ok := parseGUID(strings.TrimPrefix(s, "_")); ok {
-		e.b = append(append(e.b, nameString), guid...)
-	} else if guid, ok := parseGUID(strings.TrimSuffix(strings.TrimPrefix(s, directory), "/")); ok && s == directory+formatGUID(guid)+"/" {
-		e.b = append(append(e.b, hostString), guid...)
-	} else if key, ok := parseKey(s); ok {
-		e.b = append(append(e.b, keyString), key...)
+		e.b = append(append(e.b, nameString), guid[:]...)
+	} else if guid, ok := parseGUID(strings.TrimSuffix(strings.TrimPrefix(s, directory), "/")); ok && s == directory+formatGUID(guid[:])+"/" {
+		e.b = append(append(e.b, hostString), guid[:]...)
+	} else if digest, ok := parseKey(s, objectPrefix); ok {
+		e.b = append(append(e.b, objectKey), digest...)
+	} else if digest, ok := parseKey(s, nameIDPrefix); ok {
+		e.b = append(append(e.b, nameIDKey), digest...)
 	} else {
 		e.b = binary.AppendUvarint(append(e.b, rawString), uint64(len(s)))
 		e.b = append(e.b, s...)
 	}
 }
 
-// list writes a list of GUIDs without their kind.
+// list writes GUIDs without their kind, where all are GUIDs.
 func (e *encoder) list(list []string) {
-	kind := byte(guidString)
+	guids := make([]byte, 0, 16*len(list))
 	for _, s := range list {
-		if _, ok := parseGUID(s); !ok {
-			kind = rawString
+		if guid, ok := parseGUID(s); ok {
+			guids = append(guids, guid[:]...)
 		}
 	}
-	e.b = binary.AppendUvarint(append(e.b, kind), uint64(len(list)))
+	if len(guids) == 16*len(list) {
+		e.b = binary.AppendUvarint(append(e.b, guidString), uint64(len(list)))
+		e.b = append(e.b, guids...)
+		return
+	}
+	e.b = binary.AppendUvarint(append(e.b, rawString), uint64(len(list)))
 	for _, s := range list {
-		if kind == guidString {
-			guid, _ := parseGUID(s)
-			e.b = append(e.b, guid...)
-		} else {
-			e.fresh(s)
-		}
+		e.fresh(s)
 	}
 }
 
@@ -114,19 +121,21 @@ type decoder struct {
 	bad  bool
 }
 
-func decode(b []byte) (*Session, error) {
+func decode(b []byte, tenant string) (*Session, error) {
 	d := decoder{b: b}
 	if d.byte() != version {
 		return nil, errCodec
 	}
-	s, i := &Session{}, &saml.Identity{}
+	s, i := &Session{Tenant: tenant}, &saml.Identity{}
 	var object, nameID string
-	for _, text := range []*string{&s.ID, &s.Tenant, &i.TenantID, &s.IdentityProvider, &s.SessionIndex, &i.Email, &i.EmailClaim, &i.Username, &i.Name, &i.GivenName, &i.Surname,
+	for _, text := range []*string{&s.ID, &i.TenantID, &s.IdentityProvider, &s.SessionIndex, &i.Email, &i.EmailClaim, &i.Username, &i.Name, &i.GivenName, &i.Surname,
 		&i.ObjectID, &i.HomeIdentityProvider, &object, &nameID} {
 		*text = d.string()
 	}
+	var last int64
 	for _, t := range []*time.Time{&s.StartedAt, &s.ExpiresAt, &s.SeenAt} {
-		*t = d.time()
+		last += d.difference()
+		*t = time.UnixMilli(last)
 	}
 	f := d.byte()
 	i.GroupsOverage, s.GroupsTruncated = f&1 != 0, f&2 != 0
@@ -136,13 +145,16 @@ func decode(b []byte) (*Session, error) {
 	}
 	bridge.RestoreKeys(i, object, nameID)
 	s.Identity = i
+	if !bytes.Equal(encode(s), b) { // the layout of another release, and by chance it could be read
+		return nil, errCodec
+	}
 	return s, nil
 }
 
 func (d *decoder) take(n int) []byte {
 	if n < 0 || n > len(d.b) {
 		d.bad = true
-		return make([]byte, keyPrefix+keyDigest) // of no use, but as long as any caller needs
+		return make([]byte, keyDigest) // of no use, but as long as any caller needs
 	}
 	taken := d.b[:n]
 	d.b = d.b[n:]
@@ -162,14 +174,14 @@ func (d *decoder) number() int {
 	return int(n)
 }
 
-func (d *decoder) time() time.Time {
+func (d *decoder) difference() int64 {
 	ms, size := binary.Varint(d.b)
 	if size <= 0 {
 		d.bad = true
-		return time.Time{}
+		return 0
 	}
 	d.b = d.b[size:]
-	return time.UnixMilli(ms)
+	return ms
 }
 
 func (d *decoder) string() string {
@@ -196,8 +208,10 @@ func (d *decoder) fresh(kind byte) string {
 		return "_" + formatGUID(d.take(16))
 	case hostString:
 		return directory + formatGUID(d.take(16)) + "/"
-	case keyString:
-		return formatKey(d.take(keyPrefix + keyDigest))
+	case objectKey:
+		return formatKey(objectPrefix, d.take(keyDigest))
+	case nameIDKey:
+		return formatKey(nameIDPrefix, d.take(keyDigest))
 	}
 	d.bad = true
 	return ""
@@ -220,37 +234,41 @@ func (d *decoder) list() []string {
 }
 
 // parseGUID takes a GUID as formatGUID writes it.
-func parseGUID(s string) ([]byte, bool) {
-	if len(s) != 36 {
-		return nil, false
+func parseGUID(s string) (guid [16]byte, ok bool) {
+	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' || strings.ContainsAny(s, "ABCDEF") {
+		return guid, false
 	}
-	guid, err := hex.DecodeString(s[:8] + s[9:13] + s[14:18] + s[19:23] + s[24:])
-	return guid, err == nil && formatGUID(guid) == s
+	_, err := hex.Decode(guid[:], []byte(s[:8]+s[9:13]+s[14:18]+s[19:23]+s[24:]))
+	return guid, err == nil
 }
 
 func formatGUID(b []byte) string {
-	h := hex.EncodeToString(b[:16])
-	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
+	s := hex.AppendEncode(make([]byte, 0, 36), b[:4])
+	for _, at := range []int{4, 6, 8} {
+		s = hex.AppendEncode(append(s, '-'), b[at:at+2])
+	}
+	return string(hex.AppendEncode(append(s, '-'), b[10:16]))
 }
 
 const (
-	keyPrefix = len("v1/oid/")
-	keyDigest = 32
+	objectPrefix = "v1/oid/"
+	nameIDPrefix = "v1/nid/"
+	keyDigest    = 32
 )
 
+// keyText is strict, so that nothing but what formatKey writes is taken; the length leaves no room for the line breaks that it skips.
+var keyText = base64.RawURLEncoding.Strict()
+
 // parseKey takes an account key as formatKey writes it.
-func parseKey(s string) ([]byte, bool) {
-	if len(s) != keyPrefix+base64.RawURLEncoding.EncodedLen(keyDigest) {
+func parseKey(s, prefix string) ([]byte, bool) {
+	text, ok := strings.CutPrefix(s, prefix)
+	if !ok || len(text) != keyText.EncodedLen(keyDigest) {
 		return nil, false
 	}
-	digest, err := base64.RawURLEncoding.DecodeString(s[keyPrefix:])
-	if err != nil || len(digest) != keyDigest {
-		return nil, false
-	}
-	key := append([]byte(s[:keyPrefix]), digest...)
-	return key, formatKey(key) == s
+	digest, err := keyText.DecodeString(text)
+	return digest, err == nil && len(digest) == keyDigest
 }
 
-func formatKey(b []byte) string {
-	return string(b[:keyPrefix]) + base64.RawURLEncoding.EncodeToString(b[keyPrefix:])
+func formatKey(prefix string, digest []byte) string {
+	return prefix + keyText.EncodeToString(digest)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/http"
+	"sort"
 	"strings"
 	"time"
 
@@ -14,7 +15,12 @@ import (
 // maxCookie is the most that a cookie's value may have: browsers take 4 KiB with name and attributes.
 const maxCookie = 3800
 
-func newID() string { return rand.Text() }
+// newID gives 128 random bits in a form that takes little room in the cookie.
+func newID() string {
+	var id [16]byte
+	rand.Read(id[:]) // never fails
+	return formatGUID(id[:])
+}
 
 func (m *Manager) newCookie(value string, maxAge int) *http.Cookie {
 	return &http.Cookie{Name: m.cookie, Value: value, Path: "/", MaxAge: maxAge, Secure: !m.config.InsecureAllowHTTP, HttpOnly: true, SameSite: http.SameSiteLaxMode}
@@ -27,31 +33,29 @@ func (m *Manager) context(tenant string) seal.Context {
 	return seal.Context{Purpose: purpose, Name: m.cookie, Tenant: tenant}
 }
 
-// write seals the session into its cookie. Groups that do not fit are left out, and GroupsTruncated says so.
+// write seals the session into its cookie. Groups that do not fit are left out, the last ones first, and GroupsTruncated says so.
 func (m *Manager) write(w http.ResponseWriter, s *Session) error {
 	value := m.seal(s)
-	for len(value) > maxCookie && len(s.Identity.Groups) > 0 {
-		// A group takes at least 17 bytes, 22 characters; taking away too few only means another round.
-		less := max(1, (len(value)-maxCookie)/longestGroup(s))
-		shortened := *s.Identity
-		shortened.Groups = s.Identity.Groups[:max(0, len(s.Identity.Groups)-less)]
-		s.Identity, s.GroupsTruncated = &shortened, true
-		value = m.seal(s)
-	}
 	if len(value) > maxCookie {
-		return errors.New("session: the identity does not fit into a cookie even without its groups")
+		all := s.Identity.Groups
+		fit := sort.Search(len(all)+1, func(n int) bool { return len(m.seal(s.withGroups(all[:n]))) > maxCookie }) - 1
+		if fit < 0 {
+			return errors.New("session: the identity does not fit into a cookie even without its groups")
+		}
+		*s = *s.withGroups(all[:fit])
+		value = m.seal(s)
 	}
 	http.SetCookie(w, m.newCookie(value, int(s.ExpiresAt.Sub(m.config.Now())/time.Second)))
 	return nil
 }
 
-// longestGroup is the number of characters that the longest group takes in the cookie.
-func longestGroup(s *Session) int {
-	longest := 17
-	for _, g := range s.Identity.Groups {
-		longest = max(longest, len(g)+2)
-	}
-	return longest*4/3 + 1
+// withGroups is the session with the first of its groups alone. The login's own Identity stays as it is.
+func (s *Session) withGroups(groups []string) *Session {
+	identity := *s.Identity
+	identity.Groups = groups
+	shortened := *s
+	shortened.Identity, shortened.GroupsTruncated = &identity, true
+	return &shortened
 }
 
 func (m *Manager) seal(s *Session) string {
@@ -60,17 +64,11 @@ func (m *Manager) seal(s *Session) string {
 
 // open reads the session of a request, if it carries one that has not run out.
 func (m *Manager) open(r *http.Request) (*Session, bool) {
-	value, found := "", 0
-	for _, c := range r.Cookies() {
-		if c.Name == m.cookie {
-			value = c.Value
-			found++
-		}
-	}
-	if found != 1 { // none, or one that somebody planted
+	cookies := r.CookiesNamed(m.cookie)
+	if len(cookies) != 1 { // none, or one that somebody planted
 		return nil, false
 	}
-	text, sealed, _ := strings.Cut(value, ".")
+	text, sealed, _ := strings.Cut(cookies[0].Value, ".")
 	tenant, err := tenantText.DecodeString(text)
 	if err != nil {
 		return nil, false
@@ -79,9 +77,9 @@ func (m *Manager) open(r *http.Request) (*Session, bool) {
 	if !ok {
 		return nil, false
 	}
-	s, err := decode(plaintext)
+	s, err := decode(plaintext, string(tenant))
 	now := m.config.Now()
-	if err != nil || s.Tenant != string(tenant) || !now.Before(s.ExpiresAt) || now.Sub(s.SeenAt) >= m.config.Idle {
+	if err != nil || !now.Before(s.ExpiresAt) || now.Sub(s.SeenAt) >= m.config.Idle {
 		return nil, false
 	}
 	return s, true

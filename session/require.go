@@ -20,32 +20,46 @@ func (m *Manager) Require(login *saml.Handler, next http.Handler) http.Handler {
 // conclude from Identity.Groups that the user is not in a group.
 func (m *Manager) RequireFunc(login *saml.Handler, allowed func(*Session) bool, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s, ok := m.open(r)
-		tenant := ""
-		if ok {
-			tenant = s.Tenant
-		}
-		sp, err := login.Provider(r, tenant)
-		if ok && err == nil && m.fits(r.Context(), s, sp) {
-			switch err := m.check(r.Context(), s); {
-			case err == nil:
-				m.serve(w, r, s, allowed, next)
-				return
-			case !errors.Is(err, ErrEnded):
-				unavailable(w)
-				return
-			}
-		}
-		if ok && err != nil && !errors.Is(err, saml.CodeNotConfigured) { // the settings cannot be read: no reason to send anybody away
+		s, err := m.admit(login, r)
+		switch {
+		case err != nil:
 			unavailable(w)
-			return
+		case s == nil:
+			m.signIn(w, r, login)
+		default:
+			m.serve(w, r, s, allowed, next)
 		}
-		m.signIn(w, r, login, sp)
 	})
+}
+
+// admit gives the session of r, nil where there is none that goes on under the settings of now. It is an error where nobody can tell: that is
+// no reason to send anybody away.
+func (m *Manager) admit(login *saml.Handler, r *http.Request) (*Session, error) {
+	s, ok := m.open(r)
+	if !ok {
+		return nil, nil
+	}
+	sp, err := login.Provider(r, s.Tenant)
+	if errors.Is(err, saml.CodeNotConfigured) { // single sign-on was switched off for this tenant
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	fits, err := m.fits(r.Context(), s, sp)
+	if err != nil || !fits {
+		return nil, err
+	}
+	err = m.check(r.Context(), s)
+	if errors.Is(err, ErrEnded) {
+		return nil, nil
+	}
+	return s, err
 }
 
 func (m *Manager) serve(w http.ResponseWriter, r *http.Request, s *Session, allowed func(*Session) bool, next http.Handler) {
 	if allowed != nil && !allowed(s) {
+		w.Header().Set("Cache-Control", "no-store")
 		http.Error(w, "You are signed in, but may not see this page.", http.StatusForbidden)
 		return
 	}
@@ -54,6 +68,9 @@ func (m *Manager) serve(w http.ResponseWriter, r *http.Request, s *Session, allo
 		if err := m.write(w, s); err != nil {
 			m.config.Logger.Warn("session: a session could not be renewed", "error", err)
 		}
+	}
+	if w.Header().Get("Cache-Control") == "" { // of no use to others; next can say more
+		w.Header().Set("Cache-Control", "private")
 	}
 	next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), contextKey{}, s)))
 }
@@ -65,24 +82,30 @@ func unavailable(w http.ResponseWriter) {
 }
 
 // signIn sends a page to the Redirect URL, absolute so that the cookie of the login lands on the right host. It sets no state itself.
-func (m *Manager) signIn(w http.ResponseWriter, r *http.Request, login *saml.Handler, sp *saml.ServiceProvider) {
+func (m *Manager) signIn(w http.ResponseWriter, r *http.Request, login *saml.Handler) {
 	w.Header().Set("Cache-Control", "no-store")
 	if !isNavigation(r) {
 		http.Error(w, "You are not signed in.", http.StatusUnauthorized)
 		return
 	}
-	if sp == nil || sp.Tenant() != "" {
-		var err error
-		if sp, err = login.Provider(r, ""); err != nil {
-			login.Fail(w, r, err)
-			return
-		}
+	sp, err := login.Provider(r, "")
+	if err != nil {
+		login.Fail(w, r, err)
+		return
 	}
 	to := sp.RedirectURL()
 	if r.Method == http.MethodGet {
-		to += "?return_to=" + url.QueryEscape(r.URL.RequestURI())
+		to += "?return_to=" + url.QueryEscape(page(r))
 	}
 	http.Redirect(w, r, to, http.StatusSeeOther)
+}
+
+// page is the path and query that the browser asked for. http.StripPrefix and the like change r.URL.
+func page(r *http.Request) string {
+	if strings.HasPrefix(r.RequestURI, "/") {
+		return r.RequestURI
+	}
+	return r.URL.RequestURI() // a proxy's form of request, or a request that came by no server
 }
 
 // isNavigation tells a page that a user opens from a call of a script (Fetch Metadata). Browsers without these headers ask for HTML.

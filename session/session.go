@@ -29,7 +29,8 @@ type Config struct {
 	// They may be those of saml.Config.StateKeys. Required.
 	Keys [][]byte
 
-	// Store remembers ended sessions, for all replicas. Default: a saml.MemoryStore, right for one process only.
+	// Store remembers ended sessions, for all replicas. Default: a saml.MemoryStore, right for one process only, and after its restart a
+	// copy of an ended session's cookie is good again.
 	Store saml.Store
 
 	// Idle is how long a session lives without a request. Default 2 hours.
@@ -39,7 +40,7 @@ type Config struct {
 	Lifetime time.Duration
 
 	// Check may end a session: it is asked for each one at most every 10 seconds and process, for instance whether the user still
-	// exists, or has been signed out everywhere since Session.StartedAt. Ended ends it; any other error is treated like one of Store.
+	// exists, or has been signed out everywhere since Session.StartedAt. ErrEnded ends it; any other error is treated like one of Store.
 	Check func(ctx context.Context, s *Session) error
 
 	// Cookie is the name of the cookie, without prefix. Default "session".
@@ -123,6 +124,7 @@ func New(c Config) (*Manager, error) {
 	}
 	if c.Store == nil {
 		c.Store = saml.NewMemoryStore()
+		c.Logger.Warn("session: no Store configured: ended sessions are remembered by this process alone")
 	}
 	m := &Manager{config: c, cookie: "__Host-" + c.Cookie, checks: checks{entries: map[string]*checked{}}}
 	if c.InsecureAllowHTTP {
@@ -147,11 +149,22 @@ func (m *Manager) SignIn(w http.ResponseWriter, r *http.Request, login *saml.Log
 	if login.Purpose != "" {
 		return fmt.Errorf("session: a login for the purpose %q signs nobody in", login.Purpose)
 	}
+	s := m.begin(login)
+	if !m.config.Now().Before(s.ExpiresAt) { // within the clock skew that the response was granted
+		return errors.New("session: the identity provider's own session has ended")
+	}
+	if err := m.write(w, s); err != nil {
+		return err
+	}
 	if old, ok := m.open(r); ok {
 		if err := m.end(r.Context(), old); err != nil {
 			m.config.Logger.Warn("session: the earlier session could not be ended", "error", err)
 		}
 	}
+	return nil
+}
+
+func (m *Manager) begin(login *saml.Login) *Session {
 	now := m.config.Now()
 	s := &Session{ID: newID(), Identity: login.Identity, Tenant: login.Tenant, IdentityProvider: login.Assertion.Issuer.Value,
 		StartedAt: now, SeenAt: now, ExpiresAt: now.Add(m.config.Lifetime)}
@@ -163,34 +176,43 @@ func (m *Manager) SignIn(w http.ResponseWriter, r *http.Request, login *saml.Log
 			s.SessionIndex = statement.SessionIndex
 		}
 	}
-	return m.write(w, s)
+	return s
 }
 
 // SignedIn reports whether r carries a session that Require lets through.
 func (m *Manager) SignedIn(r *http.Request) bool {
 	s, ok := m.open(r)
-	if !ok || m.check(r.Context(), s) != nil {
+	if !ok {
 		return false
 	}
-	sp := saml.ProviderFromContext(r.Context())
-	return sp == nil || m.fits(r.Context(), s, sp)
+	if sp := saml.ProviderFromContext(r.Context()); sp != nil {
+		if fits, err := m.fits(r.Context(), s, sp); err != nil || !fits {
+			return false
+		}
+	}
+	return m.check(r.Context(), s) == nil
 }
 
 // fits reports whether the settings still name the tenant and the identity provider of the session.
-func (m *Manager) fits(ctx context.Context, s *Session, sp *saml.ServiceProvider) bool {
+func (m *Manager) fits(ctx context.Context, s *Session, sp *saml.ServiceProvider) (bool, error) {
 	idp, err := sp.IdentityProvider(ctx)
-	return err == nil && sp.Tenant() == s.Tenant && idp.EntityID() == s.IdentityProvider
+	if err != nil {
+		return false, err
+	}
+	return sp.Tenant() == s.Tenant && idp.EntityID() == s.IdentityProvider, nil
 }
 
 // SignOut ends the session of r on all replicas and takes the cookie away. On error the cookie is gone, but a copy of it would still be
-// good.
+// good. A request without the cookie changes nothing: another site's form comes without it, and must not sign anybody out.
 func (m *Manager) SignOut(w http.ResponseWriter, r *http.Request) error {
-	s, ok := m.open(r)
-	http.SetCookie(w, m.newCookie("", -1))
-	if !ok {
+	if len(r.CookiesNamed(m.cookie)) == 0 {
 		return nil
 	}
-	return m.end(r.Context(), s)
+	http.SetCookie(w, m.newCookie("", -1))
+	if s, ok := m.open(r); ok {
+		return m.end(r.Context(), s)
+	}
+	return nil
 }
 
 // SignOutHandler answers POST by SignOut and a redirect to a public page: a local path that Require does not guard, or the user would be

@@ -1,0 +1,218 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/iomete/saml/samltest"
+)
+
+// TestStoreThatFails follows one session through an outage: it goes on for five minutes after the last answer, and nobody asks more often than
+// every ten seconds.
+func TestStoreThatFails(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	c := s.signIn(samltest.Answer{})
+	s.wantIn("at first", c)
+	s.store.wantAsked(t, "at first", 1)
+	s.store.fail(errBroken)
+	s.wantIn("within ten seconds", c)
+	s.store.wantAsked(t, "within ten seconds", 1)
+	for second := 10; second <= 300; second += 5 {
+		s.clock.advance(5 * time.Second)
+		if second == 10 {
+			s.clock.advance(5 * time.Second)
+		}
+		s.wantIn(fmt.Sprintf("%d s after the last answer", second), c)
+	}
+	s.store.wantAsked(t, "during five minutes of failure", 1+30)
+	s.clock.advance(time.Millisecond)
+	s.wantUnknown("more than five minutes after the last answer", c)
+	s.wantUnknown("at once again", c)
+	s.store.wantAsked(t, "within ten seconds of a question that failed", 1+30)
+	s.clock.advance(10 * time.Second)
+	s.wantUnknown("ten seconds later", c)
+	s.store.wantAsked(t, "ten seconds later", 1+31)
+	s.store.fail(nil)
+	s.wantUnknown("the store works again, and it was asked just before", c)
+	s.clock.advance(10 * time.Second)
+	s.wantIn("the store works again, and is asked", c)
+	s.store.wantAsked(t, "in the end", 1+32)
+}
+
+// TestStoreThatFailsAtFirst: nobody ever said that the session goes on. While it is so the store is not asked by each request.
+func TestStoreThatFailsAtFirst(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	c := s.signIn(samltest.Answer{})
+	s.store.fail(errBroken)
+	for range 3 {
+		s.wantUnknown("never asked with success", c)
+	}
+	s.store.wantAsked(t, "in the first ten seconds", 1)
+	if s.SignedIn(newRequest("GET", "/", c)) {
+		t.Error("a session that nobody could check counts as signed in")
+	}
+	s.store.fail(nil)
+	s.clock.advance(10 * time.Second)
+	s.wantIn("when the store works", c)
+	s.store.wantAsked(t, "when the store works", 2)
+}
+
+// TestStoreIsAskedOnce: of many requests at one moment one asks, and the others wait for the answer, a good one and a bad one.
+func TestStoreIsAskedOnce(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	cookies := []*http.Cookie{s.signIn(samltest.Answer{}), s.signIn(samltest.Answer{})}
+	all := func() map[int]int {
+		var mu sync.Mutex
+		statuses := map[int]int{}
+		var group sync.WaitGroup
+		for i := range 50 {
+			group.Go(func() {
+				status := s.open(cookies[i%2]).Code
+				mu.Lock()
+				defer mu.Unlock()
+				statuses[status]++
+			})
+		}
+		group.Wait()
+		return statuses
+	}
+	s.store.fail(errBroken)
+	if got := all(); got[http.StatusServiceUnavailable] != 50 {
+		t.Errorf("while the store fails: got %v", got)
+	}
+	s.store.wantAsked(t, "for two sessions at one moment", 2)
+	s.store.fail(nil)
+	s.clock.advance(10 * time.Second)
+	if got := all(); got[http.StatusOK] != 50 {
+		t.Errorf("when the store works: got %v", got)
+	}
+	s.store.wantAsked(t, "for two sessions at two moments", 4)
+}
+
+// TestEndedIsRemembered: no session comes back, whatever the store says or does later.
+func TestEndedIsRemembered(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	c := s.signIn(samltest.Answer{})
+	if err := s.newManager().SignOut(newWriter(), newRequest("POST", "/", c)); err != nil {
+		t.Fatal(err)
+	}
+	s.wantOut("ended by another replica", c)
+	s.store.wantAsked(t, "ended by another replica", 1)
+	s.store.fail(errBroken)
+	s.clock.advance(time.Hour)
+	s.wantOut("an hour later, while the store fails", c)
+	s.store.wantAsked(t, "an hour later", 1)
+}
+
+// TestQuestionOutlivesTheRequest: a browser that hangs up must not make the answer unknown to those who wait with it. It ends after five seconds.
+func TestQuestionOutlivesTheRequest(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	type key struct{}
+	ctx, cancel := context.WithCancel(context.WithValue(t.Context(), key{}, "trace"))
+	cancel()
+	c := s.signIn(samltest.Answer{})
+	if !s.SignedIn(newRequest("GET", "/", c).WithContext(ctx)) {
+		t.Error("a request that was given up is not signed in")
+	}
+	deadline, ok := s.store.caller.Deadline()
+	if left := time.Until(deadline); !ok || left > 5*time.Second {
+		t.Errorf("the store may take %v", left)
+	}
+	if s.store.caller.Value(key{}) != "trace" {
+		t.Error("the store does not see the values of the request's context")
+	}
+	if err := s.SignOut(newWriter(), newRequest("POST", "/", c).WithContext(ctx)); err != nil {
+		t.Errorf("a sign-out that was given up: %v", err)
+	}
+}
+
+// TestCheck: the application can end a session for itself, and fail as the store can.
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	var verdict error
+	asked := 0
+	var seen *Session
+	s := newSite(t, func(c *Config) {
+		c.Check = func(_ context.Context, s *Session) error {
+			asked++
+			seen = s
+			return verdict
+		}
+	})
+	c := s.signIn(samltest.Answer{})
+	s.wantIn("at first", c)
+	if asked != 1 || seen.Identity.Email != alice || !seen.StartedAt.Equal(s.clock.Now()) {
+		t.Errorf("asked %d times, about %+v", asked, seen)
+	}
+	verdict = errBroken
+	s.clock.advance(5 * time.Minute)
+	s.wantIn("five minutes later, while Check fails", c)
+	s.clock.advance(time.Second)
+	s.wantUnknown("a second later", c)
+	if asked != 2 {
+		t.Errorf("asked %d times, want 2", asked)
+	}
+	verdict = fmt.Errorf("the user is gone: %w", ErrEnded)
+	s.clock.advance(10 * time.Second)
+	s.wantOut("when Check ends the session", c)
+	verdict = nil
+	s.clock.advance(time.Minute)
+	s.wantOut("when Check has changed its mind", c)
+	if asked != 3 {
+		t.Errorf("asked %d times, want 3", asked)
+	}
+
+	c = s.signIn(samltest.Answer{})
+	if err := s.newManager().SignOut(newWriter(), newRequest("POST", "/", c)); err != nil {
+		t.Fatal(err)
+	}
+	s.wantOut("signed out", c)
+	if asked != 3 {
+		t.Error("Check is asked about a session that the store knows to be ended")
+	}
+}
+
+// TestSessionsAreForgotten: what is remembered is bounded, and those that were forgotten are asked about again.
+func TestSessionsAreForgotten(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 14, 8, 26, 53, 0, time.UTC)
+	for _, row := range []struct {
+		name  string
+		tried time.Time // by all sessions but one
+		kept  bool      // that one for certain
+	}{
+		{"all others were asked about long ago", now.Add(-time.Minute), true},
+		{"all were asked about just now", now, false},
+	} {
+		c := checks{entries: map[string]*checked{}}
+		for i := range maxChecked {
+			c.entry(strconv.Itoa(i), now).tried = row.tried
+		}
+		c.entries["0"].tried, c.entries["0"].ended = now, true
+		busy := c.entries["1"]
+		busy.mu.Lock()
+		if n := len(c.entries); n != maxChecked {
+			t.Errorf("%s: %d sessions are remembered, want %d", row.name, n, maxChecked)
+		}
+		c.entry("new", now)
+		if n := len(c.entries); n != maxChecked/2+1 {
+			t.Errorf("%s: %d sessions are remembered after one too many, want %d", row.name, n, maxChecked/2+1)
+		}
+		if row.kept && !c.entry("0", now).ended {
+			t.Errorf("%s: the session that was asked about is forgotten", row.name)
+		}
+		if c.entry("1", now) != busy {
+			t.Errorf("%s: a session is forgotten while somebody asks about it", row.name)
+		}
+	}
+}

@@ -1,0 +1,169 @@
+package session
+
+import (
+	"bytes"
+	"encoding/base64"
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/iomete/saml"
+	"github.com/iomete/saml/internal/bridge"
+)
+
+// randomText gives texts of every kind that the codec knows, and such as nearly are.
+func randomText(r *rand.Rand, seen []string) string {
+	raw := make([]byte, 32)
+	for i := range raw {
+		raw[i] = byte(r.Uint32())
+	}
+	guid := formatGUID(raw)
+	digest := base64.RawURLEncoding.EncodeToString(raw)
+	all := []string{
+		"", "a", "Ioana Țurcanu", "ioana.turcanu@example.com", string(raw[:r.IntN(32)]), strings.Repeat("x", r.IntN(400)),
+		guid, strings.ToUpper(guid), guid[1:], guid + "0", strings.Replace(guid, "-", "0", 1), strings.Replace(guid, "-", "_", 1), "g" + guid[1:], "+" + guid[1:],
+		"_" + guid, "__" + guid, "_" + strings.ToUpper(guid), "_",
+		directory + guid + "/", directory + guid, directory + strings.ToUpper(guid) + "/", directory + guid + "//", guid + "/", directory + "/" + guid + "/", directory,
+		"v1/oid/" + digest, "v1/nid/" + digest, "v1/oid/" + digest + "=", "v1/oid/" + digest[1:], "v1/oid/" + strings.Repeat("_", 43), "v1/oid/+" + digest[1:],
+		"v1/oid/" + digest[:20] + "\n" + digest[21:], "\xff\xfe/o\x00/" + digest,
+	}
+	if all = append(all, seen...); len(seen) > 0 && r.IntN(4) == 0 {
+		return seen[r.IntN(len(seen))]
+	}
+	return all[r.IntN(len(all))]
+}
+
+// randomSession fills every exported field, whatever their names are, so that a new one cannot be forgotten.
+func randomSession(r *rand.Rand) *Session {
+	var seen []string
+	text := func() string {
+		seen = append(seen, randomText(r, seen))
+		return seen[len(seen)-1]
+	}
+	fill := func(pointer any) {
+		structure := reflect.ValueOf(pointer).Elem()
+		for i := range structure.NumField() {
+			if !structure.Type().Field(i).IsExported() { // the account keys, see below
+				continue
+			}
+			switch field := structure.Field(i); p := field.Addr().Interface().(type) {
+			case *string:
+				*p = text()
+			case *bool:
+				*p = r.IntN(2) == 0
+			case *time.Time:
+				*p = time.UnixMilli(r.Int64N(1<<43) - 1<<42)
+			case *[]string:
+				for range r.IntN(5) {
+					*p = append(*p, text())
+				}
+			case **saml.Identity: // filled already
+			default:
+				panic(fmt.Sprintf("no random %T", p))
+			}
+		}
+	}
+	identity := &saml.Identity{}
+	fill(identity)
+	bridge.RestoreKeys(identity, text(), text())
+	s := &Session{Identity: identity}
+	fill(s)
+	s.ID += "x" // never empty
+	return s
+}
+
+func TestEverySessionComesBackAsItWas(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(5_000) {
+		want := randomSession(rand.New(rand.NewPCG(seed, 0)))
+		got, err := decode(encode(want), want.Tenant)
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Fatalf("seed %d: got %+v, %v\nwant %+v", seed, got, err, want)
+		}
+	}
+}
+
+func TestTimesAreKeptToTheMillisecond(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 3, 14, 9, 26, 53, 589_793_238, time.FixedZone("CET", 3600))
+	got, err := decode(encode(&Session{ID: "x", Identity: &saml.Identity{}, StartedAt: at}), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := at.Truncate(time.Millisecond); !got.StartedAt.Equal(want) {
+		t.Errorf("got %v, want %v", got.StartedAt, want)
+	}
+	if !got.ExpiresAt.IsZero() {
+		t.Errorf("the zero time comes back as %v", got.ExpiresAt)
+	}
+}
+
+// TestWhatWasNotEncodedIsRefused: only what this release would have written is read.
+func TestWhatWasNotEncodedIsRefused(t *testing.T) {
+	t.Parallel()
+	const guid = "5f0c7a52-94d1-4c1e-8f57-1d0b6e2a9c31"
+	good := encode(&Session{ID: "id", Identity: &saml.Identity{Email: "x", Groups: []string{guid}, Roles: []string{"role"}}})
+	if _, err := decode(good, ""); err != nil {
+		t.Fatal(err)
+	}
+	for n := range good {
+		if s, err := decode(good[:n], ""); err == nil {
+			t.Errorf("cut to %d of %d bytes: got %+v", n, len(good), s)
+		}
+	}
+	replace := func(old, new string) []byte {
+		if bytes.Count(good, []byte(old)) != 1 {
+			t.Fatalf("%q is not once in %q", old, good)
+		}
+		return bytes.Replace(good, []byte(old), []byte(new), 1)
+	}
+	const flagsAndGroups = "\x00\x01\x01"
+	for name, b := range map[string][]byte{
+		"nothing":                         {},
+		"another version":                 append([]byte{version + 1}, good[1:]...),
+		"one byte more":                   append(bytes.Clone(good), 0),
+		"no ID":                           replace("\x00\x02id", "\x00\x00"),
+		"an unknown kind":                 replace("\x00\x02id", "\x07\x02id"),
+		"a text that was not there":       replace("\x00\x02id", "\x04\x00"),
+		"a text that comes later":         replace("\x00\x01x", "\x04\x0d"),
+		"an empty text that is repeated":  replace("\x00\x01x", "\x04\x01"),
+		"a length in two bytes":           replace("\x00\x02id", "\x00\x82\x00id"),
+		"a length beyond the end":         replace("\x00\x02id", "\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"),
+		"an unknown flag":                 replace(flagsAndGroups, "\x04\x01\x01"),
+		"a list of an unknown kind":       replace(flagsAndGroups, "\x00\x02\x01"),
+		"a list that is longer":           replace(flagsAndGroups, "\x00\x01\x02"),
+		"a list beyond the end":           replace(flagsAndGroups, "\x00\x01\xff\xff\xff\xff\xff\xff\xff\x7f"),
+		"a list with a reference in it":   replace("\x00\x04role", "\x04\x00"),
+		"a GUID written out as a role":    replace("\x00\x04role", "\x00\x24"+guid),
+		"a GUID written out in the field": replace("\x00\x01x", "\x00\x24"+guid),
+	} {
+		if s, err := decode(b, ""); err == nil {
+			t.Errorf("%s: got %+v", name, s)
+		}
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	for seed := range uint64(20) {
+		f.Add(encode(randomSession(rand.New(rand.NewPCG(seed, 1)))))
+	}
+	f.Add([]byte{version})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		s, err := decode(b, "")
+		if err != nil {
+			if s != nil {
+				t.Error("an error, and a session")
+			}
+			return
+		}
+		if s.ID == "" || s.Identity == nil {
+			t.Errorf("got %+v", s)
+		}
+		if again := encode(s); !bytes.Equal(again, b) {
+			t.Errorf("%x is read, and written as %x", b, again)
+		}
+	})
+}

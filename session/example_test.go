@@ -1,0 +1,121 @@
+package session_test
+
+import (
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+
+	"github.com/iomete/saml"
+	"github.com/iomete/saml/samltest"
+	"github.com/iomete/saml/session"
+)
+
+// A service whose pages need a sign-in, and a browser that visits one.
+func Example() {
+	mux := http.NewServeMux()
+	service := httptest.NewTLSServer(mux)
+	defer service.Close()
+	keys := [][]byte{saml.NewStateKey()} // kept, and the same on all replicas
+	sp, err := saml.New(saml.Config{BaseURL: service.URL, IdentityProvider: identityProvider(service.URL + saml.DefaultRedirectPath), StateKeys: keys, Store: saml.NewMemoryStore()})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	sessions, err := session.New(session.Config{Keys: keys, Store: saml.NewMemoryStore()})
+	if err != nil {
+		log.Fatal(err)
+	}
+	login := sp.Handler(sessions)
+	mux.Handle(sp.RedirectPath(), login)
+	mux.Handle("POST /sign-out", sessions.SignOutHandler("/goodbye"))
+	mux.HandleFunc("GET /goodbye", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "Goodbye.") })
+	mux.Handle("/", sessions.Require(login, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "%s reads %s", session.FromContext(r.Context()).Identity.Email, r.URL.Path)
+	})))
+
+	jar, _ := cookiejar.New(nil) // never fails
+	browser := browser{&http.Client{Transport: service.Client().Transport, Jar: jar}}
+	fmt.Println(browser.signIn(service.URL + "/jobs"))
+	fmt.Println(browser.post(service.URL+"/sign-out", nil))
+	// Output:
+	// ioana.turcanu@example.com reads /jobs
+	// Goodbye.
+}
+
+// Pages for some only.
+func ExampleManager_RequireFunc() {
+	var (
+		sessions *session.Manager // of session.New
+		login    *saml.Handler    // of ServiceProvider.Handler
+	)
+	isAdministrator := func(s *session.Session) bool {
+		return slices.Contains(s.Identity.Roles, "Administrator")
+	}
+	http.Handle("/admin/", sessions.RequireFunc(login, isAdministrator, http.NotFoundHandler()))
+}
+
+// identityProvider stands for the one of a company, where an administrator has registered the Redirect URL and somebody is signed in.
+func identityProvider(redirectURL string) *saml.IdentityProvider {
+	idp, err := samltest.New(samltest.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	server := httptest.NewTLSServer(idp) // ends with the program
+	idp.SetBaseURL(server.URL)
+	idp.Register(samltest.Application{Identifier: redirectURL, ReplyURLs: []string{redirectURL}, SignOnURL: redirectURL})
+	idp.SignInAs(samltest.DefaultUsers()[0])
+	metadata, err := idp.Metadata()
+	if err != nil {
+		log.Fatal(err)
+	}
+	trusted, err := saml.ParseMetadata(metadata)
+	if err != nil {
+		log.Fatal(err)
+	}
+	return trusted
+}
+
+// browser asks for pages, and posts the forms that post themselves.
+type browser struct{ *http.Client }
+
+func (b browser) signIn(address string) string {
+	request, err := http.NewRequest("GET", address, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	request.Header.Set("Accept", "text/html")
+	page, err := b.Do(request)
+	for range 2 { // the identity provider's form, and our own
+		if err != nil {
+			log.Fatal(err)
+		}
+		form, readErr := samltest.ReadForm(page)
+		if readErr != nil {
+			log.Fatal(readErr)
+		}
+		page, err = b.PostForm(form.Action, form.Values)
+	}
+	return text(page, err)
+}
+
+func (b browser) post(address string, values url.Values) string {
+	page, err := b.PostForm(address, values)
+	return text(page, err)
+}
+
+func text(page *http.Response, err error) string {
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer page.Body.Close()
+	body, err := io.ReadAll(page.Body)
+	if err != nil {
+		log.Fatal(err)
+	}
+	return string(body)
+}

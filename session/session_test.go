@@ -1,0 +1,464 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/iomete/saml"
+	"github.com/iomete/saml/samltest"
+)
+
+func TestNewNamesEveryFault(t *testing.T) {
+	t.Parallel()
+	_, err := New(Config{Idle: -1, Cookie: "a b"})
+	for _, want := range []string{"Config.Keys is empty", "Config.Idle or Config.Lifetime is negative", "Config.Cookie is not the name of a cookie"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+	if _, err = New(Config{Keys: [][]byte{testKey, testKey[:31]}, Lifetime: -1}); err == nil || !strings.Contains(err.Error(), "a key of 31 bytes, want 32") || !strings.Contains(err.Error(), "negative") {
+		t.Errorf("got %v", err)
+	}
+	m, err := New(Config{Keys: [][]byte{testKey}, Logger: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.config.Idle != 2*time.Hour || m.config.Lifetime != 12*time.Hour || m.config.Store == nil {
+		t.Errorf("got %+v", m.config)
+	}
+}
+
+// TestKeysAreCopied: who clears his keys after New does not clear ours.
+func TestKeysAreCopied(t *testing.T) {
+	t.Parallel()
+	key := slices.Clone(testKey)
+	s := newSite(t, func(c *Config) { c.Keys = [][]byte{key} })
+	cookie := s.signIn(samltest.Answer{})
+	clear(key)
+	s.wantIn("after the caller cleared the key", cookie)
+}
+
+func TestCookie(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	c := s.signIn(samltest.Answer{})
+	if c.Name != "__Host-session" || !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" || c.MaxAge != 12*60*60 {
+		t.Errorf("on https: got %v", c)
+	}
+	s.Manager = s.newManager(func(c *Config) { c.InsecureAllowHTTP, c.Cookie = true, "demo" })
+	if c = s.signIn(samltest.Answer{}); c.Name != "demo" || c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode {
+		t.Errorf("on http: got %v", c)
+	}
+}
+
+// TestSession: what the application finds is what the identity provider said.
+func TestSession(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	user := samltest.DefaultUsers()[0]
+	login := s.newLogin(samltest.Answer{User: user})
+	w := httptest.NewRecorder()
+	if err := s.SignIn(w, newRequest("POST", "/"), login); err != nil {
+		t.Fatal(err)
+	}
+	var got *Session
+	answerOf(s.Require(s.login, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = FromContext(r.Context()) })), newRequest("GET", "/", w.Result().Cookies()...))
+	if got == nil {
+		t.Fatal("there is no session")
+	}
+	if fmt.Sprintf("%+v", got.Identity) != fmt.Sprintf("%+v", login.Identity) {
+		t.Errorf("got  %+v\nwant %+v", got.Identity, login.Identity)
+	}
+	object, nameID := got.Identity.Keys()
+	if wantObject, wantNameID := login.Identity.Keys(); object != wantObject || nameID != wantNameID || object == "" || nameID == "" {
+		t.Errorf("got account keys %q, %q, want %q, %q", object, nameID, wantObject, wantNameID)
+	}
+	now := s.clock.Now()
+	if got.IdentityProvider != s.idp.EntityID() || got.SessionIndex != login.Assertion.Statements[0].SessionIndex || got.SessionIndex == "" || got.GroupsTruncated || len(got.ID) != 36 ||
+		!got.StartedAt.Equal(now) || !got.SeenAt.Equal(now) || !got.ExpiresAt.Equal(now.Add(12*time.Hour)) {
+		t.Errorf("got %+v", got)
+	}
+	if FromContext(t.Context()) != nil {
+		t.Error("there is a session where nobody put one")
+	}
+}
+
+func TestIdleTime(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	c := s.signIn(samltest.Answer{})
+	s.clock.advance(2*time.Hour - time.Millisecond)
+	renewed := s.wantIn("just before two hours without a request", c).Result().Cookies()
+	s.clock.advance(time.Millisecond)
+	s.wantOut("after two hours, with the cookie of the beginning", c)
+	if len(renewed) != 1 {
+		t.Fatalf("the request set the cookies %v, want the session once more", renewed)
+	}
+	s.clock.advance(2*time.Hour - 2*time.Millisecond)
+	s.wantIn("just before two hours without another request", renewed[0])
+	s.clock.advance(time.Millisecond)
+	s.wantOut("after two hours without another request", renewed[0])
+}
+
+func TestLifetime(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	c := s.signIn(samltest.Answer{})
+	for hour := 1; hour < 12; hour++ {
+		s.clock.advance(time.Hour)
+		cookies := s.wantIn(fmt.Sprintf("after %d hours with a request each", hour), c).Result().Cookies()
+		if len(cookies) != 1 || cookies[0].MaxAge != (12-hour)*60*60 {
+			t.Fatalf("after %d hours: got cookies %v", hour, cookies)
+		}
+		c = cookies[0]
+	}
+	s.clock.advance(time.Hour - time.Millisecond)
+	s.wantIn("just before twelve hours", c)
+	s.clock.advance(time.Millisecond)
+	s.wantOut("after twelve hours", c)
+}
+
+func TestSessionNotOnOrAfterCapsTheSession(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	c := s.signIn(samltest.Answer{SessionNotOnOrAfter: s.clock.Now().Add(time.Hour)})
+	if c.MaxAge != 60*60 {
+		t.Errorf("the cookie lives for %d s, want an hour", c.MaxAge)
+	}
+	s.clock.advance(time.Hour - time.Millisecond)
+	s.wantIn("just before it", c)
+	s.clock.advance(time.Millisecond)
+	s.wantOut("from then on", c)
+
+	c = s.signIn(samltest.Answer{SessionNotOnOrAfter: s.clock.Now().Add(24 * time.Hour)})
+	s.clock.advance(time.Hour)
+	c = s.wantIn("where it is later than the lifetime", c).Result().Cookies()[0]
+	if c.MaxAge != 11*60*60 {
+		t.Errorf("the cookie lives for %d s, want eleven hours more", c.MaxAge)
+	}
+}
+
+// TestSessionThatIsOverAtOnce: the response is good within the clock skew, but a session that nobody takes would send the browser to the identity
+// provider and back for ever.
+func TestSessionThatIsOverAtOnce(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	login := s.newLogin(samltest.Answer{SessionNotOnOrAfter: s.clock.Now().Add(-time.Minute)})
+	w := httptest.NewRecorder()
+	if err := s.SignIn(w, newRequest("POST", "/"), login); err == nil || len(w.Result().Cookies()) != 0 {
+		t.Errorf("got %v and cookies %v, want an error", err, w.Result().Cookies())
+	}
+}
+
+func TestRenewalOnceInATwentiethOfTheIdleTime(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, func(c *Config) { c.Idle = 20 * time.Minute })
+	c := s.signIn(samltest.Answer{})
+	renewals := 0
+	for range 24 { // five minutes, a request every twelve and a half seconds
+		s.clock.advance(12500 * time.Millisecond)
+		if cookies := s.wantIn("all the time", c).Result().Cookies(); len(cookies) > 0 {
+			renewals++
+			c = cookies[0]
+		}
+	}
+	if renewals != 4 { // each after 62.5 s
+		t.Errorf("got %d renewals in five minutes, want 4", renewals)
+	}
+	s.clock.advance(time.Minute - 50*time.Second)
+	if cookies := s.wantIn("within a twentieth", c).Result().Cookies(); len(cookies) != 0 {
+		t.Errorf("within a twentieth of the idle time the session is renewed: %v", cookies)
+	}
+}
+
+func TestSignInEndsTheEarlierSession(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	first := s.signIn(samltest.Answer{})
+	w := httptest.NewRecorder()
+	if err := s.SignIn(w, newRequest("POST", "/", first), s.newLogin(samltest.Answer{})); err != nil {
+		t.Fatal(err)
+	}
+	second := w.Result().Cookies()[0]
+	s.wantOut("the earlier session", first)
+	s.wantIn("the new one", second)
+
+	s.store.fail(errBroken)
+	w = httptest.NewRecorder()
+	if err := s.SignIn(w, newRequest("POST", "/", second), s.newLogin(samltest.Answer{})); err != nil {
+		t.Errorf("where the earlier session cannot be ended: %v, want a sign-in all the same", err)
+	}
+
+	tooMuch := samltest.Answer{Attributes: []samltest.Attribute{{Name: "roles", Values: []string{strings.Repeat("x", maxCookie)}}}}
+	s.store.fail(nil)
+	third := w.Result().Cookies()[0]
+	w = httptest.NewRecorder()
+	if err := s.SignIn(w, newRequest("POST", "/", third), s.newLogin(tooMuch)); err == nil || len(w.Result().Cookies()) != 0 {
+		t.Errorf("an identity that does not fit: got %v, cookies %v", err, w.Result().Cookies())
+	}
+	s.wantIn("the session before a sign-in that failed", third)
+}
+
+func TestPurposeSignsNobodyIn(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	login := s.newLogin(samltest.Answer{})
+	login.Purpose = "test"
+	w := httptest.NewRecorder()
+	if err := s.SignIn(w, newRequest("POST", "/"), login); err == nil || len(w.Result().Cookies()) != 0 {
+		t.Errorf("got %v and cookies %v, want an error", err, w.Result().Cookies())
+	}
+}
+
+// TestSealIsBound: a cookie is worth nothing in another place, under another name or key.
+func TestSealIsBound(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.sp = s.newProvider(s.idp, func(c *saml.Config) { c.Tenant = "a" })
+	c := s.signIn(samltest.Answer{})
+	s.wantIn("as it was set", c)
+	request, err := s.sp.StartLogin(t.Context(), saml.LoginOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tenant, sealed, _ := strings.Cut(c.Value, ".")
+	if tenant != tenantText.EncodeToString([]byte("a")) {
+		t.Fatalf("the cookie begins with %q", tenant)
+	}
+	flipped := []byte(c.Value)
+	flipped[len(flipped)/2] ^= 1
+	with := func(value string) *http.Cookie { return &http.Cookie{Name: c.Name, Value: value} }
+	for name, changed := range map[string]*http.Cookie{
+		"with another tenant":           with(tenantText.EncodeToString([]byte("b")) + "." + sealed),
+		"without the tenant":            with("." + sealed),
+		"without the tenant's dot":      with(sealed),
+		"with a tenant that is no text": with("*." + sealed),
+		"with one bit flipped":          with(string(flipped)),
+		"cut":                           with(c.Value[:len(c.Value)-1]),
+		"empty":                         with(""),
+		"a pending login":               with(request.State),
+		"without the prefix":            {Name: "session", Value: c.Value},
+	} {
+		s.wantOut(name, changed)
+		if got, ok := s.Manager.open(newRequest("GET", "/", changed)); ok {
+			t.Errorf("%s: it is opened as a session of tenant %q", name, got.Tenant)
+		}
+	}
+	for name, change := range map[string]func(*Config){
+		"another name of the cookie": func(c *Config) { c.Cookie = "other" },
+		"another key":                func(c *Config) { c.Keys = [][]byte{saml.NewStateKey()} },
+	} {
+		other := s.newManager(change)
+		if _, ok := other.open(newRequest("GET", "/", &http.Cookie{Name: other.cookie, Value: c.Value})); ok {
+			t.Errorf("%s: the cookie is taken", name)
+		}
+	}
+}
+
+func TestKeyRollOver(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	before := s.signIn(samltest.Answer{})
+	newKey := saml.NewStateKey()
+	opens := func(m *Manager, c *http.Cookie) bool {
+		_, ok := m.open(newRequest("GET", "/", c))
+		return ok
+	}
+	prepared := s.newManager(func(c *Config) { c.Keys = [][]byte{testKey, newKey} })
+	changed := s.newManager(func(c *Config) { c.Keys = [][]byte{newKey, testKey} })
+	done := s.newManager(func(c *Config) { c.Keys = [][]byte{newKey} })
+	s.Manager = changed
+	after := s.signIn(samltest.Answer{})
+	for _, row := range []struct {
+		name   string
+		opened bool
+		want   bool
+	}{
+		{"the old cookie, the new key first", opens(changed, before), true},
+		{"the old cookie, the new key alone", opens(done, before), false},
+		{"the new cookie, the new key second", opens(prepared, after), true},
+		{"the new cookie, the new key alone", opens(done, after), true},
+	} {
+		if row.opened != row.want {
+			t.Errorf("%s: opened %t, want %t", row.name, row.opened, row.want)
+		}
+	}
+}
+
+// entraUser has names of a believable length and is in as many groups as Entra sends.
+func entraUser(groups []string) samltest.User {
+	return samltest.User{Mail: "Maximiliane.Hohenzollern@subsidiary.example.com", UserPrincipalName: "maximiliane.hohenzollern@example.onmicrosoft.com",
+		DisplayName: "Dr. Maximiliane Hohenzollern (Contractor)", GivenName: "Maximiliane", Surname: "Hohenzollern",
+		ObjectID: "5f0c7a52-94d1-4c1e-8f57-1d0b6e2a9c31", Groups: groups, Roles: []string{"Administrator"}}
+}
+
+func randomGroups(n int) []string {
+	list := make([]string, n)
+	for i := range list {
+		list[i] = formatGUID(saml.NewStateKey())
+	}
+	return list
+}
+
+func TestEntraUserInAllGroupsFits(t *testing.T) {
+	t.Parallel()
+	for _, tenant := range []string{"", "7c9e6679-7425-40de-944b-e07fc1f90ae7"} {
+		s := newSite(t)
+		s.sp = s.newProvider(s.idp, func(c *saml.Config) { c.Tenant = tenant })
+		groups := randomGroups(150)
+		c := s.signIn(samltest.Answer{User: entraUser(groups)})
+		got, ok := s.Manager.open(newRequest("GET", "/", c))
+		if !ok {
+			t.Fatal("the cookie cannot be opened")
+		}
+		if got.GroupsTruncated || !slices.Equal(got.Identity.Groups, groups) || len(c.Value) > 3800 {
+			t.Errorf("tenant %q: got %d groups, truncated %t, in %d characters", tenant, len(got.Identity.Groups), got.GroupsTruncated, len(c.Value))
+		}
+		t.Logf("tenant %q: %d characters of 3800", tenant, len(c.Value))
+	}
+}
+
+// TestGroupsThatDoNotFit: the cookie takes as many as it can, in their order, and says that there were more.
+func TestGroupsThatDoNotFit(t *testing.T) {
+	t.Parallel()
+	names := make([]string, 150)
+	for i := range names {
+		names[i] = fmt.Sprintf("%03d %s", i, strings.Repeat("x", 60))
+	}
+	oneName := append(randomGroups(200), "one name")
+	long := append([]string{strings.Repeat("x", 2000)}, randomGroups(200)...)
+	longer := append([]string{strings.Repeat("x", 4000)}, randomGroups(200)...)
+	for name, groups := range map[string][]string{"names of 64 characters": names, "GUIDs": randomGroups(1000), "a name behind GUIDs": oneName, "a long name before GUIDs": long,
+		"a name that fits nowhere": longer, "very many": slices.Repeat([]string{"x"}, 40_000)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			user := entraUser(nil)
+			login := s.newLogin(samltest.Answer{User: user})
+			login.Identity.Groups = groups
+			w := httptest.NewRecorder()
+			if err := s.SignIn(w, newRequest("POST", "/"), login); err != nil {
+				t.Fatal(err)
+			}
+			c := w.Result().Cookies()[0]
+			got, ok := s.Manager.open(newRequest("GET", "/", c))
+			if !ok {
+				t.Fatal("the cookie cannot be opened")
+			}
+			kept := got.Identity.Groups
+			if !got.GroupsTruncated || len(kept) >= len(groups) || !slices.Equal(kept, groups[:len(kept)]) {
+				t.Errorf("got %d groups of %d, truncated %t", len(kept), len(groups), got.GroupsTruncated)
+			}
+			if more := s.seal(got.withGroups(groups[:len(kept)+1])); len(c.Value) > 3800 || len(more) <= 3800 {
+				t.Errorf("%d groups take %d characters, and one more would take %d", len(kept), len(c.Value), len(more))
+			}
+			if len(login.Identity.Groups) != len(groups) {
+				t.Error("the login's own identity was changed")
+			}
+		})
+	}
+}
+
+func TestSignOut(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	asked, notAsked := s.newManager(), s.newManager() // two more replicas
+	c := s.signIn(samltest.Answer{})
+	r := newRequest("GET", "/", c)
+	s.wantIn("before", c)
+	if !asked.SignedIn(r) {
+		t.Fatal("another replica does not take the session")
+	}
+	w := httptest.NewRecorder()
+	if err := s.SignOut(w, newRequest("POST", "/", c)); err != nil {
+		t.Fatal(err)
+	}
+	if cookies := w.Result().Cookies(); len(cookies) != 1 || cookies[0].Name != c.Name || cookies[0].MaxAge >= 0 || cookies[0].Value != "" || !cookies[0].Secure {
+		t.Errorf("sign-out sets %v, want the cookie taken away", cookies)
+	}
+	s.wantOut("a copy of the cookie, here", c)
+	if notAsked.SignedIn(r) {
+		t.Error("a copy of the cookie is taken by a replica that had not asked before")
+	}
+	s.clock.advance(10*time.Second - time.Millisecond)
+	if !asked.SignedIn(r) {
+		t.Error("a replica that had asked asks again before ten seconds")
+	}
+	s.clock.advance(time.Millisecond)
+	if asked.SignedIn(r) {
+		t.Error("a copy of the cookie is taken after ten seconds")
+	}
+	for key, ttl := range s.store.keys {
+		if !strings.HasPrefix(key, "v1/sess/") || ttl != 12*time.Hour+10*time.Minute {
+			t.Errorf("the store keeps %q for %v", key, ttl)
+		}
+	}
+	if len(s.store.keys) != 1 {
+		t.Errorf("the store has %v", s.store.keys)
+	}
+}
+
+// TestEndedSessionsOfTwoTenants: even one who could choose the ID of his session could not end another customer's.
+func TestEndedSessionsOfTwoTenants(t *testing.T) {
+	t.Parallel()
+	keys := map[string]bool{}
+	for _, s := range []*Session{{ID: "1", Tenant: "a", IdentityProvider: "p"}, {ID: "1", Tenant: "b", IdentityProvider: "p"}, {ID: "1", Tenant: "a", IdentityProvider: "q"}, {ID: "2", Tenant: "a", IdentityProvider: "p"}} {
+		keys[storeKey(s)] = true
+	}
+	if len(keys) != 4 {
+		t.Errorf("four sessions have the keys %v", keys)
+	}
+}
+
+func TestSignOutWhileTheStoreFails(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	c := s.signIn(samltest.Answer{})
+	s.wantIn("before", c)
+	s.store.fail(errBroken)
+	w := httptest.NewRecorder()
+	if err := s.SignOut(w, newRequest("POST", "/", c)); !errors.Is(err, errBroken) || len(w.Result().Cookies()) != 1 {
+		t.Errorf("got %v, cookies %v", err, w.Result().Cookies())
+	}
+	s.wantOut("a copy of the cookie, in this process", c)
+}
+
+// TestSignOutByAnotherSite: its form comes without the cookie, and the answer must not take it away.
+func TestSignOutByAnotherSite(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	w := httptest.NewRecorder()
+	if err := s.SignOut(w, newRequest("POST", "/")); err != nil || len(w.Result().Cookies()) != 0 {
+		t.Errorf("got %v, cookies %v", err, w.Result().Cookies())
+	}
+	w = httptest.NewRecorder()
+	if err := s.SignOut(w, newRequest("POST", "/", &http.Cookie{Name: "__Host-session", Value: "old"})); err != nil || len(w.Result().Cookies()) != 1 {
+		t.Errorf("a cookie that cannot be opened: got %v, cookies %v, want it taken away", err, w.Result().Cookies())
+	}
+}
+
+func TestSignOutHandler(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	c := s.signIn(samltest.Answer{})
+	h := s.SignOutHandler("/goodbye")
+	if w := answerOf(h, newRequest("GET", "/sign-out", c)); w.Code != http.StatusMethodNotAllowed || w.Header().Get("Allow") != "POST" || len(w.Result().Cookies()) != 0 {
+		t.Errorf("GET: got status %d, %v", w.Code, w.Header())
+	}
+	s.wantIn("after a GET", c)
+	w := answerOf(h, newRequest("POST", "/sign-out", c))
+	if w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/goodbye" || w.Header().Get("Cache-Control") != "no-store" {
+		t.Errorf("POST: got status %d, %v", w.Code, w.Header())
+	}
+	s.wantOut("after a POST", c)
+	s.store.fail(errBroken)
+	if w := answerOf(h, newRequest("POST", "/sign-out", c)); w.Code != http.StatusServiceUnavailable || len(w.Result().Cookies()) != 1 {
+		t.Errorf("POST while the store fails: got status %d, %v", w.Code, w.Header())
+	}
+}
