@@ -211,7 +211,11 @@ var scenarios = []scenario{
 	}},
 	{name: "two tabs, the first finishes first", play: func(v *visit) { v.twoTabs(0, 1) }},
 	{name: "two tabs, the second finishes first", play: func(v *visit) { v.twoTabs(1, 0) }},
-	{name: "ten restored tabs", play: func(v *visit) { v.tenTabs() }},
+	{name: "ten tabs, answered one after the other", play: func(v *visit) { v.tenTabs(false) }},
+	{name: "ten tabs restored at once", play: func(v *visit) {
+		v.idp.SignInAs(samltest.DefaultUsers()[0])
+		v.tenTabs(true)
+	}},
 	{name: "Back after sign-in", play: func(v *visit) {
 		v.visit(v.url("/public"))
 		v.want("A public page")
@@ -382,8 +386,9 @@ func (v *visit) twoTabs(order ...int) {
 	v.outcome = "each ends at its own link"
 }
 
-// tenTabs opens ten tabs before any is answered, and answers them in the order in which they were opened.
-func (v *visit) tenTabs() {
+// tenTabs opens ten tabs before it looks at the first. Where the identity provider asks in each who signs in, they are answered in the
+// order in which they were opened.
+func (v *visit) tenTabs(unasked bool) {
 	v.Helper()
 	tabs := []tab{v.page}
 	for len(tabs) < 10 {
@@ -392,28 +397,33 @@ func (v *visit) tenTabs() {
 	for i, t := range tabs {
 		v.page = t
 		v.visit(v.url(fmt.Sprintf("/tab/%d", i)))
-		v.want(asking)
+		if !unasked {
+			v.want(asking)
+		}
 	}
 	own, home, button := 0, 0, 0
 	for i, t := range tabs {
 		v.page = t
-		v.click(choose)
+		if !unasked {
+			v.click(choose)
+		}
 		link := fmt.Sprintf("%s/tab/%d<", signedIn, i)
 		switch v.want(link, signedIn+"/<", "<code>") {
 		case link:
 			own++
-		case "<code>": // its cookie had to go: there is room for about nine
+		case "<code>": // its pending login had to make room for a later one
 			v.click(again)
-			v.want(asking)
-			v.click(choose)
-			v.want(signedIn + "/<")
+			if v.want(asking, signedIn+"/<") == asking {
+				v.click(choose)
+				v.want(signedIn + "/<")
+			}
 			button++
 		default:
 			home++
 		}
 	}
 	v.outcome = fmt.Sprintf("%d end at their own link, %d at home, %d at home by the button of an error page", own, home, button)
-	if own < 8 {
+	if button > 1 {
 		v.Error(v.outcome)
 	}
 }

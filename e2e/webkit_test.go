@@ -33,7 +33,7 @@ var displayNumber = regexp.MustCompile(`^(\d+)$`)
 func launchWebKit(t *testing.T) (launcher, error) {
 	found, err := filepath.Glob("/usr/lib/*/webkit2gtk-4.1/MiniBrowser")
 	if err != nil || len(found) == 0 {
-		return nil, errors.New("there is no MiniBrowser: install the Debian package webkit2gtk-driver")
+		return nil, errors.New("there is no MiniBrowser: install the Debian package libwebkit2gtk-4.1-0, which webkit2gtk-driver depends on")
 	}
 	dir, err := profileDir(t)
 	if err != nil {
