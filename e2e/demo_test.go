@@ -75,7 +75,7 @@ func (d *demo) provider(c saml.Config, at *samltest.IdentityProvider) *saml.Serv
 }
 
 func (d *demo) sessions() *session.Manager {
-	m, err := session.New(session.Config{Keys: d.keys})
+	m, err := session.New(session.Config{Keys: d.keys, Store: saml.NewMemoryStore()})
 	must(err)
 	return m
 }

@@ -206,7 +206,8 @@ func (c *cluster) start(config replicaConfig) {
 		c.Fatal(err)
 	}
 	c.direct[config.Name] = address
-	c.replicas[config.Name] = &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }}
+	// The transport is its own, since other tests' servers close idle connections of the default one when they end.
+	c.replicas[config.Name] = &httputil.ReverseProxy{Transport: &http.Transport{}, Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }}
 }
 
 // at sends what follows to one replica.
@@ -216,7 +217,7 @@ func (c *cluster) at(name string) { c.chosen.Store(c.replicas[name]) }
 func (c *cluster) advance(by time.Duration, names ...string) {
 	c.Helper()
 	for _, name := range names {
-		response, err := http.Post(c.direct[name]+"/advance?by="+by.String(), "", nil)
+		response, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Post(c.direct[name]+"/advance?by="+by.String(), "", nil)
 		if err != nil {
 			c.Fatal(err)
 		}
