@@ -38,7 +38,8 @@ func TestSealOpensOnlyInItsContext(t *testing.T) {
 
 func TestSealsDiffer(t *testing.T) {
 	s := Sealer{testKeys}
-	if s.Seal(testContext, nil) == s.Seal(testContext, nil) {
+	first, second := s.Seal(testContext, nil), s.Seal(testContext, nil)
+	if first == second {
 		t.Error("two seals of one value are alike")
 	}
 	if got, ok := s.Open(testContext, s.Seal(testContext, nil)); !ok || len(got) != 0 {
