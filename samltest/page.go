@@ -34,23 +34,57 @@ func (p *IdentityProvider) showChoice(w http.ResponseWriter, r *http.Request) {
 }
 
 func show(w http.ResponseWriter, content page) {
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
-	pages.Execute(w, content) // an error is the browser's hanging up
+	write(w, http.StatusOK, "page", content)
 }
 
-var pages = template.Must(template.New("page").Parse(`<!DOCTYPE html>
+func write(w http.ResponseWriter, status int, name string, content any) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	pages.ExecuteTemplate(w, name, content) // an error is the browser's hanging up
+}
+
+var pages = template.Must(template.New("").Parse(`
+{{define "top"}}<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Test identity provider</title>
 <style>body{font:1rem/1.5 system-ui,sans-serif;color-scheme:light dark;max-width:34rem;margin:10vh auto;padding:0 1rem}
-button{font:inherit;display:block;width:100%;text-align:left;margin:.4em 0;padding:.5em 1em}</style>
-</head><body><h1>Test identity provider</h1><p><strong>Not for production: nobody's password is asked.</strong></p>
+button{font:inherit;display:block;width:100%;text-align:left;margin:.4em 0;padding:.5em 1em}
+input[type=url]{font:inherit;box-sizing:border-box;width:100%;padding:.4em}pre{overflow-x:auto}code{overflow-wrap:anywhere}</style>
+</head><body><h1>Test identity provider</h1><p><strong>Not for production: nobody's password is asked.</strong></p>{{end}}
+
+{{define "users"}}{{range .}}<button type="submit" name="user" value="{{or .UserPrincipalName .Mail}}">{{.DisplayName}}: {{if .Mail}}{{.Mail}}{{else}}no e-mail address{{end}}{{if .Unassigned}}, not assigned{{end}}</button>
+{{end}}{{end}}
+
+{{define "page"}}{{template "top"}}
 {{if .Error}}<h2>You cannot be signed in</h2><p id="error">{{.Error}}</p>
 {{else if .SAMLResponse}}<form method="post" action="{{.Action}}"><input type="hidden" name="SAMLResponse" value="{{.SAMLResponse}}">
 {{if .RelayState}}<input type="hidden" name="RelayState" value="{{.RelayState}}">{{end}}<button type="submit">Continue</button></form>
 <script>document.forms[0].submit()</script>
 {{else if .Users}}<h2>Who signs in?</h2><form id="choice" method="{{.Method}}">{{range .Kept}}<input type="hidden" name="{{.Name}}" value="{{.Value}}">{{end}}
-{{range .Users}}<button type="submit" name="user" value="{{or .UserPrincipalName .Mail}}">{{.DisplayName}}: {{if .Mail}}{{.Mail}}{{else}}no e-mail address{{end}}{{if .Unassigned}}, not assigned{{end}}</button>
-{{end}}</form>
+{{template "users" .Users}}</form>
 {{else}}<h2>My Apps</h2>{{range .Apps}}<p><a href="?app={{.Identifier}}">{{.Identifier}}</a></p>
-{{else}}<p>No application is registered.</p>{{end}}{{end}}</body></html>
+{{else}}<p>No application is registered.</p>{{end}}{{end}}</body></html>{{end}}
+
+{{define "home"}}{{template "top"}}
+<h2>Users</h2>
+{{if .SignedIn}}<p>Signed in here: <b id="signed-in">{{.SignedIn}}</b>. Applications get this user without a question.</p>
+<form method="post" action="{{.Root}}signout"><button type="submit" id="sign-out">Sign out</button></form>
+{{else}}<p>Nobody is signed in here, so each sign-in at an application asks who it is. Sign in here to be asked no more:</p>
+<form method="post" action="{{.Root}}signin" id="users">{{template "users" .Users}}</form>
+{{end}}
+<h2>Applications</h2>
+{{range .Apps}}<p><a class="start" href="{{$.Root}}myapps?app={{.Identifier}}">{{.Identifier}}</a>{{if not .SignOnURL}}<br><small>Without a Sign-on URL: it begins with a response that nobody asked for.</small>{{end}}</p>
+{{else}}<p>None is registered.</p>{{end}}
+<form method="post" action="{{.Root}}register" id="register">
+<p><label>Redirect URL of an application, which becomes its Identifier, Reply URL and Sign-on URL:<br><input type="url" name="redirect_url" value="{{.Rejected}}"></label></p>
+{{if .Error}}<p id="error">{{.Error}}</p>{{end}}
+<p><label><input type="checkbox" name="blank_sign_on_url" value="yes"> Leave the Sign-on URL blank</label></p>
+<button type="submit">Register</button></form>
+<h2>For the application</h2>
+<p><a id="metadata" href="{{.MetadataURL}}" download="federationmetadata.xml">Federation Metadata XML</a>, or its address:<br><code>{{.MetadataURL}}</code></p>
+<p>Or the three values one by one.</p>
+<p>Microsoft Entra Identifier:<br><code id="entity-id">{{.EntityID}}</code></p>
+<p>Login URL:<br><code id="login-url">{{.LoginURL}}</code></p>
+<p>Certificate (Base64):</p><pre id="certificate">{{.Certificate}}</pre>
+</body></html>{{end}}
 `))

@@ -33,6 +33,11 @@
 // A browser that is sent to it comes back with a form that posts itself. [ReadForm] does for a test what a browser does with that
 // page. Where neither SignInAs nor a login_hint in the query names the user, a page asks who signs in. MyAppsURL is where sign-ins
 // begin at the provider.
+//
+// # For people
+//
+// HomeURL is a page to try a service by hand: it registers the service's Redirect URL, shows the metadata and the three values to give to
+// the service, and signs users in and out. The command "samlsp idp" serves it.
 package samltest
 
 import (

@@ -50,29 +50,44 @@ func (p *IdentityProvider) MyAppsURL() string { return p.address("myapps") }
 
 const maxRequest = 1 << 20 // bytes
 
-// ServeHTTP serves the metadata, the login URL and My Apps.
+// ServeHTTP serves the metadata, the login URL, My Apps and the home page.
 func (p *IdentityProvider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	root, err := url.Parse(p.address(""))
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
 	if err := r.ParseForm(); err != nil {
 		showError(w, errNotARequest)
 		return
 	}
-	path, _ := strings.CutPrefix(r.URL.Path, root.Path)
+	path, _ := strings.CutPrefix(r.URL.Path, p.root().Path)
+	if path == p.homePath() {
+		path = ""
+	}
 	switch r.Method + " " + strings.ToLower(path) {
+	case "GET ":
+		p.showHome(w, r, http.StatusOK, home{})
 	case "GET federationmetadata/2007-06/federationmetadata.xml":
 		p.serveMetadata(w)
 	case "GET saml2", "POST saml2":
 		p.serveLogin(w, r)
 	case "GET myapps":
 		p.serveMyApps(w, r)
+	case "POST register":
+		p.change(w, r, func() error { return p.registerPosted(r.PostForm) })
+	case "POST signin":
+		p.change(w, r, func() error { return p.signIn(w, r.PostForm.Get("user")) })
+	case "POST signout":
+		p.change(w, r, func() error { return p.signOut(w) })
 	default:
 		http.NotFound(w, r)
 	}
+}
+
+// root is the URL below which all but the home page lies. Its path has a slash at its end.
+func (p *IdentityProvider) root() *url.URL {
+	u, err := url.Parse(p.address(""))
+	if err != nil {
+		return &url.URL{} // SetBaseURL got what is no URL, so nothing lies below it
+	}
+	return u
 }
 
 func (p *IdentityProvider) serveMetadata(w http.ResponseWriter) {
@@ -159,7 +174,7 @@ func (p *IdentityProvider) send(w http.ResponseWriter, r *http.Request, answer A
 	show(w, page{Action: answer.Recipient, SAMLResponse: value, RelayState: r.Form.Get("RelayState")})
 }
 
-// who finds the user: picked on the page that asks, and so freshly signed in; named by login_hint; or signed in by SignInAs.
+// who finds the user: picked on the page that asks, and so freshly signed in; named by login_hint; or signed in before.
 func (p *IdentityProvider) who(r *http.Request) (user User, freshly bool) {
 	if u, ok := p.userNamed(r.Form.Get("user")); ok {
 		return u, true
@@ -167,9 +182,7 @@ func (p *IdentityProvider) who(r *http.Request) (user User, freshly bool) {
 	if u, ok := p.userNamed(r.Form.Get("login_hint")); ok {
 		return u, false
 	}
-	p.mu.RLock()
-	defer p.mu.RUnlock()
-	return p.signedIn, false
+	return p.browserUser(r), false
 }
 
 func (p *IdentityProvider) userNamed(name string) (User, bool) {

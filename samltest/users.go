@@ -1,6 +1,7 @@
 package samltest
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"reflect"
@@ -75,6 +76,9 @@ func groupIDs(n int) []string {
 
 // isZero reports whether u is nobody.
 func (u User) isZero() bool { return reflect.ValueOf(u).IsZero() }
+
+// name is what a form calls u.
+func (u User) name() string { return cmp.Or(u.UserPrincipalName, u.Mail) }
 
 // answersTo reports whether u is meant by a login_hint: mail address or user principal name, in any case.
 func (u User) answersTo(hint string) bool {
