@@ -138,6 +138,15 @@ func (b asBrowser) RoundTrip(r *http.Request) (*http.Response, error) {
 	return b.RoundTripper.RoundTrip(r)
 }
 
+// fullDuplex lets a request's body be read while it is answered. httputil.ReverseProxy needs it for a POST: otherwise now and then the
+// server closes the body of a request that the proxy's transport is just about to see the end of, and the answer is cut short.
+func fullDuplex(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		must(http.NewResponseController(w).EnableFullDuplex())
+		next.ServeHTTP(w, r)
+	})
+}
+
 func must(err error) {
 	if err != nil {
 		log.Panic(err)

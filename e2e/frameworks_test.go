@@ -221,7 +221,7 @@ func Example_reverseProxy() {
 	must(err)
 	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(inner) }}
 
-	fmt.Println(d.signIn(proxy, "/jobs"))
+	fmt.Println(d.signIn(fullDuplex(proxy), "/jobs"))
 	// Output: ioana.turcanu@example.com reads /jobs
 }
 

@@ -137,7 +137,7 @@ func newCluster(t *testing.T) *cluster {
 	t.Cleanup(provider.Close)
 	c.idp.SetBaseURL(provider.URL)
 	c.idp.SignInAs(samltest.DefaultUsers()[0])
-	c.front = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { c.chosen.Load().ServeHTTP(w, r) }))
+	c.front = httptest.NewTLSServer(fullDuplex(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { c.chosen.Load().ServeHTTP(w, r) })))
 	t.Cleanup(c.front.Close)
 	redirectURL := c.front.URL + saml.DefaultRedirectPath
 	c.idp.Register(samltest.Application{Identifier: redirectURL, ReplyURLs: []string{redirectURL}})
@@ -206,8 +206,7 @@ func (c *cluster) start(config replicaConfig) {
 		c.Fatal(err)
 	}
 	c.direct[config.Name] = address
-	// The transport is its own, since other tests' servers close idle connections of the default one when they end.
-	c.replicas[config.Name] = &httputil.ReverseProxy{Transport: &http.Transport{}, Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }}
+	c.replicas[config.Name] = &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }}
 }
 
 // at sends what follows to one replica.
@@ -217,7 +216,7 @@ func (c *cluster) at(name string) { c.chosen.Store(c.replicas[name]) }
 func (c *cluster) advance(by time.Duration, names ...string) {
 	c.Helper()
 	for _, name := range names {
-		response, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Post(c.direct[name]+"/advance?by="+by.String(), "", nil)
+		response, err := http.Post(c.direct[name]+"/advance?by="+by.String(), "", nil)
 		if err != nil {
 			c.Fatal(err)
 		}
