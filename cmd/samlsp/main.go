@@ -4,6 +4,7 @@
 //	samlsp metadata [-json] [-entity-id ID] FILE|URL|-
 //	samlsp verify -metadata FILE -redirect-url URL (-request-id ID | -unsolicited) FILE...
 //	samlsp decode [FILE|URL|-]
+//	samlsp idp [-addr HOST:PORT] [-redirect-url URL]...
 //	samlsp demo
 //
 // samlsp COMMAND -h tells all about a command.
@@ -38,6 +39,9 @@ const mainUsage = `samlsp looks at SAML from the side of a service provider.
 
     samlsp decode [FILE|URL|-]
         shows a SAML request, response or logout message, readable and unverified
+
+    samlsp idp [-addr HOST:PORT] [-redirect-url URL]...
+        serves an Entra-like identity provider on this machine, to try a service with; not for production
 
     samlsp demo
         signs in end to end on this machine, step by step
@@ -85,6 +89,8 @@ func (t *tool) dispatch(args []string) int {
 		return t.verify(rest)
 	case "decode":
 		return t.decode(rest)
+	case "idp":
+		return t.idp(rest)
 	case "demo":
 		return t.demo(rest)
 	case "help", "-h", "-help", "--help":

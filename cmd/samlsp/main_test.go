@@ -127,7 +127,7 @@ func metadataOf(t *testing.T, idp *samltest.IdentityProvider) string {
 
 func TestUsage(t *testing.T) {
 	t.Parallel()
-	for _, command := range []string{"metadata", "verify", "decode", "demo"} {
+	for _, command := range []string{"metadata", "verify", "decode", "idp", "demo"} {
 		r := samlsp(t, command, "-h")
 		if r.code != exitOK || r.stderr != "" || !strings.HasPrefix(r.stdout, "samlsp "+command) {
 			t.Errorf("%s -h: got %+v", command, r)
@@ -143,6 +143,7 @@ func TestUsage(t *testing.T) {
 		t.Errorf("no command: got %+v", r)
 	}
 	samlsp(t, "idq").failed(t, exitUsage, `"idq"`, "samlsp -h")
+	samlsp(t, "idp", "now").failed(t, exitUsage, "no operand")
 	samlsp(t, "demo", "now").failed(t, exitUsage, "no operand")
 	samlsp(t, "decode", "a", "b").failed(t, exitUsage, "one file")
 }
