@@ -178,11 +178,11 @@ func parseDER(data []byte) ([]TrustedKey, error) {
 		if !rest.ReadASN1Element(&der, cryptobyteasn1.SEQUENCE) {
 			return nil, refuse(CodeKey, "the certificate is damaged or cut off", "", "")
 		}
-		if isPrivateKey(der) {
-			return nil, privateKey()
-		}
 		k, err := parseCertificate(der)
 		if err != nil {
+			if isPrivateKey(der) {
+				return nil, privateKey()
+			}
 			return nil, err
 		}
 		keys = append(keys, k)

@@ -233,7 +233,7 @@ func ParseMetadata(document []byte, options ...MetadataOption) (*IdentityProvide
 	if refusal := p.read(entity, role); refusal != nil {
 		return nil, refusal
 	}
-	if !r.mustBeSigned && brokenSignature(doc.Root(), entity) {
+	if !r.mustBeSigned && (brokenSignature(doc.Root()) || entity != doc.Root() && brokenSignature(entity)) {
 		p.warnings = append(p.warnings, Warning{"signature_broken", "the document was changed after it was signed, perhaps only by an editor that re-formatted it",
 			"If nobody changed it on purpose, download it again and upload the file as it is."})
 	}
@@ -265,26 +265,22 @@ func (r metadataReader) signedPart(doc *xmltree.Document, entity xmltree.Element
 	return signedEntity, role, refuse(CodeUnsigned, "the metadata is not signed, although a key for it is pinned", "", "")
 }
 
-// brokenSignature reports whether there is a signature that does not fit what it stands in. The key is taken from the
-// document itself, so that a good one proves nothing but that the file is as it was written.
-func brokenSignature(parents ...xmltree.Element) bool {
-	for _, parent := range parents {
-		s, err := dsig.Of(parent)
-		if err != nil {
-			return true
-		}
-		if !s.Exists() {
-			continue
-		}
-		keys, err := parseDER(s.CertificateInKeyInfo())
-		if err != nil || len(keys) == 0 {
-			continue // no certificate to check it with
-		}
-		if _, err := s.Verify(publicKeys(keys), dsig.Policy{AllowSHA1: true}); err != nil {
-			return true
-		}
+// brokenSignature reports whether parent has a signature that does not fit it. The key is taken from the document itself, so that a good
+// one proves nothing but that the file is as it was written.
+func brokenSignature(parent xmltree.Element) bool {
+	s, err := dsig.Of(parent)
+	if err != nil {
+		return true
 	}
-	return false
+	if !s.Exists() {
+		return false
+	}
+	keys, err := parseDER(s.CertificateInKeyInfo())
+	if err != nil || len(keys) == 0 {
+		return false // no certificate to check it with
+	}
+	_, err = s.Verify(publicKeys(keys), dsig.Policy{AllowSHA1: true})
+	return err != nil
 }
 
 func publicKeys(keys []TrustedKey) []crypto.PublicKey {

@@ -72,11 +72,18 @@ func (p *parser) prepare(bound []int32) {
 	d := p.doc
 	// A start and an end tag are two '<' for an element and its text. The caps keep a hostile input from reserving much.
 	d.nodes = make([]node, 0, min(strings.Count(d.src, "<")+4, 2*maxElements))
-	d.attrs = make([]attribute, 0, min(strings.Count(d.src, "="), 4096))
+	d.attrs = make([]attribute, 0, min(strings.Count(d.src, "="), len(d.src)/len(` a=""`)))
 	d.decls = d.declRoom[:0]
-	p.prefixes.list = append(d.prefixRoom[:0], "", "xml") // noPrefix, xmlPrefix
-	p.spaces.list = append(d.spaceRoom[:0], "", NSXML)    // noSpace, xmlSpace
-	p.bound = append(bound, noSpace, xmlSpace)            // of these two prefixes
+	prefixes, spaces := d.prefixRoom[:0], d.spaceRoom[:0]
+	if n := strings.Count(d.src, "xmlns"); n > len(d.declRoom) {
+		d.decls = make([]declaration, 0, n)
+		if n > 4*len(d.declRoom) {
+			prefixes, spaces = make([]string, 0, n+2), make([]string, 0, n+2)
+		}
+	}
+	p.prefixes.list = append(prefixes, "", "xml") // noPrefix, xmlPrefix
+	p.spaces.list = append(spaces, "", NSXML)     // noSpace, xmlSpace
+	p.bound = append(bound, noSpace, xmlSpace)    // of these two prefixes
 }
 
 // fail makes a fault at the current place.
@@ -569,6 +576,7 @@ func (p *parser) resolve(n *node) error {
 		return p.undeclared(n.start, n.local)
 	}
 	attrs := p.doc.attrs[n.attr:]
+	var seen nameSet
 	for i := range attrs {
 		a := &attrs[i]
 		if a.local > a.start {
@@ -576,14 +584,38 @@ func (p *parser) resolve(n *node) error {
 				return p.undeclared(a.start, a.local)
 			}
 		}
-		name := p.doc.src[a.local:a.end]
-		for j := range attrs[:i] {
-			if b := &attrs[j]; b.space == a.space && p.doc.src[b.local:b.end] == name {
-				return p.fail(fault.DuplicateAttribute, "an element has an attribute twice")
-			}
+		if len(attrs) > 1 && seen.add(a.space, p.doc.src[a.local:a.end]) && p.isTwice(attrs[:i], a) {
+			return p.fail(fault.DuplicateAttribute, "an element has an attribute twice")
 		}
 	}
 	return nil
+}
+
+func (p *parser) isTwice(earlier []attribute, a *attribute) bool {
+	name := p.doc.src[a.local:a.end]
+	for j := range earlier {
+		if b := &earlier[j]; b.space == a.space && p.doc.src[b.local:b.end] == name {
+			return true
+		}
+	}
+	return false
+}
+
+// nameSet tells of most names that they have not been added before, so that the many attributes of a hostile element are not all compared
+// with each other.
+type nameSet [8]uint64
+
+// add reports whether a name of the same kind was added before.
+func (s *nameSet) add(space int32, name string) bool {
+	h := uint32(space)*31 + uint32(len(name))
+	for i := range min(len(name), 4) {
+		h = h*31 + uint32(name[i])*7 + uint32(name[len(name)-1-i])
+	}
+	h ^= h >> 9
+	word, bit := &s[h>>6&7], uint64(1)<<(h&63)
+	before := *word&bit != 0
+	*word |= bit
+	return before
 }
 
 // lookup gives prefix and namespace of a name that starts at start and whose local part starts at local.
