@@ -11,13 +11,13 @@ import (
 // the log. sp is nil where it is not known whose settings apply.
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, err *Error) {
 	err.Reference = newReference()
-	again := ""
+	login := ""
 	if sp != nil {
 		if idp, _ := sp.snapshot(r.Context()); idp != nil && err.Hint == hints[err.Code] {
 			err.Hint = idp.hint(err.Code)
 		}
 		sp.observe(r.Context(), Event{Kind: LoginRefused, Err: err})
-		again = sp.redirectURL
+		login = sp.redirectURL
 	} else {
 		Event{Kind: LoginRefused, Err: err}.log(r.Context(), slog.Default())
 	}
@@ -25,7 +25,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, sp *ServiceProvid
 		h.config.Failed(w, r, err)
 		return
 	}
-	writeErrorPage(w, err, again)
+	writeErrorPage(w, err, login, h.config.Home)
 }
 
 // Fail ends a request as the Handler does when a login fails. It is for pages around the Handler; err may be any error.
@@ -43,46 +43,53 @@ func (e *Error) at(step string) *Error {
 	return e
 }
 
-// failures are what a user reads, and the HTTP status. Codes that are not here get the last entry.
-var failures = map[Code]struct {
+// failure is what a user reads.
+type failure struct {
 	status   int
 	title    string
 	sentence string
-}{
-	CodeForm:             {http.StatusBadRequest, "This is not a sign-in", "The page was opened in a way that cannot sign anybody in. If a sign-out led here, the Logout URL at the identity provider is set to this address by mistake."},
-	CodeTooLarge:         {http.StatusRequestEntityTooLarge, "The response is too large", "The identity provider sent more than can be taken."},
-	CodeStateMissing:     {http.StatusForbidden, "Please sign in again", "This browser did not keep the sign-in: cookies are blocked, or the sign-in is older than a day."},
-	CodeStateInvalid:     {http.StatusForbidden, "Please sign in again", "This browser did not keep the sign-in as it was begun."},
-	CodeStateExpired:     {http.StatusForbidden, "Please sign in again", "The sign-in took too long."},
-	CodeReplayed:         {http.StatusForbidden, "Please sign in again", "This sign-in was used already."},
-	CodeUnsolicited:      {http.StatusForbidden, "Please start here", "The sign-in was not begun in this browser."},
-	CodeStatus:           {http.StatusForbidden, "The identity provider did not sign you in", "The identity provider reported an error. Your administrator can look up the reference below."},
-	CodeNotConfigured:    {http.StatusNotFound, "Single sign-on is not enabled", "An administrator can enable it in the settings of this service."},
-	CodeStore:            {http.StatusServiceUnavailable, "Please try again in a moment", "The service cannot sign anybody in at this moment."},
-	CodeIdentityProvider: {http.StatusServiceUnavailable, "Please sign in again", "The settings of single sign-on cannot be read, or changed during the sign-in."},
-	CodeSession:          {http.StatusInternalServerError, "You could not be signed in", "The identity provider signed you in, but this service could not begin a session."},
-	CodeNameID:           nameFailure,
-	CodeNameIDNotEmail:   nameFailure,
-	CodeNameIDGuest:      nameFailure,
-	CodeNameIDMismatch:   nameFailure,
-	"":                   {http.StatusForbidden, "You could not be signed in", "The response of the identity provider was refused. Your administrator can look up the reference below."},
+	button   string // on the link that begins a login
 }
 
-var nameFailure = struct {
-	status   int
-	title    string
-	sentence string
-}{http.StatusForbidden, "Your account has no usable e-mail address", "The identity provider must send your e-mail address as your name. Your administrator can fill in the e-mail field of your account."}
+const (
+	again     = "Sign in again"
+	reference = " Your administrator can look up the reference below."
+)
+
+// failures are the pages of the codes that a user can do something about; other codes have the page of "".
+var failures = map[Code]failure{
+	CodeForm:             {http.StatusBadRequest, "This is not a sign-in", "The page was opened in a way that cannot sign anybody in. If a sign-out led here, the Logout URL at the identity provider is set to this address by mistake.", "Sign in"},
+	CodeTooLarge:         {http.StatusRequestEntityTooLarge, "The response is too large", "The identity provider sent more than can be taken." + reference, again},
+	CodeStateMissing:     {http.StatusForbidden, "Please sign in again", "This browser did not keep the sign-in: cookies are blocked, many sign-ins were open, or it is older than a day.", again},
+	CodeStateInvalid:     {http.StatusForbidden, "Please sign in again", "This browser did not keep the sign-in as it was begun.", again},
+	CodeStateExpired:     {http.StatusForbidden, "Please sign in again", "The sign-in took too long.", again},
+	CodeReplayed:         {http.StatusForbidden, "Please sign in again", "This sign-in was used already.", again},
+	CodeUnsolicited:      {http.StatusForbidden, "Please start here", "The sign-in was not begun in this browser.", "Sign in"},
+	CodeStatus:           {http.StatusForbidden, "The identity provider did not sign you in", "The identity provider reported an error." + reference, again},
+	CodeNotConfigured:    {http.StatusNotFound, "Single sign-on is not enabled", "An administrator can enable it in the settings of this service.", ""},
+	CodeStore:            {http.StatusServiceUnavailable, "Please try again in a moment", "The service cannot sign anybody in at this moment.", "Try again"},
+	CodeIdentityProvider: {http.StatusServiceUnavailable, "Single sign-on cannot be used at this moment", "Its settings cannot be read, or changed during the sign-in.", "Try again"},
+	CodeSession:          {http.StatusInternalServerError, "You could not be signed in", "The identity provider signed you in, but this service could not begin a session." + reference, again},
+	CodeNameID:           noAddress,
+	CodeNameIDNotEmail:   noAddress,
+	CodeNameIDGuest:      noAddress,
+	CodeNameIDMismatch:   noAddress,
+	"":                   {http.StatusForbidden, "You could not be signed in", "The response of the identity provider was refused." + reference, again},
+}
+
+var noAddress = failure{http.StatusForbidden, "Your account has no usable e\u2011mail address",
+	"The identity provider must send your e\u2011mail address as your name. Your administrator can fill in the e\u2011mail field of your account.", again}
 
 var errorPage = template.Must(template.New("error").Parse(`<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{.Title}}</title>
 <style nonce="{{.Nonce}}">body{font:1rem/1.5 system-ui,sans-serif;color-scheme:light dark;max-width:34rem;margin:15vh auto;padding:0 1rem}a{display:inline-block;border:1px solid;border-radius:.3em;padding:.5em 1.5em;text-decoration:none;color:inherit}small{opacity:.7}</style>
 </head><body><main><h1>{{.Title}}</h1><p>{{.Sentence}}</p>
-{{if .Again}}<p><a href="{{.Again}}">Sign in again</a></p>{{end}}
+<p>{{if and .Login .Button}}<a href="{{.Login}}">{{.Button}}</a>{{else}}<a href="{{.Home}}">Go to the start page</a>{{end}}</p>
 <p><small>Code <code>{{.Code}}</code>, reference <code>{{.Reference}}</code></small></p></main></body></html>
 `))
 
-func writeErrorPage(w http.ResponseWriter, err *Error, again string) {
+// writeErrorPage links to login, the Redirect URL, where it is known and of use, else to home.
+func writeErrorPage(w http.ResponseWriter, err *Error, login, home string) {
 	f, ok := failures[err.Code]
 	if !ok {
 		f = failures[""]
@@ -90,6 +97,6 @@ func writeErrorPage(w http.ResponseWriter, err *Error, again string) {
 	nonce := pageHeaders(w)
 	w.WriteHeader(f.status)
 	errorPage.Execute(w, struct {
-		Title, Sentence, Nonce, Again, Code, Reference string
-	}{f.title, f.sentence, nonce, again, string(err.Code), err.Reference}) // an error is the browser's hanging up
+		Title, Sentence, Button, Nonce, Login, Home, Code, Reference string
+	}{f.title, f.sentence, f.button, nonce, login, home, string(err.Code), err.Reference}) // an error is the browser's hanging up
 }

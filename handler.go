@@ -127,7 +127,7 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	for _, name := range []string{"SAMLResponse", "SAMLRequest", "SAMLart"} {
 		if query.Has(name) {
-			h.fail(w, r, nil, refuse(CodeForm, "a SAML message came in the address, and no login is finished that way", name, "a form"))
+			h.fail(w, r, h.anyProvider(r), refuse(CodeForm, "a SAML message came in the address, and no login is finished that way", name, "a form"))
 			return
 		}
 	}

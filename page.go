@@ -15,7 +15,7 @@ var postPage = template.Must(template.New("post").Parse(`<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{.Title}}</title>
 <style nonce="{{.Nonce}}">body{font:1rem/1.5 system-ui,sans-serif;color-scheme:light dark;text-align:center;margin:20vh 1rem}button{font:inherit;padding:.5em 1.5em}</style>
 </head><body><form method="post" action="{{.Action}}">{{range .Fields}}<input type="hidden" name="{{.Name}}" value="{{.Value}}">{{end}}
-<p>One moment, please.</p><button type="submit">Continue</button></form>
+<noscript><p>Press Continue to go on.</p></noscript><button type="submit">Continue</button></form>
 <script nonce="{{.Nonce}}">document.forms[0].querySelector("button").disabled=true;document.forms[0].submit()</script>
 </body></html>
 `))

@@ -21,7 +21,7 @@ const (
 func (h *Handler) receive(w http.ResponseWriter, r *http.Request) {
 	form, err := readForm(w, r)
 	if err != nil {
-		h.fail(w, r, nil, err)
+		h.fail(w, r, h.anyProvider(r), err)
 		return
 	}
 	if !form.second {

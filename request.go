@@ -77,7 +77,7 @@ func (sp *ServiceProvider) startLogin(ctx context.Context, o LoginOptions) (*Aut
 		return nil, err
 	}
 	pending := sp.newPending(idp, o)
-	request := message.AuthnRequest{ID: pending.RequestID, IssueInstant: pending.IssuedAt, Destination: login, RedirectURL: sp.redirectURL,
+	request := message.AuthnRequest{ID: pending.RequestID, IssueInstant: pending.issuedAt(), Destination: login, RedirectURL: sp.redirectURL,
 		EntityID: sp.entityID, ForceAuthn: o.ForceAuthn, Contexts: pending.AuthnContexts}
 	r := &AuthnRequest{ID: pending.RequestID, State: pending.seal(sp.sealer(), sp.pendingContext())}
 	var err error
@@ -93,8 +93,7 @@ func (sp *ServiceProvider) startLogin(ctx context.Context, o LoginOptions) (*Aut
 }
 
 func (sp *ServiceProvider) newPending(idp *IdentityProvider, o LoginOptions) pendingLogin {
-	now := sp.config.Now().UTC()
-	return pendingLogin{RequestID: newRequestID(), IssuedAt: now, ExpiresAt: now.Add(pendingLifetime), IdentityProvider: idp.entityID,
+	return pendingLogin{RequestID: newRequestID(), IssuedMilli: sp.config.Now().UnixMilli(), IdentityProvider: idp.entityID,
 		ReturnTo: o.ReturnTo, Purpose: o.Purpose, ForceAuthn: o.ForceAuthn, AuthnContexts: sp.config.RequestedAuthnContexts}
 }
 

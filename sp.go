@@ -191,10 +191,10 @@ func (a *attempt) beginWithState(state string) *Error {
 	if p.IdentityProvider != a.idp.entityID {
 		return refuse(CodeIdentityProvider, "the settings changed while the user was signing in", a.idp.entityID, quote(p.IdentityProvider))
 	}
-	if m, ok := sp.store.(*MemoryStore); ok && p.IssuedAt.Before(m.madeAt()) {
+	if m, ok := sp.store.(*MemoryStore); ok && p.issuedAt().Before(m.madeAt().Truncate(time.Millisecond)) {
 		return refuse(CodeStateExpired, "the sign-in began before this process, which keeps no record of what was used up", "", "")
 	}
-	a.expect = expectation{requestID: p.RequestID, issuedAt: p.IssuedAt, expiresAt: p.ExpiresAt, forceAuthn: p.ForceAuthn,
+	a.expect = expectation{requestID: p.RequestID, issuedAt: p.issuedAt(), expiresAt: p.expiresAt(), forceAuthn: p.ForceAuthn,
 		contexts: p.AuthnContexts, returnTo: p.ReturnTo, purpose: p.Purpose}
 	return nil
 }

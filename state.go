@@ -13,15 +13,17 @@ import (
 
 // pendingLogin is what we remember, sealed and in the browser, between request and response.
 type pendingLogin struct {
-	RequestID        string    `json:"i"`
-	IssuedAt         time.Time `json:"t"`
-	ExpiresAt        time.Time `json:"x"`
-	IdentityProvider string    `json:"p"` // entity ID that was asked
-	ReturnTo         string    `json:"r,omitempty"`
-	Purpose          string    `json:"u,omitempty"`
-	ForceAuthn       bool      `json:"f,omitempty"`
-	AuthnContexts    []string  `json:"c,omitempty"`
+	RequestID        string   `json:"i"`
+	IssuedMilli      int64    `json:"t"` // Unix time in milliseconds: short, since a browser may hold ten of these
+	IdentityProvider string   `json:"p"` // entity ID that was asked
+	ReturnTo         string   `json:"r,omitempty"`
+	Purpose          string   `json:"u,omitempty"`
+	ForceAuthn       bool     `json:"f,omitempty"`
+	AuthnContexts    []string `json:"c,omitempty"`
 }
+
+func (p *pendingLogin) issuedAt() time.Time  { return time.UnixMilli(p.IssuedMilli).UTC() }
+func (p *pendingLogin) expiresAt() time.Time { return p.issuedAt().Add(pendingLifetime) }
 
 // pendingLifetime is how long a user may take at the identity provider.
 const pendingLifetime = 60 * time.Minute
@@ -37,7 +39,7 @@ func (sp *ServiceProvider) sealer() seal.Sealer { return seal.Sealer{Keys: sp.co
 func (p pendingLogin) seal(s seal.Sealer, c seal.Context) string {
 	plaintext, err := json.Marshal(p)
 	if err != nil {
-		panic(err) // strings, times of this era and a bool always marshal
+		panic(err) // strings, a number and a bool always marshal
 	}
 	return tenantText.EncodeToString([]byte(c.Tenant)) + "." + s.Seal(c, plaintext)
 }
@@ -58,11 +60,11 @@ func openPending(s seal.Sealer, c seal.Context, state string, now time.Time, ske
 	if !ok || !named || tenant != c.Tenant || json.Unmarshal(plaintext, &p) != nil || p.RequestID == "" {
 		return p, refuse(CodeStateInvalid, "the pending login cannot be opened", "", "one that this service sealed for this tenant")
 	}
-	if p.IssuedAt.After(now.Add(skew)) {
-		return p, refuse(CodeStateInvalid, "the pending login comes from the future", showTime(p.IssuedAt), "")
+	if p.issuedAt().After(now.Add(skew)) {
+		return p, refuse(CodeStateInvalid, "the pending login comes from the future", showTime(p.issuedAt()), "")
 	}
-	if !now.Before(p.ExpiresAt) {
-		return p, refuse(CodeStateExpired, "the sign-in took too long", "begun "+showTime(p.IssuedAt), "at most "+pendingLifetime.String())
+	if !now.Before(p.expiresAt()) {
+		return p, refuse(CodeStateExpired, "the sign-in took too long", "begun "+showTime(p.issuedAt()), "at most "+pendingLifetime.String())
 	}
 	return p, nil
 }

@@ -178,12 +178,11 @@ func (v *testVector) response(t testing.TB, sp *ServiceProvider) Response {
 	if v.header["unsolicited"] == "yes" {
 		return r
 	}
-	p := pendingLogin{RequestID: v.header["request_id"], IssuedAt: v.time(t, "at").Add(-time.Minute), IdentityProvider: v.header["idp_entity_id"],
+	p := pendingLogin{RequestID: v.header["request_id"], IssuedMilli: v.time(t, "at").Add(-time.Minute).UnixMilli(), IdentityProvider: v.header["idp_entity_id"],
 		AuthnContexts: strings.Fields(v.header["requested_context"])}
 	if v.header["force_authn_at"] != "" {
-		p.ForceAuthn, p.IssuedAt = true, v.time(t, "force_authn_at")
+		p.ForceAuthn, p.IssuedMilli = true, v.time(t, "force_authn_at").UnixMilli()
 	}
-	p.ExpiresAt = p.IssuedAt.Add(pendingLifetime)
 	r.State = p.seal(sp.sealer(), sp.pendingContext())
 	return r
 }

@@ -423,7 +423,7 @@ func (v *visit) tenTabs(unasked bool) {
 		}
 	}
 	v.outcome = fmt.Sprintf("%d end at their own link, %d at home, %d at home by the button of an error page", own, home, button)
-	if button > 1 {
+	if button > 0 {
 		v.Error(v.outcome)
 	}
 }

@@ -88,6 +88,8 @@ func (m *Manager) check(ctx context.Context, s *Session) error {
 		return ErrEnded
 	case now.Sub(e.at) <= goOnFor: // never for the zero time: it is centuries ago
 		return nil
+	case now.Sub(s.StartedAt) <= goOnFor: // its start is an answer too, which this process may not have seen
+		return nil
 	}
 	return errUnknown
 }

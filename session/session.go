@@ -190,7 +190,8 @@ func (m *Manager) SignedIn(r *http.Request) bool {
 			return false
 		}
 	}
-	return m.check(r.Context(), s) == nil
+	// Where nobody can tell, the page that the user is sent to answers with status 503; a new login could not be finished either.
+	return !errors.Is(m.check(r.Context(), s), ErrEnded)
 }
 
 // fits reports whether the settings still name the tenant and the identity provider of the session.
