@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -96,7 +97,7 @@ func (d *demo) signIn(h http.Handler, page string) string {
 	d.handler = h
 	jar, err := cookiejar.New(nil)
 	must(err)
-	browser := &http.Client{Jar: jar, Transport: asBrowser{&http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, Dial: d.dial}}}
+	browser := &http.Client{Jar: jar, Transport: asBrowser{&http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DialContext: d.dial}}}
 	if strings.HasPrefix(page, "/") {
 		page = d.url + page
 	}
@@ -121,11 +122,11 @@ func (d *demo) signIn(h http.Handler, page string) string {
 }
 
 // dial finds all hosts of example.com at our server.
-func (d *demo) dial(network, address string) (net.Conn, error) {
+func (d *demo) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	if strings.HasSuffix(address, ".example.com:443") {
 		address = strings.TrimPrefix(d.url, "https://")
 	}
-	return net.Dial(network, address)
+	return new(net.Dialer).DialContext(ctx, network, address)
 }
 
 func origin(u *url.URL) string { return u.Scheme + "://" + u.Host }
