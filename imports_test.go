@@ -1,11 +1,17 @@
 package saml_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"go/ast"
+	"go/importer"
 	"go/parser"
 	"go/token"
+	"go/types"
+	"io"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
@@ -16,190 +22,397 @@ import (
 
 const module = "github.com/iomete/saml"
 
-// sources parses the Go files of this module, without nested modules, by directory ("." for the root).
-func sources(t *testing.T, tests bool) map[string][]*ast.File {
+// thirdParty is what the library may require at all. x/crypto is there for cryptobyte, which reads what crypto/x509 refuses.
+var thirdParty = []string{"github.com/crewjam/saml", "github.com/beevik/etree", "github.com/russellhaering/goxmldsig", "golang.org/x/crypto"}
+
+// A room is a package of the house.
+type room struct {
+	may []string // all it may import beside the standard library
+	why string   // the reason why it may import nothing else
+}
+
+// rooms has every package of this module by its directory.
+var rooms = func() map[string]room {
+	internal := func(names ...string) (paths []string) {
+		for _, n := range names {
+			paths = append(paths, module+"/internal/"+n)
+		}
+		return paths
+	}
+	xml := thirdParty[:3]
+	const leaf = "it is a leaf that everybody builds on"
+	return map[string]room{
+		".": {append(internal("b64", "bridge", "dsig", "fault", "message", "seal", "storekey", "xmltree"), "golang.org/x/crypto/cryptobyte", "golang.org/x/crypto/cryptobyte/asn1"),
+			"hostile XML is read by xmltree alone, other modules have their one door in internal/message, and session, samltest and the commands build on the library, not it on them"},
+		"internal/b64":         {nil, leaf},
+		"internal/bridge":      {nil, leaf},
+		"internal/fault":       {nil, leaf},
+		"internal/seal":        {nil, leaf},
+		"internal/storekey":    {nil, leaf},
+		"internal/xmltree":     {internal("fault"), "it reads hostile bytes before anything is trusted: what it runs has to be readable in one place"},
+		"internal/dsig":        {internal("b64", "fault", "xmltree"), "what decides whom we trust must not share code with the judges that the tests ask about it"},
+		"internal/message":     {xml, "it only writes: it must not come near the verifier, nor the verifier near these modules"},
+		"internal/makevectors": {internal("xmltree"), "it makes the vectors that the verifier is measured by"},
+		"session":              {append(internal("bridge", "seal", "storekey"), module), "it gets a verified login and has no business with messages"},
+		"samltest":             {xml, "it is a second opinion about our verifier, and one that shares our code would share our mistakes"},
+		"storetest":            {[]string{module}, "it tests a Store through its public interface, as those do who write one"},
+		"cmd/samlsp":           {[]string{module, module + "/samltest"}, "it shows what the public interface can do"},
+		"examples/minimal":     {[]string{module, module + "/samltest", module + "/session"}, "people copy it, and cannot import what is internal"},
+	}
+}()
+
+// TestImports keeps the directions of the house: each package imports what its room allows and no more.
+func TestImports(t *testing.T) {
+	t.Parallel()
+	imports := importsByDirectory(t, "")
+	for dir, list := range imports {
+		r, known := rooms[dir]
+		if !known {
+			t.Errorf("package %s has no row in rooms: say what it may import, and why nothing else", dir)
+			continue
+		}
+		for _, p := range list {
+			if !isStandard(p) && !slices.Contains(r.may, p) {
+				t.Errorf("%s imports %s, but %s", path.Join(module, dir), p, r.why)
+			}
+		}
+	}
+	for dir := range rooms {
+		if _, there := imports[dir]; !there {
+			t.Errorf("rooms has a row for %s, where no package is: remove it, or it will allow what nobody thought about", dir)
+		}
+	}
+}
+
+// TestTestsOfSamltestAreIndependent has their imports, which TestImports does not look at: other tests may ask whom they like.
+func TestTestsOfSamltestAreIndependent(t *testing.T) {
+	t.Parallel()
+	list := importsByDirectory(t, "_test")["samltest"]
+	if len(list) == 0 {
+		t.Fatal("samltest has no tests")
+	}
+	for _, p := range list {
+		if isOurs(p) && p != module+"/samltest" {
+			t.Errorf("the tests of samltest import %s, but %s", p, rooms["samltest"].why)
+		}
+	}
+}
+
+// importsByDirectory gives what the packages of this module import, without nested modules. Suffix "_test" asks for their test files, ""
+// for the others. Files of all operating systems count.
+func importsByDirectory(t *testing.T, suffix string) map[string][]string {
 	t.Helper()
-	packages := map[string][]*ast.File{}
+	imports := map[string][]string{}
 	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
 		if d.IsDir() {
-			if _, err := os.Stat(filepath.Join(name, "go.mod")); err == nil && name != "." || strings.HasPrefix(d.Name(), ".") && name != "." || d.Name() == "testdata" {
+			if name != "." && (d.Name() == "testdata" || strings.HasPrefix(d.Name(), ".") || exists(filepath.Join(name, "go.mod"))) {
 				return fs.SkipDir
 			}
 			return nil
 		}
-		if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") != tests {
+		base, isGo := strings.CutSuffix(name, ".go")
+		if !isGo || strings.HasSuffix(base, "_test") != (suffix == "_test") {
 			return nil
 		}
-		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
 		if err != nil {
 			return err
 		}
 		dir := filepath.ToSlash(filepath.Dir(name))
-		packages[dir] = append(packages[dir], file)
+		imports[dir] = append(imports[dir], importsOf(file)...)
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(packages["internal/xmltree"]) == 0 || len(packages["."]) == 0 {
-		t.Fatal("the sources were not found")
-	}
-	return packages
+	return imports
 }
 
-func importsOf(files []*ast.File) (list []string) {
-	for _, f := range files {
-		for _, i := range f.Imports {
-			p, err := strconv.Unquote(i.Path.Value)
-			if err == nil && !slices.Contains(list, p) {
-				list = append(list, p)
-			}
+func importsOf(file *ast.File) (paths []string) {
+	for _, i := range file.Imports {
+		p, err := strconv.Unquote(i.Path.Value)
+		if err != nil {
+			panic(err) // the parser has read it
 		}
+		paths = append(paths, p)
 	}
-	return list
+	return paths
 }
 
-// TestImports keeps the directions of the house: what reads hostile input imports as little as possible, and each third-party module has
-// one door.
-func TestImports(t *testing.T) {
-	internal := func(names ...string) (list []string) {
-		for _, n := range names {
-			list = append(list, module+"/internal/"+n)
-		}
-		return list
-	}
-	outside := []string{"github.com/crewjam/saml", "github.com/beevik/etree", "github.com/russellhaering/goxmldsig"}
-	// What each package may import beside the standard library. A package that is not listed here fails, so that nobody forgets it.
-	allowed := map[string][]string{
-		".":                    append(internal("b64", "bridge", "dsig", "fault", "message", "seal", "storekey", "xmltree"), "golang.org/x/crypto/cryptobyte", "golang.org/x/crypto/cryptobyte/asn1"),
-		"internal/b64":         nil,
-		"internal/bridge":      nil,
-		"internal/fault":       nil,
-		"internal/seal":        nil,
-		"internal/storekey":    nil,
-		"internal/xmltree":     internal("fault"),
-		"internal/dsig":        internal("b64", "fault", "xmltree"),
-		"internal/message":     outside,
-		"internal/makevectors": internal("xmltree"),
-		"session":              append(internal("bridge", "seal", "storekey"), module),
-		"samltest":             outside, // a second opinion: it must not know how we do it
-		"storetest":            {module},
-		"cmd/samlsp":           {module, module + "/samltest"},
-		"examples/minimal":     {module, module + "/samltest", module + "/session"},
-	}
-	for dir, files := range sources(t, false) {
-		list, known := allowed[dir]
-		if !known {
-			t.Errorf("package %s is not in the list of this test: say what it may import", dir)
-			continue
-		}
-		for _, p := range importsOf(files) {
-			if first, _, _ := strings.Cut(p, "/"); strings.Contains(first, ".") && !slices.Contains(list, p) {
-				t.Errorf("%s imports %s, which it may not", dir, p)
-			}
-		}
-	}
+func exists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
 }
 
-// TestSamltestTestsAreIndependent: nor do its tests look at our own reader.
-func TestSamltestTestsAreIndependent(t *testing.T) {
-	for _, p := range importsOf(sources(t, true)["samltest"]) {
-		if p == module || strings.HasPrefix(p, module+"/internal") {
-			t.Errorf("the tests of samltest import %s", p)
-		}
-	}
+func isOurs(p string) bool { return p == module || strings.HasPrefix(p, module+"/") }
+
+// isStandard holds for packages of Go itself: their first name has no dot.
+func isStandard(p string) bool {
+	first, _, _ := strings.Cut(p, "/")
+	return !strings.Contains(first, ".")
 }
 
-// TestPublicNamesAreOurs: no exported declaration mentions a type of another module.
+// TestPublicNamesAreOurs: what users can reach from an exported name, by fields, methods, parameters and results, are types of this module
+// and of the standard library.
 func TestPublicNamesAreOurs(t *testing.T) {
-	for dir, files := range sources(t, false) {
-		if strings.HasPrefix(dir, "internal") {
-			continue
+	t.Parallel()
+	public := publicPackages()
+	load := compiled(t, public)
+	for _, name := range public {
+		p, err := load.Import(name)
+		if err != nil {
+			t.Fatal(err)
 		}
-		for _, f := range files {
-			foreign := map[string]string{}
-			for _, i := range f.Imports {
-				p, _ := strconv.Unquote(i.Path.Value)
-				if first, _, _ := strings.Cut(p, "/"); strings.Contains(first, ".") && p != module && !strings.HasPrefix(p, module+"/") {
-					name := path.Base(p)
-					if i.Name != nil {
-						name = i.Name.Name
-					}
-					foreign[name] = p
-				}
-			}
-			for _, d := range f.Decls {
-				ast.Inspect(surface(d), func(n ast.Node) bool {
-					if s, ok := n.(*ast.SelectorExpr); ok {
-						if x, ok := s.X.(*ast.Ident); ok && foreign[x.Name] != "" {
-							t.Errorf("%s: an exported declaration mentions %s.%s of %s", dir, x.Name, s.Sel.Name, foreign[x.Name])
-						}
-					}
-					return true
-				})
+		s := surface{seen: map[types.Type]bool{}, found: func(where string, foreign *types.TypeName) {
+			t.Errorf("%s mentions %s.%s: users would depend on that module with us, and could not follow us away from it", where, foreign.Pkg().Path(), foreign.Name())
+		}}
+		names := p.Scope().Names()
+		if !slices.ContainsFunc(names, token.IsExported) {
+			t.Errorf("%s has no exported name", p.Path())
+		}
+		for _, name := range names {
+			if token.IsExported(name) {
+				s.walk(p.Path()+"."+name, p.Scope().Lookup(name).Type())
 			}
 		}
 	}
 }
 
-// surface is the part of a declaration that users see: types of exported functions, fields and variables, not bodies and values.
-func surface(d ast.Decl) ast.Node {
-	seen := &ast.FieldList{}
-	add := func(e ast.Expr) { seen.List = append(seen.List, &ast.Field{Type: e}) }
-	switch d := d.(type) {
-	case *ast.FuncDecl:
-		if d.Name.IsExported() {
-			add(d.Type)
-		}
-	case *ast.GenDecl:
-		for _, spec := range d.Specs {
-			switch s := spec.(type) {
-			case *ast.TypeSpec:
-				if !s.Name.IsExported() {
-					continue
-				}
-				structure, ok := s.Type.(*ast.StructType)
-				if !ok {
-					add(s.Type)
-					continue
-				}
-				for _, field := range structure.Fields.List {
-					if len(field.Names) == 0 || slices.ContainsFunc(field.Names, func(n *ast.Ident) bool { return n.IsExported() }) {
-						add(field.Type)
-					}
-				}
-			case *ast.ValueSpec:
-				if s.Type != nil && slices.ContainsFunc(s.Names, func(n *ast.Ident) bool { return n.IsExported() }) {
-					add(s.Type)
-				}
-			}
+// publicPackages are those that others can import.
+func publicPackages() (paths []string) {
+	for dir := range rooms {
+		if first, _, _ := strings.Cut(dir, "/"); !slices.Contains([]string{"internal", "cmd", "examples"}, first) {
+			paths = append(paths, path.Join(module, dir))
 		}
 	}
-	return seen
+	slices.Sort(paths)
+	return paths
 }
 
-// TestRequirements: whoever imports the library gets these modules and no others.
-func TestRequirements(t *testing.T) {
-	gomod, err := os.ReadFile("go.mod")
+// compiled gives an importer of packages and all that they import, from what the compiler says about them.
+func compiled(t *testing.T, paths []string) types.Importer {
+	t.Helper()
+	list := exec.Command("go", append([]string{"list", "-export", "-deps", "-f", "{{.ImportPath}}\t{{.Export}}"}, paths...)...)
+	output, err := list.Output()
 	if err != nil {
+		t.Fatalf("%v: %v\n%s", list, err, errorOutput(err))
+	}
+	files := map[string]string{}
+	for line := range strings.Lines(string(output)) {
+		name, file, _ := strings.Cut(strings.TrimSpace(line), "\t")
+		files[name] = file
+	}
+	return importer.ForCompiler(token.NewFileSet(), "gc", func(name string) (io.ReadCloser, error) { return os.Open(files[name]) })
+}
+
+// errorOutput is what a program wrote to its standard error.
+func errorOutput(err error) []byte {
+	if exit, ok := err.(*exec.ExitError); ok {
+		return exit.Stderr
+	}
+	return nil
+}
+
+// A surface walks over the types that can be reached from exported names.
+type surface struct {
+	seen  map[types.Type]bool
+	found func(where string, foreign *types.TypeName)
+}
+
+// walk looks at t, which stands at where, a readable path from an exported name.
+func (s *surface) walk(where string, t types.Type) {
+	if s.seen[t] {
+		return
+	}
+	s.seen[t] = true
+	switch t := t.(type) {
+	case *types.Alias:
+		s.name(where, t.Obj())
+		s.list(where, t.TypeArgs())
+		s.walk(where, t.Rhs())
+	case *types.Named:
+		s.list(where, t.TypeArgs())
+		if s.name(where, t.Obj()) {
+			s.declaration(where, t)
+		}
+	case *types.Struct:
+		for f := range t.Fields() {
+			if f.Exported() || f.Embedded() {
+				s.walk(where+"."+f.Name(), f.Type())
+			}
+		}
+	case *types.Interface:
+		for m := range t.Methods() {
+			if m.Exported() {
+				s.walk(where+"."+m.Name(), m.Type())
+			}
+		}
+		for e := range t.EmbeddedTypes() {
+			s.walk(where, e)
+		}
+	case *types.Signature:
+		s.parameters(where, t.TypeParams())
+		for v := range t.Params().Variables() {
+			s.walk(where, v.Type())
+		}
+		for v := range t.Results().Variables() {
+			s.walk(where, v.Type())
+		}
+	case *types.Map:
+		s.walk(where, t.Key())
+		s.walk(where, t.Elem())
+	case *types.Union:
+		for term := range t.Terms() {
+			s.walk(where, term.Type())
+		}
+	case interface{ Elem() types.Type }: // pointer, slice, array, channel
+		s.walk(where, t.Elem())
+	}
+}
+
+// name reports whether a type is of this module, and tells if it is neither that nor of the standard library.
+func (s *surface) name(where string, n *types.TypeName) bool {
+	if n.Pkg() == nil || isStandard(n.Pkg().Path()) {
+		return false
+	}
+	if !isOurs(n.Pkg().Path()) {
+		s.found(where, n)
+		return false
+	}
+	return true
+}
+
+// declaration looks at a type of ours.
+func (s *surface) declaration(where string, t *types.Named) {
+	s.parameters(where, t.TypeParams())
+	s.walk(where, t.Underlying())
+	for m := range t.Methods() {
+		if m.Exported() {
+			s.walk(where+"."+m.Name(), m.Type())
+		}
+	}
+}
+
+func (s *surface) parameters(where string, list *types.TypeParamList) {
+	for p := range list.TypeParams() {
+		s.walk(where, p.Constraint())
+	}
+}
+
+func (s *surface) list(where string, list *types.TypeList) {
+	for t := range list.Types() {
+		s.walk(where, t)
+	}
+}
+
+// TestSurface: each way by which a type of another module can be reached is found, and what nobody can reach is not.
+func TestSurface(t *testing.T) {
+	t.Parallel()
+	const foreign = "example.org/foreign"
+	other := types.NewPackage(foreign, "foreign")
+	thing := types.NewTypeName(token.NoPos, other, "Thing", nil)
+	types.NewNamed(thing, types.NewStruct(nil, nil), nil)
+	other.Scope().Insert(thing)
+	other.MarkComplete()
+	for _, tt := range []struct {
+		name, source string
+		found        bool
+	}{
+		{"a parameter", "func F(*foreign.Thing) {}", true},
+		{"a result", "func F() []foreign.Thing { return nil }", true},
+		{"a variable without a written type", "var V = foreign.Thing{}", true},
+		{"an exported field", "type T struct{ F map[string]foreign.Thing }", true},
+		{"a field of an embedded type that is not exported", "type T struct{ t }; type t struct{ F foreign.Thing }", true},
+		{"an embedded type", "type T struct{ foreign.Thing }", true},
+		{"an exported method", "type T int; func (T) M() chan foreign.Thing { return nil }", true},
+		{"a method of a type that a function gives away", "func F() t { return 0 }; type t int; func (t) M(foreign.Thing) {}", true},
+		{"a method of an interface", "type T interface{ M(func(foreign.Thing)) }", true},
+		{"an alias", "type T = foreign.Thing", true},
+		{"a type argument", "type T[A any] struct{}; var V T[foreign.Thing]", true},
+		{"a constraint of a function", "func F[A interface{ foreign.Thing | int }](A) {}", true},
+		{"a constraint of a type", "type T[A interface{ M(foreign.Thing) }] struct{}", true},
+		{"a field that is not exported", "type T struct{ f foreign.Thing }", false},
+		{"a method that is not exported", "type T int; func (T) m(foreign.Thing) {}", false},
+		{"a function that is not exported", "func f(foreign.Thing) {}; func F() {}", false},
+		{"inside a function", "func F() { _ = foreign.Thing{} }", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			set := token.NewFileSet()
+			file, err := parser.ParseFile(set, "p.go", fmt.Sprintf("package p; import %q; var _ foreign.Thing; %s", foreign, tt.source), 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			check := types.Config{Importer: importerOf{other}}
+			p, err := check.Check(module+"/p", set, []*ast.File{file}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found := false
+			s := surface{seen: map[types.Type]bool{}, found: func(string, *types.TypeName) { found = true }}
+			for _, name := range p.Scope().Names() {
+				if token.IsExported(name) {
+					s.walk(name, p.Scope().Lookup(name).Type())
+				}
+			}
+			if found != tt.found {
+				t.Errorf("found is %v, want %v: %s", found, tt.found, tt.source)
+			}
+		})
+	}
+}
+
+// importerOf has one package.
+type importerOf struct{ p *types.Package }
+
+func (i importerOf) Import(string) (*types.Package, error) { return i.p, nil }
+
+// TestRequirements: who imports the library gets these modules and what they need, and builds what we test.
+func TestRequirements(t *testing.T) {
+	t.Parallel()
+	edit := exec.Command("go", "mod", "edit", "-json", "go.mod")
+	output, err := edit.Output()
+	if err != nil {
+		t.Fatalf("%v: %v\n%s", edit, err, errorOutput(err))
+	}
+	type named struct{ Path string }
+	var file struct {
+		Require []struct {
+			Path     string
+			Indirect bool
+		}
+		Tool    []named
+		Replace []struct{ Old named }
+		Exclude []named
+	}
+	if err := json.Unmarshal(output, &file); err != nil {
 		t.Fatal(err)
 	}
-	allowed := []string{"github.com/crewjam/saml", "github.com/beevik/etree", "github.com/russellhaering/goxmldsig", "golang.org/x/crypto"}
-	found := 0
-	for line := range strings.Lines(string(gomod)) {
-		fields := strings.Fields(strings.TrimPrefix(strings.TrimSpace(line), "require "))
-		if len(fields) < 2 || !strings.Contains(fields[0], ".") || strings.Contains(line, "// indirect") {
+	var direct []string
+	for _, r := range file.Require {
+		if r.Indirect {
 			continue
 		}
-		found++
-		if !slices.Contains(allowed, fields[0]) {
-			t.Errorf("go.mod requires %s directly", fields[0])
+		direct = append(direct, r.Path)
+		if !slices.Contains(thirdParty, r.Path) {
+			t.Errorf("go.mod requires %s: everybody who imports the library would get it too; what needs it belongs into a nested module", r.Path)
 		}
 	}
-	if found != len(allowed) {
-		t.Errorf("found %d direct requirements, want %d", found, len(allowed))
+	for _, p := range thirdParty {
+		if !slices.Contains(direct, p) {
+			t.Errorf("go.mod does not require %s: remove it from thirdParty, so that it stays out", p)
+		}
+	}
+	for _, r := range file.Replace {
+		t.Errorf("go.mod replaces %s: that holds for us alone, and our users would build something else than we test", r.Old.Path)
+	}
+	for _, e := range file.Exclude {
+		t.Errorf("go.mod excludes %s: that holds for us alone, and our users would build something else than we test", e.Path)
+	}
+	for _, tool := range file.Tool {
+		t.Errorf("go.mod has the tool %s: everybody who imports the library would get what it requires; tools live in the module tools", tool.Path)
 	}
 }
