@@ -91,15 +91,7 @@ func loginJob(name, loginURL string, start func() (string, error)) Job {
 
 // checkRequest reads the request in an address as an identity provider does.
 func checkRequest(address, loginURL string) error {
-	u, err := url.Parse(address)
-	if err != nil {
-		return err
-	}
-	deflated, err := base64.StdEncoding.DecodeString(u.Query().Get("SAMLRequest"))
-	if err != nil {
-		return err
-	}
-	document, err := io.ReadAll(flate.NewReader(bytes.NewReader(deflated)))
+	document, err := inflate(address)
 	if err != nil {
 		return err
 	}
@@ -117,6 +109,19 @@ func checkRequest(address, loginURL string) error {
 		return fmt.Errorf("%w: %+v", errWrong, request)
 	}
 	return nil
+}
+
+// inflate gives the request in an address.
+func inflate(address string) ([]byte, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return nil, err
+	}
+	deflated, err := base64.StdEncoding.DecodeString(u.Query().Get("SAMLRequest"))
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(flate.NewReader(bytes.NewReader(deflated)))
 }
 
 // A loginFloor does what no start of a login can avoid: 128 random bits for the ID, DEFLATE of the request at the fastest level with a

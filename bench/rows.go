@@ -61,6 +61,7 @@ func Rows() ([]Row, error) {
 		row  func() ([]Job, error)
 	}{
 		{"login start", loginRow},
+		{"whole sign-in, both legs", signInRow},
 		{"Entra metadata", metadataRow},
 	} {
 		row, err := r.row()
