@@ -296,7 +296,7 @@ var scenarios = []scenario{
 		v.click(choose)
 		v.want("Continue</button>")
 		v.click(goOn) // the identity provider's
-		v.want("One moment, please.")
+		v.want("Press Continue to go on.")
 		v.wantHost()
 		v.picture("posting-page")
 		if n := v.posts(); n != 1 { // a browser with scripts would have gone on
@@ -304,7 +304,7 @@ var scenarios = []scenario{
 		}
 		v.must(v.page.Reload())
 		v.must(until("a second first leg", func() (bool, error) { return v.posts() == 2, nil }))
-		v.want("One moment, please.")
+		v.want("Press Continue to go on.")
 		v.click(goOn)
 		v.want(signedIn + "/jobs")
 		v.outcome = "two clicks on Continue, with a reload before the second"
