@@ -179,7 +179,7 @@ func (m *Manager) begin(login *saml.Login) *Session {
 	return s
 }
 
-// SignedIn reports whether r carries a session that Require lets through.
+// SignedIn reports whether r carries a session that is not to sign in anew: one that Require lets through, or answers with status 503.
 func (m *Manager) SignedIn(r *http.Request) bool {
 	s, ok := m.open(r)
 	if !ok {
