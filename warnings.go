@@ -46,6 +46,10 @@ const expiryWarning = 60 * 24 * time.Hour
 
 func (p *IdentityProvider) keyWarning(k TrustedKey, now time.Time) (Warning, bool) {
 	name := fmt.Sprintf("the certificate %s (thumbprint %s)", k.subject, k.SHA1())
+	hint := p.hint(CodeCertificateExpired)
+	if slices.ContainsFunc(p.usableKeys, func(o TrustedKey) bool { return o.notAfter.Sub(now) >= expiryWarning && !now.Before(o.notBefore) }) {
+		hint = "Another certificate is valid for longer: make it the active one, if it is not, and delete this one."
+	}
 	switch left := k.notAfter.Sub(now); {
 	case k.unusable != nil:
 		return Warning{"key_unusable", name + " cannot be used: " + k.unusable.Message + gotWant(k.unusable), k.unusable.Hint}, true
@@ -53,10 +57,10 @@ func (p *IdentityProvider) keyWarning(k TrustedKey, now time.Time) (Warning, boo
 		return Warning{"certificate_not_yet_valid", name + " begins only on " + showDate(k.notBefore), ""}, true
 	case left < 0:
 		return Warning{"certificate_expired", name + " ended on " + showDate(k.notAfter) + "; it is accepted all the same unless that is switched off",
-			p.hint(CodeCertificateExpired)}, true
+			hint}, true
 	case left < expiryWarning:
 		return Warning{"certificate_expiring", fmt.Sprintf("%s ends in %d days, on %s", name, int(left.Hours()/24), showDate(k.notAfter)),
-			p.hint(CodeCertificateExpired)}, true
+			hint}, true
 	}
 	return Warning{}, false
 }
