@@ -77,6 +77,8 @@ var hostileShapes = []hostileShape{
 	{"text that grows", "", func(n int) string { return fill(n, noLimit, "<e>", "</e>", same(">")) }, grows},
 	{"text of line ends", "", func(n int) string { return fill(n, noLimit, "<e>", "</e>", same("\r\n")) }, fits},
 	{"text of brackets", "", func(n int) string { return fill(n, noLimit, "<e>", "</e>", same("]")) }, fits},
+	{"text that looks like attributes", "", func(n int) string { return fill(n, noLimit, "<e>", "</e>", same("a=")) }, fits},
+	{"text that looks like declarations", "", func(n int) string { return fill(n, noLimit, "<e>", "</e>", same("xmlns")) }, fits},
 	{"text above ASCII", "", func(n int) string { return fill(n, noLimit, "<e>", "</e>", same("\u00e9")) }, fits},
 	{"value that grows", "", func(n int) string { return fill(n, noLimit, "<e a='", "'/>", same(`"`)) }, grows},
 	{"value of references", "", func(n int) string { return fill(n, noLimit, `<e a="`, `"></e>`, same("&amp;")) }, fits},
@@ -112,6 +114,9 @@ var hostileShapes = []hostileShape{
 	}, fits},
 	{"attributes that differ at the end", "", func(n int) string {
 		return fill(n, elementsM, "<e>", "</e>", same("<a"+each(64, 10, " "+strings.Repeat("n", 60)+"#=''")+"></a>"))
+	}, fits},
+	{"attributes that begin and end alike", "", func(n int) string {
+		return fill(n, elementsM, "<e>", "</e>", same("<a"+each(64, 10, " nnnn#nnnn=''")+"></a>"))
 	}, fits},
 	{"attributes with long names", "", func(n int) string {
 		return fill(n, elementsM, "<e>", "</e>", same("<a"+each(64, 10, " "+longName+"#=''")+"></a>"))

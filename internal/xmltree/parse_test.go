@@ -162,6 +162,8 @@ func TestParseDeclaration(t *testing.T) {
 		{"version without quotes", root(`<?xml version=1.0?>`), "xml_declaration", root(plain)},
 		{"version with unlike quotes", root(`<?xml version="1.0'?>`), "xml_declaration", root(`<?xml version='1.0'?>`)},
 		{"version without its end", root(`<?xml version="1.0?>`), "xml_declaration", root(plain)},
+		{"version without its value", root(`<?xml version=?>`), "xml_declaration", root(plain)},
+		{"encoding without its value", root(`<?xml version="1.0" encoding=?>`), "xml_declaration", root(`<?xml version="1.0" encoding="UTF-8"?>`)},
 		{"version without equals sign", root(`<?xml version "1.0"?>`), "xml_declaration", root(plain)},
 		{"version twice", root(`<?xml version="1.0" version="1.0"?>`), "xml_declaration", root(plain)},
 		{"Latin-1", root(`<?xml version="1.0" encoding="ISO-8859-1"?>`), "xml_declaration", root(`<?xml version="1.0" encoding="utf-8"?>`)},
@@ -560,6 +562,8 @@ func TestParseDuplicateAttributes(t *testing.T) {
 		{"one name twice with other values", "<e a='1' b='2' a='3'/>", "duplicate_attribute", "<e a='1' b='2' c='3'/>"},
 		{"names that differ in case", "<e a='' A='' a=''/>", "duplicate_attribute", "<e a='' A=''/>"},
 		{"first and last of many", "<e x=''" + many.String() + " x=''/>", "duplicate_attribute", "<e x=''" + many.String() + " y=''/>"},
+		{"names that begin and end alike", "<e nameXname='' nameYname='' nameZname='' nameYname=''/>", "duplicate_attribute",
+			"<e nameXname='' nameYname='' nameZname='' nameWname=''/>"},
 		{"one prefixed name twice", two + " a:x='' a:x=''/>", "duplicate_attribute", two + " a:x='' a:y=''/>"},
 		{"two prefixes of one namespace", two + " a:x='' b:x=''/>", "duplicate_attribute", "<e xmlns:a='u:1' xmlns:b='u:2' a:x='' b:x=''/>"},
 		{"two prefixes, one of an ancestor", "<r xmlns:a='u:1'><e a:x='' b:x='' xmlns:b='u:1'/></r>", "duplicate_attribute", "<r xmlns:a='u:1'><e a:x='' b:x='' xmlns:b='u:2'/></r>"},
@@ -688,6 +692,38 @@ func TestParseFaultTellsThePlace(t *testing.T) {
 		var f *fault.Fault
 		if !errors.As(err, &f) || !strings.HasSuffix(f.Message, want) {
 			t.Errorf("%q: got %v, want it to end in %s", src, err, want)
+		}
+	}
+}
+
+// A fault shows what arrived and what was expected, where that helps.
+func TestParseFaultShows(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, src, got, want string }{
+		{"the size", "<a>" + strings.Repeat("x", 1<<20), "1048579 bytes", "at most 1048576 bytes"},
+		{"the byte", "<a>\x01</a>", "0x01", "UTF-8 without control characters"},
+		{"UTF-16 by its mark, little end first", "\xFF\xFE<\x00", "", "UTF-8"},
+		{"UTF-16 by its mark, big end first", "\xFE\xFF\x00<", "", "UTF-8"},
+		{"half of a mark as the byte that it is", "\xFF<a/>", "0xFF", "UTF-8 without control characters"},
+		{"another half of a mark too", "\xFE\xFE", "0xFE", "UTF-8 without control characters"},
+		{"a byte at the end", "\xFF", "0xFF", "UTF-8 without control characters"},
+		{"the version", `<?xml version="1.1"?><a/>`, "1.1", "1.0"},
+		{"the encoding", `<?xml version="1.0" encoding="UTF-16"?><a/>`, "UTF-16", "utf-8"},
+		{"standalone", `<?xml version="1.0" standalone="YES"?><a/>`, "YES", "yes or no"},
+		{"the element that does not end", "<p:a xmlns:p='u:p'>", "a", ""},
+		{"the end tag that fits", "<p:a xmlns:p='u:p'></a>", "", "p:a"},
+		{"the namespace name", "<a xmlns='b'/>", "b", ""},
+		{"the prefix of an element", "<p:a/>", "p", ""},
+		{"the prefix of an attribute", "<a p:b=''/>", "p", ""},
+		{"the depth", strings.Repeat("<a>", 65), "", "at most 64"},
+		{"the elements", "<r>" + strings.Repeat("<a/>", 50_000), "", "at most 50000"},
+		{"the attributes", "<a" + each(65, 0, " a#=''") + "/>", "", "at most 64"},
+		{"the declarations", "<a" + each(33, 0, " xmlns:p#='u:p'") + "/>", "", "at most 32"},
+	} {
+		_, err := xmltree.Parse([]byte(tt.src), messages)
+		var f *fault.Fault
+		if !errors.As(err, &f) || f.Got != tt.got || f.Want != tt.want {
+			t.Errorf("%s: got %+v, want %q in place of %q", tt.name, f, tt.want, tt.got)
 		}
 	}
 }
