@@ -75,7 +75,7 @@ func (p *parser) prepare(bound []int32) {
 	d.attrs = make([]attribute, 0, min(strings.Count(d.src, "="), len(d.src)/len(` a=""`)))
 	d.decls = d.declRoom[:0]
 	prefixes, spaces := d.prefixRoom[:0], d.spaceRoom[:0]
-	if n := strings.Count(d.src, "xmlns"); n > len(d.declRoom) {
+	if n := min(strings.Count(d.src, "xmlns"), len(d.src)/len(` xmlns=""`)); n > len(d.declRoom) {
 		d.decls = make([]declaration, 0, n)
 		if n > 4*len(d.declRoom) {
 			prefixes, spaces = make([]string, 0, n+2), make([]string, 0, n+2)
