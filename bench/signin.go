@@ -41,6 +41,8 @@ type signIn struct {
 	handler http.Handler
 	state   *http.Cookie
 	form    string
+
+	first, second string // the bodies of the two posts
 }
 
 func newSignIn(f *fixture) (*signIn, error) {
@@ -65,6 +67,8 @@ func newSignIn(f *fixture) (*signIn, error) {
 		return nil, err
 	}
 	s.form, err = f.idp.Respond(samltest.Answer{Recipient: redirectURL, RequestID: id})
+	s.first = url.Values{"SAMLResponse": {s.form}}.Encode()
+	s.second = url.Values{"SAMLResponse": {s.form}, "saml_leg": {"2"}}.Encode()
 	return s, err
 }
 
@@ -84,11 +88,11 @@ func requestIDIn(location string) (string, error) {
 var errNoSession = errors.New("the second leg ends without a session")
 
 func (s *signIn) do() error {
-	first := s.post(url.Values{"SAMLResponse": {s.form}}.Encode(), nil)
+	first := s.post(s.first, nil)
 	if first.Code != http.StatusOK || !strings.Contains(first.Body.String(), "saml_leg") {
 		return errors.New("the first leg is not answered with a form")
 	}
-	second := s.post(url.Values{"SAMLResponse": {s.form}, "saml_leg": {"2"}}.Encode(), s.state)
+	second := s.post(s.second, s.state)
 	if second.Code != http.StatusSeeOther || !strings.Contains(strings.Join(second.Header()["Set-Cookie"], "\n"), "__Host-session=") {
 		return errNoSession
 	}
