@@ -395,5 +395,6 @@ func parseTime(s string) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	t := time.Date(year, time.Month(month), day, hour, minute, second, nanoseconds, time.UTC)
-	return t, t.Day() == day && t.Month() == time.Month(month) // time.Date turns 31 February into March
+	// time.Date turns 31 February into March. The first moment of the year 1 is what some write for "never", and means absence here.
+	return t, t.Day() == day && t.Month() == time.Month(month) && !t.IsZero()
 }

@@ -144,8 +144,8 @@ func (c *Config) validate() error {
 	}
 	if why := c.badBaseURL(c.BaseURL); why != "" {
 		fault("BaseURL", why, c.BaseURL, "https://host[:port]")
-	} else if u, _ := url.Parse(c.BaseURL); strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
-		fault("BaseURL", "has a path or query", c.BaseURL, "https://host[:port]")
+	} else if u, _ := url.Parse(c.BaseURL); strings.TrimSuffix(c.BaseURL, "/") != u.Scheme+"://"+u.Host {
+		fault("BaseURL", "has a path or query, or a scheme in upper case", c.BaseURL, "https://host[:port]")
 	}
 	if !localPath(c.RedirectPath) || strings.ContainsAny(c.RedirectPath, "?") {
 		fault("RedirectPath", "is not a path", c.RedirectPath, DefaultRedirectPath+" or another path")

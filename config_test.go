@@ -31,6 +31,8 @@ func TestConfigFaults(t *testing.T) {
 		{"a BaseURL with a query", func(c *Config) { c.BaseURL = "https://console.example.com?x" }, "Config.BaseURL has a path or query"},
 		{"a BaseURL with a fragment", func(c *Config) { c.BaseURL = "https://console.example.com#" }, "Config.BaseURL is not an absolute URL"},
 		{"a BaseURL with a user", func(c *Config) { c.BaseURL = "https://u:p@console.example.com" }, "Config.BaseURL is not an absolute URL"},
+		{"a BaseURL with a scheme in upper case", func(c *Config) { c.BaseURL = "HTTPS://console.example.com" }, "upper case"},
+		{"a BaseURL with an empty query", func(c *Config) { c.BaseURL = "https://console.example.com?" }, "Config.BaseURL has a path or query"},
 		{"a BaseURL of another scheme", func(c *Config) { c.BaseURL = "ftp://console.example.com" }, "Config.BaseURL is not an https URL"},
 		{"an http BaseURL", func(c *Config) { c.BaseURL = "http://console.example.com" }, "Config.BaseURL is http"},
 		{"a RedirectPath without its slash", func(c *Config) { c.RedirectPath = "saml/acs" }, "Config.RedirectPath"},

@@ -94,7 +94,11 @@ func (e *Error) because(cause error) *Error {
 func fromFault(err error) *Error {
 	var f *fault.Fault
 	if errors.As(err, &f) {
-		e := refuse(Code(f.Code), f.Message, f.Got, f.Want)
+		want := f.Want
+		if len(want) > maxQuoted { // the name of an element can be as long as a message
+			want = quote(want)
+		}
+		e := refuse(Code(f.Code), f.Message, f.Got, want)
 		if f.Hint != "" {
 			e.Hint = f.Hint
 		}

@@ -98,7 +98,7 @@ func ExampleError() {
 	// the Assertion is for another service
 	// got  "https://console.example.com"
 	// want "https://console.example.com/api/v1/identity/auth/saml-acs"
-	// In Entra: Enterprise application > Single sign-on > Basic SAML Configuration > Identifier (Entity ID) must be the Redirect URL.
+	// In Entra: Enterprise application > Single sign-on > Basic SAML Configuration > Identifier (Entity ID) must be our entity ID, which is the Redirect URL unless another is configured.
 }
 
 // Some settings work today but deserve a word: warnings are for the settings page.

@@ -10,6 +10,8 @@ import (
 // fail ends a request with an error page. The page says a fixed sentence, the code and a reference; the rest goes to the observer and
 // the log. sp is nil where it is not known whose settings apply.
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, err *Error) {
+	own := *err // what Resolve returned may be shared
+	err = &own
 	err.Reference = newReference()
 	login := ""
 	if sp != nil {

@@ -25,7 +25,7 @@ type Sessions interface {
 // A HandlerConfig describes the one handler of the Redirect URL.
 type HandlerConfig struct {
 	// Resolve gives the provider for a request. When a response comes back tenant is Config.Tenant of the provider that began the
-	// login; otherwise it is "". ErrNotConfigured gives a page that says that single sign-on is not enabled. Required.
+	// login, as the browser says: a name to look up, not yet one to trust; otherwise it is "". ErrNotConfigured gives a page that says that single sign-on is not enabled. Required.
 	Resolve func(ctx context.Context, r *http.Request, tenant string) (*ServiceProvider, error)
 
 	// Sessions is the application's side. Required.
@@ -169,7 +169,8 @@ func (h *Handler) start(w http.ResponseWriter, r *http.Request, sp *ServiceProvi
 
 func (h *Handler) redirect(w http.ResponseWriter, r *http.Request, to string) {
 	w.Header().Set("Cache-Control", "no-store")
-	http.Redirect(w, r, to, http.StatusSeeOther)
+	w.Header().Set("Location", to) // http.Redirect would clean the path of a return_to
+	w.WriteHeader(http.StatusSeeOther)
 }
 
 // StartLogin begins a login with options of the caller, such as a Purpose, and answers with what sends the browser to the

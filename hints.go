@@ -56,7 +56,7 @@ var entraHints = map[Code]string{
 	CodeResponseIssuer:     `In Entra: Enterprise application > Single sign-on > "Set up" card > Microsoft Entra Identifier belongs into Entity ID, with its final slash.`,
 	CodeDestination:        "In Entra: Enterprise application > Single sign-on > Basic SAML Configuration > Reply URL must be the Redirect URL.",
 	CodeRecipient:          "In Entra: Enterprise application > Single sign-on > Basic SAML Configuration > Reply URL must be the Redirect URL.",
-	CodeAudience:           "In Entra: Enterprise application > Single sign-on > Basic SAML Configuration > Identifier (Entity ID) must be the Redirect URL.",
+	CodeAudience:           "In Entra: Enterprise application > Single sign-on > Basic SAML Configuration > Identifier (Entity ID) must be our entity ID, which is the Redirect URL unless another is configured.",
 	CodeEncryptedAssertion: "In Entra: Enterprise application > Token encryption: deactivate the encryption certificate.",
 	CodeSignature:          "In Entra: Enterprise application > Single sign-on > SAML Certificates: download the Federation Metadata XML and upload it in our settings; compare the thumbprint of the active certificate.",
 	CodeSignatureAlgorithm: "In Entra: Enterprise application > Single sign-on > SAML Certificates > Edit > Signing Algorithm: SHA-256.",

@@ -70,6 +70,12 @@ func newIdentity(a *Assertion, tenant string) *Identity {
 		}
 		return ""
 	}
+	only := func(name string) string { // several are no name for one account
+		if v := a.Attributes.Values(name); len(v) == 1 {
+			return v[0]
+		}
+		return ""
+	}
 	all := func(names ...string) (values []string) {
 		for _, name := range names {
 			if values == nil {
@@ -89,8 +95,8 @@ func newIdentity(a *Assertion, tenant string) *Identity {
 		Surname:    first("http://schemas.xmlsoap.org/ws/2005/05/identity/claims/surname", "lastName", "sn"),
 		Groups:     all(claimGroups, "groups"),
 		Roles:      all("http://schemas.microsoft.com/ws/2008/06/identity/claims/role", "roles", "Role"),
-		ObjectID:   first(claimObjectID),
-		TenantID:   first(claimTenantID),
+		ObjectID:   only(claimObjectID),
+		TenantID:   only(claimTenantID),
 
 		GroupsOverage:        a.Attributes.Values(claimGroupsLink) != nil,
 		HomeIdentityProvider: first("http://schemas.microsoft.com/identity/claims/identityprovider"),
@@ -192,7 +198,7 @@ func checkNameIDAgrees(_ context.Context, a *attempt) *Error {
 	}
 	claim := a.assertion.Attributes.Values(claimEmail)
 	if len(claim) == 1 && !EqualEmail(claim[0], a.assertion.NameID.Value) {
-		return refuse(CodeNameIDMismatch, "the NameID is not the user's e-mail address", a.assertion.NameID.Value, quote(claim[0]))
+		return refuse(CodeNameIDMismatch, "the NameID is not the user's e-mail address", a.assertion.NameID.Value, "the emailaddress claim")
 	}
 	return nil
 }

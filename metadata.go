@@ -61,7 +61,7 @@ func (p *IdentityProvider) WantsSignedRequests() bool { return p.wantSigned }
 // finish derives what the fields lead to.
 func (p *IdentityProvider) finish() {
 	for _, k := range p.keys {
-		if k.unusable == nil {
+		if k.unusable == nil && k.public != nil { // the zero TrustedKey is none
 			p.usableKeys = append(p.usableKeys, k)
 		}
 	}
@@ -170,6 +170,9 @@ func checkEndpoint(address string) *Error {
 
 // checkAgainst refuses our own address in the identity provider's field: Entra's portal calls both sides' names "Entity ID".
 func (p *IdentityProvider) checkAgainst(redirectURL string) *Error {
+	if p.LoginURL() == redirectURL {
+		return refuse(CodeMetadataLoginURL, "the login URL is our own Redirect URL", p.LoginURL(), "the identity provider's (Login URL)")
+	}
 	if p.entityID == redirectURL {
 		return refuse(CodeMetadataEntityID, "the identity provider's entity ID is our own Redirect URL", p.entityID, "the identity provider's (Microsoft Entra Identifier)")
 	}
@@ -251,7 +254,7 @@ func (r metadataReader) signedPart(doc *xmltree.Document, entity xmltree.Element
 		if !s.Exists() {
 			continue
 		}
-		signed, err := s.Verify(publicKeys(r.pinned), dsig.Policy{})
+		signed, err := s.Verify(publicKeys(slices.DeleteFunc(slices.Clone(r.pinned), func(k TrustedKey) bool { return k.unusable != nil })), dsig.Policy{})
 		if err != nil {
 			return signedEntity, role, fromFault(err)
 		}

@@ -69,7 +69,7 @@ type Login struct {
 }
 
 // FinishLogin checks a response and says who signed in. The steps are those of Checks, in their order. The error is
-// always an *Error; on error nothing was used up, unless it is CodeStore.
+// always an *Error; on error nothing was used up, unless it is CodeStore, or CodeReplayed for an assertion that was used before.
 func (sp *ServiceProvider) FinishLogin(ctx context.Context, r Response) (*Login, error) {
 	login, err := sp.finish(ctx, r, allChecks)
 	sp.observeFinish(ctx, login, err)
@@ -163,7 +163,7 @@ func (a *attempt) begin(ctx context.Context, r Response) *Error {
 		a.expect = expectation{requestID: r.RequestID, issuedAt: a.now, expiresAt: a.now.Add(pendingLifetime),
 			contexts: sp.config.RequestedAuthnContexts}
 	case sp.config.Unsolicited == AcceptUnsolicited:
-		a.expect = expectation{unsolicited: true}
+		a.expect = expectation{unsolicited: true, contexts: sp.config.RequestedAuthnContexts}
 	default:
 		return refuse(CodeUnsolicited, "the response answers no sign-in that this browser began", "", "")
 	}

@@ -3,6 +3,7 @@ package saml_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -613,4 +614,57 @@ func send(request *saml.AuthnRequest) (*http.Response, error) {
 		return nil, fmt.Errorf("our own page: %w", err)
 	}
 	return http.PostForm(form.Action, form.Values)
+}
+
+// TestNarrowEscapes: what would be taken if absence, repetition or a missing request were handled less strictly.
+func TestNarrowEscapes(t *testing.T) {
+	h := newHouse(t, func(c *saml.Config) { c.RequireObjectID = true })
+	year1 := func(old string) func(string) string {
+		return func(s string) string {
+			start := strings.Index(s, old) + len(old)
+			return s[:start] + "0001-01-01T00:00:00Z" + s[start+strings.IndexByte(s[start:], '"'):]
+		}
+	}
+	const object = "http://schemas.microsoft.com/identity/claims/objectidentifier"
+	for _, test := range []struct {
+		name   string
+		answer samltest.Answer
+		want   saml.Code
+	}{
+		{"Conditions that ended in the year 1", samltest.Answer{Edit: year1(`<Conditions NotBefore="`)}, saml.CodeTime},
+		{"a session that ended in the year 1", samltest.Answer{SessionNotOnOrAfter: time.Now(), Edit: year1(`SessionNotOnOrAfter="`)}, saml.CodeTime},
+		{"two object IDs", samltest.Answer{Attributes: []samltest.Attribute{{Name: object, Values: []string{"a", "b"}}}}, saml.CodeObjectIDMissing},
+	} {
+		login, err := h.signIn(saml.LoginOptions{}, test.answer)
+		wantCode(t, test.name, login, err, test.want)
+	}
+
+	strict := newHouse(t, func(c *saml.Config) {
+		c.Unsolicited, c.RequestedAuthnContexts = saml.AcceptUnsolicited, []string{"http://schemas.microsoft.com/claims/multipleauthn"}
+	})
+	login, err := strict.sp.FinishLogin(t.Context(), saml.Response{SAMLResponse: strict.respond(samltest.Answer{})})
+	wantCode(t, "an unsolicited response without the demanded context", login, err, saml.CodeAuthnContext)
+
+	_, err = h.signIn(saml.LoginOptions{}, samltest.Answer{NameID: "other@example.com"})
+	if !errors.Is(err, saml.CodeNameIDMismatch) || strings.Contains(err.Error(), "@") {
+		t.Errorf("got %v, want no address in the error", err)
+	}
+
+	nobody, err := saml.NewIdentityProvider("https://idp.example.com", "https://idp.example.com/sso", saml.TrustedKey{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := saml.New(saml.Config{BaseURL: "https://console.example.com", IdentityProvider: nobody, StateKeys: [][]byte{saml.NewStateKey()}}); !errors.Is(err, saml.CodeMetadataKeys) {
+		t.Errorf("a key that is none: got %v, want %s", err, string(saml.CodeMetadataKeys))
+	}
+}
+
+// TestLongNamesStayOutOfErrors: whoever posts may choose the names of elements.
+func TestLongNamesStayOutOfErrors(t *testing.T) {
+	h := newHouse(t, func(c *saml.Config) { c.Unsolicited = saml.AcceptUnsolicited })
+	message := "<" + strings.Repeat("name", 50_000) + "></a>"
+	_, err := h.sp.FinishLogin(t.Context(), saml.Response{SAMLResponse: base64.StdEncoding.EncodeToString([]byte(message))})
+	if !errors.Is(err, saml.CodeXMLSyntax) || len(err.Error()) > 1000 {
+		t.Errorf("the error has %d bytes", len(err.Error()))
+	}
 }

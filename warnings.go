@@ -45,7 +45,7 @@ func (p *IdentityProvider) Warnings(now time.Time) []Warning {
 const expiryWarning = 60 * 24 * time.Hour
 
 func (p *IdentityProvider) keyWarning(k TrustedKey, now time.Time) (Warning, bool) {
-	name := fmt.Sprintf("the certificate %s (thumbprint %s)", k.subject, k.SHA1())
+	name := fmt.Sprintf("the certificate %s (thumbprint %s)", quote(k.subject), k.SHA1())
 	hint := p.hint(CodeCertificateExpired)
 	if slices.ContainsFunc(p.usableKeys, func(o TrustedKey) bool { return o.notAfter.Sub(now) >= expiryWarning && !now.Before(o.notBefore) }) {
 		hint = "Another certificate is valid for longer: make it the active one, if it is not, and delete this one."

@@ -123,7 +123,7 @@ func TestVerifyRefused(t *testing.T) {
 		words      []string // of message and hint
 	}{
 		{"another audience", string(answer(t, idp, samltest.Answer{RequestID: requestID, Audience: "https://other.example.com"})), nil,
-			"audience", []string{"another service", "https://other.example.com", redirectURL, "Identifier (Entity ID) must be the Redirect URL"}},
+			"audience", []string{"another service", "https://other.example.com", redirectURL, "Identifier (Entity ID) must be our entity ID"}},
 		{"another request", string(answer(t, idp, samltest.Answer{RequestID: "_other"})), nil, "in_response_to", []string{"_other", requestID, "Sign in again"}},
 		{"another Redirect URL", string(answer(t, idp, samltest.Answer{RequestID: requestID, Recipient: "https://old.example.com/acs"})), nil,
 			"destination", []string{"https://old.example.com/acs"}},
