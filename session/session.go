@@ -26,7 +26,7 @@ import (
 // A Config describes the sessions of a service.
 type Config struct {
 	// Keys seal the cookie: each exactly 32 random bytes (saml.NewStateKey), the same on all replicas. The first seals, all open.
-	// They may be those of saml.Config.StateKeys. Required.
+	// They may be those of saml.Config.StateKeys, but not those of another service: a session opens wherever its key does. Required.
 	Keys [][]byte
 
 	// Store remembers ended sessions, for all replicas. Default: a saml.MemoryStore, right for one process only, and after its restart a
