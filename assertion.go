@@ -1,10 +1,12 @@
 package saml
 
 import (
+	"crypto"
 	"slices"
 	"time"
 
 	"github.com/iomete/saml/internal/dsig"
+	"github.com/iomete/saml/internal/xmlenc"
 	"github.com/iomete/saml/internal/xmltree"
 )
 
@@ -112,7 +114,7 @@ func (a Attributes) First(name string) string {
 const attributeScan = 32
 
 // decodeAssertion reads the one assertion from the bytes that were signed. It decides nothing that a check decides.
-func decodeAssertion(signed dsig.Signed) (*Assertion, *Error) {
+func decodeAssertion(signed dsig.Signed, decrypters []crypto.Decrypter) (*Assertion, *Error) {
 	doc, err := signed.Parse()
 	if err != nil {
 		return nil, fromFault(err)
@@ -131,13 +133,20 @@ func decodeAssertion(signed dsig.Signed) (*Assertion, *Error) {
 	if err := assertionModel.check(root); err != nil {
 		return nil, err
 	}
-	d := decoder{a: &Assertion{}}
+	d := decoder{a: &Assertion{}, decrypters: decrypters}
 	d.assertion(root)
+	if d.failed != nil {
+		return nil, fromFault(d.failed)
+	}
 	return d.a, nil
 }
 
 type decoder struct {
 	a      *Assertion
+	failed error // the subject's EncryptedID could not be decrypted
+
+	decrypters []crypto.Decrypter
+
 	index  map[string]int // attribute name -> place in a.Attributes, built when there are many
 	values []string       // room for the values of the AttributeStatement being read
 }
@@ -176,18 +185,39 @@ func (d *decoder) subject(e xmltree.Element) {
 	for c := range e.Children() {
 		switch c.Local() {
 		case "NameID":
-			d.a.nameIDs++
-			n := &d.a.NameID
-			n.Value, _ = c.Text()
-			n.Format, _ = c.Attr("Format")
-			n.NameQualifier, _ = c.Attr("NameQualifier")
-			n.SPNameQualifier, n.hasSPNameQualifier = c.Attr("SPNameQualifier")
+			d.nameID(c)
 		case "EncryptedID":
-			d.a.encryptedID = true
+			d.encryptedID(c)
 		case "SubjectConfirmation":
 			d.confirmation(c)
 		}
 	}
+}
+
+func (d *decoder) nameID(e xmltree.Element) {
+	d.a.nameIDs++
+	n := &d.a.NameID
+	n.Value, _ = e.Text()
+	n.Format, _ = e.Attr("Format")
+	n.NameQualifier, _ = e.Attr("NameQualifier")
+	n.SPNameQualifier, n.hasSPNameQualifier = e.Attr("SPNameQualifier")
+}
+
+// encryptedID reads what is encrypted in a saml:EncryptedID (SAML Core 2.0 §2.2.4). It was signed as ciphertext.
+func (d *decoder) encryptedID(e xmltree.Element) {
+	d.a.encryptedID = len(d.decrypters) == 0
+	if d.a.encryptedID {
+		return
+	}
+	var nameID xmltree.Element
+	if nameID, d.failed = decryptElement(e, d.decrypters); d.failed != nil {
+		return
+	}
+	if _, ok := nameID.Text(); !ok || !nameID.Is(xmltree.NSAssertion, "NameID") {
+		d.failed = xmlenc.Failed()
+		return
+	}
+	d.nameID(nameID)
 }
 
 func (d *decoder) confirmation(e xmltree.Element) {

@@ -123,9 +123,9 @@ func Checks() []CheckInfo {
 		}
 	}
 	add(allChecks.received)
-	list = append(list, CheckInfo{stepSignature, "Every signature verifies with a trusted key, and one covers the assertion; only what it covers is read.", "Core 5.4",
+	list = append(list, CheckInfo{stepSignature, "Every signature verifies with a trusted key, and one covers the assertion, which is decrypted first; only what it covers is read.", "Core 5.4 and 6",
 		[]Code{CodeUnsigned, CodeSignatureStructure, CodeReferenceURI, CodeTransform, CodeCanonicalization, CodeSignatureAlgorithm, CodeDigestAlgorithm,
-			CodeWeakKey, CodeDigest, CodeSignature, CodeSchema, CodeTooLarge}})
+			CodeWeakKey, CodeDigest, CodeSignature, CodeDecryption, CodeSchema, CodeTooLarge}})
 	add(allChecks.verified)
 	return list
 }
@@ -235,7 +235,7 @@ func checkAssertionPresent(_ context.Context, a *attempt) *Error {
 	switch e := a.message.assertion; {
 	case !e.Exists():
 		return refuse(CodeAssertionCount, "there is no assertion", "", "exactly one")
-	case e.Local() == "EncryptedAssertion":
+	case a.message.encrypted() && len(a.sp.config.DecryptionKeys) == 0:
 		return refuse(CodeEncryptedAssertion, "the assertion is encrypted, and there is no key to decrypt it with", "", "")
 	}
 	return nil

@@ -29,6 +29,7 @@ const (
 	CodeResponseIssuer     Code = "response_issuer"
 	CodeDestination        Code = "destination"
 	CodeEncryptedAssertion Code = "encrypted_assertion" // encrypted, but there is no key to decrypt with
+	CodeDecryption         Code = fault.Decryption      // whatever went wrong with what is encrypted, up to its inner signature
 	CodeIdentityProvider   Code = "identity_provider"   // its settings could not be read, or changed during the sign-in
 	CodeCertificateExpired Code = "certificate_expired" // only with RefuseExpiredCertificates
 

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -69,6 +70,14 @@ type Config struct {
 	SigningKey         crypto.Signer
 	SigningCertificate []byte
 
+	// DecryptionKeys open encrypted assertions and NameIDs. Default none: an encrypted assertion is refused. At most 4: during a change of keys
+	// the new one comes first, and the old one stays until the identity provider has the new certificate.
+	//
+	// Where the identity provider signs inside what it encrypts (Entra does), encryption with AES-CBC lets an attacker on the path change and
+	// resend ciphertexts. Every failure looks the same, so that he learns nothing from the answers, but how long an answer takes is not
+	// made equal. Prefer AES-GCM where the identity provider offers it.
+	DecryptionKeys []DecryptionKey
+
 	// ClockSkew is how far clocks may differ. 0 means 3 minutes, negative none; more than 10 minutes is refused.
 	ClockSkew time.Duration
 
@@ -93,6 +102,19 @@ type Config struct {
 	// Logger receives what an operator should know, without personal data or XML. Default slog.Default.
 	Logger *slog.Logger
 }
+
+// A DecryptionKey is a key that an identity provider encrypts for us with.
+type DecryptionKey struct {
+	// Key is an RSA key of 2048 to 4096 bits that decrypts RSA-OAEP (*rsa.PrivateKey; an HSM must take *rsa.OAEPOptions). Required.
+	Key crypto.Decrypter
+	// Certificate is its certificate, DER, which our metadata then shows. nil: not shown; the identity provider has it from elsewhere.
+	Certificate []byte
+}
+
+const (
+	maxDecryptionKeys    = 4
+	maxDecryptionKeyBits = 4096 // each costs up to two operations for a message, before anything of it is known to be honest
+)
 
 // A NameIDPolicy says what the NameID of a subject must look like.
 type NameIDPolicy int
@@ -194,7 +216,33 @@ func (c *Config) validate() error {
 			fault("SigningCertificate", "is not the certificate of SigningKey", "", "one certificate, DER, with the public key of SigningKey")
 		}
 	}
+	if len(c.DecryptionKeys) > maxDecryptionKeys {
+		fault("DecryptionKeys", "has too many keys", strconv.Itoa(len(c.DecryptionKeys)), "at most "+strconv.Itoa(maxDecryptionKeys))
+	}
+	for _, k := range c.DecryptionKeys {
+		if why, want := k.fault(); why != "" {
+			fault("DecryptionKeys", why, "", want)
+		}
+	}
 	return errors.Join(faults...)
+}
+
+// fault says what is wrong with a key, "" if nothing is.
+func (k DecryptionKey) fault() (why, want string) {
+	if k.Key == nil || k.Key == crypto.Decrypter((*rsa.PrivateKey)(nil)) {
+		return "has an entry without Key", "an RSA private key of 2048 to 4096 bits"
+	}
+	public, ok := k.Key.Public().(*rsa.PublicKey)
+	if !ok || public.N.BitLen() < minRSABits || public.N.BitLen() > maxDecryptionKeyBits {
+		return "has a key that is not RSA of 2048 to 4096 bits", "an RSA private key of 2048 to 4096 bits"
+	}
+	if k.Certificate == nil {
+		return "", ""
+	}
+	if c, err := parseCertificate(k.Certificate); err != nil || !public.Equal(c.public) {
+		return "has a Certificate that is not that of its Key", "one certificate, DER, with the public key of Key, or nil"
+	}
+	return "", ""
 }
 
 // printable reports whether s is text that XML can carry in one line.

@@ -460,6 +460,11 @@ func (sp *ServiceProvider) Metadata() ([]byte, error) {
 	if sp.config.SigningKey != nil {
 		m.SigningCertificates = [][]byte{sp.config.SigningCertificate}
 	}
+	for _, k := range sp.config.DecryptionKeys {
+		if k.Certificate != nil {
+			m.EncryptionCertificates = append(m.EncryptionCertificates, k.Certificate)
+		}
+	}
 	document, err := m.XML()
 	if err != nil {
 		return nil, refuse(CodeInternal, "the metadata cannot be written", "", "").because(err)

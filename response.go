@@ -73,7 +73,7 @@ func readShape(doc *xmltree.Document) (*wireResponse, *Error) {
 	}
 	var err error
 	signable := m.assertion
-	if signable.Exists() && signable.Local() != "Assertion" { // what is encrypted is signed inside
+	if m.encrypted() { // what is encrypted is signed inside
 		signable = xmltree.Element{}
 	}
 	if m.responseSignature, m.assertionSignature, err = dsig.Find(root, signable); err != nil {
@@ -81,6 +81,11 @@ func readShape(doc *xmltree.Document) (*wireResponse, *Error) {
 	}
 	m.readFields()
 	return m, nil
+}
+
+// encrypted reports whether the assertion is an EncryptedAssertion.
+func (m *wireResponse) encrypted() bool {
+	return m.assertion.Exists() && m.assertion.Local() != "Assertion"
 }
 
 // checkVersionAndID is what the schema demands of Response and Assertion alike.
@@ -207,9 +212,8 @@ func (m *wireResponse) verify(keys []crypto.PublicKey, policy dsig.Policy) (sign
 		if !s.Exists() {
 			continue
 		}
-		var fail error
-		if signed, fail = s.Verify(keys, policy); fail != nil {
-			return dsig.Signed{}, m.explain(fromFault(fail), s)
+		if signed, err = verifySignature(s, keys, policy); err != nil {
+			return dsig.Signed{}, err
 		}
 		innermost = s
 	}
@@ -219,9 +223,17 @@ func (m *wireResponse) verify(keys []crypto.PublicKey, policy dsig.Policy) (sign
 	return signed, nil
 }
 
+func verifySignature(s dsig.Signature, keys []crypto.PublicKey, policy dsig.Policy) (dsig.Signed, *Error) {
+	signed, err := s.Verify(keys, policy)
+	if err != nil {
+		return dsig.Signed{}, explain(fromFault(err), s)
+	}
+	return signed, nil
+}
+
 // explain adds to "none of the trusted keys" which certificate the message itself names, as an administrator can compare
 // its thumbprint with what the portal shows.
-func (m *wireResponse) explain(e *Error, s dsig.Signature) *Error {
+func explain(e *Error, s dsig.Signature) *Error {
 	if e.Code == CodeSignature && e.Got == "" {
 		if der := s.CertificateInKeyInfo(); der != nil {
 			e.Got = quote("certificate with SHA-1 thumbprint " + thumbprint(der))

@@ -2,6 +2,7 @@ package saml
 
 import (
 	"context"
+	"crypto"
 	"errors"
 	"log/slog"
 	"net"
@@ -24,6 +25,7 @@ type ServiceProvider struct {
 	audiences   []string // names that an assertion may be meant for, ours first
 	skew        time.Duration
 	store       Store
+	decrypters  []crypto.Decrypter // of Config.DecryptionKeys
 }
 
 // RedirectURL is BaseURL + RedirectPath: where responses are received, and by default our entity ID and sign-on URL too.
@@ -122,7 +124,7 @@ func (a *attempt) verify() *Error {
 	if len(keys) == 0 {
 		return refuse(CodeWeakKey, "the identity provider has no usable key", "", "")
 	}
-	signed, err := a.message.verify(keys, a.sp.signaturePolicy())
+	signed, err := a.signed(keys)
 	if err != nil {
 		if err.Code == CodeSignature && err.Want == "" {
 			err.Want = a.idp.thumbprints()
@@ -130,8 +132,16 @@ func (a *attempt) verify() *Error {
 		return err
 	}
 	a.key = a.idp.usableKeys[signed.Key()]
-	a.assertion, err = decodeAssertion(signed)
+	a.assertion, err = decodeAssertion(signed, a.sp.decrypters)
 	return err
+}
+
+// signed gives what a trusted key signed of the assertion and around it.
+func (a *attempt) signed(keys []crypto.PublicKey) (dsig.Signed, *Error) {
+	if a.message.encrypted() {
+		return a.message.decrypt(a.sp.decrypters, keys, a.sp.signaturePolicy())
+	}
+	return a.message.verify(keys, a.sp.signaturePolicy())
 }
 
 func (sp *ServiceProvider) signaturePolicy() dsig.Policy {
@@ -238,6 +248,10 @@ func New(config Config) (*ServiceProvider, error) {
 	sp.recipients = append([]string{sp.redirectURL}, c.FormerRedirectURLs...)
 	sp.audiences = append([]string{sp.entityID}, c.FormerRedirectURLs...)
 	c.StateKeys = cloneKeys(c.StateKeys)
+	c.DecryptionKeys = slices.Clone(c.DecryptionKeys)
+	for _, k := range c.DecryptionKeys {
+		sp.decrypters = append(sp.decrypters, k.Key)
+	}
 	sp.store = c.Store
 	if sp.store == nil {
 		sp.store = newMemoryStore(c.Now)

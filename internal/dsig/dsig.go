@@ -32,6 +32,28 @@ func (s Signed) Parse() (*xmltree.Document, error) {
 	return xmltree.Parse(s.canonical, xmltree.Options{MaxBytes: s.limit})
 }
 
+// Decrypt gives what was encrypted in the signed bytes, as signed as the ciphertext was. open is called with the root of the signed bytes; it
+// gives the plaintext of one element, and the element that it stood in.
+func (s Signed) Decrypt(open func(root xmltree.Element) (plaintext []byte, place xmltree.Element, err error)) (Signed, error) {
+	doc, err := s.Parse()
+	if err != nil {
+		return Signed{}, err
+	}
+	plaintext, place, err := open(doc.Root())
+	if err != nil {
+		return Signed{}, err
+	}
+	decrypted, err := xmltree.ParseAt(plaintext, place)
+	if err != nil {
+		return Signed{}, err
+	}
+	canonical, err := decrypted.Canonicalize(nil, xmltree.C14N{}) // so that it stands on its own, without what place declared
+	if err != nil {
+		return Signed{}, err
+	}
+	return Signed{canonical: canonical, limit: s.limit, key: s.key}, nil
+}
+
 // Key is the index of the trusted key that verified the signature.
 func (s Signed) Key() int { return s.key }
 

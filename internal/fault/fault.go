@@ -49,4 +49,5 @@ const (
 	WeakKey            = "weak_key"
 	Digest             = "digest"
 	Signature          = "signature"
+	Decryption         = "decryption"
 )

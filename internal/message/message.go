@@ -94,10 +94,11 @@ func SignQuery(query string, key crypto.Signer) (string, error) {
 
 // Metadata describes a service provider (SAML Metadata 2.0 §2.4.4).
 type Metadata struct {
-	EntityID            string
-	RedirectURL         string // assertion consumer service, HTTP-POST
-	NameIDFormat        string // "" names none
-	SigningCertificates [][]byte
+	EntityID               string
+	RedirectURL            string // assertion consumer service, HTTP-POST
+	NameIDFormat           string // "" names none
+	SigningCertificates    [][]byte
+	EncryptionCertificates [][]byte
 }
 
 // XML is the document, indented, with an XML declaration.
@@ -119,11 +120,27 @@ func (m Metadata) XML() ([]byte, error) {
 	for _, der := range m.SigningCertificates {
 		role.KeyDescriptors = append(role.KeyDescriptors, keyDescriptor("signing", der))
 	}
+	for _, der := range m.EncryptionCertificates {
+		d := keyDescriptor("encryption", der)
+		for _, uri := range encryptionMethods {
+			d.EncryptionMethods = append(d.EncryptionMethods, crewjam.EncryptionMethod{Algorithm: uri})
+		}
+		role.KeyDescriptors = append(role.KeyDescriptors, d)
+	}
 	document, err := xml.MarshalIndent(crewjam.EntityDescriptor{EntityID: m.EntityID, SPSSODescriptors: []crewjam.SPSSODescriptor{role}}, "", "  ")
 	if err != nil {
 		return nil, err
 	}
 	return append([]byte(xml.Header), append(document, '\n')...), nil
+}
+
+// encryptionMethods are what we decrypt and would like to get, best first.
+var encryptionMethods = []string{
+	"http://www.w3.org/2009/xmlenc11#aes256-gcm",
+	"http://www.w3.org/2009/xmlenc11#aes128-gcm",
+	"http://www.w3.org/2001/04/xmlenc#aes256-cbc",
+	"http://www.w3.org/2001/04/xmlenc#aes128-cbc",
+	"http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p",
 }
 
 func keyDescriptor(use string, der []byte) crewjam.KeyDescriptor {

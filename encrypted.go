@@ -1,0 +1,111 @@
+package saml
+
+import (
+	"crypto"
+
+	"github.com/iomete/saml/internal/dsig"
+	"github.com/iomete/saml/internal/xmlenc"
+	"github.com/iomete/saml/internal/xmltree"
+)
+
+// decrypt is verify for an encrypted assertion. A signature around the ciphertext is checked before any key is used. The assertion lies under its
+// own signature or, if it has none, under that one; then it is decrypted from the bytes that were signed.
+//
+// Whoever has our public key can make ciphertexts and watch what becomes of them, so everything that depends on the plaintext, up to its signature,
+// is the one error of xmlenc.Failed.
+func (m *wireResponse) decrypt(decrypters []crypto.Decrypter, keys []crypto.PublicKey, policy dsig.Policy) (dsig.Signed, *Error) {
+	var outer dsig.Signed
+	if m.responseSignature.Exists() {
+		var err *Error
+		if outer, err = verifySignature(m.responseSignature, keys, policy); err != nil {
+			return dsig.Signed{}, err
+		}
+	}
+	assertion, err := decryptElement(m.assertion, decrypters)
+	if err != nil {
+		return dsig.Signed{}, fromFault(err)
+	}
+	signature, err := assertionIn(assertion)
+	if err != nil {
+		return dsig.Signed{}, fromFault(err)
+	}
+	var signed dsig.Signed
+	switch {
+	case signature.Exists():
+		signed, err = signature.Verify(keys, policy)
+	case m.responseSignature.Exists():
+		signed, err = decryptSigned(outer, decrypters)
+	default:
+		err = xmlenc.Failed()
+	}
+	if err != nil {
+		return dsig.Signed{}, fromFault(xmlenc.Failed())
+	}
+	return signed, nil
+}
+
+// decryptElement gives the one element that is encrypted in e, with the namespaces that are in scope there.
+func decryptElement(e xmltree.Element, decrypters []crypto.Decrypter) (xmltree.Element, error) {
+	plaintext, err := xmlenc.Decrypt(e, decrypters)
+	if err != nil {
+		return xmltree.Element{}, err
+	}
+	decrypted, err := xmltree.ParseAt(plaintext, encryptedData(e))
+	if err != nil {
+		return xmltree.Element{}, xmlenc.Failed()
+	}
+	return decrypted, nil
+}
+
+// encryptedData is the first child of an element that was decrypted.
+func encryptedData(e xmltree.Element) xmltree.Element {
+	for c := range e.Children() {
+		return c
+	}
+	return e
+}
+
+// decryptSigned decrypts the assertion in a signed response. It is not signed itself: the names of its elements are those that the signed bytes
+// declare.
+func decryptSigned(response dsig.Signed, decrypters []crypto.Decrypter) (dsig.Signed, error) {
+	signed, err := response.Decrypt(func(root xmltree.Element) (plaintext []byte, place xmltree.Element, err error) {
+		for c := range root.Children() {
+			if c.Is(xmltree.NSAssertion, "EncryptedAssertion") {
+				plaintext, err = xmlenc.Decrypt(c, decrypters)
+				return plaintext, encryptedData(c), err
+			}
+		}
+		return nil, place, xmlenc.Failed()
+	})
+	if err != nil {
+		return dsig.Signed{}, err
+	}
+	doc, err := signed.Parse()
+	if err != nil {
+		return dsig.Signed{}, err
+	}
+	if signature, err := assertionIn(doc.Root()); err != nil || signature.Exists() {
+		return dsig.Signed{}, xmlenc.Failed()
+	}
+	return signed, nil
+}
+
+// assertionIn holds what was decrypted against the rules of a message, as readShape does, and gives its signature.
+func assertionIn(e xmltree.Element) (dsig.Signature, error) {
+	if !e.Is(xmltree.NSAssertion, "Assertion") {
+		return dsig.Signature{}, xmlenc.Failed()
+	}
+	for d := range e.Descendants() {
+		if d.Is(xmltree.NSAssertion, "Assertion") || d.Is(xmltree.NSAssertion, "EncryptedAssertion") {
+			return dsig.Signature{}, xmlenc.Failed()
+		}
+	}
+	if checkUniqueIDs(e) != nil || assertionModel.check(e) != nil {
+		return dsig.Signature{}, xmlenc.Failed()
+	}
+	signature, _, err := dsig.Find(e, xmltree.Element{})
+	if err != nil {
+		return dsig.Signature{}, xmlenc.Failed()
+	}
+	return signature, nil
+}
