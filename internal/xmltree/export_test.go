@@ -7,6 +7,9 @@ import (
 	"unicode/utf8"
 )
 
+// Source is the document from the start tag of e on.
+func Source(e Element) string { return e.doc.src[e.node().start-1:] }
+
 // Describe writes what e and all below it mean, free of how it was written: names with their namespaces, attributes in a
 // fixed order, decoded text joined over CDATA borders. Trees that say the same have the same description. Prefixes are not
 // part of it, and neither is the element omit.

@@ -3,7 +3,6 @@ package xmltree
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/iomete/saml/internal/fault"
 )
@@ -29,8 +28,7 @@ func ParseAt(src []byte, place Element) (Element, error) {
 			around = append(append(around, ':'), prefix...)
 		}
 		around = append(around, `="`...)
-		around = append(around, strings.ReplaceAll(place.doc.spaces[b.space], "&", "&amp;")...) // a URI has no quotes and no <
-		around = append(around, '"')
+		around = append(append(around, place.doc.spaces[b.space]...), '"') // isAbsoluteURI knows no <, & and quotes
 	}
 	around = append(append(append(around, '>'), src...), "</place>"...)
 	doc, err := Parse(around, Options{MaxBytes: place.doc.limit + len(around) - len(src)})
