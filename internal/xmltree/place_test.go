@@ -77,7 +77,7 @@ func TestParseAt(t *testing.T) {
 		{"CDATA behind", `<x/><![CDATA[ ]]>`, outer, "", fault.XMLSyntax},
 		{"two elements", `<x/><y/>`, outer, "", fault.XMLSyntax},
 		{"a comment", `<x/><!-- -->`, outer, "", fault.Comment},
-		{"an XML declaration", `<?xml version="1.0"?><x/>`, outer, "", fault.Comment},
+		{"an XML declaration", `<?xml version="1.0"?><x/>`, outer, "", fault.XMLDeclaration},
 		{"a document type", `<!DOCTYPE x><x/>`, outer, "", fault.Doctype},
 		{"an end tag too many", `<x/></place>`, outer, "", fault.XMLSyntax},
 		{"what closes and opens around it", `</place><place>`, outer, "", fault.XMLSyntax},
