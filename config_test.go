@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +18,13 @@ func TestConfigFaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	curve, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	decrypt := func(keys ...DecryptionKey) func(*Config) {
+		return func(c *Config) { c.DecryptionKeys = keys }
+	}
+	good, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,6 +59,12 @@ func TestConfigFaults(t *testing.T) {
 		{"an unknown unsolicited policy", func(c *Config) { c.Unsolicited = -1 }, "Config.Unsolicited is unknown"},
 		{"a signing key of 1024 bits", func(c *Config) { c.SigningKey = small }, "Config.SigningKey is not an RSA key"},
 		{"an elliptic signing key", func(c *Config) { c.SigningKey = curve }, "Config.SigningKey is not an RSA key"},
+		{"a decryption key that is missing", decrypt(DecryptionKey{}), "Config.DecryptionKeys has an entry without Key"},
+		{"a decryption key that is nil", decrypt(DecryptionKey{Key: (*rsa.PrivateKey)(nil)}), "Config.DecryptionKeys has an entry without Key"},
+		{"a decryption key of 1024 bits behind a good one", decrypt(DecryptionKey{Key: good}, DecryptionKey{Key: small}), "Config.DecryptionKeys has a key that is not RSA of 2048 to 4096 bits"},
+		{"a decryption key with the certificate of another", decrypt(DecryptionKey{Key: good, Certificate: testKey(t).DER()}), "Config.DecryptionKeys has a Certificate that is not that of its Key"},
+		{"a decryption key with a broken certificate", decrypt(DecryptionKey{Key: good, Certificate: []byte{}}), "Config.DecryptionKeys has a Certificate"},
+		{"five decryption keys", decrypt(slices.Repeat([]DecryptionKey{{Key: good}}, 5)...), "Config.DecryptionKeys has too many keys"},
 		{"an authentication context that is no text", func(c *Config) { c.RequestedAuthnContexts = []string{"\xff"} }, "Config.RequestedAuthnContexts"},
 	} {
 		if _, err := testProvider(t, test.change); err == nil || !strings.Contains(err.Error(), test.want) {

@@ -270,6 +270,34 @@ func TestOurMetadata(t *testing.T) {
 	}
 }
 
+// TestOurEncryptionKeys: those with a certificate are in our metadata, in their order, with what they can be used for.
+func TestOurEncryptionKeys(t *testing.T) {
+	newKey, newDER := signingKey(t)
+	oldKey, oldDER := signingKey(t)
+	h := newHouse(t, func(c *saml.Config) {
+		decrypter := func(k crypto.Signer) crypto.Decrypter { return k.(crypto.Decrypter) }
+		c.DecryptionKeys = []saml.DecryptionKey{{Key: decrypter(newKey), Certificate: newDER}, {Key: decrypter(newKey)}, {Key: decrypter(oldKey), Certificate: oldDER}}
+	})
+	document, err := h.sp.Metadata()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read crewjam.EntityDescriptor
+	if err := xml.Unmarshal(document, &read); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, k := range read.SPSSODescriptors[0].KeyDescriptors {
+		if k.Use != "encryption" || len(k.EncryptionMethods) == 0 {
+			t.Errorf("got %+v, want a key for encryption with its methods", k)
+		}
+		got = append(got, k.KeyInfo.X509Data.X509Certificates[0].Data)
+	}
+	if want := []string{base64.StdEncoding.EncodeToString(newDER), base64.StdEncoding.EncodeToString(oldDER)}; !slices.Equal(got, want) {
+		t.Errorf("got certificates %q, want %q", got, want)
+	}
+}
+
 // TestPinnedMetadata: with SignedBy only what a pinned key signed is read.
 func TestPinnedMetadata(t *testing.T) {
 	idp, stranger := samltest.MustNew(t, samltest.Options{}), samltest.MustNew(t, samltest.Options{})
