@@ -33,8 +33,8 @@ func Decrypt(parent xmltree.Element, keys []crypto.Decrypter) ([]byte, error) {
 	}
 	for _, wrapped := range e.keys {
 		for _, key := range keys {
-			contentKey, ok := wrapped.unwrap(key)
-			if !ok || len(contentKey) != e.content.keySize {
+			contentKey := wrapped.unwrap(key)
+			if len(contentKey) != e.content.keySize {
 				continue
 			}
 			if plaintext, ok := e.content.open(contentKey, e.ciphertext); ok {
@@ -58,14 +58,17 @@ type encryptedKey struct {
 	ciphertext []byte
 }
 
-// unwrap reports whether key decrypts it.
-func (k encryptedKey) unwrap(key crypto.Decrypter) ([]byte, bool) {
+// unwrap gives the content key, nil if key does not decrypt it.
+func (k encryptedKey) unwrap(key crypto.Decrypter) []byte {
 	public, ok := key.Public().(*rsa.PublicKey)
 	if !ok || len(k.ciphertext) != public.Size() {
-		return nil, false
+		return nil
 	}
 	contentKey, err := key.Decrypt(rand.Reader, k.ciphertext, &k.transport)
-	return contentKey, err == nil
+	if err != nil {
+		return nil
+	}
+	return contentKey
 }
 
 // readEncrypted takes apart the children of an element of SAML's EncryptedElementType (SAML Core 2.0 §2.2.4): one EncryptedData, and the
@@ -75,7 +78,7 @@ func readEncrypted(parent xmltree.Element) (e encrypted, err error) {
 	var keys []xmltree.Element
 	for c := range parent.Children() {
 		switch {
-		case c.Is(xmltree.NSXEnc, "EncryptedData") && !data.Exists() && len(keys) == 0:
+		case c.Is(xmltree.NSXEnc, "EncryptedData") && !data.Exists():
 			data = c
 		case c.Is(xmltree.NSXEnc, "EncryptedKey") && data.Exists():
 			keys = append(keys, c)
@@ -190,10 +193,7 @@ func readCipherData(e xmltree.Element) ([]byte, error) {
 	if !value.Exists() || !e.OnlyElements() {
 		return nil, structure("the octets stand elsewhere than in one CipherValue", e)
 	}
-	text, ok := value.Text()
-	if !ok {
-		return nil, structure("there is an element where only text may stand", value)
-	}
+	text, _ := value.Text() // "", which is no base64, if there is an element
 	octets, err := b64.Decode(text)
 	if err != nil {
 		return nil, structure("a value is not base64", value)

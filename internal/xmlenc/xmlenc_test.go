@@ -162,7 +162,7 @@ func TestEveryAlgorithm(t *testing.T) {
 		for _, tr := range transports {
 			for _, layout := range []string{inside, beside, unnamed} {
 				s := sealed{&ours().PublicKey, tr.uri, content, tr.parameters, tr.options, layout}
-				for _, text := range []string{plain, "x", strings.Repeat("0123456789abcdef", 4)} {
+				for _, text := range []string{plain, "x", "15 octets: pad1", strings.Repeat("0123456789abcdef", 4), ""} {
 					got, err := Decrypt(parse(t, s.encrypt(t, randomKey(size), text)), keysOf(others(), ours()))
 					if err != nil || string(got) != text {
 						t.Errorf("%s by %s %s in\n%s\ngot %q, %v", content, tr.uri, tr.parameters, layout, got, err)
@@ -263,6 +263,8 @@ func TestOneFailure(t *testing.T) {
 		"CBC with a padding of 0":         good.write(t, key, cbc(block, with(0))),
 		"CBC with a padding of 17":        good.write(t, key, cbc(block, with(17))),
 		"CBC with a padding of 255":       good.write(t, key, cbc(block, with(255))),
+		"GCM without a nonce":             gcm.write(t, key, make([]byte, 5)),
+		"AES-128 called AES-256":          good.encrypt(t, key[:16], plain),
 		"GCM without a tag":               gcm.write(t, key, make([]byte, 27)),
 		"GCM with a wrong tag":            gcm.write(t, key, make([]byte, 28)),
 	} {
@@ -270,18 +272,28 @@ func TestOneFailure(t *testing.T) {
 			t.Errorf("%s: got %q, %s, want %s", name, got, failure(err), want)
 		}
 	}
-	for name, keys := range map[string][]crypto.Decrypter{"no key": nil, "a key that is not RSA": {noRSA{elliptic}}} {
+	for name, keys := range map[string][]crypto.Decrypter{"no key": nil, "a key that is not RSA": {oracle{elliptic.Public(), key, nil}},
+		"an answer with an error": {oracle{ours().Public(), key, errors.New("no")}}} {
 		if got, err := Decrypt(parse(t, good.encrypt(t, key, plain)), keys); got != nil || failure(err) != want {
 			t.Errorf("%s: got %q, %s, want %s", name, got, failure(err), want)
 		}
 	}
+	short := fmt.Sprintf(inside, good.method(), cipherData(cbc(block, append([]byte("0123456789abcde"), 1))), good.encryptedKey(make([]byte, 255)))
+	if got, err := Decrypt(parse(t, short), keysOf(oracle{ours().Public(), key, nil})); got != nil || failure(err) != want {
+		t.Errorf("a wrapped key that is too short for a module that takes it: got %q, %s, want %s", got, failure(err), want)
+	}
 }
 
-// noRSA is a crypto.Decrypter of another kind.
-type noRSA struct{ *ecdsa.PrivateKey }
+// oracle is a crypto.Decrypter that answers the same to everything, as a broken or another module may.
+type oracle struct {
+	public crypto.PublicKey
+	key    []byte
+	err    error
+}
 
-func (noRSA) Decrypt(_ io.Reader, _ []byte, _ crypto.DecrypterOpts) ([]byte, error) {
-	return make([]byte, 32), nil
+func (o oracle) Public() crypto.PublicKey { return o.public }
+func (o oracle) Decrypt(io.Reader, []byte, crypto.DecrypterOpts) ([]byte, error) {
+	return o.key, o.err
 }
 
 // TestStructure changes one thing in a message that is decrypted otherwise. None of it needs a key to be seen.
@@ -295,6 +307,7 @@ func TestStructure(t *testing.T) {
 	}
 	in, out := whole(inside), whole(beside)
 	another := s.encryptedKey(s.wrap(t, randomKey(32)))
+	const mgf = `<y:MGF xmlns:y="http://www.w3.org/2009/xmlenc11#" Algorithm="http://www.w3.org/2009/xmlenc11#mgf1sha1"/>`
 	for _, row := range []struct {
 		name, src, old, new string
 	}{
@@ -303,6 +316,8 @@ func TestStructure(t *testing.T) {
 		{"another element beside it", in, `</P>`, `<x:Other xmlns:x="http://www.w3.org/2001/04/xmlenc#"/></P>`},
 		{"two EncryptedData", in, `</P>`, in[strings.Index(in, "<x:EncryptedData"):]},
 		{"the key before the data", out, `<x:EncryptedData`, another + `<x:EncryptedData`},
+		{"another name than EncryptedData", in, in, strings.ReplaceAll(in, "EncryptedData", "EncryptedThing")},
+		{"another name than EncryptedKey beside it", out, out, strings.ReplaceAll(strings.ReplaceAll(out, "EncryptedKey", "EncryptedThing"), keyInfo(out), "")},
 		{"content of an element is encrypted", in, `#Element"`, `#Content"`},
 		{"no EncryptionMethod", in, s.method(), ``},
 		{"two EncryptionMethods", in, s.method(), s.method() + s.method()},
@@ -318,6 +333,8 @@ func TestStructure(t *testing.T) {
 		{"two digests", in, `mgf1p">`, `mgf1p"><d:DigestMethod Algorithm="http://www.w3.org/2000/09/xmldsig#sha1"/><d:DigestMethod Algorithm="http://www.w3.org/2000/09/xmldsig#sha1"/>`},
 		{"a mask that is not allowed", in, `rsa-oaep-mgf1p">`, `rsa-oaep"><y:MGF xmlns:y="http://www.w3.org/2009/xmlenc11#" Algorithm="http://www.w3.org/2009/xmlenc11#mgf1md5"/>`},
 		{"a mask where the algorithm fixes it", in, `mgf1p">`, `mgf1p"><y:MGF xmlns:y="http://www.w3.org/2009/xmlenc11#" Algorithm="http://www.w3.org/2009/xmlenc11#mgf1sha1"/>`},
+		{"two masks", in, `rsa-oaep-mgf1p">`, `rsa-oaep">` + mgf + mgf},
+		{"a mask by another name", in, `rsa-oaep-mgf1p">`, `rsa-oaep">` + strings.Replace(mgf, "y:MGF", "y:Mask", 1)},
 		{"an unknown parameter", in, `mgf1p">`, `mgf1p"><x:Other/>`},
 		{"a label that is not base64", in, `mgf1p">`, `mgf1p"><x:OAEPparams>!</x:OAEPparams>`},
 		{"an element in the label", in, `mgf1p">`, `mgf1p"><x:OAEPparams><x:Other/></x:OAEPparams>`},
@@ -328,6 +345,7 @@ func TestStructure(t *testing.T) {
 		{"a RetrievalMethod that names no key", out, `URI="#k"`, `URI="#j"`},
 		{"a RetrievalMethod without URI", out, `URI="#k"`, ``},
 		{"a RetrievalMethod that names the whole document", out, `URI="#k"`, `URI=""`},
+		{"a RetrievalMethod to an empty name and a key without one", out, out, strings.Replace(strings.Replace(out, ` Id="k"`, ``, 1), `"#k"`, `"#"`, 1)},
 		{"a RetrievalMethod with an address", out, `URI="#k"`, `URI="https://example.com/#k"`},
 		{"a RetrievalMethod to a key without Id", out, ` Id="k"`, ``},
 		{"a CipherReference", in, `<x:CipherData><x:CipherValue>`, `<x:CipherData><x:CipherReference URI="https://example.com/"/><x:CipherValue>`},
@@ -340,6 +358,12 @@ func TestStructure(t *testing.T) {
 		{"text in CipherData", in, `<x:CipherValue>`, `t<x:CipherValue>`},
 		{"text in EncryptedKey", in, `<x:CipherData>`, `t<x:CipherData>`},
 		{"a CipherValue that is not base64", in, `<x:CipherValue>`, `<x:CipherValue>!`},
+		{"EncryptionMethod behind KeyInfo", in, in, moved(in, s.method(), `</d:KeyInfo>`)},
+		{"EncryptionMethod behind CipherData", in, in, moved(in, s.method(), `</x:CipherData>`)},
+		{"EncryptionProperties before CipherData", in, s.method(), s.method() + `<x:EncryptionProperties/>`},
+		{"two KeyInfos", in, s.method(), s.method() + `<d:KeyInfo xmlns:d="http://www.w3.org/2000/09/xmldsig#"/>`},
+		{"another name than CipherData", in, in, strings.ReplaceAll(in, "CipherData", "CipherThing")},
+		{"another name than CipherValue", in, in, strings.ReplaceAll(in, "CipherValue", "CipherThing")},
 		{"KeyInfo behind CipherData", in, `</x:EncryptedData>`, `<d:KeyInfo xmlns:d="http://www.w3.org/2000/09/xmldsig#"/></x:EncryptedData>`},
 		{"a ReferenceList in EncryptedData", in, `</x:EncryptedData>`, `<x:ReferenceList/></x:EncryptedData>`},
 		{"EncryptionMethod in another namespace", in, `<x:EncryptionMethod Algorithm="` + s.content, `<x:EncryptionMethod xmlns:x="urn:x" Algorithm="` + s.content},
@@ -360,6 +384,19 @@ func TestStructure(t *testing.T) {
 	}
 }
 
+// keyInfo is the first KeyInfo.
+func keyInfo(src string) string {
+	i := strings.Index(src, "<d:KeyInfo")
+	return src[i : i+strings.Index(src[i:], "</d:KeyInfo>")+len("</d:KeyInfo>")]
+}
+
+// moved puts a part behind the last place where another ends.
+func moved(src, part, behind string) string {
+	src = strings.Replace(src, part, "", 1)
+	i := strings.LastIndex(src, behind) + len(behind)
+	return src[:i] + part + src[i:]
+}
+
 // cipherValue is the first CipherValue.
 func cipherValue(src string) string {
 	i := strings.Index(src, "<x:CipherValue>")
@@ -375,6 +412,7 @@ func TestTolerated(t *testing.T) {
 		{"no Type", ` Type="http://www.w3.org/2001/04/xmlenc#Element"`, ``},
 		{"other attributes", `<x:EncryptedData`, `<x:EncryptedData Id="d" MimeType="text/xml" Encoding="x"`},
 		{"names of the key in KeyInfo", `</d:KeyInfo>`, `<d:KeyName>k</d:KeyName><d:X509Data/></d:KeyInfo>`},
+		{"a key for somebody else first", `<x:EncryptedKey`, strings.Replace(s.encryptedKey(make([]byte, 512)), ` Id="k"`, ``, 1) + `<x:EncryptedKey`},
 		{"a key for somebody else", `</d:KeyInfo>`, s.encryptedKey(make([]byte, 512)) + `</d:KeyInfo>`},
 		{"a recipient's KeyInfo and references", `</x:CipherData></x:EncryptedKey>`, `</x:CipherData><x:ReferenceList><x:DataReference URI="#d"/></x:ReferenceList><x:CarriedKeyName>n</x:CarriedKeyName></x:EncryptedKey>`},
 		{"EncryptionProperties", `</x:EncryptedData>`, `<x:EncryptionProperties/></x:EncryptedData>`},

@@ -1,0 +1,208 @@
+// Command mutants changes one thing at a time in the code that decides whom we trust, and tells which changes no test notices.
+//
+//	go run ./tools/mutants [-run PATTERN] [-list FILE] [-jobs N]
+//
+// All changes are compiled into one test binary a package, each behind a number that an environment variable chooses, so that a change costs
+// the time of its tests and no compilation. A change that survives has to stand in the list with the reason why it makes no difference;
+// a line of the list that no surviving change needs is an error too. To be run in the root of the checkout.
+package main
+
+import (
+	"cmp"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// targets are the files that are changed, by package.
+var targets = map[string][]string{
+	"github.com/iomete/saml/internal/xmltree": {"parse.go", "namespaces.go", "uri.go", "chars.go", "c14n.go", "tree.go", "place.go"},
+	"github.com/iomete/saml/internal/dsig":    {"dsig.go", "structure.go", "algorithms.go"},
+	"github.com/iomete/saml/internal/xmlenc":  {"xmlenc.go", "algorithms.go"},
+	"github.com/iomete/saml":                  {"checks.go", "response.go", "encrypted.go"},
+}
+
+func main() {
+	pattern := flag.String("run", "", "only changes whose line in the list matches this regular expression")
+	list := flag.String("list", "tools/mutants/explained.txt", "the list of changes that make no difference")
+	jobs := flag.Int("jobs", runtime.GOMAXPROCS(0), "test processes at a time")
+	flag.Parse()
+	if err := run(*pattern, *list, *jobs); err != nil {
+		fmt.Fprintln(os.Stderr, "mutants:", err)
+		os.Exit(1)
+	}
+}
+
+func run(pattern, list string, jobs int) error {
+	wanted, err := regexp.Compile(pattern)
+	if err != nil {
+		return err
+	}
+	explained, err := readList(list)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "mutants")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	mutants, overlay, err := makeMutants(dir)
+	if err != nil {
+		return err
+	}
+	binaries, err := build(dir, overlay)
+	if err != nil {
+		return err
+	}
+	defer func(start time.Time) { fmt.Println(time.Since(start).Round(time.Second)) }(time.Now())
+	mutants = slices.DeleteFunc(mutants, func(m mutant) bool { return !wanted.MatchString(m.String()) })
+	survivors, err := binaries.try(mutants, jobs)
+	if err != nil {
+		return err
+	}
+	return report(mutants, survivors, explained, pattern == "")
+}
+
+// A mutant is one change.
+type mutant struct {
+	number   int // what the environment variable says
+	pkg      string
+	file     string // relative to the root of the module
+	line     int
+	function string
+	change   string // from what to what, in one line
+}
+
+// String is the line of the list: without line numbers, which change.
+func (m mutant) String() string { return m.file + " " + m.function + ": " + m.change }
+
+// readList reads lines "file function: change  // reason".
+func readList(name string) (map[string]string, error) {
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	explained := map[string]string{}
+	for i, line := range strings.Split(string(data), "\n") {
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		what, why, ok := strings.Cut(line, " // ")
+		if !ok || strings.TrimSpace(why) == "" {
+			return nil, fmt.Errorf("%s:%d: no reason behind //", name, i+1)
+		}
+		explained[what] = why
+	}
+	return explained, nil
+}
+
+// report tells what survived, and fails when the list and the survivors are not the same.
+func report(mutants, survivors []mutant, explained map[string]string, all bool) error {
+	slices.SortFunc(survivors, func(a, b mutant) int {
+		return cmp.Or(strings.Compare(a.file, b.file), a.line-b.line, a.number-b.number)
+	})
+	needless := maps.Clone(explained)
+	unexplained := 0
+	for _, m := range survivors {
+		delete(needless, m.String())
+		if explained[m.String()] == "" {
+			unexplained++
+			fmt.Printf("survives: %s (line %d)\n", m, m.line)
+		}
+	}
+	byPackage := map[string][2]int{}
+	for _, m := range mutants {
+		n := byPackage[m.pkg]
+		n[0]++
+		byPackage[m.pkg] = n
+	}
+	for _, m := range survivors {
+		n := byPackage[m.pkg]
+		n[1]++
+		byPackage[m.pkg] = n
+	}
+	for _, pkg := range slices.Sorted(maps.Keys(byPackage)) {
+		fmt.Printf("%s: %d changes, %d noticed, %d make no difference\n", pkg, byPackage[pkg][0], byPackage[pkg][0]-byPackage[pkg][1], byPackage[pkg][1])
+	}
+	if all {
+		for what := range needless {
+			fmt.Printf("in the list, but noticed or gone: %s\n", what)
+		}
+	}
+	if unexplained > 0 || all && len(needless) > 0 {
+		return fmt.Errorf("%d changes survive without a reason, %d reasons without a change", unexplained, len(needless))
+	}
+	return nil
+}
+
+// binaries are test programs with all changes in them, by package.
+type binaries map[string]string
+
+// The stages of trying a change: the cheapest tests first.
+func (b binaries) stages(pkg string) [][]string {
+	const root = "github.com/iomete/saml"
+	vectors := []string{b[root], "-test.run=^(TestVectors|TestRealResponses|TestEachCheckIsNeeded)$"}
+	all := []string{b[root], "-test.skip=^(TestImports|TestPublicNamesAreOurs|TestSurface|TestRequirements)$"}
+	if pkg == root {
+		return [][]string{vectors, all}
+	}
+	return [][]string{vectors, {b[pkg]}, all}
+}
+
+// failures are the lines about tests that fail, without what is logged.
+func failures(output string) string {
+	lines := strings.Split(output, "\n")
+	return strings.Join(slices.DeleteFunc(lines, func(l string) bool { return strings.Contains(l, " WARN ") }), "\n")
+}
+
+// try gives the changes that no test notices. Without a change all tests must pass.
+func (b binaries) try(mutants []mutant, jobs int) (survivors []mutant, err error) {
+	slowest := time.Duration(0)
+	for _, pkg := range slices.Sorted(maps.Keys(targets)) {
+		for _, stage := range b.stages(pkg) {
+			start := time.Now()
+			if out, ok := test(stage, pkg, 0, 10*time.Minute); !ok {
+				return nil, fmt.Errorf("%s fails without a change:\n%s", filepath.Base(stage[0]), failures(out))
+			}
+			slowest = max(slowest, time.Since(start))
+		}
+	}
+	limit := 10*time.Second + time.Duration(3*jobs)*slowest // what takes longer does not end
+	work := make(chan mutant)
+	var group sync.WaitGroup
+	var lock sync.Mutex
+	done := 0
+	for range jobs {
+		group.Go(func() {
+			for m := range work {
+				noticed := slices.ContainsFunc(b.stages(m.pkg), func(stage []string) bool {
+					_, ok := test(stage, m.pkg, m.number, limit)
+					return !ok
+				})
+				lock.Lock()
+				if !noticed {
+					survivors = append(survivors, m)
+				}
+				if done++; done%100 == 0 {
+					fmt.Fprintf(os.Stderr, "%d of %d, %d survive\n", done, len(mutants), len(survivors))
+				}
+				lock.Unlock()
+			}
+		})
+	}
+	for _, m := range mutants {
+		work <- m
+	}
+	close(work)
+	group.Wait()
+	return survivors, nil
+}
