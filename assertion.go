@@ -209,8 +209,13 @@ func (d *decoder) encryptedID(e xmltree.Element) {
 	if d.a.encryptedID {
 		return
 	}
+	plaintext, err := xmlenc.Decrypt(e, d.decrypters)
+	if err != nil {
+		d.failed = err
+		return
+	}
 	var nameID xmltree.Element
-	if nameID, d.failed = decryptElement(e, d.decrypters); d.failed != nil {
+	if nameID, d.failed = decryptedElement(plaintext, e); d.failed != nil {
 		return
 	}
 	if _, ok := nameID.Text(); !ok || !nameID.Is(xmltree.NSAssertion, "NameID") {

@@ -8,20 +8,29 @@ import (
 	"github.com/iomete/saml/internal/xmltree"
 )
 
-// decrypt is verify for an encrypted assertion. A signature around the ciphertext is checked before any key is used. The assertion lies under its
-// own signature or, if it has none, under that one; then it is decrypted from the bytes that were signed.
+// decrypt is verify for an encrypted assertion. A signature around the ciphertext is checked before any key is used, and then it is the signed
+// bytes that are decrypted. The assertion lies under its own signature or, if it has none, under that one.
 //
 // Whoever has our public key can make ciphertexts and watch what becomes of them, so everything that depends on the plaintext, up to its signature,
 // is the one error of xmlenc.Failed.
 func (m *wireResponse) decrypt(decrypters []crypto.Decrypter, keys []crypto.PublicKey, policy dsig.Policy) (dsig.Signed, *Error) {
-	var outer dsig.Signed
+	var plaintext []byte
+	var outer dsig.Decrypted
+	var err error
 	if m.responseSignature.Exists() {
-		var err *Error
-		if outer, err = verifySignature(m.responseSignature, keys, policy); err != nil {
-			return dsig.Signed{}, err
+		response, refusal := verifySignature(m.responseSignature, keys, policy)
+		if refusal != nil {
+			return dsig.Signed{}, refusal
 		}
+		outer, err = response.Decrypt(func(root xmltree.Element) ([]byte, xmltree.Element, error) { return openAssertion(root, decrypters) })
+		plaintext = outer.Plaintext()
+	} else {
+		plaintext, err = xmlenc.Decrypt(m.assertion, decrypters)
 	}
-	assertion, err := decryptElement(m.assertion, decrypters)
+	if err != nil {
+		return dsig.Signed{}, fromFault(err)
+	}
+	assertion, err := decryptedElement(plaintext, m.assertion)
 	if err != nil {
 		return dsig.Signed{}, fromFault(err)
 	}
@@ -34,7 +43,7 @@ func (m *wireResponse) decrypt(decrypters []crypto.Decrypter, keys []crypto.Publ
 	case signature.Exists():
 		signed, err = signature.Verify(keys, policy)
 	case m.responseSignature.Exists():
-		signed, err = decryptSigned(outer, decrypters)
+		signed, err = signedAround(outer)
 	default:
 		err = xmlenc.Failed()
 	}
@@ -44,12 +53,19 @@ func (m *wireResponse) decrypt(decrypters []crypto.Decrypter, keys []crypto.Publ
 	return signed, nil
 }
 
-// decryptElement gives the one element that is encrypted in e, with the namespaces that are in scope there.
-func decryptElement(e xmltree.Element, decrypters []crypto.Decrypter) (xmltree.Element, error) {
-	plaintext, err := xmlenc.Decrypt(e, decrypters)
-	if err != nil {
-		return xmltree.Element{}, err
+// openAssertion decrypts the assertion in a response.
+func openAssertion(response xmltree.Element, decrypters []crypto.Decrypter) (plaintext []byte, place xmltree.Element, err error) {
+	for c := range response.Children() {
+		if c.Is(xmltree.NSAssertion, "EncryptedAssertion") {
+			plaintext, err = xmlenc.Decrypt(c, decrypters)
+			return plaintext, encryptedData(c), err
+		}
 	}
+	return nil, place, xmlenc.Failed()
+}
+
+// decryptedElement reads what was encrypted in e, with the namespaces that are in scope there.
+func decryptedElement(plaintext []byte, e xmltree.Element) (xmltree.Element, error) {
 	decrypted, err := xmltree.ParseAt(plaintext, encryptedData(e))
 	if err != nil {
 		return xmltree.Element{}, xmlenc.Failed()
@@ -65,18 +81,10 @@ func encryptedData(e xmltree.Element) xmltree.Element {
 	return e
 }
 
-// decryptSigned decrypts the assertion in a signed response. It is not signed itself: the names of its elements are those that the signed bytes
-// declare.
-func decryptSigned(response dsig.Signed, decrypters []crypto.Decrypter) (dsig.Signed, error) {
-	signed, err := response.Decrypt(func(root xmltree.Element) (plaintext []byte, place xmltree.Element, err error) {
-		for c := range root.Children() {
-			if c.Is(xmltree.NSAssertion, "EncryptedAssertion") {
-				plaintext, err = xmlenc.Decrypt(c, decrypters)
-				return plaintext, encryptedData(c), err
-			}
-		}
-		return nil, place, xmlenc.Failed()
-	})
+// signedAround is an assertion without a signature of its own: the names of its elements are those that the signed bytes around it declare, and
+// under these names too it has to be one assertion without a signature.
+func signedAround(outer dsig.Decrypted) (dsig.Signed, error) {
+	signed, err := outer.Signed()
 	if err != nil {
 		return dsig.Signed{}, err
 	}

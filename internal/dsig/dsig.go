@@ -32,26 +32,42 @@ func (s Signed) Parse() (*xmltree.Document, error) {
 	return xmltree.Parse(s.canonical, xmltree.Options{MaxBytes: s.limit})
 }
 
-// Decrypt gives what was encrypted in the signed bytes, as signed as the ciphertext was. open is called with the root of the signed bytes; it
-// gives the plaintext of one element, and the element that it stood in.
-func (s Signed) Decrypt(open func(root xmltree.Element) (plaintext []byte, place xmltree.Element, err error)) (Signed, error) {
+// Decrypt reads the signed bytes and lets open decrypt something in them: it is called with their root, and gives the plaintext of one element and
+// the element that it stood in.
+func (s Signed) Decrypt(open func(root xmltree.Element) (plaintext []byte, place xmltree.Element, err error)) (Decrypted, error) {
 	doc, err := s.Parse()
 	if err != nil {
-		return Signed{}, err
+		return Decrypted{}, err
 	}
 	plaintext, place, err := open(doc.Root())
 	if err != nil {
-		return Signed{}, err
+		return Decrypted{}, err
 	}
-	decrypted, err := xmltree.ParseAt(plaintext, place)
+	return Decrypted{plaintext, place, s}, nil
+}
+
+// Decrypted is one element that was encrypted in signed bytes.
+type Decrypted struct {
+	plaintext []byte
+	place     xmltree.Element
+	from      Signed
+}
+
+// Plaintext is the element as it was encrypted.
+func (d Decrypted) Plaintext() []byte { return d.plaintext }
+
+// Signed is the element, as signed as its ciphertext was, in canonical form, so that it stands on its own without the namespaces that the signed
+// bytes declare around it.
+func (d Decrypted) Signed() (Signed, error) {
+	e, err := xmltree.ParseAt(d.plaintext, d.place)
 	if err != nil {
 		return Signed{}, err
 	}
-	canonical, err := decrypted.Canonicalize(nil, xmltree.C14N{}) // so that it stands on its own, without what place declared
+	canonical, err := e.Canonicalize(nil, xmltree.C14N{})
 	if err != nil {
 		return Signed{}, err
 	}
-	return Signed{canonical: canonical, limit: s.limit, key: s.key}, nil
+	return Signed{canonical: canonical, limit: d.from.limit, key: d.from.key}, nil
 }
 
 // Key is the index of the trusted key that verified the signature.
