@@ -25,6 +25,7 @@ import (
 	"regexp"
 	"runtime"
 	"slices"
+	"sync"
 	"text/tabwriter"
 	"time"
 
@@ -148,6 +149,7 @@ func newVerifiers() (map[keyKind]*verifier, error) {
 		sixteenRSA:  {rsaKeys[:16], rsaKeys[15]},
 		sixteenP521: {p521[:16], p521[15]},
 		strangers:   {rsaKeys[:16], rsaKeys[16]},
+		encrypted:   {rsaKeys[:1], rsaKeys[0]},
 	} {
 		sp, err := newServiceProvider(keys.trusted)
 		if err != nil {
@@ -169,6 +171,20 @@ func makeKeys(generate func() (crypto.Signer, error)) ([]crypto.Signer, error) {
 	return keys, nil
 }
 
+const maxDecryptionKeys = 4
+
+// decryptionKeys are of the largest size and number that a service provider takes.
+var decryptionKeys = sync.OnceValue(func() (keys [maxDecryptionKeys]*rsa.PrivateKey) {
+	for i := range keys {
+		key, err := rsa.GenerateKey(rand.Reader, 4096)
+		if err != nil {
+			panic(err)
+		}
+		keys[i] = key
+	}
+	return keys
+})
+
 func newServiceProvider(keys []crypto.Signer) (*saml.ServiceProvider, error) {
 	idp, err := samltest.New(samltest.Options{Keys: keys, Now: func() time.Time { return now }})
 	if err != nil {
@@ -182,7 +198,11 @@ func newServiceProvider(keys []crypto.Signer) (*saml.ServiceProvider, error) {
 	if err != nil {
 		return nil, err
 	}
-	return saml.New(saml.Config{BaseURL: baseURL, RedirectPath: path, IdentityProvider: settings, StateKeys: [][]byte{saml.NewStateKey()},
+	var decrypt []saml.DecryptionKey
+	for _, k := range decryptionKeys() {
+		decrypt = append(decrypt, saml.DecryptionKey{Key: k})
+	}
+	return saml.New(saml.Config{DecryptionKeys: decrypt, BaseURL: baseURL, RedirectPath: path, IdentityProvider: settings, StateKeys: [][]byte{saml.NewStateKey()},
 		Store: forgetful{}, Now: func() time.Time { return now }, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
 }
 

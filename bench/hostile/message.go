@@ -3,9 +3,14 @@
 package main
 
 import (
+	"bytes"
 	"crypto"
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/ecdsa"
 	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/base64"
 	"io"
@@ -38,7 +43,8 @@ type message struct {
 	prefixList    string // of each canonicalisation
 	both          bool   // the response is signed too
 	unsigned      bool
-	spoil         bool // the assertion changes after it was signed
+	spoil         bool           // the assertion changes after it was signed
+	encrypted     *rsa.PublicKey // the assertion is encrypted for this key, and for a stranger's first
 }
 
 const (
@@ -100,6 +106,12 @@ func (m message) sign(text string, key crypto.Signer) (string, error) {
 		key = ecdsaSigner{ecdsaKey}
 	}
 	for _, id := range []string{"_a", "_r"} {
+		if id == "_r" && m.encrypted != nil {
+			var err error
+			if text, err = encryptAssertion(text, m.encrypted); err != nil {
+				return "", err
+			}
+		}
 		if !strings.Contains(text, placeDigest+id) {
 			continue
 		}
@@ -121,6 +133,36 @@ func (m message) sign(text string, key crypto.Signer) (string, error) {
 		text = strings.Replace(text, "user@example.com", "uses@example.com", 1)
 	}
 	return text, nil
+}
+
+// encryptAssertion puts AES-128-GCM and RSA-OAEP around the assertion. What it relies on is declared by the response.
+func encryptAssertion(text string, key *rsa.PublicKey) (string, error) {
+	start, end := strings.Index(text, "<Assertion "), strings.Index(text, "</Assertion>")+len("</Assertion>")
+	contentKey, nonce := make([]byte, 16), make([]byte, 12)
+	rand.Read(contentKey)
+	rand.Read(nonce)
+	block, err := aes.NewCipher(contentKey)
+	if err != nil {
+		return "", err
+	}
+	aead, err := cipher.NewGCM(block)
+	if err != nil {
+		return "", err
+	}
+	wrapped, err := rsa.EncryptOAEP(sha1.New(), rand.Reader, key, contentKey, nil)
+	if err != nil {
+		return "", err
+	}
+	strangers := bytes.Repeat([]byte{1}, len(wrapped))
+	octets := func(b []byte) string {
+		return `<x:CipherData><x:CipherValue>` + base64.StdEncoding.EncodeToString(b) + `</x:CipherValue></x:CipherData>`
+	}
+	encryptedKey := func(b []byte) string {
+		return `<x:EncryptedKey><x:EncryptionMethod Algorithm="` + xmltree.NSXEnc + `rsa-oaep-mgf1p"/>` + octets(b) + `</x:EncryptedKey>`
+	}
+	return text[:start] + `<EncryptedAssertion><x:EncryptedData xmlns:x="` + xmltree.NSXEnc + `"><x:EncryptionMethod Algorithm="` + xmltree.NSXEnc11 + `aes128-gcm"/>` +
+		`<d:KeyInfo xmlns:d="` + xmltree.NSDSig + `">` + encryptedKey(strangers) + encryptedKey(wrapped) + `</d:KeyInfo>` +
+		octets(aead.Seal(nonce, nonce, []byte(text[start:end]), nil)) + `</x:EncryptedData></EncryptedAssertion>` + text[end:], nil
 }
 
 // digest is that of the element with this ID without its signature, or that of its SignedInfo.

@@ -24,6 +24,7 @@ const (
 	sixteenRSA          // of 2048 bits; the last one fits
 	sixteenP521         // the last one fits
 	strangers           // the key that signed is not trusted, and sixteen are
+	encrypted           // one RSA key, and four to decrypt with, of 4096 bits; the last one fits
 )
 
 // Room for the frame of the message and its signatures, in bytes and elements.
@@ -66,6 +67,16 @@ func each(n, from int, format string) string {
 // attributes makes a family that fills the attributes of the assertion.
 func attributes(most int, head, tail string, unit func(int) string) func(int) message {
 	return func(size int) message { return message{attributes: head + many(size, most, unit) + tail} }
+}
+
+// encryptedAttributes is attributes in m, encrypted: what is encrypted grows by a third.
+func encryptedAttributes(most int, head, tail, unit string, m message) func(int) message {
+	return func(size int) message {
+		m := m
+		m.attributes = head + many((size-2*frame)/4*3, most, same(unit)) + tail
+		m.encrypted = &decryptionKeys()[maxDecryptionKeys-1].PublicKey
+		return m
+	}
 }
 
 // tower is 50 elements inside each other, each with 32 new prefixes that it uses.
@@ -141,6 +152,12 @@ var shapes = []shape{
 		m.both = true
 		return m
 	}},
+	{"encrypted, 50,000 elements", encrypted, "", encryptedAttributes(mostElements, openAttribute, closeAttr, "<AttributeValue></AttributeValue>", message{})},
+	{"encrypted, long text", encrypted, "", encryptedAttributes(1<<30, openValue, closeValue, "x", message{})},
+	{"encrypted in a signed response", encrypted, "", encryptedAttributes(mostElements, openAttribute, closeAttr, "<AttributeValue></AttributeValue>", message{both: true, unsigned: true})},
+	{"encrypted, both signed, 30 namespaces outside", encrypted, "", encryptedAttributes(mostElements, openForeign, closeForeign, element,
+		message{both: true, prefixList: listOf64, declarations: each(27, 0, " xmlns:p#='u:p'")})},
+	{"encrypted, unsigned", encrypted, saml.CodeDecryption, encryptedAttributes(mostElements, openAttribute, closeAttr, "<AttributeValue></AttributeValue>", message{unsigned: true})},
 	{"audiences of others", oneRSA, saml.CodeAudience, func(size int) message {
 		return message{conditions: `<AudienceRestriction>` + many(size, mostElements, same(`<Audience>x</Audience>`)) + `</AudienceRestriction>`}
 	}},
