@@ -250,6 +250,15 @@ func printable(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
+// visible reports whether s is printable and has none of the characters that are there to be read and yet not seen: two names would look the same.
+func visible(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !isVisible(r) })
+}
+
+func isVisible(r rune) bool {
+	return unicode.IsPrint(r) && !unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+}
+
 const maxEntityID = 1024 // bytes, SAML Core 2.0 §8.3.6
 
 // badBaseURL says what is wrong with an address of ours, "" if nothing is.

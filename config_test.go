@@ -120,15 +120,29 @@ func TestConfigIsCopied(t *testing.T) {
 	}
 }
 
-// TestOurOwnURLInTheEntityIDField: the portal calls both sides' names Entity ID.
-func TestOurOwnURLInTheEntityIDField(t *testing.T) {
-	own, err := NewIdentityProvider("https://console.example.com"+DefaultRedirectPath, "https://login.microsoftonline.com/"+testTenantID+"/saml2", testKey(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = testProvider(t, func(c *Config) { c.IdentityProvider = own })
-	var refusal *Error
-	if !errors.As(err, &refusal) || refusal.Code != CodeMetadataEntityID || !strings.Contains(refusal.Hint, "Microsoft Entra Identifier") {
-		t.Errorf("got %v, want %s with a hint", err, string(CodeMetadataEntityID))
+// TestOurOwnNamesInTheirFields: the portal calls both sides' names Entity ID, and all our addresses are one URL.
+func TestOurOwnNamesInTheirFields(t *testing.T) {
+	const login, redirect, former = "https://login.microsoftonline.com/" + testTenantID + "/saml2", "https://console.example.com" + DefaultRedirectPath, "https://old.example.com/acs"
+	for _, test := range []struct {
+		name, entityID, login string
+		want                  Code
+		hint                  string
+	}{
+		{"the Redirect URL as their entity ID", redirect, login, CodeMetadataEntityID, "Microsoft Entra Identifier"},
+		{"a former Redirect URL as their entity ID", former, login, CodeMetadataEntityID, "Microsoft Entra Identifier"},
+		{"the Redirect URL as Login URL", testIssuer, redirect, CodeMetadataLoginURL, "Login URL"},
+		{"a former Redirect URL as Login URL", testIssuer, former, CodeMetadataLoginURL, "Login URL"},
+	} {
+		own, err := NewIdentityProvider(test.entityID, test.login, testKey(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = testProvider(t, func(c *Config) {
+			c.IdentityProvider, c.EntityID, c.FormerRedirectURLs = own, "urn:console", []string{former}
+		})
+		var refusal *Error
+		if !errors.As(err, &refusal) || refusal.Code != test.want || !strings.Contains(refusal.Hint, test.hint) {
+			t.Errorf("%s: got %v, want %s with a hint", test.name, err, string(test.want))
+		}
 	}
 }

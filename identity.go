@@ -188,7 +188,7 @@ func isEmail(s string) bool {
 	}
 	return !strings.Contains(domain, "@") &&
 		!strings.ContainsFunc(s, func(r rune) bool {
-			return unicode.IsSpace(r) || !unicode.IsPrint(r) || strings.ContainsRune(`<>(),;:\"`, r)
+			return unicode.IsSpace(r) || !isVisible(r) || strings.ContainsRune(`<>(),;:\"`, r)
 		})
 }
 

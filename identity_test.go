@@ -20,6 +20,7 @@ func TestEmailNameIDs(t *testing.T) {
 		"alice @example.com", "alice@exam\tple.com", "alice@example.com\n", "al\x00ice@example.com", "<alice@example.com>", `"alice"@example.com`,
 		"alice(x)@example.com", "a,b@example.com", "a;b@example.com", "a:b@example.com", `a\b@example.com`, "al\xffice@example.com",
 		strings.Repeat("a", 65) + "@example.com", "a@" + strings.Repeat("d", 254), "alice@example.com\u200b", "\u00a0alice@example.com",
+		"alice\u3164@example.com", "alice\u034f@example.com", "alice\ufe0f@example.com", "al\u202eice@example.com",
 	} {
 		if isEmail(bad) {
 			t.Errorf("%q is accepted", bad)

@@ -94,6 +94,8 @@ func ParseKeys(data []byte) ([]TrustedKey, error) {
 			return nil, err
 		}
 		return idp.Keys(), nil
+	case bytes.HasPrefix(data, []byte{0xFF, 0xFE}), bytes.HasPrefix(data, []byte{0xFE, 0xFF}):
+		return nil, refuse(CodeKey, "the file is encoded in UTF-16", "", "the file as it was downloaded, or saved as UTF-8")
 	case bytes.Contains(data, []byte("-----BEGIN ")):
 		return parsePEM(data)
 	case data[0] == 0x30 && len(data) > 1 && data[1] >= 0x80:
@@ -113,18 +115,21 @@ var pemBlock = regexp.MustCompile(`-----BEGIN ([A-Z0-9 ]+)-----([^-]*)-----END (
 
 // parsePEM is more tolerant than encoding/pem: armour and base64 may be indented, as forms and chats leave them.
 func parsePEM(data []byte) ([]TrustedKey, error) {
+	if bytes.Contains(data, []byte("PRIVATE KEY-----")) { // also in a form that is no block here, and beside a certificate
+		return nil, privateKey()
+	}
 	var keys []TrustedKey
 	for _, block := range pemBlock.FindAllSubmatch(data, -1) {
 		kind := string(block[1])
-		switch {
-		case strings.Contains(kind, "PRIVATE KEY"):
-			return nil, privateKey()
-		case kind != "CERTIFICATE" && kind != "X509 CERTIFICATE" && kind != "TRUSTED CERTIFICATE":
+		if kind != "CERTIFICATE" && kind != "X509 CERTIFICATE" && kind != "TRUSTED CERTIFICATE" {
 			return nil, refuse(CodeKey, "the text is no certificate", kind, "BEGIN CERTIFICATE")
 		}
 		der, err := b64.Decode(string(block[2]))
 		if err != nil {
 			return nil, refuse(CodeKey, "the base64 between BEGIN and END is damaged", "", "the certificate as it was downloaded")
+		}
+		if kind == "TRUSTED CERTIFICATE" {
+			der = firstOf(der) // OpenSSL puts its own settings behind it
 		}
 		more, err := parseDER(der)
 		if err != nil {
@@ -133,12 +138,19 @@ func parsePEM(data []byte) ([]TrustedKey, error) {
 		keys = append(keys, more...)
 	}
 	if len(keys) == 0 {
-		if bytes.Contains(data, []byte("PRIVATE KEY")) {
-			return nil, privateKey()
-		}
 		return nil, refuse(CodeKey, "the certificate has no END line", "", "everything from BEGIN CERTIFICATE to END CERTIFICATE")
 	}
 	return uniqueKeys(keys)
+}
+
+// firstOf cuts off what follows the first ASN.1 element.
+func firstOf(der []byte) []byte {
+	rest := cryptobyte.String(der)
+	var first cryptobyte.String
+	if !rest.ReadASN1Element(&first, cryptobyteasn1.SEQUENCE) {
+		return der
+	}
+	return first
 }
 
 func uniqueKeys(keys []TrustedKey) ([]TrustedKey, error) {
@@ -163,6 +175,9 @@ func notACertificate(data []byte) *Error {
 	if strings.HasPrefix(start, "ssh-") {
 		return refuse(CodeKey, "this is an SSH key, not a certificate", "", "")
 	}
+	if strings.HasPrefix(start, "https://") || strings.HasPrefix(start, "http://") {
+		return refuse(CodeKey, "this is an address, not a certificate", "", "the certificate or the metadata that is found there")
+	}
 	if thumbprintText.Match(data) {
 		return refuse(CodeKey, "this is the thumbprint of a certificate, not the certificate", "", "")
 	}
@@ -173,7 +188,7 @@ func notACertificate(data []byte) *Error {
 func parseDER(data []byte) ([]TrustedKey, error) {
 	var keys []TrustedKey
 	rest := cryptobyte.String(data)
-	for !rest.Empty() {
+	for !rest.Empty() && (keys == nil || len(bytes.TrimSpace(rest)) > 0) { // an editor may have added a line break
 		var der cryptobyte.String
 		if !rest.ReadASN1Element(&der, cryptobyteasn1.SEQUENCE) {
 			return nil, refuse(CodeKey, "the certificate is damaged or cut off", "", "")

@@ -6,6 +6,7 @@ import (
 	"crypto"
 	"errors"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -132,6 +133,8 @@ func checkEntityID(id string) *Error {
 		return refuse(CodeMetadataEntityID, "the entity ID is too long", id, "at most 1024 bytes")
 	case strings.Contains(id, "{tenant"):
 		return refuse(CodeMetadataTenant, "the metadata is for every tenant: its entity ID has a placeholder", id, "https://sts.windows.net/<tenant id>/")
+	case !visible(id):
+		return refuse(CodeMetadataEntityID, "the entity ID has a character that cannot be seen", id, "the entity ID without it: type it, or copy it from the metadata")
 	}
 	return nil
 }
@@ -148,11 +151,17 @@ func misplaced(entityID, loginURL string) *Error {
 		return refuse(CodeMetadataEntityID, "the entity ID is the Login URL", entityID, entityWanted)
 	case strings.Contains(strings.ToLower(loginURL), "/federationmetadata/"):
 		return refuse(CodeMetadataLoginURL, "the login URL is the address of the metadata", loginURL, loginWanted)
+	case login != nil && isEntraHost(login.Hostname()) && strings.HasSuffix(login.Path, "/wsfed"):
+		return refuse(CodeMetadataLoginURL, "the login URL is that of WS-Federation, not of SAML", loginURL, loginWanted)
+	case login != nil && isEntraHost(login.Hostname()) && guid.MatchString(entityID):
+		return refuse(CodeMetadataEntityID, "the entity ID is an ID alone, as of a tenant or an application", entityID, entityWanted)
 	case login != nil && (login.Hostname() == "sts.windows.net" || login.Hostname() == "sts.chinacloudapi.cn"):
 		return refuse(CodeMetadataLoginURL, "the login URL is the Microsoft Entra Identifier", loginURL, loginWanted)
 	}
 	return nil
 }
+
+var guid = regexp.MustCompile(`^\{?[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}?$`)
 
 // checkEndpoint refuses what no browser can be sent to.
 func checkEndpoint(address string) *Error {
@@ -169,14 +178,14 @@ func checkEndpoint(address string) *Error {
 }
 
 // checkAgainst refuses our own address in the identity provider's field: Entra's portal calls both sides' names "Entity ID".
-func (p *IdentityProvider) checkAgainst(redirectURL string) *Error {
-	if p.LoginURL() == redirectURL {
+func (p *IdentityProvider) checkAgainst(sp *ServiceProvider) *Error {
+	if slices.Contains(sp.recipients, p.LoginURL()) {
 		return refuse(CodeMetadataLoginURL, "the login URL is our own Redirect URL", p.LoginURL(), "the identity provider's (Login URL)")
 	}
-	if p.entityID == redirectURL {
+	if slices.Contains(sp.recipients, p.entityID) {
 		return refuse(CodeMetadataEntityID, "the identity provider's entity ID is our own Redirect URL", p.entityID, "the identity provider's (Microsoft Entra Identifier)")
 	}
-	return nil
+	return nil // that both sides have one other name is odd, and occurs
 }
 
 // A MetadataOption changes how ParseMetadata reads a document.

@@ -253,6 +253,8 @@ func TestMetadataWarnings(t *testing.T) {
 		{"signed requests wanted", strings.Replace(entityXML(`entityID="x"`, keyXML("", der)+sso), "<md:IDPSSODescriptor", `<md:IDPSSODescriptor WantAuthnRequestsSigned="true"`, 1), "wants_signed_requests"},
 		{"a certificate that cannot be read", entityXML(`entityID="x"`, keyXML("", []byte("x"))+keyXML("", der)+sso), "key_unreadable"},
 		{"an entity ID without its slash", strings.Replace(entra("https://login.microsoftonline.com/x/saml2"), testIssuer, strings.TrimSuffix(testIssuer, "/"), 1), "entity_id_slash"},
+		{"the login URL of another tenant", entra("https://login.microsoftonline.com/00000000-0000-0000-0000-000000000001/saml2"), "tenant_mismatch"},
+		{"the login URL of the same tenant", entra("https://login.microsoftonline.com/" + strings.ToUpper(testTenantID) + "/saml2"), ""},
 		{"the login URL of every tenant", entra("https://login.microsoftonline.com/common/saml2"), "login_url_common"},
 	} {
 		idp, err := ParseMetadata([]byte(test.document))
@@ -296,6 +298,11 @@ func TestFieldsInTheWrongPlace(t *testing.T) {
 		{"the metadata URL as login URL", testIssuer, metadata, CodeMetadataLoginURL, "address of the metadata"},
 		{"the identifier as login URL", testIssuer, testIssuer, CodeMetadataLoginURL, "is the Microsoft Entra Identifier"},
 		{"a placeholder", "https://sts.windows.net/{tenantid}/", login, CodeMetadataTenant, "placeholder"},
+		{"a tenant ID as entity ID", testTenantID, login, CodeMetadataEntityID, "an ID alone"},
+		{"an entity ID with a zero-width space", testIssuer + "\u200b", login, CodeMetadataEntityID, "cannot be seen"},
+		{"an entity ID with a filler", testIssuer + "\u3164", login, CodeMetadataEntityID, "cannot be seen"},
+		{"an entity ID that is not UTF-8", testIssuer + "\xff", login, CodeMetadataEntityID, "cannot be seen"},
+		{"the WS-Federation address as login URL", testIssuer, strings.Replace(login, "saml2", "wsfed", 1), CodeMetadataLoginURL, "WS-Federation"},
 		{"a login URL that is none", testIssuer, "login.microsoftonline.com", CodeMetadataLoginURL, "absolute"},
 		{"a login URL that is a script", testIssuer, "javascript:alert(1)", CodeMetadataLoginURL, "absolute"},
 	} {

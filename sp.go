@@ -278,7 +278,7 @@ func (sp *ServiceProvider) checkIdentityProvider() error {
 		return err
 	}
 	var faults []error
-	if err := idp.checkAgainst(sp.redirectURL); err != nil {
+	if err := idp.checkAgainst(sp); err != nil {
 		faults = append(faults, err)
 	}
 	if len(idp.usableKeys) == 0 {

@@ -96,6 +96,10 @@ func (p *IdentityProvider) warn() {
 		add("login_url_common", "the login URL "+quote(p.LoginURL())+" is not that of one tenant",
 			`In Entra: Enterprise application > Single sign-on > "Set up" card > Login URL.`)
 	}
+	if ours, theirs := tenantIn(entraIssuer, p.entityID), tenantIn(entraLogin, p.LoginURL()); ours != "" && theirs != "" && !strings.EqualFold(ours, theirs) {
+		add("tenant_mismatch", "the entity ID is of the tenant "+ours+" and the login URL of the tenant "+theirs,
+			`In Entra: Enterprise application > Single sign-on > "Set up" card: take both from there.`)
+	}
 	if p.wantSigned {
 		add("wants_signed_requests", "the identity provider asks for signed requests; it may refuse ours unless a signing key is configured", "")
 	}
@@ -103,8 +107,18 @@ func (p *IdentityProvider) warn() {
 
 var (
 	bareTenant   = regexp.MustCompile(`^https://sts\.(windows\.net|chinacloudapi\.cn)/[0-9A-Fa-f-]{36}$`)
+	entraIssuer  = regexp.MustCompile(`^https://sts\.(?:windows\.net|chinacloudapi\.cn)/([0-9A-Fa-f-]{36})/`)
+	entraLogin   = regexp.MustCompile(`^https://login\.[a-z.]+/([0-9A-Fa-f-]{36})/`)
 	commonTenant = regexp.MustCompile(`^/(common|organizations|consumers)/`)
 )
+
+// tenantIn is the tenant ID in an address, "" if it has none.
+func tenantIn(pattern *regexp.Regexp, address string) string {
+	if m := pattern.FindStringSubmatch(address); m != nil {
+		return m[1]
+	}
+	return ""
+}
 
 // tenantWide reports whether there are only keys that Entra signs with where an application has none of its own.
 func (p *IdentityProvider) tenantWide() bool {
