@@ -1,0 +1,232 @@
+// Package console is the web side: the pages of a small data plane, and the settings page of its single sign-on.
+//
+// A request passes, in this order: the headers that every page has, the refusal of other sites' forms, the router, and the guard of the
+// page. A handler decides and then renders; what it needs to know about people and settings it asks the storage.
+package console
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/iomete/saml"
+	"github.com/iomete/saml/examples/dataplane/internal/storage"
+	"github.com/iomete/saml/session"
+)
+
+// A Config describes the console.
+type Config struct {
+	// DB keeps everything that is to be remembered. Required.
+	DB *storage.DB
+
+	// BaseURL is the public address, as saml.Config.BaseURL. Required.
+	BaseURL string
+
+	// Keys seal pending logins and sessions, as saml.Config.StateKeys. Required, the same on all replicas.
+	Keys [][]byte
+
+	// Administrator is the name of the local administrator. Required.
+	Administrator string
+
+	// Fetch reads metadata from an address. Default saml.FetchMetadata.
+	Fetch func(ctx context.Context, address string) ([]byte, error)
+
+	// TrustForwardedFor takes the address of a client from the last entry of X-Forwarded-For. Only behind a proxy that sets it: anybody
+	// could write it otherwise.
+	TrustForwardedFor bool
+
+	// HideMetrics leaves /metrics out, for those who serve Console.Metrics elsewhere.
+	HideMetrics bool
+
+	// Trial is the address of the built-in identity provider, "" where there is none.
+	Trial string
+
+	// Now is the clock. Default time.Now.
+	Now func() time.Time
+
+	// Logger is told what an operator should know. Default slog.Default.
+	Logger *slog.Logger
+}
+
+// A Console serves the pages.
+type Console struct {
+	Config
+	redirectURL string
+	metadata    []byte // our own, for the identity provider
+	host        string // of BaseURL, where this machine alone can reach it; "" elsewhere
+	secure      bool
+	sessions    *session.Manager
+	login       *saml.Handler
+	live        liveProvider
+	metrics     *metrics
+	refusals    window
+	draining    atomic.Bool
+	handler     http.Handler
+}
+
+//go:embed static
+var staticFiles embed.FS
+
+// New makes a console. It fails where BaseURL or Keys cannot be used.
+func New(c Config) (*Console, error) {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.Fetch == nil {
+		c.Fetch = fetchMetadata
+	}
+	con := &Console{Config: c, secure: strings.HasPrefix(c.BaseURL, "https:")}
+	con.metrics = newMetrics(con)
+	if err := con.readOwnSide(); err != nil {
+		return nil, err
+	}
+	var err error
+	con.sessions, err = session.New(session.Config{Keys: c.Keys, Store: c.DB.Spent(), Check: con.checkSession, InsecureAllowHTTP: !con.secure, Now: c.Now, Logger: c.Logger})
+	if err != nil {
+		return nil, err
+	}
+	con.login, err = saml.NewHandler(saml.HandlerConfig{Resolve: con.resolve, Sessions: signIns{con}, Failed: con.failed})
+	if err != nil {
+		return nil, err
+	}
+	con.handler, err = con.routes()
+	return con, err
+}
+
+// readOwnSide learns what our side of the trust looks like. It does not depend on the identity provider, which may not be known yet.
+func (c *Console) readOwnSide() error {
+	idp, err := nobody(c.Now())
+	if err != nil {
+		return err
+	}
+	sp, err := saml.New(c.providerConfig("", idp))
+	if err != nil {
+		return err
+	}
+	c.redirectURL = sp.RedirectURL()
+	if u, err := url.Parse(c.redirectURL); err == nil && u.Scheme == "http" {
+		c.host = u.Host
+	}
+	c.metadata, err = sp.Metadata()
+	return err
+}
+
+// RedirectURL is what the administrator registers at the identity provider.
+func (c *Console) RedirectURL() string { return c.redirectURL }
+
+// Drain makes /readyz say that no new requests should come.
+func (c *Console) Drain() { c.draining.Store(true) }
+
+// ServeHTTP serves all pages.
+func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.handler.ServeHTTP(w, r) }
+
+func (c *Console) routes() (http.Handler, error) {
+	static, err := fs.Sub(staticFiles, "static")
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle(saml.DefaultRedirectPath, c.login)
+	mux.Handle("GET /static/", http.StripPrefix("/static/", http.FileServerFS(static)))
+	mux.HandleFunc("GET /healthz", c.health)
+	mux.HandleFunc("GET /readyz", c.ready)
+	if !c.HideMetrics {
+		mux.Handle("GET /metrics", c.Metrics())
+	}
+
+	mux.HandleFunc("GET /sign-in", c.showSignIn)
+	mux.HandleFunc("POST /sign-in", c.signInLocally)
+	mux.HandleFunc("POST /sign-out", c.signOut)
+
+	for _, path := range []string{"GET /{$}", "GET /sql", "GET /jobs", "GET /jobs/{name}"} {
+		mux.Handle(path, c.requireUser(c.showHome))
+	}
+
+	admin := func(pattern string, h adminHandler) {
+		mux.HandleFunc(pattern, c.requireAdmin(h, c.askToSignIn, c.unavailable))
+	}
+	form := func(pattern string, h adminHandler) {
+		mux.HandleFunc(pattern, c.requireAdmin(h, c.keepForm(http.StatusUnauthorized), c.keepForm(http.StatusServiceUnavailable)))
+	}
+	const sso = "/settings/sso"
+	admin("GET "+sso, c.showSSO)
+	for act, h := range map[string]adminHandler{"read": c.readSource, "fetch": c.fetchSource, "preview": c.previewSettings, "save": c.saveSettings} {
+		form("POST "+sso+"/"+act, h)
+		mux.Handle("GET "+sso+"/"+act, http.RedirectHandler(sso, http.StatusSeeOther)) // a page that is opened again without its form
+	}
+	admin("POST "+sso+"/test", c.startTest)
+	admin("GET "+sso+"/tests/{id}", c.showTest)
+	admin("POST "+sso+"/enable", c.enable)
+	admin("POST "+sso+"/disable", c.disable)
+	admin("POST "+sso+"/discard", c.discard)
+	admin("POST "+sso+"/delete", c.delete)
+	admin("GET "+sso+"/log", c.showLog)
+	admin("GET "+sso+"/metadata.xml", c.showMetadata)
+	admin("GET /settings/users", c.showUsers)
+	admin("POST /settings/users/end", c.endSessions)
+	admin("POST /settings/users/add", c.addUser)
+	admin("GET /settings/administrator", c.showAdministrator)
+	admin("POST /settings/administrator", c.changePassword)
+	mux.HandleFunc("/", c.notFound)
+
+	protection := http.NewCrossOriginProtection()
+	protection.AddInsecureBypassPattern("POST " + saml.DefaultRedirectPath) // a response comes from another site; its protection is the sealed pending login
+	protection.SetDenyHandler(http.HandlerFunc(c.crossSite))
+	if err := protection.AddTrustedOrigin(strings.TrimSuffix(c.BaseURL, "/")); err != nil {
+		return nil, err
+	}
+	return c.headers(c.atHome(protection.Handler(mux))), nil
+}
+
+// headers sets what holds for all answers; pages of package saml set their own policy in place of this one.
+func (c *Console) headers(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", policy+"; form-action 'self'")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "same-origin")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		if c.secure {
+			h.Set("Strict-Transport-Security", "max-age=31536000")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+const policy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+// atHome sends a browser that came by another name of this machine (localhost for 127.0.0.1) to the configured one, where its cookies are.
+// Elsewhere the names are the proxy's business.
+func (c *Console) atHome(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if c.host != "" && r.Host != c.host && r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Mode") == "navigate" {
+			http.Redirect(w, r, strings.TrimSuffix(c.BaseURL, "/")+r.URL.RequestURI(), http.StatusSeeOther)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// Maintain deletes now and then what is too old to be of use, until ctx ends.
+func (c *Console) Maintain(ctx context.Context) {
+	for {
+		if err := c.DB.Prune(ctx); err != nil && !errors.Is(err, context.Canceled) {
+			c.Logger.Warn("old entries could not be deleted", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(time.Hour):
+		}
+	}
+}

@@ -1,0 +1,317 @@
+package console
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/iomete/saml"
+	"github.com/iomete/saml/examples/dataplane/internal/storage"
+)
+
+// Limits of the settings form. What is beyond them is read and thrown away as far as maxUpload, because a browser that is cut off while it
+// sends shows its own error in place of our page.
+const (
+	maxFile   = 4 << 20 // bytes, as saml.ParseMetadata has it
+	maxField  = 6 << 20 // bytes, a document of maxFile in base64
+	maxFields = 32
+	maxUpload = 64 << 20 // bytes
+)
+
+// A form is what an administrator typed, pasted or uploaded on the settings page. A refused form comes back with all of it.
+type form struct {
+	Version     int64 // of the settings that the page showed
+	EntityID    string
+	LoginURL    string
+	Certificate string // PEM or whatever else was pasted
+	MetadataURL string
+	Pasted      string
+	Document    []byte // the metadata that the fields were filled in from, nil where there was none
+	AcceptEnded bool   // certificates that have all ended are meant
+	file        []byte
+	problems    problems
+}
+
+// DocumentText is the document for the hidden field, byte for byte.
+func (f *form) DocumentText() string { return base64.StdEncoding.EncodeToString(f.Document) }
+
+// A problem is what is wrong with one field.
+type problem struct{ Message, Hint string }
+
+// problems are kept by the name of the field that they belong to.
+type problems map[string][]problem
+
+// Names of the fields.
+const (
+	fieldSource      = "source" // file and paste box together
+	fieldMetadataURL = "metadata_url"
+	fieldEntityID    = "entity_id"
+	fieldLoginURL    = "login_url"
+	fieldCertificate = "certificate"
+	fieldForm        = "form" // none in particular
+)
+
+func (f *form) refuse(field, message, hint string) {
+	if f.problems == nil {
+		f.problems = problems{}
+	}
+	f.problems[field] = append(f.problems[field], problem{sentence(message), hint})
+}
+
+// refuseAll sorts errors of package saml to the fields that they are about; others goes to where everything else belongs.
+func (f *form) refuseAll(err error, others string) {
+	for _, e := range refusals(err) {
+		field, ok := fieldOf[e.Code]
+		if !ok || others == fieldSource || others == fieldMetadataURL {
+			field = others
+		}
+		message := e.Message
+		if e.Got != "" {
+			message += ": " + e.Got
+		}
+		if e.Want != "" {
+			message += ". Expected: " + e.Want
+		}
+		f.refuse(field, message, e.Hint)
+	}
+}
+
+var fieldOf = map[saml.Code]string{
+	saml.CodeMetadataEntityID: fieldEntityID,
+	saml.CodeMetadataTenant:   fieldEntityID,
+	saml.CodeMetadataLoginURL: fieldLoginURL,
+	saml.CodeMetadataKeys:     fieldCertificate,
+	saml.CodeKey:              fieldCertificate,
+	saml.CodePrivateKey:       fieldCertificate,
+	saml.CodeWeakKey:          fieldCertificate,
+}
+
+// refusals takes joined errors apart. One that is no refusal becomes one.
+func refusals(err error) []*saml.Error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var list []*saml.Error
+		for _, e := range joined.Unwrap() {
+			list = append(list, refusals(e)...)
+		}
+		return list
+	}
+	var e *saml.Error
+	if errors.As(err, &e) {
+		return []*saml.Error{e}
+	}
+	return []*saml.Error{{Code: saml.CodeInternal, Message: err.Error()}}
+}
+
+// readForm reads the multipart form of the settings page, part by part, so that an upload that is too large costs no memory and takes
+// none of the other fields along.
+func readForm(w http.ResponseWriter, r *http.Request) *form {
+	f := &form{}
+	r.Body = http.MaxBytesReader(w, r.Body, maxUpload)
+	parts, err := r.MultipartReader()
+	if err != nil {
+		f.refuse(fieldForm, "the form did not arrive as this page sends it", "Open the page again.")
+		return f
+	}
+	for n := 0; ; n++ {
+		part, err := parts.NextPart()
+		if err == io.EOF {
+			return f
+		}
+		if err != nil || n == maxFields {
+			f.refuse(fieldForm, "the form did not arrive whole, or has more than 64 MiB", "Send it again.")
+			return f
+		}
+		f.read(part)
+	}
+}
+
+func (f *form) read(part *multipart.Part) {
+	most := maxField
+	if part.FormName() == "file" {
+		most = maxFile
+	}
+	value, err := io.ReadAll(io.LimitReader(part, int64(most)+1))
+	if err == nil && len(value) > most {
+		f.refuse(fieldSource, fmt.Sprintf("this has more than %d MiB, so it is not the metadata of one identity provider", maxFile>>20), "In Entra: Enterprise application > Single sign-on > SAML Certificates > Federation Metadata XML > Download: that file has some 20 kB.")
+		io.Copy(io.Discard, part) // an error comes again with the next part
+		return
+	}
+	if err != nil {
+		return // as above
+	}
+	text := string(value)
+	switch part.FormName() {
+	case "version":
+		f.Version, _ = strconv.ParseInt(text, 10, 64) // what is no number is no version either
+	case "entity_id":
+		f.EntityID = strings.TrimSpace(text)
+	case "login_url":
+		f.LoginURL = strings.TrimSpace(text)
+	case "certificate":
+		f.Certificate = text
+	case "metadata_url":
+		f.MetadataURL = strings.TrimSpace(text)
+	case "pasted":
+		f.Pasted = text
+	case "document":
+		f.Document, _ = base64.StdEncoding.DecodeString(text) // without it the fields count alone
+	case "accept_ended":
+		f.AcceptEnded = text == "yes"
+	case "file":
+		f.file = value
+	}
+}
+
+// fill puts what a file, a paste or an address gave into the fields: metadata into all of them, certificates into theirs.
+func (f *form) fill(data []byte, field string) {
+	start := bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\uFEFF")))
+	switch {
+	case len(start) == 0:
+		f.refuse(field, "this is empty", "Choose the file that was downloaded, or paste its text.")
+	case bytes.HasPrefix(start, []byte("https://")) || bytes.HasPrefix(start, []byte("http://")):
+		f.refuse(field, "this is an address", "Put it into the field Metadata URL and press Fetch.")
+	case start[0] == '<' || bytes.HasPrefix(data, []byte{0xFF, 0xFE}) || bytes.HasPrefix(data, []byte{0xFE, 0xFF}):
+		f.fillFromMetadata(data, field)
+	default:
+		f.fillFromCertificate(data, field)
+	}
+}
+
+func (f *form) fillFromMetadata(document []byte, field string) {
+	idp, err := saml.ParseMetadata(document)
+	if err != nil {
+		f.refuseAll(err, field)
+		return
+	}
+	f.EntityID, f.LoginURL, f.Certificate, f.Document = idp.EntityID(), idp.LoginURL(), pemOf(idp.Keys()), document
+	f.Pasted = ""
+	if field == fieldSource { // the address of before has nothing to do with it
+		f.MetadataURL = ""
+	}
+}
+
+func (f *form) fillFromCertificate(data []byte, field string) {
+	keys, err := saml.ParseKeys(data)
+	if err != nil {
+		f.refuseAll(err, field)
+		if errors.Is(err, saml.CodePrivateKey) {
+			f.Pasted = "" // it has been in too many places already
+		}
+		return
+	}
+	f.Certificate, f.Document, f.Pasted = pemOf(keys), nil, ""
+}
+
+func pemOf(keys []saml.TrustedKey) string {
+	var b strings.Builder
+	for _, k := range keys {
+		pem.Encode(&b, &pem.Block{Type: "CERTIFICATE", Bytes: k.DER()}) // a strings.Builder takes everything
+	}
+	return b.String()
+}
+
+// fromSettings is the form that shows what is saved.
+func fromSettings(state *storage.State) *form {
+	f := &form{Version: state.Version}
+	if s := state.Saved; s != nil {
+		f.EntityID, f.LoginURL, f.Certificate, f.MetadataURL = s.EntityID, s.LoginURL, s.Certificates, s.MetadataURL
+		if s.Document != "" {
+			f.Document = []byte(s.Document)
+		}
+	}
+	return f
+}
+
+// settings gives what the fields say, or says what is wrong with them: everything at once. The document counts where the fields are still
+// as it filled them in.
+func (c *Console) settings(f *form) (storage.Settings, *saml.IdentityProvider) {
+	for field, text := range map[string]string{fieldEntityID: f.EntityID, fieldLoginURL: f.LoginURL, fieldMetadataURL: f.MetadataURL} {
+		if !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
+			f.refuse(field, "this has a character that cannot be shown", "Copy it again.")
+		}
+	}
+	if strings.TrimSpace(f.Certificate) == "" && f.EntityID == "" && f.LoginURL == "" {
+		f.refuse(fieldForm, "nothing is filled in yet", "Drop the Federation Metadata XML above, or fill in the three fields.")
+		return storage.Settings{}, nil
+	}
+	s := storage.Settings{EntityID: f.EntityID, LoginURL: f.LoginURL, MetadataURL: f.MetadataURL}
+	keys, err := saml.ParseKeys([]byte(f.Certificate))
+	if errors.Is(err, saml.CodePrivateKey) {
+		f.Certificate = ""
+	}
+	if err != nil {
+		f.refuseAll(err, fieldCertificate)
+	}
+	idp, err := c.readFields(f, keys, &s)
+	if err != nil {
+		f.refuseAll(withoutMissingKeys(err, len(f.problems[fieldCertificate]) > 0), fieldForm)
+	}
+	if len(f.problems) > 0 {
+		return storage.Settings{}, nil
+	}
+	f.Certificate = s.Certificates
+	if s.Document == "" {
+		f.Document = nil
+	}
+	return s, idp
+}
+
+func (c *Console) readFields(f *form, keys []saml.TrustedKey, s *storage.Settings) (*saml.IdentityProvider, error) {
+	s.Certificates = pemOf(keys)
+	idp, err := saml.ParseMetadata(f.Document)
+	if err == nil && idp.EntityID() == f.EntityID && idp.LoginURL() == f.LoginURL && sameKeys(idp.Keys(), keys) {
+		s.Document = string(f.Document)
+	} else if idp, err = saml.NewIdentityProvider(f.EntityID, f.LoginURL, keys...); err != nil {
+		return nil, err
+	}
+	if _, err := saml.New(c.providerConfig("", idp)); err != nil {
+		return nil, err
+	}
+	return idp, nil
+}
+
+// withoutMissingKeys leaves out that there is no certificate, where the one that was given has been refused already.
+func withoutMissingKeys(err error, known bool) error {
+	var list []error
+	for _, e := range refusals(err) {
+		if !known || e.Code != saml.CodeMetadataKeys {
+			list = append(list, e)
+		}
+	}
+	return errors.Join(list...)
+}
+
+func sameKeys(a, b []saml.TrustedKey) bool {
+	return slices.EqualFunc(a, b, func(x, y saml.TrustedKey) bool { return bytes.Equal(x.DER(), y.DER()) })
+}
+
+// allEnded reports whether no usable certificate is within its dates any more.
+func (c *Console) allEnded(idp *saml.IdentityProvider) bool {
+	now := c.Now()
+	return !slices.ContainsFunc(idp.Keys(), func(k saml.TrustedKey) bool { return k.Usable() == nil && now.Before(k.NotAfter()) })
+}
+
+// fetch reads metadata from an address into the form.
+func (c *Console) fetch(ctx context.Context, f *form) {
+	if f.MetadataURL == "" {
+		f.refuse(fieldMetadataURL, "the address is missing", "In Entra: Enterprise application > Single sign-on > SAML Certificates > App Federation Metadata Url.")
+		return
+	}
+	document, err := c.Fetch(ctx, f.MetadataURL)
+	if err != nil {
+		f.refuseAll(err, fieldMetadataURL)
+		return
+	}
+	f.fill(document, fieldMetadataURL)
+}

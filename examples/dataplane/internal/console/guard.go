@@ -1,0 +1,162 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"github.com/iomete/saml"
+	"github.com/iomete/saml/examples/dataplane/internal/storage"
+	"github.com/iomete/saml/session"
+)
+
+// An adminHandler serves a page that the local administrator alone may see.
+type adminHandler func(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession)
+
+func (c *Console) adminCookie() string {
+	if c.secure {
+		return "__Host-dataplane-admin"
+	}
+	return "dataplane-admin"
+}
+
+func (c *Console) setAdminCookie(w http.ResponseWriter, token string) {
+	cookie := &http.Cookie{Name: c.adminCookie(), Value: token, Path: "/", Secure: c.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode}
+	if token == "" {
+		cookie.MaxAge = -1
+	}
+	http.SetCookie(w, cookie)
+}
+
+// adminToken is the token that a browser brings; two cookies of the name are a sign that somebody planted one, and count as none.
+func (c *Console) adminToken(r *http.Request) string {
+	cookies := r.CookiesNamed(c.adminCookie())
+	if len(cookies) != 1 {
+		return ""
+	}
+	return cookies[0].Value
+}
+
+// admin gives the administrator's session of a request, nil where there is none. The error is that of the database.
+func (c *Console) admin(r *http.Request) (*storage.AdminSession, error) {
+	token := c.adminToken(r)
+	if token == "" {
+		return nil, nil
+	}
+	s, err := c.DB.AdminSession(r.Context(), token)
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil, nil
+	}
+	return s, err
+}
+
+// requireAdmin lets the administrator through, and answers others by one of two handlers: nobody is signed in, or nobody can tell.
+func (c *Console) requireAdmin(next adminHandler, stranger, unknown http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		admin, err := c.admin(r)
+		switch {
+		case err != nil:
+			c.Logger.Warn("the administrator's session cannot be read", "error", err)
+			unknown(w, r)
+		case admin == nil:
+			stranger(w, r)
+		default:
+			next(w, r, admin)
+		}
+	}
+}
+
+// askToSignIn answers a request for an administrator's page without an administrator.
+func (c *Console) askToSignIn(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet {
+		c.showMessage(w, r, http.StatusUnauthorized, message{Title: "Please sign in again", Text: "Your session as administrator has ended. Nothing was changed.", Link: "/sign-in?return_to=/settings/sso", Label: "Sign in as administrator"})
+		return
+	}
+	redirect(w, r, "/sign-in?return_to="+url.QueryEscape(r.URL.RequestURI()))
+}
+
+// requireUser lets the administrator and people with a session through. Others are sent to the identity provider and come back to where
+// they were; where single sign-on is not enabled, to the sign-in page.
+func (c *Console) requireUser(next func(w http.ResponseWriter, r *http.Request, v visitor)) http.Handler {
+	guarded := c.sessions.Require(c.login, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next(w, r, visitor{User: session.FromContext(r.Context())})
+	}))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		admin, err := c.admin(r)
+		if err != nil {
+			c.Logger.Warn("the administrator's session cannot be read", "error", err)
+			c.unavailable(w, r)
+			return
+		}
+		if admin != nil {
+			next(w, r, visitor{Admin: admin})
+			return
+		}
+		if _, err := c.login.Provider(r, ""); errors.Is(err, saml.CodeNotConfigured) {
+			redirect(w, r, "/sign-in?return_to="+url.QueryEscape(r.URL.RequestURI()))
+			return
+		}
+		guarded.ServeHTTP(w, r)
+	})
+}
+
+// A visitor is who looks at a page: the administrator or a user.
+type visitor struct {
+	Admin *storage.AdminSession
+	User  *session.Session
+}
+
+// checkSession ends sessions of people who were signed out everywhere, and of those whose account is gone.
+func (c *Console) checkSession(ctx context.Context, s *session.Session) error {
+	ended, err := c.DB.SessionsEnded(ctx, storage.AccountKey(s.Identity))
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		return session.ErrEnded
+	case err != nil:
+		return err
+	case !s.StartedAt.After(ended):
+		return session.ErrEnded
+	}
+	return nil
+}
+
+// clientAddress is where a request comes from, for counting wrong passwords. IPv6 hosts have a whole network of addresses, which counts
+// as one.
+func (c *Console) clientAddress(r *http.Request) string {
+	text, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		text = r.RemoteAddr
+	}
+	if list := r.Header.Values("X-Forwarded-For"); c.TrustForwardedFor && len(list) > 0 {
+		last := list[len(list)-1]
+		text = strings.TrimSpace(last[strings.LastIndex(last, ",")+1:])
+	}
+	address, err := netip.ParseAddr(text)
+	if err != nil {
+		return "unknown"
+	}
+	if address = address.Unmap().WithZone(""); address.Is6() {
+		if network, err := address.Prefix(64); err == nil {
+			return network.String()
+		}
+	}
+	return address.String()
+}
+
+// localPath reports whether s is a path of ours that a browser cannot take for another host.
+func localPath(s string) bool {
+	if !strings.HasPrefix(s, "/") || strings.HasPrefix(s, "//") || len(s) > 1024 || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7F || r == '\\' }) {
+		return false
+	}
+	u, err := url.Parse(s)
+	return err == nil && u.Scheme == "" && u.Host == ""
+}
+
+func redirect(w http.ResponseWriter, r *http.Request, to string) {
+	w.Header().Set("Cache-Control", "no-store")
+	http.Redirect(w, r, to, http.StatusSeeOther)
+}

@@ -1,0 +1,218 @@
+package console
+
+import (
+	"bytes"
+	"embed"
+	"errors"
+	"html/template"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/iomete/saml"
+)
+
+//go:embed templates
+var templateFiles embed.FS
+
+// pages holds each page with the layout around it.
+var pages = func() map[string]*template.Template {
+	layout := template.Must(template.New("").Funcs(template.FuncMap{
+		"time": showTime, "since": since, "claim": shortClaim, "spaced": spaced, "problems": problemsOf, "join": strings.Join,
+	}).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html"))
+	all := map[string]*template.Template{}
+	for _, name := range []string{"signin", "home", "sso", "test", "log", "users", "administrator", "message"} {
+		all[name] = template.Must(template.Must(layout.Clone()).ParseFS(templateFiles, "templates/"+name+".html"))
+	}
+	return all
+}()
+
+// A page is what the layout needs.
+type page struct {
+	Title     string
+	Path      string
+	Admin     string // name of the administrator who is signed in here, "" for anybody else
+	User      string // of a user
+	Done      string // what an act before this page did, one sentence
+	Banners   []string
+	Trial     string // home page of the built-in identity provider
+	OpenForms bool   // whether a form of the page may lead to another site
+}
+
+func (p page) opensForms() bool { return p.OpenForms }
+
+// newPage is what every page shows.
+func (c *Console) newPage(r *http.Request, title string, v visitor) page {
+	p := page{Title: title, Path: r.URL.Path, Done: done[r.URL.Query().Get("done")], Trial: c.Trial}
+	if v.Admin != nil {
+		p.Admin = v.Admin.Administrator
+		p.Banners = c.banners(r)
+	}
+	if v.User != nil {
+		p.User = v.User.Identity.Name
+		if p.User == "" {
+			p.User = v.User.Identity.Email
+		}
+	}
+	return p
+}
+
+// done are the sentences for what an act did, which the address of the next page names.
+var done = map[string]string{
+	"saved":      "The settings are saved. Nobody signs in with them yet: run a test sign-in next.",
+	"enabled":    "Single sign-on is enabled with these settings. Sign out and open the console to sign in through the identity provider.",
+	"disabled":   "Single sign-on is disabled: users are signed out within seconds, and the settings are kept.",
+	"discarded":  "The saved settings are those in use again.",
+	"deleted":    "The settings are deleted. Single sign-on is not enabled.",
+	"signed-out": "You are signed out.",
+	"password":   "The password is changed, and all your other sessions have ended.",
+	"ended":      "All sessions of this user end within ten seconds.",
+	"added":      "The user is expected: the first sign-in with this address gets the account.",
+}
+
+// banners say what an administrator should not have to look for.
+func (c *Console) banners(r *http.Request) (list []string) {
+	sp, err := c.liveProvider(r.Context())
+	if err != nil {
+		return nil
+	}
+	idp, err := sp.IdentityProvider(r.Context())
+	if err != nil {
+		return nil
+	}
+	for _, w := range idp.Warnings(c.Now()) {
+		if w.Code == "certificate_expiring" || w.Code == "certificate_expired" {
+			list = append(list, sentence(w.String()))
+		}
+	}
+	return list
+}
+
+// render answers with a page. It is written whole or not at all.
+func render(w http.ResponseWriter, status int, name string, content interface{ opensForms() bool }) {
+	var b bytes.Buffer
+	if err := pages[name].ExecuteTemplate(&b, "layout", content); err != nil {
+		http.Error(w, "The page could not be made: "+err.Error(), http.StatusInternalServerError)
+		return
+	}
+	h := w.Header()
+	if content.opensForms() { // browsers apply form-action to the redirect to the identity provider too
+		h.Set("Content-Security-Policy", policy)
+	}
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	w.Write(b.Bytes()) // an error is the browser's hanging up
+}
+
+// A message is a page with one thing to say.
+type message struct {
+	page
+	Title, Text       string
+	Link, Label       string
+	Other, OtherLabel string
+	Code, Reference   string
+}
+
+func (c *Console) showMessage(w http.ResponseWriter, r *http.Request, status int, m message) {
+	m.page = c.newPage(r, m.Title, visitor{})
+	render(w, status, "message", m)
+}
+
+func (c *Console) unavailable(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Retry-After", "10")
+	c.showMessage(w, r, http.StatusServiceUnavailable, message{Title: "Please try again in a moment", Text: "The database does not answer. Nothing was changed.", Link: "/", Label: "Go to the start page"})
+}
+
+func (c *Console) notFound(w http.ResponseWriter, r *http.Request) {
+	c.showMessage(w, r, http.StatusNotFound, message{Title: "There is no such page", Text: "The address may be mistyped, or the page is gone.", Link: "/", Label: "Go to the start page"})
+}
+
+func (c *Console) crossSite(w http.ResponseWriter, r *http.Request) {
+	c.showMessage(w, r, http.StatusForbidden, message{Title: "This came from another site", Text: "A page of another site tried to change something here. Nothing was changed.", Link: "/", Label: "Go to the start page"})
+}
+
+// A failure is what somebody reads who could not be signed in.
+type failure struct {
+	status      int
+	title, text string
+	again       string // label of the link that begins anew, "" for none
+}
+
+const askAdmin = " Give your administrator the reference below: with it, the settings page says what to change."
+
+// failures are the sentences of the codes that a user can do something about; the others share that of "".
+var failures = map[saml.Code]failure{
+	saml.CodeForm:             {http.StatusBadRequest, "This is not a sign-in", "The page was opened in a way that cannot sign anybody in. If a sign-out led here, the Logout URL at the identity provider is set to this address by mistake.", "Sign in"},
+	saml.CodeTooLarge:         {http.StatusRequestEntityTooLarge, "The response is too large", "The identity provider sent more than the console takes." + askAdmin, "Sign in again"},
+	saml.CodeStateMissing:     {http.StatusForbidden, "Please sign in again", "This browser did not keep the sign-in: cookies are blocked, or it is older than a day.", "Sign in again"},
+	saml.CodeStateInvalid:     {http.StatusForbidden, "Please sign in again", "This browser did not keep the sign-in as it was begun.", "Sign in again"},
+	saml.CodeStateExpired:     {http.StatusForbidden, "Please sign in again", "The sign-in took too long.", "Sign in again"},
+	saml.CodeReplayed:         {http.StatusForbidden, "Please sign in again", "This sign-in was used already.", "Sign in again"},
+	saml.CodeUnsolicited:      {http.StatusForbidden, "Please start here", "The sign-in was not begun in this browser.", "Sign in"},
+	saml.CodeStatus:           {http.StatusForbidden, "The identity provider did not sign you in", "It reported an error." + askAdmin, "Sign in again"},
+	saml.CodeNotConfigured:    {http.StatusNotFound, "Single sign-on is not enabled", "An administrator can enable it under Settings, IAM, Single Sign-On.", ""},
+	saml.CodeStore:            {http.StatusServiceUnavailable, "Please try again in a moment", "The console cannot sign anybody in at this moment, because its database does not answer.", "Try again"},
+	saml.CodeIdentityProvider: {http.StatusServiceUnavailable, "Please try again in a moment", "The settings of single sign-on cannot be read, or changed during the sign-in.", "Try again"},
+	saml.CodeSession:          {http.StatusInternalServerError, "You could not be signed in", "The identity provider signed you in, but the console could not begin a session." + askAdmin, "Sign in again"},
+	saml.CodeNameID:           noAddress,
+	saml.CodeNameIDNotEmail:   noAddress,
+	saml.CodeNameIDGuest:      noAddress,
+	saml.CodeNameIDMismatch:   noAddress,
+	"":                        {http.StatusForbidden, "You could not be signed in", "The console refused what the identity provider sent." + askAdmin, "Sign in again"},
+}
+
+var noAddress = failure{http.StatusForbidden, "Your account has no usable e-mail address",
+	"The console knows people by their e-mail address, and the identity provider sent none for you. Ask your administrator to fill in the Email field of your account at the identity provider." + askAdmin, "Sign in again"}
+
+// renderFailure shows a user that the sign-in failed: no more than a sentence, the code and the reference.
+func (c *Console) renderFailure(w http.ResponseWriter, r *http.Request, err *saml.Error) {
+	f, ok := failures[err.Code]
+	if !ok {
+		f = failures[""]
+	}
+	m := message{Title: f.title, Text: f.text, Code: string(err.Code), Reference: err.Reference, Other: "/sign-in", OtherLabel: "Administrator sign-in"}
+	if f.again != "" {
+		m.Link, m.Label = c.redirectURL, f.again
+	}
+	c.showMessage(w, r, f.status, m)
+}
+
+func isNotConfigured(err error) bool { return errors.Is(err, saml.CodeNotConfigured) }
+
+// isID reports whether s has the form of an identifier that storage makes.
+func isID(s string) bool {
+	return s != "" && len(s) <= 32 && !strings.ContainsFunc(s, func(r rune) bool { return (r < 'A' || r > 'Z') && (r < '2' || r > '7') })
+}
+
+func showTime(t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	return t.UTC().Format("2006-01-02 15:04:05") + " UTC"
+}
+
+// since is a time for reading at a glance.
+func since(t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	return t.UTC().Format("2 Jan 2006, 15:04") + " UTC"
+}
+
+// shortClaim is the last part of a claim's name: the rest is the same for all claims of a kind.
+func shortClaim(name string) string { return name[strings.LastIndexAny(name, "/:")+1:] }
+
+// spaced puts a thumbprint in groups, to be compared by eye. Copying it gives it whole.
+func spaced(s string) []string {
+	var groups []string
+	for ; len(s) > 8; s = s[8:] {
+		groups = append(groups, s[:8])
+	}
+	return append(groups, s)
+}
+
+// problemsOf is what a template shows beside a field.
+func problemsOf(all problems, field string) map[string]any {
+	return map[string]any{"Field": field, "List": all[field]}
+}

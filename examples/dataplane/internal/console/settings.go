@@ -1,0 +1,328 @@
+package console
+
+import (
+	"bytes"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/iomete/saml"
+	"github.com/iomete/saml/examples/dataplane/internal/storage"
+)
+
+// confirmUntested is what an administrator types to enable settings that no test has passed with; confirmDelete to delete them.
+const (
+	confirmUntested = "enable untested"
+	confirmDelete   = "delete"
+)
+
+// recentSignIns is how many lines of the log the settings page shows.
+const recentSignIns = 10
+
+type ssoPage struct {
+	page
+	RedirectURL string
+	OwnMetadata string
+	State       *storage.State
+	Form        *form
+	Preview     *preview // of the form, where it was checked
+	Saved, Live *preview
+	live        *saml.IdentityProvider
+	LiveProblem string // why the settings in use cannot be used
+	Test        *testView
+	Passed      *storage.TestRun
+	SignIns     []storage.SignIn
+	Alert       string // why an act was refused
+	Problems    problems
+	Untested    string // to be typed
+	DeleteWord  string
+	Orphan      bool // the form alone: nobody is signed in, or the database does not answer
+	Status      int
+}
+
+// view reads everything that the settings page shows.
+func (c *Console) view(r *http.Request, admin *storage.AdminSession) (*ssoPage, error) {
+	ctx := r.Context()
+	state, err := c.DB.State(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p := &ssoPage{page: c.newPage(r, "Single Sign-On", visitor{Admin: admin}), RedirectURL: c.redirectURL, OwnMetadata: string(c.metadata), State: state, Form: fromSettings(state),
+		Untested: confirmUntested, DeleteWord: confirmDelete, Status: http.StatusOK}
+	p.OpenForms = true
+	c.readInUse(p)
+	if s := state.Saved; s != nil {
+		idp, err := identityProvider(s.Settings)
+		if err != nil {
+			return nil, err
+		}
+		p.Saved = c.newPreview(idp, p.live, s.Document != "")
+		if p.Test, err = c.latestTest(ctx, s.ID); err != nil {
+			return nil, err
+		}
+		if p.Passed, err = c.DB.PassedTest(ctx, s.ID); err != nil && !errors.Is(err, storage.ErrNotFound) {
+			return nil, err
+		}
+	}
+	p.SignIns, err = c.DB.SignIns(ctx, "", recentSignIns)
+	return p, err
+}
+
+// readInUse reads the settings in use. That they cannot be used is to be seen on the page, not to keep it from being seen.
+func (c *Console) readInUse(p *ssoPage) {
+	if p.State.Live == nil {
+		return
+	}
+	idp, err := identityProvider(p.State.Live.Settings)
+	if err != nil {
+		p.LiveProblem = err.Error()
+		return
+	}
+	p.live = idp
+	p.Live = c.newPreview(idp, nil, p.State.Live.Document != "")
+}
+
+// fill puts a form of the administrator's in the place of the saved one.
+func (p *ssoPage) fill(f *form) {
+	p.Form, p.Problems = f, f.problems
+}
+
+func (c *Console) renderSSO(w http.ResponseWriter, p *ssoPage) { render(w, p.Status, "sso", p) }
+
+func (c *Console) showSSO(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession) {
+	p, err := c.view(r, admin)
+	if err != nil {
+		c.broken(w, r, err)
+		return
+	}
+	c.renderSSO(w, p)
+}
+
+// broken answers where the database does not.
+func (c *Console) broken(w http.ResponseWriter, r *http.Request, err error) {
+	c.Logger.Error("the database does not answer", "error", err)
+	c.unavailable(w, r)
+}
+
+// readSource fills the form from a file or the paste box, and shows what it means.
+func (c *Console) readSource(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession) {
+	f := readForm(w, r)
+	switch {
+	case len(f.problems) > 0:
+	case len(f.file) > 0:
+		f.fill(f.file, fieldSource)
+	default:
+		f.fill([]byte(f.Pasted), fieldSource)
+	}
+	c.showForm(w, r, admin, f)
+}
+
+// fetchSource fills the form from the metadata URL, and shows what it means.
+func (c *Console) fetchSource(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession) {
+	f := readForm(w, r)
+	if len(f.problems) == 0 {
+		c.fetch(r.Context(), f)
+	}
+	c.showForm(w, r, admin, f)
+}
+
+// previewSettings shows what the fields mean.
+func (c *Console) previewSettings(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession) {
+	c.showForm(w, r, admin, readForm(w, r))
+}
+
+// showForm shows a form with its preview, or with what is wrong with it. Nothing is saved.
+func (c *Console) showForm(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession, f *form) {
+	var idp *saml.IdentityProvider
+	var s storage.Settings
+	// A certificate alone, read from a file, leaves the other two fields to be filled in: no reason to complain yet.
+	if len(f.problems) == 0 {
+		s, idp = c.settings(f)
+	}
+	p, err := c.view(r, admin)
+	if err != nil {
+		c.Logger.Error("the database does not answer", "error", err)
+		c.orphan(w, r, f, http.StatusServiceUnavailable)
+		return
+	}
+	p.fill(f)
+	if idp == nil {
+		p.Status = http.StatusUnprocessableEntity
+	} else {
+		p.Preview = c.newPreview(idp, p.live, s.Document != "")
+	}
+	c.renderSSO(w, p)
+}
+
+// saveSettings keeps the fields. Sign-in goes on with the settings in use until these are enabled.
+func (c *Console) saveSettings(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession) {
+	f := readForm(w, r)
+	if len(f.problems) > 0 {
+		c.showForm(w, r, admin, f)
+		return
+	}
+	s, idp := c.settings(f)
+	if idp == nil {
+		c.showForm(w, r, admin, f)
+		return
+	}
+	if c.allEnded(idp) && !f.AcceptEnded {
+		c.refuseSave(w, r, admin, f, http.StatusUnprocessableEntity, "Nothing was saved: every certificate here has ended, so this is probably an old file. If the identity provider still signs with it, tick the box below the preview and save again.")
+		return
+	}
+	switch err := c.DB.Save(r.Context(), f.Version, s, admin.Administrator); {
+	case errors.Is(err, storage.ErrConflict):
+		c.refuseSave(w, r, admin, f, http.StatusConflict, "")
+	case err != nil:
+		c.Logger.Error("the settings could not be saved", "error", err)
+		c.orphan(w, r, f, http.StatusServiceUnavailable)
+	default:
+		c.Logger.Info("settings of single sign-on saved", "by", admin.Administrator)
+		redirect(w, r, "/settings/sso?done=saved")
+	}
+}
+
+// refuseSave shows the form again, with why it was not saved: "" for a lost update, which needs the state to tell.
+func (c *Console) refuseSave(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession, f *form, status int, why string) {
+	p, err := c.view(r, admin)
+	if err != nil {
+		c.Logger.Error("the database does not answer", "error", err)
+		c.orphan(w, r, f, http.StatusServiceUnavailable)
+		return
+	}
+	if why == "" {
+		why = "Nothing was saved: " + p.conflict() + " What you typed is below; what is saved now stands under “Saved settings”. Saving again replaces that."
+		f.Version = p.State.Version // now that the administrator has been told
+	}
+	p.fill(f)
+	p.Status, p.Alert = status, why
+	if _, idp := c.settings(f); idp != nil {
+		p.Preview = c.newPreview(idp, p.live, f.Document != nil)
+	}
+	c.renderSSO(w, p)
+}
+
+// conflict says who was first.
+func (p *ssoPage) conflict() string {
+	return "the settings were " + string(p.State.Act) + " by " + p.State.ChangedBy + " at " + showTime(p.State.ChangedAt) + ", after this page was opened."
+}
+
+// unchanged reads the state and reports whether it is still the one that the page of a small form showed; otherwise it answers.
+func (c *Console) unchanged(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession) (*storage.State, bool) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxSmallForm)
+	state, err := c.DB.State(r.Context())
+	if err != nil {
+		c.broken(w, r, err)
+		return nil, false
+	}
+	if version, err := strconv.ParseInt(r.PostFormValue("version"), 10, 64); err != nil || version != state.Version {
+		c.refuseAct(w, r, admin, http.StatusConflict, "")
+		return nil, false
+	}
+	return state, true
+}
+
+// refuseAct shows the page with why nothing was done: "" for a lost update.
+func (c *Console) refuseAct(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession, status int, why string) {
+	p, err := c.view(r, admin)
+	if err != nil {
+		c.broken(w, r, err)
+		return
+	}
+	if why == "" {
+		why = "Nothing was done: " + p.conflict() + " Look at the settings as they are now, and press the button again if you still want to."
+	}
+	p.Status, p.Alert = status, why
+	c.renderSSO(w, p)
+}
+
+// enable puts the saved settings to use: after a passed test of exactly these, or where the administrator says in writing that none is
+// wanted.
+func (c *Console) enable(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession) {
+	state, ok := c.unchanged(w, r, admin)
+	if !ok {
+		return
+	}
+	if state.Saved == nil {
+		c.refuseAct(w, r, admin, http.StatusConflict, "There is nothing to enable: save the settings first.")
+		return
+	}
+	if _, err := c.DB.PassedTest(r.Context(), state.Saved.ID); errors.Is(err, storage.ErrNotFound) {
+		if r.PostFormValue("confirm") != confirmUntested {
+			c.refuseAct(w, r, admin, http.StatusUnprocessableEntity, "Nothing was enabled: no test sign-in has passed with exactly these settings. Run the test, or type “"+confirmUntested+"” to enable them all the same.")
+			return
+		}
+	} else if err != nil {
+		c.broken(w, r, err)
+		return
+	}
+	c.turn(w, r, admin, storage.Enabled, c.DB.Enable(r.Context(), state.Version, admin.Administrator))
+}
+
+func (c *Console) disable(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession) {
+	if state, ok := c.unchanged(w, r, admin); ok {
+		c.turn(w, r, admin, storage.Disabled, c.DB.Disable(r.Context(), state.Version, admin.Administrator))
+	}
+}
+
+// discard gives up saved settings for those in use.
+func (c *Console) discard(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession) {
+	state, ok := c.unchanged(w, r, admin)
+	if !ok {
+		return
+	}
+	if !state.Pending() {
+		c.refuseAct(w, r, admin, http.StatusConflict, "There is nothing to discard: the saved settings are those in use.")
+		return
+	}
+	c.turn(w, r, admin, storage.Discarded, c.DB.Discard(r.Context(), state.Version, admin.Administrator))
+}
+
+func (c *Console) delete(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession) {
+	state, ok := c.unchanged(w, r, admin)
+	if !ok {
+		return
+	}
+	if r.PostFormValue("confirm") != confirmDelete {
+		c.refuseAct(w, r, admin, http.StatusUnprocessableEntity, "Nothing was deleted: type “"+confirmDelete+"” to delete the settings.")
+		return
+	}
+	c.turn(w, r, admin, storage.Deleted, c.DB.Delete(r.Context(), state.Version, admin.Administrator))
+}
+
+// turn answers an act that was tried.
+func (c *Console) turn(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession, act storage.Act, err error) {
+	switch {
+	case errors.Is(err, storage.ErrConflict):
+		c.refuseAct(w, r, admin, http.StatusConflict, "")
+	case err != nil:
+		c.broken(w, r, err)
+	default:
+		c.forget()
+		c.Logger.Info("single sign-on "+string(act), "by", admin.Administrator)
+		redirect(w, r, "/settings/sso?done="+string(act))
+	}
+}
+
+// keepForm answers a settings form that cannot be looked at now, with all that was typed, to be sent again.
+func (c *Console) keepForm(status int) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { c.orphan(w, r, readForm(w, r), status) }
+}
+
+// orphan shows a form alone. It holds nothing but what the same request brought.
+func (c *Console) orphan(w http.ResponseWriter, r *http.Request, f *form, status int) {
+	p := &ssoPage{page: c.newPage(r, "Single Sign-On", visitor{}), RedirectURL: c.redirectURL, State: &storage.State{}, Form: f, Problems: f.problems, Orphan: true, Status: status}
+	p.Alert = "Nothing was saved: the database does not answer. What you typed is below; save it again in a moment."
+	if status == http.StatusUnauthorized {
+		p.Alert = "Nothing was saved: your session as administrator has ended. What you typed is below: sign in in another tab, then save it here again."
+	}
+	c.renderSSO(w, p)
+}
+
+// showMetadata gives our own side as a file.
+func (c *Console) showMetadata(w http.ResponseWriter, r *http.Request, _ *storage.AdminSession) {
+	w.Header().Set("Content-Type", "application/samlmetadata+xml")
+	w.Header().Set("Content-Disposition", `attachment; filename="dataplane-metadata.xml"`)
+	w.Header().Set("Cache-Control", "no-store")
+	http.ServeContent(w, r, "", c.Now(), bytes.NewReader(c.metadata))
+}

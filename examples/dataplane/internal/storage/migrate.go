@@ -1,0 +1,118 @@
+package storage
+
+import (
+	"context"
+	"database/sql"
+)
+
+// migrations are the steps from an empty database to today's. A step that was released is never changed: another one follows it.
+var migrations = [][]string{
+	{
+		// A revision of the settings is written once and never changed, so that a test, or a process that has read it, can name it.
+		`CREATE TABLE revision (
+			id TEXT PRIMARY KEY,
+			entity_id TEXT NOT NULL,
+			login_url TEXT NOT NULL,
+			certificates TEXT NOT NULL,
+			document TEXT NOT NULL,
+			metadata_url TEXT NOT NULL,
+			saved_at BIGINT NOT NULL,
+			saved_by TEXT NOT NULL)`,
+		// The one row that says which revision is saved and which one is in use. Empty means none.
+		`CREATE TABLE state (
+			id INTEGER PRIMARY KEY CHECK (id = 1),
+			version BIGINT NOT NULL,
+			saved TEXT NOT NULL,
+			live TEXT NOT NULL,
+			act TEXT NOT NULL,
+			changed_at BIGINT NOT NULL,
+			changed_by TEXT NOT NULL)`,
+		`INSERT INTO state (id, version, saved, live, act, changed_at, changed_by) VALUES (1, 0, '', '', '', 0, '')`,
+		`CREATE TABLE test_run (
+			id TEXT PRIMARY KEY,
+			revision TEXT NOT NULL,
+			admin_session TEXT NOT NULL,
+			begun_by TEXT NOT NULL,
+			begun_at BIGINT NOT NULL,
+			finished_at BIGINT NOT NULL,
+			passed INTEGER NOT NULL,
+			result TEXT NOT NULL)`,
+		`CREATE TABLE administrator (
+			name TEXT PRIMARY KEY,
+			password TEXT NOT NULL,
+			changed_at BIGINT NOT NULL)`,
+		`CREATE TABLE admin_session (
+			id TEXT PRIMARY KEY,
+			administrator TEXT NOT NULL,
+			begun_at BIGINT NOT NULL,
+			seen_at BIGINT NOT NULL)`,
+		`CREATE TABLE password_attempt (
+			id TEXT PRIMARY KEY,
+			account TEXT NOT NULL,
+			address TEXT NOT NULL,
+			at BIGINT NOT NULL)`,
+		`CREATE TABLE account (
+			id TEXT PRIMARY KEY,
+			email TEXT NOT NULL,
+			name TEXT NOT NULL,
+			home TEXT NOT NULL,
+			first_at BIGINT NOT NULL,
+			last_at BIGINT NOT NULL,
+			ended_at BIGINT NOT NULL)`,
+		`CREATE TABLE account_key (
+			id TEXT PRIMARY KEY,
+			account TEXT NOT NULL REFERENCES account(id))`,
+		`CREATE TABLE sign_in (
+			id TEXT PRIMARY KEY,
+			at BIGINT NOT NULL,
+			email TEXT NOT NULL,
+			code TEXT NOT NULL,
+			check_name TEXT NOT NULL,
+			message TEXT NOT NULL,
+			got TEXT NOT NULL,
+			want TEXT NOT NULL,
+			hint TEXT NOT NULL,
+			cause TEXT NOT NULL,
+			reference TEXT NOT NULL)`,
+		`CREATE INDEX sign_in_at ON sign_in (at)`,
+		`CREATE TABLE note (
+			name TEXT PRIMARY KEY,
+			value TEXT NOT NULL)`,
+	},
+}
+
+// migrateLock is any number that nobody else locks in the same PostgreSQL database.
+const migrateLock = 7_130_265_241
+
+// migrate brings the tables up to date, in one transaction, and makes replicas that start together wait for each other.
+func (db *DB) migrate(ctx context.Context) error {
+	err := db.change(ctx, func(tx *sql.Tx) error {
+		if db.postgres { // SQLite locks when the transaction begins
+			if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1)", int64(migrateLock)); err != nil {
+				return err
+			}
+		}
+		if _, err := tx.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)"); err != nil {
+			return err
+		}
+		var done int
+		if err := tx.QueryRowContext(ctx, "SELECT COALESCE(MAX(version), 0) FROM schema_version").Scan(&done); err != nil {
+			return err
+		}
+		for n := done; n < len(migrations); n++ {
+			for _, statement := range migrations[n] {
+				if _, err := tx.ExecContext(ctx, statement); err != nil {
+					return err
+				}
+			}
+			if _, err := db.exec(ctx, tx, "INSERT INTO schema_version (version) VALUES (?)", n+1); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return db.Spent().Create(ctx)
+}

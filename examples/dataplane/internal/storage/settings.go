@@ -1,0 +1,152 @@
+package storage
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"time"
+)
+
+// Settings are what an administrator gave of an identity provider.
+type Settings struct {
+	EntityID     string
+	LoginURL     string
+	Certificates string // PEM, one after another
+	Document     string // the metadata they came from, as it was uploaded; "" where they were typed in
+	MetadataURL  string // where the document was fetched, "" where it was not
+}
+
+// A Revision is one set of settings that was saved. It never changes.
+type Revision struct {
+	ID string
+	Settings
+	SavedAt time.Time
+	SavedBy string
+}
+
+// A State says which settings are saved and which are in use. They differ while an administrator prepares new ones.
+type State struct {
+	Version   int64     // counts the changes
+	Saved     *Revision // nil where there are none
+	Live      *Revision // the settings that users sign in with; nil while single sign-on is not enabled
+	Act       Act       // what the last change was
+	ChangedAt time.Time
+	ChangedBy string
+}
+
+// Enabled reports whether users can sign in.
+func (s *State) Enabled() bool { return s.Live != nil }
+
+// Pending reports whether the saved settings are others than those in use.
+func (s *State) Pending() bool { return s.Live != nil && s.Saved != nil && s.Saved.ID != s.Live.ID }
+
+// An Act is a change of the settings.
+type Act string
+
+const (
+	Saved     Act = "saved"
+	Enabled   Act = "enabled"
+	Disabled  Act = "disabled"
+	Deleted   Act = "deleted"
+	Discarded Act = "discarded" // the saved settings, for those in use
+)
+
+// State reads the settings.
+func (db *DB) State(ctx context.Context) (*State, error) {
+	var s State
+	var savedID, liveID string
+	var changedAt int64
+	err := db.row(ctx, db.sql, []any{&s.Version, &savedID, &liveID, &s.Act, &changedAt, &s.ChangedBy},
+		"SELECT version, saved, live, act, changed_at, changed_by FROM state WHERE id = 1")
+	if err != nil {
+		return nil, err
+	}
+	s.ChangedAt = moment(changedAt)
+	// Revisions do not change, so it does no harm that these are queries of their own.
+	if savedID != "" {
+		if s.Saved, err = db.Revision(ctx, savedID); err != nil {
+			return nil, err
+		}
+	}
+	switch liveID {
+	case "":
+	case savedID:
+		s.Live = s.Saved
+	default:
+		if s.Live, err = db.Revision(ctx, liveID); err != nil {
+			return nil, err
+		}
+	}
+	return &s, nil
+}
+
+// LiveID gives the revision in use, "" for none: cheap, to be asked every few seconds.
+func (db *DB) LiveID(ctx context.Context) (id string, err error) {
+	err = db.row(ctx, db.sql, []any{&id}, "SELECT live FROM state WHERE id = 1")
+	return id, err
+}
+
+// Revision reads one.
+func (db *DB) Revision(ctx context.Context, id string) (*Revision, error) {
+	r := Revision{ID: id}
+	var at int64
+	err := db.row(ctx, db.sql, []any{&r.EntityID, &r.LoginURL, &r.Certificates, &r.Document, &r.MetadataURL, &at, &r.SavedBy},
+		"SELECT entity_id, login_url, certificates, document, metadata_url, saved_at, saved_by FROM revision WHERE id = ?", id)
+	if err != nil {
+		return nil, err
+	}
+	r.SavedAt = moment(at)
+	return &r, nil
+}
+
+// Save keeps new settings beside those in use. It fails with ErrConflict where the version is no longer this one.
+func (db *DB) Save(ctx context.Context, version int64, s Settings, by string) error {
+	return db.change(ctx, func(tx *sql.Tx) error {
+		id := rand.Text()
+		_, err := db.exec(ctx, tx, `INSERT INTO revision (id, entity_id, login_url, certificates, document, metadata_url, saved_at, saved_by)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, id, s.EntityID, s.LoginURL, s.Certificates, s.Document, s.MetadataURL, db.stamp(), by)
+		if err != nil {
+			return err
+		}
+		return db.turn(ctx, tx, version, Saved, by, "saved = ?", id)
+	})
+}
+
+// Enable puts the saved settings to use. It fails with ErrConflict where the version is no longer this one.
+func (db *DB) Enable(ctx context.Context, version int64, by string) error {
+	return db.turn(ctx, db.sql, version, Enabled, by, "live = saved")
+}
+
+// Disable takes the settings out of use but keeps what is saved. It fails with ErrConflict where the version is no longer this one.
+func (db *DB) Disable(ctx context.Context, version int64, by string) error {
+	return db.turn(ctx, db.sql, version, Disabled, by, "live = ''")
+}
+
+// Discard makes the settings in use the saved ones again. It fails with ErrConflict where the version is no longer this one.
+func (db *DB) Discard(ctx context.Context, version int64, by string) error {
+	return db.turn(ctx, db.sql, version, Discarded, by, "saved = live")
+}
+
+// Delete takes the settings out of use and forgets them. It fails with ErrConflict where the version is no longer this one.
+func (db *DB) Delete(ctx context.Context, version int64, by string) error {
+	return db.change(ctx, func(tx *sql.Tx) error {
+		if err := db.turn(ctx, tx, version, Deleted, by, "saved = '', live = ''"); err != nil {
+			return err
+		}
+		if _, err := db.exec(ctx, tx, "DELETE FROM test_run"); err != nil {
+			return err
+		}
+		_, err := db.exec(ctx, tx, "DELETE FROM revision")
+		return err
+	})
+}
+
+// turn changes the one row of the state, where its version is still the one that the change is based on.
+func (db *DB) turn(ctx context.Context, h handle, version int64, act Act, by, set string, args ...any) error {
+	args = append(args, string(act), db.stamp(), by, version)
+	n, err := db.exec(ctx, h, "UPDATE state SET version = version + 1, "+set+", act = ?, changed_at = ?, changed_by = ? WHERE id = 1 AND version = ?", args...)
+	if err == nil && n == 0 {
+		err = ErrConflict
+	}
+	return err
+}

@@ -1,0 +1,268 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/iomete/saml/examples/dataplane/internal/console"
+	"github.com/iomete/saml/examples/dataplane/internal/keys"
+	"github.com/iomete/saml/examples/dataplane/internal/password"
+	"github.com/iomete/saml/examples/dataplane/internal/storage"
+)
+
+// shutdownTime is for answers that are on their way.
+const shutdownTime = 20 * time.Second
+
+// A server is everything that listens, ready to serve.
+type server struct {
+	options *options
+	db      *storage.DB
+	console *console.Console
+	parts   []part
+	logger  *slog.Logger
+}
+
+// A part is one listener with its handler.
+type part struct {
+	listener net.Listener
+	server   *http.Server
+}
+
+// start prepares everything, and prints what the operator needs to know.
+func start(ctx context.Context, o *options, stdout, stderr io.Writer) (_ *server, err error) {
+	s := &server{options: o, logger: newLogger(o.log, stderr)}
+	slog.SetDefault(s.logger)
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	if err := s.makeDirectory(); err != nil {
+		return nil, err
+	}
+	listener, err := s.listen(o.addr, "-addr")
+	if err != nil {
+		return nil, err
+	}
+	if o.baseURL == "" {
+		o.baseURL = "http://" + listener.Addr().String()
+	}
+	o.baseURL = strings.TrimSuffix(o.baseURL, "/")
+	if err := s.openDatabase(ctx); err != nil {
+		return nil, err
+	}
+	sealing, err := s.readKeys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	said, err := s.prepareAdministrator(ctx)
+	if err != nil {
+		return nil, err
+	}
+	idp, err := s.startIdentityProvider()
+	if err != nil {
+		return nil, err
+	}
+	config := console.Config{DB: s.db, BaseURL: o.baseURL, Keys: sealing, Administrator: o.admin, TrustForwardedFor: o.trustForwardedFor,
+		HideMetrics: o.metricsAddr != "", Logger: s.logger}
+	if idp != nil {
+		config.Trial = idp.HomeURL()
+	}
+	if s.console, err = console.New(config); err != nil {
+		return nil, err
+	}
+	if err := s.install(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.remember(ctx, idp); err != nil {
+		return nil, err
+	}
+	s.serveOn(listener, s.console)
+	if o.metricsAddr != "" {
+		metrics, err := s.listen(o.metricsAddr, "-metrics-addr")
+		if err != nil {
+			return nil, err
+		}
+		mux := http.NewServeMux()
+		mux.Handle("GET /metrics", s.console.Metrics())
+		s.serveOn(metrics, mux)
+	}
+	s.greet(stdout, said)
+	return s, nil
+}
+
+func newLogger(format string, w io.Writer) *slog.Logger {
+	if format == "json" {
+		return slog.New(slog.NewJSONHandler(w, nil))
+	}
+	return slog.New(slog.NewTextHandler(w, nil))
+}
+
+// makeDirectory makes the data directory, for its owner alone. Without -data each start has a fresh one.
+func (s *server) makeDirectory() error {
+	if s.options.data != "" {
+		return os.MkdirAll(s.options.data, 0o700)
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return fmt.Errorf("there is no place for a fresh directory, give one with -data: %w", err)
+	}
+	parent := filepath.Join(cache, "saml-dataplane")
+	if err := os.MkdirAll(parent, 0o700); err != nil {
+		return err
+	}
+	s.options.data, err = os.MkdirTemp(parent, time.Now().UTC().Format("20060102-150405-"))
+	return err
+}
+
+func (s *server) listen(address, name string) (net.Listener, error) {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("%w: give another address with %s", err, name)
+	}
+	s.parts = append(s.parts, part{listener: listener})
+	return listener, nil
+}
+
+// serveOn gives a listener what it serves. The times are long enough for the largest upload over a slow line.
+func (s *server) serveOn(l net.Listener, h http.Handler) {
+	for i := range s.parts {
+		if s.parts[i].listener == l {
+			s.parts[i].server = &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 2 * time.Minute, WriteTimeout: 3 * time.Minute,
+				IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(s.logger.Handler(), slog.LevelWarn)}
+		}
+	}
+}
+
+func (s *server) openDatabase(ctx context.Context) (err error) {
+	if s.options.database != "" {
+		s.db, err = storage.OpenPostgreSQL(ctx, s.options.database, time.Now)
+		return err
+	}
+	s.db, err = storage.OpenSQLite(ctx, filepath.Join(s.options.data, "console.db"), time.Now)
+	return err
+}
+
+// keyNote is where the database remembers the key that seals, so that a replica with another one is noticed.
+const keyNote = "sealing key"
+
+func (s *server) readKeys(ctx context.Context) (list [][]byte, err error) {
+	if s.options.keys != "" {
+		if list, err = keys.Parse(s.options.keys); err != nil {
+			return nil, fmt.Errorf("-keys: %w", err)
+		}
+	} else if list, err = keys.File(filepath.Join(s.options.data, "keys")); err != nil {
+		return nil, err
+	}
+	known, err := s.db.Note(ctx, keyNote)
+	if err != nil {
+		return nil, err
+	}
+	own := keys.Fingerprint(list)
+	if known != "" && known != own {
+		s.logger.Warn("the key that seals is not the one that this database has seen last: sign-ins fail unless all replicas have the same keys")
+	}
+	return list, s.db.SetNote(ctx, keyNote, own)
+}
+
+// prepareAdministrator makes the administrator at the first start. said is what to print about the password.
+func (s *server) prepareAdministrator(ctx context.Context) (said string, err error) {
+	chosen := s.options.password
+	said = "as given"
+	if chosen == "" {
+		chosen = password.New()
+		said = chosen
+	}
+	made, err := s.db.AddAdministrator(ctx, s.options.admin, password.Hash(chosen))
+	switch {
+	case err != nil:
+		return "", err
+	case made:
+		return said, nil
+	case !s.options.resetPassword:
+		return "as before (-reset-admin-password sets a new one)", nil
+	}
+	return said, s.db.SetPassword(ctx, s.options.admin, password.Hash(chosen), "")
+}
+
+// install saves and enables the settings of the command line.
+func (s *server) install(ctx context.Context) error {
+	if s.options.metadata == "" {
+		return nil
+	}
+	document, err := os.ReadFile(s.options.metadata)
+	if err != nil {
+		return err
+	}
+	if err := s.console.Install(ctx, document, s.options.enable); err != nil {
+		return fmt.Errorf("-metadata %s: %w", s.options.metadata, err)
+	}
+	return nil
+}
+
+func (s *server) greet(w io.Writer, said string) {
+	o := s.options
+	fmt.Fprintf(w, "Console:            %s/\n", o.baseURL)
+	if s.idpHome() != "" {
+		fmt.Fprintf(w, "Identity provider:  %s (for trying only: it asks for no password)\n", s.idpHome())
+	}
+	fmt.Fprintf(w, "Administrator:      %s\nPassword:           %s\n", o.admin, said)
+	fmt.Fprintf(w, "Redirect URL:       %s\nData:               %s\n\n", s.console.RedirectURL(), o.data)
+	if s.idpHome() == "" {
+		fmt.Fprintf(w, "Next: sign in at %s/settings/sso as administrator and follow the page.\n", o.baseURL)
+		return
+	}
+	fmt.Fprintf(w, "Next: sign in at %s/settings/sso as administrator, copy the Redirect URL, and register it at %s.\n", o.baseURL, s.idpHome())
+}
+
+func (s *server) idpHome() string { return s.console.Trial }
+
+// serve serves until ctx ends, and then lets what is on its way finish.
+func (s *server) serve(ctx context.Context) error {
+	defer s.close()
+	background, stop := context.WithCancel(ctx)
+	defer stop()
+	maintained := make(chan struct{})
+	go func() {
+		defer close(maintained)
+		s.console.Maintain(background)
+	}()
+	defer func() { stop(); <-maintained }()
+	failed := make(chan error, len(s.parts))
+	for _, p := range s.parts {
+		go func() { failed <- p.server.Serve(p.listener) }()
+	}
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	s.console.Drain()
+	s.logger.Info("ending")
+	time.Sleep(s.options.drain)
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
+	defer cancel()
+	var faults []error
+	for _, p := range s.parts {
+		faults = append(faults, p.server.Shutdown(end))
+	}
+	return errors.Join(faults...)
+}
+
+func (s *server) close() {
+	for _, p := range s.parts {
+		p.listener.Close()
+	}
+	if s.db != nil {
+		s.db.Close()
+	}
+}
