@@ -99,6 +99,9 @@ var fieldOf = map[saml.Code]string{
 
 // refusals takes joined errors apart. One that is no refusal becomes one.
 func refusals(err error) []*saml.Error {
+	if err == nil {
+		return nil
+	}
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		var list []*saml.Error
 		for _, e := range joined.Unwrap() {
