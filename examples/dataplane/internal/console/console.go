@@ -59,8 +59,9 @@ type Config struct {
 type Console struct {
 	Config
 	redirectURL string
-	metadata    []byte // our own, for the identity provider
-	host        string // of BaseURL, where this machine alone can reach it; "" elsewhere
+	metadata    []byte            // our own, for the identity provider
+	standIn     []saml.TrustedKey // where there is no certificate to check the rest of a form with
+	host        string            // of BaseURL, where this machine alone can reach it; "" elsewhere
 	secure      bool
 	sessions    *session.Manager
 	login       *saml.Handler
@@ -113,7 +114,7 @@ func (c *Console) readOwnSide() error {
 	if err != nil {
 		return err
 	}
-	c.redirectURL = sp.RedirectURL()
+	c.redirectURL, c.standIn = sp.RedirectURL(), idp.Keys()
 	if u, err := url.Parse(c.redirectURL); err == nil && u.Scheme == "http" {
 		c.host = u.Host
 	}

@@ -255,11 +255,10 @@ func (c *Console) settings(f *form) (storage.Settings, *saml.IdentityProvider) {
 	}
 	if err != nil {
 		f.refuseAll(err, fieldCertificate)
+		keys = c.standIn // so that the other fields are looked at all the same
 	}
 	idp, err := c.readFields(f, keys, &s)
-	if err != nil {
-		f.refuseAll(withoutMissingKeys(err, len(f.problems[fieldCertificate]) > 0), fieldForm)
-	}
+	f.refuseAll(err, fieldForm)
 	if len(f.problems) > 0 {
 		return storage.Settings{}, nil
 	}
@@ -282,17 +281,6 @@ func (c *Console) readFields(f *form, keys []saml.TrustedKey, s *storage.Setting
 		return nil, err
 	}
 	return idp, nil
-}
-
-// withoutMissingKeys leaves out that there is no certificate, where the one that was given has been refused already.
-func withoutMissingKeys(err error, known bool) error {
-	var list []error
-	for _, e := range refusals(err) {
-		if !known || e.Code != saml.CodeMetadataKeys {
-			list = append(list, e)
-		}
-	}
-	return errors.Join(list...)
 }
 
 func sameKeys(a, b []saml.TrustedKey) bool {

@@ -18,7 +18,7 @@ var templateFiles embed.FS
 // pages holds each page with the layout around it.
 var pages = func() map[string]*template.Template {
 	layout := template.Must(template.New("").Funcs(template.FuncMap{
-		"time": showTime, "since": since, "claim": shortClaim, "spaced": spaced, "problems": problemsOf, "join": strings.Join,
+		"time": showTime, "since": since, "claim": shortClaim, "spaced": spaced, "problems": problemsOf, "sentence": sentence, "join": strings.Join,
 	}).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html"))
 	all := map[string]*template.Template{}
 	for _, name := range []string{"signin", "home", "sso", "test", "log", "users", "administrator", "message"} {
@@ -31,6 +31,7 @@ var pages = func() map[string]*template.Template {
 type page struct {
 	Title     string
 	Path      string
+	Tab       string // of the settings: "sso", "log", "users" or "administrator"
 	Admin     string // name of the administrator who is signed in here, "" for anybody else
 	User      string // of a user
 	Done      string // what an act before this page did, one sentence
@@ -43,7 +44,7 @@ func (p page) opensForms() bool { return p.OpenForms }
 
 // newPage is what every page shows.
 func (c *Console) newPage(r *http.Request, title string, v visitor) page {
-	p := page{Title: title, Path: r.URL.Path, Done: done[r.URL.Query().Get("done")], Trial: c.Trial}
+	p := page{Title: title, Path: r.URL.Path, Tab: tab(r.URL.Path), Done: done[r.URL.Query().Get("done")], Trial: c.Trial}
 	if v.Admin != nil {
 		p.Admin = v.Admin.Administrator
 		p.Banners = c.banners(r)
@@ -55,6 +56,18 @@ func (c *Console) newPage(r *http.Request, title string, v visitor) page {
 		}
 	}
 	return p
+}
+
+func tab(path string) string {
+	rest, found := strings.CutPrefix(path, "/settings/")
+	switch {
+	case !found:
+		return ""
+	case rest == "sso/log":
+		return "log"
+	}
+	first, _, _ := strings.Cut(rest, "/")
+	return first
 }
 
 // done are the sentences for what an act did, which the address of the next page names.
