@@ -1,0 +1,376 @@
+package console_test
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"database/sql"
+	"encoding/base64"
+	"encoding/pem"
+	"math/big"
+	"net/http"
+	"net/url"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	_ "modernc.org/sqlite"
+
+	"github.com/iomete/saml"
+	"github.com/iomete/saml/samltest"
+)
+
+// newCertificate is a certificate of a fresh key, DER.
+func newCertificate(t *testing.T, name string, from, to time.Time) []byte {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotBefore: from, NotAfter: to}
+	der, err := x509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return der
+}
+
+func newPrivateKey(t *testing.T) string {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+}
+
+// TestWrongSettings has what administrators hand over by mistake. Each time the page says what is wrong beside the field, everything that
+// was typed is still there, and nothing is saved.
+func TestWrongSettings(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	now := time.Now()
+	good := settingsForm{entityID: w.idp.EntityID(), loginURL: w.idp.LoginURL(), certificate: string(w.idp.CertificatePEM())}
+	with := func(change func(*settingsForm)) settingsForm {
+		f := good
+		change(&f)
+		return f
+	}
+	common := bytes.ReplaceAll(w.metadata(), []byte(w.idp.TenantID()), []byte("{tenantid}"))
+	for _, test := range []struct {
+		name  string
+		act   string
+		form  settingsForm
+		field string // where the message stands
+		says  []string
+	}{
+		{"our own Redirect URL as Entity ID", "save", with(func(f *settingsForm) { f.entityID = w.console.RedirectURL() }),
+			"entity_id", []string{"our own Redirect URL", "Microsoft Entra Identifier"}},
+		{"our own Redirect URL as Entity ID, with another mistake", "save", with(func(f *settingsForm) { f.entityID, f.certificate = w.console.RedirectURL(), "hello" }),
+			"entity_id", []string{"our own Redirect URL"}},
+		{"our own Redirect URL as login URL", "save", with(func(f *settingsForm) { f.loginURL = w.console.RedirectURL() }),
+			"login_url", []string{"our own Redirect URL", "Login URL"}},
+		{"the Login URL as Entity ID", "save", with(func(f *settingsForm) {
+			f.entityID = "https://login.microsoftonline.com/8aef4c87-1a42-4f3b-9a0f-0d6f24f6a2f6/saml2"
+		}), "entity_id", []string{"the entity ID is the Login URL"}},
+		{"a login URL that is not https", "save", with(func(f *settingsForm) { f.loginURL = "http://login.example.com/saml2" }),
+			"login_url", []string{"not https"}},
+		{"metadata of every tenant", "read", with(func(f *settingsForm) { f.file = common }),
+			"source", []string{"for every tenant", "not the address with /common/"}},
+		{"a web page saved as XML", "read", with(func(f *settingsForm) { f.file = []byte("<!DOCTYPE html><html><body>Sign in</body></html>") }),
+			"source", []string{"this is a web page", "Federation Metadata XML"}},
+		{"a private key in the paste box", "read", with(func(f *settingsForm) { f.pasted = newPrivateKey(t) }),
+			"source", []string{"private key, not a certificate", "must not leave its place"}},
+		{"a private key as certificate", "save", with(func(f *settingsForm) { f.certificate = newPrivateKey(t) }),
+			"certificate", []string{"private key, not a certificate"}},
+		{"a thumbprint as certificate", "save", with(func(f *settingsForm) { f.certificate = "A78C6984CA9557E9AF2D80CB237429F6D0AA179F" }),
+			"certificate", []string{"thumbprint"}},
+		{"half a certificate", "save", with(func(f *settingsForm) { f.certificate = good.certificate[:200] }),
+			"certificate", []string{"no END line"}},
+		{"a file of 20 MB", "read", with(func(f *settingsForm) { f.file = make([]byte, 20_000_000) }),
+			"source", []string{"more than 4 MiB", "Federation Metadata XML"}},
+		{"an address in the paste box", "read", with(func(f *settingsForm) { f.pasted = "https://login.microsoftonline.com/x/federationmetadata.xml" }),
+			"source", []string{"this is an address", "Metadata URL"}},
+		{"an empty file", "read", good, "source", []string{"this is empty"}},
+		{"nothing at all", "save", settingsForm{}, "form", []string{"nothing is filled in"}},
+		{"a fetch without an address", "fetch", good, "metadata_url", []string{"the address is missing", "App Federation Metadata Url"}},
+		{"a control character", "save", with(func(f *settingsForm) { f.entityID = "https://sts.example/\x00" }),
+			"entity_id", []string{"cannot be shown"}},
+		{"a certificate that ended, without saying that it is meant", "save", with(func(f *settingsForm) {
+			f.certificate = certificatePEM(newCertificate(t, "old", now.AddDate(-3, 0, 0), now.AddDate(0, 0, -2)))
+		}), "alert", []string{"Nothing was saved", "has ended"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			b := w.admin()
+			b.t = t
+			before := w.state()
+			b.submit(test.act, test.form)
+			b.want(http.StatusUnprocessableEntity)
+			id := "problem-" + test.field
+			if test.field == "alert" {
+				id = "alert"
+			}
+			for _, part := range test.says {
+				if got := b.last.text(id); !strings.Contains(strings.ToLower(got), strings.ToLower(part)) {
+					t.Errorf("#%s: got %q, want %q", id, got, part)
+				}
+			}
+			if after := w.state(); !reflect.DeepEqual(after, before) {
+				t.Errorf("the settings changed: got %+v, want %+v", after, before)
+			}
+			got := b.last.form()
+			if got.entityID != strings.ReplaceAll(test.form.entityID, "\x00", "�") || got.loginURL != test.form.loginURL {
+				t.Errorf("the form came back with %q and %q, want what was typed, %q and %q", got.entityID, got.loginURL, test.form.entityID, test.form.loginURL)
+			}
+			if strings.Contains(b.last.body, "PRIVATE KEY-----") {
+				t.Error("the page shows the private key")
+			}
+			if keep := strings.TrimSpace(test.form.certificate); !strings.Contains(keep, "PRIVATE KEY") && strings.TrimSpace(got.certificate) != keep {
+				t.Errorf("the certificate came back as %q, want %q", got.certificate, keep)
+			}
+		})
+	}
+}
+
+// TestEndedCertificate has an expired certificate that is meant: Entra goes on signing with it.
+func TestEndedCertificate(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.admin()
+	w.advance(4 * 365 * 24 * time.Hour) // the certificate of the identity provider was made for three years
+	b = w.admin()
+	b.submit("read", settingsForm{file: w.metadata()})
+	b.want(http.StatusOK)
+	b.wantText("preview", "ended", "accepted all the same")
+	f := b.last.form()
+	f.ended = "yes"
+	b.submit("save", f)
+	b.wantText("done", "The settings are saved")
+	b.test()
+	b.wantText("verdict", "Passed")
+}
+
+// TestTenantWideMetadata has keys of the whole cloud: they can be saved, since a library cannot know, but not without a warning.
+func TestTenantWideMetadata(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.admin()
+	der := newCertificate(t, "accounts.accesscontrol.windows.net", time.Now().Add(-time.Hour), time.Now().AddDate(5, 0, 0))
+	ours := base64.StdEncoding.EncodeToString(w.idp.Certificates()[0])
+	b.submit("read", settingsForm{file: bytes.ReplaceAll(w.metadata(), []byte(ours), []byte(base64.StdEncoding.EncodeToString(der)))})
+	b.want(http.StatusOK)
+	b.wantText("preview", "whole Microsoft cloud", "SAML Certificates")
+	if w.state().Version != 0 {
+		t.Error("the preview changed the settings")
+	}
+}
+
+// TestSHA1 has an identity provider that signs with SHA-1: the test says so, and Enable does not pass over it.
+func TestSHA1(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.admin()
+	b.save()
+	id := b.request("/settings/sso/test", b.version())
+	b.finish(w.answer(samltest.Answer{RequestID: id, Algorithm: samltest.RSASHA1}))
+	b.wantText("verdict", "Failed", "signature")
+	b.wantText("failure-code", "signature_algorithm")
+	b.wantText("failure-hint", "Signing Algorithm: SHA-256")
+	b.post("/settings/sso/enable", b.version())
+	b.want(http.StatusUnprocessableEntity)
+	b.wantText("alert", "Nothing was enabled", "no test sign-in has passed")
+	if w.state().Enabled() {
+		t.Error("enabled without a passed test")
+	}
+	b.post("/settings/sso/enable", b.version("confirm", "yes"))
+	b.want(http.StatusUnprocessableEntity)
+}
+
+// TestTwoAdministrators has two pages that were opened before either was used.
+func TestTwoAdministrators(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	first, second := w.admin(), w.admin()
+	first.submit("read", settingsForm{file: w.metadata()})
+	second.submit("read", settingsForm{file: w.metadata()})
+	first.submit("save", first.last.form())
+	first.wantText("done", "saved")
+	saved := w.state()
+
+	f := second.last.form()
+	f.loginURL = "https://login.example.com/other"
+	second.submit("save", f)
+	second.want(http.StatusConflict)
+	second.wantText("alert", "Nothing was saved", "were saved by admin", "What you typed is below")
+	if !reflect.DeepEqual(w.state(), saved) {
+		t.Error("the second one overwrote the first")
+	}
+	if got := second.last.form(); got.loginURL != f.loginURL {
+		t.Errorf("what was typed is lost: got %q", got.loginURL)
+	}
+	for _, act := range []string{"test", "enable", "disable", "discard", "delete"} {
+		second.post("/settings/sso/"+act, url.Values{"version": {"0"}, "confirm": {"enable untested"}})
+		second.want(http.StatusConflict)
+		second.wantText("alert", "Nothing was done", "were saved by admin")
+	}
+	if !reflect.DeepEqual(w.state(), saved) {
+		t.Error("an old page changed the settings")
+	}
+
+	second.submit("save", f) // an old version still
+	second.want(http.StatusConflict)
+	second.submit("save", second.last.form()) // having read the message
+	second.wantText("done", "saved")
+	if got := w.state().Saved.LoginURL; got != f.loginURL {
+		t.Errorf("got %q, want %q", got, f.loginURL)
+	}
+}
+
+// TestDatabaseGone has a database that stops to answer while somebody saves, or altogether.
+func TestDatabaseGone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.admin()
+	b.submit("read", settingsForm{file: w.metadata()})
+	f := b.last.form()
+	before := w.state()
+
+	other, err := sql.Open("sqlite", w.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if _, err := other.ExecContext(t.Context(), "CREATE TRIGGER gone BEFORE UPDATE ON state BEGIN SELECT RAISE(ABORT, 'gone'); END"); err != nil {
+		t.Fatal(err)
+	}
+	check := func(why string) {
+		t.Helper()
+		b.submit("save", f)
+		b.want(http.StatusServiceUnavailable)
+		b.wantText("alert", "Nothing was saved", "the database does not answer")
+		if got := b.last.form(); !reflect.DeepEqual(got, f) {
+			t.Errorf("%s: the form came back as %+v, want %+v", why, got, f)
+		}
+	}
+	check("the change fails")
+	if !reflect.DeepEqual(w.state(), before) {
+		t.Error("half of the settings were saved")
+	}
+	if _, err := other.ExecContext(t.Context(), "DROP TRIGGER gone"); err != nil {
+		t.Fatal(err)
+	}
+	w.db.Close()
+	check("nothing answers")
+	b.get("/readyz")
+	b.want(http.StatusServiceUnavailable)
+	b.get("/healthz")
+	b.want(http.StatusOK)
+	b.get("/")
+	b.want(http.StatusServiceUnavailable)
+
+	w.db = w.open()
+	w.console = w.newConsole(w.db)
+	b.submit("save", f)
+	b.wantText("done", "saved")
+}
+
+// TestSessionEndedWhileTyping keeps what was typed.
+func TestSessionEndedWhileTyping(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.browser()
+	f := settingsForm{entityID: "https://idp.example/", loginURL: "https://idp.example/login", certificate: "half of a cert"}
+	b.submit("save", f)
+	b.want(http.StatusUnauthorized)
+	b.wantText("alert", "Nothing was saved", "your session as administrator has ended")
+	if got := b.last.form(); !reflect.DeepEqual(got, f) {
+		t.Errorf("the form came back as %+v, want %+v", got, f)
+	}
+}
+
+// TestCrossSite has forms of other sites: none changes anything, whoever is signed in.
+func TestCrossSite(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.admin()
+	b.save()
+	before := w.state()
+	f := settingsForm{version: before.Version, entityID: "https://evil.example/", loginURL: "https://evil.example/", certificate: string(w.idp.CertificatePEM()), metadataURL: "https://evil.example/"}
+	for _, site := range []string{"cross-site", "same-site"} {
+		b.site = site
+		for _, act := range []string{"read", "fetch", "preview", "save"} {
+			b.submit(act, f)
+			b.want(http.StatusForbidden)
+		}
+		for _, path := range []string{"/settings/sso/test", "/settings/sso/enable", "/settings/sso/disable", "/settings/sso/discard", "/settings/sso/delete",
+			"/settings/users/end", "/settings/users/add", "/settings/administrator", "/sign-in", "/sign-out"} {
+			b.post(path, b.version("confirm", "enable untested"))
+			b.want(http.StatusForbidden)
+		}
+	}
+	if !reflect.DeepEqual(w.state(), before) {
+		t.Error("another site changed the settings")
+	}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.server.URL+"/settings/sso/delete", strings.NewReader(b.version("confirm", "delete").Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Origin", "https://evil.example") // a browser without Sec-Fetch-Site
+	b.site = ""
+	b.do(r)
+	b.want(http.StatusForbidden)
+	b.site = "same-origin"
+	b.get("/settings/sso")
+	b.want(http.StatusOK)
+}
+
+// TestWrongCertificateEnabled has settings that let nobody in: the administrator still gets in, and sees why.
+func TestWrongCertificateEnabled(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.admin()
+	wrong := certificatePEM(newCertificate(t, "another application's", time.Now().Add(-time.Hour), time.Now().AddDate(3, 0, 0)))
+	b.submit("save", settingsForm{entityID: w.idp.EntityID(), loginURL: w.idp.LoginURL(), certificate: wrong})
+	b.wantText("done", "saved")
+	b.post("/settings/sso/enable", b.version("confirm", "enable untested"))
+	b.wantText("done", "Single sign-on is enabled")
+	b.post("/sign-out", nil)
+
+	user := w.browser()
+	user.signIn("/")
+	user.want(http.StatusForbidden)
+	user.wantText("message-text", "Give your administrator the reference")
+	reference := user.last.text("message-reference")
+	if user.signedIn() || len(reference) != 10 {
+		t.Fatalf("signed in: %t, reference %q", user.signedIn(), reference)
+	}
+	if strings.Contains(user.last.body, "thumbprint") {
+		t.Error("the user sees what is for the administrator")
+	}
+
+	b = w.admin()
+	b.get("/settings/sso")
+	b.wantText("recent", "refused", string(saml.CodeSignatureAlgorithm), reference, "In Entra")
+	b.get("/settings/sso/log?reference=" + strings.ToLower(reference))
+	b.wantText("log", "refused", reference)
+	b.get("/settings/sso/log?reference=AAAAAAAAAA")
+	b.wantText("no-sign-ins", "There is no sign-in with this reference")
+
+	b.get("/settings/sso")
+	b.submit("read", settingsForm{version: w.state().Version, file: w.metadata()})
+	b.submit("save", b.last.form())
+	b.test()
+	b.wantText("verdict", "Passed")
+	b.post("/settings/sso/enable", b.version())
+	user.signIn("/")
+	user.want(http.StatusOK)
+}
