@@ -242,7 +242,7 @@ func checkAssertionPresent(_ context.Context, a *attempt) *Error {
 }
 
 func checkCertificateDates(_ context.Context, a *attempt) *Error {
-	if !a.sp.config.RefuseExpiredCertificates || a.key.der == nil {
+	if !a.sp.config.RefuseExpiredCertificates {
 		return nil
 	}
 	if a.now.Before(a.key.notBefore) || a.now.After(a.key.notAfter) {

@@ -86,5 +86,10 @@ func TestECDSASignatureForm(t *testing.T) {
 		if f := err.(*fault.Fault); f.Got != "ASN.1" || f.Hint == "" {
 			t.Errorf("got %+v, want words about the form", f)
 		}
+		_, err = method{hash: crypto.SHA256, ecdsa: true}.verify([]crypto.PublicKey{key.Public()}, []byte("another"), der)
+		wantCode(t, "ASN.1 over something else", err, fault.Signature)
+		if f := err.(*fault.Fault); f.Got != "" {
+			t.Errorf("got %+v, want nothing about the form", f)
+		}
 	}
 }

@@ -1,0 +1,188 @@
+package saml
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/iomete/saml/internal/xmltree"
+)
+
+// TestRefusalsSayWhat has the words of refusals that an administrator has to act on.
+func TestRefusalsSayWhat(t *testing.T) {
+	t.Parallel()
+	vectors := vectorsByName(t)
+	for _, row := range []struct{ vector, message, got, want, hint string }{
+		{"c23-refusal", "reports an error Requester RequestUnsupported AADSTS75011 (unsigned)", "Requester: RequestUnsupported: AADSTS75011: Authentication", "Success", "RequestedAuthnContexts"},
+		{"c23-refusal-signed", "reports an error Requester RequestUnsupported AADSTS75011 (signed)", "Requester: RequestUnsupported: AADSTS75011: Authentication", "Success", "RequestedAuthnContexts"},
+		{"c23-responder-signed", "reports an error Responder (", `"Responder"`, "Success", hints[CodeStatus]},
+		{"c51-other", "another method", "urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified", "classes:X509 or urn", ""},
+		{"p26-unsigned", "neither the response nor the assertion is signed", "", "", hints[CodeUnsigned]},
+	} {
+		v := vectors[row.vector]
+		if v == nil {
+			t.Errorf("there is no vector %s", row.vector)
+			continue
+		}
+		_, err := v.finish(t, allChecks)
+		if err == nil {
+			t.Errorf("%s is accepted", row.vector)
+			continue
+		}
+		for what, pair := range map[string][2]string{"message": {err.Message, row.message}, "got": {err.Got, row.got}, "want": {err.Want, row.want}, "hint": {err.Hint, row.hint}} {
+			if !strings.Contains(pair[0], pair[1]) {
+				t.Errorf("%s: %s is %q, want %q in it", row.vector, what, pair[0], pair[1])
+			}
+		}
+	}
+}
+
+func TestStatusInWords(t *testing.T) {
+	t.Parallel()
+	const prefix = "urn:oasis:names:tc:SAML:2.0:status:"
+	for _, row := range []struct {
+		status     status
+		line, name string
+	}{
+		{status{}, "", "an error"},
+		{status{code: prefix + "Requester"}, "Requester", "an error Requester"},
+		{status{code: prefix + "Responder", subCode: prefix + "AuthnFailed"}, "Responder: AuthnFailed", "an error Responder AuthnFailed"},
+		{status{code: "Plain", message: " two\n words "}, "Plain: two words", "an error Plain"},
+		{status{code: prefix + "<b>", subCode: prefix + strings.Repeat("a", 41), message: "user alice@example.com AADSTS50105 x"},
+			"<b>: " + strings.Repeat("a", 41) + ": user alice@example.com AADSTS50105 x", "an error AADSTS50105"},
+	} {
+		if got := row.status.String(); got != row.line {
+			t.Errorf("%+v: got %q, want %q", row.status, got, row.line)
+		}
+		if got := row.status.name(); got != row.name {
+			t.Errorf("%+v: got the name %q, want %q", row.status, got, row.name)
+		}
+	}
+}
+
+// TestAcceptedUntil: a claim must live as long as any check would let the assertion through again.
+func TestAcceptedUntil(t *testing.T) {
+	t.Parallel()
+	at := func(minutes int) time.Time { return testNow.Add(time.Duration(minutes) * time.Minute) }
+	confirmations := func(list ...SubjectConfirmation) []SubjectConfirmation { return list }
+	bearer := func(minutes int) SubjectConfirmation {
+		return SubjectConfirmation{Method: methodBearer, NotOnOrAfter: at(minutes)}
+	}
+	for _, row := range []struct {
+		name string
+		a    Assertion
+		want time.Time
+	}{
+		{"one confirmation", Assertion{IssueInstant: at(0), Confirmations: confirmations(bearer(60))}, at(60)},
+		{"the last of several", Assertion{IssueInstant: at(0), Confirmations: confirmations(bearer(5), bearer(60), bearer(30))}, at(60)},
+		{"others than bearer do not count", Assertion{IssueInstant: at(0), Confirmations: confirmations(bearer(5), SubjectConfirmation{Method: "x", NotOnOrAfter: at(60)})}, at(5)},
+		{"Conditions end earlier", Assertion{IssueInstant: at(0), Confirmations: confirmations(bearer(60)), Conditions: Conditions{NotOnOrAfter: at(10)}}, at(10)},
+		{"Conditions end later", Assertion{IssueInstant: at(0), Confirmations: confirmations(bearer(60)), Conditions: Conditions{NotOnOrAfter: at(70)}}, at(60)},
+		{"too old before it ends", Assertion{IssueInstant: at(0), Confirmations: confirmations(bearer(48 * 60))}, at(24 * 60)},
+	} {
+		if got := row.a.acceptedUntil(); !got.Equal(row.want) {
+			t.Errorf("%s: got %s, want %s", row.name, got, row.want)
+		}
+	}
+}
+
+// TestFormValueLimit: white space makes a form value long without making the message long.
+func TestFormValueLimit(t *testing.T) {
+	t.Parallel()
+	v := vectorsByName(t)["entra"]
+	form := base64.StdEncoding.EncodeToString(v.message())
+	for size, want := range map[int]Code{maxFormValue: "", maxFormValue + 1: CodeTooLarge} {
+		_, err := readMessage(form + strings.Repeat(" ", size-len(form)))
+		if got := codeOfError(err); got != want {
+			t.Errorf("%d bytes: got %q, want %q", size, string(got), string(want))
+		}
+	}
+}
+
+func codeOfError(err *Error) Code {
+	if err == nil {
+		return ""
+	}
+	return err.Code
+}
+
+// TestManyIDs: two equal IDs are found among a few and among many, wherever they stand.
+func TestManyIDs(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{2, 7, 8, 9, 10, 40} {
+		for first := range n {
+			for second := range n {
+				var b strings.Builder
+				b.WriteString(`<r ID="root">`)
+				for i := range n {
+					id := fmt.Sprint("i", i)
+					if i == second {
+						id = fmt.Sprint("i", first)
+					}
+					fmt.Fprintf(&b, `<e ID="%s"/><e/>`, id)
+				}
+				b.WriteString("</r>")
+				doc, err := xmltree.Parse([]byte(b.String()), xmltree.Options{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				want := CodeDuplicateID
+				if first == second {
+					want = ""
+				}
+				if got := codeOfError(checkUniqueIDs(doc.Root())); got != want {
+					t.Fatalf("%d IDs, %d and %d equal: got %q, want %q", n, first, second, string(got), string(want))
+				}
+			}
+		}
+	}
+}
+
+// TestKeyThatSigned: a refusal names the certificate that the message shows, beside those that are trusted, and only for "none of the keys".
+func TestKeyThatSigned(t *testing.T) {
+	t.Parallel()
+	vectors := vectorsByName(t)
+	for name, want := range map[string]struct {
+		got  string
+		code Code
+	}{
+		"p32-trusted-certificate": {"certificate with SHA-1 thumbprint", CodeSignature},
+		"p32-no-key-info":         {"", CodeSignature},
+		"p26-name-id-changed":     {"", CodeDigest},
+		"p31-ecdsa-der":           {"ASN.1", CodeSignature},
+	} {
+		v := vectors[name]
+		if v == nil {
+			t.Errorf("there is no vector %s", name)
+			continue
+		}
+		_, err := v.finish(t, allChecks)
+		var refusal *Error
+		if !errors.As(err, &refusal) || refusal.Code != want.code || !strings.Contains(refusal.Got, want.got) || (refusal.Got == "") != (want.got == "") {
+			t.Errorf("%s: got %v, want %s with %q", name, err, string(want.code), want.got)
+		}
+	}
+	m, err := readMessage(vectors["entra"].form)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e := explain(&Error{Code: CodeSignature, Got: "more exact"}, m.assertionSignature); e.Got != "more exact" {
+		t.Errorf("what is known better was replaced by %q", e.Got)
+	}
+}
+
+// TestForeignAssertions: what is called Assertion in another namespace is none.
+func TestForeignAssertions(t *testing.T) {
+	t.Parallel()
+	v := vectorsByName(t)["extensions"]
+	message := strings.Replace(string(v.message()), ">text<", `><x:Assertion/><x:EncryptedAssertion/><`, 1)
+	if message == string(v.message()) {
+		t.Fatal("the vector has changed")
+	}
+	if _, err := v.reader(t)([]byte(message)); err != nil { // the assertion alone is signed
+		t.Error(err)
+	}
+}
