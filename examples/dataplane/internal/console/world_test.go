@@ -465,3 +465,20 @@ func mustParse(address string) *url.URL {
 func certificatePEM(der []byte) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 }
+
+// answerTo is an answer to a request that nobody made.
+func (w *world) answerTo(requestID string) samltest.Form {
+	w.t.Helper()
+	return w.answer(samltest.Answer{RequestID: requestID})
+}
+
+// trust makes a console that believes X-Forwarded-For, or not.
+func (w *world) trust(forwardedFor bool) {
+	w.t.Helper()
+	c := w.console.Config
+	c.TrustForwardedFor = forwardedFor
+	var err error
+	if w.console, err = console.New(c); err != nil {
+		w.t.Fatal(err)
+	}
+}
