@@ -158,6 +158,12 @@ func (h *Handler) start(w http.ResponseWriter, r *http.Request, sp *ServiceProvi
 		h.fail(w, r, sp, err)
 		return
 	}
+	if len(request.State) > maxPending && o.ReturnTo != "" { // browsers would drop the cookie, and the login with it
+		sp.config.Logger.WarnContext(r.Context(), "saml: a return_to was dropped, since the pending login would not fit into a cookie", "bytes", len(request.State))
+		o.ReturnTo = ""
+		h.start(w, r, sp, o)
+		return
+	}
 	sp.observeStart(r.Context(), request, nil)
 	h.keep(w, r, sp, request)
 	if request.Form != nil {

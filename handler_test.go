@@ -543,3 +543,33 @@ func TestMFAThatTakesLong(t *testing.T) {
 		}
 	}
 }
+
+// TestSessionsOverHTTP: a browser drops a Secure cookie on http, and would sign in for ever. The refusal names the field to set.
+func TestSessionsOverHTTP(t *testing.T) {
+	var cause error
+	s := newSite(t, nil)
+	sessions, err := session.New(session.Config{Keys: [][]byte{saml.NewStateKey()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	probe := probeSessions{func(w http.ResponseWriter, r *http.Request) {
+		cause = sessions.SignIn(w, r, &saml.Login{Identity: &saml.Identity{}, Assertion: &saml.Assertion{}})
+	}}
+	w := httptest.NewRecorder()
+	s.sp.Handler(probe).ServeHTTP(w, httptest.NewRequest("GET", s.sp.RedirectURL(), nil))
+	var refusal *saml.Error
+	if !errors.As(cause, &refusal) || refusal.Code != saml.CodeConfig || !strings.Contains(refusal.Hint, "InsecureAllowHTTP") {
+		t.Errorf("got %v, want a refusal that names InsecureAllowHTTP", cause)
+	}
+}
+
+// probeSessions calls a function with the request that a Handler resolved.
+type probeSessions struct {
+	call func(http.ResponseWriter, *http.Request)
+}
+
+func (probeSessions) SignIn(http.ResponseWriter, *http.Request, *saml.Login) error { return nil }
+func (p probeSessions) SignedIn(r *http.Request) bool {
+	p.call(httptest.NewRecorder(), r)
+	return false
+}

@@ -1,6 +1,7 @@
 package saml
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"net/url"
@@ -37,11 +38,13 @@ func (sp *ServiceProvider) sealer() seal.Sealer { return seal.Sealer{Keys: sp.co
 
 // seal gives the state: the tenant, so that a Handler can find its settings, and the sealed login, which is bound to it.
 func (p pendingLogin) seal(s seal.Sealer, c seal.Context) string {
-	plaintext, err := json.Marshal(p)
-	if err != nil {
+	var plaintext bytes.Buffer
+	e := json.NewEncoder(&plaintext)
+	e.SetEscapeHTML(false) // a return_to is full of &, which would take six bytes each
+	if err := e.Encode(p); err != nil {
 		panic(err) // strings, a number and a bool always marshal
 	}
-	return tenantText.EncodeToString([]byte(c.Tenant)) + "." + s.Seal(c, plaintext)
+	return tenantText.EncodeToString([]byte(c.Tenant)) + "." + s.Seal(c, bytes.TrimSpace(plaintext.Bytes()))
 }
 
 var tenantText = base64.RawURLEncoding.Strict()

@@ -2,6 +2,9 @@ package saml
 
 import (
 	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -114,3 +117,40 @@ func TestLocalPaths(t *testing.T) {
 		}
 	}
 }
+
+// TestLongReturnTo: a return_to must not make a cookie that browsers drop; where it would, it goes and the login stays.
+func TestLongReturnTo(t *testing.T) {
+	for _, test := range []struct {
+		name, entityID, returnTo, want string
+	}{
+		{"a thousand &", "https://idp.example.org", "/?" + strings.Repeat("&", 1000), "/?" + strings.Repeat("&", 1000)},
+		{"a thousand quotes beside a long entity ID", "https://idp.example.org/" + strings.Repeat("i", 900), "/?" + strings.Repeat("\"", 1000), ""},
+	} {
+		idp, err := NewIdentityProvider(test.entityID, "https://idp.example.org/sso", testKey(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sp := mustProvider(t, func(c *Config) { c.IdentityProvider, c.Logger = idp, slog.New(slog.DiscardHandler) })
+		h, err := NewHandler(HandlerConfig{Sessions: nobody{}, Resolve: sp.Handler(nobody{}).config.Resolve})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := httptest.NewRecorder()
+		h.StartLogin(w, httptest.NewRequest("GET", "/", nil), sp, LoginOptions{ReturnTo: test.returnTo})
+		cookies := w.Result().Cookies()
+		if w.Code != http.StatusSeeOther || len(cookies) != 1 || len(cookies[0].Value) > maxPending {
+			t.Errorf("%s: got status %d and cookies %v, want one that fits", test.name, w.Code, cookies)
+			continue
+		}
+		p, refusal := openPending(sp.sealer(), sp.pendingContext(), cookies[0].Value, testNow, 0)
+		if refusal != nil || p.ReturnTo != test.want {
+			t.Errorf("%s: got return_to %q, %v, want %q", test.name, p.ReturnTo, refusal, test.want)
+		}
+	}
+}
+
+// nobody is signed in, nor will be.
+type nobody struct{}
+
+func (nobody) SignIn(http.ResponseWriter, *http.Request, *Login) error { return nil }
+func (nobody) SignedIn(*http.Request) bool                             { return false }

@@ -17,6 +17,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/iomete/saml"
@@ -144,10 +145,15 @@ func FromContext(ctx context.Context) *Session {
 	return s
 }
 
-// SignIn begins a session for a login and ends the one that the browser had. It refuses a login that was begun for a purpose of its own.
+// SignIn begins a session for a login and ends the one that the browser had. It refuses a login that was begun for a
+// purpose of its own, and by an *saml.Error of CodeConfig one of a service on http where Config.InsecureAllowHTTP is not set.
 func (m *Manager) SignIn(w http.ResponseWriter, r *http.Request, login *saml.Login) error {
 	if login.Purpose != "" {
 		return fmt.Errorf("session: a login for the purpose %q signs nobody in", login.Purpose)
+	}
+	if sp := saml.ProviderFromContext(r.Context()); sp != nil && !m.config.InsecureAllowHTTP && strings.HasPrefix(sp.RedirectURL(), "http:") {
+		return &saml.Error{Code: saml.CodeConfig, Message: "the service is on http, where browsers drop the session's cookie", Got: sp.RedirectURL(), Want: "https",
+			Hint: "Set session.Config.InsecureAllowHTTP, or use a BaseURL with https."}
 	}
 	s := m.begin(login)
 	if !m.config.Now().Before(s.ExpiresAt) { // within the clock skew that the response was granted
