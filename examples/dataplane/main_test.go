@@ -235,7 +235,7 @@ func TestRestart(t *testing.T) {
 	}
 	third.stop()
 
-	fourth := launch(t, dir, "-reset-admin-password")
+	fourth := launch(t, dir, "-idp-addr", "", "-reset-admin-password")
 	if status, _ := fourth.post(fourth.printed("Console")+"sign-in", url.Values{"name": {"admin"}, "password": {first.printed("Password")}}); status != http.StatusForbidden {
 		t.Errorf("the old password after a reset: got %d, want %d", status, http.StatusForbidden)
 	}
