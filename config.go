@@ -208,7 +208,12 @@ func (c *Config) validate() error {
 	if c.Unsolicited < RefuseUnsolicited || c.Unsolicited > AcceptUnsolicited {
 		fault("Unsolicited", "is unknown", "", "RefuseUnsolicited, RestartUnsolicited or AcceptUnsolicited")
 	}
-	if c.SigningKey != nil {
+	if c.Store != nil && isNil(c.Store) {
+		fault("Store", "is a nil pointer", "", "a store, or no value at all")
+	}
+	if c.SigningKey != nil && isNil(c.SigningKey) {
+		fault("SigningKey", "is a nil pointer", "", "a key, or no value at all")
+	} else if c.SigningKey != nil {
 		public, ok := c.SigningKey.Public().(*rsa.PublicKey)
 		if !ok || public.N.BitLen() < minRSABits {
 			fault("SigningKey", "is not an RSA key of at least 2048 bits", "", "")

@@ -1,6 +1,7 @@
 package saml
 
 import (
+	"cmp"
 	"errors"
 	"html/template"
 	"log/slog"
@@ -21,7 +22,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, sp *ServiceProvid
 		sp.observe(r.Context(), Event{Kind: LoginRefused, Err: err})
 		login = sp.redirectURL
 	} else {
-		Event{Kind: LoginRefused, Err: err}.log(r.Context(), slog.Default())
+		Event{Kind: LoginRefused, Err: err}.log(r.Context(), cmp.Or(h.config.Logger, slog.Default()))
 	}
 	if h.config.Failed != nil {
 		h.config.Failed(w, r, err)

@@ -6,7 +6,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"log/slog"
 	"net/http"
+	"reflect"
 	"strings"
 	"time"
 )
@@ -36,6 +38,9 @@ type HandlerConfig struct {
 
 	// Home is where a login without a return_to ends: a local path. Default "/".
 	Home string
+
+	// Logger gets the refusals for which Resolve gives no provider; others go to the provider's own. Default: slog.Default.
+	Logger *slog.Logger
 }
 
 // ErrNotConfigured is what HandlerConfig.Resolve returns where single sign-on is not enabled.
@@ -44,8 +49,11 @@ var ErrNotConfigured error = CodeNotConfigured
 // A Handler serves the Redirect URL: GET begins a login, POST finishes it. It needs no other state than the cookies it sets.
 type Handler struct{ config HandlerConfig }
 
-// Handler is NewHandler for this provider alone.
+// Handler is NewHandler for this provider alone. It panics where sessions is nil, as http.Handle does: no login could ever be finished.
 func (sp *ServiceProvider) Handler(sessions Sessions) *Handler {
+	if isNil(sessions) {
+		panic("saml: ServiceProvider.Handler was called with nil Sessions")
+	}
 	return &Handler{HandlerConfig{
 		Resolve: func(_ context.Context, _ *http.Request, tenant string) (*ServiceProvider, error) {
 			if tenant != "" && tenant != sp.config.Tenant {
@@ -66,12 +74,21 @@ func NewHandler(c HandlerConfig) (*Handler, error) {
 	switch {
 	case c.Resolve == nil:
 		return nil, refuse(CodeConfig, "HandlerConfig.Resolve is missing", "", "")
-	case c.Sessions == nil:
+	case isNil(c.Sessions):
 		return nil, refuse(CodeConfig, "HandlerConfig.Sessions is missing", "", "")
 	case !localPath(c.Home):
 		return nil, refuse(CodeConfig, "HandlerConfig.Home is not a path on this host", c.Home, "/path?query of at most 1024 bytes")
 	}
 	return &Handler{c}, nil
+}
+
+// isNil reports whether v is nil or a nil pointer in an interface, which panics only when it is used.
+func isNil(v any) bool {
+	if v == nil {
+		return true
+	}
+	p := reflect.ValueOf(v)
+	return p.Kind() == reflect.Pointer && p.IsNil()
 }
 
 // Provider is what HandlerConfig.Resolve gives for r and tenant. The error is an *Error.
@@ -85,6 +102,9 @@ func (h *Handler) Provider(r *http.Request, tenant string) (*ServiceProvider, er
 
 func (h *Handler) resolve(r *http.Request, tenant string) (*ServiceProvider, *Error) {
 	sp, err := h.config.Resolve(r.Context(), r, tenant)
+	if isNil(err) { // also a nil *Error
+		err = nil
+	}
 	var refusal *Error
 	switch {
 	case errors.Is(err, ErrNotConfigured):

@@ -183,6 +183,9 @@ func (a *attempt) begin(ctx context.Context, r Response) *Error {
 // snapshot is the identity provider as it is trusted now.
 func (sp *ServiceProvider) snapshot(ctx context.Context) (*IdentityProvider, *Error) {
 	idp, err := sp.config.IdentityProvider.Snapshot(ctx)
+	if isNil(err) { // also a nil *Error
+		err = nil
+	}
 	if err == nil && idp == nil { // also a nil *IdentityProvider, which is its own snapshot
 		err = errors.New("the source gave neither settings nor an error")
 	}

@@ -1,6 +1,9 @@
 package saml
 
 import (
+	"bytes"
+	"context"
+	"crypto/rsa"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -154,3 +157,47 @@ type nobody struct{}
 
 func (nobody) SignIn(http.ResponseWriter, *http.Request, *Login) error { return nil }
 func (nobody) SignedIn(*http.Request) bool                             { return false }
+
+// TestNilPointers: a nil pointer in an interface is a fault of the configuration, not a panic of the first login.
+func TestNilPointers(t *testing.T) {
+	for name, change := range map[string]func(*Config){
+		"Store":      func(c *Config) { c.Store = (*MemoryStore)(nil) },
+		"SigningKey": func(c *Config) { c.SigningKey = (*rsa.PrivateKey)(nil) },
+	} {
+		if _, err := testProvider(t, change); !errors.Is(err, CodeConfig) || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: got %v, want %s", name, err, string(CodeConfig))
+		}
+	}
+	sp := mustProvider(t, nil)
+	resolve := func(context.Context, *http.Request, string) (*ServiceProvider, error) { return sp, (*Error)(nil) }
+	if _, err := NewHandler(HandlerConfig{Resolve: resolve, Sessions: (*nobody)(nil)}); !errors.Is(err, CodeConfig) {
+		t.Errorf("nil Sessions: got %v, want %s", err, string(CodeConfig))
+	}
+	h, err := NewHandler(HandlerConfig{Resolve: resolve, Sessions: nobody{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := h.Provider(httptest.NewRequest("GET", "/", nil), ""); got != sp || err != nil {
+		t.Errorf("Resolve with a nil *Error: got %v, %v, want the provider", got, err)
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("Handler(nil) does not panic")
+		}
+	}()
+	sp.Handler(nil)
+}
+
+// TestLoggerOfHandler: a refusal that belongs to no provider is logged where the handler was told to.
+func TestLoggerOfHandler(t *testing.T) {
+	var log bytes.Buffer
+	h, err := NewHandler(HandlerConfig{Sessions: nobody{}, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+		Resolve: func(context.Context, *http.Request, string) (*ServiceProvider, error) { return nil, ErrNotConfigured }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+	if !strings.Contains(log.String(), string(CodeNotConfigured)) {
+		t.Errorf("got the log %q, want %s", log.String(), string(CodeNotConfigured))
+	}
+}
