@@ -64,7 +64,9 @@ func openPending(s seal.Sealer, c seal.Context, state string, now time.Time, ske
 		return p, refuse(CodeStateInvalid, "the pending login cannot be opened", "", "one that this service sealed for this tenant")
 	}
 	if p.issuedAt().After(now.Add(skew)) {
-		return p, refuse(CodeStateInvalid, "the pending login comes from the future", showTime(p.issuedAt()), "")
+		refusal = refuse(CodeStateInvalid, "the pending login comes from the future", showTime(p.issuedAt()), "")
+		refusal.Hint = "Set the clocks of all replicas by NTP, and sign in again." // the keys are right: the seal was good
+		return p, refusal
 	}
 	if !now.Before(p.expiresAt()) {
 		return p, refuse(CodeStateExpired, "the sign-in took too long", "begun "+showTime(p.issuedAt()), "at most "+pendingLifetime.String())

@@ -201,3 +201,21 @@ func TestLoggerOfHandler(t *testing.T) {
 		t.Errorf("got the log %q, want %s", log.String(), string(CodeNotConfigured))
 	}
 }
+
+// TestHintOfPendingLogin: where a clock is wrong, nobody is sent to look for keys.
+func TestHintOfPendingLogin(t *testing.T) {
+	request, err := mustProvider(t, nil).StartLogin(t.Context(), LoginOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, change := range map[string]func(*Config){
+		"clocks":    func(c *Config) { c.Now = func() time.Time { return testNow.Add(-time.Hour) } },
+		"StateKeys": func(c *Config) { c.StateKeys = [][]byte{[]byte(strings.Repeat("k", 32))} },
+	} {
+		_, err := mustProvider(t, change).FinishLogin(t.Context(), Response{State: request.State})
+		var refusal *Error
+		if !errors.As(err, &refusal) || !strings.Contains(refusal.Hint, want) {
+			t.Errorf("got %v, want a hint about %s", err, want)
+		}
+	}
+}
