@@ -86,6 +86,7 @@ const (
 	CodeMetadataTenant    Code = "metadata_tenant"    // {tenantid} placeholder
 	CodeMetadataLoginURL  Code = "metadata_login_url" // no usable single sign-on service
 	CodeMetadataKeys      Code = "metadata_keys"      // no usable signing key
+	CodeMetadataFetch     Code = "metadata_fetch"     // not found at its address
 	CodeKey               Code = "key"                // not a certificate in any known form
 	CodePrivateKey        Code = "private_key"        // a private key where a certificate belongs
 	CodeConfig            Code = "config"

@@ -47,6 +47,7 @@ var hints = map[Code]string{
 	CodeMetadataTenant:        "In Entra: Enterprise application > Single sign-on > SAML Certificates > Federation Metadata XML, not the address with /common/.",
 	CodeMetadataLoginURL:      `In Entra: Enterprise application > Single sign-on > "Set up" card > Login URL.`,
 	CodeMetadataKeys:          "In Entra: Enterprise application > Single sign-on > SAML Certificates > Federation Metadata XML or Certificate (Base64).",
+	CodeMetadataFetch:         "Compare the address with that of the identity provider (Entra: Single sign-on > SAML Certificates > App Federation Metadata Url), or download the file with a browser and give that.",
 	CodeKey:                   "In Entra: Enterprise application > Single sign-on > SAML Certificates > Certificate (Base64) or Federation Metadata XML.",
 	CodePrivateKey:            "A private key must not leave its place: replace it where it is used, and give us the certificate.",
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"strings"
+	"time"
 
 	"github.com/iomete/saml"
 	"github.com/iomete/saml/samltest"
@@ -101,7 +102,7 @@ func (t *tool) signIn() error {
 
 // downloadMetadata fetches the Federation Metadata XML as an administrator does, and shows what it fills in.
 func (t *tool) downloadMetadata(address string) (*saml.IdentityProvider, error) {
-	document, err := fetch(t.ctx, address, metadataLimit)
+	document, err := saml.FetchMetadata(t.ctx, address, saml.FetchOptions{})
 	if err != nil {
 		return nil, err
 	}
@@ -177,10 +178,12 @@ func (t *tool) visit(browser *http.Client, s *service, address string) error {
 	return nil
 }
 
+const httpTimeout = 10 * time.Second
+
 // newBrowser is a client with cookies.
 func newBrowser() (*http.Client, error) {
 	jar, err := cookiejar.New(nil)
-	return &http.Client{Jar: jar, Timeout: fetchTimeout}, err
+	return &http.Client{Jar: jar, Timeout: httpTimeout}, err
 }
 
 // serve answers on a free port of this machine until stop is called.
@@ -189,7 +192,7 @@ func serve(h http.Handler) (address string, stop func(), err error) {
 	if err != nil {
 		return "", nil, err
 	}
-	server := &http.Server{Handler: h, ReadHeaderTimeout: fetchTimeout}
+	server := &http.Server{Handler: h, ReadHeaderTimeout: httpTimeout}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
 	stop = func() {

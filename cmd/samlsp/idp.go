@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/iomete/saml/samltest"
@@ -101,7 +102,7 @@ Directory and key are new each time: give the service the metadata again after a
 
 // serveUntil answers requests until ctx ends, and then those that are on their way. It closes the listener.
 func serveUntil(ctx context.Context, listener net.Listener, h http.Handler) error {
-	server := &http.Server{Handler: h, ReadHeaderTimeout: fetchTimeout}
+	server := &http.Server{Handler: h, ReadHeaderTimeout: httpTimeout}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
 	select {
@@ -115,4 +116,9 @@ func serveUntil(ctx context.Context, listener net.Listener, h http.Handler) erro
 		return err
 	}
 	return server.Close() // who is still there has only opened a connection, as browsers do beforehand
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
 }

@@ -277,10 +277,10 @@ func TestMetadataThatCannotBeRead(t *testing.T) {
 		{"a file of 20 MB", big, []string{"more than 4 MiB", "not the metadata of one identity provider", "Federation Metadata XML"}},
 		{"a file that is not there", "absent.xml", []string{"absent.xml", "no such file", "name of a file"}},
 		{"a directory", t.TempDir(), []string{"directory", "name of a file"}},
-		{"an http address", "http://idp.example.com/metadata", []string{"only https", "Give the https address"}},
-		{"another scheme", "file:///etc/passwd", []string{"only https"}},
-		{"an address without host", "https:///metadata", []string{"only https"}},
-		{"an address that is none", "https://idp example com/", []string{"only https"}},
+		{"an http address", "http://idp.example.com/metadata", []string{"no address that metadata is fetched from", "https://host/path"}},
+		{"another scheme", "file:///etc/passwd", []string{"no address that metadata is fetched from"}},
+		{"an address without host", "https:///metadata", []string{"no address that metadata is fetched from"}},
+		{"an address that is none", "https://idp example com/", []string{"no address that metadata is fetched from"}},
 		{"a name that writes to the terminal", "a\x1b[31m\nb", []string{`a\x1b[31m\nb`}},
 	} {
 		t.Run(c.what, func(t *testing.T) {
@@ -353,9 +353,9 @@ func TestMetadataByAddress(t *testing.T) {
 	}
 	for path, words := range map[string][]string{
 		"/absent":    {"404", "Compare the address"},
-		"/elsewhere": {"redirects to http://idp.example.com/", "not followed"},
-		"/file":      {"redirects to file:///etc/passwd", "not followed"},
-		"/https":     {"redirects to https://127.0.0.1:1/", "not followed"},
+		"/elsewhere": {"http://idp.example.com/", "redirects", "not followed"},
+		"/file":      {"file:///etc/passwd", "redirects", "not followed"},
+		"/https":     {"https://127.0.0.1:1/", "redirects", "not followed"},
 		"/loop":      {"too often"},
 		"/signin":    {"web page"},
 		"/endless":   {"more than 4 MiB"},
@@ -364,7 +364,7 @@ func TestMetadataByAddress(t *testing.T) {
 	}
 	dead := httptest.NewServer(mux)
 	dead.Close()
-	samlsp(t, "metadata", dead.URL).failed(t, exitRefused, "cannot be fetched", "refused", "Compare the address")
+	samlsp(t, "metadata", dead.URL).failed(t, exitRefused, "refuses the connection", "Compare the address")
 }
 
 func TestLifeOfACertificate(t *testing.T) {

@@ -1,17 +1,12 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"net"
-	"net/http"
-	"net/url"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/iomete/saml"
 )
@@ -20,11 +15,6 @@ import (
 const (
 	codeFile saml.Code = "file" // a file or an address cannot be read
 	codeForm saml.Code = "form" // a form body does not hold what it should
-)
-
-const (
-	fetchTimeout = 10 * time.Second
-	maxRedirects = 5
 )
 
 // limit is how much may be read, and of what: more is an error, and is not read.
@@ -41,7 +31,7 @@ var (
 // readSource reads FILE|URL|-.
 func (t *tool) readSource(name string, most limit) ([]byte, error) {
 	if strings.Contains(name, "://") {
-		return fetch(t.ctx, name, most)
+		return saml.FetchMetadata(t.ctx, name, saml.FetchOptions{})
 	}
 	return t.readFile(name, most)
 }
@@ -76,52 +66,4 @@ func unreadable(err error) error {
 		err = path.Err
 	}
 	return refusal(codeFile, "this cannot be read: "+err.Error(), "Give the name of a file, or - for standard input.")
-}
-
-// fetch reads an https address, or an http one on this machine.
-func fetch(ctx context.Context, address string, most limit) ([]byte, error) {
-	u, err := url.Parse(address)
-	if err != nil || !fetchable(u) {
-		return nil, refusal(codeFile, "this address is not fetched: only https is, and http on this machine",
-			"Give the https address, or download the file and give its name.")
-	}
-	client := http.Client{Timeout: fetchTimeout, CheckRedirect: func(next *http.Request, via []*http.Request) error {
-		switch {
-		case next.URL.Scheme != u.Scheme || !fetchable(next.URL):
-			return fmt.Errorf("it redirects to %s, which is not followed", next.URL.Redacted())
-		case len(via) > maxRedirects:
-			return errors.New("it redirects too often")
-		}
-		return nil
-	}}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
-	if err != nil {
-		return nil, notFetched(err.Error())
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		var e *url.Error
-		if errors.As(err, &e) { // its text begins with the address again
-			err = e.Err
-		}
-		return nil, notFetched(err.Error())
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return nil, notFetched("it answers " + response.Status)
-	}
-	return readAtMost(response.Body, most)
-}
-
-func notFetched(why string) error {
-	return refusal(codeFile, "this address cannot be fetched: "+why, "Compare the address, or download the file with a browser and give its name.")
-}
-
-func fetchable(u *url.URL) bool {
-	return u.Host != "" && (u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname()))
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
 }

@@ -1,0 +1,211 @@
+package saml
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// FetchOptions change how FetchMetadata connects. The zero value is right where certificates come from public authorities.
+type FetchOptions struct {
+	// RootCAs are the authorities that vouch for the server. nil: those of the system.
+	RootCAs *x509.CertPool
+}
+
+const (
+	fetchTimeout      = 10 * time.Second
+	fetchMaxRedirects = 5
+)
+
+// FetchMetadata gets the document at an address that an administrator typed, for ParseMetadata: https, or http on a loopback address; at most 4 MiB
+// in at most 10 seconds. Nothing is cached. Errors are *Error with CodeMetadataFetch, or CodeTooLarge.
+//
+// The address comes from a person, and where it leads from a stranger, so it must not become a way into the network of the service: the address of
+// every connection is looked at when it is dialled, redirects included. Link-local addresses, among them those of the clouds' metadata services, are
+// never connected to; private and loopback ones only if the address that was typed leads to one by itself. A proxy of the environment is not
+// used: behind one, it would be the proxy that dials.
+func FetchMetadata(ctx context.Context, address string, o FetchOptions) ([]byte, error) {
+	data, err := fetch(ctx, address, o, fetchTimeout)
+	if err != nil {
+		return nil, err
+	}
+	return data, nil
+}
+
+func fetch(ctx context.Context, address string, o FetchOptions, timeout time.Duration) ([]byte, *Error) {
+	u, err := url.Parse(address)
+	if err != nil || !fetchable(u) {
+		if err == nil {
+			address = u.Redacted()
+		}
+		return nil, refuse(CodeMetadataFetch, "this is no address that metadata is fetched from", address, "https://host/path, or http on this machine")
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	f := fetcher{first: u}
+	transport := &http.Transport{
+		DialContext:            (&net.Dialer{Control: f.control}).DialContext,
+		TLSClientConfig:        &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12},
+		DisableCompression:     true, // what is counted is what is read
+		DisableKeepAlives:      true,
+		MaxResponseHeaderBytes: 64 << 10,
+	}
+	client := &http.Client{Transport: transport, CheckRedirect: f.redirect}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return nil, notFetched("this is no address", address)
+	}
+	request.Header.Set("Accept", "application/samlmetadata+xml, application/xml, text/xml, */*;q=0.1")
+	request.Header.Set("User-Agent", "iomete-saml")
+	response, err := client.Do(request)
+	if err != nil {
+		return nil, f.failed(err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return nil, notFetched("the server does not give the document", response.Status)
+	}
+	data, err := io.ReadAll(io.LimitReader(response.Body, maxMetadata+1))
+	if err != nil {
+		return nil, f.failed(err)
+	}
+	if len(data) > maxMetadata {
+		e := refusef(CodeTooLarge, "what is found there has more than %d MiB, so it is not the metadata of one identity provider", maxMetadata>>20)
+		e.Hint = hints[CodeMetadataFetch]
+		return nil, e
+	}
+	return data, nil
+}
+
+// fetchable reports whether an address may be asked at all.
+func fetchable(u *url.URL) bool {
+	return u.Host != "" && u.User == nil && (u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname()))
+}
+
+func notFetched(message, got string) *Error {
+	return refuse(CodeMetadataFetch, message, got, "")
+}
+
+// A fetcher follows one address that was typed.
+type fetcher struct {
+	first   *url.URL
+	moved   bool        // a redirect was followed
+	private atomic.Bool // the address that was typed leads to a private or loopback address
+}
+
+// errForbidden is a connection that is not made. An address in our network is not named: the administrator did not type it.
+type errForbidden struct{ why, redirect string }
+
+func (e errForbidden) Error() string { return e.why }
+
+// control looks at each address when it is dialled: names that change between two look-ups change nothing.
+func (f *fetcher) control(_, address string, _ syscall.RawConn) error {
+	a, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return errForbidden{why: "it leads to an address that cannot be read"}
+	}
+	switch ip := embedded(a.Addr().Unmap().WithZone("")); {
+	case neverDialled(ip):
+		return errForbidden{why: "it leads to a link-local address, or another that no server has"}
+	case !inside(ip):
+		return nil
+	case !f.moved:
+		f.private.Store(true) // several addresses of one name are dialled at a time
+		return nil
+	case !f.private.Load():
+		return errForbidden{why: "it redirects from a public to a private address"}
+	}
+	return nil
+}
+
+// redirect is the rule for where a server sends us.
+func (f *fetcher) redirect(next *http.Request, via []*http.Request) error {
+	f.moved = true
+	next.Header.Del("Referer")
+	switch {
+	case len(via) > fetchMaxRedirects:
+		return errForbidden{why: "it redirects too often"}
+	case next.URL.Scheme != f.first.Scheme || !fetchable(next.URL):
+		return errForbidden{"it redirects to an address that is not followed", next.URL.Redacted()}
+	}
+	return nil
+}
+
+// failed says in one sentence what went wrong.
+func (f *fetcher) failed(err error) *Error {
+	var forbidden errForbidden
+	var certificate *tls.CertificateVerificationError
+	var name *net.DNSError
+	e := notFetched("the server cannot be reached", f.first.Host)
+	switch {
+	case errors.As(err, &forbidden):
+		e.Message = "this address is not fetched: " + forbidden.why
+		if forbidden.redirect != "" {
+			e.Got = quote(forbidden.redirect)
+		}
+	case errors.Is(err, context.Canceled):
+		e.Message = "the request was given up"
+		return e.because(context.Canceled)
+	case errors.Is(err, context.DeadlineExceeded):
+		e.Message = fmt.Sprintf("the server does not answer within %s", fetchTimeout)
+	case errors.As(err, &certificate):
+		e.Message = "the server's own certificate is not trusted"
+		return e.because(certificate.Err)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		e.Message = "the server refuses the connection"
+	case errors.As(err, &name):
+		e.Message = "there is no server of this name"
+	}
+	return e // without the cause, which names addresses in our network
+}
+
+// neverDialled are addresses that no identity provider is at: link-local (with the metadata services of the clouds), unspecified, multicast, and
+// cloud metadata services elsewhere.
+func neverDialled(ip netip.Addr) bool {
+	return ip.IsLinkLocalUnicast() || ip.IsUnspecified() || ip.IsMulticast() || cloudMetadata[ip] || broadcast.Contains(ip) || thisNetwork.Contains(ip)
+}
+
+// inside are addresses that only our own network leads to.
+func inside(ip netip.Addr) bool {
+	return ip.IsPrivate() || ip.IsLoopback() || sharedSpace.Contains(ip) || siteLocal.Contains(ip)
+}
+
+var (
+	thisNetwork   = netip.MustParsePrefix("0.0.0.0/8")      // RFC 1122 §3.2.1.3
+	broadcast     = netip.MustParsePrefix("240.0.0.0/4")    // RFC 1112 §4 and the broadcast address
+	sharedSpace   = netip.MustParsePrefix("100.64.0.0/10")  // RFC 6598
+	siteLocal     = netip.MustParsePrefix("fec0::/10")      // RFC 3879
+	translated    = netip.MustParsePrefix("64:ff9b::/96")   // NAT64, RFC 6052
+	translatedOwn = netip.MustParsePrefix("64:ff9b:1::/48") // local NAT64, RFC 8215
+	sixToFour     = netip.MustParsePrefix("2002::/16")      // RFC 3056
+	cloudMetadata = map[netip.Addr]bool{
+		netip.MustParseAddr("100.100.100.200"): true, // Alibaba Cloud
+		netip.MustParseAddr("192.0.0.192"):     true, // Oracle Cloud
+		netip.MustParseAddr("168.63.129.16"):   true, // Azure
+		netip.MustParseAddr("fd00:ec2::254"):   true, // AWS
+		netip.MustParseAddr("fd20:ce::254"):    true, // Google Cloud
+	}
+)
+
+// embedded gives the IPv4 address that an IPv6 address of a translator stands for, else the address itself.
+func embedded(ip netip.Addr) netip.Addr {
+	b := ip.As16()
+	switch {
+	case ip.Is4():
+	case translated.Contains(ip), translatedOwn.Contains(ip):
+		return netip.AddrFrom4([4]byte(b[12:]))
+	case sixToFour.Contains(ip):
+		return netip.AddrFrom4([4]byte(b[2:6]))
+	}
+	return ip
+}
