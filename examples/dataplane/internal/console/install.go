@@ -25,24 +25,31 @@ func (c *Console) Install(ctx context.Context, document []byte, enable bool) err
 	if err := f.problems.join(); err != nil {
 		return err
 	}
-	state, err := c.DB.State(ctx)
-	if err != nil {
-		return err
-	}
-	if state.Saved == nil || state.Saved.Settings != s {
-		if err := c.DB.Save(ctx, state.Version, s, commandLine); err != nil {
+	for {
+		done, err := c.installStep(ctx, s, enable)
+		if errors.Is(err, storage.ErrConflict) { // another replica was first, and what is left to do is less
+			continue
+		}
+		if done || err != nil {
 			return err
 		}
-		c.Logger.Info("settings of single sign-on saved", "by", commandLine)
 	}
-	if !enable {
-		return nil
+}
+
+// installStep makes the next change that is needed, and reports whether there was none.
+func (c *Console) installStep(ctx context.Context, s storage.Settings, enable bool) (done bool, err error) {
+	state, err := c.DB.State(ctx)
+	switch {
+	case err != nil:
+		return false, err
+	case state.Saved == nil || state.Saved.Settings != s:
+		c.Logger.Info("saving the settings of single sign-on", "by", commandLine)
+		return false, c.DB.Save(ctx, state.Version, s, commandLine)
+	case enable && (state.Live == nil || state.Pending()):
+		c.Logger.Info("enabling single sign-on", "by", commandLine)
+		return false, c.DB.Enable(ctx, state.Version, commandLine)
 	}
-	if state, err = c.DB.State(ctx); err != nil || state.Live != nil && state.Live.ID == state.Saved.ID {
-		return err
-	}
-	c.Logger.Info("single sign-on enabled", "by", commandLine)
-	return c.DB.Enable(ctx, state.Version, commandLine)
+	return true, nil
 }
 
 // join makes one error of all problems.

@@ -121,6 +121,11 @@ var ErrTooManyAttempts = errors.New("storage: too many wrong passwords")
 func (db *DB) BeginAttempt(ctx context.Context, account, address string) (id string, err error) {
 	id = rand.Text()
 	err = db.change(ctx, func(tx *sql.Tx) error {
+		if db.postgres { // SQLite has locked already
+			if _, err := tx.ExecContext(ctx, "LOCK TABLE password_attempt IN SHARE ROW EXCLUSIVE MODE"); err != nil {
+				return err
+			}
+		}
 		since := db.now().Add(-AttemptWindow).UnixMilli()
 		var fromAddress, atAccount int
 		err := db.row(ctx, tx, []any{&fromAddress, &atAccount}, `SELECT COALESCE(SUM(CASE WHEN address = ? THEN 1 ELSE 0 END), 0),

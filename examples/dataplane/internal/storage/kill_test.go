@@ -20,7 +20,9 @@ func TestMain(m *testing.M) {
 	if file := os.Getenv(killedFile); file != "" {
 		saveUntilKilled(file)
 	}
-	os.Exit(m.Run())
+	status := m.Run()
+	stopServer()
+	os.Exit(status)
 }
 
 // numbered are settings that all say the same number, large enough that they take several pages of the database.

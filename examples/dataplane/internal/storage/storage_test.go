@@ -1,0 +1,480 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"reflect"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/iomete/saml"
+	"github.com/iomete/saml/samltest"
+)
+
+// A clock is moved by hand.
+type clock struct{ ms atomic.Int64 }
+
+func newClock() *clock {
+	c := &clock{}
+	c.ms.Store(time.Now().UnixMilli())
+	return c
+}
+
+func (c *clock) now() time.Time          { return time.UnixMilli(c.ms.Load()) }
+func (c *clock) advance(d time.Duration) { c.ms.Add(d.Milliseconds()) }
+
+// eachDatabase runs a test on SQLite and on PostgreSQL. open opens the same database again.
+func eachDatabase(t *testing.T, test func(t *testing.T, c *clock, open func() *DB)) {
+	opened := func(t *testing.T, db *DB, err error) *DB {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { db.Close() })
+		return db
+	}
+	t.Run("SQLite", func(t *testing.T) {
+		t.Parallel()
+		c, file := newClock(), filepath.Join(t.TempDir(), "console.db")
+		test(t, c, func() *DB {
+			db, err := OpenSQLite(t.Context(), file, c.now)
+			return opened(t, db, err)
+		})
+	})
+	t.Run("PostgreSQL", func(t *testing.T) {
+		t.Parallel()
+		c, address := newClock(), newPostgreSQL(t)
+		test(t, c, func() *DB {
+			db, err := OpenPostgreSQL(t.Context(), address, c.now)
+			return opened(t, db, err)
+		})
+	})
+}
+
+const postgresqlMissing = "no PostgreSQL server: install the package postgresql, or name a server by DATAPLANE_TEST_POSTGRESQL"
+
+// newPostgreSQL gives the URL of an empty database, in a server that all tests of this package share.
+func newPostgreSQL(t *testing.T) string {
+	t.Helper()
+	address, err := postgreSQL()
+	if errors.Is(err, errMissing) {
+		if os.Getenv("SAML_TEST_REQUIRE") == "all" {
+			t.Fatal(postgresqlMissing)
+		}
+		t.Skip(postgresqlMissing)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := "t" + strconv.FormatInt(databases.Add(1), 10)
+	db, err := OpenPostgreSQL(t.Context(), address("postgres"), time.Now)
+	if err == nil {
+		_, err = db.sql.ExecContext(t.Context(), "CREATE DATABASE "+name)
+		db.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return address(name)
+}
+
+var (
+	databases  atomic.Int64
+	errMissing = errors.New("no PostgreSQL")
+	stopServer = func() {}
+)
+
+// postgreSQL starts a server of its own, on a socket in a temporary directory.
+var postgreSQL = sync.OnceValues(func() (address func(string) string, err error) {
+	bin, _ := filepath.Glob("/usr/lib/postgresql/*/bin")
+	if len(bin) == 0 {
+		return nil, errMissing
+	}
+	dir, err := os.MkdirTemp("", "pg") // short: the name of a socket has a limit
+	if err != nil {
+		return nil, err
+	}
+	stopServer = func() { os.RemoveAll(dir) }
+	attributes, err := unprivileged(dir)
+	if err != nil {
+		return nil, err
+	}
+	run := func(args ...string) error {
+		command := exec.Command(filepath.Join(bin[len(bin)-1], args[0]), args[1:]...)
+		command.SysProcAttr, command.Dir = attributes, dir
+		if out, err := command.CombinedOutput(); err != nil {
+			return fmt.Errorf("%s: %w\n%s", args[0], err, out)
+		}
+		return nil
+	}
+	data := filepath.Join(dir, "data")
+	if err := run("initdb", "-D", data, "-U", "postgres", "-A", "trust", "--no-sync"); err != nil {
+		return nil, err
+	}
+	if err := run("pg_ctl", "-D", data, "-w", "-l", filepath.Join(dir, "log"), "-o", "-c listen_addresses='' -c fsync=off -k "+dir, "start"); err != nil {
+		return nil, err
+	}
+	stopServer = func() {
+		run("pg_ctl", "-D", data, "-m", "immediate", "stop") // nothing of it is kept
+		os.RemoveAll(dir)
+	}
+	return func(name string) string { return "postgres:///" + name + "?user=postgres&host=" + dir }, nil
+})
+
+// unprivileged is for PostgreSQL, which does not run as root: it runs as the user that its package makes.
+func unprivileged(dir string) (*syscall.SysProcAttr, error) {
+	if os.Getuid() != 0 {
+		return nil, nil
+	}
+	u, err := user.Lookup("postgres")
+	if err != nil {
+		return nil, errMissing
+	}
+	uid, err1 := strconv.Atoi(u.Uid)
+	gid, err2 := strconv.Atoi(u.Gid)
+	if err := errors.Join(err1, err2, os.Chown(dir, uid, gid)); err != nil {
+		return nil, err
+	}
+	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}, nil
+}
+
+// TestSettings goes through all changes, and has each one refused that is based on an older version.
+func TestSettings(t *testing.T) {
+	t.Parallel()
+	eachDatabase(t, func(t *testing.T, c *clock, open func() *DB) {
+		db, ctx := open(), t.Context()
+		state := func() *State {
+			t.Helper()
+			s, err := open().State(ctx) // as another process reads it
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s
+		}
+		must := func(err error) {
+			t.Helper()
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if s := state(); s.Version != 0 || s.Saved != nil || s.Enabled() || s.ChangedBy != "" {
+			t.Fatalf("a new database: got %+v", s)
+		}
+		must(db.Save(ctx, 0, numbered(1), "ann"))
+		s := state()
+		if s.Version != 1 || s.Saved.Settings != numbered(1) || s.Enabled() || s.Act != Saved || s.ChangedBy != "ann" || s.ChangedAt.UnixMilli() != c.now().UnixMilli() {
+			t.Errorf("after Save: got %.200v", s)
+		}
+		must(db.Enable(ctx, 1, "ben"))
+		if s = state(); !s.Enabled() || s.Pending() || s.Live.Settings != numbered(1) || s.Act != Enabled || s.ChangedBy != "ben" {
+			t.Errorf("after Enable: got %.200v", s)
+		}
+		must(db.Save(ctx, 2, numbered(2), "ann"))
+		if s = state(); !s.Pending() || s.Live.Settings != numbered(1) || s.Saved.Settings != numbered(2) {
+			t.Errorf("after another Save: got %.200v", s)
+		}
+		for name, change := range map[string]func() error{
+			"Save":    func() error { return db.Save(ctx, 2, numbered(3), "eve") },
+			"Enable":  func() error { return db.Enable(ctx, 2, "eve") },
+			"Disable": func() error { return db.Disable(ctx, 2, "eve") },
+			"Discard": func() error { return db.Discard(ctx, 2, "eve") },
+			"Delete":  func() error { return db.Delete(ctx, 2, "eve") },
+		} {
+			if err := change(); !errors.Is(err, ErrConflict) {
+				t.Errorf("%s on an older version: got %v, want ErrConflict", name, err)
+			}
+		}
+		if again := state(); !reflect.DeepEqual(again, s) {
+			t.Errorf("a refused change changed something: got %.200v", again)
+		}
+		must(db.Discard(ctx, 3, "ann"))
+		if s = state(); s.Pending() || s.Saved.Settings != numbered(1) {
+			t.Errorf("after Discard: got %.200v", s)
+		}
+		must(db.Disable(ctx, 4, "ann"))
+		if s = state(); s.Enabled() || s.Saved.Settings != numbered(1) {
+			t.Errorf("after Disable: got %.200v", s)
+		}
+		must(db.Delete(ctx, 5, "ann"))
+		if s = state(); s.Enabled() || s.Saved != nil || s.Version != 6 {
+			t.Errorf("after Delete: got %.200v", s)
+		}
+	})
+}
+
+// TestConcurrentChanges has many processes save at once: of those based on one version, one is kept.
+func TestConcurrentChanges(t *testing.T) {
+	t.Parallel()
+	eachDatabase(t, func(t *testing.T, _ *clock, open func() *DB) {
+		var kept atomic.Int64
+		var all sync.WaitGroup
+		for n := range 8 {
+			db := open()
+			all.Go(func() {
+				switch err := db.Save(t.Context(), 0, numbered(int64(n)), strconv.Itoa(n)); {
+				case err == nil:
+					kept.Add(1)
+				case !errors.Is(err, ErrConflict):
+					t.Errorf("got %v, want ErrConflict", err)
+				}
+			})
+		}
+		all.Wait()
+		s, err := open().State(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, _ := strconv.ParseInt(s.ChangedBy, 10, 64)
+		if kept.Load() != 1 || s.Version != 1 || s.Saved.Settings != numbered(n) {
+			t.Errorf("kept %d, version %d, saved %.40v", kept.Load(), s.Version, s.Saved)
+		}
+	})
+}
+
+// TestConcurrentMigrations has replicas that start together on an empty database.
+func TestConcurrentMigrations(t *testing.T) {
+	t.Parallel()
+	eachDatabase(t, func(t *testing.T, c *clock, open func() *DB) {
+		var all sync.WaitGroup
+		for range 4 {
+			all.Go(func() { open() })
+		}
+		all.Wait()
+		var version int
+		db := open()
+		if err := db.row(t.Context(), db.sql, []any{&version}, "SELECT COUNT(*) FROM schema_version"); err != nil || version != len(migrations) {
+			t.Errorf("got %d migrations and %v, want %d", version, err, len(migrations))
+		}
+	})
+}
+
+// TestTestRuns keeps the first result, and deletes what is too old, but not what is in use.
+func TestTestRuns(t *testing.T) {
+	t.Parallel()
+	eachDatabase(t, func(t *testing.T, c *clock, open func() *DB) {
+		db, ctx := open(), t.Context()
+		if err := errors.Join(db.Save(ctx, 0, numbered(1), "ann"), db.Enable(ctx, 1, "ann"), db.Save(ctx, 2, numbered(2), "ann"), db.Save(ctx, 3, numbered(3), "ann")); err != nil {
+			t.Fatal(err)
+		}
+		s, err := db.State(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.LatestTest(ctx, s.Saved.ID); !errors.Is(err, ErrNotFound) {
+			t.Errorf("got %v, want ErrNotFound", err)
+		}
+		id, err := db.BeginTest(ctx, s.Saved.ID, &AdminSession{ID: "session", Administrator: "ann"})
+		if err == nil {
+			err = errors.Join(db.FinishTest(ctx, id, true, "first"), db.FinishTest(ctx, id, false, "second"))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := db.PassedTest(ctx, s.Saved.ID)
+		if err != nil || got.ID != id || !got.Passed || got.Result != "first" || got.AdminSession != "session" {
+			t.Errorf("got %+v, %v", got, err)
+		}
+		c.advance(8 * 24 * time.Hour)
+		if err := db.Prune(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.Test(ctx, id); !errors.Is(err, ErrNotFound) {
+			t.Errorf("after 8 days: got %v, want ErrNotFound", err)
+		}
+		var revisions int
+		if err := db.row(ctx, db.sql, []any{&revisions}, "SELECT COUNT(*) FROM revision"); err != nil || revisions != 2 {
+			t.Errorf("got %d revisions and %v, want the one saved and the one in use", revisions, err)
+		}
+	})
+}
+
+// TestSignIns keeps seven days, and no more lines than there is room for.
+func TestSignIns(t *testing.T) {
+	t.Parallel()
+	eachDatabase(t, func(t *testing.T, c *clock, open func() *DB) {
+		db, ctx := open(), t.Context()
+		add := func(s SignIn) {
+			t.Helper()
+			if err := db.AddSignIn(ctx, s); err != nil {
+				t.Fatal(err)
+			}
+			c.advance(time.Second)
+		}
+		add(SignIn{Email: "old@example.com"})
+		c.advance(6 * 24 * time.Hour)
+		refusal := SignIn{Code: "audience", Check: "audience", Message: "the Assertion is for another service", Got: `"x"`, Want: `"y"`, Hint: "In Entra", Cause: "none", Reference: "ABCDEFGHIJ"}
+		add(refusal)
+		add(SignIn{Email: "new@example.com"})
+		list, err := db.SignIns(ctx, "", 10)
+		if err != nil || len(list) != 3 || list[0].Email != "new@example.com" || list[2].Email != "old@example.com" {
+			t.Fatalf("got %+v, %v", list, err)
+		}
+		list, err = db.SignIns(ctx, refusal.Reference, 10)
+		if err != nil || len(list) != 1 {
+			t.Fatalf("got %+v, %v", list, err)
+		}
+		refusal.At = list[0].At
+		if list[0] != refusal {
+			t.Errorf("got %+v, want %+v", list[0], refusal)
+		}
+		c.advance(24 * time.Hour)
+		if list, err = db.SignIns(ctx, "", 10); err != nil || len(list) != 2 {
+			t.Errorf("after seven days: got %+v, %v", list, err)
+		}
+		if err := db.Prune(ctx); err != nil {
+			t.Fatal(err)
+		}
+		var lines int
+		if err := db.row(ctx, db.sql, []any{&lines}, "SELECT COUNT(*) FROM sign_in"); err != nil || lines != 2 {
+			t.Errorf("after Prune: got %d lines and %v, want 2", lines, err)
+		}
+	})
+}
+
+// identityOf signs a user in, without a network.
+func identityOf(t *testing.T, idp *samltest.IdentityProvider, u samltest.User) *saml.Identity {
+	t.Helper()
+	metadata, err := idp.Metadata()
+	if err != nil {
+		t.Fatal(err)
+	}
+	trusted, err := saml.ParseMetadata(metadata)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sp, err := saml.New(saml.Config{BaseURL: "https://console.example.com", IdentityProvider: trusted, StateKeys: [][]byte{saml.NewStateKey()}, Store: saml.NewMemoryStore()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := idp.Respond(samltest.Answer{User: u, RequestID: "_1", Recipient: sp.RedirectURL()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	login, err := sp.FinishLogin(t.Context(), saml.Response{SAMLResponse: response, RequestID: "_1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return login.Identity
+}
+
+// TestAccountsAtOnce has one new person sign in on several replicas at once: there is one account.
+func TestAccountsAtOnce(t *testing.T) {
+	t.Parallel()
+	idp := samltest.MustNew(t, samltest.Options{})
+	identity := identityOf(t, idp, samltest.DefaultUsers()[0])
+	eachDatabase(t, func(t *testing.T, c *clock, open func() *DB) {
+		var all sync.WaitGroup
+		for range 6 {
+			db := open()
+			all.Go(func() {
+				if err := db.SignIn(context.WithoutCancel(t.Context()), identity, ""); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		db := open()
+		list, err := db.Accounts(t.Context())
+		if err != nil || len(list) != 1 || !list[0].IsBound {
+			t.Fatalf("got %+v, %v, want one account", list, err)
+		}
+		if ended, err := db.SessionsEnded(t.Context(), AccountKey(identity)); err != nil || !ended.IsZero() {
+			t.Errorf("got %v, %v", ended, err)
+		}
+		if err := db.EndSessions(t.Context(), list[0].ID); err != nil {
+			t.Fatal(err)
+		}
+		if ended, err := db.SessionsEnded(t.Context(), AccountKey(identity)); err != nil || ended.UnixMilli() != c.now().UnixMilli() {
+			t.Errorf("got %v, %v", ended, err)
+		}
+		if err := db.EndSessions(t.Context(), "nobody"); !errors.Is(err, ErrNotFound) {
+			t.Errorf("got %v, want ErrNotFound", err)
+		}
+	})
+}
+
+// TestAdministrators has passwords, sessions and wrong passwords.
+func TestAdministrators(t *testing.T) {
+	t.Parallel()
+	eachDatabase(t, func(t *testing.T, c *clock, open func() *DB) {
+		db, ctx := open(), t.Context()
+		for n, want := range []bool{true, false} {
+			if made, err := db.AddAdministrator(ctx, "ann", "hash "+strconv.Itoa(n)); err != nil || made != want {
+				t.Fatalf("got %t, %v, want %t", made, err, want)
+			}
+		}
+		if a, err := db.Administrator(ctx, "ann"); err != nil || a.Password != "hash 0" {
+			t.Errorf("got %+v, %v", a, err)
+		}
+		first, err1 := db.BeginAdminSession(ctx, "ann")
+		second, err2 := db.BeginAdminSession(ctx, "ann")
+		s, err3 := db.AdminSession(ctx, first)
+		if err := errors.Join(err1, err2, err3); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.SetPassword(ctx, "ann", "new hash", s.ID); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.AdminSession(ctx, first); err != nil {
+			t.Errorf("the session to be kept: got %v", err)
+		}
+		if _, err := db.AdminSession(ctx, second); !errors.Is(err, ErrNotFound) {
+			t.Errorf("the other session: got %v, want ErrNotFound", err)
+		}
+		if err := db.SetPassword(ctx, "nobody", "x", ""); !errors.Is(err, ErrNotFound) {
+			t.Errorf("got %v, want ErrNotFound", err)
+		}
+		for range maxFromAddress {
+			if _, err := db.BeginAttempt(ctx, "ann", "192.0.2.1"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := db.BeginAttempt(ctx, "ann", "192.0.2.1"); !errors.Is(err, ErrTooManyAttempts) {
+			t.Errorf("got %v, want ErrTooManyAttempts", err)
+		}
+		id, err := db.BeginAttempt(ctx, "ann", "192.0.2.2")
+		if err == nil {
+			err = db.ForgetAttempt(ctx, id)
+		}
+		if err != nil {
+			t.Errorf("another address: got %v", err)
+		}
+		c.advance(AttemptWindow)
+		if _, err := db.BeginAttempt(ctx, "ann", "192.0.2.1"); err != nil {
+			t.Errorf("a quarter of an hour later: got %v", err)
+		}
+	})
+}
+
+// TestAttemptsAtOnce has more tries at the same time than are allowed.
+func TestAttemptsAtOnce(t *testing.T) {
+	t.Parallel()
+	eachDatabase(t, func(t *testing.T, _ *clock, open func() *DB) {
+		var admitted atomic.Int64
+		var all sync.WaitGroup
+		db := open()
+		for range 3 * maxFromAddress {
+			all.Go(func() {
+				switch _, err := db.BeginAttempt(t.Context(), "ann", "192.0.2.1"); {
+				case err == nil:
+					admitted.Add(1)
+				case !errors.Is(err, ErrTooManyAttempts):
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if got := admitted.Load(); got != maxFromAddress {
+			t.Errorf("got %d tries, want %d", got, maxFromAddress)
+		}
+	})
+}
