@@ -84,7 +84,9 @@ func New(c Config) (*Console, error) {
 		c.Logger = slog.Default()
 	}
 	if c.Fetch == nil {
-		c.Fetch = fetchMetadata
+		c.Fetch = func(ctx context.Context, address string) ([]byte, error) {
+			return saml.FetchMetadata(ctx, address, saml.FetchOptions{})
+		}
 	}
 	con := &Console{Config: c, secure: strings.HasPrefix(c.BaseURL, "https:")}
 	con.metrics = newMetrics(con)
@@ -96,7 +98,7 @@ func New(c Config) (*Console, error) {
 	if err != nil {
 		return nil, err
 	}
-	con.login, err = saml.NewHandler(saml.HandlerConfig{Resolve: con.resolve, Sessions: signIns{con}, Failed: con.failed})
+	con.login, err = saml.NewHandler(saml.HandlerConfig{Resolve: con.resolve, Sessions: signIns{con}, Failed: con.failed, Logger: c.Logger})
 	if err != nil {
 		return nil, err
 	}

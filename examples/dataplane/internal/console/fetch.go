@@ -1,8 +1,0 @@
-package console
-
-import (
-	"context"
-	"errors"
-)
-
-func fetchMetadata(context.Context, string) ([]byte, error) { return nil, errors.New("not yet") }
