@@ -28,7 +28,7 @@ type ssoPage struct {
 	Preview     *preview // of the form, where it was checked
 	Saved, Live *preview
 	live        *saml.IdentityProvider
-	LiveProblem string // why the settings in use cannot be used
+	Unreadable  string // why saved settings cannot be used any more, "" mostly
 	Test        *testView
 	Passed      *storage.TestRun
 	SignIns     []storage.SignIn
@@ -50,13 +50,15 @@ func (c *Console) view(r *http.Request, admin *storage.AdminSession) (*ssoPage, 
 	p := &ssoPage{page: c.newPage(r, "Single Sign-On", visitor{Admin: admin}), RedirectURL: c.redirectURL, OwnMetadata: string(c.metadata), State: state, Form: fromSettings(state),
 		Untested: confirmUntested, DeleteWord: confirmDelete, Status: http.StatusOK}
 	p.OpenForms = true
-	c.readInUse(p)
-	if s := state.Saved; s != nil {
-		idp, err := identityProvider(s.Settings)
-		if err != nil {
-			return nil, err
+	if state.Live != nil {
+		if p.live = p.provider(state.Live); p.live != nil {
+			p.Live = c.newPreview(p.live, nil, state.Live.Document != "")
 		}
-		p.Saved = c.newPreview(idp, p.live, s.Document != "")
+	}
+	if s := state.Saved; s != nil {
+		if idp := p.provider(s); idp != nil {
+			p.Saved = c.newPreview(idp, p.live, s.Document != "")
+		}
 		if p.Test, err = c.latestTest(ctx, s.ID); err != nil {
 			return nil, err
 		}
@@ -68,18 +70,20 @@ func (c *Console) view(r *http.Request, admin *storage.AdminSession) (*ssoPage, 
 	return p, err
 }
 
-// readInUse reads the settings in use. That they cannot be used is to be seen on the page, not to keep it from being seen.
-func (c *Console) readInUse(p *ssoPage) {
-	if p.State.Live == nil {
-		return
-	}
-	idp, err := identityProvider(p.State.Live.Settings)
+// provider reads one revision. That it cannot be used (a newer version of the console may be stricter) is to be seen on the page, not to
+// keep it from being seen.
+func (p *ssoPage) provider(r *storage.Revision) *saml.IdentityProvider {
+	idp, err := identityProvider(r.Settings)
 	if err != nil {
-		p.LiveProblem = err.Error()
-		return
+		p.Unreadable = err.Error()
+		return nil
 	}
-	p.live = idp
-	p.Live = c.newPreview(idp, nil, p.State.Live.Document != "")
+	return idp
+}
+
+// SourceProblem reports whether something is wrong with what was read: then the browser goes to that part of the page.
+func (p *ssoPage) SourceProblem() bool {
+	return len(p.Problems[fieldSource])+len(p.Problems[fieldMetadataURL])+len(p.Problems[fieldForm]) > 0
 }
 
 // fill puts a form of the administrator's in the place of the saved one.
