@@ -57,6 +57,7 @@ var rooms = func() map[string]room {
 		"session":              {append(internal("bridge", "seal", "storekey"), module), "it gets a verified login and has no business with messages"},
 		"samltest":             {xml, "it is a second opinion about our verifier, and one that shares our code would share our mistakes"},
 		"storetest":            {[]string{module}, "it tests a Store through its public interface, as those do who write one"},
+		"sqlstore":             {nil, "it takes whatever database the application has: a driver is the application's choice"},
 		"cmd/samlsp":           {[]string{module, module + "/samltest"}, "it shows what the public interface can do"},
 		"examples/minimal":     {[]string{module, module + "/samltest", module + "/session"}, "people copy it, and cannot import what is internal"},
 	}
