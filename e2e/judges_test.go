@@ -220,6 +220,9 @@ var deliberate = map[string]struct {
 	"19": {2, "A response from the future is a wrong clock or a prepared message."},
 	"20": {3, "An element of a known namespace that its schema does not have is not skipped in silence."},
 	"22": {1, "An ID that occurs twice is refused anywhere, even where no reference points to it."},
+	"27": {1, "A signature that verifies under no trusted key is refused wherever it stands, also around an encrypted assertion that is signed well."},
+	"37": {3, "At most two EncryptedKey elements are tried, so that decryption cannot be made dear."},
+	"38": {3, "No 3DES, and no parameter that a decrypter might ignore."},
 	"28": {3, "A signature holds what this profile needs, and no parameter that a verifier might ignore."},
 	"30": {5, "One form of transforms and canonicalisation: exclusive, as SAML asks for."},
 	"31": {4, "SHA-1 and RSA keys below 2048 bits are refused unless the service allows SHA-1."},
@@ -232,7 +235,7 @@ var deliberate = map[string]struct {
 	"50": {1, "An authentication in the future is a wrong clock or a prepared message."},
 	"52": {4, "Times are in UTC with a Z, as SAML asks for."},
 	"53": {7, "A NameID has no blanks around it, no line break, and at most 256 characters."},
-	"54": {18, "The NameID is an e-mail address unless the service says otherwise. Peers have no such setting."},
+	"54": {19, "The NameID is an e-mail address unless the service says otherwise. Peers have no such setting."},
 	"55": {1, "An empty SPNameQualifier names nobody."},
 	"56": {7, "Attributes and subjects follow the schema, so that nothing is read by chance."},
 }
