@@ -156,10 +156,18 @@ func TestAdminSession(t *testing.T) {
 func TestOnePerson(t *testing.T) {
 	t.Parallel()
 	w, b := enabled(t)
+	copied := w.browser()
+	for _, c := range b.client.Jar.Cookies(mustParse(w.server.URL)) {
+		c.Path, c.Secure = "/", true
+		copied.client.Jar.SetCookies(mustParse(w.server.URL), []*http.Cookie{c})
+	}
 	b.finish(b.begin(w.console.RedirectURL(), nil))
 	b.want(http.StatusOK)
 	if !b.signedIn() || b.last.has("nav-settings") {
 		t.Error("a user's sign-in leaves the administrator signed in")
+	}
+	if copied.get("/settings/sso"); copied.last.url.Path != "/sign-in" {
+		t.Error("a copy of the administrator's cookie is still good")
 	}
 	b.post("/sign-in", signInForm(adminPassword))
 	if b.signedIn() || !b.last.has("nav-settings") {
@@ -213,5 +221,22 @@ func TestMetrics(t *testing.T) {
 		if !strings.Contains(text, line) {
 			t.Errorf("/metrics lacks %s", line)
 		}
+	}
+}
+
+// TestFlood has somebody post nonsense: it is counted, but does not fill the log.
+func TestFlood(t *testing.T) {
+	t.Parallel()
+	w, _ := enabled(t)
+	b := w.browser()
+	for range 130 {
+		b.post(w.console.RedirectURL(), url.Values{"SAMLResponse": {"AAAA"}, "saml_leg": {"2"}})
+	}
+	lines, err := w.db.SignIns(t.Context(), "", 1000)
+	if err != nil || len(lines) != 120 {
+		t.Errorf("got %d lines in the log and %v, want 120", len(lines), err)
+	}
+	if text := b.get("/metrics").body; !strings.Contains(text, `outcome="refused"} 130`) {
+		t.Error("not all refusals are counted")
 	}
 }

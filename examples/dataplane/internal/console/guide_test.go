@@ -119,7 +119,7 @@ func TestPagesWithoutSession(t *testing.T) {
 func TestReturnTo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for _, returnTo := range []string{"https://evil.example/", "//evil.example/", `/\evil.example`, "/\t/evil.example", "javascript:alert(1)"} {
+	for _, returnTo := range []string{"https://evil.example/", "//evil.example/", `/\evil.example`, "/\t/evil.example", "javascript:alert(1)", "evil.example/"} {
 		b := w.browser()
 		b.post("/sign-in", url.Values{"name": {adminName}, "password": {adminPassword}, "return_to": {returnTo}})
 		if got := b.last.url.String(); got != w.server.URL+"/" {

@@ -333,10 +333,15 @@ func TestReplicas(t *testing.T) {
 	w.console = first
 	user := w.browser()
 	answer := user.begin("/jobs", nil)
+	thief := w.browser() // has a copy of everything
+	thief.client.Jar.SetCookies(mustParse(w.server.URL), pendingOf(user))
 	w.console = second // the answer comes to another replica than the request
 	user.finish(answer)
 	user.want(http.StatusOK)
 	w.console = first
+	thief.finish(answer)
+	thief.want(http.StatusForbidden)
+	thief.wantText("message-code", "replayed")
 	admin.post("/settings/sso/disable", admin.version())
 	w.advance(3 * time.Second)
 	if at(second, "/sign-in").last.has("sso-sign-in") {

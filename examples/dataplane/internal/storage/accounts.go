@@ -57,12 +57,12 @@ func (db *DB) find(ctx context.Context, h handle, i *saml.Identity) (*Account, e
 	if !errors.Is(err, ErrNotFound) {
 		return a, err
 	}
-	unbound, err := db.accounts(ctx, h, "WHERE last_at = 0")
+	unbound, err := db.accounts(ctx, h, "WHERE NOT EXISTS (SELECT 1 FROM account_key WHERE account_key.account = account.id)")
 	if err != nil {
 		return nil, err
 	}
 	for _, a := range unbound {
-		if !a.IsBound && saml.EqualEmail(a.Email, i.Email) {
+		if saml.EqualEmail(a.Email, i.Email) {
 			return &a, nil
 		}
 	}

@@ -18,6 +18,8 @@ import (
 
 	_ "github.com/jackc/pgx/v5/stdlib" // driver "pgx"
 	_ "modernc.org/sqlite"             // driver "sqlite"
+
+	"github.com/iomete/saml/sqlstore"
 )
 
 // ErrNotFound is what a look-up returns that finds nothing.
@@ -74,6 +76,14 @@ func (db *DB) Close() error { return db.sql.Close() }
 
 // Ping reports whether the database answers.
 func (db *DB) Ping(ctx context.Context) error { return db.sql.PingContext(ctx) }
+
+// Spent gives the store of what was used up, in the same database.
+func (db *DB) Spent() *sqlstore.Store {
+	if db.postgres {
+		return sqlstore.New(db.sql, sqlstore.PostgreSQL)
+	}
+	return sqlstore.New(db.sql, sqlstore.SQLite)
+}
 
 func (db *DB) stamp() int64 { return db.now().UnixMilli() }
 
