@@ -185,6 +185,8 @@ type limit struct {
 }
 
 var limits = []limit{
+	{"a layout, an algorithm or a second key of encryption that it does not have", regexp.MustCompile(`^encrypted-`),
+		regexp.MustCompile(`(?i)decrypt|encrypt|oaep|modulus|32 bytes|new_element|KeyInfo|Undefined prefix|Missing|must contain 1`)},
 	{"no ECDSA, or only in another form", regexp.MustCompile(`ecdsa`), regexp.MustCompile(`(?i)verif|Invalid signature`)},
 	{"no RSA-SHA384", regexp.MustCompile(`sha384`), regexp.MustCompile(`Invalid signature`)},
 	{"a certificate's dates count, though it is trusted by its key", regexp.MustCompile(`expired-certificate`), regexp.MustCompile(`Invalid Signature`)},
