@@ -144,9 +144,8 @@ func TestWrongSettings(t *testing.T) {
 func TestEndedCertificate(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	b := w.admin()
 	w.advance(4 * 365 * 24 * time.Hour) // the certificate of the identity provider was made for three years
-	b = w.admin()
+	b := w.admin()
 	b.submit("read", settingsForm{file: w.metadata()})
 	b.want(http.StatusOK)
 	b.wantText("preview", "ended", "accepted all the same")
