@@ -10,6 +10,7 @@ import (
 var refusedTwice = map[string]string{
 	"p21-none":                  "what was signed holds no assertion",
 	"p21-encrypted":             "what was signed holds no assertion",
+	"p37-no-key":                "without a key nothing is decrypted",
 	"c23-refusal":               "there is no assertion",
 	"c23-refusal-signed":        "there is no assertion",
 	"c41-issue-instant-missing": "no time is more than 24 hours ago",

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto"
 	"errors"
 	"fmt"
 	"go/ast"
@@ -36,7 +37,7 @@ type testVector struct {
 
 // vectorKeys are the names that a header may have.
 var vectorKeys = []string{"expect", "stage", "rule", "check", "name_id", "at", "redirect_url", "former_redirect_urls", "entity_id", "idp_entity_id",
-	"request_id", "unsolicited", "force_authn_at", "requested_context", "seen_before", "store", "keys", "policy", "twin", "comment"}
+	"request_id", "unsolicited", "force_authn_at", "requested_context", "seen_before", "store", "keys", "decryption_keys", "policy", "twin", "comment"}
 
 func (v *testVector) accepted() bool { return v.header["expect"] == "accepted" }
 
@@ -154,6 +155,9 @@ func (v *testVector) provider(t testing.TB) (*ServiceProvider, error) {
 		}
 		keys = append(keys, k...)
 	}
+	for _, file := range strings.Fields(v.header["decryption_keys"]) {
+		config.DecryptionKeys = append(config.DecryptionKeys, DecryptionKey{Key: vectorKey(t, file).(crypto.Decrypter)})
+	}
 	idp, err := NewIdentityProvider(v.header["idp_entity_id"], "https://login.microsoftonline.com/7f1f0a52-7a3c-4d8e-9d1b-5c0f5e2a9b11/saml2", keys...)
 	if err != nil {
 		t.Fatalf("%s: %v", v.name, err)
@@ -212,6 +216,9 @@ func (v *testVector) stageOf(e *Error) string {
 		}
 		return "parse"
 	case stepSignature, "": // "" from New: no usable key
+		if e.Code == CodeDecryption {
+			return "decryption"
+		}
 		return "signature"
 	}
 	return "check"
@@ -264,7 +271,7 @@ func (v *testVector) compare(t *testing.T, login *Login, err *Error) {
 // The rules of a response that have vectors: P those of parser and signature profile, C those of the check list. 18, 25, 34 to
 // 36 are invariants, tested as properties.
 var (
-	profileRules = []string{"7", "8", "9", "10", "11", "12", "13", "14", "15", "16", "17", "19", "20", "21", "22", "26", "27", "28", "29", "30", "31", "32", "33"}
+	profileRules = []string{"7", "8", "9", "10", "11", "12", "13", "14", "15", "16", "17", "19", "20", "21", "22", "26", "27", "28", "29", "30", "31", "32", "33", "37", "38", "39", "40"}
 	checkRules   = []string{"23", "24", "41", "42", "43", "44", "45", "46", "47", "48", "49", "50", "51", "52", "53", "54", "55", "56"}
 )
 
@@ -369,7 +376,7 @@ func TestVectorsUseDocumentedCodes(t *testing.T) {
 		switch v.header["stage"] {
 		case "parse", "shape":
 			step = stepMessage
-		case "signature":
+		case "signature", "decryption":
 			step = stepSignature
 		}
 		if code := Code(v.header["expect"]); !v.accepted() && !slices.Contains(codes[step], code) {
@@ -393,6 +400,7 @@ var codesWithoutVector = map[Code]string{
 	CodeMetadataTenant:    "about metadata",
 	CodeMetadataLoginURL:  "about metadata",
 	CodeMetadataKeys:      "about metadata",
+	CodeMetadataFetch:     "about metadata",
 	CodeKey:               "about a certificate",
 	CodePrivateKey:        "about a certificate",
 	CodeConfig:            "about the configuration",

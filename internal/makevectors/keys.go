@@ -26,6 +26,8 @@ const (
 	attacker = "test-attacker"
 	weak     = "test-weak-rsa-1024"
 	ec       = "test-ec-p256"
+	spA      = "test-sp-a" // the service provider's, which assertions are encrypted for
+	spB      = "test-sp-b" // its second key
 )
 
 // Certificates of the key idpA that are not within their dates when the vectors are read.
@@ -63,6 +65,8 @@ func loadKeys(dir string) (map[string]testKey, error) {
 		{attacker, newRSA(2048)},
 		{weak, newRSA(1024)},
 		{ec, newEC},
+		{spA, newRSA(2048)},
+		{spB, newRSA(2048)},
 	} {
 		private, err := loadOrMake(filepath.Join(dir, keyFile(k.name)), k.make)
 		if err != nil {

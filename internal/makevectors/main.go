@@ -36,8 +36,9 @@ func run(dir string) error {
 	defer os.RemoveAll(work)
 
 	k := kitchen{keys: keys, dir: filepath.Join(dir, "keys"), work: work, done: map[string]*vector{}}
+	shared = &k
 	var faults []error
-	for _, list := range [][]recipe{acceptedRecipes(), parseRecipes(), shapeRecipes(), signatureRecipes(), checkRecipes()} {
+	for _, list := range [][]recipe{acceptedRecipes(), parseRecipes(), shapeRecipes(), signatureRecipes(), encryptionRecipes(), checkRecipes()} {
 		for _, r := range list {
 			if err := k.cook(r); err != nil {
 				faults = append(faults, fmt.Errorf("%s: %w", r.name, err))

@@ -20,11 +20,13 @@ type recipe struct {
 	nameID string // of an accepted vector, where it is not that of from
 	why    string // what was changed, and why it must be refused or accepted
 
-	header  header // other conditions than those of from; "-" takes one away
-	change  edit   // of the message before it is signed
-	between edit   // when the assertion is signed and the response is not yet
-	after   edit   // when all is signed
-	form    edit   // of the base64
+	header  header      // other conditions than those of from; "-" takes one away
+	change  edit        // of the message before it is signed
+	between edit        // when the assertion is signed and the response is not yet
+	encrypt *encryption // of the assertion, when it is signed and the response is not yet
+	cipher  edit        // when the assertion is encrypted and the response is not yet signed
+	after   edit        // when all is signed
+	form    edit        // of the base64
 
 	key         string // that signs, where it is not that of from
 	responseKey string // that signs the response, where it is not key
@@ -37,7 +39,7 @@ type header map[string]string
 
 // headerKeys is the order in which they are written.
 var headerKeys = []string{"expect", "stage", "rule", "check", "name_id", "at", "redirect_url", "former_redirect_urls", "entity_id", "idp_entity_id",
-	"request_id", "unsolicited", "force_authn_at", "requested_context", "seen_before", "store", "keys", "policy", "twin", "comment"}
+	"request_id", "unsolicited", "force_authn_at", "requested_context", "seen_before", "store", "keys", "decryption_keys", "policy", "twin", "comment"}
 
 // usual are the conditions of nearly all vectors.
 var usual = header{
@@ -50,6 +52,7 @@ type vector struct {
 	header   header
 	recipe   recipe // with what it inherits
 	unsigned string // before signing
+	clear    string // before it was encrypted, "" if it was not
 	form     string // base64
 }
 
@@ -116,6 +119,10 @@ func (r *recipe) inherit(twin *recipe) {
 	if r.byHand == nil {
 		r.byHand = twin.byHand
 	}
+	if r.encrypt == nil {
+		r.encrypt = twin.encrypt
+	}
+	r.cipher = chain(twin.cipher, r.cipher)
 	r.after = chain(twin.after, r.after)
 	r.form = chain(twin.form, r.form)
 }
@@ -163,6 +170,8 @@ func stageOf(r recipe) string {
 		return "parse"
 	case "not_a_response", "version", "id_invalid", "schema", "assertion_count", "duplicate_id", "signature_placement":
 		return "shape"
+	case "decryption":
+		return "decryption"
 	}
 	return "signature"
 }
@@ -186,6 +195,17 @@ func (k *kitchen) message(v *vector) (string, error) {
 	}
 	if v.recipe.between != nil {
 		if text, err = v.recipe.between(text); err != nil {
+			return "", err
+		}
+	}
+	if v.recipe.encrypt != nil {
+		v.clear = text
+		if text, err = k.encrypt(text, *v.recipe.encrypt); err != nil {
+			return "", err
+		}
+	}
+	if v.recipe.cipher != nil {
+		if text, err = v.recipe.cipher(text); err != nil {
 			return "", err
 		}
 	}

@@ -41,11 +41,16 @@ var xmlsecArgs = []string{"--id-attr:ID", nsAssertion + ":Assertion", "--id-attr
 	"--enabled-reference-uris", "empty,same-doc", "--enabled-key-data", "rsa,ecdsa"}
 
 func (k *kitchen) xmlsec(command, text string, args ...string) (output string, err error) {
+	return k.xmlsecAlone(command, text, append(args, xmlsecArgs...)...)
+}
+
+// xmlsecAlone is xmlsec without its usual arguments.
+func (k *kitchen) xmlsecAlone(command, text string, args ...string) (output string, err error) {
 	file := filepath.Join(k.work, "message.xml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return "", err
 	}
-	args = append(append([]string{command}, args...), append(xmlsecArgs, file)...)
+	args = append(append([]string{command}, args...), file)
 	var out, complaints bytes.Buffer
 	c := exec.Command("xmlsec1", args...)
 	c.Stdout, c.Stderr = &out, &complaints
