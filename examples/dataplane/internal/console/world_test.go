@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"compress/flate"
 	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
 	"encoding/base64"
 	"encoding/pem"
 	"errors"
@@ -102,10 +105,22 @@ func (w *world) newConsole(db *storage.DB) *console.Console {
 	return c
 }
 
+// directoryKey is that of all identity providers of these tests: a new one takes longer than most of them.
+var directoryKey = sync.OnceValue(func() crypto.Signer {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return key
+})
+
 // newDirectory starts an identity provider with its first user signed in.
 func (w *world) newDirectory(o samltest.Options) *samltest.IdentityProvider {
 	w.t.Helper()
 	o.Now = w.now
+	if o.Keys == nil {
+		o.Keys = []crypto.Signer{directoryKey()}
+	}
 	idp := samltest.MustNew(w.t, o)
 	server := httptest.NewTLSServer(idp)
 	w.t.Cleanup(server.Close)
