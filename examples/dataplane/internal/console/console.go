@@ -202,9 +202,14 @@ func (c *Console) headers(next http.Handler) http.Handler {
 		if c.secure {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}
-		next.ServeHTTP(w, r)
+		ctx, cancel := context.WithTimeout(r.Context(), answerTime)
+		defer cancel()
+		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
+
+// answerTime is how long an answer may take: a database that hangs ends in a page that says so.
+const answerTime = 30 * time.Second
 
 const policy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 

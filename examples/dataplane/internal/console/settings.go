@@ -195,7 +195,7 @@ func (c *Console) refuseSave(w http.ResponseWriter, r *http.Request, admin *stor
 		return
 	}
 	if why == "" {
-		why = "Nothing was saved: " + p.conflict() + " What you typed is below; what is saved now stands under “Saved settings”. Saving again replaces that."
+		why = "Nothing was saved: " + p.conflict() + " What you typed is below; what is saved now is on this page too. Saving again replaces that."
 		f.Version = p.State.Version // now that the administrator has been told
 	}
 	p.fill(f)
