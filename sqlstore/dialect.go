@@ -56,7 +56,8 @@ var dialects = map[Dialect]statements{
 		create: []string{`create table if not exists saml_claims
 			(claim varbinary(64) not null primary key, ends bigint not null, index saml_claims_ends (ends)) engine=InnoDB`},
 		// Not "on duplicate key update": a lost claim would count as one row where the driver reports the rows found (clientFoundRows). The
-		// second insert is for a row that ended and was pruned between the first and the update.
+		// second insert is for a row that ended and was pruned between the first and the update. InnoDB may end claims of one key that wait for
+		// such a row as a deadlock: an error, and so a refusal.
 		claim: []string{
 			mysqlInsert,
 			`update saml_claims set ends = NOW + ? where claim = ? and ends <= NOW`,

@@ -80,7 +80,7 @@ func (s *Store) Claim(ctx context.Context, key string, ttl time.Duration) (bool,
 	for _, statement := range s.s.claim {
 		n, err := s.change(ctx, statement, milliseconds(ttl), key)
 		if err != nil {
-			return false, fmt.Errorf("sqlstore: nobody can tell whether this was used before: %w", err)
+			return false, fmt.Errorf("sqlstore: it is unknown whether this was used before: %w", err)
 		}
 		if n > 0 {
 			return true, nil
@@ -96,7 +96,7 @@ func (s *Store) Claimed(ctx context.Context, key string) (bool, error) {
 	}
 	var n int
 	if err := s.db.QueryRowContext(ctx, s.s.claimed, key).Scan(&n); err != nil {
-		return false, fmt.Errorf("sqlstore: nobody can tell whether this was used before: %w", err)
+		return false, fmt.Errorf("sqlstore: it is unknown whether this was used before: %w", err)
 	}
 	return n > 0, nil
 }
