@@ -374,6 +374,8 @@ func vectorCertificate(t testing.TB, file string) *x509.Certificate {
 // beyondGoxmldsig are accepted vectors that goxmldsig 1.6.1 cannot verify.
 var beyondGoxmldsig = map[string]string{
 	"ecdsa-p256":              "it wants the value of ECDSA in the form of X.509",
+	"ecdsa-p384":              "it wants the value of ECDSA in the form of X.509",
+	"ecdsa-p521":              "it wants the value of ECDSA in the form of X.509",
 	"expired-certificate":     "it refuses certificates outside their dates, trusted or not",
 	"prefix-list-signed-info": "it canonicalises SignedInfo without its PrefixList",
 }

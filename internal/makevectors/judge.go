@@ -18,7 +18,7 @@ const (
 	beyond                   // libxml2 does not read it, or xmlsec1 does not know it or sees more in it than we do
 )
 
-var signatureTag = regexp.MustCompile(`<(?:ds:)?Signature[ />]`)
+var signatureTag = regexp.MustCompile(`<(?:[a-z0-9]+:)?Signature[ />]`)
 
 // verify holds a message against what its recipe says about it, so that no vector is refused for another reason than its own.
 func (k *kitchen) verify(v *vector, message string) error {

@@ -26,6 +26,10 @@ const (
 	attacker = "test-attacker"
 	weak     = "test-weak-rsa-1024"
 	ec       = "test-ec-p256"
+	rsa3072  = "test-rsa-3072"
+	rsa4096  = "test-rsa-4096"
+	p384     = "test-ec-p384"
+	p521     = "test-ec-p521"
 	spA      = "test-sp-a" // the service provider's, which assertions are encrypted for
 	spB      = "test-sp-b" // its second key
 )
@@ -64,7 +68,11 @@ func loadKeys(dir string) (map[string]testKey, error) {
 		{idpB, newRSA(2048)},
 		{attacker, newRSA(2048)},
 		{weak, newRSA(1024)},
-		{ec, newEC},
+		{ec, newEC(elliptic.P256())},
+		{p384, newEC(elliptic.P384())},
+		{p521, newEC(elliptic.P521())},
+		{rsa3072, newRSA(3072)},
+		{rsa4096, newRSA(4096)},
 		{spA, newRSA(2048)},
 		{spB, newRSA(2048)},
 	} {
@@ -89,7 +97,9 @@ func newRSA(bits int) func() (crypto.Signer, error) {
 	return func() (crypto.Signer, error) { return rsa.GenerateKey(rand.Reader, bits) }
 }
 
-func newEC() (crypto.Signer, error) { return ecdsa.GenerateKey(elliptic.P256(), rand.Reader) }
+func newEC(curve elliptic.Curve) func() (crypto.Signer, error) {
+	return func() (crypto.Signer, error) { return ecdsa.GenerateKey(curve, rand.Reader) }
+}
 
 func loadOrMake(file string, make func() (crypto.Signer, error)) (crypto.Signer, error) {
 	data, err := os.ReadFile(file)

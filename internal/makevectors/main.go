@@ -38,7 +38,7 @@ func run(dir string) error {
 	k := kitchen{keys: keys, dir: filepath.Join(dir, "keys"), work: work, done: map[string]*vector{}}
 	shared = &k
 	var faults []error
-	for _, list := range [][]recipe{acceptedRecipes(), parseRecipes(), shapeRecipes(), signatureRecipes(), encryptionRecipes(), checkRecipes()} {
+	for _, list := range [][]recipe{acceptedRecipes(), styleRecipes(), parseRecipes(), shapeRecipes(), signatureRecipes(), encryptionRecipes(), checkRecipes()} {
 		for _, r := range list {
 			if err := k.cook(r); err != nil {
 				faults = append(faults, fmt.Errorf("%s: %w", r.name, err))

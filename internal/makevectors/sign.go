@@ -63,7 +63,7 @@ func (k *kitchen) xmlsecAlone(command, text string, args ...string) (output stri
 	return out.String(), nil
 }
 
-var signedValue = regexp.MustCompile(`<(?:ds:)?(?:DigestValue|SignatureValue)[^>]*>([^<]*)<`)
+var signedValue = regexp.MustCompile(`<(?:[a-z0-9]+:)?(?:DigestValue|SignatureValue)[^>]*>([^<]*)<`)
 
 // signByXmlsec copies only the values out of what xmlsec1 writes: it writes CDATA, white space and references in its own way.
 func (k *kitchen) signByXmlsec(text, slot, key string) (string, error) {
