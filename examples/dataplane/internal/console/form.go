@@ -23,10 +23,12 @@ import (
 // Limits of the settings form. What is beyond them is read and thrown away as far as maxUpload, because a browser that is cut off while it
 // sends shows its own error in place of our page.
 const (
-	maxFile   = 4 << 20 // bytes, as saml.ParseMetadata has it
-	maxField  = 6 << 20 // bytes, a document of maxFile in base64
-	maxFields = 32
-	maxUpload = 64 << 20 // bytes
+	maxFile      = 4 << 20  // bytes, as saml.ParseMetadata has it
+	maxDocument  = 6 << 20  // bytes, maxFile in base64
+	maxLine      = 16 << 10 // bytes, of a field of one line
+	maxFields    = 32
+	maxUpload    = 64 << 20 // bytes
+	maxStrangers = 8 << 20  // bytes, of a form that nobody has signed in for
 )
 
 // A form is what an administrator typed, pasted or uploaded on the settings page. A refused form comes back with all of it.
@@ -117,10 +119,10 @@ func refusals(err error) []*saml.Error {
 }
 
 // readForm reads the multipart form of the settings page, part by part, so that an upload that is too large costs no memory and takes
-// none of the other fields along.
-func readForm(w http.ResponseWriter, r *http.Request) *form {
+// none of the other fields along. most is for all of it together, in bytes.
+func readForm(w http.ResponseWriter, r *http.Request, most int64) *form {
 	f := &form{}
-	r.Body = http.MaxBytesReader(w, r.Body, maxUpload)
+	r.Body = http.MaxBytesReader(w, r.Body, most)
 	parts, err := r.MultipartReader()
 	if err != nil {
 		f.refuse(fieldForm, "the form did not arrive as this page sends it", "Open the page again.")
@@ -132,26 +134,29 @@ func readForm(w http.ResponseWriter, r *http.Request) *form {
 			return f
 		}
 		if err != nil || n == maxFields {
-			f.refuse(fieldForm, "the form did not arrive whole, or has more than 64 MiB", "Send it again.")
+			f.refuse(fieldForm, "the form did not arrive whole, or is too large", "Send it again.")
 			return f
 		}
 		f.read(part)
 	}
 }
 
+// limits are the largest values of the fields that are not of one line.
+var limits = map[string]int{"file": maxFile, "pasted": maxFile, "certificate": maxFile, "document": maxDocument}
+
 func (f *form) read(part *multipart.Part) {
-	most := maxField
-	if part.FormName() == "file" {
-		most = maxFile
+	most, known := limits[part.FormName()]
+	if !known {
+		most = maxLine
 	}
 	value, err := io.ReadAll(io.LimitReader(part, int64(most)+1))
-	if err == nil && len(value) > most {
-		f.refuse(fieldSource, fmt.Sprintf("this has more than %d MiB, so it is not the metadata of one identity provider", maxFile>>20), "In Entra: Enterprise application > Single sign-on > SAML Certificates > Federation Metadata XML > Download: that file has some 20 kB.")
-		io.Copy(io.Discard, part) // an error comes again with the next part
-		return
-	}
 	if err != nil {
-		return // as above
+		return // it comes again with the next part
+	}
+	if len(value) > most {
+		f.tooLarge(part.FormName(), known)
+		io.Copy(io.Discard, part) // as above
+		return
 	}
 	text := string(value)
 	switch part.FormName() {
@@ -174,6 +179,19 @@ func (f *form) read(part *multipart.Part) {
 	case "file":
 		f.file = value
 	}
+}
+
+func (f *form) tooLarge(field string, document bool) {
+	switch {
+	case slices.Contains([]string{fieldEntityID, fieldLoginURL, fieldMetadataURL}, field):
+		f.refuse(field, "this is too long", "Copy it again.")
+		return
+	case !document:
+		f.refuse(fieldForm, "the form did not arrive as this page sends it", "Open the page again.")
+		return
+	}
+	f.refuse(fieldSource, fmt.Sprintf("this has more than %d MiB, so it is not the metadata of one identity provider", maxFile>>20),
+		"In Entra: Enterprise application > Single sign-on > SAML Certificates > Federation Metadata XML > Download: that file has some 20 kB.")
 }
 
 // fill puts what a file, a paste or an address gave into the fields: metadata into all of them, certificates into theirs.

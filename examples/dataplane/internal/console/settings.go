@@ -110,7 +110,7 @@ func (c *Console) broken(w http.ResponseWriter, r *http.Request, err error) {
 
 // readSource fills the form from a file or the paste box, and shows what it means.
 func (c *Console) readSource(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession) {
-	f := readForm(w, r)
+	f := readForm(w, r, maxUpload)
 	switch {
 	case len(f.problems) > 0:
 	case len(f.file) > 0:
@@ -123,7 +123,7 @@ func (c *Console) readSource(w http.ResponseWriter, r *http.Request, admin *stor
 
 // fetchSource fills the form from the metadata URL, and shows what it means.
 func (c *Console) fetchSource(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession) {
-	f := readForm(w, r)
+	f := readForm(w, r, maxUpload)
 	if len(f.problems) == 0 {
 		c.fetch(r.Context(), f)
 	}
@@ -132,7 +132,7 @@ func (c *Console) fetchSource(w http.ResponseWriter, r *http.Request, admin *sto
 
 // previewSettings shows what the fields mean.
 func (c *Console) previewSettings(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession) {
-	c.showForm(w, r, admin, readForm(w, r))
+	c.showForm(w, r, admin, readForm(w, r, maxUpload))
 }
 
 // showForm shows a form with its preview, or with what is wrong with it. Nothing is saved.
@@ -160,7 +160,7 @@ func (c *Console) showForm(w http.ResponseWriter, r *http.Request, admin *storag
 
 // saveSettings keeps the fields. Sign-in goes on with the settings in use until these are enabled.
 func (c *Console) saveSettings(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession) {
-	f := readForm(w, r)
+	f := readForm(w, r, maxUpload)
 	if len(f.problems) > 0 {
 		c.showForm(w, r, admin, f)
 		return
@@ -310,7 +310,7 @@ func (c *Console) turn(w http.ResponseWriter, r *http.Request, admin *storage.Ad
 
 // keepForm answers a settings form that cannot be looked at now, with all that was typed, to be sent again.
 func (c *Console) keepForm(status int) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) { c.orphan(w, r, readForm(w, r), status) }
+	return func(w http.ResponseWriter, r *http.Request) { c.orphan(w, r, readForm(w, r, maxStrangers), status) }
 }
 
 // orphan shows a form alone. It holds nothing but what the same request brought.

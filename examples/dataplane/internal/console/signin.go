@@ -111,7 +111,7 @@ func (c *Console) checkPassword(r *http.Request, name, given string) (right bool
 	if !password.Verify(stored, given) {
 		return false, nil
 	}
-	return true, c.DB.ForgetAttempt(r.Context(), attempt)
+	return true, c.DB.PassAttempt(r.Context(), attempt)
 }
 
 // endAdminSession ends the session that the browser had. Where that fails it runs out by itself, and the browser has lost it.

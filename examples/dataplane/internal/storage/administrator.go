@@ -106,44 +106,56 @@ func (db *DB) EndAdminSession(ctx context.Context, token string) error {
 	return err
 }
 
-// Limits of wrong passwords within AttemptWindow. That of an account is high, so that a stranger cannot lock the administrator out by a
-// few tries; that of an address is low.
+// Limits of wrong passwords within AttemptWindow. That of an account does not count where the administrator has signed in from the address
+// before, so that strangers cannot lock the administrator out by guessing.
 const (
 	AttemptWindow  = 15 * time.Minute
 	maxFromAddress = 10
 	maxAtAccount   = 100
+	knownFor       = 90 * 24 * time.Hour
 )
 
 // ErrTooManyAttempts refuses a password before it is looked at.
 var ErrTooManyAttempts = errors.New("storage: too many wrong passwords")
 
+// An Attempt is one try to sign in with a password.
+type Attempt struct{ ID, Account, Address string }
+
 // BeginAttempt counts a try before the password is looked at, so that tries at the same time cannot pass the limit together.
-func (db *DB) BeginAttempt(ctx context.Context, account, address string) (id string, err error) {
-	id = rand.Text()
-	err = db.change(ctx, func(tx *sql.Tx) error {
+func (db *DB) BeginAttempt(ctx context.Context, account, address string) (*Attempt, error) {
+	a := &Attempt{rand.Text(), account, address}
+	err := db.change(ctx, func(tx *sql.Tx) error {
 		if db.postgres { // SQLite has locked already
 			if _, err := tx.ExecContext(ctx, "LOCK TABLE password_attempt IN SHARE ROW EXCLUSIVE MODE"); err != nil {
 				return err
 			}
 		}
-		since := db.now().Add(-AttemptWindow).UnixMilli()
-		var fromAddress, atAccount int
-		err := db.row(ctx, tx, []any{&fromAddress, &atAccount}, `SELECT COALESCE(SUM(CASE WHEN address = ? THEN 1 ELSE 0 END), 0),
-			COALESCE(SUM(CASE WHEN account = ? THEN 1 ELSE 0 END), 0) FROM password_attempt WHERE at > ?`, address, account, since)
+		var fromAddress, atAccount, known int
+		err := db.row(ctx, tx, []any{&fromAddress, &atAccount, &known}, `SELECT
+			(SELECT COUNT(*) FROM password_attempt WHERE address = ? AND at > ?),
+			(SELECT COUNT(*) FROM password_attempt WHERE account = ? AND at > ?),
+			(SELECT COUNT(*) FROM known_address WHERE account = ? AND address = ? AND at > ?)`,
+			address, db.ago(AttemptWindow), account, db.ago(AttemptWindow), account, address, db.ago(knownFor))
 		if err != nil {
 			return err
 		}
-		if fromAddress >= maxFromAddress || atAccount >= maxAtAccount {
+		if fromAddress >= maxFromAddress || known == 0 && atAccount >= maxAtAccount {
 			return ErrTooManyAttempts
 		}
-		_, err = db.exec(ctx, tx, "INSERT INTO password_attempt (id, account, address, at) VALUES (?, ?, ?, ?)", id, account, address, db.stamp())
+		_, err = db.exec(ctx, tx, "INSERT INTO password_attempt (id, account, address, at) VALUES (?, ?, ?, ?)", a.ID, account, address, db.stamp())
 		return err
 	})
-	return id, err
+	return a, err
 }
 
-// ForgetAttempt takes back a try whose password was right.
-func (db *DB) ForgetAttempt(ctx context.Context, id string) error {
-	_, err := db.exec(ctx, db.sql, "DELETE FROM password_attempt WHERE id = ?", id)
-	return err
+// PassAttempt takes back a try whose password was right, and remembers where it came from.
+func (db *DB) PassAttempt(ctx context.Context, a *Attempt) error {
+	return db.change(ctx, func(tx *sql.Tx) error {
+		if _, err := db.exec(ctx, tx, "DELETE FROM password_attempt WHERE id = ?", a.ID); err != nil {
+			return err
+		}
+		_, err := db.exec(ctx, tx, `INSERT INTO known_address (account, address, at) VALUES (?, ?, ?)
+			ON CONFLICT (account, address) DO UPDATE SET at = excluded.at`, a.Account, a.Address, db.stamp())
+		return err
+	})
 }

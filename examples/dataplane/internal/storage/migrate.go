@@ -51,6 +51,12 @@ var migrations = [][]string{
 			account TEXT NOT NULL,
 			address TEXT NOT NULL,
 			at BIGINT NOT NULL)`,
+		// From where an administrator has signed in: strangers who guess elsewhere do not lock these out.
+		`CREATE TABLE known_address (
+			account TEXT NOT NULL,
+			address TEXT NOT NULL,
+			at BIGINT NOT NULL,
+			PRIMARY KEY (account, address))`,
 		`CREATE TABLE account (
 			id TEXT PRIMARY KEY,
 			email TEXT NOT NULL,

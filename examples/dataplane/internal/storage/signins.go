@@ -46,7 +46,7 @@ func (db *DB) SignIns(ctx context.Context, reference string, limit int) ([]SignI
 		return err
 	}
 	query := "SELECT at, email, code, check_name, message, got, want, hint, cause, reference FROM sign_in WHERE at > ?"
-	args := []any{db.now().Add(-KeepSignIns).UnixMilli()}
+	args := []any{db.ago(KeepSignIns)}
 	if reference != "" {
 		query += " AND reference = ?"
 		args = append(args, reference)
@@ -57,19 +57,18 @@ func (db *DB) SignIns(ctx context.Context, reference string, limit int) ([]SignI
 
 // Prune deletes what is too old to be of use.
 func (db *DB) Prune(ctx context.Context) error {
-	now := db.now()
-	ago := func(d time.Duration) int64 { return now.Add(-d).UnixMilli() }
 	for _, s := range []struct {
 		query string
 		args  []any
 	}{
-		{"DELETE FROM sign_in WHERE at <= ?", []any{ago(KeepSignIns)}},
+		{"DELETE FROM sign_in WHERE at <= ?", []any{db.ago(KeepSignIns)}},
 		{"DELETE FROM sign_in WHERE at < (SELECT MIN(at) FROM (SELECT at FROM sign_in ORDER BY at DESC LIMIT ?) AS newest)", []any{maxSignIns}},
-		{"DELETE FROM admin_session WHERE begun_at <= ? OR seen_at <= ?", []any{ago(adminLifetime), ago(adminIdle)}},
-		{"DELETE FROM password_attempt WHERE at <= ?", []any{ago(AttemptWindow)}},
-		{"DELETE FROM test_run WHERE begun_at <= ?", []any{ago(KeepSignIns)}},
+		{"DELETE FROM admin_session WHERE begun_at <= ? OR seen_at <= ?", []any{db.ago(adminLifetime), db.ago(adminIdle)}},
+		{"DELETE FROM password_attempt WHERE at <= ?", []any{db.ago(AttemptWindow)}},
+		{"DELETE FROM known_address WHERE at <= ?", []any{db.ago(knownFor)}},
+		{"DELETE FROM test_run WHERE begun_at <= ?", []any{db.ago(KeepSignIns)}},
 		// A test that comes back names its revision.
-		{"DELETE FROM revision WHERE saved_at <= ? AND id NOT IN (SELECT saved FROM state UNION SELECT live FROM state UNION SELECT revision FROM test_run)", []any{ago(TestLifetime)}},
+		{"DELETE FROM revision WHERE saved_at <= ? AND id NOT IN (SELECT saved FROM state UNION SELECT live FROM state UNION SELECT revision FROM test_run)", []any{db.ago(TestLifetime)}},
 	} {
 		if _, err := db.exec(ctx, db.sql, s.query, s.args...); err != nil {
 			return err

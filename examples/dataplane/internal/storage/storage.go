@@ -87,6 +87,9 @@ func (db *DB) Spent() *sqlstore.Store {
 
 func (db *DB) stamp() int64 { return db.now().UnixMilli() }
 
+// ago is a time before now, as it is stored.
+func (db *DB) ago(d time.Duration) int64 { return db.now().Add(-d).UnixMilli() }
+
 // moment reads a time as it is stored; 0 is the zero time.
 func moment(ms int64) time.Time {
 	if ms == 0 {

@@ -441,12 +441,23 @@ func TestAdministrators(t *testing.T) {
 		if _, err := db.BeginAttempt(ctx, "ann", "192.0.2.1"); !errors.Is(err, ErrTooManyAttempts) {
 			t.Errorf("got %v, want ErrTooManyAttempts", err)
 		}
-		id, err := db.BeginAttempt(ctx, "ann", "192.0.2.2")
+		attempt, err := db.BeginAttempt(ctx, "ann", "192.0.2.2")
 		if err == nil {
-			err = db.ForgetAttempt(ctx, id)
+			err = db.PassAttempt(ctx, attempt)
 		}
 		if err != nil {
 			t.Errorf("another address: got %v", err)
+		}
+		for n := range maxAtAccount - maxFromAddress {
+			if _, err := db.BeginAttempt(ctx, "ann", fmt.Sprint("198.51.100.", n)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := db.BeginAttempt(ctx, "ann", "203.0.113.1"); !errors.Is(err, ErrTooManyAttempts) {
+			t.Errorf("after a hundred guesses from everywhere: got %v, want ErrTooManyAttempts", err)
+		}
+		if _, err := db.BeginAttempt(ctx, "ann", "192.0.2.2"); err != nil {
+			t.Errorf("where the administrator has signed in before: got %v", err)
 		}
 		c.advance(AttemptWindow)
 		if _, err := db.BeginAttempt(ctx, "ann", "192.0.2.1"); err != nil {
