@@ -165,7 +165,7 @@ func TestKeyThatSigned(t *testing.T) {
 			t.Errorf("%s: got %v, want %s with %q", name, err, string(want.code), want.got)
 		}
 	}
-	m, err := readMessage(vectors["entra"].form)
+	m, err := readMessage(vectors["entra"].Form)
 	if err != nil {
 		t.Fatal(err)
 	}

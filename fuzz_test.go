@@ -30,6 +30,7 @@ import (
 
 	"github.com/iomete/saml/internal/xmlenc"
 	"github.com/iomete/saml/internal/xmltree"
+	published "github.com/iomete/saml/testdata/vectors"
 )
 
 // vectorsByName are all vectors, by name.
@@ -37,7 +38,7 @@ func vectorsByName(t testing.TB) map[string]*testVector {
 	t.Helper()
 	vectors := map[string]*testVector{}
 	for _, v := range readVectors(t) {
-		vectors[v.name] = v
+		vectors[v.Name] = v
 	}
 	return vectors
 }
@@ -112,7 +113,7 @@ func FuzzFinishLogin(f *testing.F) {
 			f.Add(raw, true)
 		}
 	}
-	base := vectors[slices.IndexFunc(vectors, func(v *testVector) bool { return v.name == "encrypted-entra" })] // decrypts, but need not
+	base := vectors[slices.IndexFunc(vectors, func(v *testVector) bool { return v.Name == "encrypted-entra" })] // decrypts, but need not
 	read := base.reader(f)
 	sp, err := base.provider(f)
 	if err != nil {
@@ -342,7 +343,7 @@ func replaceText(raw []byte, signature xmltree.Element, leaf string, value []byt
 
 func readPEM(t testing.TB, file string) []byte {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join(vectorDir, "keys", file))
+	data, err := published.Key(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -387,14 +388,14 @@ func TestJudgesAgree(t *testing.T) {
 	t.Run("goxmldsig", func(t *testing.T) {
 		t.Parallel()
 		for _, v := range readVectors(t) {
-			if !v.accepted() {
+			if !v.Accepted() {
 				continue
 			}
 			message := v.decrypted(t)
 			used, certificate := v.used(t, message)
 			err := goxmldsigVerifies(message, v.time(t, "at"), used.name, vectorCertificate(t, certificate))
-			if reason := beyondGoxmldsig[v.name]; (err != nil) != (reason != "") {
-				t.Errorf("%s: got %v, known reason %q", v.name, err, reason)
+			if reason := beyondGoxmldsig[v.Name]; (err != nil) != (reason != "") {
+				t.Errorf("%s: got %v, known reason %q", v.Name, err, reason)
 			}
 		}
 	})
@@ -402,12 +403,12 @@ func TestJudgesAgree(t *testing.T) {
 		t.Parallel()
 		needXmlsec1(t)
 		for _, v := range readVectors(t) {
-			if !v.accepted() {
+			if !v.Accepted() {
 				continue
 			}
 			login, err := v.finish(t, allChecks)
 			if err != nil {
-				t.Errorf("%s: %v", v.name, err)
+				t.Errorf("%s: %v", v.Name, err)
 				continue
 			}
 			message := v.decrypted(t)
@@ -428,7 +429,7 @@ func (v *testVector) used(t testing.TB, message []byte) (usedElement, string) {
 		t.Fatal(err)
 	}
 	used := usedBy(t, sp, message)
-	return used, strings.Fields(v.header["keys"])[used.key]
+	return used, strings.Fields(v.Header["keys"])[used.key]
 }
 
 // decrypted is the message with the assertion in place of its encryption, where the assertion is signed itself.
@@ -528,7 +529,7 @@ func TestMutatedMessages(t *testing.T) {
 			}
 			login, err := read(raw)
 			if e := (*Error)(nil); errors.As(err, &e) {
-				mutated := &testVector{form: base64.StdEncoding.EncodeToString(raw)}
+				mutated := &testVector{&published.Vector{Form: base64.StdEncoding.EncodeToString(raw)}}
 				stages[mutated.stageOf(e)]++
 				continue
 			}

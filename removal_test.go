@@ -38,17 +38,17 @@ func TestEachCheckIsNeeded(t *testing.T) {
 			t.Parallel()
 			needed := 0
 			for _, v := range vectors {
-				if v.header["check"] != name {
+				if v.Header["check"] != name {
 					continue
 				}
 				_, err := v.finish(t, without)
-				switch reason, listed := refusedTwice[v.name]; {
+				switch reason, listed := refusedTwice[v.Name]; {
 				case err == nil && listed:
-					t.Errorf("%s is accepted without %q, so it need not be listed as refused twice (%s)", v.name, name, reason)
+					t.Errorf("%s is accepted without %q, so it need not be listed as refused twice (%s)", v.Name, name, reason)
 				case err == nil:
 					needed++
 				case !listed:
-					t.Errorf("%s without %q: got %v by %q, want accepted", v.name, name, err, err.Check)
+					t.Errorf("%s without %q: got %v by %q, want accepted", v.Name, name, err, err.Check)
 				}
 			}
 			if needed == 0 && name != checkWithFallback {
@@ -74,7 +74,7 @@ func TestRefusedTwiceNamesVectors(t *testing.T) {
 	t.Parallel()
 	vectors := readVectors(t)
 	for name := range refusedTwice {
-		if !slices.ContainsFunc(vectors, func(v *testVector) bool { return v.name == name }) {
+		if !slices.ContainsFunc(vectors, func(v *testVector) bool { return v.Name == name }) {
 			t.Errorf("there is no vector %s", name)
 		}
 	}

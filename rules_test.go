@@ -93,17 +93,17 @@ func rulesPage(t *testing.T) string {
 	t.Helper()
 	codes, names := map[int][]string{}, map[int][]string{}
 	for _, v := range readVectors(t) {
-		if v.accepted() {
+		if v.Accepted() {
 			continue
 		}
-		n, err := strconv.Atoi(v.header["rule"])
+		n, err := strconv.Atoi(v.Header["rule"])
 		if err != nil {
-			t.Fatalf("%s: %v", v.name, err)
+			t.Fatalf("%s: %v", v.Name, err)
 		}
-		if code := "`" + v.header["expect"] + "`"; !slices.Contains(codes[n], code) {
+		if code := "`" + v.Header["expect"] + "`"; !slices.Contains(codes[n], code) {
 			codes[n] = append(codes[n], code)
 		}
-		names[n] = append(names[n], v.name)
+		names[n] = append(names[n], v.Name)
 	}
 	var b strings.Builder
 	for _, r := range rules {

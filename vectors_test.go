@@ -1,7 +1,6 @@
 package saml
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto"
@@ -13,7 +12,6 @@ import (
 	"log/slog"
 	"maps"
 	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -23,27 +21,18 @@ import (
 
 	"github.com/iomete/saml/internal/b64"
 	"github.com/iomete/saml/internal/xmltree"
+	published "github.com/iomete/saml/testdata/vectors"
 )
 
 const vectorDir = "testdata/vectors"
 
 // A testVector is one file of testdata/vectors: a message, the conditions under which it is read, and the verdict. README.md
 // there describes the format.
-type testVector struct {
-	name   string
-	header map[string]string
-	form   string // the form value
-}
-
-// vectorKeys are the names that a header may have.
-var vectorKeys = []string{"expect", "stage", "rule", "check", "name_id", "at", "redirect_url", "former_redirect_urls", "entity_id", "idp_entity_id",
-	"request_id", "unsolicited", "force_authn_at", "requested_context", "seen_before", "store", "keys", "decryption_keys", "policy", "twin", "comment"}
-
-func (v *testVector) accepted() bool { return v.header["expect"] == "accepted" }
+type testVector struct{ *published.Vector }
 
 // message is what stands in the form value, nil if it is no base64.
 func (v *testVector) message() []byte {
-	raw, err := b64.Decode(v.form)
+	raw, err := b64.Decode(v.Form)
 	if err != nil {
 		return nil
 	}
@@ -51,42 +40,16 @@ func (v *testVector) message() []byte {
 }
 
 // readVectors reads all files, sorted by name.
-func readVectors(t testing.TB) []*testVector {
+func readVectors(t testing.TB) (list []*testVector) {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(vectorDir, "*.txt"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no vectors in %s (%v)", vectorDir, err)
+	all, err := published.All()
+	if err != nil || len(all) == 0 {
+		t.Fatalf("%d vectors: %v", len(all), err)
 	}
-	var list []*testVector
-	for _, file := range files {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		v, err := parseVector(strings.TrimSuffix(filepath.Base(file), ".txt"), data)
-		if err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
-		list = append(list, v)
+	for _, v := range all {
+		list = append(list, &testVector{v})
 	}
 	return list
-}
-
-func parseVector(name string, data []byte) (*testVector, error) {
-	head, form, ok := bytes.Cut(data, []byte("\n\n"))
-	if !ok {
-		return nil, errors.New("no blank line after the header")
-	}
-	v := &testVector{name: name, header: map[string]string{}, form: string(form)}
-	lines := bufio.NewScanner(bytes.NewReader(head))
-	for lines.Scan() {
-		key, value, ok := strings.Cut(lines.Text(), ": ")
-		if _, twice := v.header[key]; !ok || twice || !slices.Contains(vectorKeys, key) {
-			return nil, fmt.Errorf("header line %q is malformed, unknown or repeated", lines.Text())
-		}
-		v.header[key] = value
-	}
-	return v, lines.Err()
 }
 
 // vectorStore is empty but for what the header says that it knows.
@@ -110,7 +73,7 @@ func (s vectorStore) Claim(ctx context.Context, key string, ttl time.Duration) (
 // provider makes the service provider that the header describes. Its error is one of New's.
 func (v *testVector) provider(t testing.TB) (*ServiceProvider, error) {
 	t.Helper()
-	redirect, err := url.Parse(v.header["redirect_url"])
+	redirect, err := url.Parse(v.Header["redirect_url"])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,15 +82,15 @@ func (v *testVector) provider(t testing.TB) (*ServiceProvider, error) {
 	config := Config{
 		BaseURL:                redirect.Scheme + "://" + redirect.Host,
 		RedirectPath:           redirect.Path,
-		EntityID:               v.header["entity_id"],
-		FormerRedirectURLs:     strings.Fields(v.header["former_redirect_urls"]),
-		RequestedAuthnContexts: strings.Fields(v.header["requested_context"]),
+		EntityID:               v.Header["entity_id"],
+		FormerRedirectURLs:     strings.Fields(v.Header["former_redirect_urls"]),
+		RequestedAuthnContexts: strings.Fields(v.Header["requested_context"]),
 		StateKeys:              [][]byte{bytes.Repeat([]byte{7}, stateKeySize)},
-		Store:                  vectorStore{newMemoryStore(clock), v.header["seen_before"], v.header["store"] == "fails"},
+		Store:                  vectorStore{newMemoryStore(clock), v.Header["seen_before"], v.Header["store"] == "fails"},
 		Now:                    clock,
 		Logger:                 slog.New(slog.DiscardHandler),
 	}
-	for _, word := range strings.Fields(v.header["policy"]) {
+	for _, word := range strings.Fields(v.Header["policy"]) {
 		switch word {
 		case "any_name_id":
 			config.NameID = AnyNameID
@@ -140,12 +103,12 @@ func (v *testVector) provider(t testing.TB) (*ServiceProvider, error) {
 		case "accept_unsolicited":
 			config.Unsolicited = AcceptUnsolicited
 		default:
-			t.Fatalf("%s: unknown policy %q", v.name, word)
+			t.Fatalf("%s: unknown policy %q", v.Name, word)
 		}
 	}
 	var keys []TrustedKey
-	for _, file := range strings.Fields(v.header["keys"]) {
-		pem, err := os.ReadFile(filepath.Join(vectorDir, "keys", file))
+	for _, file := range strings.Fields(v.Header["keys"]) {
+		pem, err := published.Key(file)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -155,12 +118,12 @@ func (v *testVector) provider(t testing.TB) (*ServiceProvider, error) {
 		}
 		keys = append(keys, k...)
 	}
-	for _, file := range strings.Fields(v.header["decryption_keys"]) {
+	for _, file := range strings.Fields(v.Header["decryption_keys"]) {
 		config.DecryptionKeys = append(config.DecryptionKeys, DecryptionKey{Key: vectorKey(t, file).(crypto.Decrypter)})
 	}
-	idp, err := NewIdentityProvider(v.header["idp_entity_id"], "https://login.microsoftonline.com/7f1f0a52-7a3c-4d8e-9d1b-5c0f5e2a9b11/saml2", keys...)
+	idp, err := NewIdentityProvider(v.Header["idp_entity_id"], "https://login.microsoftonline.com/7f1f0a52-7a3c-4d8e-9d1b-5c0f5e2a9b11/saml2", keys...)
 	if err != nil {
-		t.Fatalf("%s: %v", v.name, err)
+		t.Fatalf("%s: %v", v.Name, err)
 	}
 	config.IdentityProvider = idp
 	return New(config)
@@ -168,9 +131,9 @@ func (v *testVector) provider(t testing.TB) (*ServiceProvider, error) {
 
 func (v *testVector) time(t testing.TB, key string) time.Time {
 	t.Helper()
-	at, err := time.Parse(time.RFC3339, v.header[key])
+	at, err := time.Parse(time.RFC3339, v.Header[key])
 	if err != nil {
-		t.Fatalf("%s: %s: %v", v.name, key, err)
+		t.Fatalf("%s: %s: %v", v.Name, key, err)
 	}
 	return at
 }
@@ -178,13 +141,13 @@ func (v *testVector) time(t testing.TB, key string) time.Time {
 // response is the form as a browser brings it, with the pending login in its sealed state.
 func (v *testVector) response(t testing.TB, sp *ServiceProvider) Response {
 	t.Helper()
-	r := Response{SAMLResponse: v.form}
-	if v.header["unsolicited"] == "yes" {
+	r := Response{SAMLResponse: v.Form}
+	if v.Header["unsolicited"] == "yes" {
 		return r
 	}
-	p := pendingLogin{RequestID: v.header["request_id"], IssuedMilli: v.time(t, "at").Add(-time.Minute).UnixMilli(), IdentityProvider: v.header["idp_entity_id"],
-		AuthnContexts: strings.Fields(v.header["requested_context"])}
-	if v.header["force_authn_at"] != "" {
+	p := pendingLogin{RequestID: v.Header["request_id"], IssuedMilli: v.time(t, "at").Add(-time.Minute).UnixMilli(), IdentityProvider: v.Header["idp_entity_id"],
+		AuthnContexts: strings.Fields(v.Header["requested_context"])}
+	if v.Header["force_authn_at"] != "" {
 		p.ForceAuthn, p.IssuedMilli = true, v.time(t, "force_authn_at").UnixMilli()
 	}
 	r.State = p.seal(sp.sealer(), sp.pendingContext())
@@ -198,7 +161,7 @@ func (v *testVector) finish(t testing.TB, checks checkList) (*Login, *Error) {
 	if err != nil {
 		var e *Error
 		if !errors.As(err, &e) {
-			t.Fatalf("%s: %v", v.name, err)
+			t.Fatalf("%s: %v", v.Name, err)
 		}
 		return nil, e
 	}
@@ -230,18 +193,18 @@ func TestVectors(t *testing.T) {
 	for _, v := range readVectors(t) {
 		login, err := v.finish(t, allChecks)
 		switch {
-		case v.accepted() && err != nil:
-			t.Errorf("%s: got %v (check %q), want accepted: %s", v.name, err, err.Check, v.header["comment"])
-		case v.accepted():
-			if got, want := login.Identity.Email, v.header["name_id"]; got != want {
-				t.Errorf("%s: got NameID %q, want %q", v.name, got, want)
+		case v.Accepted() && err != nil:
+			t.Errorf("%s: got %v (check %q), want accepted: %s", v.Name, err, err.Check, v.Header["comment"])
+		case v.Accepted():
+			if got, want := login.Identity.Email, v.Header["name_id"]; got != want {
+				t.Errorf("%s: got NameID %q, want %q", v.Name, got, want)
 			}
 			counts["accepted"]++
 		case err == nil:
-			t.Errorf("%s: ACCEPTED, want %s: %s", v.name, v.header["expect"], v.header["comment"])
+			t.Errorf("%s: ACCEPTED, want %s: %s", v.Name, v.Header["expect"], v.Header["comment"])
 		default:
 			v.compare(t, login, err)
-			counts[fmt.Sprintf("%-9s rule %2s", v.header["stage"], v.header["rule"])]++
+			counts[fmt.Sprintf("%-9s rule %2s", v.Header["stage"], v.Header["rule"])]++
 		}
 	}
 	total := 0
@@ -256,15 +219,15 @@ func TestVectors(t *testing.T) {
 func (v *testVector) compare(t *testing.T, login *Login, err *Error) {
 	t.Helper()
 	if login != nil {
-		t.Errorf("%s: got a login with the error %v", v.name, err)
+		t.Errorf("%s: got a login with the error %v", v.Name, err)
 	}
 	stage, check := v.stageOf(err), ""
 	if stage == "check" {
 		check = err.Check
 	}
 	got := fmt.Sprintf("%s at %s %q", string(err.Code), stage, check)
-	if want := fmt.Sprintf("%s at %s %q", v.header["expect"], v.header["stage"], v.header["check"]); got != want {
-		t.Errorf("%s: got %s, want %s: %v", v.name, got, want, err)
+	if want := fmt.Sprintf("%s at %s %q", v.Header["expect"], v.Header["stage"], v.Header["check"]); got != want {
+		t.Errorf("%s: got %s, want %s: %v", v.Name, got, want, err)
 	}
 }
 
@@ -278,21 +241,30 @@ var (
 // leastNegatives is how many distinct refused vectors each rule has at least.
 const leastNegatives = 4
 
+// The set as a whole is at least so large.
+const (
+	leastAccepted = 100
+	leastRefused  = 400
+)
+
 func TestVectorsCoverEveryRule(t *testing.T) {
 	t.Parallel()
 	counts := map[string]int{}
+	accepted, refused := 0, 0
 	for _, v := range readVectors(t) {
-		if v.accepted() {
+		if v.Accepted() {
+			accepted++
 			continue
 		}
-		rule := v.header["rule"]
+		refused++
+		rule := v.Header["rule"]
 		counts[rule]++
 		mark := "c"
 		if slices.Contains(profileRules, rule) {
 			mark = "p"
 		}
-		if want := fmt.Sprintf("%s%02s-", mark, rule); !strings.HasPrefix(v.name, want) {
-			t.Errorf("%s is about rule %s: its name should begin with %s", v.name, rule, want)
+		if want := fmt.Sprintf("%s%02s-", mark, rule); !strings.HasPrefix(v.Name, want) {
+			t.Errorf("%s is about rule %s: its name should begin with %s", v.Name, rule, want)
 		}
 	}
 	for _, rule := range slices.Concat(profileRules, checkRules) {
@@ -304,11 +276,14 @@ func TestVectorsCoverEveryRule(t *testing.T) {
 	for rule := range counts {
 		t.Errorf("there are vectors of rule %q, which is none", rule)
 	}
+	if accepted < leastAccepted || refused < leastRefused {
+		t.Errorf("there are %d accepted and %d refused vectors, want at least %d and %d", accepted, refused, leastAccepted, leastRefused)
+	}
 }
 
 // conditions are the header without the verdict. Whether and which request is answered is one condition.
 func (v *testVector) conditions() map[string]string {
-	c := maps.Clone(v.header)
+	c := maps.Clone(v.Header)
 	for _, key := range []string{"expect", "stage", "rule", "check", "name_id", "twin", "comment"} {
 		delete(c, key)
 	}
@@ -325,41 +300,41 @@ func TestVectorsDifferInOneThing(t *testing.T) {
 	vectors := map[string]*testVector{}
 	known := map[string]string{}
 	for _, v := range readVectors(t) {
-		vectors[v.name] = v
-		id := fmt.Sprint(v.conditions(), v.form) // fmt prints maps sorted
+		vectors[v.Name] = v
+		id := fmt.Sprint(v.conditions(), v.Form) // fmt prints maps sorted
 		if other := known[id]; other != "" {
-			t.Errorf("%s and %s are the same", v.name, other)
+			t.Errorf("%s and %s are the same", v.Name, other)
 		}
-		known[id] = v.name
-		if v.header["comment"] == "" {
-			t.Errorf("%s has no comment", v.name)
+		known[id] = v.Name
+		if v.Header["comment"] == "" {
+			t.Errorf("%s has no comment", v.Name)
 		}
 	}
 	for _, v := range vectors {
-		if v.accepted() {
+		if v.Accepted() {
 			continue
 		}
-		twin := vectors[v.header["twin"]]
-		if twin == nil || !twin.accepted() {
-			t.Errorf("%s: its twin %q is no accepted vector", v.name, v.header["twin"])
+		twin := vectors[v.Header["twin"]]
+		if twin == nil || !twin.Accepted() {
+			t.Errorf("%s: its twin %q is no accepted vector", v.Name, v.Header["twin"])
 			continue
 		}
 		differ := 0
 		mine, its := v.conditions(), twin.conditions()
-		for _, key := range vectorKeys {
+		for _, key := range published.Keys {
 			if mine[key] != its[key] {
 				differ++
 			}
 		}
-		if v.form != twin.form {
+		if v.Form != twin.Form {
 			differ++
 		}
 		want := 1
-		if v.name == "p31-weak-key" { // the key has to be trusted and to sign
+		if v.Name == "p31-weak-key" { // the key has to be trusted and to sign
 			want = 2
 		}
 		if differ != want {
-			t.Errorf("%s and its twin %s differ in %d things, want %d", v.name, twin.name, differ, want)
+			t.Errorf("%s and its twin %s differ in %d things, want %d", v.Name, twin.Name, differ, want)
 		}
 	}
 }
@@ -372,15 +347,15 @@ func TestVectorsUseDocumentedCodes(t *testing.T) {
 		codes[c.Name] = c.Codes
 	}
 	for _, v := range readVectors(t) {
-		step := v.header["check"]
-		switch v.header["stage"] {
+		step := v.Header["check"]
+		switch v.Header["stage"] {
 		case "parse", "shape":
 			step = stepMessage
 		case "signature", "decryption":
 			step = stepSignature
 		}
-		if code := Code(v.header["expect"]); !v.accepted() && !slices.Contains(codes[step], code) {
-			t.Errorf("%s: Checks does not say that %q refuses with %s", v.name, step, string(code))
+		if code := Code(v.Header["expect"]); !v.Accepted() && !slices.Contains(codes[step], code) {
+			t.Errorf("%s: Checks does not say that %q refuses with %s", v.Name, step, string(code))
 		}
 	}
 }
@@ -412,7 +387,7 @@ func TestVectorsProduceEveryCode(t *testing.T) {
 	t.Parallel()
 	produced := map[Code]bool{}
 	for _, v := range readVectors(t) {
-		produced[Code(v.header["expect"])] = true
+		produced[Code(v.Header["expect"])] = true
 	}
 	for name, code := range declaredCodes(t) {
 		if reason := codesWithoutVector[code]; produced[code] == (reason != "") {

@@ -6,32 +6,23 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/iomete/saml/internal/b64"
 	"github.com/iomete/saml/internal/fault"
 	"github.com/iomete/saml/internal/xmltree"
+	"github.com/iomete/saml/testdata/vectors"
 )
-
-const vectors = "../../testdata/vectors"
 
 // vectorMessages are the messages of the published vectors that are base64 and small.
 func vectorMessages(t testing.TB) (messages [][]byte) {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(vectors, "*.txt"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no vectors in %s: %v", vectors, err)
+	all, err := vectors.All()
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, name := range files {
-		data, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, body, _ := strings.Cut(string(data), "\n\n")
-		if message, err := b64.Decode(body); err == nil && len(message) < 32<<10 {
+	for _, v := range all {
+		if message, err := b64.Decode(v.Form); err == nil && len(message) < 32<<10 {
 			messages = append(messages, message)
 		}
 	}
@@ -41,7 +32,7 @@ func vectorMessages(t testing.TB) (messages [][]byte) {
 func vectorKeys(t testing.TB) (keys []crypto.PublicKey) {
 	t.Helper()
 	for _, name := range []string{"test-idp-a", "test-idp-b", "test-ec-p256"} {
-		data, err := os.ReadFile(filepath.Join(vectors, "keys", name+".crt.pem"))
+		data, err := vectors.Key(name + ".crt.pem")
 		if err != nil {
 			t.Fatal(err)
 		}

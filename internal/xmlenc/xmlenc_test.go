@@ -24,6 +24,7 @@ import (
 
 	"github.com/iomete/saml/internal/fault"
 	"github.com/iomete/saml/internal/xmltree"
+	"github.com/iomete/saml/testdata/vectors"
 )
 
 const plain = `<a:NameID xmlns:a="urn:oasis:names:tc:SAML:2.0:assertion">alice@example.com</a:NameID>`
@@ -432,7 +433,7 @@ func TestTolerated(t *testing.T) {
 // publishedKey is one of the keys of the vectors.
 func publishedKey(t testing.TB) *rsa.PrivateKey {
 	t.Helper()
-	data, err := os.ReadFile("../../testdata/vectors/keys/test-idp-a.key.pem")
+	data, err := vectors.Key("test-sp-a.key.pem")
 	if err != nil {
 		t.Fatal(err)
 	}
