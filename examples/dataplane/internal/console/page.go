@@ -73,6 +73,7 @@ func tab(path string) string {
 // done are the sentences for what an act did, which the address of the next page names.
 var done = map[string]string{
 	"saved":      "The settings are saved. Nobody signs in with them yet: run a test sign-in next.",
+	"unchanged":  "These settings are saved already: nothing was changed.",
 	"enabled":    "Single sign-on is enabled with these settings. Sign out and open the console to sign in through the identity provider.",
 	"disabled":   "Single sign-on is disabled: users are signed out within seconds, and the settings are kept.",
 	"discarded":  "The saved settings are those in use again.",

@@ -174,6 +174,10 @@ func (c *Console) saveSettings(w http.ResponseWriter, r *http.Request, admin *st
 		c.refuseSave(w, r, admin, f, http.StatusUnprocessableEntity, "Nothing was saved: every certificate here has ended, so this is probably an old file. If the identity provider still signs with it, tick the box below the preview and save again.")
 		return
 	}
+	if state, err := c.DB.State(r.Context()); err == nil && state.Version == f.Version && state.Saved != nil && state.Saved.Settings == s {
+		redirect(w, r, "/settings/sso?done=unchanged") // and the test of these settings still counts
+		return
+	}
 	switch err := c.DB.Save(r.Context(), f.Version, s, admin.Administrator); {
 	case errors.Is(err, storage.ErrConflict):
 		c.refuseSave(w, r, admin, f, http.StatusConflict, "")

@@ -61,6 +61,9 @@ func (c *Console) signInLocally(w http.ResponseWriter, r *http.Request) {
 		p.ReturnTo = ""
 	}
 	right, err := c.checkPassword(r, p.Name, r.PostFormValue("password"))
+	if !right {
+		c.Logger.Warn("a sign-in as administrator was refused", "address", c.clientAddress(r), "error", err)
+	}
 	switch {
 	case errors.Is(err, storage.ErrTooManyAttempts):
 		p.Problem = "Too many wrong passwords. Wait a quarter of an hour, or restart the console with -reset-admin-password."
@@ -68,7 +71,6 @@ func (c *Console) signInLocally(w http.ResponseWriter, r *http.Request) {
 		c.renderSignIn(w, r, http.StatusTooManyRequests, p)
 		return
 	case err != nil:
-		c.Logger.Warn("a password could not be checked", "error", err)
 		c.unavailable(w, r)
 		return
 	case !right:
