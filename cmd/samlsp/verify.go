@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,6 +27,7 @@ The identity provider, one of:
 The service:
     -redirect-url URL       where the response was sent: Recipient and Destination
     -entity-id ID           the service's entity ID: Audience. Default: the Redirect URL
+    -key FILE               its private key in PEM, for responses that are encrypted; may be repeated
 
 What the response answers, one of:
     -request-id ID          the request with this ID
@@ -48,6 +50,7 @@ configuration that cannot be used still gives a line for each FILE, none accepte
 type verifyOptions struct {
 	metadata, certificate, idpEntityID string
 	redirectURL, entityID              string
+	keys                               []string
 	requestID                          string
 	unsolicited                        bool
 	at, nameID                         string
@@ -61,6 +64,10 @@ func (o *verifyOptions) flags() *flag.FlagSet {
 	f.StringVar(&o.idpEntityID, "idp-entity-id", "", "")
 	f.StringVar(&o.redirectURL, "redirect-url", "", "")
 	f.StringVar(&o.entityID, "entity-id", "", "")
+	f.Func("key", "", func(name string) error {
+		o.keys = append(o.keys, name)
+		return nil
+	})
 	f.StringVar(&o.requestID, "request-id", "", "")
 	f.BoolVar(&o.unsolicited, "unsolicited", false, "")
 	f.StringVar(&o.at, "at", "", "")
@@ -92,7 +99,7 @@ func (o *verifyOptions) fault(files []string) string {
 		return "name a file with a response, or - for standard input"
 	}
 	inputs := 0
-	for _, name := range append([]string{o.metadata, o.certificate}, files...) {
+	for _, name := range slices.Concat([]string{o.metadata, o.certificate}, o.keys, files) {
 		if name == "-" {
 			inputs++
 		}
@@ -118,6 +125,9 @@ func (t *tool) verify(args []string) int {
 		return t.misused("verify", why)
 	}
 	idp, err := t.trusted(&o)
+	if err == nil {
+		config.DecryptionKeys, err = t.decryptionKeys(o.keys)
+	}
 	if err == nil {
 		config.IdentityProvider = idp
 		config.Store = saml.NewMemoryStore()
