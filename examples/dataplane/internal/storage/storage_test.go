@@ -60,7 +60,7 @@ func eachDatabase(t *testing.T, test func(t *testing.T, c *clock, open func() *D
 	})
 }
 
-const postgresqlMissing = "no PostgreSQL server: install the package postgresql, or name a server by DATAPLANE_TEST_POSTGRESQL"
+const postgresqlMissing = "no PostgreSQL server: install the Debian package postgresql"
 
 // newPostgreSQL gives the URL of an empty database, in a server that all tests of this package share.
 func newPostgreSQL(t *testing.T) string {
