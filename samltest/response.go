@@ -34,6 +34,8 @@ type Answer struct {
 	ClockOffset time.Duration // how far the provider's clock is ahead; negative: behind
 	Lifetime    time.Duration // from issue to NotOnOrAfter; default 60 minutes, NotBefore is 5 minutes before issue
 
+	Encrypt *Encryption // nil: not encrypted
+
 	Issuer      string // of response and assertion; default: the provider's entity ID
 	Destination string // default: Recipient
 

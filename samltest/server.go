@@ -12,6 +12,9 @@ type Application struct {
 	Identifier string   // "Identifier (Entity ID)": the Issuer of requests and the Audience of answers
 	ReplyURLs  []string // "Reply URL": where answers may go; the first one is the default
 	SignOnURL  string   // "Sign-on URL": where My Apps sends users; empty: it posts an unsolicited answer to the first Reply URL
+
+	// EncryptionCertificate, DER, is what "Token encryption" holds: answers are encrypted for it. nil: they are not encrypted.
+	EncryptionCertificate []byte
 }
 
 // Register makes an application known. One with the same Identifier is replaced.
@@ -21,6 +24,15 @@ func (p *IdentityProvider) Register(app Application) {
 	defer p.mu.Unlock()
 	isSame := func(a Application) bool { return a.Identifier == app.Identifier }
 	p.apps = append(slices.DeleteFunc(slices.Clone(p.apps), isSame), app)
+}
+
+// answer is what all answers for the application have.
+func (app Application) answer(replyURL string) Answer {
+	a := Answer{Recipient: replyURL, Audience: app.Identifier}
+	if app.EncryptionCertificate != nil {
+		a.Encrypt = &Encryption{Certificates: [][]byte{app.EncryptionCertificate}}
+	}
+	return a
 }
 
 func (p *IdentityProvider) applications() []Application {
@@ -113,7 +125,8 @@ func (p *IdentityProvider) serveLogin(w http.ResponseWriter, r *http.Request) {
 		showError(w, err)
 		return
 	}
-	answer := Answer{RequestID: request.ID, Recipient: replyURL, Audience: app.Identifier, NameIDFormat: request.nameIDFormat()}
+	answer := app.answer(replyURL)
+	answer.RequestID, answer.NameIDFormat = request.ID, request.nameIDFormat()
 	user, freshly := p.who(r)
 	switch {
 	case !user.isZero():
@@ -153,7 +166,8 @@ func (p *IdentityProvider) serveMyApps(w http.ResponseWriter, r *http.Request) {
 		p.showChoice(w, r)
 		return
 	}
-	answer := Answer{User: user, Recipient: app.ReplyURLs[0], Audience: app.Identifier}
+	answer := app.answer(app.ReplyURLs[0])
+	answer.User = user
 	if freshly {
 		answer.AuthnInstant = p.now()
 	}

@@ -33,8 +33,8 @@ const (
 	ECDSASHA512 Algorithm = dsig.ECDSASHA512SignatureMethod
 )
 
-// sign puts the signatures that the answer asks for into the XML: first the assertion's, so that the response's covers it. An error
-// answer has no assertion. Where Edit made several assertions, each is signed.
+// sign puts the signatures that the answer asks for into the XML: first the assertion's, which is then encrypted if that is asked for, so that the
+// response's covers it. An error answer has no assertion. Where Edit made several assertions, each is signed.
 func sign(text string, a *Answer, key signingKey) ([]byte, error) {
 	doc := etree.NewDocument()
 	doc.ReadSettings = etree.ReadSettings{PreserveCData: true, PreserveDuplicateAttrs: true}
@@ -55,6 +55,13 @@ func sign(text string, a *Answer, key signingKey) ([]byte, error) {
 	if a.Style != Entra {
 		how.prefix = "ds"
 	}
+	if e := a.Encrypt; e != nil && e.NameIDOnly {
+		for _, nameID := range response.FindElements("./Assertion/Subject/NameID") {
+			if err := e.encrypt(nameID, "EncryptedID"); err != nil {
+				return nil, err
+			}
+		}
+	}
 	if a.Status == "" && (a.Sign == SignAssertion || a.Sign == SignBoth) {
 		assertions := response.SelectElements("Assertion")
 		if len(assertions) == 0 {
@@ -62,6 +69,13 @@ func sign(text string, a *Answer, key signingKey) ([]byte, error) {
 		}
 		for _, assertion := range assertions {
 			if err := how.sign(assertion); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if e := a.Encrypt; e != nil && !e.NameIDOnly {
+		for _, assertion := range response.SelectElements("Assertion") {
+			if err := e.encrypt(assertion, "EncryptedAssertion"); err != nil {
 				return nil, err
 			}
 		}
