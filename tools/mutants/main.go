@@ -166,15 +166,9 @@ func failures(output string) string {
 
 // try gives the changes that no test notices. Without a change all tests must pass.
 func (b binaries) try(mutants []mutant, jobs int) (survivors []mutant, err error) {
-	slowest := time.Duration(0)
-	for _, pkg := range slices.Sorted(maps.Keys(targets)) {
-		for _, stage := range b.stages(pkg) {
-			start := time.Now()
-			if out, ok := test(stage, pkg, 0, 10*time.Minute); !ok {
-				return nil, fmt.Errorf("%s fails without a change:\n%s", filepath.Base(stage[0]), failures(out))
-			}
-			slowest = max(slowest, time.Since(start))
-		}
+	slowest, err := b.unchanged()
+	if err != nil {
+		return nil, err
 	}
 	limit := 10*time.Second + time.Duration(3*jobs)*slowest // what takes longer does not end
 	work := make(chan mutant)
@@ -204,5 +198,22 @@ func (b binaries) try(mutants []mutant, jobs int) (survivors []mutant, err error
 	}
 	close(work)
 	group.Wait()
+	if _, err := b.unchanged(); err != nil {
+		return nil, fmt.Errorf("files changed meanwhile, and what was noticed means nothing: %w", err)
+	}
 	return survivors, nil
+}
+
+// unchanged runs all tests without a change, and gives the time of the slowest stage.
+func (b binaries) unchanged() (slowest time.Duration, err error) {
+	for _, pkg := range slices.Sorted(maps.Keys(targets)) {
+		for _, stage := range b.stages(pkg) {
+			start := time.Now()
+			if out, ok := test(stage, pkg, 0, 10*time.Minute); !ok {
+				return 0, fmt.Errorf("%s fails without a change:\n%s", filepath.Base(stage[0]), failures(out))
+			}
+			slowest = max(slowest, time.Since(start))
+		}
+	}
+	return slowest, nil
 }
