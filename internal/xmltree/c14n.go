@@ -79,9 +79,8 @@ type writer struct {
 type binding struct{ prefix, space int32 }
 
 type openElement struct {
-	index     int32
-	undoTo    int32 // length of undo before the element
-	declScope bool  // its declarations changed inclusive
+	index  int32
+	undoTo int32 // length of undo before the element
 }
 
 // prefixList resolves the names of the PrefixList in the scope around the apex. The apex's own declarations come with it.
@@ -149,9 +148,8 @@ func (w *writer) subtree(apex int32, omit Element) {
 }
 
 func (w *writer) startTag(index int32, n *node) {
-	o := openElement{index: index, undoTo: int32(len(w.undo))}
-	o.declScope = w.enterScope(n)
-	w.open = append(w.open, o)
+	w.enterScope(n)
+	w.open = append(w.open, openElement{index, int32(len(w.undo))})
 
 	w.dst = append(w.dst, '<')
 	w.dst = append(w.dst, w.doc.src[n.start:n.end]...)
@@ -172,36 +170,35 @@ func (w *writer) endTag() {
 		w.undo = w.undo[:len(w.undo)-1]
 		w.rendered[u.prefix] = u.space
 	}
-	if o.declScope {
-		w.leaveScope(n)
-	}
+	w.leaveScope(n)
 }
 
-// enterScope brings inclusive up to date with the declarations of n and reports whether any counted.
-func (w *writer) enterScope(n *node) (changed bool) {
+// enterScope brings inclusive up to date with the declarations of n.
+func (w *writer) enterScope(n *node) {
 	if len(w.inclusive) == 0 {
-		return false
+		return
 	}
 	for _, d := range w.doc.decls[n.decl : n.decl+int32(n.decls)] {
-		changed = w.setInclusive(d.prefix, d.space) || changed
+		w.setInclusive(d.prefix, d.space)
 	}
-	return changed
 }
 
 func (w *writer) leaveScope(n *node) {
+	if len(w.inclusive) == 0 {
+		return
+	}
 	for _, d := range w.doc.decls[n.decl : n.decl+int32(n.decls)] {
 		w.setInclusive(d.prefix, d.outer)
 	}
 }
 
-func (w *writer) setInclusive(prefix, space int32) bool {
+func (w *writer) setInclusive(prefix, space int32) {
 	for i := range w.inclusive {
 		if w.inclusive[i].prefix == prefix {
 			w.inclusive[i].space = space
-			return true
+			return
 		}
 	}
-	return false
 }
 
 // namespaces writes the declarations that this element needs and that no written ancestor gives: those of the prefixes

@@ -122,6 +122,11 @@ var canonicalCases = []struct {
 		"<b:e z='1' xmlns:\u00e9='u:5' \u00e9:x='' xmlns='u:1' xmlns:b='u:4' a:x='' xmlns:a='u:3' xmlns:B='u:2' B:x=''/>", "e", "",
 		"<b:e xmlns:B=\"u:2\" xmlns:a=\"u:3\" xmlns:b=\"u:4\" xmlns:\u00e9=\"u:5\" z=\"1\" B:x=\"\" a:x=\"\" \u00e9:x=\"\"></b:e>"},
 
+	{"the prefix xml is never declared, though it was and the PrefixList names it",
+		`<r xmlns:xml="http://www.w3.org/XML/1998/namespace"><e xml:lang="de"/></r>`, "e", "xml", `<e xml:lang="de"></e>`},
+	{"only white space parts the names of a PrefixList, not a character that ends in its byte",
+		`<r xmlns:a="u:a"><e/></r>`, "e", "a\u0120x", `<e></e>`},
+
 	// xmlns="".
 	{"an undeclared default namespace is written below a written one",
 		`<e xmlns="u:d"><x xmlns=""><y/></x></e>`, "e", "", `<e xmlns="u:d"><x xmlns=""><y></y></x></e>`},
