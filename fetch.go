@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -54,7 +55,7 @@ func fetch(ctx context.Context, address string, o FetchOptions, timeout time.Dur
 	defer cancel()
 	f := fetcher{first: u}
 	transport := &http.Transport{
-		DialContext:            (&net.Dialer{Control: f.control}).DialContext,
+		DialContext:            f.dial,
 		TLSClientConfig:        &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12},
 		DisableCompression:     true, // what is counted is what is read
 		DisableKeepAlives:      true,
@@ -99,14 +100,27 @@ func notFetched(message, got string) *Error {
 // A fetcher follows one address that was typed.
 type fetcher struct {
 	first   *url.URL
-	moved   bool        // a redirect was followed
-	private atomic.Bool // the address that was typed leads to a private or loopback address
+	moved   atomic.Bool // a redirect was followed
+	private atomic.Bool // the address that was typed led to a private or loopback address
 }
 
 // errForbidden is a connection that is not made. An address in our network is not named: the administrator did not type it.
 type errForbidden struct{ why, redirect string }
 
 func (e errForbidden) Error() string { return e.why }
+
+// dial connects, and remembers whether the first connection went to an address of our own network. A dial that lost against another may still be
+// under way at the next one.
+func (f *fetcher) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	c, err := (&net.Dialer{Control: f.control}).DialContext(ctx, network, address)
+	if err != nil || f.moved.Load() {
+		return c, err
+	}
+	if a, err := netip.ParseAddrPort(c.RemoteAddr().String()); err == nil && inside(embedded(a.Addr().Unmap())) {
+		f.private.Store(true)
+	}
+	return c, nil
+}
 
 // control looks at each address when it is dialled: names that change between two look-ups change nothing.
 func (f *fetcher) control(_, address string, _ syscall.RawConn) error {
@@ -117,12 +131,9 @@ func (f *fetcher) control(_, address string, _ syscall.RawConn) error {
 	switch ip := embedded(a.Addr().Unmap().WithZone("")); {
 	case neverDialled(ip):
 		return errForbidden{why: "it leads to a link-local address, or another that no server has"}
-	case !inside(ip):
-		return nil
-	case !f.moved:
-		f.private.Store(true) // several addresses of one name are dialled at a time
-		return nil
-	case !f.private.Load():
+	case f.first.Scheme == "http" && !ip.IsLoopback():
+		return errForbidden{why: "it is http, and leads to another machine"}
+	case inside(ip) && f.moved.Load() && !f.private.Load():
 		return errForbidden{why: "it redirects from a public to a private address"}
 	}
 	return nil
@@ -130,7 +141,7 @@ func (f *fetcher) control(_, address string, _ syscall.RawConn) error {
 
 // redirect is the rule for where a server sends us.
 func (f *fetcher) redirect(next *http.Request, via []*http.Request) error {
-	f.moved = true
+	f.moved.Store(true)
 	next.Header.Del("Referer")
 	switch {
 	case len(via) > fetchMaxRedirects:
@@ -172,7 +183,8 @@ func (f *fetcher) failed(err error) *Error {
 // neverDialled are addresses that no identity provider is at: link-local (with the metadata services of the clouds), unspecified, multicast, and
 // cloud metadata services elsewhere.
 func neverDialled(ip netip.Addr) bool {
-	return ip.IsLinkLocalUnicast() || ip.IsUnspecified() || ip.IsMulticast() || cloudMetadata[ip] || broadcast.Contains(ip) || thisNetwork.Contains(ip)
+	return ip.IsLinkLocalUnicast() || ip.IsUnspecified() || ip.IsMulticast() || cloudMetadata[ip] ||
+		slices.ContainsFunc(noServers, func(p netip.Prefix) bool { return p.Contains(ip) })
 }
 
 // inside are addresses that only our own network leads to.
@@ -181,13 +193,17 @@ func inside(ip netip.Addr) bool {
 }
 
 var (
-	thisNetwork   = netip.MustParsePrefix("0.0.0.0/8")      // RFC 1122 §3.2.1.3
-	broadcast     = netip.MustParsePrefix("240.0.0.0/4")    // RFC 1112 §4 and the broadcast address
-	sharedSpace   = netip.MustParsePrefix("100.64.0.0/10")  // RFC 6598
-	siteLocal     = netip.MustParsePrefix("fec0::/10")      // RFC 3879
-	translated    = netip.MustParsePrefix("64:ff9b::/96")   // NAT64, RFC 6052
-	translatedOwn = netip.MustParsePrefix("64:ff9b:1::/48") // local NAT64, RFC 8215
-	sixToFour     = netip.MustParsePrefix("2002::/16")      // RFC 3056
+	noServers = []netip.Prefix{
+		netip.MustParsePrefix("0.0.0.0/8"),      // RFC 1122 §3.2.1.3
+		netip.MustParsePrefix("240.0.0.0/4"),    // RFC 1112 §4, and the broadcast address
+		netip.MustParsePrefix("64:ff9b:1::/48"), // local NAT64 (RFC 8215): an IPv4 address in one of several places
+		netip.MustParsePrefix("2001::/32"),      // Teredo (RFC 4380): likewise
+	}
+	sharedSpace   = netip.MustParsePrefix("100.64.0.0/10") // RFC 6598
+	siteLocal     = netip.MustParsePrefix("fec0::/10")     // RFC 3879
+	translated    = netip.MustParsePrefix("64:ff9b::/96")  // NAT64, RFC 6052
+	compatible    = netip.MustParsePrefix("::/96")         // RFC 4291 §2.5.5.1
+	sixToFour     = netip.MustParsePrefix("2002::/16")     // RFC 3056
 	cloudMetadata = map[netip.Addr]bool{
 		netip.MustParseAddr("100.100.100.200"): true, // Alibaba Cloud
 		netip.MustParseAddr("192.0.0.192"):     true, // Oracle Cloud
@@ -202,7 +218,7 @@ func embedded(ip netip.Addr) netip.Addr {
 	b := ip.As16()
 	switch {
 	case ip.Is4():
-	case translated.Contains(ip), translatedOwn.Contains(ip):
+	case translated.Contains(ip), compatible.Contains(ip) && !ip.IsLoopback() && !ip.IsUnspecified():
 		return netip.AddrFrom4([4]byte(b[12:]))
 	case sixToFour.Contains(ip):
 		return netip.AddrFrom4([4]byte(b[2:6]))

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -161,27 +162,24 @@ func TestFetchedAddresses(t *testing.T) {
 	for address, kind := range map[string]string{
 		"8.8.8.8": open, "2620:1ec:bdf::1": open, "64:ff9b::808:808": open,
 		"127.0.0.1": private, "127.8.8.8": private, "::1": private, "10.1.2.3": private, "172.16.0.1": private, "172.31.255.255": private, "192.168.0.1": private,
-		"100.64.0.1": private, "fc00::1": private, "fd12::1": private, "fec0::1": private, "::ffff:10.0.0.1": private, "64:ff9b::a00:1": private, "2002:a00:1::1": private,
+		"100.64.0.1": private, "fc00::1": private, "fd12::1": private, "fec0::1": private, "::ffff:10.0.0.1": private, "64:ff9b::a00:1": private, "2002:a00:1::1": private, "::a00:1": private,
 		"172.32.0.1": open, "100.128.0.1": open,
 		"169.254.0.1": never, "169.254.169.254": never, "fe80::1": never, "fe80::1%eth0": never, "0.0.0.0": never, "0.1.2.3": never, "::": never, "224.0.0.1": never, "ff02::1": never,
 		"255.255.255.255": never, "240.0.0.1": never, "100.100.100.200": never, "192.0.0.192": never, "168.63.129.16": never, "fd00:ec2::254": never, "fd20:ce::254": never,
-		"::ffff:169.254.169.254": never, "64:ff9b::a9fe:a9fe": never, "64:ff9b:1::a9fe:a9fe": never, "2002:a9fe:a9fe::": never,
+		"::ffff:169.254.169.254": never, "64:ff9b::a9fe:a9fe": never, "64:ff9b:1::a9fe:a9fe": never, "64:ff9b:1:a9fe:a9:fe08:808:808": never, "2001:0:a9fe:a9fe::1": never, "::a9fe:a9fe": never, "2002:a9fe:a9fe::": never,
 	} {
 		target := netip.AddrPortFrom(netip.MustParseAddr(address), 443).String()
-		dial := func(f *fetcher) string {
+		dial := func(moved, private bool) string {
+			f := &fetcher{first: &url.URL{Scheme: "https"}}
+			f.moved.Store(moved)
+			f.private.Store(private)
 			var forbidden errForbidden
 			if err := f.control("tcp", target, nil); err != nil && !errors.As(err, &forbidden) {
 				t.Fatal(err)
 			}
 			return forbidden.why
 		}
-		first, fromPublic, fromPrivate := dial(&fetcher{}), dial(&fetcher{moved: true}), ""
-		inner := &fetcher{}
-		if err := inner.control("tcp", "10.0.0.1:443", nil); err != nil {
-			t.Fatal(err)
-		}
-		inner.moved = true
-		fromPrivate = dial(inner)
+		first, fromPublic, fromPrivate := dial(false, false), dial(true, false), dial(true, true)
 		want := map[string][3]string{open: {}, private: {"", "private", ""}, never: {never, never, never}}[kind]
 		for i, got := range []string{first, fromPublic, fromPrivate} {
 			if (got == "") != (want[i] == "") || !strings.Contains(got, want[i]) {
@@ -189,7 +187,10 @@ func TestFetchedAddresses(t *testing.T) {
 			}
 		}
 	}
-	if err := (&fetcher{}).control("tcp", "nonsense", nil); err == nil {
-		t.Error("an address that cannot be read is dialled")
+	plain := &fetcher{first: &url.URL{Scheme: "http"}}
+	for address, dialled := range map[string]bool{"nonsense": false, "127.0.0.1:80": true, "[::1]:80": true, "10.0.0.1:80": false, "8.8.8.8:80": false} {
+		if err := plain.control("tcp", address, nil); (err == nil) != dialled {
+			t.Errorf("http to %s: %v, want dialled %t", address, err, dialled)
+		}
 	}
 }
