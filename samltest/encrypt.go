@@ -149,6 +149,7 @@ func (o Encryption) encryptedKey(certificate, key []byte) (*etree.Element, error
 	method.CreateAttr("Algorithm", string(o.Transport))
 	var wrapped []byte
 	if o.Transport == RSA15 {
+		//lint:ignore SA1019 it is what tests want to see refused
 		wrapped, err = rsa.EncryptPKCS1v15(rand.Reader, public, key)
 	} else {
 		options := &rsa.OAEPOptions{Hash: cmpHash(o.Digest), MGFHash: cmpHash(o.Mask)}
