@@ -166,11 +166,10 @@ func failures(output string) string {
 
 // try gives the changes that no test notices. Without a change all tests must pass.
 func (b binaries) try(mutants []mutant, jobs int) (survivors []mutant, err error) {
-	slowest, err := b.unchanged()
+	times, err := b.unchanged()
 	if err != nil {
 		return nil, err
 	}
-	limit := 10*time.Second + time.Duration(3*jobs)*slowest // what takes longer does not end
 	work := make(chan mutant)
 	var group sync.WaitGroup
 	var lock sync.Mutex
@@ -179,7 +178,7 @@ func (b binaries) try(mutants []mutant, jobs int) (survivors []mutant, err error
 		group.Go(func() {
 			for m := range work {
 				noticed := slices.ContainsFunc(b.stages(m.pkg), func(stage []string) bool {
-					_, ok := test(stage, m.pkg, m.number, limit)
+					_, ok := test(stage, m.pkg, m.number, 5*time.Second+time.Duration(3*jobs)*times[fmt.Sprint(stage)]) // what takes longer does not end
 					return !ok
 				})
 				lock.Lock()
@@ -204,16 +203,17 @@ func (b binaries) try(mutants []mutant, jobs int) (survivors []mutant, err error
 	return survivors, nil
 }
 
-// unchanged runs all tests without a change, and gives the time of the slowest stage.
-func (b binaries) unchanged() (slowest time.Duration, err error) {
+// unchanged runs all tests without a change, and gives the time of each stage.
+func (b binaries) unchanged() (times map[string]time.Duration, err error) {
+	times = map[string]time.Duration{}
 	for _, pkg := range slices.Sorted(maps.Keys(targets)) {
 		for _, stage := range b.stages(pkg) {
 			start := time.Now()
 			if out, ok := test(stage, pkg, 0, 10*time.Minute); !ok {
-				return 0, fmt.Errorf("%s fails without a change:\n%s", filepath.Base(stage[0]), failures(out))
+				return nil, fmt.Errorf("%s fails without a change:\n%s", filepath.Base(stage[0]), failures(out))
 			}
-			slowest = max(slowest, time.Since(start))
+			times[fmt.Sprint(stage)] = time.Since(start)
 		}
 	}
-	return slowest, nil
+	return times, nil
 }
