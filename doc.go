@@ -13,7 +13,7 @@
 //
 // The types carry the trust. There is no way from an unverified document to an Assertion: after the signature is verified,
 // only a fresh parse of the very bytes that were digested is read. What is outside a signature can lead to a refusal, never
-// to an acceptance.
+// to an acceptance. What [Config].DecryptionKeys decrypt is hostile again, and has to lie under a signature like everything else.
 //
 // # What is checked
 //
