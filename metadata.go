@@ -255,7 +255,9 @@ func ParseMetadata(document []byte, options ...MetadataOption) (*IdentityProvide
 
 // signedPart finds the entity again in the bytes that a pinned key signed: its own, or those of the whole document.
 func (r metadataReader) signedPart(doc *xmltree.Document, entity xmltree.Element) (signedEntity, role xmltree.Element, refusal *Error) {
-	for _, parent := range []xmltree.Element{entity, doc.Root()} {
+	refusal = refuse(CodeUnsigned, "the metadata is not signed, although a key for it is pinned", "", "")
+	pinned := publicKeys(slices.DeleteFunc(slices.Clone(r.pinned), func(k TrustedKey) bool { return k.unusable != nil }))
+	for _, parent := range []xmltree.Element{doc.Root(), entity} { // a federation may sign the whole, and the identity provider its part
 		s, err := dsig.Of(parent)
 		if err != nil {
 			return signedEntity, role, fromFault(err)
@@ -263,9 +265,10 @@ func (r metadataReader) signedPart(doc *xmltree.Document, entity xmltree.Element
 		if !s.Exists() {
 			continue
 		}
-		signed, err := s.Verify(publicKeys(slices.DeleteFunc(slices.Clone(r.pinned), func(k TrustedKey) bool { return k.unusable != nil })), dsig.Policy{})
+		signed, err := s.Verify(pinned, dsig.Policy{})
 		if err != nil {
-			return signedEntity, role, fromFault(err)
+			refusal = fromFault(err)
+			continue
 		}
 		verified, err := signed.Parse()
 		if err != nil {
@@ -274,7 +277,7 @@ func (r metadataReader) signedPart(doc *xmltree.Document, entity xmltree.Element
 		id, _ := entity.Attr("entityID")
 		return metadataReader{want: id}.find(verified.Root())
 	}
-	return signedEntity, role, refuse(CodeUnsigned, "the metadata is not signed, although a key for it is pinned", "", "")
+	return signedEntity, role, refusal
 }
 
 // brokenSignature reports whether parent has a signature that does not fit it. The key is taken from the document itself, so that a good
@@ -387,7 +390,11 @@ func (p *IdentityProvider) read(entity, role xmltree.Element) *Error {
 	p.wantSigned = want == "true" || want == "1"
 	for _, e := range []xmltree.Element{entity, role} {
 		if text, ok := e.Attr("validUntil"); ok {
-			if t, ok := parseTime(text); ok && (p.validUntil.IsZero() || t.Before(p.validUntil)) {
+			t, ok := parseTime(text)
+			if !ok {
+				p.warnings = append(p.warnings, Warning{"valid_until_unreadable", "the document says until when it is valid in a form that cannot be read: " + quote(text), ""})
+			}
+			if ok && (p.validUntil.IsZero() || t.Before(p.validUntil)) {
 				p.validUntil = t
 			}
 		}

@@ -249,6 +249,7 @@ func TestMetadataWarnings(t *testing.T) {
 		{"nothing", entityXML(`entityID="x"`, keyXML("", der)+sso), ""},
 		{"http", entityXML(`entityID="x"`, keyXML("", der)+ssoXML("HTTP-Redirect", "http://idp.example.com/sso")), "http_endpoint"},
 		{"validUntil in the past", entityXML(`entityID="x" validUntil="2026-01-01T00:00:00Z"`, keyXML("", der)+sso), "valid_until_past"},
+		{"validUntil without its zone", entityXML(`entityID="x" validUntil="2027-01-01T00:00:00"`, keyXML("", der)+sso), "valid_until_unreadable"},
 		{"validUntil in the future", entityXML(`entityID="x" validUntil="2027-01-01T00:00:00Z"`, keyXML("", der)+sso), ""},
 		{"signed requests wanted", strings.Replace(entityXML(`entityID="x"`, keyXML("", der)+sso), "<md:IDPSSODescriptor", `<md:IDPSSODescriptor WantAuthnRequestsSigned="true"`, 1), "wants_signed_requests"},
 		{"a certificate that cannot be read", entityXML(`entityID="x"`, keyXML("", []byte("x"))+keyXML("", der)+sso), "key_unreadable"},

@@ -27,7 +27,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/beevik/etree"
 	crewjam "github.com/crewjam/saml"
+	dsig "github.com/russellhaering/goxmldsig"
 
 	"github.com/iomete/saml"
 	"github.com/iomete/saml/samltest"
@@ -353,4 +355,48 @@ func needTool(t *testing.T, program, debianPackage string) string {
 	}
 	t.Skipf("%s is not installed (Debian package %s)", program, debianPackage)
 	return ""
+}
+
+// TestPinnedAggregate: in a collection that a federation signed the identity provider's own signature counts as well, and one of them is enough.
+func TestPinnedAggregate(t *testing.T) {
+	t.Parallel()
+	idp, stranger := samltest.MustNew(t, samltest.Options{}), samltest.MustNew(t, samltest.Options{})
+	document, err := idp.Metadata()
+	if err != nil {
+		t.Fatal(err)
+	}
+	entity := string(document[bytes.Index(document, []byte("<EntityDescriptor")):])
+	key, certificate := signingKey(t)
+	doc := etree.NewDocument()
+	if err := doc.ReadFromString(`<EntitiesDescriptor ID="_all" xmlns="urn:oasis:names:tc:SAML:2.0:metadata">` + entity + `</EntitiesDescriptor>`); err != nil {
+		t.Fatal(err)
+	}
+	context, err := dsig.NewSigningContext(key, [][]byte{certificate})
+	if err != nil {
+		t.Fatal(err)
+	}
+	context.Canonicalizer = dsig.MakeC14N10ExclusiveCanonicalizerWithPrefixList("")
+	signed, err := context.SignEnveloped(doc.Root())
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc.SetRoot(signed)
+	aggregate, err := doc.WriteToBytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, pinned := range map[string][]byte{"the federation": certificate, "the identity provider": idp.Certificates()[0], "a stranger": stranger.Certificates()[0]} {
+		keys, err := saml.ParseKeys(pinned)
+		if err != nil {
+			t.Fatal(err)
+		}
+		provider, err := saml.ParseMetadata(aggregate, saml.SignedBy(keys...))
+		if name == "a stranger" {
+			if !errors.Is(err, saml.CodeSignature) || provider != nil {
+				t.Errorf("signed by %s: got %v, want %s", name, err, string(saml.CodeSignature))
+			}
+		} else if err != nil || provider.EntityID() != idp.EntityID() {
+			t.Errorf("signed by %s: %v", name, err)
+		}
+	}
 }
