@@ -147,11 +147,12 @@ func report(mutants, survivors []mutant, explained map[string]string, all bool) 
 // binaries are test programs with all changes in them, by package.
 type binaries map[string]string
 
-// The stages of trying a change: the cheapest tests first.
+// The stages of trying a change: the cheapest tests first. Left out is what says nothing about these files, and what takes long to say what the
+// vectors say.
 func (b binaries) stages(pkg string) [][]string {
 	const root = "github.com/iomete/saml"
 	vectors := []string{b[root], "-test.run=^(TestVectors|TestRealResponses|TestEachCheckIsNeeded)$"}
-	all := []string{b[root], "-test.skip=^(TestImports|TestPublicNamesAreOurs|TestSurface|TestRequirements)$"}
+	all := []string{b[root], "-test.skip=^(TestImports|TestPublicNamesAreOurs|TestSurface|TestRequirements|TestEveryByteCounts|TestEncryptedSignIn)$"}
 	if pkg == root {
 		return [][]string{vectors, all}
 	}
