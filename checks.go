@@ -305,7 +305,7 @@ func checkConditions(_ context.Context, a *attempt) *Error {
 
 func checkNotBefore(_ context.Context, a *attempt) *Error {
 	c := a.assertion.Conditions
-	if !c.NotBefore.IsZero() && !c.NotOnOrAfter.IsZero() && !c.NotBefore.Before(c.NotOnOrAfter) {
+	if !c.NotOnOrAfter.IsZero() && !c.NotBefore.Before(c.NotOnOrAfter) {
 		return refuse(CodeConditions, "the Conditions end before they begin", showTime(c.NotOnOrAfter), "after "+showTime(c.NotBefore))
 	}
 	if a.inFuture(c.NotBefore) {

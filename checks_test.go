@@ -40,6 +40,16 @@ func TestRefusalsSayWhat(t *testing.T) {
 	}
 }
 
+// TestStatusSignedByAStranger: an error that somebody else signed is as good as unsigned, and said to be.
+func TestStatusSignedByAStranger(t *testing.T) {
+	t.Parallel()
+	v := vectorsByName(t)["c23-refusal-signed"]
+	v.Header["keys"] = "test-idp-b.crt.pem"
+	if _, err := v.finish(t, allChecks); err == nil || err.Code != CodeStatus || !strings.HasSuffix(err.Message, "(unsigned)") {
+		t.Errorf("got %v, want an unsigned status", err)
+	}
+}
+
 func TestStatusInWords(t *testing.T) {
 	t.Parallel()
 	const prefix = "urn:oasis:names:tc:SAML:2.0:status:"

@@ -306,7 +306,7 @@ func TestStructure(t *testing.T) {
 		s.layout = layout
 		return s.encrypt(t, randomKey(32), plain)
 	}
-	in, out := whole(inside), whole(beside)
+	in, out, bare := whole(inside), whole(beside), whole(unnamed)
 	another := s.encryptedKey(s.wrap(t, randomKey(32)))
 	const mgf = `<y:MGF xmlns:y="http://www.w3.org/2009/xmlenc11#" Algorithm="http://www.w3.org/2009/xmlenc11#mgf1sha1"/>`
 	for _, row := range []struct {
@@ -332,10 +332,10 @@ func TestStructure(t *testing.T) {
 		{"no algorithm of the key", in, uriOAEPMGF1P, ``},
 		{"a digest that is not allowed", in, `mgf1p">`, `mgf1p"><d:DigestMethod Algorithm="http://www.w3.org/2001/04/xmldsig-more#md5"/>`},
 		{"two digests", in, `mgf1p">`, `mgf1p"><d:DigestMethod Algorithm="http://www.w3.org/2000/09/xmldsig#sha1"/><d:DigestMethod Algorithm="http://www.w3.org/2000/09/xmldsig#sha1"/>`},
-		{"a mask that is not allowed", in, `rsa-oaep-mgf1p">`, `rsa-oaep"><y:MGF xmlns:y="http://www.w3.org/2009/xmlenc11#" Algorithm="http://www.w3.org/2009/xmlenc11#mgf1md5"/>`},
+		{"a mask that is not allowed", in, uriOAEPMGF1P + `">`, uriOAEP + `"><y:MGF xmlns:y="http://www.w3.org/2009/xmlenc11#" Algorithm="http://www.w3.org/2009/xmlenc11#mgf1md5"/>`},
 		{"a mask where the algorithm fixes it", in, `mgf1p">`, `mgf1p"><y:MGF xmlns:y="http://www.w3.org/2009/xmlenc11#" Algorithm="http://www.w3.org/2009/xmlenc11#mgf1sha1"/>`},
-		{"two masks", in, `rsa-oaep-mgf1p">`, `rsa-oaep">` + mgf + mgf},
-		{"a mask by another name", in, `rsa-oaep-mgf1p">`, `rsa-oaep">` + strings.Replace(mgf, "y:MGF", "y:Mask", 1)},
+		{"two masks", in, uriOAEPMGF1P + `">`, uriOAEP + `">` + mgf + mgf},
+		{"a mask by another name", in, uriOAEPMGF1P + `">`, uriOAEP + `">` + strings.Replace(mgf, "y:MGF", "y:Mask", 1)},
 		{"an unknown parameter", in, `mgf1p">`, `mgf1p"><x:Other/>`},
 		{"a label that is not base64", in, `mgf1p">`, `mgf1p"><x:OAEPparams>!</x:OAEPparams>`},
 		{"an element in the label", in, `mgf1p">`, `mgf1p"><x:OAEPparams><x:Other/></x:OAEPparams>`},
@@ -365,6 +365,7 @@ func TestStructure(t *testing.T) {
 		{"two KeyInfos", in, s.method(), s.method() + `<d:KeyInfo xmlns:d="http://www.w3.org/2000/09/xmldsig#"/>`},
 		{"another name than CipherData", in, in, strings.ReplaceAll(in, "CipherData", "CipherThing")},
 		{"another name than CipherValue", in, in, strings.ReplaceAll(in, "CipherValue", "CipherThing")},
+		{"the only KeyInfo behind CipherData", bare, `</x:EncryptedData>`, `<d:KeyInfo xmlns:d="http://www.w3.org/2000/09/xmldsig#"/></x:EncryptedData>`},
 		{"KeyInfo behind CipherData", in, `</x:EncryptedData>`, `<d:KeyInfo xmlns:d="http://www.w3.org/2000/09/xmldsig#"/></x:EncryptedData>`},
 		{"a ReferenceList in EncryptedData", in, `</x:EncryptedData>`, `<x:ReferenceList/></x:EncryptedData>`},
 		{"EncryptionMethod in another namespace", in, `<x:EncryptionMethod Algorithm="` + s.content, `<x:EncryptionMethod xmlns:x="urn:x" Algorithm="` + s.content},
