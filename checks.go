@@ -377,7 +377,7 @@ func checkUnsolicited(_ context.Context, a *attempt) *Error {
 	}
 	answered, names := a.message.response.Attr("InResponseTo")
 	for _, c := range a.assertion.Confirmations {
-		if !names && c.hasInResponseTo {
+		if c.hasInResponseTo {
 			answered, names = c.InResponseTo, true
 		}
 	}
