@@ -1,6 +1,7 @@
 package saml
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -20,6 +21,8 @@ func TestRefusalsSayWhat(t *testing.T) {
 		{"c23-refusal-signed", "reports an error Requester RequestUnsupported AADSTS75011 (signed)", "Requester: RequestUnsupported: AADSTS75011: Authentication", "Success", "RequestedAuthnContexts"},
 		{"c23-responder-signed", "reports an error Responder (", `"Responder"`, "Success", hints[CodeStatus]},
 		{"c51-other", "another method", "urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified", "classes:X509 or urn", ""},
+		{"p38-rsa-1.5", "encrypted by an algorithm that is not allowed", "rsa-1_5", "RSA-OAEP", "AES-256"},
+		{"p37-cipher-reference", "elsewhere than in one CipherValue", "CipherReference", "", hints[CodeDecryption]},
 		{"p26-unsigned", "neither the response nor the assertion is signed", "", "", hints[CodeUnsigned]},
 	} {
 		v := vectors[row.vector]
@@ -96,6 +99,38 @@ func TestAcceptedUntil(t *testing.T) {
 		if got := row.a.acceptedUntil(); !got.Equal(row.want) {
 			t.Errorf("%s: got %s, want %s", row.name, got, row.want)
 		}
+	}
+}
+
+// claimWatch keeps the contexts of the claims.
+type claimWatch struct{ contexts []context.Context }
+
+func (w *claimWatch) Claim(ctx context.Context, _ string, _ time.Duration) (bool, error) {
+	w.contexts = append(w.contexts, ctx)
+	return true, ctx.Err()
+}
+func (w *claimWatch) Claimed(context.Context, string) (bool, error) { return false, nil }
+
+// TestClaimsShareTheirTime: both claims of a message have one deadline, whatever becomes of the browser's request.
+func TestClaimsShareTheirTime(t *testing.T) {
+	t.Parallel()
+	v := vectorsByName(t)["entra"]
+	sp, err := v.provider(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	watch := &claimWatch{}
+	sp.store = watch
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := sp.FinishLogin(gone, v.response(t, sp)); err != nil {
+		t.Fatal(err)
+	}
+	if len(watch.contexts) != 2 || watch.contexts[0] != watch.contexts[1] || watch.contexts[0].Err() == nil {
+		t.Errorf("got %d claims, want two under one context, which ends with them", len(watch.contexts))
+	}
+	if end, ok := watch.contexts[0].Deadline(); !ok || time.Until(end) > claimTimeout {
+		t.Errorf("they end at %s", end)
 	}
 }
 

@@ -258,6 +258,9 @@ func plaintextRecipes() []recipe {
 		around("p40-other-root-in-signed-response", "What is encrypted in a signed response is no assertion.", func(string) (string, error) {
 			return `<NameID xmlns="` + nsAssertion + `">` + nameID + `</NameID>`, nil
 		}),
+		around("p40-renamed-in-signed-response", "What is encrypted in a signed response is an assertion by another name.", all(swap("<Assertion ", "<Other "), swap("</Assertion>", "</Other>"))),
+		{name: "p40-two-signatures-in-signed-response", from: "encrypted-both-signed", expect: "decryption", between: take(`<Signature xmlns="`+nsDSig+`"><SignedInfo><CanonicalizationMethod Algorithm="`+exclusive+`"/><SignatureMethod Algorithm="`+rsaSHA256+`"/><Reference URI="#`+assertionID, "</Signature>", func(s string) edit { return swap(s, s+s) }), judge: someValid,
+			why: "The assertion in a signed response has its signature twice."},
 		around("p40-two-in-signed-response", "Two assertions are encrypted in a signed response.", func(text string) (string, error) {
 			return text + strings.ReplaceAll(text, assertionID, evilID), nil
 		}),
