@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -115,4 +116,40 @@ func rulesPage(t *testing.T) string {
 		t.Errorf("there are vectors of rule %d, which is not in the list", n)
 	}
 	return b.String()
+}
+
+// TestGuideForEntra: the codes that docs/entra.md explains exist, and so do its pictures.
+func TestGuideForEntra(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("docs/entra.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[Code]bool{}
+	for _, code := range declaredCodes(t) {
+		known[code] = true
+	}
+	_, table, _ := strings.Cut(string(page), "### By code")
+	table, _, _ = strings.Cut(table, "### By AADSTS")
+	explained := 0
+	for line := range strings.Lines(table) {
+		cells := strings.Split(line, "|")
+		if len(cells) < 3 || !strings.Contains(cells[1], "`") {
+			continue
+		}
+		for code := range strings.SplitSeq(cells[1], ",") {
+			explained++
+			if code = strings.Trim(code, " `"); !known[Code(code)] {
+				t.Errorf("there is no code %s", code)
+			}
+		}
+	}
+	if explained < 20 {
+		t.Errorf("%d codes are explained: this test cannot read the table any more", explained)
+	}
+	for _, link := range regexp.MustCompile(`\((images/[^)]+)\)`).FindAllStringSubmatch(string(page), -1) {
+		if _, err := os.Stat("docs/" + link[1]); err != nil {
+			t.Error(err)
+		}
+	}
 }

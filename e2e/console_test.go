@@ -120,6 +120,23 @@ func (d *desk) shot(name string) {
 	d.report.picture(d.T, fmt.Sprintf("%s-%02d-%s", strings.ToLower(strings.TrimPrefix(d.Name(), "TestConsole")), d.shots, name), shot.Data)
 }
 
+// figure takes a picture of one element for docs/entra.md, where SAML_TEST_UPDATE=1 asks for it.
+func (d *desk) figure(name, css string) {
+	d.Helper()
+	if os.Getenv("SAML_TEST_UPDATE") == "" {
+		return
+	}
+	d.size(820, 1100)
+	defer d.size(1000, 1100)
+	var box struct{ X, Y, Width, Height float64 }
+	d.must(d.evaluate(fmt.Sprintf(`(() => { scrollTo(0, 0); const r = document.querySelector(%q).getBoundingClientRect(); return {X: r.x, Y: r.y, Width: r.width, Height: r.height} })()`, css), &box))
+	const margin = 8
+	shot, err := call(d.chromiumTab, page.CaptureScreenshot, page.CaptureScreenshotParams{CaptureBeyondViewport: new(true),
+		Clip: &page.Viewport{X: box.X - margin, Y: box.Y - margin, Width: box.Width + 2*margin, Height: box.Height + 2*margin, Scale: 1}})
+	d.must(err)
+	d.must(os.WriteFile(filepath.Join("..", "docs", "images", name+".png"), shot.Data, 0o644))
+}
+
 // wait waits for an element on a page that is complete.
 func (d *desk) wait(css string) {
 	d.Helper()
@@ -279,6 +296,7 @@ func TestConsoleGuide(t *testing.T) {
 		return said == "Copied" || said == "Press Ctrl+C", err // a browser without a window may have no clipboard
 	}))
 	d.shot("settings-empty")
+	d.figure("redirect-url", "#step-1")
 
 	// 2, 3. It is registered at the identity provider, whose Federation Metadata XML is downloaded.
 	document := d.register()
@@ -296,6 +314,8 @@ func TestConsoleGuide(t *testing.T) {
 		t.Error("something was saved by looking")
 	}
 	d.shot("preview")
+	d.figure("metadata", "#drop-zone")
+	d.figure("preview", "#preview")
 	d.press("#save", "#saved")
 	d.wants("#done", "aved")
 	d.shot("saved")
@@ -312,9 +332,11 @@ func TestConsoleGuide(t *testing.T) {
 	d.wants("#person", user.DisplayName)
 	d.wants("#who", d.admin)
 	d.shot("test-passed")
+	d.figure("test", "#person")
 
 	// 7. Enable, sign out, sign in from a deep link, and be there.
 	d.open(d.console+"/settings/sso", "#enable")
+	d.figure("enable", "#step-4")
 	d.press("#enable", `#status[data-state="enabled"]`)
 	d.shot("enabled")
 	d.press("#sign-out", "#local-sign-in")
@@ -329,6 +351,7 @@ func TestConsoleGuide(t *testing.T) {
 	d.wants("#who", user.DisplayName)
 	d.wants("#person", user.Mail)
 	d.shot("deep-link")
+	d.figure("signed-in", "#person")
 	d.open(d.console+"/settings/sso", "#message-title, #local-sign-in")
 	d.shot("not-for-users")
 	d.open(d.console+"/", "#signed-in")
@@ -450,6 +473,7 @@ func TestConsoleWrongCertificate(t *testing.T) {
 
 	d.administrate()
 	d.open(d.console+"/settings/sso/log", "#log")
+	d.figure("log", "#log")
 	d.wants("#log", reference, "one of the trusted keys made the signature", "SAML Certificates")
 	d.shot("log")
 }
