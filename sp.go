@@ -67,6 +67,7 @@ type Login struct {
 	Assertion *Assertion
 	ReturnTo  string // LoginOptions.ReturnTo of the request, "" if there was none
 	Tenant    string // Config.Tenant
+	EntityID  string // ServiceProvider.EntityID: ours
 	Purpose   string // LoginOptions.Purpose of the request
 }
 
@@ -115,7 +116,7 @@ func (a *attempt) finish(ctx context.Context, checks checkList) (*Login, *Error)
 		return nil, a.refused("", err)
 	}
 	return &Login{Identity: a.identity, Assertion: a.assertion, ReturnTo: a.expect.returnTo,
-		Tenant: a.sp.config.Tenant, Purpose: a.expect.purpose}, nil
+		Tenant: a.sp.config.Tenant, EntityID: a.sp.entityID, Purpose: a.expect.purpose}, nil
 }
 
 // verify checks the signatures and reads the assertion from what they cover.

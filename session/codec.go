@@ -16,7 +16,7 @@ import (
 // The plaintext of the cookie is dense, so that the 150 groups that Entra sends at most fit: a GUID takes 17 bytes, 16 in a list of
 // GUIDs, and a string that was there before takes two.
 
-const version = 1
+const version = 2
 
 // How a string is written.
 const (
@@ -38,7 +38,7 @@ type encoder struct {
 
 // encode leaves out the tenant: it stands before the seal, and is bound to it.
 func encode(s *Session) []byte {
-	e := encoder{b: append(make([]byte, 0, maxCookie), version)}
+	e := encoder{b: append(append(make([]byte, 0, maxCookie), version), s.service[:]...)}
 	i := s.Identity
 	object, nameID := i.Keys()
 	for _, text := range []string{s.ID, i.TenantID, s.IdentityProvider, s.SessionIndex, i.Email, i.EmailClaim, i.Username, i.Name, i.GivenName, i.Surname,
@@ -127,6 +127,7 @@ func decode(b []byte, tenant string) (*Session, error) {
 		return nil, errCodec
 	}
 	s, i := &Session{Tenant: tenant}, &saml.Identity{}
+	copy(s.service[:], d.take(len(s.service)))
 	var object, nameID string
 	for _, text := range []*string{&s.ID, &i.TenantID, &s.IdentityProvider, &s.SessionIndex, &i.Email, &i.EmailClaim, &i.Username, &i.Name, &i.GivenName, &i.Surname,
 		&i.ObjectID, &i.HomeIdentityProvider, &object, &nameID} {

@@ -90,7 +90,7 @@ func TestTwoCookiesOfOneName(t *testing.T) {
 	}
 }
 
-// TestSettingsThatChange: a session ends when the settings name another tenant or identity provider, also for the handler of the Redirect URL,
+// TestSettingsThatChange: a session ends when the settings name another tenant, identity provider or service, also for the handler of the Redirect URL,
 // which would send the browser home otherwise, and from there it would come back.
 func TestSettingsThatChange(t *testing.T) {
 	t.Parallel()
@@ -116,8 +116,12 @@ func TestSettingsThatChange(t *testing.T) {
 	s.wantOut("another identity provider", c)
 	wantAtRedirectURL("with another identity provider", other.LoginURL())
 
-	s.sp = s.newProvider(s.idp, func(c *saml.Config) { c.BaseURL = "https://new.example.com" })
-	s.wantIn("another address of the service", c)
+	s.sp = s.newProvider(s.idp, func(c *saml.Config) { c.BaseURL = "https://other.example.com" })
+	s.wantOut("another service with the same keys", c)
+	wantAtRedirectURL("of another service", s.idp.LoginURL())
+
+	s.sp = s.newProvider(s.idp, func(c *saml.Config) { c.BaseURL, c.EntityID = "https://new.example.com", first.EntityID() })
+	s.wantIn("another address of the same service", c)
 	s.sp = first
 	s.wantIn("at last", c)
 	s.store.wantAsked(t, "about settings", 1)

@@ -12,6 +12,7 @@ package session
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -27,7 +28,7 @@ import (
 // A Config describes the sessions of a service.
 type Config struct {
 	// Keys seal the cookie: each exactly 32 random bytes (saml.NewStateKey), the same on all replicas. The first seals, all open.
-	// They may be those of saml.Config.StateKeys, but not those of another service: a session opens wherever its key does. Required.
+	// They may be those of saml.Config.StateKeys. Another service should have others, though its sessions, under another entity ID, are none here. Required.
 	Keys [][]byte
 
 	// Store remembers ended sessions, for all replicas. Default: a saml.MemoryStore, right for one process only, and after its restart a
@@ -72,6 +73,18 @@ type Session struct {
 	StartedAt        time.Time
 	ExpiresAt        time.Time // at the latest
 	SeenAt           time.Time // last request, with the precision of a twentieth of Idle
+
+	service service // that it is a session of
+}
+
+// A service stands for our entity ID, so that a cookie of another service with the same keys, tenant and identity provider is none here. Nobody but
+// the services' administrators choose entity IDs, so a short digest tells them apart.
+type service [8]byte
+
+func serviceOf(entityID string) (s service) {
+	digest := sha256.Sum256([]byte(entityID))
+	copy(s[:], digest[:])
+	return s
 }
 
 const (
@@ -173,7 +186,7 @@ func (m *Manager) SignIn(w http.ResponseWriter, r *http.Request, login *saml.Log
 func (m *Manager) begin(login *saml.Login) *Session {
 	now := m.config.Now()
 	s := &Session{ID: newID(), Identity: login.Identity, Tenant: login.Tenant, IdentityProvider: login.Assertion.Issuer.Value,
-		StartedAt: now, SeenAt: now, ExpiresAt: now.Add(m.config.Lifetime)}
+		StartedAt: now, SeenAt: now, ExpiresAt: now.Add(m.config.Lifetime), service: serviceOf(login.EntityID)}
 	for _, statement := range login.Assertion.Statements {
 		if end := statement.SessionNotOnOrAfter; !end.IsZero() && end.Before(s.ExpiresAt) {
 			s.ExpiresAt = end
@@ -200,13 +213,13 @@ func (m *Manager) SignedIn(r *http.Request) bool {
 	return !errors.Is(m.check(r.Context(), s), ErrEnded)
 }
 
-// fits reports whether the settings still name the tenant and the identity provider of the session.
+// fits reports whether the settings still name the tenant, the identity provider and the service of the session.
 func (m *Manager) fits(ctx context.Context, s *Session, sp *saml.ServiceProvider) (bool, error) {
 	idp, err := sp.IdentityProvider(ctx)
 	if err != nil {
 		return false, err
 	}
-	return sp.Tenant() == s.Tenant && idp.EntityID() == s.IdentityProvider, nil
+	return sp.Tenant() == s.Tenant && idp.EntityID() == s.IdentityProvider && serviceOf(sp.EntityID()) == s.service, nil
 }
 
 // SignOut ends the session of r on all replicas and takes the cookie away. On error the cookie is gone, but a copy of it would still be
