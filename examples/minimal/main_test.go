@@ -179,8 +179,9 @@ func TestWithMetadataAndAKeptKey(t *testing.T) {
 	}
 	stop()
 
-	addresses, _ = start(t, "-metadata", metadataFile, "-key-file", keyFile)
-	wantText(t, text(t, b.get(addresses["Service"])), user.Mail)
+	service := addresses["Service"] // at the same address, which is the service's name too
+	start(t, "-metadata", metadataFile, "-key-file", keyFile, "-addr", strings.Trim(strings.TrimPrefix(service, "http:"), "/"))
+	wantText(t, text(t, b.get(service)), user.Mail)
 
 	addresses, _ = start(t, "-metadata", metadataFile, "-base-url", "https://console.example.com/")
 	if got, want := addresses["Redirect URL"], "https://console.example.com"+saml.DefaultRedirectPath; got != want {
