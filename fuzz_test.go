@@ -127,10 +127,13 @@ func TestEveryByteCounts(t *testing.T) {
 // it can be: else nearly all die at the digest and the checks behind it see none.
 func FuzzFinishLogin(f *testing.F) {
 	vectors := readVectors(f)
-	for _, v := range vectors {
-		if raw := v.message(); raw != nil && len(raw) < 32<<10 {
-			f.Add(raw, false)
-			f.Add(raw, true)
+	for i, v := range vectors {
+		raw := v.message()
+		if raw == nil || len(raw) > 32<<10 {
+			continue
+		}
+		if v.Accepted() || i%8 == 0 { // of the refused a sample: ten seconds have to suffice for more than the seeds
+			f.Add(raw, i%2 == 0)
 		}
 	}
 	base := vectors[slices.IndexFunc(vectors, func(v *testVector) bool { return v.Name == "encrypted-entra" })] // decrypts, but need not
