@@ -12,8 +12,8 @@ import (
 // FuzzForm: a form is refused, or it is one SAMLResponse in base64 and what may stand beside it, none of it from the address.
 func FuzzForm(f *testing.F) {
 	const form = "application/x-www-form-urlencoded"
-	for _, v := range readVectors(f) {
-		if len(v.Form) < 8<<10 {
+	for i, v := range readVectors(f) {
+		if len(v.Form) < 8<<10 && i%16 == 0 {
 			f.Add("", form, []byte(url.Values{"SAMLResponse": {v.Form}, "RelayState": {"x"}, secondLeg: {"2"}}.Encode()))
 		}
 	}
