@@ -35,7 +35,8 @@ type Config struct {
 	EntityID string
 
 	// FormerRedirectURLs are Redirect URLs of the past, accepted as Recipient, Destination and Audience while a
-	// domain moves. Empty in normal operation: each one widens what is accepted.
+	// domain moves, also to another site: serve the Handler at the old address too, and it sends the response on to the Redirect URL.
+	// Empty in normal operation: each one widens what is accepted.
 	FormerRedirectURLs []string
 
 	// Tenant is an opaque and stable name of the customer on whose behalf this provider acts, "" where there is one only.

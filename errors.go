@@ -35,6 +35,8 @@ type Error struct {
 	Hint string
 	// Reference is a random number that appears on the user's error page and in the log, "" outside the HTTP handlers.
 	Reference string
+	// ReturnTo is LoginOptions.ReturnTo of the login that was refused, for a link that begins it again; "" where that is not known.
+	ReturnTo string
 
 	cause error
 }

@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"log/slog"
 	"net/http"
+	"net/url"
 )
 
 // fail ends a request with an error page. The page says a fixed sentence, the code and a reference; the rest goes to the observer and
@@ -21,6 +22,9 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, sp *ServiceProvid
 		}
 		sp.observe(r.Context(), Event{Kind: LoginRefused, Err: err})
 		login = sp.redirectURL
+		if err.ReturnTo != "" {
+			login += "?" + url.Values{"return_to": {err.ReturnTo}}.Encode()
+		}
 	} else {
 		Event{Kind: LoginRefused, Err: err}.log(r.Context(), cmp.Or(h.config.Logger, slog.Default()))
 	}

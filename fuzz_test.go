@@ -118,7 +118,7 @@ func TestEveryByteCounts(t *testing.T) {
 					try("one put before", i, slices.Insert(slices.Clone(message), i, b))
 				}
 			}
-			t.Logf("%d bytes, every %d. of them: %d changes, of which %d leave the identity as it is", len(message), stride, tried, same)
+			t.Logf("%d bytes, 1 position in %d: %d changes, of which %d leave the identity as it is", len(message), stride, tried, same)
 		})
 	}
 }

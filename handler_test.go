@@ -101,7 +101,13 @@ func (a asHTML) RoundTrip(r *http.Request) (*http.Response, error) {
 func (v visitor) postCrossSite(form samltest.Form) *http.Response {
 	v.t.Helper()
 	client := &http.Client{Transport: v.Transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	response, err := client.PostForm(form.Action, form.Values)
+	request, err := http.NewRequest("POST", form.Action, strings.NewReader(form.Values.Encode()))
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	request.Header.Set("Sec-Fetch-Site", "cross-site")
+	response, err := client.Do(request)
 	if err != nil {
 		v.t.Fatal(err)
 	}
@@ -235,6 +241,29 @@ func TestLoginCSRF(t *testing.T) {
 	if signedIn := <-s.events; signedIn.Kind != saml.LoginStarted {
 		t.Errorf("got %s", signedIn.Kind)
 	}
+}
+
+// TestFormerAddressOnAnotherSite: the page with which the former address answers posts to the present one from another site, where the
+// cookie is missing once more. The third post has it; there is no fourth.
+func TestFormerAddressOnAnotherSite(t *testing.T) {
+	s := newSite(t, nil)
+	v := s.visitor()
+	page := v.form(s.server.URL + "/jobs")
+	for leg := 1; leg <= 2; leg++ {
+		var err error
+		if page, err = samltest.ReadForm(v.postCrossSite(page)); err != nil {
+			t.Fatalf("leg %d: %v", leg, err)
+		}
+		if page.Action != s.sp.RedirectURL() {
+			t.Errorf("leg %d posts to %s", leg, page.Action)
+		}
+	}
+	v.wantFailure(v.postCrossSite(page), http.StatusForbidden, saml.CodeStateMissing)
+	response, err := v.PostForm(page.Action, page.Values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.wantPage(response, alice+" at /jobs")
 }
 
 // TestPlantedCookie: on https only names with the __Host- prefix are read, which no sibling host can set; and of two cookies of one
@@ -517,7 +546,7 @@ func (refusingSessions) SignIn(http.ResponseWriter, *http.Request, *saml.Login) 
 }
 func (refusingSessions) SignedIn(*http.Request) bool { return false }
 
-// TestMFAThatTakesLong: 59 minutes are fine, 61 are too long, and the page says so.
+// TestMFAThatTakesLong: 59 minutes are fine, 61 are too long; the page says so, and its button leads where the user was going.
 func TestMFAThatTakesLong(t *testing.T) {
 	for minutes, want := range map[int]int{59: http.StatusSeeOther, 61: http.StatusForbidden} {
 		c := newClock()
@@ -525,7 +554,7 @@ func TestMFAThatTakesLong(t *testing.T) {
 		h := &house{t, idp, newProvider(t, idp, func(f *saml.Config) { f.Now, f.Store = c.Now, saml.NewMemoryStoreWithClock(c.Now) })}
 		login := h.sp.Handler(refusingSessions{})
 		w := httptest.NewRecorder()
-		login.ServeHTTP(w, httptest.NewRequest("GET", redirectURL, nil))
+		login.ServeHTTP(w, httptest.NewRequest("GET", redirectURL+"?return_to=/jobs%3Fid=7%26a=b", nil))
 		state := w.Result().Cookies()[0]
 		id := requestID(t, w.Result().Header.Get("Location"))
 		c.Advance(time.Duration(minutes) * time.Minute)
@@ -538,7 +567,8 @@ func TestMFAThatTakesLong(t *testing.T) {
 		if want == http.StatusSeeOther {
 			code = string(saml.CodeSession) // everything was right but the sessions of this test
 		}
-		if !strings.Contains(w.Body.String(), code) {
+		button := `<a href="` + redirectURL + `?return_to=%2Fjobs%3Fid%3D7%26a%3Db">`
+		if !strings.Contains(w.Body.String(), code) || !strings.Contains(w.Body.String(), button) {
 			t.Errorf("after %d minutes: status %d, %s", minutes, w.Code, w.Body)
 		}
 	}

@@ -12,29 +12,33 @@ import (
 const (
 	maxBody       = 2 << 20 // bytes of the posted form
 	maxParameters = 8
-	// secondLeg marks a form that our own page posts. It is no proof of anything: what counts are the cookies that come with it.
-	secondLeg = "saml_leg"
+	// legField marks a form that our own page posts. It is no proof of anything: what counts are the cookies that come with it.
+	legField = "saml_leg"
 )
 
 // receive answers POST. The identity provider's form comes from another site, without our SameSite=Lax cookies; so the first leg
-// answers with a page of our own that posts the same response again, and the second leg, which has the cookies, verifies it.
+// answers with a page of our own that posts the same response again, and the second leg, which has the cookies, verifies it. A response
+// to a former Redirect URL on another site takes one leg more, since that page's post is cross-site again. There is never a fourth.
 func (h *Handler) receive(w http.ResponseWriter, r *http.Request) {
 	form, err := readForm(w, r)
 	if err != nil {
 		h.fail(w, r, h.anyProvider(r), err)
 		return
 	}
-	if !form.second {
-		h.firstLeg(w, r, form)
-		return
+	switch {
+	case form.leg == "":
+		h.postAgain(w, r, form.response, "2")
+	case form.leg == "2" && r.Header.Get("Sec-Fetch-Site") == "cross-site":
+		h.postAgain(w, r, form.response, "3")
+	default:
+		h.lastLeg(w, r, form.response)
 	}
-	h.secondLeg(w, r, form.response)
 }
 
 // postedForm is what a form may hold.
 type postedForm struct {
 	response string
-	second   bool
+	leg      string // "" as the identity provider posts it
 }
 
 // readForm checks the form before anything of it is used or echoed. A RelayState is not ours, since we send none, and is dropped.
@@ -71,7 +75,7 @@ func checkForm(values, query url.Values) (postedForm, *Error) {
 			return postedForm{}, refuse(CodeForm, "the form has a field that belongs to another binding", name, "SAMLResponse alone")
 		}
 	}
-	for _, name := range []string{"SAMLResponse", "RelayState", secondLeg, "SAMLRequest", "SAMLart", "Signature", "SigAlg"} {
+	for _, name := range []string{"SAMLResponse", "RelayState", legField, "SAMLRequest", "SAMLart", "Signature", "SigAlg"} {
 		if query.Has(name) {
 			return postedForm{}, refuse(CodeForm, "the address has a field that belongs into the form", name, "")
 		}
@@ -82,10 +86,10 @@ func checkForm(values, query url.Values) (postedForm, *Error) {
 	if n := len(values["RelayState"]); n > 1 {
 		return postedForm{}, refusef(CodeForm, "the form has %d fields RelayState", n)
 	}
-	if n := len(values[secondLeg]); n > 1 {
-		return postedForm{}, refusef(CodeForm, "the form has %d fields %s", n, secondLeg)
+	if n := len(values[legField]); n > 1 {
+		return postedForm{}, refusef(CodeForm, "the form has %d fields %s", n, legField)
 	}
-	f := postedForm{response: values.Get("SAMLResponse"), second: values.Has(secondLeg)}
+	f := postedForm{response: values.Get("SAMLResponse"), leg: values.Get(legField)}
 	if !looksLikeBase64(f.response) {
 		return postedForm{}, refuse(CodeBase64, "the SAMLResponse is not base64", "", "the standard alphabet with padding (SAML Bindings 2.0 §3.5.4)")
 	}
@@ -104,9 +108,9 @@ func looksLikeBase64(s string) bool {
 	return s != ""
 }
 
-// firstLeg parses and verifies nothing and asks no Store. It posts to the Redirect URL as configured, since the response may have come
+// postAgain parses and verifies nothing and asks no Store. It posts to the Redirect URL as configured, since the response may have come
 // to a former one, where the cookie is not. Where it cannot be known yet whose settings apply, the page posts to its own address.
-func (h *Handler) firstLeg(w http.ResponseWriter, r *http.Request, form postedForm) {
+func (h *Handler) postAgain(w http.ResponseWriter, r *http.Request, response, leg string) {
 	action := ""
 	sp, err := h.resolve(r, "")
 	switch {
@@ -116,12 +120,12 @@ func (h *Handler) firstLeg(w http.ResponseWriter, r *http.Request, form postedFo
 		h.fail(w, r, nil, err)
 		return
 	}
-	writePostPage(w, "Signing in", action, field{"SAMLResponse", form.response}, field{secondLeg, "2"})
+	writePostPage(w, "Signing in", action, field{"SAMLResponse", response}, field{legField, leg})
 }
 
-// secondLeg finds the pending login by the request that the message says it answers, and finishes it. That is a look-up only: FinishLogin
+// lastLeg finds the pending login by the request that the message says it answers, and finishes it. That is a look-up only: FinishLogin
 // compares with what was signed.
-func (h *Handler) secondLeg(w http.ResponseWriter, r *http.Request, response string) {
+func (h *Handler) lastLeg(w http.ResponseWriter, r *http.Request, response string) {
 	m, err := readMessage(response)
 	if err != nil {
 		err.Check = stepMessage
@@ -194,7 +198,9 @@ func (h *Handler) finish(w http.ResponseWriter, r *http.Request, sp *ServiceProv
 		sp.setCookie(w, requestCookie(m.inResponseTo), "", 0)
 	}
 	if err := h.config.Sessions.SignIn(w, r, login); err != nil {
-		h.fail(w, r, sp, refuse(CodeSession, "the application could not begin a session", "", "").because(err))
+		refusal := refuse(CodeSession, "the application could not begin a session", "", "").because(err)
+		refusal.ReturnTo = login.ReturnTo
+		h.fail(w, r, sp, refusal)
 		return
 	}
 	to := login.ReturnTo

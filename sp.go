@@ -149,7 +149,7 @@ func (sp *ServiceProvider) signaturePolicy() dsig.Policy {
 	return dsig.Policy{AllowSHA1: sp.config.InsecureAllowSHA1}
 }
 
-// refused completes an error: the step, and the hint in the words of this identity provider's portal.
+// refused completes an error: the step, the hint in the words of this identity provider's portal, and where the user was going.
 func (a *attempt) refused(step string, err *Error) *Error {
 	if step != "" {
 		err.Check = step
@@ -157,6 +157,7 @@ func (a *attempt) refused(step string, err *Error) *Error {
 	if a.idp != nil && err.Hint == hints[err.Code] {
 		err.Hint = a.idp.hint(err.Code)
 	}
+	err.ReturnTo = a.expect.returnTo
 	return err
 }
 
@@ -199,6 +200,7 @@ func (sp *ServiceProvider) snapshot(ctx context.Context) (*IdentityProvider, *Er
 func (a *attempt) beginWithState(state string) *Error {
 	sp := a.sp
 	p, err := openPending(sp.sealer(), sp.pendingContext(), state, a.now, sp.skew)
+	a.expect.returnTo = p.ReturnTo
 	if err != nil {
 		return err
 	}

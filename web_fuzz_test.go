@@ -14,7 +14,7 @@ func FuzzForm(f *testing.F) {
 	const form = "application/x-www-form-urlencoded"
 	for i, v := range readVectors(f) {
 		if len(v.Form) < 8<<10 && i%16 == 0 {
-			f.Add("", form, []byte(url.Values{"SAMLResponse": {v.Form}, "RelayState": {"x"}, secondLeg: {"2"}}.Encode()))
+			f.Add("", form, []byte(url.Values{"SAMLResponse": {v.Form}, "RelayState": {"x"}, legField: {"2"}}.Encode()))
 		}
 	}
 	f.Add("SAMLResponse=AAAA", form, []byte("SAMLResponse=AAAA"))
@@ -40,7 +40,7 @@ func FuzzForm(f *testing.F) {
 		for _, list := range values {
 			fields += len(list)
 		}
-		if fields > maxParameters || len(values["SAMLResponse"]) != 1 || values.Get("SAMLResponse") != got.response || values.Has(secondLeg) != got.second || len(values["RelayState"]) > 1 {
+		if fields > maxParameters || len(values["SAMLResponse"]) != 1 || values.Get("SAMLResponse") != got.response || values.Get(legField) != got.leg || len(values["RelayState"]) > 1 {
 			t.Fatalf("got %+v of %q", got, values)
 		}
 		for _, name := range []string{"SAMLRequest", "SAMLart", "Signature", "SigAlg"} {

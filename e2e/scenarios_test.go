@@ -262,8 +262,8 @@ var scenarios = []scenario{
 		v.click(again)
 		v.want(asking)
 		v.click(choose)
-		v.want(signedIn + "/<")
-		v.outcome = "page \"took too long\"; its button signs in"
+		v.want(signedIn + "/jobs<")
+		v.outcome = "page \"took too long\"; its button signs in, and the link is still known"
 	}},
 	{name: "cookies deleted in between", play: func(v *visit) {
 		v.visit(v.url("/jobs"))
@@ -348,6 +348,17 @@ var scenarios = []scenario{
 		v.visit(v.secondLegOf(samltest.Answer{}))
 		v.wantFailure(saml.CodeStateMissing)
 		v.outcome = "refused"
+	}},
+	{name: "answer to the former address", play: func(v *visit) {
+		v.visit(v.url("/jobs"))
+		v.want(asking)
+		v.visit(v.answer(samltest.Answer{Recipient: v.former.URL + saml.DefaultRedirectPath}))
+		v.want(signedIn + "/jobs<")
+		v.wantHost()
+		if n := v.posts(); n != 3 {
+			v.Errorf("there were %d posts, want 3", n)
+		}
+		v.outcome = "signed in at the present address by the third post"
 	}},
 	{name: "start at My Apps", play: func(v *visit) {
 		v.idp.SignInAs(samltest.DefaultUsers()[0])
@@ -437,7 +448,7 @@ func (v *visit) secondLegOf(a samltest.Answer) string {
 	a.Recipient = v.sp.RedirectURL()
 	value, err := v.idp.Respond(a)
 	v.must(err)
-	return v.form(map[string]string{"SAMLResponse": value, "saml_leg": "2"})
+	return v.form(a.Recipient, map[string]string{"SAMLResponse": value, "saml_leg": "2"})
 }
 
 // errorPages brings about each kind of error page, as a user would meet it, and takes its picture.
@@ -503,7 +514,7 @@ func errorPages(v *visit) {
 	end(saml.CodeUnsolicited)
 	v.visit(v.sp.RedirectURL() + "?SAMLResponse=x")
 	end(saml.CodeForm)
-	v.visit(v.form(map[string]string{"SAMLResponse": strings.Repeat("A", 2<<20)}))
+	v.visit(v.form(v.sp.RedirectURL(), map[string]string{"SAMLResponse": strings.Repeat("A", 2<<20)}))
 	end(saml.CodeTooLarge)
 
 	v.idp.SignInAs(users[4])

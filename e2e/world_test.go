@@ -37,7 +37,7 @@ var certificate = func() tls.Certificate {
 		log.Fatal(err)
 	}
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "e2e"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv4(127, 0, 0, 2)}}
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv4(127, 0, 0, 2), net.IPv4(127, 0, 0, 3)}}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		log.Fatal(err)
@@ -49,8 +49,8 @@ var certificate = func() tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
 }()
 
-// A world is a service on 127.0.0.1, an identity provider on localhost, and somebody else's site on 127.0.0.2. To a browser these are
-// three sites, so what the second and the third post to the first is cross-site.
+// A world is a service on 127.0.0.1, and on 127.0.0.3 as before it moved, an identity provider on localhost, and somebody else's site on
+// 127.0.0.2. To a browser these are four sites, so what one posts to another is cross-site.
 type world struct {
 	t        *testing.T
 	idp      *samltest.IdentityProvider
@@ -58,6 +58,7 @@ type world struct {
 	sessions *session.Manager
 	service  *httptest.Server
 	stranger *httptest.Server
+	former   *httptest.Server // the service under its former address
 
 	mu      sync.Mutex
 	offset  time.Duration
@@ -111,6 +112,7 @@ func newWorld(t *testing.T, change func(*saml.Config)) *world {
 
 	mux := http.NewServeMux()
 	w.service = serve(t, "127.0.0.1:0", w.record(mux))
+	w.former = serve(t, "127.0.0.3:0", w.record(mux))
 	key := saml.NewStateKey()
 	store := brokenStore{saml.NewMemoryStore(), w}
 	quiet := slog.New(slog.DiscardHandler)
@@ -122,7 +124,7 @@ func newWorld(t *testing.T, change func(*saml.Config)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := saml.Config{BaseURL: w.service.URL, IdentityProvider: source{trusted, w}, StateKeys: [][]byte{key}, Store: store, Now: w.now, Observe: w.observe, Logger: quiet}
+	c := saml.Config{BaseURL: w.service.URL, FormerRedirectURLs: []string{w.former.URL + saml.DefaultRedirectPath}, IdentityProvider: source{trusted, w}, StateKeys: [][]byte{key}, Store: store, Now: w.now, Observe: w.observe, Logger: quiet}
 	if change != nil {
 		change(&c)
 	}
@@ -339,15 +341,15 @@ func (w *world) post(a samltest.Answer) string {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return w.form(map[string]string{"SAMLResponse": value})
+	return w.form(a.Recipient, map[string]string{"SAMLResponse": value})
 }
 
-// form is the address of a page, on the stranger's site, that posts these fields to the Redirect URL.
-func (w *world) form(values map[string]string) string {
+// form is the address of a page, on the stranger's site, that posts these fields.
+func (w *world) form(action string, values map[string]string) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	path := fmt.Sprintf("/post/%d", len(w.posts))
-	w.posts[path] = posted{w.sp.RedirectURL(), values}
+	w.posts[path] = posted{action, values}
 	return w.stranger.URL + path
 }
 
