@@ -23,7 +23,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, sp *ServiceProvid
 		sp.observe(r.Context(), Event{Kind: LoginRefused, Err: err})
 		login = sp.redirectURL
 		if err.ReturnTo != "" {
-			login += "?" + url.Values{"return_to": {err.ReturnTo}}.Encode()
+			login += "?return_to=" + url.QueryEscape(err.ReturnTo)
 		}
 	} else {
 		Event{Kind: LoginRefused, Err: err}.log(r.Context(), cmp.Or(h.config.Logger, slog.Default()))

@@ -78,7 +78,7 @@ func isCharacter(r rune) bool {
 	switch {
 	case r < 0x20:
 		return r == '\t' || r == '\n' || r == '\r'
-	case 0xD800 <= r && r <= 0xDFFF, 0xFDD0 <= r && r <= 0xFDEF, r&0xFFFE == 0xFFFE, r > utf8.MaxRune:
+	case 0xD800 <= r && r <= 0xDFFF, 0xFDD0 <= r && r <= 0xFDEF, r&0xFFFE == 0xFFFE:
 		return false
 	}
 	return true

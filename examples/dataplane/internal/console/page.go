@@ -187,7 +187,7 @@ func (c *Console) renderFailure(w http.ResponseWriter, r *http.Request, err *sam
 	}
 	m := message{Title: f.title, Text: f.text, Code: string(err.Code), Reference: err.Reference, Other: "/sign-in", OtherLabel: "Administrator sign-in"}
 	if f.again != "" {
-		m.Link, m.Label = c.redirectURL, f.again
+		m.Link, m.Label = c.beginAt(err.ReturnTo), f.again
 	}
 	c.showMessage(w, r, f.status, m)
 }

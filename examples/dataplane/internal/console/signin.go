@@ -44,14 +44,19 @@ func (c *Console) renderSignIn(w http.ResponseWriter, r *http.Request, status in
 	_, err := c.liveProvider(r.Context())
 	switch {
 	case err == nil:
-		p.SSO = c.redirectURL
-		if p.ReturnTo != "" {
-			p.SSO += "?return_to=" + url.QueryEscape(p.ReturnTo)
-		}
+		p.SSO = c.beginAt(p.ReturnTo)
 	case !isNotConfigured(err):
 		p.Unknown = true
 	}
 	render(w, status, "signin", p)
+}
+
+// beginAt is the address that begins a sign-in through the identity provider and ends on the page returnTo, or at home for "".
+func (c *Console) beginAt(returnTo string) string {
+	if returnTo == "" {
+		return c.redirectURL
+	}
+	return c.redirectURL + "?return_to=" + url.QueryEscape(returnTo)
 }
 
 func (c *Console) signInLocally(w http.ResponseWriter, r *http.Request) {

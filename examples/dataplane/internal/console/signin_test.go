@@ -32,7 +32,7 @@ func TestUsers(t *testing.T) {
 		t.Helper()
 		w.idp.SignInAs(u)
 		b := w.browser()
-		b.signIn("/")
+		b.signIn("/jobs")
 		return b
 	}
 
@@ -47,6 +47,9 @@ func TestUsers(t *testing.T) {
 	noMail.want(http.StatusForbidden)
 	noMail.wantText("message-title", "no usable e-mail address")
 	noMail.wantText("message-text", "fill in the Email field")
+	if again := w.console.RedirectURL() + "?return_to=%2Fjobs"; !strings.Contains(noMail.last.body, again) {
+		t.Errorf("no link to %s: %s", again, noMail.last.body)
+	}
 	reference := noMail.last.text("message-reference")
 	admin.get("/settings/sso/log?reference=" + reference)
 	admin.wantText("log", "name_id_not_email", "user.mail", "Email field")
