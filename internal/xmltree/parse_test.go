@@ -160,6 +160,7 @@ func TestParseDeclaration(t *testing.T) {
 		{"not even a blank", root(`<?xml?>`), "xml_declaration", root(plain)},
 		{"version in capitals", root(`<?xml VERSION="1.0"?>`), "xml_declaration", root(plain)},
 		{"version without quotes", root(`<?xml version=1.0?>`), "xml_declaration", root(plain)},
+		{"version between other characters than quotes", root(`<?xml version=x1.0x?>`), "xml_declaration", root(plain)},
 		{"version with unlike quotes", root(`<?xml version="1.0'?>`), "xml_declaration", root(`<?xml version='1.0'?>`)},
 		{"version without its end", root(`<?xml version="1.0?>`), "xml_declaration", root(plain)},
 		{"version without its value", root(`<?xml version=?>`), "xml_declaration", root(plain)},
@@ -462,7 +463,7 @@ func TestParseNames(t *testing.T) {
 		for _, name := range []struct {
 			text string
 			ok   bool
-		}{{string(r) + "x", first}, {"x" + string(r), first || within(r, moreNameRanges...)}} {
+		}{{string(r), first}, {string(r) + "x", first}, {"x" + string(r), first || within(r, moreNameRanges...)}} {
 			for form, src := range map[string]string{
 				"element":               "<" + name.text + "/>",
 				"attribute":             "<e " + name.text + "=''/>",
@@ -704,6 +705,7 @@ func TestParseFaultShows(t *testing.T) {
 		{"the byte", "<a>\x01</a>", "0x01", "UTF-8 without control characters"},
 		{"UTF-16 by its mark, little end first", "\xFF\xFE<\x00", "", "UTF-8"},
 		{"UTF-16 by its mark, big end first", "\xFE\xFF\x00<", "", "UTF-8"},
+		{"half of such a mark", "<\xFF", "0xFF", "UTF-8 without control characters"},
 		{"half of a mark as the byte that it is", "\xFF<a/>", "0xFF", "UTF-8 without control characters"},
 		{"another half of a mark too", "\xFE\xFE", "0xFE", "UTF-8 without control characters"},
 		{"a byte at the end", "\xFF", "0xFF", "UTF-8 without control characters"},

@@ -1,7 +1,6 @@
 package xmltree
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/iomete/saml/internal/fault"
@@ -11,18 +10,10 @@ import (
 // declared there, which toolkits rely on that encrypt an element without what its ancestors declare. The limits are those of the
 // document of place. Its errors are *fault.Fault.
 func ParseAt(src []byte, place Element) (Element, error) {
-	bindings := place.bindings()
-	if len(bindings) > maxDeclarations {
-		return Element{}, &fault.Fault{Code: fault.TooLarge, Message: "there are too many namespaces in scope",
-			Got: fmt.Sprint(len(bindings)), Want: fmt.Sprintf("at most %d", maxDeclarations)}
-	}
 	// The element around it is not closed by anything that src can hold: what closes it leaves a second root, or an end tag too many.
 	around := make([]byte, 0, len(src)+256)
 	around = append(around, "<place"...)
-	for _, b := range bindings {
-		if b.prefix == noPrefix && b.space == noSpace {
-			continue
-		}
+	for _, b := range place.bindings() {
 		around = append(around, " xmlns"...)
 		if prefix := place.doc.prefixes[b.prefix]; prefix != "" {
 			around = append(append(around, ':'), prefix...)
@@ -46,7 +37,7 @@ func ParseAt(src []byte, place Element) (Element, error) {
 	return only, nil
 }
 
-// bindings are the namespaces that are declared inside e; of more than maxDeclarations only some.
+// bindings are the namespaces that are declared inside e; of more than maxDeclarations, which one element cannot hold, only some.
 func (e Element) bindings() (list []binding) {
 	doc := e.doc
 	for i := e.index; i >= 0; i = doc.nodes[i].parent {

@@ -119,6 +119,9 @@ func TestParseAtLimits(t *testing.T) {
 	if err != nil {
 		t.Fatalf("an element of 1 MiB: %v", err)
 	}
+	if _, err := xmltree.ParseAt([]byte(full+" "), doc.Root()); codeOf(err) != fault.TooLarge {
+		t.Errorf("a byte more: got %v, want %s", err, fault.TooLarge)
+	}
 	if e.Limit() != xmltree.MaxBytes {
 		t.Errorf("limit %d, want %d", e.Limit(), xmltree.MaxBytes)
 	}

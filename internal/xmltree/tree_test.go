@@ -72,7 +72,7 @@ func TestElementRelations(t *testing.T) {
 
 func TestElementContains(t *testing.T) {
 	t.Parallel()
-	doc := mustParse(t, family)
+	doc, last := mustParse(t, family), mustParse(t, "<a><b/></a>")
 	root, x, y, z, m := doc.Root(), first(t, doc, "x"), first(t, doc, "y"), first(t, doc, "z"), first(t, doc, "m")
 	for _, tt := range []struct {
 		name         string
@@ -87,6 +87,7 @@ func TestElementContains(t *testing.T) {
 		{"an element does not contain the one before it", y, x, false},
 		{"an element does not contain the one after it", x, y, false},
 		{"nor the one after its last descendant", y, first(t, doc, "e"), false},
+		{"the root contains an empty element that comes last", last.Root(), first(t, last, "b"), true},
 		{"nor one of another document", root, first(t, mustParse(t, family), "x"), false},
 		{"nor none", root, xmltree.Element{}, false},
 	} {

@@ -27,6 +27,7 @@ func TestParseNamespaceNameIsURI(t *testing.T) {
 		refusal{"port without digits", declare("http://a:/"), "namespace", declare("http://a/")},
 		refusal{"port of six digits", declare("http://a:123456/"), "namespace", declare("http://a:12345/")},
 		refusal{"port and no host", declare("http://:80/"), "namespace", declare("http://a:80/")},
+		refusal{"slashes and no host", declare("http:///a"), "namespace", declare("http://a/a")},
 		refusal{"user and no host", declare("http://a@/"), "namespace", declare("http://a@b/")},
 		refusal{"at sign and no user", declare("http://@b/"), "namespace", declare("http://b/")},
 		refusal{"scheme with a character beside the letters", declare("a@b:c"), "namespace", declare("azAZ09:c")},
