@@ -2,11 +2,13 @@ package saml_test
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -429,6 +431,37 @@ func TestUnsolicitedAtTheHandler(t *testing.T) {
 	v.wantPage(v.post(answer(accepting)), alice+" at /") // signed in already: nobody is signed in over his head
 	other := accepting.visitor()
 	other.wantFailure(other.post(first), http.StatusForbidden, saml.CodeReplayed)
+}
+
+// TestRequestNamedInAssertionAlone: a Response need not say which request it answers where its assertion does.
+func TestRequestNamedInAssertionAlone(t *testing.T) {
+	s := newSite(t, nil)
+	v := s.visitor()
+	answered := func(wanted bool) samltest.Form {
+		pending := v.form(s.server.URL + "/jobs")
+		message, err := base64.StdEncoding.DecodeString(pending.Values.Get("SAMLResponse"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		id := regexp.MustCompile(`InResponseTo="([^"]+)"`).FindStringSubmatch(string(message))[1]
+		form, err := s.idp.Respond(samltest.Answer{RequestID: id, Recipient: s.sp.RedirectURL(), Edit: func(xml string) string {
+			xml = strings.Replace(xml, ` InResponseTo="`+id+`"`, "", 1)
+			if !wanted {
+				xml = strings.Replace(xml, ` InResponseTo="`+id+`"`, ` InResponseTo="_other"`, 1)
+			}
+			return xml
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		pending.Values.Set("SAMLResponse", form)
+		return pending
+	}
+	v.wantFailure(v.post(answered(false)), http.StatusForbidden, saml.CodeStateMissing)
+	form := answered(true)
+	v.wantPage(v.post(form), alice+" at /jobs")
+	other := s.visitor()
+	other.wantFailure(other.post(form), http.StatusForbidden, saml.CodeStateMissing)
 }
 
 // TestTwoTenantsAtOneHandler: the tenant of the pending login decides whose settings judge the response.

@@ -132,11 +132,12 @@ func (h *Handler) lastLeg(w http.ResponseWriter, r *http.Request, response strin
 		h.fail(w, r, h.anyProvider(r), err)
 		return
 	}
-	if m.inResponseTo == "" {
+	request := m.request()
+	if request == "" {
 		h.unsolicited(w, r, m)
 		return
 	}
-	name := requestCookie(m.inResponseTo)
+	name := requestCookie(request)
 	state := cookie(r, "__Host-"+name)
 	if state == "" {
 		state = cookie(r, name)
@@ -194,8 +195,8 @@ func (h *Handler) finish(w http.ResponseWriter, r *http.Request, sp *ServiceProv
 		return
 	}
 	sp.observeFinish(r.Context(), login, nil)
-	if m.inResponseTo != "" {
-		sp.setCookie(w, requestCookie(m.inResponseTo), "", 0)
+	if request := m.request(); request != "" {
+		sp.setCookie(w, requestCookie(request), "", 0)
 	}
 	if err := h.config.Sessions.SignIn(w, r, login); err != nil {
 		refusal := refuse(CodeSession, "the application could not begin a session", "", "").because(err)
