@@ -361,6 +361,7 @@ func TestStructure(t *testing.T) {
 		{"a CipherValue that is not base64", in, `<x:CipherValue>`, `<x:CipherValue>!`},
 		{"EncryptionMethod behind KeyInfo", in, in, moved(in, s.method(), `</d:KeyInfo>`)},
 		{"EncryptionMethod behind CipherData", in, in, moved(in, s.method(), `</x:CipherData>`)},
+		{"EncryptionMethod behind CipherData without a KeyInfo", bare, bare, strings.Replace(strings.Replace(bare, s.method(), "", 1), "</x:CipherData>", "</x:CipherData>"+s.method(), 1)},
 		{"EncryptionProperties before CipherData", in, s.method(), s.method() + `<x:EncryptionProperties/>`},
 		{"two KeyInfos", in, s.method(), s.method() + `<d:KeyInfo xmlns:d="http://www.w3.org/2000/09/xmldsig#"/>`},
 		{"another name than CipherData", in, in, strings.ReplaceAll(in, "CipherData", "CipherThing")},

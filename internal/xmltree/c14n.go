@@ -68,7 +68,7 @@ type writer struct {
 	undo     []binding
 	open     []openElement
 
-	// inclusive are the prefixes of the PrefixList that this document has, with their namespace in scope.
+	// inclusive are the prefixes of the PrefixList, with the namespace that is declared for them where the writer stands.
 	inclusive []binding
 
 	needed  []binding // scratch: the declarations to write
@@ -97,17 +97,15 @@ func (w *writer) prefixList(apex Element, list string) error {
 		if name == "#default" {
 			name = ""
 		}
-		id := slices.Index(w.doc.prefixes, name)
-		if id < 0 || id == xmlPrefix || slices.ContainsFunc(w.inclusive, func(b binding) bool { return b.prefix == int32(id) }) {
-			continue
+		id := int32(slices.Index(w.doc.prefixes, name)) // -1 is a prefix that nothing binds
+		if !slices.ContainsFunc(w.inclusive, func(b binding) bool { return b.prefix == id }) {
+			w.inclusive = append(w.inclusive, binding{id, w.doc.inScope(apex.node().parent, id)})
 		}
-		b := binding{int32(id), w.doc.inScope(apex.node().parent, int32(id))}
-		w.inclusive = append(w.inclusive, b)
 	}
 	return nil
 }
 
-// inScope gives the namespace of a prefix as seen inside the element at index, unbound if it has none.
+// inScope gives the namespace that a prefix is declared with around what stands in the element at index, unbound if it is not declared.
 func (d *Document) inScope(index, prefix int32) int32 {
 	for ; index >= 0; index = d.nodes[index].parent {
 		n := &d.nodes[index]
@@ -116,9 +114,6 @@ func (d *Document) inScope(index, prefix int32) int32 {
 				return decl.space
 			}
 		}
-	}
-	if prefix == noPrefix {
-		return noSpace
 	}
 	return unbound
 }

@@ -308,13 +308,12 @@ func (p *parser) cdata() error {
 	if p.parent < 0 {
 		return p.fail(fault.XMLSyntax, "a CDATA section stands outside the root element")
 	}
-	start := p.pos
-	p.pos += len("<![CDATA[")
-	end := strings.Index(p.rest(), "]]>")
+	const open = "<![CDATA["
+	end := strings.Index(p.rest()[len(open):], "]]>")
 	if end < 0 {
-		p.pos = start
 		return p.fail(fault.XMLSyntax, "a CDATA section does not end")
 	}
+	p.pos += len(open)
 	p.addText(cdataNode, p.rest()[:end], true)
 	p.pos += end + len("]]>")
 	return nil

@@ -157,6 +157,7 @@ func TestParseDeclaration(t *testing.T) {
 		{"empty version", root(`<?xml version=""?>`), "xml_declaration", root(plain)},
 		{"no version", root(`<?xml encoding="UTF-8"?>`), "xml_declaration", root(`<?xml version="1.0" encoding="UTF-8"?>`)},
 		{"nothing", root(`<?xml ?>`), "xml_declaration", root(plain)},
+		{"a value without a name", root(`<?xml ="1.0"?>`), "xml_declaration", root(plain)},
 		{"not even a blank", root(`<?xml?>`), "xml_declaration", root(plain)},
 		{"version in capitals", root(`<?xml VERSION="1.0"?>`), "xml_declaration", root(plain)},
 		{"version without quotes", root(`<?xml version=1.0?>`), "xml_declaration", root(plain)},
@@ -383,6 +384,9 @@ func TestParseSyntax(t *testing.T) {
 		{"blank in the end of an empty tag", "<a/ >", "xml_syntax", "<a />"},
 		{"solidus in a tag", "<a / b='c'>", "xml_syntax", "<a b='c' />"},
 		{"blank before a name", "< a/>", "xml_syntax", "<a />"},
+		{"tags without a name", "<></>", "xml_syntax", "<a></a>"},
+		{"tag without a name in another", "<a></></a>", "xml_syntax", "<a><b/></a>"},
+		{"blank before an attribute in a tag without a name", "< a=''></>", "xml_syntax", "<a a=''></a>"},
 		{"less-than sign in text", "<a>1 < 2</a>", "xml_syntax", "<a>1 &lt; 2</a>"},
 		{"less-than sign at the end", "<a/><", "xml_syntax", "<a/>"},
 		{"less-than sign in a value", "<a b='<'/>", "xml_syntax", "<a b='>'/>"},
@@ -578,10 +582,20 @@ func TestParseDuplicateAttributes(t *testing.T) {
 	})
 	// An attribute without prefix is in no namespace, whatever the default namespace is.
 	e := mustParse(t, "<e xmlns='u:1' xmlns:a='u:1' x='none' a:x='one'/>").Root()
-	none, _ := e.Attr("x")
-	one, _ := e.AttrNS("u:1", "x")
-	if none != "none" || one != "one" {
-		t.Errorf("got %q and %q", none, one)
+	if none, _ := e.Attr("x"); none != "none" {
+		t.Errorf("got %q", none)
+	}
+}
+
+// Twice is found whatever the names are: what is tried first is a hash.
+func TestParseDuplicateAttributesOfManyNames(t *testing.T) {
+	t.Parallel()
+	for i := range 5000 {
+		name := fmt.Sprintf("n%x", i*i)
+		src := "<e " + name + "='' b='' " + name + "=''/>"
+		if doc, err := xmltree.Parse([]byte(src), messages); codeOf(err) != "duplicate_attribute" || doc != nil {
+			t.Fatalf("%s: got %v", src, err)
+		}
 	}
 }
 
@@ -688,6 +702,7 @@ func TestParseFaultTellsThePlace(t *testing.T) {
 		"<a b='1\n2<'/>":          "(line 2, column 2)",
 		"<a>\r\n<!DOCTYPE b></a>": "(line 2, column 1)",
 		"<a>\n":                   "(line 2, column 1)",
+		"<a><![CDATA[b</a>":       "(line 1, column 4)",
 	} {
 		_, err := xmltree.Parse([]byte(src), messages)
 		var f *fault.Fault
@@ -705,6 +720,7 @@ func TestParseFaultShows(t *testing.T) {
 		{"the byte", "<a>\x01</a>", "0x01", "UTF-8 without control characters"},
 		{"UTF-16 by its mark, little end first", "\xFF\xFE<\x00", "", "UTF-8"},
 		{"UTF-16 by its mark, big end first", "\xFE\xFF\x00<", "", "UTF-8"},
+		{"nothing but such a mark", "\xFF\xFE", "", "UTF-8"},
 		{"half of such a mark", "<\xFF", "0xFF", "UTF-8 without control characters"},
 		{"half of a mark as the byte that it is", "\xFF<a/>", "0xFF", "UTF-8 without control characters"},
 		{"another half of a mark too", "\xFE\xFE", "0xFE", "UTF-8 without control characters"},

@@ -37,7 +37,7 @@ func ParseAt(src []byte, place Element) (Element, error) {
 	return only, nil
 }
 
-// bindings are the namespaces that are declared inside e; of more than maxDeclarations, which one element cannot hold, only some.
+// bindings are the namespaces that are declared inside e.
 func (e Element) bindings() (list []binding) {
 	doc := e.doc
 	for i := e.index; i >= 0; i = doc.nodes[i].parent {
@@ -45,9 +45,6 @@ func (e Element) bindings() (list []binding) {
 		for _, d := range doc.decls[n.decl : n.decl+int32(n.decls)] {
 			if !slices.ContainsFunc(list, func(b binding) bool { return b.prefix == d.prefix }) {
 				list = append(list, binding{d.prefix, d.space})
-			}
-			if len(list) > maxDeclarations {
-				return list
 			}
 		}
 	}

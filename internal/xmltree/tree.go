@@ -120,23 +120,11 @@ func (e Element) Parent() Element {
 }
 
 // Attr gives the normalised value of the attribute in no namespace with this name, and whether there is one.
-func (e Element) Attr(name string) (string, bool) { return e.attr(noSpace, name) }
-
-// AttrNS is Attr for an attribute in a namespace.
-func (e Element) AttrNS(space, local string) (string, bool) {
-	for id, s := range e.doc.spaces {
-		if s == space && id != noSpace {
-			return e.attr(int32(id), local)
-		}
-	}
-	return "", false
-}
-
-func (e Element) attr(space int32, local string) (string, bool) {
+func (e Element) Attr(name string) (string, bool) {
 	n := e.node()
 	for i := range e.doc.attrs[n.attr : n.attr+int32(n.attrs)] {
 		a := &e.doc.attrs[n.attr+int32(i)]
-		if a.space == space && e.doc.src[a.local:a.end] == local {
+		if a.space == noSpace && e.doc.src[a.local:a.end] == name {
 			return e.doc.value(a), true
 		}
 	}

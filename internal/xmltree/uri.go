@@ -5,8 +5,8 @@ import "strings"
 // isAbsoluteURI reports whether s is a URI with a scheme (RFC 3986 §3), in printable ASCII and without '&' and IPv6 hosts: what
 // libxml2 canonicalises, and what all canonicalisers write alike.
 func isAbsoluteURI(s string) bool {
-	scheme, rest, ok := strings.Cut(s, ":")
-	if !ok || !isScheme(scheme) || rest == "" || strings.Count(rest, "#") > 1 {
+	scheme, rest, _ := strings.Cut(s, ":")
+	if !isScheme(scheme) || rest == "" || strings.Count(rest, "#") > 1 {
 		return false
 	}
 	for i := range len(rest) {
