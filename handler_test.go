@@ -433,35 +433,56 @@ func TestUnsolicitedAtTheHandler(t *testing.T) {
 	other.wantFailure(other.post(first), http.StatusForbidden, saml.CodeReplayed)
 }
 
-// TestRequestNamedInAssertionAlone: a Response need not say which request it answers where its assertion does.
-func TestRequestNamedInAssertionAlone(t *testing.T) {
+// TestRequestThatIsAnswered: a Response need not say which request it answers where its assertion does.
+func TestRequestThatIsAnswered(t *testing.T) {
 	s := newSite(t, nil)
-	v := s.visitor()
-	answered := func(wanted bool) samltest.Form {
-		pending := v.form(s.server.URL + "/jobs")
-		message, err := base64.StdEncoding.DecodeString(pending.Values.Get("SAMLResponse"))
+	const confirmation = "<SubjectConfirmation "
+	for _, tt := range []struct {
+		name string
+		edit func(xml, named string) string
+		code saml.Code // "" for a sign-in
+	}{
+		{"named in the assertion alone", func(xml, named string) string { return strings.Replace(xml, named, "", 1) }, ""},
+		{"named in the second confirmation alone", func(xml, named string) string {
+			xml = strings.Replace(xml, named, "", 1)
+			return strings.Replace(xml, confirmation, confirmation+`Method="urn:oasis:names:tc:SAML:2.0:cm:sender-vouches"><SubjectConfirmationData/></SubjectConfirmation>`+confirmation, 1)
+		}, ""},
+		{"another one named in the assertion alone", func(xml, named string) string {
+			return strings.Replace(strings.Replace(xml, named, "", 1), named, ` InResponseTo="_other"`, 1)
+		}, saml.CodeStateMissing},
+		{"another one named in the assertion", func(xml, named string) string {
+			i := strings.LastIndex(xml, named)
+			return xml[:i] + strings.Replace(xml[i:], named, ` InResponseTo="_other"`, 1)
+		}, saml.CodeInResponseTo},
+		{"none named", func(xml, named string) string { return strings.ReplaceAll(xml, named, "") }, saml.CodeUnsolicited},
+	} {
+		t.Log(tt.name)
+		v := s.visitor()
+		form := v.form(s.server.URL + "/jobs")
+		message, err := base64.StdEncoding.DecodeString(form.Values.Get("SAMLResponse"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		id := regexp.MustCompile(`InResponseTo="([^"]+)"`).FindStringSubmatch(string(message))[1]
-		form, err := s.idp.Respond(samltest.Answer{RequestID: id, Recipient: s.sp.RedirectURL(), Edit: func(xml string) string {
-			xml = strings.Replace(xml, ` InResponseTo="`+id+`"`, "", 1)
-			if !wanted {
-				xml = strings.Replace(xml, ` InResponseTo="`+id+`"`, ` InResponseTo="_other"`, 1)
-			}
-			return xml
-		}})
+		request := regexp.MustCompile(` InResponseTo="([^"]+)"`).FindStringSubmatch(string(message))
+		answer, err := s.idp.Respond(samltest.Answer{RequestID: request[1], Recipient: s.sp.RedirectURL(), Edit: func(xml string) string { return tt.edit(xml, request[0]) }})
 		if err != nil {
 			t.Fatal(err)
 		}
-		pending.Values.Set("SAMLResponse", form)
-		return pending
+		form.Values.Set("SAMLResponse", answer)
+		if tt.code != "" {
+			v.wantFailure(v.post(form), http.StatusForbidden, tt.code)
+			continue
+		}
+		other := s.visitor()
+		other.wantFailure(other.post(form), http.StatusForbidden, saml.CodeStateMissing)
+		v.wantPage(v.post(form), alice+" at /jobs")
 	}
-	v.wantFailure(v.post(answered(false)), http.StatusForbidden, saml.CodeStateMissing)
-	form := answered(true)
-	v.wantPage(v.post(form), alice+" at /jobs")
-	other := s.visitor()
-	other.wantFailure(other.post(form), http.StatusForbidden, saml.CodeStateMissing)
+	form, err := s.idp.Respond(samltest.Answer{Recipient: s.sp.RedirectURL(), Status: "urn:oasis:names:tc:SAML:2.0:status:Responder"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := s.visitor()
+	v.wantFailure(v.post(samltest.Form{Action: s.sp.RedirectURL(), Values: url.Values{"SAMLResponse": {form}}}), http.StatusForbidden, saml.CodeUnsolicited)
 }
 
 // TestTwoTenantsAtOneHandler: the tenant of the pending login decides whose settings judge the response.

@@ -160,14 +160,14 @@ func (m *wireResponse) readFields() {
 	}
 }
 
-// request is the ID of the request that the message says it answers, "" if it says none. Where the Response does not, the assertion may, unless
-// it is encrypted. It finds a pending login, and no more: the checks read what was signed.
+// request is the ID of the request that the message says it answers, "" if it says none. Where the Response does not, a SubjectConfirmationData may,
+// which alone in an assertion has such an attribute. It finds a pending login, and no more: the checks read what was signed.
 func (m *wireResponse) request() string {
 	if m.inResponseTo != "" || !m.assertion.Exists() {
 		return m.inResponseTo
 	}
 	for e := range m.assertion.Descendants() {
-		if id, ok := e.Attr("InResponseTo"); ok && e.Is(xmltree.NSAssertion, "SubjectConfirmationData") {
+		if id, _ := e.Attr("InResponseTo"); id != "" {
 			return id
 		}
 	}
