@@ -4,7 +4,8 @@
 //
 // All changes are compiled into one test binary a package, each behind a number that an environment variable chooses, so that a change costs
 // the time of its tests and no compilation. A change that survives has to stand in the list with the reason why it makes no difference;
-// a line of the list that no surviving change needs is an error too. To be run in the root of the checkout.
+// a line of the list that no surviving change needs is an error too. To be run in the root of the checkout, on a machine that has nothing else to
+// do: a change that makes the tests take several times as long counts as noticed.
 package main
 
 import (
