@@ -11,6 +11,10 @@ import (
 // A Store remembers, for all replicas of a service together, which keys were used up: answered requests, consumed
 // assertions, ended sessions. Keys are printable ASCII of at most 64 bytes beginning with "v1/".
 //
+// A Store that forgets over a restart of the process implements ForgetfulStore too. A Store that wraps another one, for metrics
+// or logs, passes on the methods of both: a MemoryStore whose RemembersSince is hidden counts as one that forgets nothing, and
+// responses that were used before a restart would sign in again.
+//
 // Implementations are tested with package storetest.
 type Store interface {
 	// Claim records key for ttl and reports whether it was free. It is atomic: of any number of concurrent calls with
@@ -22,11 +26,21 @@ type Store interface {
 	Claimed(ctx context.Context, key string) (bool, error)
 }
 
+// A ForgetfulStore is a Store that keeps nothing over a restart. A ServiceProvider refuses logins and responses that are older
+// than the store's memory, since nobody can tell whether they were used up.
+type ForgetfulStore interface {
+	Store
+
+	// RemembersSince returns the time at which the store began to remember: no claim made since then is forgotten before its
+	// ttl has passed. The zero time means that the store forgets nothing, as one without this method does; a wrapper returns
+	// it if the Store inside is no ForgetfulStore. The time is that of the clock that the process checks responses with.
+	RemembersSince() time.Time
+}
+
 // maxMemoryEntries bounds a MemoryStore: about 200 MB. It is reached only by that many logins within an hour or so.
 const maxMemoryEntries = 1_000_000
 
-// A MemoryStore is a Store for one process: what it knows is neither shared nor kept over a restart. For that reason a
-// ServiceProvider refuses pending logins that were sealed before its MemoryStore was made.
+// A MemoryStore is a Store for one process: what it knows is neither shared nor kept over a restart. It is a ForgetfulStore.
 type MemoryStore struct {
 	now  func() time.Time
 	made time.Time
@@ -44,7 +58,10 @@ func newMemoryStore(now func() time.Time) *MemoryStore {
 	return &MemoryStore{now: now, made: now(), most: maxMemoryEntries, entries: map[string]time.Time{}}
 }
 
-func (m *MemoryStore) madeAt() time.Time { return m.made }
+func (m *MemoryStore) madeAt() time.Time { return m.RemembersSince() }
+
+// RemembersSince implements ForgetfulStore. It returns when the MemoryStore was made.
+func (m *MemoryStore) RemembersSince() time.Time { return m.made }
 
 // Claim implements Store. It fails when a million entries are alive.
 func (m *MemoryStore) Claim(ctx context.Context, key string, ttl time.Duration) (bool, error) {

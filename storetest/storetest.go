@@ -18,7 +18,8 @@ import (
 
 // Options say how to reach the store.
 type Options struct {
-	// New gives a store. It is called once for each test; the stores may share what is below them, as replicas do.
+	// New returns a store. It is called once for each test, and twice for the test of shared data. The stores share what is below
+	// them, as replicas do; those of a saml.ForgetfulStore need not.
 	New func(t *testing.T) saml.Store
 	// Advance moves the clock of the stores forward. Where it is nil the tests of the time to live wait for the real clock.
 	Advance func(d time.Duration)
@@ -37,6 +38,7 @@ func Run(t *testing.T, o Options) {
 		{"keys are told apart byte for byte", testKeysAreExact},
 		{"of concurrent claims exactly one wins", testConcurrentClaims},
 		{"a second store on the same data sees the claim", testSharedData},
+		{"since when a store remembers does not change", testRemembersSince},
 		{"a claim ends with its time to live and not before", testTimeToLive},
 		{"a long time to live is kept", testLongTimeToLive},
 		{"a time to live of zero or less is an error", testNoTimeToLive},
@@ -123,9 +125,35 @@ func testSharedData(t *testing.T, s saml.Store, o Options) {
 			t.Fatal(err)
 		}
 		if first {
+			if !forgets(other) {
+				t.Fatal("a claim made through one store is free in the next, and that one does not say that it forgets: after a restart used-up responses would sign in again. " +
+					"Let Options.New return stores on the same data, or implement saml.ForgetfulStore; a wrapper passes on RemembersSince of the store inside")
+			}
 			t.Skip("the stores share nothing: fit for one process only")
 		}
 		claimed(t, other, key, true)
+	}
+}
+
+// forgets reports whether a store says that it does not know what was claimed before it was made.
+func forgets(s saml.Store) bool {
+	f, ok := s.(saml.ForgetfulStore)
+	return ok && !f.RemembersSince().IsZero()
+}
+
+// testRemembersSince: a time that moves on would refuse more and more of what is good, one that moves back would take what was used up.
+func testRemembersSince(t *testing.T, s saml.Store, o Options) {
+	f, ok := s.(saml.ForgetfulStore)
+	if !ok {
+		t.Skip("the store forgets nothing")
+	}
+	since := f.RemembersSince()
+	claim(t, s, newKey(), time.Hour, true)
+	if o.Advance != nil {
+		o.Advance(time.Minute)
+	}
+	if got := f.RemembersSince(); !got.Equal(since) {
+		t.Errorf("RemembersSince after a claim: got %v, want %v as before", got, since)
 	}
 }
 
