@@ -36,6 +36,7 @@ type expectation struct {
 	returnTo    string
 	purpose     string
 	unsolicited bool
+	sealed      bool // it comes from a pending login of ours
 }
 
 // A check is one member of the ordered list that a response must pass.
@@ -87,7 +88,7 @@ var allChecks = checkList{
 		{"sp name qualifier", "SPNameQualifier, if present, is our entity ID.", "Core 2.2.2", []Code{CodeSPNameQualifier}, checkSPNameQualifier},
 		{"attributes", "Attributes have names, and values without SAML or signature elements.", "Core 2.7.3.1", []Code{CodeAttributes}, checkAttributes},
 		{"object id", "With RequireObjectID the account has an object key.", "Entra claims reference", []Code{CodeObjectIDMissing}, checkObjectID},
-		{"request once", "The request was not answered before.", "Profiles 4.1.4.3", []Code{CodeReplayed, CodeStore}, claimRequest},
+		{"request once", "The request was not answered before.", "Profiles 4.1.4.3", []Code{CodeReplayed, CodeStore, CodeStoreYoung}, claimRequest},
 		{"assertion once", "The assertion was not consumed before.", "Profiles 4.1.4.5", []Code{CodeReplayed, CodeStore}, claimAssertion},
 	},
 }
@@ -111,7 +112,7 @@ const (
 func Checks() []CheckInfo {
 	list := []CheckInfo{
 		{stepState, "The response answers a login that this browser began, or is allowed to be unsolicited.", "Profiles 4.1.4.3",
-			[]Code{CodeStateMissing, CodeStateInvalid, CodeStateExpired, CodeUnsolicited, CodeIdentityProvider}},
+			[]Code{CodeStateMissing, CodeStateInvalid, CodeStateExpired, CodeStoreYoung, CodeUnsolicited, CodeIdentityProvider}},
 		{stepMessage, "The form value is base64 of strict XML in the shape of a SAML response with one assertion.", "Bindings 3.5.4; Core 3.3.3",
 			[]Code{CodeResponseMissing, CodeBase64, CodeEncoding, CodeXMLDeclaration, CodeDoctype, CodeComment, CodeEntity, CodeXMLSyntax, CodeNamespace,
 				CodeDuplicateAttr, CodeTooLarge, CodeNotAResponse, CodeVersion, CodeID, CodeSchema, CodeAssertionCount, CodeDuplicateID,
@@ -447,10 +448,24 @@ const claimMargin = 5 * time.Minute
 const claimTimeout = 5 * time.Second
 
 func claimRequest(ctx context.Context, a *attempt) *Error {
+	if err := a.storeRemembers(); err != nil { // before anything is claimed
+		return err
+	}
 	if a.expect.unsolicited {
 		return nil
 	}
 	return a.claim(ctx, storekey.Request, a.expect.requestID, a.expect.expiresAt, "the sign-in was already completed")
+}
+
+// storeRemembers guards against a response that was used before a restart. A pending login of ours has been compared with the Store's memory already, by our
+// own clock. Otherwise there is only the identity provider's clock: if it is ahead of ours by some seconds, the last seconds before a restart are not
+// guarded. Only a Store that outlives the process is sure.
+func (a *attempt) storeRemembers() *Error {
+	since := a.sp.remembersSince()
+	if a.expect.sealed || !a.assertion.IssueInstant.Before(since.Truncate(time.Millisecond)) {
+		return nil
+	}
+	return storeYoung("the Assertion was issued", a.assertion.IssueInstant, since)
 }
 
 func claimAssertion(ctx context.Context, a *attempt) *Error {

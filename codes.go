@@ -75,8 +75,11 @@ const (
 	CodeStateInvalid Code = "state_invalid"
 	CodeStateExpired Code = "state_expired"
 	CodeReplayed     Code = "replayed"
-	CodeForm         Code = "form"  // the browser's request is not a form that carries one response
-	CodeStore        Code = "store" // the Store failed, so nothing can be accepted
+	CodeForm         Code = "form"        // the browser's request is not a form that carries one response
+	CodeStore        Code = "store"       // the Store failed, so nothing can be accepted
+	CodeStoreYoung   Code = "store_young" // older than what a ForgetfulStore remembers: it may have been used before
+	CodeTenant       Code = "tenant"      // of another tenant than the request's host or path names
+	CodeBusy         Code = "busy"        // too many large forms at once
 
 	// Metadata, keys and configuration.
 	CodeMetadata          Code = "metadata"           // not a metadata document at all

@@ -43,6 +43,10 @@ type Config struct {
 	// It is part of every sealed state, Store key and account key.
 	Tenant string
 
+	// Trial marks settings that are tried before they are used, as a console's "Test sign-in" does. A Handler finishes their logins at an address whose request names other
+	// settings, which have another Tenant. Each login needs a LoginOptions.Purpose, so that it begins no session (package session refuses it).
+	Trial bool
+
 	// IdentityProvider says whom we trust: an *IdentityProvider, or a source that refreshes one. Required.
 	IdentityProvider IdentityProviderSource
 
@@ -136,7 +140,8 @@ const (
 	// RestartUnsolicited drops it unread and begins a login of our own: the safe way to serve a start at the identity
 	// provider. It is Handler that begins the login; FinishLogin refuses as RefuseUnsolicited does.
 	RestartUnsolicited
-	// AcceptUnsolicited takes it. That is open to login CSRF: an attacker can sign a victim's browser in as himself.
+	// AcceptUnsolicited takes it. That is open to login CSRF: an attacker can sign a victim's browser in as himself. Have a Store that outlives the process: with
+	// a MemoryStore, a response that was issued before the process started is refused, since it may have been used before.
 	AcceptUnsolicited
 )
 

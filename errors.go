@@ -38,10 +38,12 @@ type Error struct {
 	// ReturnTo is LoginOptions.ReturnTo of the login that was refused, for a link that begins it again; "" where that is not known.
 	ReturnTo string
 
-	cause error
+	requestID string // of the pending login that the refused response belongs to, for Event.RequestID
+	cause     error
 }
 
-// Error gives the code, the message and, unless they are personal data, what was got and wanted.
+// Error returns the code, the message and, unless they are personal data, what was got and wanted. If an error of the application's own code led to
+// the refusal (of Sessions, Resolve, Store or an IdentityProviderSource), its text stands at the end: it is as personal as that code makes it.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("saml: ")

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"time"
 )
 
 // fail ends a request with an error page. The page says a fixed sentence, the code and a reference; the rest goes to the observer and
@@ -20,13 +21,16 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, sp *ServiceProvid
 		if idp, _ := sp.snapshot(r.Context()); idp != nil && err.Hint == hints[err.Code] {
 			err.Hint = idp.hint(err.Code)
 		}
-		sp.observe(r.Context(), Event{Kind: LoginRefused, Err: err})
+		sp.observe(r.Context(), Event{Kind: LoginRefused, RequestID: err.requestID, Err: err})
 		login = sp.redirectURL
 		if err.ReturnTo != "" {
 			login += "?return_to=" + url.QueryEscape(err.ReturnTo)
 		}
 	} else {
-		Event{Kind: LoginRefused, Err: err}.log(r.Context(), cmp.Or(h.config.Logger, slog.Default()))
+		h.refusals.write(r.Context(), cmp.Or(h.config.Logger, slog.Default()), Event{Kind: LoginRefused, Time: time.Now(), Err: err})
+	}
+	if err.Code.temporary() {
+		w.Header().Set("Retry-After", "5")
 	}
 	if h.config.Failed != nil {
 		h.config.Failed(w, r, err)
@@ -43,6 +47,20 @@ func (h *Handler) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	h.fail(w, r, nil, refusal)
 }
+
+// sessionRefused is the refusal of a login that the application's Sessions refused. An *Error of theirs keeps its code and words.
+func sessionRefused(err error) *Error {
+	var own *Error
+	if errors.As(err, &own) && own != nil {
+		refusal := *own
+		refusal.cause = err
+		return &refusal
+	}
+	return refuse(CodeSession, "the application could not begin a session", "", "").because(err)
+}
+
+// temporary reports whether the same request may succeed in a moment: its page has status 503.
+func (c Code) temporary() bool { return failures[c].status == http.StatusServiceUnavailable }
 
 // at names the step that refused.
 func (e *Error) at(step string) *Error {
@@ -70,6 +88,9 @@ var failures = map[Code]failure{
 	CodeStateMissing:     {http.StatusForbidden, "Please sign in again", "This browser did not keep the sign-in: cookies are blocked, many sign-ins were open, or it is older than a day.", again},
 	CodeStateInvalid:     {http.StatusForbidden, "Please sign in again", "This browser did not keep the sign-in as it was begun.", again},
 	CodeStateExpired:     {http.StatusForbidden, "Please sign in again", "The sign-in took too long.", again},
+	CodeStoreYoung:       {http.StatusForbidden, "Please sign in again", "The service was started anew during the sign-in.", again},
+	CodeTenant:           {http.StatusForbidden, "Please sign in again", "The sign-in belongs to another address of this service.", again},
+	CodeBusy:             {http.StatusServiceUnavailable, "Please try again in a moment", "The service is busy with other sign-ins.", "Try again"},
 	CodeReplayed:         {http.StatusForbidden, "Please sign in again", "This sign-in was used already.", again},
 	CodeUnsolicited:      {http.StatusForbidden, "Please start here", "The sign-in was not begun in this browser.", "Sign in"},
 	CodeStatus:           {http.StatusForbidden, "The identity provider did not sign you in", "The identity provider reported an error." + reference, again},

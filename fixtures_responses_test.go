@@ -85,7 +85,7 @@ func (f *responseFixture) serviceProvider(t *testing.T, policy NameIDPolicy) (*S
 	config := Config{
 		BaseURL: redirect.Scheme + "://" + redirect.Host, RedirectPath: orElse(redirect.Path, "/"), EntityID: c.SPEntityID,
 		IdentityProvider: idp, StateKeys: [][]byte{NewStateKey()}, NameID: policy, InsecureAllowHTTP: true,
-		InsecureAllowSHA1: f.Verdict == "reject" || slices.Contains(f.Requires, "sha1"), Now: func() time.Time { return c.Now }, Store: NewMemoryStore(),
+		InsecureAllowSHA1: f.Verdict == "reject" || slices.Contains(f.Requires, "sha1"), Now: func() time.Time { return c.Now }, Store: vectorStore{MemoryStore: NewMemoryStore()},
 	}
 	if redirect.String() != config.BaseURL+config.RedirectPath { // an address with a query, or without a path
 		config.FormerRedirectURLs = []string{redirect.String()}

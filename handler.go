@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"reflect"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -26,8 +27,23 @@ type Sessions interface {
 
 // A HandlerConfig describes the one handler of the Redirect URL.
 type HandlerConfig struct {
-	// Resolve gives the provider for a request. When a response comes back tenant is Config.Tenant of the provider that began the
-	// login, as the browser says: a name to look up, not yet one to trust; otherwise it is "". ErrNotConfigured gives a page that says that single sign-on is not enabled. Required.
+	// Resolve returns the provider for a request. Required. It is called in two ways:
+	//
+	// With tenant "" it says whose settings the request itself names, by its host or path: http.Request.Host, PathValue. A service with one tenant returns
+	// its provider. ErrNotConfigured means that the request names none, because the Redirect URL is the same for all tenants or single sign-on is not
+	// enabled.
+	//
+	// With another tenant, only after the first call returned ErrNotConfigured or a provider of other settings, it returns the provider of that tenant: the one whose
+	// session or pending login the browser brought. The name is not proven yet; treat it as a name to look up. ErrNotConfigured means that there is
+	// no such tenant.
+	//
+	// If the request names a provider, sessions and pending logins of another tenant are refused, so that a session of one tenant is of no use
+	// at the host of another. The exception is a provider with Config.Trial.
+	//
+	// Any other error means that nobody can tell now: status 503. Its text is left out of the log, since it may name a person; Config.Observe gets
+	// it if the provider is known.
+	//
+	// Return the same ServiceProvider for the same settings, or give each a Store: one that is made for each request and has none remembers nothing.
 	Resolve func(ctx context.Context, r *http.Request, tenant string) (*ServiceProvider, error)
 
 	// Sessions is the application's side. Required.
@@ -39,31 +55,41 @@ type HandlerConfig struct {
 	// Home is where a login without a return_to ends: a local path. Default "/".
 	Home string
 
-	// Logger gets the refusals for which Resolve gives no provider; others go to the provider's own. Default: slog.Default.
+	// BodyMemory is how many bytes all posted forms of more than 64 KiB may take together while they arrive and are answered. A form above that gets status 503
+	// with Retry-After. Forms of up to 64 KiB, about 150 groups twice over, always pass. At least 4 MiB; 0 means 32 MiB.
+	BodyMemory int
+
+	// Logger gets the refusals for which Resolve returns no provider; others go to the provider's own. Default: slog.Default.
 	Logger *slog.Logger
 }
 
-// ErrNotConfigured is what HandlerConfig.Resolve returns where single sign-on is not enabled.
+const (
+	defaultBodyMemory = 32 << 20
+	leastBodyMemory   = 2 * maxBody
+)
+
+// ErrNotConfigured is what HandlerConfig.Resolve returns if a request names no provider, or if there is no such tenant.
 var ErrNotConfigured error = CodeNotConfigured
 
 // A Handler serves the Redirect URL: GET begins a login, POST finishes it. It needs no other state than the cookies it sets.
-type Handler struct{ config HandlerConfig }
+type Handler struct {
+	config      HandlerConfig
+	bodies      *memoryBudget
+	large       chan struct{} // one for each large message that is being verified
+	bodyTimeout time.Duration
+	refusals    *refusalLog // of those without a provider
+}
 
-// Handler is NewHandler for this provider alone. It panics where sessions is nil, as http.Handle does: no login could ever be finished.
+// Handler is NewHandler for this provider alone. It panics if sessions is nil, as http.Handle does: no login could ever be finished.
 func (sp *ServiceProvider) Handler(sessions Sessions) *Handler {
 	if isNil(sessions) {
 		panic("saml: ServiceProvider.Handler was called with nil Sessions")
 	}
-	return &Handler{HandlerConfig{
-		Resolve: func(_ context.Context, _ *http.Request, tenant string) (*ServiceProvider, error) {
-			if tenant != "" && tenant != sp.config.Tenant {
-				return nil, ErrNotConfigured
-			}
-			return sp, nil
-		},
+	return newHandler(HandlerConfig{
+		Resolve:  func(context.Context, *http.Request, string) (*ServiceProvider, error) { return sp, nil },
 		Sessions: sessions,
 		Home:     "/",
-	}}
+	})
 }
 
 // NewHandler makes a handler for many tenants, or for settings that change at run time.
@@ -78,8 +104,17 @@ func NewHandler(c HandlerConfig) (*Handler, error) {
 		return nil, refuse(CodeConfig, "HandlerConfig.Sessions is missing", "", "")
 	case !localPath(c.Home):
 		return nil, refuse(CodeConfig, "HandlerConfig.Home is not a path on this host", c.Home, "/path?query of at most 1024 bytes")
+	case c.BodyMemory != 0 && c.BodyMemory < leastBodyMemory:
+		return nil, refuse(CodeConfig, "HandlerConfig.BodyMemory is too small", strconv.Itoa(c.BodyMemory), strconv.Itoa(leastBodyMemory)+" bytes or more, or 0")
 	}
-	return &Handler{c}, nil
+	return newHandler(c), nil
+}
+
+func newHandler(c HandlerConfig) *Handler {
+	if c.BodyMemory == 0 {
+		c.BodyMemory = defaultBodyMemory
+	}
+	return &Handler{config: c, bodies: newMemoryBudget(c.BodyMemory), large: make(chan struct{}, largeMessages), bodyTimeout: bodyTimeout, refusals: &refusalLog{}}
 }
 
 // isNil reports whether v is nil or a nil pointer in an interface, which panics only when it is used.
@@ -91,11 +126,31 @@ func isNil(v any) bool {
 	return p.Kind() == reflect.Pointer && p.IsNil()
 }
 
-// Provider is what HandlerConfig.Resolve gives for r and tenant. The error is an *Error.
+// Provider returns the provider of tenant for r, as a session of tenant needs it; with tenant "", the one that r itself names. The error is an *Error: CodeNotConfigured
+// if there is none, CodeTenant if r names the provider of another tenant, and otherwise nobody can tell now.
 func (h *Handler) Provider(r *http.Request, tenant string) (*ServiceProvider, error) {
-	sp, err := h.resolve(r, tenant)
+	sp, err := h.resolveTenant(r, tenant)
 	if err != nil {
 		return nil, err
+	}
+	return sp, nil
+}
+
+// resolveTenant returns the provider of tenant, unless r itself names another one.
+func (h *Handler) resolveTenant(r *http.Request, tenant string) (*ServiceProvider, *Error) {
+	named, err := h.resolve(r, "")
+	if err != nil && err.Code != CodeNotConfigured || tenant == "" {
+		return named, err
+	}
+	if err == nil && named.config.Tenant == tenant {
+		return named, nil
+	}
+	sp, err := h.resolve(r, tenant)
+	switch {
+	case err != nil:
+		return nil, err
+	case sp.config.Tenant != tenant, named != nil && !sp.config.Trial:
+		return nil, refuse(CodeTenant, "the session or pending login belongs to another tenant than the address", "", "")
 	}
 	return sp, nil
 }
@@ -206,8 +261,9 @@ func (h *Handler) StartLogin(w http.ResponseWriter, r *http.Request, sp *Service
 }
 
 const (
-	loginCookie  = "saml-login-" // and 12 hex digits of the SHA-256 of the request ID
-	restarted    = "saml-restart"
+	loginCookie  = "saml-login-"  // and 12 hex digits of the SHA-256 of the request ID
+	restarted    = "saml-restart" // how often RestartUnsolicited began a login
+	mostRestarts = 5
 	loginMaxAge  = 24 * time.Hour // beyond pendingLifetime, so that "took too long" can be told from "no cookie"
 	maxPending   = 3 << 10        // bytes of all pending logins together
 	restartLimit = time.Minute
@@ -253,6 +309,25 @@ func (h *Handler) keep(w http.ResponseWriter, r *http.Request, sp *ServiceProvid
 		pending = pending[1:]
 	}
 	sp.setCookie(w, requestCookie(request.ID), request.State, loginMaxAge)
+}
+
+// clear takes away what a finished login leaves behind: its own pending login, those that are over, and the count of restarts. Logins of other tabs stay.
+func (h *Handler) clear(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, requestID string) {
+	if requestID != "" {
+		sp.setCookie(w, requestCookie(requestID), "", 0)
+	}
+	if len(r.CookiesNamed(sp.cookieName(restarted))) > 0 {
+		sp.setCookie(w, restarted, "", 0)
+	}
+	own, prefix, now := sp.cookieName(requestCookie(requestID)), sp.cookieName(loginCookie), sp.config.Now()
+	for _, c := range r.Cookies() {
+		if c.Name == own || !strings.HasPrefix(c.Name, prefix) {
+			continue
+		}
+		if _, err := openPending(sp.sealer(), sp.pendingContext(), c.Value, now, sp.skew); err != nil && err.Code == CodeStateExpired {
+			sp.setCookie(w, strings.TrimPrefix(c.Name, sp.cookieName("")), "", 0)
+		}
+	}
 }
 
 // cookie gives the value of the only cookie with this name, on https and on http. Two of one name are a sign that somebody planted

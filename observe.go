@@ -2,7 +2,10 @@ package saml
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 )
 
@@ -21,9 +24,15 @@ type Event struct {
 	Time   time.Time // by Config.Now
 	Tenant string
 
-	RequestID string // of a LoginStarted
+	// RequestID is that of the request, so that beginning and end can be brought together. Empty if there was no pending login of ours: for an unsolicited response,
+	// and for what anyone can post without having begun a login.
+	RequestID string
 	Login     *Login // of a LoginSucceeded; personal data
-	Err       *Error // of a LoginRefused; Got may be personal data, see Code.Personal
+	// Err says why, for a LoginRefused. Its Got may be personal data, see Code.Personal, and so may be the text of the error that it wraps. A login that
+	// has ended can be refused once more, with CodeReplayed, if its response comes again.
+	Err *Error
+
+	signedIn bool // refused in a browser that is signed in, which is no trouble to anyone
 }
 
 func (sp *ServiceProvider) observeStart(ctx context.Context, r *AuthnRequest, err *Error) {
@@ -36,28 +45,85 @@ func (sp *ServiceProvider) observeStart(ctx context.Context, r *AuthnRequest, er
 
 func (sp *ServiceProvider) observeFinish(ctx context.Context, login *Login, err *Error) {
 	if err != nil {
-		sp.observe(ctx, Event{Kind: LoginRefused, Err: err})
+		sp.observe(ctx, Event{Kind: LoginRefused, RequestID: err.requestID, Err: err})
 		return
 	}
-	sp.observe(ctx, Event{Kind: LoginSucceeded, Login: login})
+	sp.observe(ctx, Event{Kind: LoginSucceeded, RequestID: login.RequestID, Login: login})
 }
 
 func (sp *ServiceProvider) observe(ctx context.Context, e Event) {
 	e.Time, e.Tenant = sp.config.Now(), sp.config.Tenant
-	e.log(ctx, sp.config.Logger)
+	sp.refusals.write(ctx, sp.config.Logger, e)
 	if sp.config.Observe != nil {
 		sp.config.Observe(ctx, e)
 	}
 }
 
-// log writes what is not personal. Refusals are for an operator to see; what went well is not.
-func (e Event) log(ctx context.Context, l *slog.Logger) {
-	if e.Err == nil {
-		l.LogAttrs(ctx, slog.LevelDebug, "saml: "+string(e.Kind), slog.String("tenant", e.Tenant))
+const (
+	refusalWindow = time.Minute
+	refusalsShown = 10 // of each code, in a window
+)
+
+// A refusalLog writes events to a log. Of the refusals that anyone can cause, those without a pending login, it writes a few of each code
+// in full and counts the others, so that nobody can fill the log and hide in it what matters. Observe is told of each.
+type refusalLog struct {
+	mu    sync.Mutex
+	codes map[Code]*refusalCount // as many as there are codes
+}
+
+type refusalCount struct {
+	since time.Time
+	n     int // since then
+}
+
+func (l *refusalLog) write(ctx context.Context, to *slog.Logger, e Event) {
+	if e.Err == nil || e.RequestID != "" {
+		e.log(ctx, to)
 		return
 	}
-	attrs := []slog.Attr{slog.String("code", string(e.Err.Code)), slog.String("message", e.Err.Message), slog.String("tenant", e.Tenant)}
-	for _, a := range []slog.Attr{slog.String("check", e.Err.Check), slog.String("want", e.Err.Want), slog.String("hint", e.Err.Hint), slog.String("reference", e.Err.Reference)} {
+	show, leftOut := l.count(e.Err.Code, e.Time)
+	if leftOut > 0 {
+		to.LogAttrs(ctx, slog.LevelWarn, "saml: more refusals without a pending login, not logged one by one", slog.String("code", string(e.Err.Code)),
+			slog.String("tenant", e.Tenant), slog.Int("count", leftOut))
+	}
+	if show {
+		e.log(ctx, to)
+	}
+}
+
+// count notes a refusal, and returns whether to show it, and how many were left out of the window that it ends.
+func (l *refusalLog) count(code Code, now time.Time) (show bool, leftOut int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c := l.codes[code]
+	if c == nil {
+		c = &refusalCount{since: now}
+		if l.codes == nil {
+			l.codes = map[Code]*refusalCount{}
+		}
+		l.codes[code] = c
+	}
+	if d := now.Sub(c.since); d >= refusalWindow || d < 0 {
+		leftOut = max(c.n-refusalsShown, 0)
+		c.since, c.n = now, 0
+	}
+	c.n++
+	return c.n <= refusalsShown, leftOut
+}
+
+// log writes what is not personal. Refusals are for an operator to see; what went well is not, and no refusal that a signed-in user did not notice.
+func (e Event) log(ctx context.Context, l *slog.Logger) {
+	attrs := []slog.Attr{slog.String("tenant", e.Tenant)}
+	if e.RequestID != "" {
+		attrs = append(attrs, slog.String("request", e.RequestID))
+	}
+	if e.Err == nil {
+		l.LogAttrs(ctx, slog.LevelDebug, "saml: "+string(e.Kind), attrs...)
+		return
+	}
+	attrs = append(attrs, slog.String("code", string(e.Err.Code)), slog.String("message", e.Err.Message))
+	for _, a := range []slog.Attr{slog.String("check", e.Err.Check), slog.String("want", e.Err.Want), slog.String("hint", e.Err.Hint), slog.String("reference", e.Err.Reference),
+		slog.String("cause", causeInLog(e.Err.cause))} {
 		if a.Value.String() != "" {
 			attrs = append(attrs, a)
 		}
@@ -65,8 +131,29 @@ func (e Event) log(ctx context.Context, l *slog.Logger) {
 	if e.Err.Got != "" && !e.Err.Code.Personal() {
 		attrs = append(attrs, slog.String("got", e.Err.Got))
 	}
-	if e.Err.cause != nil {
-		attrs = append(attrs, slog.String("cause", e.Err.cause.Error()))
+	level := slog.LevelWarn
+	if e.signedIn {
+		level = slog.LevelInfo
 	}
-	l.LogAttrs(ctx, slog.LevelWarn, "saml: "+string(e.Kind), attrs...)
+	l.LogAttrs(ctx, level, "saml: "+string(e.Kind), attrs...)
+}
+
+// causeInLog says what may be logged of an error that is not ours. Its text may name a person: a Store's can hold a row, that of SignIn an
+// address. So it is its type, and what it is known to be.
+func causeInLog(err error) string {
+	var own *Error
+	switch {
+	case err == nil:
+		return ""
+	case errors.Is(err, context.DeadlineExceeded):
+		return "timeout"
+	case errors.Is(err, context.Canceled):
+		return "canceled"
+	case errors.As(err, &own):
+		return string(own.Code) + ": " + own.Message
+	}
+	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(err) {
+		err = inner
+	}
+	return fmt.Sprintf("%T; Config.Observe gets its text", err)
 }

@@ -1,32 +1,54 @@
 package saml
 
 import (
+	"bytes"
 	"crypto/rand"
 	"html/template"
+	"io"
 	"net/http"
+	"strings"
 )
 
-// field is one hidden field of a posted form.
-type field struct{ Name, Value string }
-
-// postPage posts its form at once by script; the button is for browsers without scripts, and the script disables it so
-// that nothing is posted twice.
-var postPage = template.Must(template.New("post").Parse(`<!DOCTYPE html>
+// postTemplate posts its form at once by script. The button is for browsers without scripts, and the script disables it so that nothing is posted
+// twice. write puts the message in where the last field says so.
+var postTemplate = template.Must(template.New("post").Parse(`<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{.Title}}</title>
 <style nonce="{{.Nonce}}">body{font:1rem/1.5 system-ui,sans-serif;color-scheme:light dark;text-align:center;margin:20vh 1rem}button{font:inherit;padding:.5em 1.5em}</style>
-</head><body><form method="post" action="{{.Action}}">{{range .Fields}}<input type="hidden" name="{{.Name}}" value="{{.Value}}">{{end}}
+</head><body><form method="post" action="{{.Action}}">{{with .Leg}}<input type="hidden" name="` + legField + `" value="{{.}}">{{end}}<input type="hidden" name="{{.Field}}" ` + messagePlace + `>
 <noscript><p>Press Continue to go on.</p></noscript><button type="submit">Continue</button></form>
 <script nonce="{{.Nonce}}">document.forms[0].querySelector("button").disabled=true;document.forms[0].submit()</script>
 </body></html>
 `))
 
-// writePostPage answers with a page that posts the fields to action, an absolute URL of ours or of the identity provider.
-func writePostPage(w http.ResponseWriter, title, action string, fields ...field) {
-	nonce := pageHeaders(w)
-	postPage.Execute(w, struct {
-		Title, Nonce, Action string
-		Fields               []field
-	}{title, nonce, action, fields}) // an error is the browser's hanging up
+// messagePlace stands nowhere else in the page: a quotation mark in a value is escaped.
+const messagePlace = `value="message"`
+
+// A postPage is a page that posts one message.
+type postPage struct {
+	Title  string
+	Action string // where to: an absolute URL of ours or of the identity provider; "" posts to the page's own address
+	Field  string // SAMLResponse or SAMLRequest
+	Leg    string // "" writes none
+	Nonce  string // filled in by write
+}
+
+// write answers with the page. A message in the alphabet of base64 is written as it is: none of its characters means anything in an attribute, and a
+// message of 2 MiB would be copied several times by a template. Anything else is escaped.
+func (p postPage) write(w http.ResponseWriter, message []byte) {
+	p.Nonce = pageHeaders(w)
+	var page bytes.Buffer
+	if err := postTemplate.Execute(&page, p); err != nil {
+		panic(err) // strings in a fixed template, written to memory
+	}
+	head, tail, _ := strings.Cut(page.String(), messagePlace)
+	// The only possible error is that the browser went away.
+	io.WriteString(w, head+`value="`)
+	if looksLikeBase64(message) {
+		w.Write(message)
+	} else {
+		template.HTMLEscape(w, message)
+	}
+	io.WriteString(w, `"`+tail)
 }
 
 // pageHeaders sets the headers of a page that shows nothing from elsewhere, and returns the nonce for its script and style.

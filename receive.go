@@ -1,26 +1,24 @@
 package saml
 
 import (
-	"errors"
-	"io"
-	"mime"
 	"net/http"
-	"net/url"
-	"strings"
+	"strconv"
+	"time"
 )
 
 const (
-	maxBody       = 2 << 20 // bytes of the posted form
-	maxParameters = 8
-	// legField marks a form that our own page posts. It is no proof of anything: what counts are the cookies that come with it.
-	legField = "saml_leg"
+	// largeMessages is how many messages of more than smallBody bytes are verified at once, each of which takes some ten MiB for a moment.
+	largeMessages = 4
+	// largeWait is how long one waits for its turn. Verifying one takes a tenth of a second at most.
+	largeWait = 5 * time.Second
 )
 
 // receive answers POST. The identity provider's form comes from another site, without our SameSite=Lax cookies; so the first leg
 // answers with a page of our own that posts the same response again, and the second leg, which has the cookies, verifies it. A response
 // to a former Redirect URL on another site takes one leg more, since that page's post is cross-site again. There is never a fourth.
 func (h *Handler) receive(w http.ResponseWriter, r *http.Request) {
-	form, err := readForm(w, r)
+	form, err := h.readForm(w, r)
+	defer form.release()
 	if err != nil {
 		h.fail(w, r, h.anyProvider(r), err)
 		return
@@ -35,82 +33,9 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// postedForm is what a form may hold.
-type postedForm struct {
-	response string
-	leg      string // "" as the identity provider posts it
-}
-
-// readForm checks the form before anything of it is used or echoed. A RelayState is not ours, since we send none, and is dropped.
-func readForm(w http.ResponseWriter, r *http.Request) (postedForm, *Error) {
-	kind, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if charset := parameters["charset"]; err != nil || kind != "application/x-www-form-urlencoded" || charset != "" && !strings.EqualFold(charset, "utf-8") {
-		return postedForm{}, refuse(CodeForm, "the request is not a form", r.Header.Get("Content-Type"), "application/x-www-form-urlencoded")
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
-		return postedForm{}, refusef(CodeTooLarge, "the form has more than %d bytes", maxBody)
-	}
-	if err != nil {
-		return postedForm{}, refuse(CodeForm, "the form did not arrive whole", "", "").because(err)
-	}
-	values, err := url.ParseQuery(string(body))
-	if err != nil {
-		return postedForm{}, refuse(CodeForm, "the form cannot be decoded", "", "")
-	}
-	return checkForm(values, r.URL.Query())
-}
-
-func checkForm(values, query url.Values) (postedForm, *Error) {
-	count := 0
-	for _, v := range values {
-		count += len(v)
-	}
-	if count > maxParameters {
-		return postedForm{}, refusef(CodeForm, "the form has %d fields, more than %d", count, maxParameters)
-	}
-	for _, name := range []string{"SAMLRequest", "SAMLart", "Signature", "SigAlg"} {
-		if values.Has(name) {
-			return postedForm{}, refuse(CodeForm, "the form has a field that belongs to another binding", name, "SAMLResponse alone")
-		}
-	}
-	for _, name := range []string{"SAMLResponse", "RelayState", legField, "SAMLRequest", "SAMLart", "Signature", "SigAlg"} {
-		if query.Has(name) {
-			return postedForm{}, refuse(CodeForm, "the address has a field that belongs into the form", name, "")
-		}
-	}
-	if n := len(values["SAMLResponse"]); n != 1 {
-		return postedForm{}, refusef(CodeForm, "the form has %d fields SAMLResponse, and not one", n)
-	}
-	if n := len(values["RelayState"]); n > 1 {
-		return postedForm{}, refusef(CodeForm, "the form has %d fields RelayState", n)
-	}
-	if n := len(values[legField]); n > 1 {
-		return postedForm{}, refusef(CodeForm, "the form has %d fields %s", n, legField)
-	}
-	f := postedForm{response: values.Get("SAMLResponse"), leg: values.Get(legField)}
-	if !looksLikeBase64(f.response) {
-		return postedForm{}, refuse(CodeBase64, "the SAMLResponse is not base64", "", "the standard alphabet with padding (SAML Bindings 2.0 §3.5.4)")
-	}
-	return f, nil
-}
-
-// looksLikeBase64 looks at the alphabet alone: enough to know that the value can be echoed, and cheap.
-func looksLikeBase64(s string) bool {
-	for i := range len(s) {
-		switch c := s[i]; {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '+', c == '/', c == '=', c == '\r', c == '\n', c == ' ', c == '\t':
-		default:
-			return false
-		}
-	}
-	return s != ""
-}
-
 // postAgain parses and verifies nothing and asks no Store. It posts to the Redirect URL as configured, since the response may have come
-// to a former one, where the cookie is not. Where it cannot be known yet whose settings apply, the page posts to its own address.
-func (h *Handler) postAgain(w http.ResponseWriter, r *http.Request, response, leg string) {
+// to a former one, where the cookie is not. If the tenant is not known yet, the page posts to its own address.
+func (h *Handler) postAgain(w http.ResponseWriter, r *http.Request, response []byte, leg string) {
 	action := ""
 	sp, err := h.resolve(r, "")
 	switch {
@@ -120,13 +45,22 @@ func (h *Handler) postAgain(w http.ResponseWriter, r *http.Request, response, le
 		h.fail(w, r, nil, err)
 		return
 	}
-	writePostPage(w, "Signing in", action, field{"SAMLResponse", response}, field{legField, leg})
+	defer writeDeadline(w, r, h.bodyTimeout)()
+	postPage{Title: "Signing in", Action: action, Field: "SAMLResponse", Leg: leg}.write(w, response)
 }
 
 // lastLeg finds the pending login by the request that the message says it answers, and finishes it. That is a look-up only: FinishLogin
 // compares with what was signed.
-func (h *Handler) lastLeg(w http.ResponseWriter, r *http.Request, response string) {
-	m, err := readMessage(response)
+func (h *Handler) lastLeg(w http.ResponseWriter, r *http.Request, response []byte) {
+	if len(response) > smallBody {
+		done, err := h.largeTurn(r)
+		if err != nil {
+			h.fail(w, r, h.anyProvider(r), err)
+			return
+		}
+		defer done()
+	}
+	m, err := readPosted(response)
 	if err != nil {
 		err.Check = stepMessage
 		h.fail(w, r, h.anyProvider(r), err)
@@ -147,9 +81,9 @@ func (h *Handler) lastLeg(w http.ResponseWriter, r *http.Request, response strin
 		h.absent(w, r)
 		return
 	}
-	sp, err := h.resolve(r, tenant)
+	sp, err := h.resolveTenant(r, tenant)
 	if err != nil {
-		h.fail(w, r, nil, err)
+		h.unresolved(w, r, err)
 		return
 	}
 	if cookie(r, sp.cookieName(name)) != state { // a cookie without the prefix is not read on https
@@ -157,6 +91,28 @@ func (h *Handler) lastLeg(w http.ResponseWriter, r *http.Request, response strin
 		return
 	}
 	h.finish(w, withProvider(r, sp), sp, Response{State: state}, m)
+}
+
+// largeTurn waits until a large message may be verified.
+func (h *Handler) largeTurn(r *http.Request) (done func(), refusal *Error) {
+	timer := time.NewTimer(largeWait)
+	defer timer.Stop()
+	select {
+	case h.large <- struct{}{}:
+		return func() { <-h.large }, nil
+	case <-timer.C:
+	case <-r.Context().Done():
+	}
+	return nil, refuse(CodeBusy, "other large responses are being verified", "", "")
+}
+
+// unresolved answers a response whose pending login names a tenant without a provider. That name is not sealed, so anyone can write one into a cookie:
+// an unknown tenant gets the same page as a known one whose seal does not open.
+func (h *Handler) unresolved(w http.ResponseWriter, r *http.Request, err *Error) {
+	if err.Code == CodeNotConfigured || err.Code == CodeTenant {
+		err = invalidState().because(err)
+	}
+	h.fail(w, r, h.anyProvider(r), err)
 }
 
 // anyProvider is for the hints and the log of a refusal before the tenant is known.
@@ -172,11 +128,18 @@ func (h *Handler) anyProvider(r *http.Request) *ServiceProvider {
 // shown again.
 func (h *Handler) absent(w http.ResponseWriter, r *http.Request) {
 	sp := h.anyProvider(r)
+	refusal := refuse(CodeStateMissing, "this browser has no pending login for the response", "", "").at(stepState)
 	if sp != nil && h.config.Sessions.SignedIn(withProvider(r, sp)) {
-		h.redirect(w, r, h.config.Home)
+		h.home(w, r, sp, refusal)
 		return
 	}
-	h.fail(w, r, sp, refuse(CodeStateMissing, "this browser has no pending login for the response", "", "").at(stepState))
+	h.fail(w, r, sp, refusal)
+}
+
+// home answers a response that is refused in a browser that is signed in, as after the Back button: the start page, and an event.
+func (h *Handler) home(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, refusal *Error) {
+	sp.observe(r.Context(), Event{Kind: LoginRefused, RequestID: refusal.requestID, Err: refusal, signedIn: true})
+	h.redirect(w, r, h.config.Home)
 }
 
 func (h *Handler) finish(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, response Response, m *wireResponse) {
@@ -186,24 +149,28 @@ func (h *Handler) finish(w http.ResponseWriter, r *http.Request, sp *ServiceProv
 		a.message = m
 		login, err = a.finish(r.Context(), allChecks)
 	}
-	if err != nil {
-		if (err.Code == CodeStateExpired || err.Code == CodeReplayed) && h.config.Sessions.SignedIn(r) {
-			h.redirect(w, r, h.config.Home)
-			return
-		}
+	switch {
+	case err == nil:
+		h.signIn(w, r, sp, login)
+	case err.Code == CodeStateInvalid: // it is not known whose it is
+		h.fail(w, r, h.anyProvider(r), err)
+	case (err.Code == CodeStateExpired || err.Code == CodeReplayed) && h.config.Sessions.SignedIn(r):
+		h.home(w, r, sp, err)
+	default:
 		h.fail(w, r, sp, err)
-		return
 	}
-	sp.observeFinish(r.Context(), login, nil)
-	if request := m.request(); request != "" {
-		sp.setCookie(w, requestCookie(request), "", 0)
-	}
+}
+
+// signIn hands a finished login to the application. Only if that succeeds, the login has succeeded.
+func (h *Handler) signIn(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, login *Login) {
+	h.clear(w, r, sp, login.RequestID)
 	if err := h.config.Sessions.SignIn(w, r, login); err != nil {
-		refusal := refuse(CodeSession, "the application could not begin a session", "", "").because(err)
-		refusal.ReturnTo = login.ReturnTo
+		refusal := sessionRefused(err)
+		refusal.ReturnTo, refusal.requestID = login.ReturnTo, login.RequestID
 		h.fail(w, r, sp, refusal)
 		return
 	}
+	sp.observeFinish(r.Context(), login, nil)
 	to := login.ReturnTo
 	if to == "" {
 		to = h.config.Home
@@ -219,17 +186,25 @@ func (h *Handler) unsolicited(w http.ResponseWriter, r *http.Request, m *wireRes
 		return
 	}
 	r = withProvider(r, sp)
-	if h.config.Sessions.SignedIn(r) { // by whomever: nobody is signed in over somebody's head
-		h.redirect(w, r, h.config.Home)
+	refusal := refuse(CodeUnsolicited, "the response answers no sign-in that this browser began", "", "").at(stepState)
+	if h.config.Sessions.SignedIn(r) { // by anyone: an existing session is never replaced
+		h.home(w, r, sp, refusal)
 		return
 	}
-	switch {
-	case sp.config.Unsolicited == RestartUnsolicited && cookie(r, sp.cookieName(restarted)) == "":
-		sp.setCookie(w, restarted, "1", restartLimit)
+	switch count := restarts(r, sp); {
+	case sp.config.Unsolicited == RestartUnsolicited && count < mostRestarts:
+		sp.setCookie(w, restarted, strconv.Itoa(count+1), restartLimit)
 		h.start(w, r, sp, LoginOptions{})
 	case sp.config.Unsolicited == AcceptUnsolicited:
 		h.finish(w, r, sp, Response{}, m)
 	default:
-		h.fail(w, r, sp, refuse(CodeUnsolicited, "the response answers no sign-in that this browser began", "", "").at(stepState))
+		h.fail(w, r, sp, refusal)
 	}
+}
+
+// restarts returns how many logins RestartUnsolicited began in this browser lately. One alone may be a stranger's doing, whose page can post a response
+// here; an identity provider that answers without naming the request would go on for ever.
+func restarts(r *http.Request, sp *ServiceProvider) int {
+	n, _ := strconv.Atoi(cookie(r, sp.cookieName(restarted)))
+	return max(n, 0)
 }

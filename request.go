@@ -36,7 +36,7 @@ type RequestForm struct {
 
 // ServeHTTP answers with a page that posts the form at once, by script or by its button.
 func (f *RequestForm) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
-	writePostPage(w, "Sign in", f.Action, field{"SAMLRequest", f.SAMLRequest})
+	postPage{Title: "Sign in", Action: f.Action, Field: "SAMLRequest"}.write(w, []byte(f.SAMLRequest))
 }
 
 // LoginOptions are what one login may ask for. The zero value is the usual login.
@@ -67,6 +67,9 @@ func (sp *ServiceProvider) startLogin(ctx context.Context, o LoginOptions) (*Aut
 	}
 	if o.ReturnTo != "" && !localPath(o.ReturnTo) {
 		return nil, refuse(CodeConfig, "LoginOptions.ReturnTo is not a path on this host", o.ReturnTo, "/path?query of at most 1024 bytes")
+	}
+	if sp.config.Trial && o.Purpose == "" {
+		return nil, refuse(CodeConfig, "the settings are on trial, and the login has no purpose", "", "LoginOptions.Purpose")
 	}
 	byForm := idp.loginURL == "" || o.POST && idp.loginPOST != ""
 	login := idp.loginURL

@@ -43,8 +43,25 @@ func readMessage(form string) (*wireResponse, *Error) {
 	}
 	raw, err := b64.Decode(form)
 	if err != nil {
-		return nil, refuse(CodeBase64, "the SAMLResponse is not base64", "", "the standard alphabet with padding (SAML Bindings 2.0 §3.5.4)")
+		return nil, notBase64()
 	}
+	return readDocument(raw)
+}
+
+// readPosted is readMessage for a form value in a buffer of its own, which it overwrites.
+func readPosted(form []byte) (*wireResponse, *Error) {
+	raw, err := b64.DecodeBytes(form)
+	if err != nil {
+		return nil, notBase64()
+	}
+	return readDocument(raw)
+}
+
+func notBase64() *Error {
+	return refuse(CodeBase64, "the SAMLResponse is not base64", "", "the standard alphabet with padding (SAML Bindings 2.0 §3.5.4)")
+}
+
+func readDocument(raw []byte) (*wireResponse, *Error) {
 	doc, err := xmltree.Parse(raw, xmltree.Options{})
 	if err != nil {
 		return nil, fromFault(err)

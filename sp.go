@@ -24,6 +24,7 @@ type ServiceProvider struct {
 	recipients  []string // Redirect URLs that a response may be addressed to, ours first
 	audiences   []string // names that an assertion may be meant for, ours first
 	skew        time.Duration
+	refusals    *refusalLog
 	store       Store
 	decrypters  []crypto.Decrypter // of Config.DecryptionKeys
 }
@@ -65,6 +66,7 @@ type Response struct {
 type Login struct {
 	Identity  *Identity
 	Assertion *Assertion
+	RequestID string // of the request that was answered, "" for an unsolicited response
 	ReturnTo  string // LoginOptions.ReturnTo of the request, "" if there was none
 	Tenant    string // Config.Tenant
 	EntityID  string // ServiceProvider.EntityID: ours
@@ -115,7 +117,7 @@ func (a *attempt) finish(ctx context.Context, checks checkList) (*Login, *Error)
 	if err := run(ctx, checks.verified, a); err != nil {
 		return nil, a.refused("", err)
 	}
-	return &Login{Identity: a.identity, Assertion: a.assertion, ReturnTo: a.expect.returnTo,
+	return &Login{Identity: a.identity, Assertion: a.assertion, RequestID: a.expect.requestID, ReturnTo: a.expect.returnTo,
 		Tenant: a.sp.config.Tenant, EntityID: a.sp.entityID, Purpose: a.expect.purpose}, nil
 }
 
@@ -157,7 +159,7 @@ func (a *attempt) refused(step string, err *Error) *Error {
 	if a.idp != nil && err.Hint == hints[err.Code] {
 		err.Hint = a.idp.hint(err.Code)
 	}
-	err.ReturnTo = a.expect.returnTo
+	err.ReturnTo, err.requestID = a.expect.returnTo, a.expect.requestID
 	return err
 }
 
@@ -200,19 +202,31 @@ func (sp *ServiceProvider) snapshot(ctx context.Context) (*IdentityProvider, *Er
 func (a *attempt) beginWithState(state string) *Error {
 	sp := a.sp
 	p, err := openPending(sp.sealer(), sp.pendingContext(), state, a.now, sp.skew)
-	a.expect.returnTo = p.ReturnTo
+	a.expect.returnTo, a.expect.requestID = p.ReturnTo, p.RequestID // for the refusal: a login that cannot be finished any more
 	if err != nil {
 		return err
 	}
 	if p.IdentityProvider != a.idp.entityID {
 		return refuse(CodeIdentityProvider, "the settings changed while the user was signing in", a.idp.entityID, quote(p.IdentityProvider))
 	}
-	if m, ok := sp.store.(*MemoryStore); ok && p.issuedAt().Before(m.madeAt().Truncate(time.Millisecond)) {
-		return refuse(CodeStateExpired, "the sign-in began before this process, which keeps no record of what was used up", "", "")
+	if since := sp.remembersSince(); p.issuedAt().Before(since.Truncate(time.Millisecond)) {
+		return storeYoung("the sign-in began", p.issuedAt(), since)
 	}
-	a.expect = expectation{requestID: p.RequestID, issuedAt: p.issuedAt(), expiresAt: p.expiresAt(), forceAuthn: p.ForceAuthn,
+	a.expect = expectation{sealed: true, requestID: p.RequestID, issuedAt: p.issuedAt(), expiresAt: p.expiresAt(), forceAuthn: p.ForceAuthn,
 		contexts: p.AuthnContexts, returnTo: p.ReturnTo, purpose: p.Purpose}
 	return nil
+}
+
+// remembersSince returns since when the Store remembers what was used up, the zero time if it forgets nothing.
+func (sp *ServiceProvider) remembersSince() time.Time {
+	if s, ok := sp.store.(ForgetfulStore); ok {
+		return s.RemembersSince()
+	}
+	return time.Time{}
+}
+
+func storeYoung(what string, at, since time.Time) *Error {
+	return refuse(CodeStoreYoung, what+" before the Store began to remember what was used up", showTime(at), "after "+showTime(since))
 }
 
 func isNCName(s string) bool { return xmltree.IsNCName(s) }
@@ -227,7 +241,7 @@ func (p *IdentityProvider) thumbprints() string {
 
 // New makes a service provider. All faults of the configuration are reported at once, as joined *Error values.
 func New(config Config) (*ServiceProvider, error) {
-	sp := &ServiceProvider{config: config}
+	sp := &ServiceProvider{config: config, refusals: &refusalLog{}}
 	c := &sp.config
 	if c.RedirectPath == "" {
 		c.RedirectPath = DefaultRedirectPath

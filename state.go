@@ -61,7 +61,7 @@ func openPending(s seal.Sealer, c seal.Context, state string, now time.Time, ske
 	_, sealed, _ := strings.Cut(state, ".")
 	plaintext, ok := s.Open(c, sealed)
 	if !ok || !named || tenant != c.Tenant || json.Unmarshal(plaintext, &p) != nil || p.RequestID == "" {
-		return p, refuse(CodeStateInvalid, "the pending login cannot be opened", "", "one that this service sealed for this tenant")
+		return pendingLogin{}, invalidState()
 	}
 	if p.issuedAt().After(now.Add(skew)) {
 		refusal = refuse(CodeStateInvalid, "the pending login comes from the future", showTime(p.issuedAt()), "")
@@ -88,4 +88,8 @@ func localPath(s string) bool {
 	}
 	u, err := url.Parse(s)
 	return err == nil && u.Scheme == "" && u.Host == "" && u.User == nil
+}
+
+func invalidState() *Error {
+	return refuse(CodeStateInvalid, "the pending login cannot be opened", "", "one that this service sealed for this tenant").at(stepState)
 }

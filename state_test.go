@@ -13,6 +13,9 @@ import (
 	"time"
 )
 
+// countingStore stands for a wrapper that adds metrics: it passes on what the interfaces say.
+type countingStore struct{ ForgetfulStore }
+
 // testNow is the time of tests that fix the clock.
 var testNow = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
@@ -68,7 +71,10 @@ func TestPendingLogin(t *testing.T) {
 		{"for another service", request.State, func(c *Config) { c.EntityID = "https://other.example.com" }, CodeStateInvalid},
 		{"after the store was made anew", request.State, func(c *Config) {
 			c.Store = newMemoryStore(func() time.Time { return testNow.Add(time.Second) })
-		}, CodeStateExpired},
+		}, CodeStoreYoung},
+		{"after the store inside a wrapper was made anew", request.State, func(c *Config) {
+			c.Store = countingStore{newMemoryStore(func() time.Time { return testNow.Add(time.Second) })}
+		}, CodeStoreYoung},
 		{"one letter changed", swapFirst(request.State), nil, CodeStateInvalid},
 		{"cut off", request.State[:len(request.State)-1], nil, CodeStateInvalid},
 		{"with a line break", request.State + "\n", nil, CodeStateInvalid},

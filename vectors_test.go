@@ -70,6 +70,9 @@ func (s vectorStore) Claim(ctx context.Context, key string, ttl time.Duration) (
 	return s.MemoryStore.Claim(ctx, key, max(ttl, time.Second)) // whatever ttl: the checks alone shall refuse
 }
 
+// RemembersSince says that it forgets nothing, as a database does.
+func (s vectorStore) RemembersSince() time.Time { return time.Time{} }
+
 // provider makes the service provider that the header describes. Its error is one of New's.
 func (v *testVector) provider(t testing.TB) (*ServiceProvider, error) {
 	t.Helper()
@@ -368,6 +371,9 @@ var codesWithoutVector = map[Code]string{
 	CodeIdentityProvider:  "about the source of the settings",
 	"form":                "about the browser's request, not the message",
 	"session":             "about the application's session",
+	CodeTenant:            "about the request's address, not the message",
+	CodeBusy:              "about other requests",
+	CodeStoreYoung:        "about the age of the store",
 	CodeMetadata:          "about metadata",
 	CodeMetadataRole:      "about metadata",
 	CodeMetadataAggregate: "about metadata",

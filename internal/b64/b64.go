@@ -20,7 +20,28 @@ func Decode(s string) ([]byte, error) {
 		return nil, err
 	}
 	if len(b) == 0 {
-		return nil, errors.New("empty")
+		return nil, errEmpty
 	}
 	return b, nil
+}
+
+var errEmpty = errors.New("empty")
+
+// DecodeBytes is Decode for a buffer of the caller's, which it overwrites: blanks and tabs are left out in place, so that a large one is not copied.
+func DecodeBytes(s []byte) ([]byte, error) {
+	kept := s[:0]
+	for _, c := range s {
+		if c != ' ' && c != '\t' {
+			kept = append(kept, c)
+		}
+	}
+	b := make([]byte, strict.DecodedLen(len(kept)))
+	n, err := strict.Decode(b, kept)
+	if err != nil {
+		return nil, err
+	}
+	if n == 0 {
+		return nil, errEmpty
+	}
+	return b[:n], nil
 }

@@ -9,6 +9,9 @@ func TestDecode(t *testing.T) {
 		if got, err := Decode(s); err != nil || string(got) != "hello" {
 			t.Errorf("%s: got %q, %v", name, got, err)
 		}
+		if got, err := DecodeBytes([]byte(s)); err != nil || string(got) != "hello" {
+			t.Errorf("%s, in place: got %q, %v", name, got, err)
+		}
 	}
 	for name, s := range map[string]string{
 		"nothing": "", "white space": " \r\n\t", "no padding": "aGVsbG8", "too much padding": "aGVsbG8==", "unused bits": "aGVsbG9=", "the URL alphabet": "-_8=",
@@ -16,6 +19,9 @@ func TestDecode(t *testing.T) {
 	} {
 		if got, err := Decode(s); err == nil || got != nil {
 			t.Errorf("%s: got %q", name, got)
+		}
+		if got, err := DecodeBytes([]byte(s)); err == nil || got != nil {
+			t.Errorf("%s, in place: got %q", name, got)
 		}
 	}
 }

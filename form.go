@@ -1,0 +1,304 @@
+package saml
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	maxBody       = 2 << 20 // bytes of the posted form
+	maxParameters = 8
+	// smallBody is the size, in bytes, up to which a body costs nothing of HandlerConfig.BodyMemory. A response of Entra with 150 groups has about
+	// 30 KiB.
+	smallBody = 64 << 10
+	// bodyTimeout is how long a browser may take to send the form, and to take the page that repeats it.
+	bodyTimeout = 30 * time.Second
+	// legField marks a form that our own page posts. This proves nothing; the cookies that come with it decide.
+	legField = "saml_leg"
+)
+
+// postedForm is what a form may hold. It owns the memory of the body; release gives it back.
+type postedForm struct {
+	response []byte // base64 by its alphabet, not decoded yet
+	leg      string // "" as the identity provider posts it
+	body     body
+}
+
+func (f *postedForm) release() { f.body.release() }
+
+// readForm reads and checks the form before anything of it is used or repeated. A RelayState is not ours, since we send none, and is dropped.
+// The caller must release the form, also after an error.
+func (h *Handler) readForm(w http.ResponseWriter, r *http.Request) (*postedForm, *Error) {
+	form := &postedForm{body: body{budget: h.bodies}}
+	kind, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if charset := parameters["charset"]; err != nil || kind != "application/x-www-form-urlencoded" || charset != "" && !strings.EqualFold(charset, "utf-8") {
+		return form, refuse(CodeForm, "the request is not a form", r.Header.Get("Content-Type"), "application/x-www-form-urlencoded")
+	}
+	if err := h.readBody(w, r, &form.body); err != nil {
+		return form, err
+	}
+	fields, refusal := parseForm(form.body.data)
+	if refusal != nil {
+		return form, refusal
+	}
+	return form, form.take(fields, r.URL.Query())
+}
+
+// readBody reads the body of r within limits of size, memory and time.
+func (h *Handler) readBody(w http.ResponseWriter, r *http.Request, b *body) *Error {
+	limited := http.MaxBytesReader(w, r.Body, maxBody)
+	restore := readDeadline(w, r, h.bodyTimeout)
+	err := errTooLarge
+	if r.ContentLength <= maxBody {
+		err = b.read(limited, r.ContentLength)
+	}
+	if errors.Is(err, errNoMemory) || errors.Is(err, errTooLarge) { // read on without keeping it: browsers show no answer before they have sent all
+		io.Copy(io.Discard, limited)
+	}
+	restore()
+	var tooLarge *http.MaxBytesError
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, errNoMemory):
+		return refuse(CodeBusy, "other large forms take up all the memory that is set aside for them", "", "")
+	case errors.Is(err, errTooLarge), errors.As(err, &tooLarge):
+		return refusef(CodeTooLarge, "the form has more than %d bytes", maxBody)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return refusef(CodeForm, "the form did not arrive within %s", h.bodyTimeout)
+	}
+	return refuse(CodeForm, "the form did not arrive whole", "", "").because(err)
+}
+
+// A formField is a name and a value of a form, decoded.
+type formField struct{ name, value []byte }
+
+var errForm = errors.New("not a form")
+
+// parseForm reads a form as browsers send it (WHATWG URL Standard §5.1), and as strictly as net/url: no semicolon, no broken escape. It decodes in place, so
+// that a form is in memory once, and stops at the field that is one too many.
+func parseForm(body []byte) ([]formField, *Error) {
+	var fields []formField
+	for len(body) > 0 {
+		var pair []byte
+		pair, body, _ = bytes.Cut(body, []byte("&"))
+		if len(pair) == 0 {
+			continue
+		}
+		if len(fields) == maxParameters {
+			return nil, refusef(CodeForm, "the form has more than %d fields", maxParameters)
+		}
+		semicolon := bytes.IndexByte(pair, ';') >= 0 // looked for before anything is decoded in place
+		name, value, _ := bytes.Cut(pair, []byte("="))
+		name, nameErr := unescape(name)
+		value, valueErr := unescape(value)
+		if semicolon || nameErr != nil || valueErr != nil {
+			return nil, refuse(CodeForm, "the form cannot be decoded", "", "")
+		}
+		fields = append(fields, formField{name, value})
+	}
+	return fields, nil
+}
+
+// unescape decodes %XX and + of a form in place.
+func unescape(s []byte) ([]byte, error) {
+	n := 0
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		switch c {
+		case '+':
+			c = ' '
+		case '%':
+			if i+2 >= len(s) {
+				return nil, errForm
+			}
+			high, low := fromHex(s[i+1]), fromHex(s[i+2])
+			if high < 0 || low < 0 {
+				return nil, errForm
+			}
+			c = byte(high<<4 | low)
+			i += 2
+		}
+		s[n] = c
+		n++
+	}
+	return s[:n], nil
+}
+
+func fromHex(c byte) int {
+	switch {
+	case '0' <= c && c <= '9':
+		return int(c - '0')
+	case 'a' <= c && c <= 'f':
+		return int(c-'a') + 10
+	case 'A' <= c && c <= 'F':
+		return int(c-'A') + 10
+	}
+	return -1
+}
+
+// take checks which fields there are, in the form and in the address, and keeps those that count.
+func (f *postedForm) take(fields []formField, query url.Values) *Error {
+	responses, relayStates, legs := 0, 0, 0
+	for _, field := range fields {
+		switch name := string(field.name); name {
+		case "SAMLRequest", "SAMLart", "Signature", "SigAlg":
+			return refuse(CodeForm, "the form has a field that belongs to another binding", name, "SAMLResponse alone")
+		case "SAMLResponse":
+			f.response = field.value
+			responses++
+		case "RelayState":
+			relayStates++
+		case legField:
+			f.leg = string(field.value[:min(len(field.value), 8)])
+			legs++
+		}
+	}
+	for _, name := range []string{"SAMLResponse", "RelayState", legField, "SAMLRequest", "SAMLart", "Signature", "SigAlg"} {
+		if query.Has(name) {
+			return refuse(CodeForm, "the address has a field that belongs into the form", name, "")
+		}
+	}
+	switch {
+	case responses != 1:
+		return refusef(CodeForm, "the form has %d fields SAMLResponse, and not one", responses)
+	case relayStates > 1:
+		return refusef(CodeForm, "the form has %d fields RelayState", relayStates)
+	case legs > 1:
+		return refusef(CodeForm, "the form has %d fields %s", legs, legField)
+	case !looksLikeBase64(f.response):
+		return notBase64()
+	}
+	return nil
+}
+
+// looksLikeBase64 looks at the alphabet alone: enough to know that the value can be written into a page as it is, and cheap.
+func looksLikeBase64(s []byte) bool {
+	for _, c := range s {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '+', c == '/', c == '=', c == '\r', c == '\n', c == ' ', c == '\t':
+		default:
+			return false
+		}
+	}
+	return len(s) > 0
+}
+
+// A memoryBudget is what all large bodies of a Handler may hold together.
+type memoryBudget struct{ free atomic.Int64 }
+
+func newMemoryBudget(bytes int) *memoryBudget {
+	b := &memoryBudget{}
+	b.free.Store(int64(bytes))
+	return b
+}
+
+// take reports whether n more bytes may be held, and if so notes them.
+func (b *memoryBudget) take(n int) bool {
+	if b.free.Add(-int64(n)) < 0 {
+		b.give(n)
+		return false
+	}
+	return true
+}
+
+func (b *memoryBudget) give(n int) { b.free.Add(int64(n)) }
+
+// A body is the bytes of a request, and what they take of a budget.
+type body struct {
+	data   []byte
+	held   int
+	budget *memoryBudget
+}
+
+var (
+	errNoMemory = errors.New("the budget for large bodies is used up")
+	errTooLarge = errors.New("the announced length is above the limit")
+)
+
+// read reads all of r. The buffer grows with what has arrived, so that a slow sender holds hardly more than it has sent, whatever length it announced.
+// length is that of Content-Length, or negative.
+func (b *body) read(r io.Reader, length int64) error {
+	size := smallBody
+	if 0 <= length && length < smallBody {
+		size = int(length) + 1 // one byte more, so that the end is seen without growing
+	}
+	b.data = make([]byte, 0, size)
+	for {
+		if len(b.data) == cap(b.data) {
+			if err := b.grow(); err != nil {
+				return err
+			}
+		}
+		n, err := r.Read(b.data[len(b.data):cap(b.data)])
+		b.data = b.data[:len(b.data)+n]
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (b *body) grow() error {
+	size := min(2*cap(b.data), maxBody+1)
+	if !b.budget.take(size - b.held) {
+		b.release()
+		return errNoMemory
+	}
+	b.held = size
+	larger := make([]byte, len(b.data), size)
+	copy(larger, b.data)
+	b.data = larger
+	return nil
+}
+
+// release gives the memory back to the budget; data must not be used any more.
+func (b *body) release() {
+	b.budget.give(b.held)
+	b.data, b.held = nil, 0
+}
+
+// readDeadline sets a time by which the body has to be there, unless the server has an earlier one, and returns how to take it away again. Without it, a
+// slow sender could hold memory for as long as it likes.
+func readDeadline(w http.ResponseWriter, r *http.Request, d time.Duration) (restore func()) {
+	if s, ok := r.Context().Value(http.ServerContextKey).(*http.Server); ok && s.ReadTimeout > 0 && s.ReadTimeout <= d {
+		return func() {}
+	}
+	c := http.NewResponseController(w)
+	if c.SetReadDeadline(time.Now().Add(d)) != nil { // a ResponseWriter of a middleware or a test that cannot: the server's own time limits count
+		return func() {}
+	}
+	return func() { c.SetReadDeadline(time.Time{}) }
+}
+
+// writeDeadline is readDeadline for a large answer. The server sets its own deadline anew for each request, if it has one.
+func writeDeadline(w http.ResponseWriter, r *http.Request, d time.Duration) (restore func()) {
+	own := time.Duration(0)
+	if s, ok := r.Context().Value(http.ServerContextKey).(*http.Server); ok {
+		own = s.WriteTimeout
+	}
+	if own > 0 && own <= d {
+		return func() {}
+	}
+	c := http.NewResponseController(w)
+	if c.SetWriteDeadline(time.Now().Add(d)) != nil {
+		return func() {}
+	}
+	return func() {
+		end := time.Time{}
+		if own > 0 {
+			end = time.Now().Add(own)
+		}
+		c.SetWriteDeadline(end)
+	}
+}
