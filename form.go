@@ -221,7 +221,7 @@ type body struct {
 
 var (
 	errNoMemory = errors.New("the budget for large bodies is used up")
-	errTooLarge = errors.New("the announced length is above the limit")
+	errTooLarge = errors.New("the body is longer than the limit")
 )
 
 // read reads all of r. The buffer grows with what has arrived, so that a slow sender holds hardly more than it has sent, whatever length it announced.
@@ -234,6 +234,9 @@ func (b *body) read(r io.Reader, length int64) error {
 	b.data = make([]byte, 0, size)
 	for {
 		if len(b.data) == cap(b.data) {
+			if len(b.data) == maxBody {
+				return atEnd(r)
+			}
 			if err := b.grow(); err != nil {
 				return err
 			}
@@ -249,8 +252,20 @@ func (b *body) read(r io.Reader, length int64) error {
 	}
 }
 
+// atEnd returns an error unless r has no more to give.
+func atEnd(r io.Reader) error {
+	switch n, err := io.ReadFull(r, make([]byte, 1)); {
+	case n > 0:
+		return errTooLarge
+	case err == io.EOF:
+		return nil
+	default:
+		return err
+	}
+}
+
 func (b *body) grow() error {
-	size := min(2*cap(b.data), maxBody+1)
+	size := min(2*cap(b.data), maxBody)
 	if !b.budget.take(size - b.held) {
 		b.release()
 		return errNoMemory

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"sync"
 	"time"
@@ -149,6 +150,8 @@ func causeInLog(err error) string {
 		return "timeout"
 	case errors.Is(err, context.Canceled):
 		return "canceled"
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return "the connection broke off"
 	case errors.As(err, &own):
 		return string(own.Code) + ": " + own.Message
 	}

@@ -40,7 +40,7 @@ func (m *Manager) admit(login *saml.Handler, r *http.Request) (*Session, error) 
 		return nil, nil
 	}
 	sp, err := login.Provider(r, s.Tenant)
-	if errors.Is(err, saml.CodeNotConfigured) { // single sign-on was switched off for this tenant
+	if errors.Is(err, saml.CodeNotConfigured) || errors.Is(err, saml.CodeTenant) { // switched off for this tenant, or the address is another's
 		return nil, nil
 	}
 	if err != nil {

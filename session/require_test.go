@@ -170,18 +170,24 @@ func TestSettingsThatCannotBeRead(t *testing.T) {
 	s.wantUnknown("the settings of the identity provider", c)
 }
 
-// TestTenantsOfOneHandler: the tenant of the session decides whose settings count, and without a session it is what the request says.
+// TestTenantsOfOneHandler: at an address that names a tenant, only that tenant's sessions count; at one that names none, each counts under its own tenant's settings.
 func TestTenantsOfOneHandler(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	a := s.newProvider(s.idp, func(c *saml.Config) { c.Tenant = "a" })
 	b := s.newProvider(s.idp, func(c *saml.Config) { c.Tenant, c.BaseURL = "b", "https://b.example.com" })
+	named := ""
 	login, err := saml.NewHandler(saml.HandlerConfig{Sessions: s.Manager, Resolve: func(_ context.Context, _ *http.Request, tenant string) (*saml.ServiceProvider, error) {
+		if tenant == "" {
+			tenant = named // as the host of the request would say
+		}
 		switch tenant {
 		case "a":
 			return a, nil
-		case "b", "":
+		case "b":
 			return b, nil
+		case "broken":
+			return nil, errBroken
 		}
 		return nil, saml.ErrNotConfigured
 	}})
@@ -191,11 +197,17 @@ func TestTenantsOfOneHandler(t *testing.T) {
 	s.page = s.Require(login, greeting)
 	s.sp = a
 	ofA := s.signIn(samltest.Answer{})
-	s.wantIn("of a tenant that the request does not name", ofA)
 	s.sp = s.newProvider(s.idp, func(c *saml.Config) { c.Tenant = "gone" })
 	ofGone := s.signIn(samltest.Answer{})
 	s.sp = b
+	s.wantIn("where the address names no tenant", ofA)
+	named = "a"
+	s.wantIn("at its own tenant's address", ofA)
+	named = "b"
+	s.wantOut("of one tenant at another's address", ofA)
 	s.wantOut("of a tenant that is gone", ofGone)
+	named = "broken"
+	s.wantUnknown("where nobody can tell whose address it is", ofA)
 }
 
 func TestRequireFunc(t *testing.T) {
