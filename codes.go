@@ -93,6 +93,7 @@ const (
 	CodeKey               Code = "key"                // not a certificate in any known form
 	CodePrivateKey        Code = "private_key"        // a private key where a certificate belongs
 	CodeConfig            Code = "config"
+	CodeSharedIssuer      Code = "shared_issuer"  // two tenants trust one identity provider for one entity ID
 	CodeNotConfigured     Code = "not_configured" // single sign-on is not switched on
 	CodeSession           Code = "session"        // the application could not begin its session
 	CodeInternal          Code = "internal"

@@ -39,8 +39,8 @@ type Config struct {
 	// Empty in normal operation: each one widens what is accepted.
 	FormerRedirectURLs []string
 
-	// Tenant is an opaque and stable name of the customer on whose behalf this provider acts, "" where there is one only.
-	// It is part of every sealed state, Store key and account key.
+	// Tenant is an opaque and stable name of the customer on whose behalf this provider acts, "" if there is only one.
+	// It is part of every sealed state, Store key and account key. Several tenants need a Redirect URL (RedirectPath) or an EntityID each; see CheckTenants.
 	Tenant string
 
 	// Trial marks settings that are tried before they are used, as a console's "Test sign-in" does. A Handler finishes their logins at an address whose request names other

@@ -373,6 +373,7 @@ var codesWithoutVector = map[Code]string{
 	"session":             "about the application's session",
 	CodeTenant:            "about the request's address, not the message",
 	CodeBusy:              "about other requests",
+	CodeSharedIssuer:      "about the settings of other tenants",
 	CodeStoreYoung:        "about the age of the store",
 	CodeMetadata:          "about metadata",
 	CodeMetadataRole:      "about metadata",

@@ -1,0 +1,57 @@
+package saml_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/iomete/saml"
+	"github.com/iomete/saml/session"
+)
+
+// One service for many customers. Each has a Redirect URL of its own, which its administrator pastes three times as in the guide; so each is an audience of its own,
+// and no tenant can use another's identity provider. The path names the tenant, and Resolve says so.
+func ExampleNewHandler_tenants() {
+	key := saml.NewStateKey() // from your secrets: the same on all replicas, and after a restart
+	var database tenantSettings
+
+	sessions, err := session.New(session.Config{Keys: [][]byte{key}, Store: database})
+	if err != nil {
+		panic(err)
+	}
+	login, err := saml.NewHandler(saml.HandlerConfig{
+		Sessions: sessions,
+		Resolve: func(ctx context.Context, r *http.Request, tenant string) (*saml.ServiceProvider, error) {
+			if tenant == "" {
+				tenant = r.PathValue("tenant") // or a part of r.Host
+			}
+			if tenant == "" {
+				return nil, saml.ErrNotConfigured // this address names none
+			}
+			return database.provider(ctx, tenant, func(idp *saml.IdentityProvider) (*saml.ServiceProvider, error) {
+				return saml.New(saml.Config{
+					BaseURL:          "https://console.example.com",
+					RedirectPath:     "/sso/" + tenant + "/acs",
+					Tenant:           tenant,
+					IdentityProvider: idp,
+					StateKeys:        [][]byte{key},
+					Store:            database,
+				})
+			})
+		},
+	})
+	if err != nil {
+		panic(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/sso/{tenant}/acs", login)
+	mux.Handle("/{tenant}/", sessions.Require(login, http.NotFoundHandler()))
+}
+
+// tenantSettings stands for the database of the application.
+type tenantSettings struct{ saml.Store }
+
+// provider returns the provider of a tenant's settings: the same as long as they do not change.
+func (tenantSettings) provider(context.Context, string, func(*saml.IdentityProvider) (*saml.ServiceProvider, error)) (*saml.ServiceProvider, error) {
+	return nil, errors.New("the database is not there in an example")
+}
