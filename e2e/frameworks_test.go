@@ -137,8 +137,8 @@ func Example_ownSessions() {
 	// Output: ioana.turcanu@example.com reads /jobs
 }
 
-// Several tenants, each with a host name, a directory and a Redirect URL of its own. Where a response comes back, tenant says who began
-// the sign-in; the host must agree.
+// Several tenants, each with a host name, a directory and a Redirect URL of its own. The host says whose sign-in it is; a pending login or
+// session of another tenant is refused there.
 func Example_severalTenants() {
 	d := newDemo()
 	defer d.Close()
@@ -153,11 +153,13 @@ func Example_severalTenants() {
 	login, err := saml.NewHandler(saml.HandlerConfig{
 		Sessions: sessions,
 		Resolve: func(_ context.Context, r *http.Request, tenant string) (*saml.ServiceProvider, error) {
-			sp := tenants[r.Host]
-			if sp == nil || tenant != "" && tenant != sp.Tenant() {
-				return nil, saml.ErrNotConfigured
+			if tenant == "" {
+				tenant = r.Host
 			}
-			return sp, nil
+			if sp := tenants[tenant]; sp != nil {
+				return sp, nil
+			}
+			return nil, saml.ErrNotConfigured
 		},
 	})
 	must(err)

@@ -130,7 +130,7 @@ func (t *tool) verify(args []string) int {
 	}
 	if err == nil {
 		config.IdentityProvider = idp
-		config.Store = saml.NewMemoryStore()
+		config.Store = fileStore{saml.NewMemoryStore()}
 		_, err = saml.New(config)
 	}
 	if err != nil {
@@ -231,6 +231,11 @@ func (t *tool) unusable(o *verifyOptions, files []string, err error) int {
 	return exitUsage
 }
 
+// fileStore is the Store for stored responses, which were issued before this process began: that is no reason to refuse them.
+type fileStore struct{ *saml.MemoryStore }
+
+func (fileStore) RemembersSince() time.Time { return time.Time{} }
+
 // verifyFile verifies one response. Each has a ServiceProvider, and so a Store, of its own: whoever names a file twice, or two
 // files of one sign-in, asks about each of them, and a shared store would refuse the second as a replay.
 func (t *tool) verifyFile(o *verifyOptions, config saml.Config, name string) int {
@@ -245,7 +250,7 @@ func (t *tool) verifyFile(o *verifyOptions, config saml.Config, name string) int
 	}
 	var login *saml.Login
 	if err == nil {
-		config.Store = saml.NewMemoryStore()
+		config.Store = fileStore{saml.NewMemoryStore()}
 		var sp *saml.ServiceProvider
 		if sp, err = saml.New(config); err == nil {
 			login, err = sp.FinishLogin(t.ctx, saml.Response{SAMLResponse: value, RequestID: o.requestID})

@@ -134,7 +134,7 @@ func (c *Console) provider(tenant string, s storage.Settings) (*saml.ServiceProv
 
 func (c *Console) providerConfig(tenant string, source saml.IdentityProviderSource) saml.Config {
 	return saml.Config{
-		BaseURL: c.BaseURL, Tenant: tenant, IdentityProvider: source, StateKeys: c.Keys, Store: c.DB.Spent(),
+		BaseURL: c.BaseURL, Tenant: tenant, Trial: strings.HasPrefix(tenant, testTenant), IdentityProvider: source, StateKeys: c.Keys, Store: c.DB.Spent(),
 		Unsolicited: saml.RestartUnsolicited, // My Apps works with a blank Sign-on URL too, and nothing is accepted that nobody asked for
 		Observe:     c.metrics.observe, Now: c.Now, Logger: c.Logger,
 	}
