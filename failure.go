@@ -53,7 +53,9 @@ func sessionRefused(err error) *Error {
 	var own *Error
 	if errors.As(err, &own) && own != nil {
 		refusal := *own
-		refusal.cause = err
+		if err != error(own) {
+			refusal.cause = err // it may say more
+		}
 		return &refusal
 	}
 	return refuse(CodeSession, "the application could not begin a session", "", "").because(err)

@@ -264,6 +264,7 @@ const (
 	loginCookie  = "saml-login-"  // and 12 hex digits of the SHA-256 of the request ID
 	restarted    = "saml-restart" // how often RestartUnsolicited began a login
 	mostRestarts = 5
+	mostTidied   = 32             // pending logins that are looked at: more than the cookies of one host can hold
 	loginMaxAge  = 24 * time.Hour // beyond pendingLifetime, so that "took too long" can be told from "no cookie"
 	maxPending   = 3 << 10        // bytes of all pending logins together
 	restartLimit = time.Minute
@@ -320,9 +321,13 @@ func (h *Handler) clear(w http.ResponseWriter, r *http.Request, sp *ServiceProvi
 		sp.setCookie(w, restarted, "", 0)
 	}
 	own, prefix, now := sp.cookieName(requestCookie(requestID)), sp.cookieName(loginCookie), sp.config.Now()
+	left := mostTidied
 	for _, c := range r.Cookies() {
 		if c.Name == own || !strings.HasPrefix(c.Name, prefix) {
 			continue
+		}
+		if left--; left < 0 {
+			return
 		}
 		if _, err := openPending(sp.sealer(), sp.pendingContext(), c.Value, now, sp.skew); err != nil && err.Code == CodeStateExpired {
 			sp.setCookie(w, strings.TrimPrefix(c.Name, sp.cookieName("")), "", 0)

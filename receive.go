@@ -83,7 +83,7 @@ func (h *Handler) lastLeg(w http.ResponseWriter, r *http.Request, response []byt
 	}
 	sp, err := h.resolveTenant(r, tenant)
 	if err != nil {
-		h.unresolved(w, r, err)
+		h.unresolved(w, r, tenant, err)
 		return
 	}
 	if cookie(r, sp.cookieName(name)) != state { // a cookie without the prefix is not read on https
@@ -108,8 +108,8 @@ func (h *Handler) largeTurn(r *http.Request) (done func(), refusal *Error) {
 
 // unresolved answers a response whose pending login names a tenant without a provider. That name is not sealed, so anyone can write one into a cookie:
 // an unknown tenant gets the same page as a known one whose seal does not open.
-func (h *Handler) unresolved(w http.ResponseWriter, r *http.Request, err *Error) {
-	if err.Code == CodeNotConfigured || err.Code == CodeTenant {
+func (h *Handler) unresolved(w http.ResponseWriter, r *http.Request, tenant string, err *Error) {
+	if tenant != "" && (err.Code == CodeNotConfigured || err.Code == CodeTenant) {
 		err = invalidState().because(err)
 	}
 	h.fail(w, r, h.anyProvider(r), err)
