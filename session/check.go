@@ -3,9 +3,11 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
+	"github.com/iomete/saml"
 	"github.com/iomete/saml/internal/storekey"
 )
 
@@ -108,6 +110,50 @@ func (m *Manager) ask(ctx context.Context, s *Session) error {
 		return m.config.Check(ctx, s)
 	}
 	return nil
+}
+
+// stamp asks the application for the text that it wants to find in the session.
+func (m *Manager) stamp(ctx context.Context, login *saml.Login) (string, error) {
+	if m.config.Stamp == nil {
+		return "", nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
+	defer cancel()
+	text, err := m.config.Stamp(ctx, login)
+	if err != nil {
+		return "", refused(err, "Config.Stamp")
+	}
+	if len(text) > maxStamp {
+		return "", &saml.Error{Code: saml.CodeSession, Message: "Config.Stamp of package session returned a text that is too long", Got: fmt.Sprintf("%d bytes", len(text)),
+			Want: fmt.Sprintf("at most %d", maxStamp), Hint: "Return a number or a short random text, and keep what is longer in the account."}
+	}
+	return text, nil
+}
+
+// mayBegin asks Check about a session that is to begin. Without an answer it does not begin: the five minutes of check are counted from the
+// last answer, and a session that began without one could be followed by another every five minutes. Store is not asked: it has no word on
+// an ID that is new, and the login was claimed in it just before.
+func (m *Manager) mayBegin(ctx context.Context, s *Session) error {
+	if m.config.Check == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
+	defer cancel()
+	if err := m.config.Check(ctx, s); err != nil {
+		return refused(err, "Config.Check")
+	}
+	return nil
+}
+
+// refused returns why a session does not begin, as an *saml.Error that is err too.
+func refused(err error, hook string) error {
+	refusal := &saml.Error{Code: saml.CodeStore, Message: "nobody can tell whether the account may sign in, since " + hook + " of package session failed",
+		Hint: "See why it failed: usually the service's own database does not answer. Then sign in again."}
+	if errors.Is(err, ErrEnded) {
+		refusal = &saml.Error{Code: saml.CodeSession, Message: "the account may not sign in to this service", Want: "an account that " + hook + " of package session lets begin a session",
+			Hint: "Allow the account in this service, or take the user off the application at the identity provider. If all sessions of the account were ended just now, sign in again."}
+	}
+	return fmt.Errorf("%w: %w", refusal, err)
 }
 
 // end ends the session for all replicas until its cookie would be refused anyway.

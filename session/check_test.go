@@ -2,13 +2,17 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/iomete/saml"
 	"github.com/iomete/saml/samltest"
 )
 
@@ -155,6 +159,10 @@ func TestCheck(t *testing.T) {
 		}
 	})
 	c := s.signIn(samltest.Answer{})
+	if asked != 1 || seen.Identity.Email != alice {
+		t.Errorf("a sign-in asks %d times, about %+v, want once", asked, seen)
+	}
+	asked, seen = 0, nil
 	s.wantIn("at first", c)
 	if asked != 1 || seen.Identity.Email != alice || !seen.StartedAt.Equal(s.clock.Now()) {
 		t.Errorf("asked %d times, about %+v", asked, seen)
@@ -178,12 +186,155 @@ func TestCheck(t *testing.T) {
 	}
 
 	c = s.signIn(samltest.Answer{})
+	asked = 0
 	if err := s.newManager().SignOut(newWriter(), newRequest("POST", "/", c)); err != nil {
 		t.Fatal(err)
 	}
 	s.wantOut("signed out", c)
-	if asked != 3 {
+	if asked != 0 {
 		t.Error("Check is asked about a session that the store knows to be ended")
+	}
+}
+
+// wantRefused expects that a sign-in begins no session, and leaves the one that the browser had.
+func (s *site) wantRefused(when string, code saml.Code, cause error) {
+	s.Helper()
+	w := httptest.NewRecorder()
+	err := s.SignIn(w, newRequest("POST", "/"), s.newLogin(samltest.Answer{}))
+	var refusal *saml.Error
+	if !errors.As(err, &refusal) || refusal.Code != code || refusal.Hint == "" || cause != nil && !errors.Is(err, cause) || len(w.Result().Cookies()) != 0 {
+		s.Errorf("%s: got %v and cookies %v, want %s", when, err, w.Result().Cookies(), code)
+	}
+}
+
+// TestSignInAsks: no session begins that Check would end, or that nobody can tell of: five minutes without an answer must not become
+// any number of them. Stamp is asked first, and Check sees what it returned.
+func TestSignInAsks(t *testing.T) {
+	t.Parallel()
+	var stampErr, checkErr error
+	var seen *Session
+	var deadline time.Time
+	stamp := "7"
+	s := newSite(t, func(c *Config) {
+		c.Stamp = func(ctx context.Context, login *saml.Login) (string, error) {
+			if login.Identity.Email != alice {
+				t.Errorf("Stamp is asked about %+v", login)
+			}
+			return stamp, stampErr
+		}
+		c.Check = func(ctx context.Context, s *Session) error {
+			seen = s
+			deadline, _ = ctx.Deadline()
+			return checkErr
+		}
+	})
+	s.store.fail(errBroken) // it has no part in this
+	c := s.signIn(samltest.Answer{})
+	if seen == nil || seen.Stamp != "7" || seen.ID == "" || !seen.StartedAt.Equal(s.clock.Now()) || time.Until(deadline) > 5*time.Second || deadline.IsZero() {
+		t.Errorf("Check is asked about %+v until %v", seen, deadline)
+	}
+	if got, ok := s.Manager.open(newRequest("GET", "/", c)); !ok || got.Stamp != "7" || got.ID != seen.ID {
+		t.Errorf("got %+v, want the session that Check has seen: %+v", got, seen)
+	}
+	s.store.fail(nil)
+
+	checkErr = fmt.Errorf("the user is gone: %w", ErrEnded)
+	s.wantRefused("Check ends the session", saml.CodeSession, ErrEnded)
+	checkErr = errBroken
+	s.wantRefused("Check fails", saml.CodeStore, errBroken)
+	checkErr, stampErr, seen = nil, fmt.Errorf("the user is gone: %w", ErrEnded), nil
+	s.wantRefused("Stamp refuses", saml.CodeSession, ErrEnded)
+	stampErr = errBroken
+	s.wantRefused("Stamp fails", saml.CodeStore, errBroken)
+	stampErr, stamp = nil, strings.Repeat("s", 129)
+	s.wantRefused("a stamp of 129 bytes", saml.CodeSession, nil)
+	if seen != nil {
+		t.Error("Check is asked where Stamp refused")
+	}
+	stamp = stamp[:128]
+	s.signIn(samltest.Answer{})
+}
+
+// TestRefusedSignInChangesNothing: whoever is in stays in when another account is refused in the same browser.
+func TestRefusedSignInChangesNothing(t *testing.T) {
+	t.Parallel()
+	var verdict error
+	s := newSite(t, func(c *Config) { c.Check = func(context.Context, *Session) error { return verdict } })
+	c := s.signIn(samltest.Answer{})
+	s.wantIn("before", c)
+	verdict = ErrEnded
+	if err := s.SignIn(newWriter(), newRequest("POST", "/", c), s.newLogin(samltest.Answer{})); !errors.Is(err, ErrEnded) {
+		t.Errorf("got %v, want ErrEnded", err)
+	}
+	s.wantIn("after the refusal", c)
+}
+
+// TestCheckSeesWhatTheCookieHas: it must not decide by groups that later questions lack.
+func TestCheckSeesWhatTheCookieHas(t *testing.T) {
+	t.Parallel()
+	var seen []int
+	s := newSite(t, func(c *Config) {
+		c.Check = func(_ context.Context, s *Session) error {
+			seen = append(seen, len(s.Identity.Groups))
+			if !s.GroupsTruncated {
+				t.Error("GroupsTruncated is not set")
+			}
+			return nil
+		}
+	})
+	login := s.newLogin(samltest.Answer{})
+	login.Identity.Groups = randomGroups(300)
+	w := httptest.NewRecorder()
+	if err := s.SignIn(w, newRequest("POST", "/"), login); err != nil {
+		t.Fatal(err)
+	}
+	s.wantIn("with what fits", w.Result().Cookies()[0])
+	if len(seen) != 2 || seen[0] != seen[1] || seen[0] == 0 {
+		t.Errorf("Check has seen %v groups, want the same number twice", seen)
+	}
+}
+
+// TestEndAllSessionsWithClocksApart has two replicas whose clocks are two minutes apart, and an account with a number that counts up when all
+// its sessions are to end. Whichever replica begins the sessions, none goes on, and each new one does at once.
+func TestEndAllSessionsWithClocksApart(t *testing.T) {
+	t.Parallel()
+	for name, apart := range map[string]time.Duration{"the other replica is ahead": 2 * time.Minute, "the other replica is behind": -2 * time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			number := 1 // in the service's database
+			account := func(c *Config) {
+				c.Stamp = func(context.Context, *saml.Login) (string, error) { return strconv.Itoa(number), nil }
+				c.Check = func(_ context.Context, s *Session) error {
+					if s.Stamp != strconv.Itoa(number) {
+						return ErrEnded
+					}
+					return nil
+				}
+			}
+			s := newSite(t, account)
+			first, firstPage := s.Manager, s.page
+			second := s.newManager(account, func(c *Config) { c.Now = func() time.Time { return s.clock.Now().Add(apart) } })
+			secondPage := second.Require(s.login, greeting)
+			onEach := func(f func(replica string)) {
+				for replica, page := range map[string]http.Handler{"the first replica": firstPage, "the second replica": secondPage} {
+					s.page = page
+					f(replica)
+				}
+			}
+			for _, m := range []*Manager{first, second} {
+				s.Manager = m
+				before := s.signIn(samltest.Answer{})
+				onEach(func(replica string) { s.wantIn("before, on "+replica, before) })
+				number++
+				after := s.signIn(samltest.Answer{}) // at the same moment
+				onEach(func(replica string) { s.wantIn("a new session, on "+replica, after) })
+				s.clock.advance(10 * time.Second)
+				onEach(func(replica string) {
+					s.wantOut("ten seconds after the end of all sessions, on "+replica, before)
+					s.wantIn("a new session ten seconds later, on "+replica, after)
+				})
+			}
+		})
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 // The plaintext of the cookie is dense, so that the 150 groups that Entra sends at most fit: a GUID takes 17 bytes, 16 in a list of
 // GUIDs, and a string that was there before takes two.
 
-const version = 2
+const version = 3
 
 // How a string is written.
 const (
@@ -41,7 +41,7 @@ func encode(s *Session) []byte {
 	e := encoder{b: append(append(make([]byte, 0, maxCookie), version), s.service[:]...)}
 	i := s.Identity
 	object, nameID := i.Keys()
-	for _, text := range []string{s.ID, i.TenantID, s.IdentityProvider, s.SessionIndex, i.Email, i.EmailClaim, i.Username, i.Name, i.GivenName, i.Surname,
+	for _, text := range []string{s.ID, i.TenantID, s.IdentityProvider, s.SessionIndex, s.Stamp, i.Email, i.EmailClaim, i.Username, i.Name, i.GivenName, i.Surname,
 		i.ObjectID, i.HomeIdentityProvider, object, nameID} {
 		e.string(text)
 	}
@@ -50,18 +50,18 @@ func encode(s *Session) []byte {
 		e.b = binary.AppendVarint(e.b, t.UnixMilli()-last)
 		last = t.UnixMilli()
 	}
-	e.b = append(e.b, flags(i.GroupsOverage, s.GroupsTruncated))
+	e.b = append(e.b, flags(i.GroupsOverage, s.GroupsTruncated, s.RolesTruncated, s.TextsTruncated))
 	e.list(i.Groups)
 	e.list(i.Roles)
 	return e.b
 }
 
-func flags(overage, truncated bool) (f byte) {
-	if overage {
-		f |= 1
-	}
-	if truncated {
-		f |= 2
+// flags are the bits of a byte, the first one the lowest.
+func flags(list ...bool) (f byte) {
+	for i, set := range list {
+		if set {
+			f |= 1 << i
+		}
 	}
 	return f
 }
@@ -129,7 +129,7 @@ func decode(b []byte, tenant string) (*Session, error) {
 	s, i := &Session{Tenant: tenant}, &saml.Identity{}
 	copy(s.service[:], d.take(len(s.service)))
 	var object, nameID string
-	for _, text := range []*string{&s.ID, &i.TenantID, &s.IdentityProvider, &s.SessionIndex, &i.Email, &i.EmailClaim, &i.Username, &i.Name, &i.GivenName, &i.Surname,
+	for _, text := range []*string{&s.ID, &i.TenantID, &s.IdentityProvider, &s.SessionIndex, &s.Stamp, &i.Email, &i.EmailClaim, &i.Username, &i.Name, &i.GivenName, &i.Surname,
 		&i.ObjectID, &i.HomeIdentityProvider, &object, &nameID} {
 		*text = d.string()
 	}
@@ -139,7 +139,7 @@ func decode(b []byte, tenant string) (*Session, error) {
 		*t = time.UnixMilli(last)
 	}
 	f := d.byte()
-	i.GroupsOverage, s.GroupsTruncated = f&1 != 0, f&2 != 0
+	i.GroupsOverage, s.GroupsTruncated, s.RolesTruncated, s.TextsTruncated = f&1 != 0, f&2 != 0, f&4 != 0, f&8 != 0
 	i.Groups, i.Roles = d.list(), d.list()
 	if d.bad || len(d.b) != 0 || s.ID == "" {
 		return nil, errCodec

@@ -132,7 +132,7 @@ func TestWhatWasNotEncodedIsRefused(t *testing.T) {
 		"an empty text that is repeated":  replace("\x00\x01x", "\x04\x01"),
 		"a length in two bytes":           replace("\x00\x02id", "\x00\x82\x00id"),
 		"a length beyond the end":         replace("\x00\x02id", "\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"),
-		"an unknown flag":                 replace(flagsAndGroups, "\x04\x01\x01"),
+		"an unknown flag":                 replace(flagsAndGroups, "\x10\x01\x01"),
 		"a list of an unknown kind":       replace(flagsAndGroups, "\x00\x02\x01"),
 		"a list that is longer":           replace(flagsAndGroups, "\x00\x01\x02"),
 		"a list beyond the end":           replace(flagsAndGroups, "\x00\x01\xff\xff\xff\xff\xff\xff\xff\x7f"),

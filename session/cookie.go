@@ -3,12 +3,14 @@ package session
 import (
 	"crypto/rand"
 	"encoding/base64"
-	"errors"
+	"fmt"
 	"net/http"
 	"sort"
 	"strings"
 	"time"
+	"unicode/utf8"
 
+	"github.com/iomete/saml"
 	"github.com/iomete/saml/internal/seal"
 )
 
@@ -33,29 +35,86 @@ func (m *Manager) context(tenant string) seal.Context {
 	return seal.Context{Purpose: purpose, Name: m.cookie, Tenant: tenant}
 }
 
-// write seals the session into its cookie. Groups that do not fit are left out, the last ones first, and GroupsTruncated says so.
+// write sets the session's cookie. The session is shortened to what the cookie has; on error it stays as it was.
 func (m *Manager) write(w http.ResponseWriter, s *Session) error {
-	value := m.seal(s)
-	if len(value) > maxCookie {
-		all := s.Identity.Groups
-		fit := sort.Search(len(all)+1, func(n int) bool { return len(m.seal(s.withGroups(all[:n]))) > maxCookie }) - 1
-		if fit < 0 {
-			return errors.New("session: the identity does not fit into a cookie even without its groups")
-		}
-		*s = *s.withGroups(all[:fit])
-		value = m.seal(s)
+	value, err := m.fit(s)
+	if err != nil {
+		return err
 	}
 	http.SetCookie(w, m.newCookie(value, int(s.ExpiresAt.Sub(m.config.Now())/time.Second)))
 	return nil
 }
 
-// withGroups is the session with the first of its groups alone. The login's own Identity stays as it is.
-func (s *Session) withGroups(groups []string) *Session {
-	identity := *s.Identity
-	identity.Groups = groups
-	shortened := *s
-	shortened.Identity, shortened.GroupsTruncated = &identity, true
-	return &shortened
+// What is kept of a text for display, in bytes: enough for any real one, or where even that is too much, a beginning.
+const (
+	longText  = 256
+	shortText = 16
+)
+
+// fit returns the cookie's value. Where not all fits it cuts long texts for display first, since nothing is decided by them; then it leaves
+// out the last groups, then the last roles, then more of the texts. The session's flags say so. The login's own Identity stays as it is.
+func (m *Manager) fit(s *Session) (string, error) {
+	value := m.seal(s)
+	for _, limit := range []int{longText, shortText} {
+		if len(value) <= maxCookie {
+			return value, nil
+		}
+		short, identity := *s, *s.Identity
+		short.Identity = &identity
+		short.cutTexts(limit)
+		if m.keepFirst(&short, &identity.Groups, &short.GroupsTruncated) || m.keepFirst(&short, &identity.Roles, &short.RolesTruncated) {
+			*s = short
+			return m.seal(s), nil
+		}
+	}
+	return "", tooLong(s)
+}
+
+// keepFirst leaves in list, which is one of s, as many of its first members as fit, and reports whether the session fits now.
+func (m *Manager) keepFirst(s *Session, list *[]string, truncated *bool) bool {
+	all, before := *list, *truncated
+	fits := func(n int) bool {
+		*list, *truncated = all[:n], before || n < len(all)
+		return len(m.seal(s)) <= maxCookie
+	}
+	most := min(len(all), maxCookie) // each takes a byte or more
+	n := sort.Search(most+1, func(n int) bool { return !fits(n) }) - 1
+	return fits(max(n, 0))
+}
+
+// cutTexts cuts what is for display. What tells people, accounts and services apart stays whole. The mark at the end keeps a cut text from
+// being taken for another, whole one. A part of a SessionIndex would be of no use.
+func (s *Session) cutTexts(limit int) {
+	i := s.Identity
+	for _, text := range []*string{&i.Name, &i.GivenName, &i.Surname, &i.Username, &i.EmailClaim, &i.HomeIdentityProvider} {
+		if len(*text) > limit {
+			*text, s.TextsTruncated = cut(*text, limit), true
+		}
+	}
+	if len(s.SessionIndex) > limit {
+		s.SessionIndex, s.TextsTruncated = "", true
+	}
+}
+
+const mark = "…"
+
+// cut returns the beginning of a text, in whole characters and with a mark, of at most limit bytes.
+func cut(text string, limit int) string {
+	end := limit - len(mark)
+	for end > 0 && !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end] + mark
+}
+
+// tooLong says by their lengths what cannot be cut, since the values are personal.
+func tooLong(s *Session) error {
+	i := s.Identity
+	return &saml.Error{Code: saml.CodeSession, Message: "the session does not fit into a cookie, even without groups, roles and texts for display",
+		Got: fmt.Sprintf("bytes: %d Identity.Email, %d Identity.ObjectID, %d Identity.TenantID, %d entity ID of the identity provider, %d Config.Tenant, %d Stamp",
+			len(i.Email), len(i.ObjectID), len(i.TenantID), len(s.IdentityProvider), len(s.Tenant), len(s.Stamp)),
+		Want: fmt.Sprintf("a cookie of at most %d characters", maxCookie),
+		Hint: "Shorten the longest of these: the first three are claims that the identity provider sends, Config.Tenant is a setting of this service."}
 }
 
 func (m *Manager) seal(s *Session) string {

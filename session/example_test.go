@@ -1,6 +1,8 @@
 package session_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -9,6 +11,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"slices"
+	"strconv"
 
 	"github.com/iomete/saml"
 	"github.com/iomete/saml/samltest"
@@ -45,6 +48,105 @@ func Example() {
 	// Output:
 	// ioana.turcanu@example.com reads /jobs
 	// Goodbye.
+}
+
+// An account can be switched off, and all its sessions can be ended, on all replicas within ten seconds and without comparing clocks: the
+// account has a number, each session is stamped with it when it begins, and a session with another number is over.
+func ExampleConfig_endAllSessions() {
+	type account struct {
+		disabled bool
+		sessions int // counts up to end all sessions: "UPDATE account SET sessions = sessions + 1 WHERE id = ?"
+	}
+	accounts := map[string]*account{} // by key: the service's database
+	find := func(i *saml.Identity) (*account, error) {
+		object, _ := i.Keys()
+		a := accounts[object]
+		if a == nil || a.disabled {
+			return nil, session.ErrEnded
+		}
+		return a, nil
+	}
+	sessions, err := session.New(session.Config{
+		Keys:  [][]byte{saml.NewStateKey()},
+		Store: saml.NewMemoryStore(),
+		Stamp: func(_ context.Context, login *saml.Login) (string, error) {
+			a, err := find(login.Identity) // or the account is made here
+			if err != nil {
+				return "", err
+			}
+			return strconv.Itoa(a.sessions), nil
+		},
+		Check: func(_ context.Context, s *session.Session) error {
+			a, err := find(s.Identity)
+			if err != nil {
+				return err
+			}
+			if s.Stamp != strconv.Itoa(a.sessions) {
+				return session.ErrEnded
+			}
+			return nil
+		},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	login := newLogin("ioana.turcanu@example.com")
+	key, _ := login.Identity.Keys()
+	signIn := func() *http.Request { // what the browser sends from then on
+		w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil)
+		if err := sessions.SignIn(w, r, login); err != nil {
+			fmt.Println("refused:", errors.Is(err, session.ErrEnded))
+		}
+		for _, c := range w.Result().Cookies() {
+			r.AddCookie(c)
+		}
+		return r
+	}
+	signIn() // there is no account
+	accounts[key] = &account{}
+	before := signIn()
+	accounts[key].sessions++
+	fmt.Println(sessions.SignedIn(before), sessions.SignedIn(signIn()))
+	accounts[key].disabled = true
+	signIn()
+	// Output:
+	// refused: true
+	// false true
+	// refused: true
+}
+
+// newLogin is a login as a saml.Handler hands it over.
+func newLogin(mail string) *saml.Login {
+	idp, err := samltest.New(samltest.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	metadata, err := idp.Metadata()
+	if err != nil {
+		log.Fatal(err)
+	}
+	trusted, err := saml.ParseMetadata(metadata)
+	if err != nil {
+		log.Fatal(err)
+	}
+	sp, err := saml.New(saml.Config{BaseURL: "https://console.example.com", IdentityProvider: trusted, StateKeys: [][]byte{saml.NewStateKey()}, Store: saml.NewMemoryStore()})
+	if err != nil {
+		log.Fatal(err)
+	}
+	request, err := sp.StartLogin(context.Background(), saml.LoginOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	response, err := idp.Respond(samltest.Answer{User: samltest.User{Mail: mail, ObjectID: "5f0c7a52-94d1-4c1e-8f57-1d0b6e2a9c31"}, RequestID: request.ID, Recipient: sp.RedirectURL()})
+	if err != nil {
+		log.Fatal(err)
+	}
+	login, err := sp.FinishLogin(context.Background(), saml.Response{SAMLResponse: response, State: request.State})
+	if err != nil {
+		log.Fatal(err)
+	}
+	return login
 }
 
 // Pages for some only.

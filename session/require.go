@@ -16,8 +16,10 @@ func (m *Manager) Require(login *saml.Handler, next http.Handler) http.Handler {
 	return m.RequireFunc(login, nil, next)
 }
 
-// RequireFunc is Require for sessions that allowed reports true for; others get status 403. Where GroupsTruncated is set, allowed must not
-// conclude from Identity.Groups that the user is not in a group.
+// RequireFunc is Require for sessions that allowed reports true for; others get status 403. If GroupsTruncated is set, allowed must not
+// conclude from Identity.Groups that the user is not in a group; if RolesTruncated is set, it must not conclude from Identity.Roles that the
+// user does not have a role, such as one that forbids something. Groups are cut before roles are, so a rule on roles holds longer. Texts that
+// end in "…" where TextsTruncated is set are for display alone.
 func (m *Manager) RequireFunc(login *saml.Handler, allowed func(*Session) bool, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s, err := m.admit(login, r)

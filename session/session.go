@@ -38,14 +38,32 @@ type Config struct {
 	// Idle is how long a session lives without a request. Default 2 hours.
 	Idle time.Duration
 
-	// Lifetime is how long a session lives at most. Default 12 hours. SessionNotOnOrAfter of the identity provider can shorten it.
+	// Lifetime is how long a session lives at most. Default 12 hours. SessionNotOnOrAfter of the identity provider can shorten it, but
+	// to no less than three minutes: a session that is over at once would send the browser to the identity provider and back for ever.
 	Lifetime time.Duration
 
-	// Check may end a session: it is asked for each one at most every 10 seconds and process, for instance whether the user still
-	// exists, or has been signed out everywhere since Session.StartedAt. ErrEnded ends it; any other error is treated like one of Store.
+	// AllowBeyondSessionNotOnOrAfter ignores SessionNotOnOrAfter of the identity provider. It is for one that sends a few minutes for
+	// every session (PingOne sends five). The consequence: a session lives for Lifetime, and a sign-out at the identity provider, or
+	// the end of its session, ends no session here before that.
+	AllowBeyondSessionNotOnOrAfter bool
+
+	// Check may end a session, for instance because the user may no longer sign in, or because Session.Stamp is not that of the account
+	// any more. It is asked before a session begins, and then for each one at most every 10 seconds and process. ErrEnded ends the
+	// session, or refuses the sign-in. Any other error refuses the sign-in as well, with a request to try again: a session that may
+	// begin without an answer could begin anew every five minutes. A session that has begun goes on for five minutes without an
+	// answer of Check or Store, and has status 503 after that.
+	//
+	// Check has five seconds. It must not compare Session.StartedAt with a time that another process noted: clocks differ, and a
+	// session that was to end would go on, or a new one would be ended. Use Stamp.
 	Check func(ctx context.Context, s *Session) error
 
-	// Cookie is the name of the cookie, without prefix. Default "session".
+	// Stamp returns what a session that begins has as Session.Stamp: a text of the application of at most 128 bytes, such as a number
+	// that its account has, and that counts up when all sessions of the account are to end. Check compares it (see the example of
+	// Config). Stamp is asked before Check, has five seconds, and its errors mean what those of Check mean for a sign-in.
+	// Default: no Stamp.
+	Stamp func(ctx context.Context, login *saml.Login) (string, error)
+
+	// Cookie is the name of the cookie, without prefix, of at most 64 bytes. Default "session".
 	Cookie string
 
 	// InsecureAllowHTTP sets a cookie that travels over http too, without the __Host- prefix. Only for development on a loopback
@@ -59,7 +77,7 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// ErrEnded is what Config.Check returns to end a session.
+// ErrEnded is what Config.Check returns to end a session, and what it or Config.Stamp returns to refuse a sign-in.
 var ErrEnded = errors.New("session: ended")
 
 // A Session is one browser of one signed-in user.
@@ -67,9 +85,12 @@ type Session struct {
 	ID               string // random, unlike that of any other session
 	Identity         *saml.Identity
 	GroupsTruncated  bool   // Identity.Groups lacks some: "not in group X" must not be concluded
+	RolesTruncated   bool   // Identity.Roles lacks some: "has not role X" must not be concluded
+	TextsTruncated   bool   // long texts of Identity that are for display were cut, and end in "…"
 	Tenant           string // saml.Config.Tenant
 	IdentityProvider string // entity ID
-	SessionIndex     string // of the identity provider, for single logout; "" if it gave none
+	SessionIndex     string // of the identity provider, for single logout; "" if it gave none, or a long one and TextsTruncated is set
+	Stamp            string // of Config.Stamp
 	StartedAt        time.Time
 	ExpiresAt        time.Time // at the latest
 	SeenAt           time.Time // last request, with the precision of a twentieth of Idle
@@ -91,6 +112,12 @@ const (
 	defaultIdle     = 2 * time.Hour
 	defaultLifetime = 12 * time.Hour
 	purpose         = "saml session"
+
+	// leastLifetime lets a user work for a minute also where the clock of the next replica is two minutes ahead.
+	leastLifetime = 3 * time.Minute
+	maxClockSkew  = 10 * time.Minute // of saml.Config.ClockSkew
+	maxStamp      = 128
+	maxName       = 64 // of the cookie: browsers take 4 KiB with its name
 )
 
 // A Manager signs in and out, and guards pages. It implements saml.Sessions and is safe for concurrent use.
@@ -120,6 +147,9 @@ func New(c Config) (*Manager, error) {
 	}
 	if err := (&http.Cookie{Name: c.Cookie, Value: "x"}).Valid(); err != nil {
 		faults = append(faults, fmt.Errorf("session: Config.Cookie is not the name of a cookie: %w", err))
+	}
+	if n := len(c.Cookie); n > maxName {
+		faults = append(faults, fmt.Errorf("session: Config.Cookie has %d bytes, want at most %d, or browsers drop the cookie", n, maxName))
 	}
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
@@ -158,8 +188,16 @@ func FromContext(ctx context.Context) *Session {
 	return s
 }
 
-// SignIn begins a session for a login and ends the one that the browser had. It refuses a login that was begun for a
-// purpose of its own, and by an *saml.Error of CodeConfig one of a service on http where Config.InsecureAllowHTTP is not set.
+// SignIn begins a session for a login and ends the one that the browser had. It refuses, and sets no cookie,
+//   - a login that was begun for a purpose of its own,
+//   - with CodeConfig, one of a service on http if Config.InsecureAllowHTTP is not set,
+//   - with CodeSessionExpired, one whose SessionNotOnOrAfter is over by more than any clock skew, unless
+//     Config.AllowBeyondSessionNotOnOrAfter is set,
+//   - with CodeSession and ErrEnded, one that Config.Check or Config.Stamp refuses,
+//   - with CodeStore, one that they could not answer for,
+//   - with CodeSession, one whose entity ID, tenant, e-mail address, object ID and stamp do not fit into a cookie.
+//
+// Groups, roles and long texts that do not fit refuse nobody: the session lacks some, and says so.
 func (m *Manager) SignIn(w http.ResponseWriter, r *http.Request, login *saml.Login) error {
 	if login.Purpose != "" {
 		return fmt.Errorf("session: a login for the purpose %q signs nobody in", login.Purpose)
@@ -168,9 +206,9 @@ func (m *Manager) SignIn(w http.ResponseWriter, r *http.Request, login *saml.Log
 		return &saml.Error{Code: saml.CodeConfig, Message: "the service is on http, where browsers drop the session's cookie", Got: sp.RedirectURL(), Want: "https",
 			Hint: "Set session.Config.InsecureAllowHTTP, or use a BaseURL with https."}
 	}
-	s := m.begin(login)
-	if !m.config.Now().Before(s.ExpiresAt) { // within the clock skew that the response was granted
-		return errors.New("session: the identity provider's own session has ended")
+	s, err := m.begin(r.Context(), login)
+	if err != nil {
+		return err
 	}
 	if err := m.write(w, s); err != nil {
 		return err
@@ -183,20 +221,48 @@ func (m *Manager) SignIn(w http.ResponseWriter, r *http.Request, login *saml.Log
 	return nil
 }
 
-func (m *Manager) begin(login *saml.Login) *Session {
+// begin returns the session that the application lets begin, as it will be in the cookie.
+func (m *Manager) begin(ctx context.Context, login *saml.Login) (*Session, error) {
+	s, err := m.newSession(login)
+	if err != nil {
+		return nil, err
+	}
+	if s.Stamp, err = m.stamp(ctx, login); err != nil {
+		return nil, err
+	}
+	if _, err := m.fit(s); err != nil {
+		return nil, err
+	}
+	return s, m.mayBegin(ctx, s)
+}
+
+func (m *Manager) newSession(login *saml.Login) (*Session, error) {
 	now := m.config.Now()
 	s := &Session{ID: newID(), Identity: login.Identity, Tenant: login.Tenant, IdentityProvider: login.Assertion.Issuer.Value,
 		StartedAt: now, SeenAt: now, ExpiresAt: now.Add(m.config.Lifetime), service: serviceOf(login.EntityID)}
 	for _, statement := range login.Assertion.Statements {
-		if end := statement.SessionNotOnOrAfter; !end.IsZero() && end.Before(s.ExpiresAt) {
-			s.ExpiresAt = end
-		}
 		if s.SessionIndex == "" {
 			s.SessionIndex = statement.SessionIndex
 		}
+		end := statement.SessionNotOnOrAfter
+		if end.IsZero() || m.config.AllowBeyondSessionNotOnOrAfter {
+			continue
+		}
+		if !now.Before(end.Add(maxClockSkew)) {
+			return nil, &saml.Error{Code: saml.CodeSessionExpired, Message: "the session at the identity provider is over", Got: "SessionNotOnOrAfter " + showTime(end),
+				Want: "a time after " + showTime(now), Hint: "Call SignIn at once when a login has finished, and set the clock by NTP."}
+		}
+		if least := now.Add(leastLifetime); end.Before(least) { // or within the clock skew that the response was granted
+			end = least
+		}
+		if end.Before(s.ExpiresAt) {
+			s.ExpiresAt = end
+		}
 	}
-	return s
+	return s, nil
 }
+
+func showTime(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // SignedIn reports whether r carries a session that is not to sign in anew: one that Require lets through, or answers with status 503.
 func (m *Manager) SignedIn(r *http.Request) bool {

@@ -25,7 +25,10 @@ func TestNewNamesEveryFault(t *testing.T) {
 	if _, err = New(Config{Keys: [][]byte{testKey, testKey[:31]}, Lifetime: -1}); err == nil || !strings.Contains(err.Error(), "a key of 31 bytes, want 32") || !strings.Contains(err.Error(), "negative") {
 		t.Errorf("got %v", err)
 	}
-	m, err := New(Config{Keys: [][]byte{testKey}, Logger: quiet})
+	if _, err = New(Config{Keys: [][]byte{testKey}, Logger: quiet, Cookie: strings.Repeat("n", 65)}); err == nil || !strings.Contains(err.Error(), "Config.Cookie has 65 bytes, want at most 64") {
+		t.Errorf("got %v", err)
+	}
+	m, err := New(Config{Keys: [][]byte{testKey}, Logger: quiet, Cookie: strings.Repeat("n", 64)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,15 +147,73 @@ func TestSessionNotOnOrAfterCapsTheSession(t *testing.T) {
 	}
 }
 
-// TestSessionThatIsOverAtOnce: the response is good within the clock skew, but a session that nobody takes would send the browser to the identity
-// provider and back for ever.
-func TestSessionThatIsOverAtOnce(t *testing.T) {
+// TestShortSession: a response is good within the clock skew, and so is the sign-in; but a session that is over at once would send the
+// browser to the identity provider and back for ever, as would one that the next replica, two minutes ahead, takes for over.
+func TestShortSession(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name     string
+		end      time.Duration // of the identity provider's session, from now
+		lifetime time.Duration
+		skew     time.Duration
+		want     time.Duration // 0 for a refusal
+	}{
+		{"ended just now", 0, 0, 0, 3 * time.Minute},
+		{"ended within the default skew", -3*time.Minute + time.Millisecond, 0, 0, 3 * time.Minute},
+		{"ended within the greatest skew", -10*time.Minute + time.Millisecond, 0, 10 * time.Minute, 3 * time.Minute},
+		{"ends in a millisecond", time.Millisecond, 0, 0, 3 * time.Minute},
+		{"ends in three minutes", 3 * time.Minute, 0, 0, 3 * time.Minute},
+		{"ends a millisecond later", 3*time.Minute + time.Millisecond, 0, 0, 3*time.Minute + time.Millisecond},
+		{"ended, and the lifetime is shorter", 0, time.Minute, 0, time.Minute},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, func(c *Config) { c.Lifetime = row.lifetime })
+			s.sp = s.newProvider(s.idp, func(c *saml.Config) { c.ClockSkew = row.skew })
+			c := s.signIn(samltest.Answer{SessionNotOnOrAfter: s.clock.Now().Add(row.end)})
+			got, ok := s.Manager.open(newRequest("GET", "/", c))
+			if !ok || got.ExpiresAt.Sub(got.StartedAt) != row.want {
+				t.Fatalf("got %+v, want a session of %v", got, row.want)
+			}
+			s.wantIn("at once", c)
+			if row.lifetime == 0 {
+				ahead := s.newManager(func(c *Config) { c.Now = func() time.Time { return s.clock.Now().Add(2 * time.Minute) } })
+				if !ahead.SignedIn(newRequest("GET", "/", c)) {
+					t.Error("a replica whose clock is two minutes ahead takes the session for over")
+				}
+			}
+			s.clock.advance(row.want)
+			s.wantOut("at its end", c)
+		})
+	}
+}
+
+// TestLoginThatWasKept: a login is for now. One that the application kept past any clock skew begins no session.
+func TestLoginThatWasKept(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	login := s.newLogin(samltest.Answer{SessionNotOnOrAfter: s.clock.Now().Add(-time.Minute)})
+	login := s.newLogin(samltest.Answer{SessionNotOnOrAfter: s.clock.Now().Add(time.Minute)})
+	s.clock.advance(11*time.Minute - time.Millisecond)
+	if err := s.SignIn(newWriter(), newRequest("POST", "/"), login); err != nil {
+		t.Errorf("within the greatest clock skew: got %v", err)
+	}
+	s.clock.advance(time.Millisecond)
 	w := httptest.NewRecorder()
-	if err := s.SignIn(w, newRequest("POST", "/"), login); err == nil || len(w.Result().Cookies()) != 0 {
-		t.Errorf("got %v and cookies %v, want an error", err, w.Result().Cookies())
+	if err := s.SignIn(w, newRequest("POST", "/"), login); !errors.Is(err, saml.CodeSessionExpired) || len(w.Result().Cookies()) != 0 {
+		t.Errorf("beyond it: got %v and cookies %v, want CodeSessionExpired", err, w.Result().Cookies())
+	}
+}
+
+func TestAllowBeyondSessionNotOnOrAfter(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, func(c *Config) { c.AllowBeyondSessionNotOnOrAfter = true })
+	for _, end := range []time.Duration{-time.Minute, 5 * time.Minute} {
+		c := s.signIn(samltest.Answer{SessionNotOnOrAfter: s.clock.Now().Add(end)})
+		if got, ok := s.Manager.open(newRequest("GET", "/", c)); !ok || got.ExpiresAt.Sub(got.StartedAt) != 12*time.Hour {
+			t.Errorf("SessionNotOnOrAfter in %v: got %+v, want a session of 12 hours", end, got)
+		}
+		s.clock.advance(time.Hour)
+		s.wantIn("an hour later", c)
 	}
 }
 
@@ -195,7 +256,7 @@ func TestSignInEndsTheEarlierSession(t *testing.T) {
 		t.Errorf("where the earlier session cannot be ended: %v, want a sign-in all the same", err)
 	}
 
-	tooMuch := samltest.Answer{Attributes: []samltest.Attribute{{Name: "roles", Values: []string{strings.Repeat("x", maxCookie)}}}}
+	tooMuch := samltest.Answer{User: samltest.User{Mail: alice, ObjectID: strings.Repeat("x", maxCookie)}}
 	s.store.fail(nil)
 	third := w.Result().Cookies()[0]
 	w = httptest.NewRecorder()
@@ -355,13 +416,173 @@ func TestGroupsThatDoNotFit(t *testing.T) {
 			if !got.GroupsTruncated || len(kept) >= len(groups) || !slices.Equal(kept, groups[:len(kept)]) {
 				t.Errorf("got %d groups of %d, truncated %t", len(kept), len(groups), got.GroupsTruncated)
 			}
-			if more := s.seal(got.withGroups(groups[:len(kept)+1])); len(c.Value) > 3800 || len(more) <= 3800 {
+			got.Identity.Groups = groups[:len(kept)+1]
+			if more := s.seal(got); len(c.Value) > 3800 || len(more) <= 3800 {
 				t.Errorf("%d groups take %d characters, and one more would take %d", len(kept), len(c.Value), len(more))
+			}
+			if !slices.Equal(got.Identity.Roles, user.Roles) || got.RolesTruncated || got.TextsTruncated || got.Identity.Name != user.DisplayName {
+				t.Errorf("more than groups is cut: %+v", got)
 			}
 			if len(login.Identity.Groups) != len(groups) {
 				t.Error("the login's own identity was changed")
 			}
 		})
+	}
+}
+
+// TestRolesThatDoNotFit: no user is locked out for what is needed to decide nothing but what he may do. Groups go first, then roles, the last
+// of each first.
+func TestRolesThatDoNotFit(t *testing.T) {
+	t.Parallel()
+	names := make([]string, 200)
+	for i := range names {
+		names[i] = fmt.Sprintf("%03d %s", i, strings.Repeat("x", 40))
+	}
+	for name, row := range map[string]struct {
+		groups, roles []string
+		wantGroups    bool // all cut
+	}{
+		"roles alone":                  {nil, names, false},
+		"groups too":                   {randomGroups(20), names, true},
+		"one role that fits nowhere":   {nil, []string{strings.Repeat("x", 4000)}, false},
+		"very many":                    {nil, slices.Repeat([]string{"x"}, 40_000), false},
+		"a long role behind short":     {nil, append(slices.Clone(names[:3]), strings.Repeat("x", 4000)), false},
+		"as many roles as Entra sends": {randomGroups(150), names[:150], true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			user := entraUser(nil)
+			login := s.newLogin(samltest.Answer{User: user})
+			login.Identity.Groups, login.Identity.Roles = row.groups, row.roles
+			w := httptest.NewRecorder()
+			if err := s.SignIn(w, newRequest("POST", "/"), login); err != nil {
+				t.Fatal(err)
+			}
+			c := w.Result().Cookies()[0]
+			got, ok := s.Manager.open(newRequest("GET", "/", c))
+			if !ok {
+				t.Fatal("the cookie cannot be opened")
+			}
+			kept := got.Identity.Roles
+			if !got.RolesTruncated || len(kept) >= len(row.roles) || !slices.Equal(kept, row.roles[:len(kept)]) {
+				t.Errorf("got %d roles of %d, truncated %t", len(kept), len(row.roles), got.RolesTruncated)
+			}
+			if len(got.Identity.Groups) != 0 || got.GroupsTruncated != row.wantGroups || got.TextsTruncated || got.Identity.Name != user.DisplayName {
+				t.Errorf("got %d groups, truncated %t, and %+v", len(got.Identity.Groups), got.GroupsTruncated, got)
+			}
+			got.Identity.Roles = row.roles[:len(kept)+1]
+			if more := s.seal(got); len(c.Value) > 3800 || len(more) <= 3800 {
+				t.Errorf("%d roles take %d characters, and one more would take %d", len(kept), len(c.Value), len(more))
+			}
+			if len(login.Identity.Roles) != len(row.roles) || len(login.Identity.Groups) != len(row.groups) {
+				t.Error("the login's own identity was changed")
+			}
+		})
+	}
+}
+
+// TestRolesStayWhereGroupsSuffice: where the groups' room is enough for the roles, none is lost.
+func TestRolesStayWhereGroupsSuffice(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	login := s.newLogin(samltest.Answer{User: entraUser(nil)})
+	login.Identity.Groups, login.Identity.Roles = randomGroups(150), randomGroups(100)
+	w := httptest.NewRecorder()
+	if err := s.SignIn(w, newRequest("POST", "/"), login); err != nil {
+		t.Fatal(err)
+	}
+	got, ok := s.Manager.open(newRequest("GET", "/", w.Result().Cookies()...))
+	if !ok || got.RolesTruncated || !slices.Equal(got.Identity.Roles, login.Identity.Roles) || !got.GroupsTruncated || len(got.Identity.Groups) == 0 {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// TestTextsThatDoNotFit: each field of a session that an identity provider fills, far too long. Texts for display are cut and say so, what
+// names the account is refused, and the refusal says what is too long without showing it.
+func TestTextsThatDoNotFit(t *testing.T) {
+	t.Parallel()
+	secret := strings.Repeat("é", 1500) // "é" has two bytes: a cut must not go through one
+	groups := randomGroups(100)
+	display := func(text func(*saml.Identity) *string) func(*saml.Login) *string {
+		return func(l *saml.Login) *string { return text(l.Identity) }
+	}
+	for name, row := range map[string]struct {
+		field   func(*saml.Login) *string
+		refused string // what Got must tell
+	}{
+		"Name":                 {display(func(i *saml.Identity) *string { return &i.Name }), ""},
+		"GivenName":            {display(func(i *saml.Identity) *string { return &i.GivenName }), ""},
+		"Surname":              {display(func(i *saml.Identity) *string { return &i.Surname }), ""},
+		"Username":             {display(func(i *saml.Identity) *string { return &i.Username }), ""},
+		"EmailClaim":           {display(func(i *saml.Identity) *string { return &i.EmailClaim }), ""},
+		"HomeIdentityProvider": {display(func(i *saml.Identity) *string { return &i.HomeIdentityProvider }), ""},
+		"SessionIndex":         {func(l *saml.Login) *string { return &l.Assertion.Statements[0].SessionIndex }, ""},
+		"Email":                {display(func(i *saml.Identity) *string { return &i.Email }), "3000 Identity.Email"},
+		"ObjectID":             {display(func(i *saml.Identity) *string { return &i.ObjectID }), "3000 Identity.ObjectID"},
+		"TenantID":             {display(func(i *saml.Identity) *string { return &i.TenantID }), "3000 Identity.TenantID"},
+		"entity ID":            {func(l *saml.Login) *string { return &l.Assertion.Issuer.Value }, "3000 entity ID"},
+		"Tenant":               {func(l *saml.Login) *string { return &l.Tenant }, "3000 Config.Tenant"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			login := s.newLogin(samltest.Answer{User: entraUser(nil)})
+			login.Identity.Groups = groups
+			*row.field(login) = secret
+			w := httptest.NewRecorder()
+			err := s.SignIn(w, newRequest("POST", "/"), login)
+			if row.refused != "" {
+				var refusal *saml.Error
+				if !errors.As(err, &refusal) || refusal.Code != saml.CodeSession || !strings.Contains(refusal.Got, row.refused) || strings.Contains(err.Error(), "é") || refusal.Hint == "" || len(w.Result().Cookies()) != 0 {
+					t.Errorf("got %v and cookies %v, want CodeSession", err, w.Result().Cookies())
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, ok := s.Manager.open(newRequest("GET", "/", w.Result().Cookies()...))
+			if !ok || !got.TextsTruncated || got.GroupsTruncated || got.RolesTruncated || !slices.Equal(got.Identity.Groups, groups) {
+				t.Fatalf("got %+v, want all groups and TextsTruncated", got)
+			}
+			back := &saml.Login{Identity: got.Identity, Assertion: &saml.Assertion{Statements: []saml.AuthnStatement{{SessionIndex: got.SessionIndex}}}}
+			want := strings.Repeat("é", 126) + "…" // 255 bytes
+			if name == "SessionIndex" {
+				want = ""
+			}
+			if text := *row.field(back); text != want {
+				t.Errorf("got %q, want %q", text, want)
+			}
+			if *row.field(login) != secret {
+				t.Error("the login itself was changed")
+			}
+			whole, _ := login.Identity.Keys()
+			if object, _ := got.Identity.Keys(); object != whole || object == "" {
+				t.Errorf("got account key %q, want %q", object, whole)
+			}
+		})
+	}
+}
+
+// TestAllTextsAreLong: every text at the length that is kept at first, with a long entity ID: they are cut once more.
+func TestAllTextsAreLong(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	login := s.newLogin(samltest.Answer{User: entraUser(nil)})
+	i := login.Identity
+	for n, text := range []*string{&i.Name, &i.GivenName, &i.Surname, &i.Username, &i.EmailClaim, &i.HomeIdentityProvider} {
+		*text = strings.Repeat(string(rune('a'+n)), 256)
+	}
+	i.Email = strings.Repeat("m", 64) + "@" + strings.Repeat("x", 253)
+	login.Assertion.Issuer.Value = strings.Repeat("i", 1024)
+	w := httptest.NewRecorder()
+	if err := s.SignIn(w, newRequest("POST", "/"), login); err != nil {
+		t.Fatal(err)
+	}
+	got, ok := s.Manager.open(newRequest("GET", "/", w.Result().Cookies()...))
+	if !ok || !got.TextsTruncated || got.Identity.Name != "aaaaaaaaaaaaa…" || got.Identity.Email != i.Email || got.RolesTruncated || !slices.Equal(got.Identity.Roles, i.Roles) {
+		t.Errorf("got %+v", got)
 	}
 }
 
