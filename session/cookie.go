@@ -77,8 +77,7 @@ func (m *Manager) keepFirst(s *Session, list *[]string, truncated *bool) bool {
 		*list, *truncated = all[:n], before || n < len(all)
 		return len(m.seal(s)) <= maxCookie
 	}
-	most := min(len(all), maxCookie) // each takes a byte or more
-	n := sort.Search(most+1, func(n int) bool { return !fits(n) }) - 1
+	n := sort.Search(len(all)+1, func(n int) bool { return !fits(n) }) - 1
 	return fits(max(n, 0))
 }
 

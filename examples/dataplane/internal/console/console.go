@@ -94,7 +94,7 @@ func New(c Config) (*Console, error) {
 		return nil, err
 	}
 	var err error
-	con.sessions, err = session.New(session.Config{Keys: c.Keys, Store: c.DB.Spent(), Check: con.checkSession, InsecureAllowHTTP: !con.secure, Now: c.Now, Logger: c.Logger})
+	con.sessions, err = session.New(session.Config{Keys: c.Keys, Store: c.DB.Spent(), Check: con.checkSession, Stamp: con.stampSession, InsecureAllowHTTP: !con.secure, Now: c.Now, Logger: c.Logger})
 	if err != nil {
 		return nil, err
 	}

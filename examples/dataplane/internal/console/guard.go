@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/iomete/saml"
@@ -112,16 +113,25 @@ type visitor struct {
 
 // checkSession ends sessions of people who were signed out everywhere, and of those whose account is gone.
 func (c *Console) checkSession(ctx context.Context, s *session.Session) error {
-	ended, err := c.DB.SessionsEnded(ctx, storage.AccountKey(s.Identity))
-	switch {
-	case errors.Is(err, storage.ErrNotFound):
-		return session.ErrEnded
-	case err != nil:
-		return err
-	case !s.StartedAt.After(ended):
+	generation, err := c.generation(ctx, s.Identity)
+	if err == nil && s.Stamp != generation {
 		return session.ErrEnded
 	}
-	return nil
+	return err
+}
+
+// stampSession gives what a session that begins is stamped with.
+func (c *Console) stampSession(ctx context.Context, login *saml.Login) (string, error) {
+	return c.generation(ctx, login.Identity)
+}
+
+// generation is that of the sessions of a person's account. Without an account no session goes on or begins.
+func (c *Console) generation(ctx context.Context, i *saml.Identity) (string, error) {
+	n, err := c.DB.Generation(ctx, storage.AccountKey(i))
+	if errors.Is(err, storage.ErrNotFound) {
+		return "", session.ErrEnded
+	}
+	return strconv.FormatInt(n, 10), err
 }
 
 // clientAddress is where a request comes from, for counting wrong passwords. IPv6 hosts have a whole network of addresses, which counts

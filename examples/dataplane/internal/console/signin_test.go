@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"log/slog"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -8,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/iomete/saml/examples/dataplane/internal/console"
+	"github.com/iomete/saml/examples/dataplane/internal/storage"
 	"github.com/iomete/saml/samltest"
 )
 
@@ -383,6 +386,53 @@ func TestEndSessions(t *testing.T) {
 	w.idp.SignInAs(users[0])
 	one.signIn("/jobs")
 	one.want(http.StatusOK)
+}
+
+// TestEndSessionsWithClocksApart has an administrator at a replica whose clock is two minutes ahead or behind: the user's sessions end all the
+// same, and the user signs in again at once.
+func TestEndSessionsWithClocksApart(t *testing.T) {
+	t.Parallel()
+	for name, apart := range map[string]time.Duration{"ahead": 2 * time.Minute, "behind": -2 * time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, admin := enabled(t)
+			first := w.console
+			now := func() time.Time { return w.now().Add(apart) }
+			db, err := storage.OpenSQLite(t.Context(), w.file, now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { db.Close() })
+			second, err := console.New(console.Config{DB: db, BaseURL: w.server.URL, Keys: w.keys, Administrator: adminName, Now: now, Logger: slog.New(slog.DiscardHandler)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			before, after := w.browser(), w.browser()
+			before.signIn("/jobs")
+			before.want(http.StatusOK)
+			accounts, err := db.Accounts(t.Context())
+			if err != nil || len(accounts) != 1 {
+				t.Fatalf("got accounts %+v, %v, want one", accounts, err)
+			}
+			w.console = second
+			admin.post("/settings/users/end", url.Values{"account": {accounts[0].ID}})
+			admin.wantText("done", "All sessions of this user end")
+			w.console = first
+			after.signIn("/jobs")
+			after.want(http.StatusOK)
+			w.advance(11 * time.Second)
+			w.idp.SignInAs(samltest.User{})
+			for replica, c := range map[string]*console.Console{"the first replica": first, "the second replica": second} {
+				w.console = c
+				if before.get("/jobs"); before.last.url.Host == mustParse(w.server.URL).Host {
+					t.Errorf("%s: the session of before goes on: %s", replica, before.last.url)
+				}
+				if after.get("/jobs"); after.last.url.Path != "/jobs" {
+					t.Errorf("%s: the session of after has ended: %s", replica, after.last.url)
+				}
+			}
+		})
+	}
 }
 
 // TestAccounts has who gets which account.

@@ -18,7 +18,7 @@ type Account struct {
 	Home    string // where a guest comes from, "" for the directory itself
 	FirstAt time.Time
 	LastAt  time.Time // zero where the person has not signed in yet
-	EndedAt time.Time // sessions that began before this have ended
+	EndedAt time.Time // when all sessions were ended last, to be shown; what ends them is the generation
 	IsBound bool      // to a key of the identity provider
 }
 
@@ -145,18 +145,19 @@ func (db *DB) accounts(ctx context.Context, h handle, where string) ([]Account, 
 	return list, rows.Err()
 }
 
-// EndSessions ends all sessions of an account that have begun until now.
+// EndSessions ends all sessions of an account that have begun until now: those that begin from now on are of another generation.
 func (db *DB) EndSessions(ctx context.Context, id string) error {
-	n, err := db.exec(ctx, db.sql, "UPDATE account SET ended_at = ? WHERE id = ?", db.stamp(), id)
+	n, err := db.exec(ctx, db.sql, "UPDATE account SET ended_at = ?, generation = generation + 1 WHERE id = ?", db.stamp(), id)
 	if err == nil && n == 0 {
 		err = ErrNotFound
 	}
 	return err
 }
 
-// SessionsEnded gives the moment until which the sessions of a key's account have ended; ErrNotFound where there is no such account.
-func (db *DB) SessionsEnded(ctx context.Context, key string) (time.Time, error) {
-	var ended int64
-	err := db.row(ctx, db.sql, []any{&ended}, "SELECT ended_at FROM account WHERE id = (SELECT account FROM account_key WHERE id = ?)", key)
-	return moment(ended), err
+// Generation returns that of the sessions of a key's account: a session of an earlier one has ended. ErrNotFound if there is no such
+// account. It is a number and no time, since the clocks of replicas differ.
+func (db *DB) Generation(ctx context.Context, key string) (int64, error) {
+	var generation int64
+	err := db.row(ctx, db.sql, []any{&generation}, "SELECT generation FROM account WHERE id = (SELECT account FROM account_key WHERE id = ?)", key)
+	return generation, err
 }

@@ -85,6 +85,10 @@ var migrations = [][]string{
 			name TEXT PRIMARY KEY,
 			value TEXT NOT NULL)`,
 	},
+	{
+		// Counts up to end all sessions of an account.
+		`ALTER TABLE account ADD COLUMN generation BIGINT NOT NULL DEFAULT 0`,
+	},
 }
 
 // migrateLock is any number that nobody else locks in the same PostgreSQL database.

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -257,6 +259,59 @@ func TestConcurrentMigrations(t *testing.T) {
 	})
 }
 
+// TestMigrationOfAccounts has an account from before accounts had a generation: it is kept, and its sessions can be ended.
+func TestMigrationOfAccounts(t *testing.T) {
+	t.Parallel()
+	eachDatabase(t, func(t *testing.T, c *clock, open func() *DB) {
+		db := open()
+		exec := func(statement string) {
+			t.Helper()
+			if _, err := db.sql.ExecContext(t.Context(), statement); err != nil {
+				t.Fatal(err)
+			}
+		}
+		list, cascade := "SELECT name FROM sqlite_master WHERE type = 'table'", ""
+		if db.postgres {
+			list, cascade = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'", " CASCADE"
+		}
+		var tables []string
+		err := db.rows(t.Context(), func(r *sql.Rows) error {
+			tables = append(tables, "")
+			return r.Scan(&tables[len(tables)-1])
+		}, list)
+		if err != nil || len(tables) < len(migrations[0])/2 {
+			t.Fatalf("got tables %q and %v", tables, err)
+		}
+		for _, table := range tables {
+			exec("DROP TABLE " + table + cascade)
+		}
+		exec("CREATE TABLE schema_version (version INTEGER NOT NULL)")
+		for n, step := range migrations {
+			if strings.Contains(strings.Join(step, ";"), "generation") {
+				break
+			}
+			for _, statement := range step {
+				exec(statement)
+			}
+			exec("INSERT INTO schema_version (version) VALUES (" + strconv.Itoa(n+1) + ")")
+		}
+		exec("INSERT INTO account (id, email, name, home, first_at, last_at, ended_at) VALUES ('a', 'ann@example.com', '', '', 1, 1, 0)")
+		exec("INSERT INTO account_key (id, account) VALUES ('key', 'a')")
+		if _, err := db.Generation(t.Context(), "key"); err == nil {
+			t.Fatal("the old table has a generation")
+		}
+		db = open()
+		for want := range int64(2) {
+			if got, err := db.Generation(t.Context(), "key"); err != nil || got != want {
+				t.Errorf("got %d, %v, want %d", got, err, want)
+			}
+			if err := db.EndSessions(t.Context(), "a"); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
 // TestTestRuns keeps the first result, and deletes what is too old, but not what is in use.
 func TestTestRuns(t *testing.T) {
 	t.Parallel()
@@ -387,14 +442,19 @@ func TestAccountsAtOnce(t *testing.T) {
 		if err != nil || len(list) != 1 || !list[0].IsBound {
 			t.Fatalf("got %+v, %v, want one account", list, err)
 		}
-		if ended, err := db.SessionsEnded(t.Context(), AccountKey(identity)); err != nil || !ended.IsZero() {
-			t.Errorf("got %v, %v", ended, err)
+		for want := range int64(3) {
+			if got, err := db.Generation(t.Context(), AccountKey(identity)); err != nil || got != want {
+				t.Errorf("generation: got %d, %v, want %d", got, err, want)
+			}
+			if err := db.EndSessions(t.Context(), list[0].ID); err != nil {
+				t.Fatal(err)
+			}
 		}
-		if err := db.EndSessions(t.Context(), list[0].ID); err != nil {
-			t.Fatal(err)
+		if list, err = db.Accounts(t.Context()); err != nil || list[0].EndedAt.UnixMilli() != c.now().UnixMilli() {
+			t.Errorf("got %+v, %v, want the moment when the sessions ended", list, err)
 		}
-		if ended, err := db.SessionsEnded(t.Context(), AccountKey(identity)); err != nil || ended.UnixMilli() != c.now().UnixMilli() {
-			t.Errorf("got %v, %v", ended, err)
+		if _, err := db.Generation(t.Context(), "nobody"); !errors.Is(err, ErrNotFound) {
+			t.Errorf("got %v, want ErrNotFound", err)
 		}
 		if err := db.EndSessions(t.Context(), "nobody"); !errors.Is(err, ErrNotFound) {
 			t.Errorf("got %v, want ErrNotFound", err)
