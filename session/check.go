@@ -82,7 +82,7 @@ func (m *Manager) check(ctx context.Context, s *Session) error {
 		case errors.Is(err, ErrEnded):
 			e.ended = true
 		default:
-			m.config.Logger.Warn("session: cannot tell whether a session was ended", "error", err)
+			m.report(ctx, "cannot tell whether a session was ended", err)
 		}
 	}
 	switch {

@@ -1,9 +1,11 @@
 package session
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -335,6 +337,56 @@ func TestEndAllSessionsWithClocksApart(t *testing.T) {
 				})
 			}
 		})
+	}
+}
+
+// TestFailuresAreReported: each failure that a page answers with status 503, or that the user does not see, leaves a line in the log. Errors of the
+// application may name a person: their text goes to the application alone.
+func TestFailuresAreReported(t *testing.T) {
+	t.Parallel()
+	personal := fmt.Errorf("no answer about ioana: %w", errBroken)
+	var text bytes.Buffer
+	var observed []error
+	var verdict error
+	s := newSite(t, func(c *Config) {
+		c.Logger = slog.New(slog.NewTextHandler(&text, nil))
+		c.Observe = func(_ context.Context, err error) { observed = append(observed, err) }
+		c.Check = func(context.Context, *Session) error { return verdict }
+	})
+	c := s.signIn(samltest.Answer{})
+	for _, row := range []struct {
+		what string
+		do   func()
+	}{
+		{"cannot tell whether a session was ended", func() {
+			verdict = personal
+			s.wantIn("while Check fails", c)
+			verdict = nil
+		}},
+		{"cannot tell whether a session fits the settings", func() {
+			s.err = personal
+			s.wantUnknown("while Resolve fails", c)
+			s.err = nil
+		}},
+		{"the earlier session could not be ended", func() {
+			s.store.fail(personal)
+			if err := s.SignIn(newWriter(), newRequest("POST", "/", c), s.newLogin(samltest.Answer{})); err != nil {
+				t.Error(err)
+			}
+		}},
+		{"a session could not be ended for all replicas", func() {
+			answerOf(s.SignOutHandler("/"), newRequest("POST", "/", c))
+		}},
+	} {
+		text.Reset()
+		observed = nil
+		row.do()
+		if got := text.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, row.what) || strings.Contains(got, "ioana") {
+			t.Errorf("%s: the log says %q", row.what, got)
+		}
+		if len(observed) != 1 || !errors.Is(observed[0], personal) || !strings.Contains(observed[0].Error(), row.what) {
+			t.Errorf("%s: Observe got %v", row.what, observed)
+		}
 	}
 }
 

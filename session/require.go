@@ -25,6 +25,9 @@ func (m *Manager) RequireFunc(login *saml.Handler, allowed func(*Session) bool, 
 		s, err := m.admit(login, r)
 		switch {
 		case err != nil:
+			if !errors.Is(err, errUnknown) { // which was reported when it was new
+				m.report(r.Context(), "cannot tell whether a session fits the settings", err)
+			}
 			unavailable(w)
 		case s == nil:
 			m.signIn(w, r, login)
@@ -68,7 +71,7 @@ func (m *Manager) serve(w http.ResponseWriter, r *http.Request, s *Session, allo
 	if now := m.config.Now(); now.Sub(s.SeenAt) > m.config.Idle/20 {
 		s.SeenAt = now
 		if err := m.write(w, s); err != nil {
-			m.config.Logger.Warn("session: a session could not be renewed", "error", err)
+			m.report(r.Context(), "a session could not be renewed", err)
 		}
 	}
 	if w.Header().Get("Cache-Control") == "" { // of no use to others; next can say more

@@ -73,8 +73,12 @@ type Config struct {
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 
-	// Logger is told when Store or Check fail. Default slog.Default.
+	// Logger is told when Store, Check or the settings of the login fail, without the text of the error, which may name a person.
+	// Default slog.Default.
 	Logger *slog.Logger
+
+	// Observe gets these errors whole, at the same moments. It must be safe for concurrent use.
+	Observe func(ctx context.Context, err error)
 }
 
 // ErrEnded is what Config.Check returns to end a session, and what it or Config.Stamp returns to refuse a sign-in.
@@ -215,7 +219,7 @@ func (m *Manager) SignIn(w http.ResponseWriter, r *http.Request, login *saml.Log
 	}
 	if old, ok := m.open(r); ok {
 		if err := m.end(r.Context(), old); err != nil {
-			m.config.Logger.Warn("session: the earlier session could not be ended", "error", err)
+			m.report(r.Context(), "the earlier session could not be ended", err)
 		}
 	}
 	return nil
@@ -312,10 +316,18 @@ func (m *Manager) SignOutHandler(publicPage string) http.Handler {
 		}
 		w.Header().Set("Cache-Control", "no-store")
 		if err := m.SignOut(w, r); err != nil {
-			m.config.Logger.Warn("session: a session could not be ended for all replicas", "error", err)
+			m.report(r.Context(), "a session could not be ended for all replicas", err)
 			http.Error(w, "You are signed out in this browser, but the service could not note it everywhere. Please try again.", http.StatusServiceUnavailable)
 			return
 		}
 		http.Redirect(w, r, publicPage, http.StatusSeeOther)
 	})
+}
+
+// report tells the log what failed, and the application why.
+func (m *Manager) report(ctx context.Context, what string, err error) {
+	m.config.Logger.WarnContext(ctx, "session: "+what, "error_type", fmt.Sprintf("%T", err))
+	if m.config.Observe != nil {
+		m.config.Observe(ctx, fmt.Errorf("session: %s: %w", what, err))
+	}
 }
