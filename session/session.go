@@ -35,10 +35,10 @@ type Config struct {
 	// copy of an ended session's cookie is good again.
 	Store saml.Store
 
-	// Idle is how long a session lives without a request. Default 2 hours.
+	// Idle is how long a session lives without a request: a minute or more. Default 2 hours.
 	Idle time.Duration
 
-	// Lifetime is how long a session lives at most. Default 12 hours. SessionNotOnOrAfter of the identity provider can shorten it, but
+	// Lifetime is how long a session lives at most: a minute or more. Default 12 hours. SessionNotOnOrAfter of the identity provider can shorten it, but
 	// to no less than three minutes: a session that is over at once would send the browser to the identity provider and back for ever.
 	Lifetime time.Duration
 
@@ -59,7 +59,8 @@ type Config struct {
 
 	// Stamp returns what a session that begins has as Session.Stamp: a text of the application of at most 128 bytes, such as a number
 	// that its account has, and that counts up when all sessions of the account are to end. Check compares it (see the example of
-	// Config). Stamp is asked before Check, has five seconds, and its errors mean what those of Check mean for a sign-in.
+	// Config). Stamp is asked before Check, has five seconds, and its errors mean what those of Check mean for a sign-in. It may make
+	// the account of somebody who is new; otherwise the account must be there before SignIn is called.
 	// Default: no Stamp.
 	Stamp func(ctx context.Context, login *saml.Login) (string, error)
 
@@ -119,9 +120,11 @@ const (
 
 	// leastLifetime lets a user work for a minute also where the clock of the next replica is two minutes ahead.
 	leastLifetime = 3 * time.Minute
-	maxClockSkew  = 10 * time.Minute // of saml.Config.ClockSkew
-	maxStamp      = 128
-	maxName       = 64 // of the cookie: browsers take 4 KiB with its name
+
+	leastConfigured = time.Minute      // of Idle and Lifetime: 12 for 12 hours is 12 nanoseconds
+	maxClockSkew    = 10 * time.Minute // of saml.Config.ClockSkew
+	maxStamp        = 128
+	maxName         = 64 // of the cookie: browsers take 4 KiB with its name
 )
 
 // A Manager signs in and out, and guards pages. It implements saml.Sessions and is safe for concurrent use.
@@ -145,6 +148,14 @@ func New(c Config) (*Manager, error) {
 	}
 	if c.Idle < 0 || c.Lifetime < 0 {
 		faults = append(faults, errors.New("session: Config.Idle or Config.Lifetime is negative"))
+	}
+	for _, field := range []struct {
+		name string
+		d    time.Duration
+	}{{"Idle", c.Idle}, {"Lifetime", c.Lifetime}} {
+		if 0 < field.d && field.d < leastConfigured {
+			faults = append(faults, fmt.Errorf("session: Config.%s is %v, want at least %v, or each page leads to another sign-in: write a time.Duration such as 2 * time.Hour", field.name, field.d, leastConfigured))
+		}
 	}
 	if c.Cookie == "" {
 		c.Cookie = "session"

@@ -28,6 +28,15 @@ func TestNewNamesEveryFault(t *testing.T) {
 	if _, err = New(Config{Keys: [][]byte{testKey}, Logger: quiet, Cookie: strings.Repeat("n", 65)}); err == nil || !strings.Contains(err.Error(), "Config.Cookie has 65 bytes, want at most 64") {
 		t.Errorf("got %v", err)
 	}
+	_, err = New(Config{Keys: [][]byte{testKey}, Logger: quiet, Idle: 2, Lifetime: time.Minute - 1})
+	for _, want := range []string{"Config.Idle is 2ns, want at least 1m0s", "Config.Lifetime is 59.999999999s, want at least 1m0s"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+	if _, err = New(Config{Keys: [][]byte{testKey}, Logger: quiet, Idle: time.Minute, Lifetime: time.Minute}); err != nil {
+		t.Errorf("a minute: got %v", err)
+	}
 	m, err := New(Config{Keys: [][]byte{testKey}, Logger: quiet, Cookie: strings.Repeat("n", 64)})
 	if err != nil {
 		t.Fatal(err)
