@@ -58,8 +58,6 @@ func newMemoryStore(now func() time.Time) *MemoryStore {
 	return &MemoryStore{now: now, made: now(), most: maxMemoryEntries, entries: map[string]time.Time{}}
 }
 
-func (m *MemoryStore) madeAt() time.Time { return m.RemembersSince() }
-
 // RemembersSince implements ForgetfulStore. It returns when the MemoryStore was made.
 func (m *MemoryStore) RemembersSince() time.Time { return m.made }
 
