@@ -96,6 +96,7 @@ const (
 	CodeSharedIssuer      Code = "shared_issuer"  // two tenants trust one identity provider for one entity ID
 	CodeNotConfigured     Code = "not_configured" // single sign-on is not switched on
 	CodeSession           Code = "session"        // the application could not begin its session
+	CodeAccountEnded      Code = "account_ended"  // the application says that the account may not sign in
 	CodeInternal          Code = "internal"
 )
 

@@ -100,6 +100,7 @@ var failures = map[Code]failure{
 	CodeStore:            {http.StatusServiceUnavailable, "Please try again in a moment", "The service cannot sign anybody in at this moment.", "Try again"},
 	CodeIdentityProvider: {http.StatusServiceUnavailable, "Single sign-on cannot be used at this moment", "Its settings cannot be read, or changed during the sign-in.", "Try again"},
 	CodeSession:          {http.StatusInternalServerError, "You could not be signed in", "The identity provider signed you in, but this service could not begin a session." + reference, again},
+	CodeAccountEnded:     {http.StatusForbidden, "You may not sign in here", "The identity provider signed you in, but your account at this service is disabled or has ended." + reference, ""},
 	CodeNameID:           noAddress,
 	CodeNameIDNotEmail:   noAddress,
 	CodeNameIDGuest:      noAddress,

@@ -371,6 +371,7 @@ var codesWithoutVector = map[Code]string{
 	CodeIdentityProvider:  "about the source of the settings",
 	"form":                "about the browser's request, not the message",
 	"session":             "about the application's session",
+	CodeAccountEnded:      "about the application's account",
 	CodeTenant:            "about the request's address, not the message",
 	CodeBusy:              "about other requests",
 	CodeSharedIssuer:      "about the settings of other tenants",

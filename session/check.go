@@ -150,7 +150,7 @@ func refused(err error, hook string) error {
 	refusal := &saml.Error{Code: saml.CodeStore, Message: "nobody can tell whether the account may sign in, since " + hook + " of package session failed",
 		Hint: "See why it failed: usually the service's own database does not answer. Then sign in again."}
 	if errors.Is(err, ErrEnded) {
-		refusal = &saml.Error{Code: saml.CodeSession, Message: "the account may not sign in to this service", Want: "an account that " + hook + " of package session lets begin a session",
+		refusal = &saml.Error{Code: saml.CodeAccountEnded, Message: "the account may not sign in to this service", Want: "an account that " + hook + " of package session lets begin a session",
 			Hint: "Allow the account in this service, or take the user off the application at the identity provider. If all sessions of the account were ended just now, sign in again."}
 	}
 	return fmt.Errorf("%w: %w", refusal, err)

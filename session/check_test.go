@@ -241,11 +241,11 @@ func TestSignInAsks(t *testing.T) {
 	s.store.fail(nil)
 
 	checkErr = fmt.Errorf("the user is gone: %w", ErrEnded)
-	s.wantRefused("Check ends the session", saml.CodeSession, ErrEnded)
+	s.wantRefused("Check ends the session", saml.CodeAccountEnded, ErrEnded)
 	checkErr = errBroken
 	s.wantRefused("Check fails", saml.CodeStore, errBroken)
 	checkErr, stampErr, seen = nil, fmt.Errorf("the user is gone: %w", ErrEnded), nil
-	s.wantRefused("Stamp refuses", saml.CodeSession, ErrEnded)
+	s.wantRefused("Stamp refuses", saml.CodeAccountEnded, ErrEnded)
 	stampErr = errBroken
 	s.wantRefused("Stamp fails", saml.CodeStore, errBroken)
 	stampErr, stamp = nil, strings.Repeat("s", 129)

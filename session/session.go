@@ -208,7 +208,7 @@ func FromContext(ctx context.Context) *Session {
 //   - with CodeConfig, one of a service on http if Config.InsecureAllowHTTP is not set,
 //   - with CodeSessionExpired, one whose SessionNotOnOrAfter is over by more than any clock skew, unless
 //     Config.AllowBeyondSessionNotOnOrAfter is set,
-//   - with CodeSession and ErrEnded, one that Config.Check or Config.Stamp refuses,
+//   - with CodeAccountEnded and ErrEnded, one that Config.Check or Config.Stamp refuses,
 //   - with CodeStore, one that they could not answer for,
 //   - with CodeSession, one whose entity ID, tenant, e-mail address, object ID and stamp do not fit into a cookie.
 //

@@ -168,6 +168,7 @@ var failures = map[saml.Code]failure{
 	saml.CodeNotConfigured:    {http.StatusNotFound, "Single sign-on is not enabled", "An administrator can enable it under Settings, IAM, Single Sign-On.", ""},
 	saml.CodeStore:            {http.StatusServiceUnavailable, "Please try again in a moment", "The console cannot sign anybody in at this moment, because its database does not answer.", "Try again"},
 	saml.CodeIdentityProvider: {http.StatusServiceUnavailable, "Please try again in a moment", "The settings of single sign-on cannot be read, or changed during the sign-in.", "Try again"},
+	saml.CodeAccountEnded:     {http.StatusForbidden, "You may not sign in here", "Your account at the console is disabled or has ended." + askAdmin, ""},
 	saml.CodeSession:          {http.StatusInternalServerError, "You could not be signed in", "The identity provider signed you in, but the console could not begin a session." + askAdmin, "Sign in again"},
 	saml.CodeNameID:           noAddress,
 	saml.CodeNameIDNotEmail:   noAddress,
