@@ -82,8 +82,10 @@ func service() error {
 
 type nobody struct{}
 
-func (nobody) SignIn(http.ResponseWriter, *http.Request, *saml.Login) error { return errors.New("nobody signs in here") }
-func (nobody) SignedIn(*http.Request) bool                                 { return false }
+func (nobody) SignIn(http.ResponseWriter, *http.Request, *saml.Login) error {
+	return errors.New("nobody signs in here")
+}
+func (nobody) SignedIn(*http.Request) bool { return false }
 
 // A load is what many browsers post at once.
 type load struct {
