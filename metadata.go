@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto"
 	"errors"
+	"fmt"
 	"net/url"
 	"regexp"
 	"slices"
@@ -143,36 +144,42 @@ func checkEntityID(id string) *Error {
 func misplaced(entityID, loginURL string) *Error {
 	entity, _ := url.Parse(entityID)
 	login, _ := url.Parse(loginURL)
+	shown := withoutUserInfo(loginURL)
 	const entityWanted, loginWanted = "https://sts.windows.net/<tenant id>/", "https://login.microsoftonline.com/<tenant id>/saml2"
 	switch {
 	case strings.Contains(strings.ToLower(entityID), "/federationmetadata/"):
-		return refuse(CodeMetadataEntityID, "the entity ID is the address of the metadata", entityID, entityWanted)
+		return refuse(CodeMetadataEntityID, "the entity ID is the address of the metadata", withoutUserInfo(entityID), entityWanted)
 	case entity != nil && isEntraHost(entity.Hostname()) && strings.HasSuffix(entity.Path, "/saml2"):
-		return refuse(CodeMetadataEntityID, "the entity ID is the Login URL", entityID, entityWanted)
+		return refuse(CodeMetadataEntityID, "the entity ID is the Login URL", withoutUserInfo(entityID), entityWanted)
 	case strings.Contains(strings.ToLower(loginURL), "/federationmetadata/"):
-		return refuse(CodeMetadataLoginURL, "the login URL is the address of the metadata", loginURL, loginWanted)
+		return refuse(CodeMetadataLoginURL, "the login URL is the address of the metadata", shown, loginWanted)
 	case login != nil && isEntraHost(login.Hostname()) && strings.HasSuffix(login.Path, "/wsfed"):
-		return refuse(CodeMetadataLoginURL, "the login URL is that of WS-Federation, not of SAML", loginURL, loginWanted)
+		return refuse(CodeMetadataLoginURL, "the login URL is that of WS-Federation, not of SAML", shown, loginWanted)
 	case login != nil && isEntraHost(login.Hostname()) && guid.MatchString(entityID):
 		return refuse(CodeMetadataEntityID, "the entity ID is an ID alone, as of a tenant or an application", entityID, entityWanted)
 	case login != nil && (login.Hostname() == "sts.windows.net" || login.Hostname() == "sts.chinacloudapi.cn"):
-		return refuse(CodeMetadataLoginURL, "the login URL is the Microsoft Entra Identifier", loginURL, loginWanted)
+		return refuse(CodeMetadataLoginURL, "the login URL is the Microsoft Entra Identifier", shown, loginWanted)
 	}
 	return nil
 }
 
 var guid = regexp.MustCompile(`^\{?[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}?$`)
 
+// maxLoginURL is more than any server takes with a request behind it: 8 KiB is the usual limit of servers and proxies for a whole address.
+const maxLoginURL = 8 << 10
+
 // checkEndpoint refuses what no browser can be sent to.
 func checkEndpoint(address string) *Error {
-	u, err := url.Parse(address)
+	u, err := url.Parse(address[:min(len(address), maxLoginURL)])
 	switch {
 	case address == "":
 		return refuse(CodeMetadataLoginURL, "the login URL is missing", "", "https://...")
+	case len(address) > maxLoginURL:
+		return refuse(CodeMetadataLoginURL, "the login URL is too long", withoutUserInfo(address), fmt.Sprintf("at most %d bytes", maxLoginURL))
 	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
-		return refuse(CodeMetadataLoginURL, "the login URL is not an absolute https URL", address, "https://...")
+		return refuse(CodeMetadataLoginURL, "the login URL is not an absolute https URL", withoutUserInfo(address), "https://...")
 	case u.User != nil || u.Fragment != "" || strings.HasSuffix(address, "#"):
-		return refuse(CodeMetadataLoginURL, "the login URL has a user name or a fragment", address, "https://host/path")
+		return refuse(CodeMetadataLoginURL, "the login URL has a user name or a fragment", withoutUserInfo(address), "https://host/path")
 	}
 	return nil
 }
