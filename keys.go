@@ -13,15 +13,13 @@ import (
 	"encoding/asn1"
 	"encoding/hex"
 	"fmt"
-	"regexp"
+	"math"
 	"slices"
 	"strings"
 	"time"
 
 	"golang.org/x/crypto/cryptobyte"
 	cryptobyteasn1 "golang.org/x/crypto/cryptobyte/asn1"
-
-	"github.com/iomete/saml/internal/b64"
 )
 
 // A TrustedKey is a public key that an identity provider signs with, and what its certificate says about it. It is trusted
@@ -33,6 +31,7 @@ type TrustedKey struct {
 	notBefore time.Time
 	notAfter  time.Time
 	unusable  *Error // nil if responses may be verified with it
+	issued    string // which certificate of the same list it issued, if it is unusable for that
 }
 
 const (
@@ -40,12 +39,14 @@ const (
 	minRSABits = 2048
 	maxRSABits = 8192
 	maxKeyFile = 4 << 20
+	maxSubject = 4 << 10 // bytes of a subject that is shown: writing one takes time that grows with its square
+	maxKeyInfo = 4 << 10 // bytes of a public key that is read: four times those of RSA with 8192 bits
 )
 
 // PublicKey is an *rsa.PublicKey or *ecdsa.PublicKey, nil if the certificate holds another kind.
 func (k TrustedKey) PublicKey() crypto.PublicKey { return k.public }
 
-// Subject is the subject of the certificate ("CN=Microsoft Azure Federated SSO Certificate").
+// Subject is the subject of the certificate ("CN=Microsoft Azure Federated SSO Certificate"), "" if it cannot be read or has more than 4 KiB.
 func (k TrustedKey) Subject() string { return k.subject }
 
 // NotBefore is when the certificate begins.
@@ -66,7 +67,8 @@ func (k TrustedKey) SHA256() string {
 // SHA1 is the thumbprint of the certificate in upper-case hex, as Entra's portal shows it.
 func (k TrustedKey) SHA1() string { return thumbprint(k.der) }
 
-// Usable is nil if responses may be verified with the key, else an *Error that says why not.
+// Usable is nil if responses may be verified with the key, else an *Error that says why not: the key is of an unusable kind or length, or the
+// certificate issued another one of the same list, so that it belongs to an authority and not to a signer.
 func (k TrustedKey) Usable() error {
 	if k.unusable != nil {
 		return k.unusable
@@ -79,147 +81,164 @@ func thumbprint(der []byte) string {
 	return strings.ToUpper(hex.EncodeToString(sum[:]))
 }
 
-// ParseKeys reads the certificates in what an administrator pasted or uploaded: federation metadata, PEM with any text
-// around, bare base64 with or without line breaks, or DER. At most 16; the same key twice counts once. Errors are *Error.
+// ParseKeys reads the certificates in what an administrator pasted or uploaded: federation metadata, PEM, bare base64 with or without line
+// breaks, X509Certificate elements, also several of these together with other text around and between them, or DER. At most 16; the
+// same key twice counts once. No certificate is left out silently: if a part cannot be read the error names it. Errors are *Error.
+//
+// A certificate that issued another one of them is an authority's, and signs no responses: it is returned, so that it can be shown, but Usable says
+// that it is not trusted, and IdentityProvider.Warnings warns about it. If it signs responses all the same, give it alone.
 func ParseKeys(data []byte) ([]TrustedKey, error) {
+	keys, err := readKeys(data)
+	if err != nil {
+		return nil, err
+	}
+	return keys, nil
+}
+
+func readKeys(data []byte) ([]TrustedKey, *Error) {
+	if len(data) > maxKeyFile {
+		return nil, refusef(CodeTooLarge, "the file has %d bytes, more than %d", len(data), maxKeyFile)
+	}
 	trimmed := bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\uFEFF")))
 	switch {
 	case len(trimmed) == 0:
 		return nil, refuse(CodeKey, "the certificate is empty", "", "")
-	case len(data) > maxKeyFile:
-		return nil, refusef(CodeTooLarge, "the file has %d bytes, more than %d", len(data), maxKeyFile)
-	case trimmed[0] == '<':
-		idp, err := ParseMetadata(data)
-		if err != nil {
-			return nil, err
-		}
-		return idp.Keys(), nil
-	case bytes.HasPrefix(data, []byte{0xFF, 0xFE}), bytes.HasPrefix(data, []byte{0xFE, 0xFF}):
+	case bytes.HasPrefix(data, utf16LE), bytes.HasPrefix(data, utf16BE):
 		return nil, refuse(CodeKey, "the file is encoded in UTF-16", "", "the file as it was downloaded, or saved as UTF-8")
-	case bytes.Contains(data, []byte("-----BEGIN ")):
-		return parsePEM(data)
 	case data[0] == 0x30 && len(data) > 1 && data[1] >= 0x80:
 		return parseDER(data)
 	}
-	der, err := b64.Decode(string(trimmed))
-	if err != nil || der[0] != 0x30 || thumbprintText.Match(trimmed) {
-		return nil, notACertificate(trimmed)
-	}
-	return parseDER(der)
+	return parseText(string(trimmed))
 }
 
-// thumbprintText is a SHA-1 or SHA-256 thumbprint as portals show it. Without its colons it is base64 too.
-var thumbprintText = regexp.MustCompile(`^([0-9A-Fa-f]{2}[: ]?){19}([0-9A-Fa-f]{2}[: ]?){0,12}[0-9A-Fa-f]{2}$`)
-
-var pemBlock = regexp.MustCompile(`-----BEGIN ([A-Z0-9 ]+)-----([^-]*)-----END ([A-Z0-9 ]+)-----`)
-
-// parsePEM is more tolerant than encoding/pem: armour and base64 may be indented, as forms and chats leave them.
-func parsePEM(data []byte) ([]TrustedKey, error) {
-	if bytes.Contains(data, []byte("PRIVATE KEY-----")) { // also in a form that is no block here, and beside a certificate
-		return nil, privateKey()
+// parseDER reads certificates that follow each other.
+func parseDER(data []byte) ([]TrustedKey, *Error) {
+	var list keyList
+	if _, err := list.readDER(data); err != nil {
+		return nil, err
 	}
-	var keys []TrustedKey
-	for _, block := range pemBlock.FindAllSubmatch(data, -1) {
-		kind := string(block[1])
-		if kind != "CERTIFICATE" && kind != "X509 CERTIFICATE" && kind != "TRUSTED CERTIFICATE" {
-			return nil, refuse(CodeKey, "the text is no certificate", kind, "BEGIN CERTIFICATE")
+	list.markIssuers()
+	return list.keys, nil
+}
+
+// A keyList collects certificates that differ, in their order, and refuses the one beyond the limit, so that what follows is not looked at.
+type keyList struct {
+	keys []TrustedKey
+	seen map[[sha256.Size]byte]int // hash of the certificate -> index in keys
+	full bool                      // there was one too many
+}
+
+// readDER adds certificates that follow each other and returns their indices.
+func (l *keyList) readDER(data []byte) (added []int, err *Error) {
+	rest := cryptobyte.String(data)
+	for !rest.Empty() && (added == nil || len(bytes.TrimSpace(rest)) > 0) { // an editor may have added a line break
+		var der cryptobyte.String
+		if !rest.ReadASN1Element(&der, cryptobyteasn1.SEQUENCE) {
+			return nil, refuse(CodeKey, "the certificate is damaged or cut off", "", "")
 		}
-		der, err := b64.Decode(string(block[2]))
-		if err != nil {
-			return nil, refuse(CodeKey, "the base64 between BEGIN and END is damaged", "", "the certificate as it was downloaded")
-		}
-		if kind == "TRUSTED CERTIFICATE" {
-			der = firstOf(der) // OpenSSL puts its own settings behind it
-		}
-		more, err := parseDER(der)
+		i, err := l.add(der)
 		if err != nil {
 			return nil, err
 		}
-		keys = append(keys, more...)
-	}
-	if len(keys) == 0 {
-		return nil, refuse(CodeKey, "the certificate has no END line", "", "everything from BEGIN CERTIFICATE to END CERTIFICATE")
-	}
-	return uniqueKeys(keys)
-}
-
-// firstOf cuts off what follows the first ASN.1 element.
-func firstOf(der []byte) []byte {
-	rest := cryptobyte.String(der)
-	var first cryptobyte.String
-	if !rest.ReadASN1Element(&first, cryptobyteasn1.SEQUENCE) {
-		return der
-	}
-	return first
-}
-
-func uniqueKeys(keys []TrustedKey) ([]TrustedKey, error) {
-	var list []TrustedKey
-	for _, k := range keys {
-		if !slices.ContainsFunc(list, func(o TrustedKey) bool { return bytes.Equal(o.der, k.der) }) {
-			list = append(list, k)
+		if len(added) < maxKeys { // one certificate repeated without end has no more
+			added = append(added, i)
 		}
 	}
-	if len(list) > maxKeys {
-		return nil, refusef(CodeKey, "there are %d certificates, more than %d", len(list), maxKeys)
+	return added, nil
+}
+
+// add reads one certificate, if it is not in the list, and returns its index.
+func (l *keyList) add(der []byte) (int, *Error) {
+	hash := sha256.Sum256(der)
+	if i, ok := l.seen[hash]; ok {
+		return i, nil
 	}
-	return list, nil
+	k, err := parseCertificate(der)
+	if err != nil {
+		if refusal := holdsPrivateKey(der); refusal != nil {
+			return 0, refusal
+		}
+		return 0, err
+	}
+	return l.append(hash, k)
+}
+
+func (l *keyList) append(hash [sha256.Size]byte, k TrustedKey) (int, *Error) {
+	if len(l.keys) == maxKeys {
+		l.full = true
+		return 0, refusef(CodeKey, "there are more than %d certificates", maxKeys)
+	}
+	if l.seen == nil {
+		l.seen = map[[sha256.Size]byte]int{}
+	}
+	l.seen[hash] = len(l.keys)
+	l.keys = append(l.keys, k)
+	return len(l.keys) - 1, nil
+}
+
+// uniqueKeys leaves out repeated certificates. Of two that are the same, one may have been read beside a certificate that it issued, and the other
+// alone: then it counts as given alone.
+func uniqueKeys(keys []TrustedKey) ([]TrustedKey, *Error) {
+	var l keyList
+	for _, k := range keys {
+		hash := sha256.Sum256(k.der)
+		if i, ok := l.seen[hash]; !ok {
+			if _, err := l.append(hash, k); err != nil {
+				return nil, err
+			}
+		} else if k.issued == "" {
+			l.keys[i] = k
+		}
+	}
+	return l.keys, nil
 }
 
 func privateKey() *Error {
 	return refuse(CodePrivateKey, "this is a private key, not a certificate", "", "")
 }
 
-func notACertificate(data []byte) *Error {
-	start := strings.ToLower(string(data[:min(len(data), 64)]))
-	if strings.HasPrefix(start, "ssh-") {
-		return refuse(CodeKey, "this is an SSH key, not a certificate", "", "")
+// holdsPrivateKey recognizes a private key by the types of its first elements. Its numbers are not looked at: checking whether those of a
+// stranger are a key takes time without bound.
+func holdsPrivateKey(der []byte) *Error {
+	input := cryptobyte.String(der)
+	var s, algorithm cryptobyte.String
+	if !input.ReadASN1(&s, cryptobyteasn1.SEQUENCE) {
+		return nil
 	}
-	if strings.HasPrefix(start, "https://") || strings.HasPrefix(start, "http://") {
-		return refuse(CodeKey, "this is an address, not a certificate", "", "the certificate or the metadata that is found there")
-	}
-	if thumbprintText.Match(data) {
-		return refuse(CodeKey, "this is the thumbprint of a certificate, not the certificate", "", "")
-	}
-	return refuse(CodeKey, "this is not a certificate", "", "PEM, base64, DER or federation metadata XML")
-}
-
-// parseDER reads certificates that follow each other.
-func parseDER(data []byte) ([]TrustedKey, error) {
-	var keys []TrustedKey
-	rest := cryptobyte.String(data)
-	for !rest.Empty() && (keys == nil || len(bytes.TrimSpace(rest)) > 0) { // an editor may have added a line break
-		var der cryptobyte.String
-		if !rest.ReadASN1Element(&der, cryptobyteasn1.SEQUENCE) {
-			return nil, refuse(CodeKey, "the certificate is damaged or cut off", "", "")
+	if s.PeekASN1Tag(cryptobyteasn1.SEQUENCE) { // encrypted: RFC 5958 §3
+		if s.ReadASN1(&algorithm, cryptobyteasn1.SEQUENCE) && algorithm.PeekASN1Tag(cryptobyteasn1.OBJECT_IDENTIFIER) && s.SkipASN1(cryptobyteasn1.OCTET_STRING) && s.Empty() {
+			return privateKey()
 		}
-		k, err := parseCertificate(der)
-		if err != nil {
-			if isPrivateKey(der) {
-				return nil, privateKey()
-			}
-			return nil, err
+		return nil
+	}
+	var version int
+	if !s.ReadASN1Integer(&version) {
+		return nil
+	}
+	if s.PeekASN1Tag(cryptobyteasn1.OCTET_STRING) { // ECDSA: RFC 5915 §3
+		return privateKey()
+	}
+	if s.PeekASN1Tag(cryptobyteasn1.SEQUENCE) {
+		switch s.SkipASN1(cryptobyteasn1.SEQUENCE); {
+		case s.PeekASN1Tag(cryptobyteasn1.OCTET_STRING): // RFC 5958 §2
+			return privateKey()
+		case version == 3: // RFC 7292 §4
+			return refuse(CodePrivateKey, "this is a PKCS #12 file (.pfx, .p12), which holds a private key, not a certificate", "", "")
 		}
-		keys = append(keys, k)
+		return nil
 	}
-	return uniqueKeys(keys)
-}
-
-func isPrivateKey(der []byte) bool {
-	if _, err := x509.ParsePKCS8PrivateKey(der); err == nil {
-		return true
+	for range 5 { // RSA: RFC 8017 appendix A.1.2 has eight more numbers, OpenSSL's form of DSA five
+		if !s.SkipASN1(cryptobyteasn1.INTEGER) {
+			return nil
+		}
 	}
-	if _, err := x509.ParsePKCS1PrivateKey(der); err == nil {
-		return true
-	}
-	_, err := x509.ParseECPrivateKey(der)
-	return err == nil
+	return privateKey()
 }
 
 // parseCertificate reads the few fields that we need (RFC 5280 §4.1). crypto/x509 refuses certificates that are in use,
 // for instance with a negative serial number.
-func parseCertificate(der []byte) (TrustedKey, error) {
-	bad := func(what string) (TrustedKey, error) {
+func parseCertificate(der []byte) (TrustedKey, *Error) {
+	bad := func(what string) (TrustedKey, *Error) {
 		return TrustedKey{}, refuse(CodeKey, "this is not a certificate: "+what+" cannot be read", "", "an X.509 certificate")
 	}
 	k := TrustedKey{der: slices.Clone(der)}
@@ -245,8 +264,10 @@ func parseCertificate(der []byte) (TrustedKey, error) {
 		return bad("the end of its validity")
 	}
 	var name pkix.RDNSequence
-	if _, err := asn1.Unmarshal(subject, &name); err == nil {
-		k.subject = name.String()
+	if len(subject) <= maxSubject {
+		if _, err := asn1.Unmarshal(subject, &name); err == nil {
+			k.subject = name.String()
+		}
 	}
 	k.public, k.unusable = readPublicKey(key)
 	return k, nil
@@ -263,6 +284,9 @@ func readTime(s *cryptobyte.String) (t time.Time, ok bool) {
 
 // readPublicKey says why a key cannot verify responses, if so.
 func readPublicKey(der []byte) (crypto.PublicKey, *Error) {
+	if len(der) > maxKeyInfo {
+		return nil, refuse(CodeWeakKey, "the certificate holds a key that is too long", fmt.Sprintf("%d bytes", len(der)), "RSA with 2048 to 8192 bits, or ECDSA")
+	}
 	public, err := x509.ParsePKIXPublicKey(der)
 	if err != nil {
 		return nil, refuse(CodeWeakKey, "the certificate holds a key of a kind that is not supported", "", "RSA or ECDSA").because(err)
@@ -272,7 +296,7 @@ func readPublicKey(der []byte) (crypto.PublicKey, *Error) {
 		if bits := key.N.BitLen(); bits < minRSABits || bits > maxRSABits {
 			return key, refuse(CodeWeakKey, "the RSA key has an unusable length", fmt.Sprintf("%d bits", bits), "2048 to 8192 bits")
 		}
-		if key.E < 3 || key.E%2 == 0 {
+		if key.E < 3 || key.E%2 == 0 || key.E > math.MaxInt32 { // crypto/rsa verifies with none that is larger
 			return key, refuse(CodeWeakKey, "the RSA key has an unusable exponent", fmt.Sprint(key.E), "65537")
 		}
 		return key, nil

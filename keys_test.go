@@ -164,7 +164,7 @@ func TestWhatIsNoCertificate(t *testing.T) {
 		{"an encrypted private key of an older form behind its certificate", pem1 + "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nAAAA\n-----END RSA PRIVATE KEY-----\n", CodePrivateKey, "private key"},
 		{"a certificate in DER and something behind it", string(certificate) + "x", CodeKey, "damaged"},
 		{"a web page", "<!DOCTYPE html><html><body>Sign in</body></html>", CodeMetadata, "web page"},
-		{"too many certificates", many, CodeKey, "17 certificates"},
+		{"too many certificates", many, CodeKey, "more than 16 certificates"},
 		{"five megabytes", strings.Repeat("A", 5<<20), CodeTooLarge, "5242880 bytes"},
 	} {
 		keys, err := ParseKeys([]byte(test.text))

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/rsa"
 	"errors"
 	"fmt"
 	"net/url"
@@ -29,6 +31,7 @@ type IdentityProvider struct {
 	validUntil time.Time
 	wantSigned bool      // WantAuthnRequestsSigned
 	warnings   []Warning // those that do not depend on the time
+	unread     string    // which certificate of the metadata cannot be read, "" if all can
 
 	usableKeys []TrustedKey       // of keys
 	publicKeys []crypto.PublicKey // of usableKeys
@@ -51,7 +54,7 @@ func (p *IdentityProvider) LoginURL() string {
 // LogoutURL is the HTTP-Redirect single logout service, "" if there is none.
 func (p *IdentityProvider) LogoutURL() string { return p.logoutURL }
 
-// Keys are the keys that may sign responses, usable or not, in the order of the document, at most 16.
+// Keys are the keys for signing, usable or not, in the order of the document, at most 16. Responses are verified with those that are usable alone.
 func (p *IdentityProvider) Keys() []TrustedKey { return slices.Clone(p.keys) }
 
 // ValidUntil is until when the document means to be used, zero if it does not say. It does not limit the keys.
@@ -103,9 +106,9 @@ func (p *IdentityProvider) hint(code Code) string {
 func NewIdentityProvider(entityID, loginURL string, keys ...TrustedKey) (*IdentityProvider, error) {
 	p := &IdentityProvider{entityID: strings.TrimSpace(entityID), loginURL: strings.TrimSpace(loginURL)}
 	var faults []error
-	var err error
-	if p.keys, err = uniqueKeys(keys); err != nil {
-		faults = append(faults, err)
+	var refusal *Error
+	if p.keys, refusal = uniqueKeys(keys); refusal != nil {
+		faults = append(faults, refusal)
 	}
 	if err := checkEntityID(p.entityID); err != nil {
 		faults = append(faults, err)
@@ -227,6 +230,14 @@ func ParseMetadata(document []byte, options ...MetadataOption) (*IdentityProvide
 	for _, o := range options {
 		o(&r)
 	}
+	p, err := parseMetadata(document, r)
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func parseMetadata(document []byte, r metadataReader) (*IdentityProvider, *Error) {
 	if err := notMetadata(document); err != nil {
 		return nil, err
 	}
@@ -288,7 +299,7 @@ func (r metadataReader) signedPart(doc *xmltree.Document, entity xmltree.Element
 }
 
 // brokenSignature reports whether parent has a signature that does not fit it. The key is taken from the document itself, so that a good
-// one proves nothing but that the file is as it was written.
+// one proves nothing but that the file is as it was written. Keys that are too long are not tried: whoever wrote the document chose them.
 func brokenSignature(parent xmltree.Element) bool {
 	s, err := dsig.Of(parent)
 	if err != nil {
@@ -297,12 +308,23 @@ func brokenSignature(parent xmltree.Element) bool {
 	if !s.Exists() {
 		return false
 	}
-	keys, err := parseDER(s.CertificateInKeyInfo())
-	if err != nil || len(keys) == 0 {
+	k, refusal := parseCertificate(firstOf(s.CertificateInKeyInfo()))
+	if refusal != nil || !boundedKey(k.public) {
 		return false // no certificate to check it with
 	}
-	_, err = s.Verify(publicKeys(keys), dsig.Policy{AllowSHA1: true})
+	_, err = s.Verify(publicKeys([]TrustedKey{k}), dsig.Policy{AllowSHA1: true})
 	return err != nil
+}
+
+// boundedKey reports whether verifying with a key takes a bounded time. It may be too short to be trusted.
+func boundedKey(key crypto.PublicKey) bool {
+	switch key := key.(type) {
+	case *rsa.PublicKey:
+		return key.N.BitLen() >= 1024 && key.N.BitLen() <= maxRSABits // crypto/rsa verifies with no shorter one
+	case *ecdsa.PublicKey:
+		return true
+	}
+	return false
 }
 
 func publicKeys(keys []TrustedKey) []crypto.PublicKey {
@@ -330,11 +352,13 @@ func notMetadata(document []byte) *Error {
 	case start[0] == '{':
 		return refuse(CodeMetadata, "this is JSON, not metadata", "", "")
 	}
-	var refusal *Error
-	if _, err := ParseKeys(document); err == nil || strings.Contains(head, "-----BEGIN CERTIFICATE") {
+	if metadataStart(string(document)) >= 0 {
+		return refuse(CodeMetadata, "there is text before the metadata", head[:min(len(head), 40)], "a file that begins with <")
+	}
+	if _, err := readKeys(document); err == nil || strings.Contains(head, "-----BEGIN CERTIFICATE") {
 		return refuse(CodeMetadata, "this is a certificate, not metadata", "", "")
-	} else if errors.As(err, &refusal) && refusal.Code == CodePrivateKey {
-		return refusal
+	} else if err.Code == CodePrivateKey {
+		return err
 	}
 	return refuse(CodeMetadata, "this is not XML", "", "")
 }
@@ -380,8 +404,10 @@ func (r metadataReader) find(root xmltree.Element) (entity, role xmltree.Element
 
 func identityProviderRole(entity xmltree.Element) (xmltree.Element, bool) {
 	for c := range entity.Children() {
-		protocols, _ := c.Attr("protocolSupportEnumeration")
-		if c.Is(xmltree.NSMetadata, "IDPSSODescriptor") && slices.Contains(strings.Fields(protocols), protocolSAML2) {
+		if !c.Is(xmltree.NSMetadata, "IDPSSODescriptor") {
+			continue
+		}
+		if protocols, _ := c.Attr("protocolSupportEnumeration"); slices.Contains(strings.Fields(protocols), protocolSAML2) {
 			return c, true
 		}
 	}
@@ -406,11 +432,13 @@ func (p *IdentityProvider) read(entity, role xmltree.Element) *Error {
 			}
 		}
 	}
+	var keys metadataKeys
 	for c := range role.Children() {
-		if err := p.readPart(c); err != nil {
+		if err := p.readPart(c, &keys); err != nil {
 			return err
 		}
 	}
+	p.takeKeys(&keys)
 	if p.loginURL == "" && p.loginPOST == "" {
 		return refuse(CodeMetadataLoginURL, "the identity provider has no usable single sign-on service", "", "SingleSignOnService with HTTP-Redirect or HTTP-POST")
 	}
@@ -420,14 +448,17 @@ func (p *IdentityProvider) read(entity, role xmltree.Element) *Error {
 	return nil
 }
 
-func (p *IdentityProvider) readPart(e xmltree.Element) *Error {
+func (p *IdentityProvider) readPart(e xmltree.Element, keys *metadataKeys) *Error {
 	if e.Space() != xmltree.NSMetadata {
 		return nil
 	}
 	switch e.Local() {
 	case "KeyDescriptor":
-		if use, ok := e.Attr("use"); !ok || use == "signing" {
-			return p.readKeys(e)
+		switch use, ok := e.Attr("use"); {
+		case !ok, use == "signing":
+			return keys.read(e)
+		case use != "encryption":
+			keys.unknownUse = use
 		}
 	case "SingleSignOnService":
 		binding, _ := e.Attr("Binding")
@@ -448,27 +479,127 @@ func (p *IdentityProvider) readPart(e xmltree.Element) *Error {
 	return nil
 }
 
-// readKeys takes the certificates of one KeyDescriptor. One that cannot be read at all is a warning: another may do.
-func (p *IdentityProvider) readKeys(descriptor xmltree.Element) *Error {
+// metadataKeys are the certificates of a role.
+type metadataKeys struct {
+	list        keyList
+	number      int      // of X509Certificate elements
+	descriptors [][]int  // what each KeyDescriptor holds, by index in list
+	lists       [][]int  // what each X509Data holds
+	unread      []string // what is wrong with the first that cannot be read
+	notRead     int      // how many cannot be read
+	withoutKey  bool     // a KeyDescriptor has no X509Certificate
+	unknownUse  string   // the use of a KeyDescriptor for something that is neither signing nor encryption
+}
+
+const mostUnread = 4
+
+// read takes the certificates of one KeyDescriptor. One that cannot be read at all is a warning: another may do.
+func (m *metadataKeys) read(descriptor xmltree.Element) *Error {
+	var group, list []int
+	var data xmltree.Element
+	before := m.number
 	for e := range descriptor.Descendants() {
 		if e.Local() != "X509Certificate" || e.Space() != xmltree.NSDSig && e.Space() != xmltree.NSMetadata { // some forget the namespace
 			continue
 		}
+		m.number++
+		if parent := e.Parent(); parent != data {
+			m.lists = appendGroup(m.lists, list)
+			data, list = parent, nil
+		}
 		text, _ := e.Text()
-		der, err := b64.Decode(text)
-		var keys []TrustedKey
-		if err == nil {
-			keys, err = parseDER(der)
+		added, err := m.certificate(text)
+		if m.list.full {
+			return err
 		}
 		if err != nil {
-			p.warnings = append(p.warnings, Warning{"key_unreadable", "a certificate in the metadata cannot be read", ""})
+			if m.notRead++; m.notRead <= mostUnread {
+				m.unread = append(m.unread, fmt.Sprintf("certificate %d of the metadata cannot be read: %s", m.number, err.Message))
+			}
 			continue
 		}
-		if p.keys, err = uniqueKeys(append(p.keys, keys...)); err != nil {
-			return err.(*Error)
+		group, list = mergeIndices(group, added), mergeIndices(list, added)
+	}
+	m.lists = appendGroup(m.lists, list)
+	m.descriptors = append(m.descriptors, group)
+	m.withoutKey = m.withoutKey || m.number == before
+	return nil
+}
+
+// certificate reads the text of one X509Certificate element, in which some leave the armour.
+func (m *metadataKeys) certificate(text string) ([]int, *Error) {
+	der, err := b64.Decode(text)
+	if err == nil {
+		return m.list.readDER(der)
+	}
+	label, length, ok := pemLabel(strings.TrimSpace(text), pemBegin)
+	if ok && isCertificateLabel(label) {
+		body, _, _ := strings.Cut(strings.TrimSpace(text)[length:], pemEnd+label+pemHyphens)
+		if der, err = b64.Decode(body); err == nil {
+			return m.list.readDER(der)
 		}
 	}
-	return nil
+	return nil, refuse(CodeKey, "it is empty or not base64", "", "")
+}
+
+// mergeIndices adds what is not there yet. There are at most maxKeys different ones.
+func mergeIndices(list, more []int) []int {
+	for _, i := range more {
+		if !slices.Contains(list, i) {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
+// appendGroup leaves out what says nothing: a certificate alone is in no chain.
+func appendGroup(groups [][]int, group []int) [][]int {
+	if len(group) < 2 {
+		return groups
+	}
+	return append(groups, group)
+}
+
+// takeKeys trusts the keys of a role, and warns about those that it leaves out and those that should not stand together.
+func (p *IdentityProvider) takeKeys(m *metadataKeys) {
+	m.list.markIssuersIn(m.descriptors)
+	p.keys = m.list.keys
+	if len(m.unread) > 0 {
+		p.unread = m.unread[0]
+	}
+	if more := m.notRead - len(m.unread); more > 0 {
+		m.unread = append(m.unread, fmt.Sprintf("%d more certificates of the metadata cannot be read", more))
+	}
+	for _, message := range m.unread {
+		p.warnings = append(p.warnings, Warning{"key_unreadable", message,
+			"Download the metadata again and give the file unchanged. If the identity provider signs with this certificate, its responses are refused."})
+	}
+	if m.withoutKey {
+		p.warnings = append(p.warnings, Warning{"key_without_certificate", "a KeyDescriptor of the metadata has no X509Certificate: keys in other forms are not read",
+			"If the identity provider signs with this key, its metadata must have the certificate."})
+	}
+	if m.unknownUse != "" {
+		p.warnings = append(p.warnings, Warning{"key_use_unknown", "a KeyDescriptor of the metadata has the use " + quote(m.unknownUse) + ", which is neither signing nor encryption: it is not read", ""})
+	}
+	p.warnUnrelated(m.lists)
+}
+
+// warnUnrelated warns about lists with several keys that did not certify each other: each list describes one key (XML Signature 1.1 §4.5.4).
+func (p *IdentityProvider) warnUnrelated(lists [][]int) {
+	for _, list := range lists {
+		var names []string
+		var public []crypto.PublicKey
+		for _, i := range list {
+			if k := p.keys[i]; k.unusable == nil && !slices.ContainsFunc(public, func(o crypto.PublicKey) bool { return sameKey(o, k.public) }) {
+				public, names = append(public, k.public), append(names, k.name())
+			}
+		}
+		if len(names) > 1 {
+			p.warnings = append(p.warnings, Warning{"keys_unrelated", fmt.Sprintf("one X509Data of the metadata describes one key and holds %d that are not of one chain, and each is trusted: %s", len(names), strings.Join(names, ", ")),
+				"If the identity provider signs with one of them alone, ask for metadata without the others, or give its certificate and the two addresses."})
+			return // the others say nothing new
+		}
+	}
 }
 
 const formatEmail = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"

@@ -41,11 +41,19 @@ func (p *IdentityProvider) Warnings(now time.Time) []Warning {
 	return list
 }
 
+// name is the certificate for a warning.
+func (k TrustedKey) name() string {
+	return fmt.Sprintf("the certificate %s (thumbprint %s)", quote(k.subject), k.SHA1())
+}
+
 // expiryWarning is how long before its end a certificate is warned about: Entra mails 60, 30 and 7 days ahead.
 const expiryWarning = 60 * 24 * time.Hour
 
 func (p *IdentityProvider) keyWarning(k TrustedKey, now time.Time) (Warning, bool) {
-	name := fmt.Sprintf("the certificate %s (thumbprint %s)", quote(k.subject), k.SHA1())
+	name := k.name()
+	if k.issued != "" {
+		return Warning{"key_issuer", name + " issued " + k.issued + " of the same list: it is that of an authority, whose key is not trusted to sign responses", issuerHint}, true
+	}
 	hint := p.hint(CodeCertificateExpired)
 	if slices.ContainsFunc(p.usableKeys, func(o TrustedKey) bool { return o.notAfter.Sub(now) >= expiryWarning && !now.Before(o.notBefore) }) {
 		hint = "Another certificate is valid for longer: make it the active one, if it is not, and delete this one."
