@@ -60,7 +60,7 @@ func FetchMetadata(ctx context.Context, address string, o FetchOptions) ([]byte,
 func (f *fetcher) fetch(ctx context.Context, address string) ([]byte, *Error) {
 	u, err := url.Parse(address)
 	if err != nil {
-		return nil, refuse(CodeMetadataFetch, "this is no address that metadata is fetched from: it is not a URL, perhaps for a blank or a wrong port", shownAddress(address), f.wanted())
+		return nil, refuse(CodeMetadataFetch, "this is no address that metadata is fetched from: it is not a valid URL; look for a space or a wrong port", shownAddress(address), f.wanted())
 	}
 	if !f.fetchable(u) {
 		return nil, refuse(CodeMetadataFetch, "this is no address that metadata is fetched from", shownAddress(address), f.wanted())
@@ -254,7 +254,7 @@ func (f *fetcher) failed(err error) *Error {
 	e := notFetched("the server cannot be reached", f.typed)
 	switch {
 	case f.connecting.Load() && !errors.Is(err, context.Canceled):
-		e.Message = "no server on the public Internet could be reached there by https: its name must be in the public DNS, its address public, the port open, and its certificate from an authority that is trusted"
+		e.Message = "no public server could be reached there by https: the name must be in the public DNS, the address public, the port open, and the certificate from a trusted authority"
 	case errors.As(err, &forbidden):
 		e.Message = "this address is not fetched: " + forbidden.why
 		if forbidden.redirect != "" {

@@ -13,46 +13,45 @@ import (
 	cryptobyteasn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// XML Signature 1.1 §4.5.4 lets a signer add the certificates of its authorities to its own. An authority signs certificates, not
-// responses: trusting its key would let it, and each of its other certificates' owners whom it gives one for that, sign in anybody.
+// XML Signature 1.1 §4.5.4 lets a signer add the certificates of its authorities to its own. An authority signs certificates, not responses:
+// if its key were trusted, whoever operates the authority could sign in as anybody.
 
-// markIssuers makes unusable which of the list issued another one of it.
+// markIssuers makes those keys unusable that issued another one of the list.
 func (l *keyList) markIssuers() {
 	l.markIssuersIn([][]int{makeRange(len(l.keys))})
 }
 
-// markIssuersIn makes unusable which issued another one of its own group, in each group that it is in. Groups are lists of indices: the
-// certificates that were given together.
+// markIssuersIn makes those keys unusable that issued another one of the same group, in every group that they are in. A group is a list of
+// indices: certificates that were given together.
 func (l *keyList) markIssuersIn(groups [][]int) {
 	if !slices.ContainsFunc(groups, func(g []int) bool { return len(g) > 1 }) {
 		return
 	}
 	issuers := issuersOf(l.keys)
 	var alone [maxKeys]bool // some group has it without one that it issued
-	issued := [maxKeys]int{}
+	var issued [maxKeys]int // which one it issued: its index plus one
 	for _, g := range groups {
-		below := issuedIn(issuers, g)
-		for n, i := range g {
-			if below[n] < 0 {
-				alone[i] = true
+		for n, below := range issuedIn(issuers, g) {
+			if below < 0 {
+				alone[g[n]] = true
 			} else {
-				issued[i] = below[n]
+				issued[g[n]] = below + 1
 			}
 		}
 	}
-	for _, i := range slices.Sorted(slices.Values(slices.Concat(groups...))) {
-		if k := &l.keys[i]; !alone[i] && k.unusable == nil {
-			k.issued = l.keys[issued[i]].name()
-			k.unusable = refuse(CodeKey, "the certificate issued another one of the same list, so it is that of an authority, whose key is not trusted to sign responses", "", "")
+	for i := range l.keys {
+		if k := &l.keys[i]; issued[i] > 0 && !alone[i] && k.unusable == nil {
+			k.issued = l.keys[issued[i]-1].name()
+			k.unusable = refuse(CodeKey, "the certificate issued another one in the same list, so it belongs to a certificate authority: its key is not trusted to sign responses", "", "")
 			k.unusable.Hint = issuerHint
 		}
 	}
 }
 
-const issuerHint = "Usually there is nothing to do: the identity provider signs with the other certificate. If it signs with this one, give this one alone."
+const issuerHint = "Usually nothing needs to change, because the identity provider signs with the other certificate. If it signs with this one, provide this one alone."
 
-// issuedIn gives for each certificate of a group another one of it that it issued, by index, or -1. Two authorities may have certified each
-// other: those are as before unless they issued a third one.
+// issuedIn returns for each certificate of a group the index of another one in it that it issued, or -1. Two authorities that certified each
+// other do not count as issuers for that alone, or no key would be left.
 func issuedIn(issuers [][]int, group []int) []int {
 	reach := make([][]bool, len(group)) // reach[a][b]: a issued b, or an issuer of it
 	for a := range group {
@@ -84,7 +83,7 @@ func issuedIn(issuers [][]int, group []int) []int {
 // 16 certificates with such keys, and for one check of each of them with the longest keys: certificates that name their issuers need no more.
 const maxIssuerWork = 640
 
-// issuersOf gives for each certificate the others, by index, whose key signed it. There are several only if they have one key. One that its own key
+// issuersOf returns for each certificate the others, by index, whose key signed it. There are several only if they have one key. One that its own key
 // signed has none, and the others with this key are its predecessors or successors.
 //
 // That names match proves nothing, but says what to try first. Keys that cannot be used, for their length too, are not tried.
@@ -119,7 +118,7 @@ type issuerSearch struct {
 	work       int                    // what is left of maxIssuerWork
 }
 
-// signer is the key that signed certificate i, nil if it is not found: its own first, then those of certificates with the name of its issuer,
+// signer returns the key that signed certificate i, nil if it is not found: its own first, then those of certificates with the name of its issuer,
 // or with other names.
 func (s *issuerSearch) signer(i int, byName bool) crypto.PublicKey {
 	signature := &s.signatures[i]
@@ -256,7 +255,7 @@ func pssHash(parameters cryptobyte.String) crypto.Hash {
 	return 0
 }
 
-// work is what it costs to check whether a usable key made the signature, in units of maxIssuerWork, 0 if it cannot be: the kind or the length is
+// work returns what it costs to check whether a usable key made the signature, in units of maxIssuerWork, 0 if it cannot be: the kind or the length is
 // another.
 func (s *certificateSignature) work(key crypto.PublicKey) int {
 	switch key := key.(type) {

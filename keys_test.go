@@ -258,6 +258,10 @@ func FuzzParseKeys(f *testing.F) {
 	f.Add([]byte(armour("CERTIFICATE", der)))
 	f.Add([]byte(base64.StdEncoding.EncodeToString(der)))
 	f.Add([]byte("-----BEGIN CERTIFICATE-----"))
+	f.Add([]byte(base64.StdEncoding.EncodeToString(slices.Concat(der, der)) + "\n" + armour("CERTIFICATE", der)))
+	f.Add([]byte("<ds:X509Certificate>" + base64.StdEncoding.EncodeToString(der) + "</ds:X509Certificate>"))
+	f.Add([]byte(`{"x":"` + strings.ReplaceAll(armour("CERTIFICATE", der), "\n", `\n`) + `"}`))
+	f.Add([]byte("text " + entityXML(`entityID="x"`, keyXML("", der)+ssoXML("HTTP-Redirect", "https://idp.example.com/sso")) + base64.StdEncoding.EncodeToString(der)))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		keys, err := ParseKeys(data)
 		if (err == nil) != (len(keys) > 0) || len(keys) > maxKeys {
@@ -267,6 +271,17 @@ func FuzzParseKeys(f *testing.F) {
 			if (k.Usable() == nil) && k.PublicKey() == nil {
 				t.Fatal("a usable key without a public key")
 			}
+		}
+		if err != nil {
+			return
+		}
+		var pem strings.Builder // what is shown and saved says the same
+		for _, k := range keys {
+			pem.WriteString(armour("CERTIFICATE", k.DER()))
+		}
+		again, err := ParseKeys([]byte(pem.String()))
+		if err != nil || !slices.EqualFunc(again, keys, func(a, b TrustedKey) bool { return bytes.Equal(a.DER(), b.DER()) }) {
+			t.Fatalf("%d keys become %d, %v", len(keys), len(again), err)
 		}
 	})
 }

@@ -32,6 +32,9 @@ func parseText(text string) ([]TrustedKey, *Error) {
 		}
 		keys = idp.keys
 	}
+	if metadata != "" { // so that lines are counted as in the whole text
+		before += strings.Repeat("\n", strings.Count(metadata, "\n")) + " "
+	}
 	r := textReader{text: unescape(before + after)}
 	if err := r.read(); err != nil {
 		if len(r.list.keys) == 0 && strings.HasPrefix(strings.ToLower(text[:min(len(text), 4)]), "ssh-") {
@@ -148,7 +151,7 @@ func (r *textReader) read() *Error {
 		at += n
 	}
 	if r.element && r.message != "" {
-		return refuse(CodeKey, "the certificate stands in a message or signature, which anybody can have made", r.message, "the metadata of the identity provider, or the certificate alone")
+		return refuse(CodeKey, "the certificate is part of a SAML message or signature, which anybody can have made", r.message, "the metadata of the identity provider, or the certificate alone")
 	}
 	return nil
 }
@@ -304,7 +307,7 @@ func (r *textReader) run(at int) (int, *Error) {
 		return r.bare(at, size)
 	}
 	if end-at >= longRun && upper && lower && digit && noHex {
-		return 0, r.refuse(at, "looks like base64, but is no certificate or lacks its beginning")
+		return 0, r.refuse(at, "looks like base64 but is not a certificate, or its beginning is missing")
 	}
 	return end - at, nil
 }

@@ -158,7 +158,7 @@ func TestWhatCannotBeReadIsNamed(t *testing.T) {
 		{"an element whose tag does not end", good + "<X509Certificate " + bare, "line " + line + " has a tag that does not end"},
 		{"a certificate to encrypt with", good + keyXML(` use="encryption"`, other), "line " + line + " begins a KeyDescriptor for encryption"},
 		{"another kind of PEM", good + armour("PKCS7", other), "no certificate"},
-		{"a certificate in a response", `<p:Response xmlns:p="urn:oasis:names:tc:SAML:2.0:protocol"><Signature>` + keyXML("", other) + `</Signature></p:Response>`, "a message or signature"},
+		{"a certificate in a response", `<p:Response xmlns:p="urn:oasis:names:tc:SAML:2.0:protocol"><Signature>` + keyXML("", other) + `</Signature></p:Response>`, "part of a SAML message or signature"},
 		{"metadata with a certificate that cannot be read", metadata(strings.Replace(keyXML("", other), "MI", "M", 1) + keyXML("", other)), "certificate 1 of the metadata cannot be read"},
 		{"metadata with half a certificate", metadata(keyXML("", other) + keyXML("", other[:100])), "certificate 2 of the metadata cannot be read: the certificate is damaged or cut off"},
 		{"half of a metadata file", metadata(keyXML("", other))[:300], "ends within"},

@@ -595,8 +595,8 @@ func (p *IdentityProvider) warnUnrelated(lists [][]int) {
 			}
 		}
 		if len(names) > 1 {
-			p.warnings = append(p.warnings, Warning{"keys_unrelated", fmt.Sprintf("one X509Data of the metadata describes one key and holds %d that are not of one chain, and each is trusted: %s", len(names), strings.Join(names, ", ")),
-				"If the identity provider signs with one of them alone, ask for metadata without the others, or give its certificate and the two addresses."})
+			p.warnings = append(p.warnings, Warning{"keys_unrelated", fmt.Sprintf("one X509Data of the metadata should describe one key, but has %d that did not issue each other; all of them are trusted: %s", len(names), strings.Join(names, ", ")),
+				"If the identity provider signs with only one of them, ask for metadata without the others, or enter entity ID, login URL and that certificate by hand."})
 			return // the others say nothing new
 		}
 	}

@@ -52,7 +52,7 @@ const expiryWarning = 60 * 24 * time.Hour
 func (p *IdentityProvider) keyWarning(k TrustedKey, now time.Time) (Warning, bool) {
 	name := k.name()
 	if k.issued != "" {
-		return Warning{"key_issuer", name + " issued " + k.issued + " of the same list: it is that of an authority, whose key is not trusted to sign responses", issuerHint}, true
+		return Warning{"key_issuer", name + " issued " + k.issued + " in the same list: it belongs to a certificate authority, and its key is not trusted to sign responses", issuerHint}, true
 	}
 	hint := p.hint(CodeCertificateExpired)
 	if slices.ContainsFunc(p.usableKeys, func(o TrustedKey) bool { return o.notAfter.Sub(now) >= expiryWarning && !now.Before(o.notBefore) }) {
