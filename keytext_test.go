@@ -203,7 +203,7 @@ func TestMetadataLosesNoKey(t *testing.T) {
 			t.Errorf("%s: got %d keys, warnings %q with %q, want %q with %q", test.name, len(idp.Keys()), got, last.Message, test.code, test.message)
 		}
 	}
-	if _, err := ParseMetadata([]byte("Hello,\n" + entityXML(`entityID="x"`, keyXML("", der)+sso))); !errors.Is(err, CodeMetadata) || !strings.Contains(err.Error(), "text before the metadata") {
+	if _, err := ParseMetadata([]byte("Hello,\n" + entityXML(`entityID="x"`, keyXML("", der)+sso))); !errors.Is(err, CodeMetadata) || !strings.Contains(err.Error(), `text before the metadata, got "Hello,\n"`) || strings.Contains(err.Error(), "md:") {
 		t.Errorf("metadata behind a text: got %v", err)
 	}
 }

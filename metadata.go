@@ -353,7 +353,8 @@ func notMetadata(document []byte) *Error {
 		return refuse(CodeMetadata, "this is JSON, not metadata", "", "")
 	}
 	if metadataStart(string(document)) >= 0 {
-		return refuse(CodeMetadata, "there is text before the metadata", head[:min(len(head), 40)], "a file that begins with <")
+		before, _, _ := strings.Cut(head, "<") // an error holds no XML
+		return refuse(CodeMetadata, "there is text before the metadata", before, "a file that begins with <")
 	}
 	if _, err := readKeys(document); err == nil || strings.Contains(head, "-----BEGIN CERTIFICATE") {
 		return refuse(CodeMetadata, "this is a certificate, not metadata", "", "")
