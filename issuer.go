@@ -79,9 +79,9 @@ func issuedIn(issuers [][]int, group []int) []int {
 	return below
 }
 
-// maxIssuerWork bounds how many signatures are checked in a list, in units of one with RSA and 2048 bits: some 50 ms. That is enough for all pairs of
-// 16 certificates with such keys, and for one check of each of them with the longest keys: certificates that name their issuers need no more.
-const maxIssuerWork = 640
+// maxIssuerWork bounds how many signatures are checked in a list, in units of one with RSA and 2048 bits: some 40 ms. That is enough for all pairs of
+// 16 certificates with such keys or P-256. Certificates that name their issuers need one check each, so even with P-521 there may be a dozen.
+const maxIssuerWork = 480
 
 // issuersOf returns for each certificate the others, by index, whose key signed it. There are several only if they have one key. One that its own key
 // signed has none, and the others with this key are its predecessors or successors.
