@@ -98,8 +98,8 @@ func parseForm(body []byte) ([]formField, *Error) {
 		}
 		semicolon := bytes.IndexByte(pair, ';') >= 0 // looked for before anything is decoded in place
 		name, value, _ := bytes.Cut(pair, []byte("="))
-		name, nameErr := unescape(name)
-		value, valueErr := unescape(value)
+		name, nameErr := unescapeForm(name)
+		value, valueErr := unescapeForm(value)
 		if semicolon || nameErr != nil || valueErr != nil {
 			return nil, refuse(CodeForm, "the form cannot be decoded", "", "")
 		}
@@ -108,8 +108,8 @@ func parseForm(body []byte) ([]formField, *Error) {
 	return fields, nil
 }
 
-// unescape decodes %XX and + of a form in place.
-func unescape(s []byte) ([]byte, error) {
+// unescapeForm decodes %XX and + of a form in place.
+func unescapeForm(s []byte) ([]byte, error) {
 	n := 0
 	for i := 0; i < len(s); i++ {
 		c := s[i]
