@@ -29,7 +29,14 @@ type wireResponse struct {
 }
 
 // status is samlp:Status (SAML Core 2.0 §3.2.2).
-type status struct{ code, subCode, message string }
+type status struct {
+	code, subCode string
+	message       string // at most maxStatusMessage bytes
+}
+
+// maxStatusMessage is how much of a StatusMessage is looked at: it is searched for error numbers and shown in part, and Entra's have some
+// hundred bytes.
+const maxStatusMessage = 4 << 10
 
 const statusSuccess = "urn:oasis:names:tc:SAML:2.0:status:Success"
 
@@ -201,6 +208,7 @@ func readStatus(e xmltree.Element) (s status) {
 			}
 		case "StatusMessage":
 			s.message, _ = c.Text()
+			s.message = strings.ToValidUTF8(s.message[:min(len(s.message), maxStatusMessage)], "")
 		}
 	}
 	return s
@@ -246,7 +254,7 @@ func (m *wireResponse) verify(keys []crypto.PublicKey, policy dsig.Policy) (sign
 		if signed, err = verifySignature(s, keys, policy); err != nil {
 			return dsig.Signed{}, err
 		}
-		innermost = s
+		innermost, policy.TryFirst = s, signed.Key()
 	}
 	if !innermost.Exists() {
 		return dsig.Signed{}, refuse(CodeUnsigned, "neither the response nor the assertion is signed", "", "")

@@ -66,7 +66,7 @@ func digestMethod(uri string, policy Policy) (crypto.Hash, error) {
 
 // verifyECDSA checks a signature in the form of XML Signature 1.1 §6.4.3: r and s, each as long as the curve's order.
 func verifyECDSA(key *ecdsa.PublicKey, digest, signature []byte) bool {
-	size := (key.Curve.Params().N.BitLen() + 7) / 8
+	size := orderSize(key)
 	if len(signature) != 2*size {
 		return false
 	}
@@ -76,12 +76,20 @@ func verifyECDSA(key *ecdsa.PublicKey, digest, signature []byte) bool {
 }
 
 // isASN1 reports whether a key made the signature in the form of other standards: for telling an administrator, who would look for
-// another certificate in vain.
+// another certificate in vain. Keys for which the length is that of r and s have been tried.
 func isASN1(keys []crypto.PublicKey, digest, signature []byte) bool {
+	const frame = 3 + 2*3 // at most: tag and length of the sequence; tag, length and a leading zero of each number
 	for _, key := range keys {
-		if key, ok := key.(*ecdsa.PublicKey); ok && ecdsa.VerifyASN1(key, digest, signature) {
+		key, ok := key.(*ecdsa.PublicKey)
+		if !ok || len(signature) == 2*orderSize(key) || len(signature) > 2*orderSize(key)+frame {
+			continue
+		}
+		if ecdsa.VerifyASN1(key, digest, signature) {
 			return true
 		}
 	}
 	return false
 }
+
+// orderSize is how many bytes a number has that is less than the order of the curve.
+func orderSize(key *ecdsa.PublicKey) int { return (key.Curve.Params().N.BitLen() + 7) / 8 }

@@ -7,6 +7,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/asn1"
 	"errors"
 	"math/big"
 	"testing"
@@ -43,7 +44,7 @@ func TestKeysThatDoNotFit(t *testing.T) {
 	}
 	rsaMethod := method{uri: "rsa", hash: crypto.SHA256}
 	for name, keys := range map[string][]crypto.PublicKey{"none": nil, "nil": {nil}, "another kind": {edwards}, "elliptic": {curve.Public()}} {
-		_, err := rsaMethod.verify(keys, []byte("x"), make([]byte, 256))
+		_, err := rsaMethod.verify(keys, 0, []byte("x"), make([]byte, 256))
 		wantCode(t, "RSA with keys: "+name, err, fault.SignatureAlgorithm)
 	}
 }
@@ -81,15 +82,102 @@ func TestECDSASignatureForm(t *testing.T) {
 				t.Errorf("%s: %s is accepted", curve.Params().Name, name)
 			}
 		}
-		_, err = method{hash: crypto.SHA256, ecdsa: true}.verify([]crypto.PublicKey{key.Public()}, []byte("x"), der)
+		_, err = method{hash: crypto.SHA256, ecdsa: true}.verify([]crypto.PublicKey{key.Public()}, 0, []byte("x"), der)
 		wantCode(t, "ASN.1", err, fault.Signature)
 		if f := err.(*fault.Fault); f.Got != "ASN.1" || f.Hint == "" {
 			t.Errorf("got %+v, want words about the form", f)
 		}
-		_, err = method{hash: crypto.SHA256, ecdsa: true}.verify([]crypto.PublicKey{key.Public()}, []byte("another"), der)
+		_, err = method{hash: crypto.SHA256, ecdsa: true}.verify([]crypto.PublicKey{key.Public()}, 0, []byte("another"), der)
 		wantCode(t, "ASN.1 over something else", err, fault.Signature)
 		if f := err.(*fault.Fault); f.Got != "" {
 			t.Errorf("got %+v, want nothing about the form", f)
 		}
+	}
+}
+
+// TestKeyTriedFirst: whichever key is tried first, all are tried, and the index is that of the key that fits.
+func TestKeyTriedFirst(t *testing.T) {
+	const n = 4
+	private := make([]*ecdsa.PrivateKey, n)
+	keys := make([]crypto.PublicKey, n)
+	for i := range keys {
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		private[i], keys[i] = key, key.Public()
+	}
+	digest := sha256.Sum256([]byte("x"))
+	for want := range n {
+		r, s, err := ecdsa.Sign(rand.Reader, private[want], digest[:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		signature := append(r.FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32))...)
+		for first := range n + 2 {
+			if got, err := (method{hash: crypto.SHA256, ecdsa: true}).verify(keys, first, []byte("x"), signature); err != nil || got != want {
+				t.Errorf("first %d: got %d, %v, want %d", first, got, err, want)
+			}
+		}
+	}
+	twice := []crypto.PublicKey{keys[0], keys[1], keys[1], keys[0]}
+	r, s, err := ecdsa.Sign(rand.Reader, private[1], digest[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	signature := append(r.FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32))...)
+	for first, want := range []int{1, 1, 2, 1} {
+		if got, err := (method{hash: crypto.SHA256, ecdsa: true}).verify(twice, first, []byte("x"), signature); err != nil || got != want {
+			t.Errorf("one key twice, first %d: got %d, %v, want %d", first, got, err, want)
+		}
+	}
+}
+
+// TestEveryASN1FormIsRecognised: however long the two numbers are, the administrator is told about the form.
+func TestEveryASN1FormIsRecognised(t *testing.T) {
+	for _, curve := range []elliptic.Curve{elliptic.P256(), elliptic.P384(), elliptic.P521()} {
+		key, err := ecdsa.GenerateKey(curve, rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		digest := sha256.Sum256([]byte("x"))
+		for range 40 { // one in four or sixteen has two leading zeros and is the longest
+			der, err := ecdsa.SignASN1(rand.Reader, key, digest[:])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !isASN1([]crypto.PublicKey{key.Public()}, digest[:], der) {
+				t.Fatalf("%s: a signature of %d bytes is not recognised", curve.Params().Name, len(der))
+			}
+		}
+	}
+}
+
+// TestHugeNumbersAreNotComputedWith: a signature longer than any of the key is not even taken apart. What is bounded is the memory that would take.
+func TestHugeNumbersAreNotComputedWith(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	number := new(big.Int).Lsh(big.NewInt(1), 1<<20)
+	der, err := asn1.Marshal(struct{ R, S *big.Int }{number, number})
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest := sha256.Sum256([]byte("x"))
+	keys := []crypto.PublicKey{key.Public()}
+	if isASN1(keys, digest[:], der) {
+		t.Error("it is recognised")
+	}
+	if n := testing.AllocsPerRun(5, func() { isASN1(keys, digest[:], der) }); n > 0 {
+		t.Errorf("got %v allocations, want none", n)
+	}
+	// As long as r and s of this key side by side, and ASN.1 too: it was tried as the one and is not tried as the other.
+	number = new(big.Int).Lsh(big.NewInt(1), 8*63-2)
+	if der, err = asn1.Marshal(struct{ R, S *big.Int }{number, new(big.Int).Rsh(number, 8)}); err != nil || len(der) != 2*66 {
+		t.Fatalf("%d bytes, %v", len(der), err)
+	}
+	if n := testing.AllocsPerRun(5, func() { isASN1(keys, digest[:], der) }); n > 0 {
+		t.Errorf("both forms: got %v allocations, want none", n)
 	}
 }

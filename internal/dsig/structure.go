@@ -81,17 +81,21 @@ func transforms(e xmltree.Element) (prefixList string, err error) {
 	if !e.OnlyElements() {
 		return "", structure("there is text between the transforms", e)
 	}
-	var list []xmltree.Element
+	var list [2]xmltree.Element
+	n := 0
 	for t := range e.Children() {
 		if !t.Is(xmltree.NSDSig, "Transform") {
 			return "", &fault.Fault{Code: fault.Transform, Message: "there is another transform than the two that SAML allows",
 				Got: algorithmOrName(t), Want: "enveloped-signature, then exclusive canonicalisation"}
 		}
-		list = append(list, t)
+		if n < len(list) {
+			list[n] = t
+		}
+		n++
 	}
-	if len(list) != 2 {
+	if n != len(list) {
 		return "", &fault.Fault{Code: fault.Transform, Message: "the transforms of the signature are not the two that SAML demands",
-			Got: fmt.Sprintf("%d transforms", len(list)), Want: "enveloped-signature, then exclusive canonicalisation"}
+			Got: fmt.Sprintf("%d transforms", n), Want: "enveloped-signature, then exclusive canonicalisation"}
 	}
 	if first, _ := list[0].Attr("Algorithm"); first != uriEnveloped {
 		return "", &fault.Fault{Code: fault.Transform, Message: "the first transform of the signature is not the enveloped signature",

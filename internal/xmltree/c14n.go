@@ -88,16 +88,18 @@ func (w *writer) prefixList(apex Element, list string) error {
 	if list == "" {
 		return nil
 	}
-	names := strings.FieldsFunc(list, func(r rune) bool { return r < utf8.RuneSelf && isSpaceByte(byte(r)) })
-	if len(names) > maxPrefixes {
-		return &fault.Fault{Code: fault.Canonicalization, Message: "the PrefixList has too many names",
-			Got: fmt.Sprint(len(names)), Want: fmt.Sprintf("at most %d", maxPrefixes)}
-	}
-	for _, name := range names {
+	n := 0
+	for name := range strings.FieldsFuncSeq(list, func(r rune) bool { return r < utf8.RuneSelf && isSpaceByte(byte(r)) }) {
+		if n++; n > maxPrefixes {
+			return &fault.Fault{Code: fault.Canonicalization, Message: "the PrefixList has too many names", Want: fmt.Sprintf("at most %d", maxPrefixes)}
+		}
 		if name == "#default" {
 			name = ""
 		}
-		id := int32(slices.Index(w.doc.prefixes, name)) // -1 is a prefix that nothing binds
+		id, known := w.doc.prefixID(name)
+		if !known {
+			id = unbound // a prefix that nothing binds
+		}
 		if !slices.ContainsFunc(w.inclusive, func(b binding) bool { return b.prefix == id }) {
 			w.inclusive = append(w.inclusive, binding{id, w.doc.inScope(apex.node().parent, id)})
 		}

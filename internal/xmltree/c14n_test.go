@@ -300,6 +300,38 @@ func TestCanonicalizeLimitsThePrefixList(t *testing.T) {
 	}
 }
 
+// TestCanonicalizeReadsNoMoreOfThePrefixListThanItMay: beyond the limit the names are not even taken apart. What is bounded is the memory.
+func TestCanonicalizeReadsNoMoreOfThePrefixListThanItMay(t *testing.T) {
+	e := mustParse(t, `<e/>`).Root()
+	allocations := func(list string) float64 {
+		return testing.AllocsPerRun(5, func() {
+			if _, err := e.Canonicalize(nil, xmltree.C14N{PrefixList: list}); err == nil {
+				t.Fatal("too many names are accepted")
+			}
+		})
+	}
+	if few, many := allocations(strings.Repeat("p ", 65)), allocations(strings.Repeat("p ", 300_000)); many > few {
+		t.Errorf("got %v allocations with 300,000 names and %v with 65", many, few)
+	}
+}
+
+// TestPrefixListAmongManyPrefixes: a name is found among few and among many prefixes of the document, and one that the document declares elsewhere
+// alone is not in scope.
+func TestPrefixListAmongManyPrefixes(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{1, 13, 14, 15, 16, 17, 40, 1000} {
+		var others strings.Builder
+		for i := range n {
+			fmt.Fprintf(&others, `<o xmlns:o%d="urn:o"/>`, i)
+		}
+		doc := mustParse(t, `<r xmlns:a="urn:a">`+others.String()+`<e xmlns:z="urn:z"/></r>`)
+		got, err := first(t, doc, "e").Canonicalize(nil, xmltree.C14N{PrefixList: fmt.Sprintf("z o%d a none", n-1)})
+		if want := `<e xmlns:a="urn:a" xmlns:z="urn:z"></e>`; err != nil || string(got) != want {
+			t.Errorf("%d other prefixes: got %s, %v, want %s", n, got, err, want)
+		}
+	}
+}
+
 // The canonical form may not be larger than a message: here each character of the text becomes four.
 func TestCanonicalizeLimitsTheSize(t *testing.T) {
 	t.Parallel()

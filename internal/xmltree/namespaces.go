@@ -132,6 +132,7 @@ func (p *parser) undeclared(start, local int32) error {
 type interner struct {
 	list  []string
 	index map[string]int32
+	room  int // how many strings there will be at most, if that is known to be many
 }
 
 const internScan = 16
@@ -149,6 +150,11 @@ func (t *interner) find(s string) (int32, bool) {
 	return 0, false
 }
 
+// prefixID is the index of a prefix in prefixes, if the document declares it anywhere.
+func (d *Document) prefixID(prefix string) (int32, bool) {
+	return (&interner{list: d.prefixes, index: d.prefixIndex}).find(prefix)
+}
+
 func (t *interner) id(s string) int32 {
 	if id, ok := t.find(s); ok {
 		return id
@@ -158,7 +164,7 @@ func (t *interner) id(s string) int32 {
 	if t.index != nil {
 		t.index[s] = id
 	} else if len(t.list) > internScan {
-		t.index = make(map[string]int32, 2*len(t.list))
+		t.index = make(map[string]int32, max(2*len(t.list), t.room))
 		for i, have := range t.list {
 			t.index[have] = int32(i)
 		}

@@ -44,7 +44,7 @@ func Parse(src []byte, opt Options) (*Document, error) {
 	if err := p.document(); err != nil {
 		return nil, err
 	}
-	p.doc.prefixes, p.doc.spaces = p.prefixes.list, p.spaces.list
+	p.doc.prefixes, p.doc.prefixIndex, p.doc.spaces = p.prefixes.list, p.prefixes.index, p.spaces.list
 	return p.doc, nil
 }
 
@@ -79,6 +79,7 @@ func (p *parser) prepare(bound []int32) {
 		d.decls = make([]declaration, 0, n)
 		if n > 4*len(d.declRoom) {
 			prefixes, spaces = make([]string, 0, n+2), make([]string, 0, n+2)
+			p.prefixes.room, p.spaces.room = n+2, n+2
 		}
 	}
 	p.prefixes.list = append(prefixes, "", "xml") // noPrefix, xmlPrefix

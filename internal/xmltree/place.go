@@ -37,12 +37,15 @@ func ParseAt(src []byte, place Element) (Element, error) {
 	return only, nil
 }
 
-// bindings are the namespaces that are declared inside e.
+// bindings are the namespaces that are declared inside e, at most one more than an element can declare: with more of them there is no place.
 func (e Element) bindings() (list []binding) {
 	doc := e.doc
 	for i := e.index; i >= 0; i = doc.nodes[i].parent {
 		n := &doc.nodes[i]
 		for _, d := range doc.decls[n.decl : n.decl+int32(n.decls)] {
+			if len(list) > maxDeclarations {
+				return list
+			}
 			if !slices.ContainsFunc(list, func(b binding) bool { return b.prefix == d.prefix }) {
 				list = append(list, binding{d.prefix, d.space})
 			}

@@ -114,6 +114,13 @@ func TestParseAtLimits(t *testing.T) {
 	if _, err := xmltree.ParseAt([]byte(`<x/>`), first(t, doc, "i")); codeOf(err) != fault.TooLarge {
 		t.Errorf("33 namespaces in scope: got %v, want %s", err, fault.TooLarge)
 	}
+	deep := strings.Repeat(`<i`+declare(31)+`>`, 60) + `<j xmlns:q="urn:q" xmlns:r="urn:r"/>` + strings.Repeat(`</i>`, 60)
+	if _, err := xmltree.ParseAt([]byte(`<r:x/>`), first(t, mustParse(t, strings.Replace(deep, ` xmlns:q="urn:q"`, "", 1)), "j")); err != nil {
+		t.Errorf("32 namespaces in scope, 31 of them again and again: %v", err)
+	}
+	if _, err := xmltree.ParseAt([]byte(`<r:x/>`), first(t, mustParse(t, deep), "j")); codeOf(err) != fault.TooLarge {
+		t.Errorf("33 namespaces in scope, 31 of them again and again: got %v, want %s", err, fault.TooLarge)
+	}
 	full := "<x>" + strings.Repeat("t", xmltree.MaxBytes-len("<x></x>")) + "</x>"
 	e, err := xmltree.ParseAt([]byte(full), doc.Root())
 	if err != nil {

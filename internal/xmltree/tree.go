@@ -25,14 +25,15 @@ const (
 
 // A Document is a parsed message. It is immutable and safe for concurrent use. Strings taken from it share its memory.
 type Document struct {
-	src      string
-	nodes    []node // in document order; an element's descendants follow it directly
-	attrs    []attribute
-	decls    []declaration
-	prefixes []string // interned; noPrefix and xmlPrefix are fixed
-	spaces   []string // interned namespace names; noSpace and xmlSpace are fixed
-	root     int32
-	limit    int // bytes, of the source as of each canonical form
+	src         string
+	nodes       []node // in document order; an element's descendants follow it directly
+	attrs       []attribute
+	decls       []declaration
+	prefixes    []string         // interned; noPrefix and xmlPrefix are fixed
+	spaces      []string         // interned namespace names; noSpace and xmlSpace are fixed
+	prefixIndex map[string]int32 // place in prefixes, nil while those are few
+	root        int32
+	limit       int // bytes, of the source as of each canonical form
 
 	// Room for what every message has few of, so that reading it does not allocate.
 	prefixRoom, spaceRoom [8]string
