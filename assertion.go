@@ -1,7 +1,6 @@
 package saml
 
 import (
-	"crypto"
 	"slices"
 	"time"
 
@@ -114,7 +113,7 @@ func (a Attributes) First(name string) string {
 const attributeScan = 32
 
 // decodeAssertion reads the one assertion from the bytes that were signed. It decides nothing that a check decides.
-func decodeAssertion(signed dsig.Signed, decrypters []crypto.Decrypter) (*Assertion, *Error) {
+func decodeAssertion(signed dsig.Signed, secret *xmlenc.Keys) (*Assertion, *Error) {
 	doc, err := signed.Parse()
 	if err != nil {
 		return nil, fromFault(err)
@@ -133,7 +132,7 @@ func decodeAssertion(signed dsig.Signed, decrypters []crypto.Decrypter) (*Assert
 	if err := assertionModel.check(root); err != nil {
 		return nil, err
 	}
-	d := decoder{a: &Assertion{}, decrypters: decrypters}
+	d := decoder{a: &Assertion{}, secret: secret}
 	d.assertion(root)
 	if d.failed != nil {
 		return nil, fromFault(d.failed)
@@ -145,7 +144,7 @@ type decoder struct {
 	a      *Assertion
 	failed error // the subject's EncryptedID could not be decrypted
 
-	decrypters []crypto.Decrypter
+	secret *xmlenc.Keys
 
 	index  map[string]int // attribute name -> place in a.Attributes, built when there are many
 	values []string       // room for the values of the AttributeStatement being read
@@ -205,11 +204,11 @@ func (d *decoder) nameID(e xmltree.Element) {
 
 // encryptedID reads what is encrypted in a saml:EncryptedID (SAML Core 2.0 §2.2.4). It was signed as ciphertext.
 func (d *decoder) encryptedID(e xmltree.Element) {
-	d.a.encryptedID = len(d.decrypters) == 0
+	d.a.encryptedID = d.secret.None()
 	if d.a.encryptedID {
 		return
 	}
-	plaintext, err := xmlenc.Decrypt(e, d.decrypters)
+	plaintext, err := xmlenc.Decrypt(e, d.secret)
 	if err != nil {
 		d.failed = err
 		return

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/iomete/saml/internal/storekey"
+	"github.com/iomete/saml/internal/xmlenc"
 )
 
 // attempt is all that the checks look at: the message, what was signed, and what was expected.
@@ -18,9 +19,10 @@ type attempt struct {
 	expect expectation
 
 	message   *wireResponse
-	assertion *Assertion // nil until the signatures are verified
-	key       TrustedKey // that verified the innermost signature
-	identity  *Identity  // filled in with the assertion
+	secret    *xmlenc.Keys // to decrypt this one message with, nil if there are none
+	assertion *Assertion   // nil until the signatures are verified
+	key       TrustedKey   // that verified the innermost signature
+	identity  *Identity    // filled in with the assertion
 
 	claims       context.Context // of the claims, made by the first
 	cancelClaims context.CancelFunc
@@ -61,6 +63,7 @@ var allChecks = checkList{
 		{"response issuer", "The Response's Issuer, if present, is the identity provider.", "Profiles 4.1.4.2", []Code{CodeResponseIssuer}, checkResponseIssuer},
 		{"destination", "The Destination, required on a signed Response, is our Redirect URL.", "Bindings 3.5.5.2", []Code{CodeDestination}, checkDestination},
 		{"response in response to", "The Response's InResponseTo, if present, is our request.", "Profiles 4.1.4.3", []Code{CodeInResponseTo}, checkResponseInResponseTo},
+		{"response signed", "With RequireSignedResponse the Response itself is signed.", "Core 5.2", []Code{CodeUnsigned}, checkResponseSigned},
 		{"assertion present", "There is one assertion, and it can be read.", "Profiles 4.1.4.2", []Code{CodeAssertionCount, CodeEncryptedAssertion}, checkAssertionPresent},
 	},
 	verified: []check{
@@ -230,6 +233,19 @@ func (a *attempt) checkInResponseTo(got string) *Error {
 		return nil
 	}
 	return refuse(CodeInResponseTo, "the response answers another request than this browser's", got, quote(a.expect.requestID))
+}
+
+// checkResponseSigned looks whether there is a signature. Whether it is good is decided in the next step, before anything is decrypted.
+func checkResponseSigned(_ context.Context, a *attempt) *Error {
+	if !a.sp.config.RequireSignedResponse || a.message.responseSignature.Exists() {
+		return nil
+	}
+	e := refuse(CodeUnsigned, "the Response itself is not signed, and the settings demand it", "", "a signature directly in the Response (Config.RequireSignedResponse)")
+	e.Hint = signResponseHint
+	if a.idp.isEntra() {
+		e.Hint = entraSignResponseHint
+	}
+	return e
 }
 
 func checkAssertionPresent(_ context.Context, a *attempt) *Error {

@@ -78,10 +78,21 @@ type Config struct {
 	// DecryptionKeys open encrypted assertions and NameIDs. Default none: an encrypted assertion is refused. At most 4: during a change of keys
 	// the new one comes first, and the old one stays until the identity provider has the new certificate.
 	//
-	// Where the identity provider signs inside what it encrypts (Entra does), encryption with AES-CBC lets an attacker on the path change and
-	// resend ciphertexts. Every failure looks the same, so that he learns nothing from the answers, but how long an answer takes is not
-	// made equal. Prefer AES-GCM where the identity provider offers it.
+	// One message costs at most 10 calls of Decrypt: 8 for an assertion (4 keys, each with 2 EncryptedKeys), and 2 more for an encrypted NameID
+	// in it. An honest message with one key costs 1 or 2 for each. Anybody can send messages that cost the 8, and needs nothing but a pending
+	// login of his own: if your keys are in a service that charges for each call or allows few, set RequireSignedResponse.
+	//
+	// Where the identity provider signs inside what it encrypts (Entra does), encryption with AES-CBC lets an attacker who has an encrypted
+	// response change its ciphertext and send it again. Every failure looks the same, so the answers tell him nothing, but how long an answer
+	// takes is not made equal. Prefer AES-GCM if the identity provider offers it. It is not enough that the identity provider signs the Response
+	// too, since the attacker leaves that signature out; RequireSignedResponse refuses what comes without it.
 	DecryptionKeys []DecryptionKey
+
+	// RequireSignedResponse refuses responses (code "unsigned") whose Response element is not signed itself, whatever the assertion is. That signature
+	// is checked before a decryption key is used, so only what the identity provider signed is ever decrypted. Default false: the assertion must be
+	// covered by a good signature, its own or the Response's, as Entra sends it. Entra: Single sign-on > SAML Certificates > Edit > Signing
+	// Option "Sign SAML response and assertion".
+	RequireSignedResponse bool
 
 	// ClockSkew is how far clocks may differ. 0 means 3 minutes, negative none; more than 10 minutes is refused.
 	ClockSkew time.Duration

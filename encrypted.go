@@ -8,12 +8,13 @@ import (
 	"github.com/iomete/saml/internal/xmltree"
 )
 
-// decrypt is verify for an encrypted assertion. A signature around the ciphertext is checked before any key is used, and then it is the signed
-// bytes that are decrypted. The assertion lies under its own signature or, if it has none, under that one.
+// decrypt is verify for an encrypted assertion. If there is a signature around the ciphertext, it is checked before any key is used, and then the
+// signed bytes are decrypted. The assertion must be covered by its own signature or, if it has none, by that one.
 //
-// Whoever has our public key can make ciphertexts and watch what becomes of them, so everything that depends on the plaintext, up to its signature,
-// is the one error of xmlenc.Failed.
-func (m *wireResponse) decrypt(decrypters []crypto.Decrypter, keys []crypto.PublicKey, policy dsig.Policy) (dsig.Signed, *Error) {
+// Anybody who has our public key can make ciphertexts and watch what becomes of them, and can leave the signature around them out: only with
+// Config.RequireSignedResponse does a message without it never get here. So everything that depends on the plaintext, up to its signature,
+// is the one error of xmlenc.Failed, and secret counts how often the private keys are used.
+func (m *wireResponse) decrypt(secret *xmlenc.Keys, keys []crypto.PublicKey, policy dsig.Policy) (dsig.Signed, *Error) {
 	var plaintext []byte
 	var outer dsig.Decrypted
 	var err error
@@ -22,10 +23,11 @@ func (m *wireResponse) decrypt(decrypters []crypto.Decrypter, keys []crypto.Publ
 		if refusal != nil {
 			return dsig.Signed{}, refusal
 		}
-		outer, err = response.Decrypt(func(root xmltree.Element) ([]byte, xmltree.Element, error) { return openAssertion(root, decrypters) })
+		policy.TryFirst = response.Key()
+		outer, err = response.Decrypt(func(root xmltree.Element) ([]byte, xmltree.Element, error) { return openAssertion(root, secret) })
 		plaintext = outer.Plaintext()
 	} else {
-		plaintext, err = xmlenc.Decrypt(m.assertion, decrypters)
+		plaintext, err = xmlenc.Decrypt(m.assertion, secret)
 	}
 	if err != nil {
 		return dsig.Signed{}, fromFault(err)
@@ -54,10 +56,10 @@ func (m *wireResponse) decrypt(decrypters []crypto.Decrypter, keys []crypto.Publ
 }
 
 // openAssertion decrypts the assertion in a response.
-func openAssertion(response xmltree.Element, decrypters []crypto.Decrypter) (plaintext []byte, place xmltree.Element, err error) {
+func openAssertion(response xmltree.Element, secret *xmlenc.Keys) (plaintext []byte, place xmltree.Element, err error) {
 	for c := range response.Children() {
 		if c.Is(xmltree.NSAssertion, "EncryptedAssertion") {
-			plaintext, err = xmlenc.Decrypt(c, decrypters)
+			plaintext, err = xmlenc.Decrypt(c, secret)
 			return plaintext, encryptedData(c), err
 		}
 	}

@@ -474,7 +474,7 @@ func (v *testVector) decrypted(t testing.TB) []byte {
 	if !m.encrypted() {
 		return message
 	}
-	plaintext, err := xmlenc.Decrypt(m.assertion, sp.decrypters)
+	plaintext, err := xmlenc.Decrypt(m.assertion, xmlenc.ForMessage(sp.decrypters))
 	if err != nil {
 		t.Fatal(err)
 	}

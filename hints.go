@@ -77,6 +77,12 @@ var entraHints = map[Code]string{
 	CodeObjectIDMissing:    "In Entra: Enterprise application > Single sign-on > Attributes & Claims: the default claims objectidentifier and tenantid must be sent.",
 }
 
+// What to change if Config.RequireSignedResponse refuses.
+const (
+	signResponseHint      = "Let the identity provider sign the response as well as the assertion."
+	entraSignResponseHint = `In Entra: Enterprise application > Single sign-on > SAML Certificates > Edit > Signing Option: "Sign SAML response and assertion".`
+)
+
 var aadstsNumber = regexp.MustCompile(`AADSTS[0-9]{5,7}`)
 
 // aadstsHint says what to do about an error number of Entra in a status message, "" if we know nothing.

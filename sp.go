@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/iomete/saml/internal/dsig"
+	"github.com/iomete/saml/internal/xmlenc"
 	"github.com/iomete/saml/internal/xmltree"
 )
 
@@ -98,6 +99,9 @@ func (sp *ServiceProvider) finish(ctx context.Context, r Response, checks checkL
 // newAttempt finds out what to expect of a response.
 func (sp *ServiceProvider) newAttempt(ctx context.Context, r Response) (*attempt, *Error) {
 	a := &attempt{sp: sp, now: sp.config.Now(), cancelClaims: func() {}}
+	if len(sp.decrypters) > 0 {
+		a.secret = xmlenc.ForMessage(sp.decrypters)
+	}
 	if err := a.begin(ctx, r); err != nil {
 		return nil, a.refused(stepState, err)
 	}
@@ -135,14 +139,14 @@ func (a *attempt) verify() *Error {
 		return err
 	}
 	a.key = a.idp.usableKeys[signed.Key()]
-	a.assertion, err = decodeAssertion(signed, a.sp.decrypters)
+	a.assertion, err = decodeAssertion(signed, a.secret)
 	return err
 }
 
 // signed gives what a trusted key signed of the assertion and around it.
 func (a *attempt) signed(keys []crypto.PublicKey) (dsig.Signed, *Error) {
 	if a.message.encrypted() {
-		return a.message.decrypt(a.sp.decrypters, keys, a.sp.signaturePolicy())
+		return a.message.decrypt(a.secret, keys, a.sp.signaturePolicy())
 	}
 	return a.message.verify(keys, a.sp.signaturePolicy())
 }

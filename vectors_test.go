@@ -101,6 +101,8 @@ func (v *testVector) provider(t testing.TB) (*ServiceProvider, error) {
 			config.InsecureAllowSHA1 = true
 		case "require_object_id":
 			config.RequireObjectID = true
+		case "require_signed_response":
+			config.RequireSignedResponse = true
 		case "refuse_expired_certificates":
 			config.RefuseExpiredCertificates = true
 		case "accept_unsolicited":

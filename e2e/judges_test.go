@@ -82,7 +82,7 @@ func judgedVectors(t *testing.T) []*judgedVector {
 			t.Fatalf("%s: no clock (%v)", v.Name, err)
 		}
 		own := slices.ContainsFunc(ownConditions, func(key string) bool { return v.Header[key] != "" }) ||
-			strings.Contains(v.Header["policy"], "require_object_id") || strings.Contains(v.Header["policy"], "refuse_expired_certificates")
+			strings.Contains(v.Header["policy"], "require_object_id") || strings.Contains(v.Header["policy"], "require_signed_response") || strings.Contains(v.Header["policy"], "refuse_expired_certificates")
 		if own || len(v.Form) > largest {
 			continue
 		}

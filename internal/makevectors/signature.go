@@ -36,6 +36,8 @@ func coverRecipes() []recipe {
 		changed("p26-name-id-in-signed-response", "response-signed", ">"+nameID+"</NameID>", ">grace.hopper@example.com</NameID>", "The NameID was changed under the signature of the Response."),
 		{name: "p26-digest-made-to-fit", from: "entra", expect: "signature", after: forgeDigest, judge: broken,
 			why: "The NameID was changed and the DigestValue made to fit; SignedInfo is no longer what was signed."},
+		{name: "p26-response-unsigned", from: "signed-response-required", expect: "unsigned", check: "response signed", change: cut(signature(slotResponse, responseID)),
+			why: "The policy demands a signature of the Response, and the assertion alone is signed."},
 		{name: "p26-value-changed", from: "entra", expect: "signature", after: changeValue, judge: broken,
 			why: "The SignatureValue was changed."},
 		{name: "p26-value-cut-off", from: "entra", expect: "signature", after: editValue(func(v []byte) []byte { return v[:len(v)-1] }), judge: broken,
@@ -44,6 +46,9 @@ func coverRecipes() []recipe {
 			why: "A zero byte stands before the SignatureValue."},
 	}
 }
+
+// withoutFirstSignature takes off that of the Response.
+var withoutFirstSignature = take("<Signature ", "</Signature>", cut)
 
 // editValue changes the bytes of the first SignatureValue.
 func editValue(change func([]byte) []byte) edit {

@@ -8,6 +8,7 @@ import (
 	_ "crypto/sha1" // registers the hash; in OAEP it is as good as another
 	_ "crypto/sha256"
 	_ "crypto/sha512"
+	"fmt"
 
 	"github.com/iomete/saml/internal/b64"
 	"github.com/iomete/saml/internal/fault"
@@ -152,6 +153,9 @@ func hashOf(e xmltree.Element, allowed map[string]crypto.Hash) (crypto.Hash, err
 	return hash, nil
 }
 
+// maxLabel bounds the label of RSA-OAEP, in bytes. Toolkits leave it empty; each use of a key hashes it, or sends it to where the key is.
+const maxLabel = 1 << 10
+
 // readLabel reads OAEPparams, which may be empty.
 func readLabel(e xmltree.Element) ([]byte, error) {
 	text, ok := e.Text()
@@ -164,6 +168,10 @@ func readLabel(e xmltree.Element) ([]byte, error) {
 	label, err := b64.Decode(text)
 	if err != nil {
 		return nil, structure("a value is not base64", e)
+	}
+	if len(label) > maxLabel {
+		return nil, &fault.Fault{Code: fault.Decryption, Message: "the label of RSA-OAEP is too long", Got: fmt.Sprintf("%d bytes", len(label)),
+			Want: fmt.Sprintf("at most %d bytes", maxLabel)}
 	}
 	return label, nil
 }

@@ -10,39 +10,79 @@ import (
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
+	"slices"
+	"strings"
 
 	"github.com/iomete/saml/internal/b64"
 	"github.com/iomete/saml/internal/fault"
 	"github.com/iomete/saml/internal/xmltree"
 )
 
-// maxEncryptedKeys is for how many recipients one content key may be encrypted. Each costs an RSA operation for each of our keys.
-const maxEncryptedKeys = 2
+const (
+	// maxEncryptedKeys is for how many recipients one content key may be encrypted. Each costs an RSA operation for each of our keys.
+	maxEncryptedKeys = 2
+	// MaxCalls is how often one message may use private keys: 2 EncryptedKeys times 4 keys for an assertion, and 2 more for a NameID in it,
+	// since the key that fitted the assertion is tried first. A key may live in a service that charges for each use, or allows few.
+	MaxCalls = 10
+)
+
+// Keys are the private keys for one message, and how often they may still be used. Nil has none. It is not safe for concurrent use.
+type Keys struct {
+	list  []crypto.Decrypter
+	calls int // that are left
+}
+
+// ForMessage returns the keys for one message. They hold RSA keys, and are tried in order.
+func ForMessage(keys []crypto.Decrypter) *Keys { return &Keys{slices.Clone(keys), MaxCalls} }
+
+// None reports whether there is no key.
+func (k *Keys) None() bool { return k == nil || len(k.list) == 0 }
 
 // Failed is what went wrong once a key was used, whatever it was.
 func Failed() error {
 	return fault.New(fault.Decryption, "what is encrypted cannot be decrypted, or is not one element that a trusted certificate signed")
 }
 
-// Decrypt gives the octets that were encrypted in parent, a saml:EncryptedAssertion or saml:EncryptedID. The keys hold RSA keys and are
-// tried in order. Errors are *fault.Fault with the code Decryption.
-func Decrypt(parent xmltree.Element, keys []crypto.Decrypter) ([]byte, error) {
+// Decrypt returns the octets that were encrypted in parent, a saml:EncryptedAssertion or saml:EncryptedID. Errors are *fault.Fault with the
+// code Decryption.
+func Decrypt(parent xmltree.Element, keys *Keys) ([]byte, error) {
 	e, err := readEncrypted(parent)
 	if err != nil {
 		return nil, err
 	}
-	for _, wrapped := range e.keys {
-		for _, key := range keys {
-			contentKey := wrapped.unwrap(key)
-			if len(contentKey) != e.content.keySize {
-				continue
-			}
-			if plaintext, ok := e.content.open(contentKey, e.ciphertext); ok {
-				return plaintext, nil
-			}
+	if keys.None() {
+		return nil, Failed()
+	}
+	for i, key := range keys.list {
+		if plaintext, ok := e.open(key, &keys.calls); ok {
+			copy(keys.list[1:i+1], keys.list[:i]) // what else is encrypted in the message is most likely for the same key
+			keys.list[0] = key
+			return plaintext, nil
 		}
 	}
 	return nil, Failed()
+}
+
+// open decrypts the content with key, which it uses at most calls times.
+func (e encrypted) open(key crypto.Decrypter, calls *int) ([]byte, bool) {
+	public, ok := key.Public().(*rsa.PublicKey)
+	if !ok {
+		return nil, false
+	}
+	for _, wrapped := range e.keys {
+		if len(wrapped.ciphertext) != public.Size() || *calls == 0 {
+			continue
+		}
+		*calls--
+		contentKey, err := key.Decrypt(rand.Reader, wrapped.ciphertext, &wrapped.transport)
+		if err != nil || len(contentKey) != e.content.keySize {
+			continue
+		}
+		if plaintext, ok := e.content.open(contentKey, e.ciphertext); ok {
+			return plaintext, true
+		}
+	}
+	return nil, false
 }
 
 // encrypted is an encrypted element taken apart.
@@ -58,19 +98,6 @@ type encryptedKey struct {
 	ciphertext []byte
 }
 
-// unwrap gives the content key, nil if key does not decrypt it.
-func (k encryptedKey) unwrap(key crypto.Decrypter) []byte {
-	public, ok := key.Public().(*rsa.PublicKey)
-	if !ok || len(k.ciphertext) != public.Size() {
-		return nil
-	}
-	contentKey, err := key.Decrypt(rand.Reader, k.ciphertext, &k.transport)
-	if err != nil {
-		return nil
-	}
-	return contentKey
-}
-
 // readEncrypted takes apart the children of an element of SAML's EncryptedElementType (SAML Core 2.0 §2.2.4): one EncryptedData, and the
 // EncryptedKeys that stand beside it.
 func readEncrypted(parent xmltree.Element) (e encrypted, err error) {
@@ -81,6 +108,9 @@ func readEncrypted(parent xmltree.Element) (e encrypted, err error) {
 		case c.Is(xmltree.NSXEnc, "EncryptedData") && !data.Exists():
 			data = c
 		case c.Is(xmltree.NSXEnc, "EncryptedKey") && data.Exists():
+			if len(keys) == maxEncryptedKeys {
+				return e, numberOfKeys()
+			}
 			keys = append(keys, c)
 		default:
 			return e, structure("an element is repeated, out of order or not allowed", c)
@@ -105,7 +135,7 @@ func readEncrypted(parent xmltree.Element) (e encrypted, err error) {
 		return e, err
 	}
 	if keys = append(inside, keys...); len(keys) == 0 || len(keys) > maxEncryptedKeys {
-		return e, &fault.Fault{Code: fault.Decryption, Message: "there is no EncryptedKey, or too many", Want: "one or two"}
+		return e, numberOfKeys()
 	}
 	for _, k := range keys {
 		if err := e.addKey(k); err != nil {
@@ -128,18 +158,29 @@ func (e *encrypted) addKey(element xmltree.Element) error {
 	return nil
 }
 
-// keysInside gives the EncryptedKeys in the ds:KeyInfo of EncryptedData. A RetrievalMethod there must point at one of those beside it;
+func numberOfKeys() error {
+	return &fault.Fault{Code: fault.Decryption, Message: "there is no EncryptedKey, or too many", Want: "one or two"}
+}
+
+// keysInside returns the EncryptedKeys in the ds:KeyInfo of EncryptedData. A RetrievalMethod there must point at one of those beside it;
 // those are tried anyway. Anything else in KeyInfo only names the key.
+//
+// A stranger chooses how many RetrievalMethods there are and how long an Id is, so the few Ids are read once.
 func keysInside(keyInfo xmltree.Element, beside []xmltree.Element) (list []xmltree.Element, err error) {
 	if !keyInfo.Exists() {
 		return nil, nil
 	}
+	ids := idsOf(beside)
 	for c := range keyInfo.Children() {
 		switch {
 		case c.Is(xmltree.NSXEnc, "EncryptedKey"):
+			if len(list) == maxEncryptedKeys {
+				return nil, numberOfKeys()
+			}
 			list = append(list, c)
 		case c.Is(xmltree.NSDSig, "RetrievalMethod"):
-			if uri, _ := c.Attr("URI"); !named(uri, beside) {
+			uri, _ := c.Attr("URI")
+			if id, local := strings.CutPrefix(uri, "#"); !local || !slices.Contains(ids, id) {
 				return nil, &fault.Fault{Code: fault.Decryption, Message: "the key is to be fetched from another place than beside what it decrypts",
 					Got: uri, Want: "# and the Id of an EncryptedKey in the same element"}
 			}
@@ -148,13 +189,14 @@ func keysInside(keyInfo xmltree.Element, beside []xmltree.Element) (list []xmltr
 	return list, nil
 }
 
-func named(uri string, keys []xmltree.Element) bool {
-	for _, k := range keys {
-		if id, ok := k.Attr("Id"); ok && uri == "#"+id {
-			return true
+// idsOf returns the Ids of those elements that have one.
+func idsOf(elements []xmltree.Element) (ids []string) {
+	for _, e := range elements {
+		if id, ok := e.Attr("Id"); ok {
+			ids = append(ids, id)
 		}
 	}
-	return false
+	return ids
 }
 
 // readEncryptedType reads what EncryptedData and EncryptedKey have in common (XML Encryption 1.1 §3.1): method, key, and the octets, which

@@ -18,6 +18,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -128,7 +129,7 @@ func parse(t testing.TB, src string) xmltree.Element {
 	return doc.Root()
 }
 
-func keysOf(keys ...crypto.Decrypter) []crypto.Decrypter { return keys }
+func keysOf(keys ...crypto.Decrypter) *Keys { return ForMessage(keys) }
 
 // TestEveryAlgorithm decrypts each content algorithm with each key transport in each layout.
 func TestEveryAlgorithm(t *testing.T) {
@@ -273,8 +274,8 @@ func TestOneFailure(t *testing.T) {
 			t.Errorf("%s: got %q, %s, want %s", name, got, failure(err), want)
 		}
 	}
-	for name, keys := range map[string][]crypto.Decrypter{"no key": nil, "a key that is not RSA": {oracle{elliptic.Public(), key, nil}},
-		"an answer with an error": {oracle{ours().Public(), key, errors.New("no")}}} {
+	for name, keys := range map[string]*Keys{"nil": nil, "no key": keysOf(), "a key that is not RSA": keysOf(oracle{elliptic.Public(), key, nil}),
+		"an answer with an error": keysOf(oracle{ours().Public(), key, errors.New("no")})} {
 		if got, err := Decrypt(parse(t, good.encrypt(t, key, plain)), keys); got != nil || failure(err) != want {
 			t.Errorf("%s: got %q, %s, want %s", name, got, failure(err), want)
 		}
@@ -295,6 +296,140 @@ type oracle struct {
 func (o oracle) Public() crypto.PublicKey { return o.public }
 func (o oracle) Decrypt(io.Reader, []byte, crypto.DecrypterOpts) ([]byte, error) {
 	return o.key, o.err
+}
+
+// counting is a key that counts how often it is used.
+type counting struct {
+	crypto.Decrypter
+	calls *int
+}
+
+func (c counting) Decrypt(r io.Reader, message []byte, options crypto.DecrypterOpts) ([]byte, error) {
+	*c.calls++
+	return c.Decrypter.Decrypt(r, message, options)
+}
+
+// TestCallsAreBounded: whatever is encrypted in a message, and for whom, the keys are used MaxCalls times at most, and with four keys and
+// two recipients an assertion and a NameID in it are decrypted within that.
+func TestCallsAreBounded(t *testing.T) {
+	t.Parallel()
+	s := newSealed()
+	contentKey := randomKey(32)
+	mine, strangers := s.encryptedKey(s.wrap(t, contentKey)), s.encryptedKey(make([]byte, 256))
+	src := s.encrypt(t, contentKey, plain)
+	src = src[:strings.Index(src, "<x:EncryptedKey")] + strangers + mine + src[strings.Index(src, "</d:KeyInfo>"):]
+	bad := strings.Replace(src, mine, strangers, 1)
+	var calls int
+	count := func(keys ...crypto.Decrypter) *Keys {
+		calls = 0
+		for i := range keys {
+			keys[i] = counting{keys[i], &calls}
+		}
+		return ForMessage(keys)
+	}
+	for _, row := range []struct {
+		name  string
+		keys  *Keys
+		in    []string
+		calls []int // when each was decrypted
+		fails bool  // the last one
+	}{
+		{"one key", count(ours()), []string{src, src}, []int{2, 4}, false},
+		{"the last of four", count(others(), others(), others(), ours()), []string{src, src}, []int{8, 10}, false},
+		{"none of four", count(others(), others(), others(), others()), []string{src}, []int{8}, true},
+		{"for nobody", count(ours(), others(), ours(), others()), []string{bad, bad, bad}, []int{8, 10, 10}, true},
+		{"nothing is left", count(others(), others(), others(), ours()), []string{src, src, src}, []int{8, 10, 10}, true},
+	} {
+		calls = 0
+		for i, src := range row.in {
+			got, err := Decrypt(parse(t, src), row.keys)
+			if calls != row.calls[i] {
+				t.Errorf("%s: %d calls after %d, want %d", row.name, calls, i+1, row.calls[i])
+			}
+			if i == len(row.in)-1 && (err != nil) != row.fails || err == nil && string(got) != plain {
+				t.Errorf("%s: got %q, %v", row.name, got, err)
+			}
+			if err != nil && failure(err) != failure(Failed()) {
+				t.Errorf("%s: got %v, want the one failure", row.name, err)
+			}
+		}
+	}
+}
+
+// TestKeysAreTriedInOrder: the key that fitted comes first for what else is encrypted in the message, and the others keep their order.
+func TestKeysAreTriedInOrder(t *testing.T) {
+	t.Parallel()
+	src := newSealed().encrypt(t, randomKey(32), plain)
+	a, b, c := others(), newKey(), ours()
+	given := []crypto.Decrypter{a, b, c}
+	keys := ForMessage(given)
+	if _, err := Decrypt(parse(t, src), keys); err != nil {
+		t.Fatal(err)
+	}
+	if want := []crypto.Decrypter{c, a, b}; !slices.Equal(keys.list, want) {
+		t.Errorf("got another order than the fitting key and then the others")
+	}
+	if want := []crypto.Decrypter{a, b, c}; !slices.Equal(given, want) {
+		t.Errorf("the keys of all messages were put in another order")
+	}
+}
+
+// TestManyRetrievalMethods: however many there are, and however long an Id is, each Id is read once. What is bounded is the memory: to read an
+// Id with references in it is to copy it.
+func TestManyRetrievalMethods(t *testing.T) {
+	src := func(n int) xmltree.Element {
+		s := newSealed()
+		s.layout = strings.Replace(beside, `<d:RetrievalMethod URI="#k"/>`, strings.Repeat(`<d:RetrievalMethod URI="#k"/>`, n), 1)
+		text := s.encrypt(t, randomKey(32), plain)
+		long := strings.Replace(s.encryptedKey(make([]byte, 256)), `Id="k"`, `Id="`+strings.Repeat("&amp;", 1000)+`"`, 1)
+		return parse(t, strings.Replace(text, "<x:EncryptedKey", long+"<x:EncryptedKey", 1))
+	}
+	allocations := func(e xmltree.Element) float64 {
+		return testing.AllocsPerRun(5, func() {
+			if _, err := readEncrypted(e); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	if few, many := allocations(src(1)), allocations(src(1000)); many > few {
+		t.Errorf("got %v allocations with 1,000 RetrievalMethods and %v with one", many, few)
+	}
+}
+
+// TestTooManyKeysAreNotRead: beyond the two that are allowed, no EncryptedKey is looked at, nor kept.
+func TestTooManyKeysAreNotRead(t *testing.T) {
+	s := newSealed()
+	another := s.encryptedKey(make([]byte, 256))
+	for layout, end := range map[string]string{inside: "</d:KeyInfo>", beside: "</P>"} {
+		s.layout = layout
+		src := s.encrypt(t, randomKey(32), plain)
+		allocations := func(n int) float64 {
+			e := parse(t, strings.Replace(src, end, strings.Repeat(another, n)+end, 1))
+			return testing.AllocsPerRun(5, func() {
+				if _, err := readEncrypted(e); err == nil {
+					t.Fatal("too many keys are read")
+				}
+			})
+		}
+		if few, many := allocations(2), allocations(500); many > few {
+			t.Errorf("got %v allocations with 500 keys too many and %v with two", many, few)
+		}
+	}
+}
+
+// TestLabelLength: a label as long as is allowed is used, and a longer one is refused before a key is.
+func TestLabelLength(t *testing.T) {
+	t.Parallel()
+	for size, accepted := range map[int]bool{maxLabel: true, maxLabel + 1: false} {
+		s := newSealed()
+		s.options.Label = randomKey(size)
+		s.parameters = `<x:OAEPparams>` + base64.StdEncoding.EncodeToString(s.options.Label) + `</x:OAEPparams>`
+		calls := 0
+		got, err := Decrypt(parse(t, s.encrypt(t, randomKey(32), plain)), keysOf(counting{ours(), &calls}))
+		if (err == nil) != accepted || accepted && string(got) != plain || (calls > 0) != accepted {
+			t.Errorf("%d bytes: got %q, %v after %d calls", size, got, err, calls)
+		}
+	}
 }
 
 // TestStructure changes one thing in a message that is decrypted otherwise. None of it needs a key to be seen.
@@ -457,13 +592,12 @@ func FuzzDecrypt(f *testing.F) {
 			f.Add([]byte(s.encrypt(f, randomKey(16), plain)))
 		}
 	}
-	keys := keysOf(key)
 	f.Fuzz(func(t *testing.T, src []byte) {
 		doc, err := xmltree.Parse(src, xmltree.Options{})
 		if err != nil {
 			return
 		}
-		got, err := Decrypt(doc.Root(), keys)
+		got, err := Decrypt(doc.Root(), keysOf(key))
 		var fail *fault.Fault
 		if err != nil && (got != nil || !errors.As(err, &fail) || fail.Code != fault.Decryption) {
 			t.Fatalf("got %q and %v", got, err)
