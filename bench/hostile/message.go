@@ -45,6 +45,12 @@ type message struct {
 	unsigned      bool
 	spoil         bool           // the assertion changes after it was signed
 	encrypted     *rsa.PublicKey // the assertion is encrypted for this key, and for a stranger's first
+
+	status  string              // in place of the content of samlp:Status
+	nameID  string              // in place of the NameID
+	instead string              // in place of the assertion, for what needs no signature
+	after   func(string) string // changes the message when it is signed
+	form    func(string) string // changes the form value
 }
 
 const (
@@ -59,6 +65,13 @@ func (m message) xml(key crypto.Signer) (string, error) {
 	if issuer == "" {
 		issuer = entityID
 	}
+	status, nameID := m.status, m.nameID
+	if status == "" {
+		status = `<p:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:Success"/>`
+	}
+	if nameID == "" {
+		nameID = `<NameID>user@example.com</NameID>`
+	}
 	end := ` NotOnOrAfter="2026-03-02T10:30:00Z"`
 	text := `<p:Response xmlns:p="` + xmltree.NSProtocol + `" xmlns="` + xmltree.NSAssertion + `"` + m.declarations +
 		` ID="_r" Version="2.0" IssueInstant="` + instant + `" Destination="` + redirectURL + `"><Issuer>` + entityID + `</Issuer>`
@@ -68,12 +81,15 @@ func (m message) xml(key crypto.Signer) (string, error) {
 	if m.extensions != "" {
 		text += `<p:Extensions>` + m.extensions + `</p:Extensions>`
 	}
-	text += `<p:Status><p:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:Success"/></p:Status>` +
-		`<Assertion ID="_a" Version="2.0" IssueInstant="` + instant + `"><Issuer>` + issuer + `</Issuer>`
+	text += `<p:Status>` + status + `</p:Status>`
+	if m.instead != "" {
+		return m.sign(text+m.instead+`</p:Response>`, key)
+	}
+	text += `<Assertion ID="_a" Version="2.0" IssueInstant="` + instant + `"><Issuer>` + issuer + `</Issuer>`
 	if !m.unsigned {
 		text += m.signature("_a")
 	}
-	text += `<Subject><NameID>user@example.com</NameID>` + m.confirmations +
+	text += `<Subject>` + nameID + m.confirmations +
 		`<SubjectConfirmation Method="urn:oasis:names:tc:SAML:2.0:cm:bearer"><SubjectConfirmationData InResponseTo="` + requestID +
 		`" Recipient="` + redirectURL + `"` + end + `/></SubjectConfirmation></Subject>` +
 		`<Conditions` + end + `>` + m.conditions + `<AudienceRestriction><Audience>` + redirectURL + `</Audience></AudienceRestriction></Conditions>` +
@@ -132,12 +148,21 @@ func (m message) sign(text string, key crypto.Signer) (string, error) {
 	if m.spoil {
 		text = strings.Replace(text, "user@example.com", "uses@example.com", 1)
 	}
+	if m.after != nil {
+		text = m.after(text)
+	}
 	return text, nil
 }
 
 // encryptAssertion puts AES-128-GCM and RSA-OAEP around the assertion. What it relies on is declared by the response.
 func encryptAssertion(text string, key *rsa.PublicKey) (string, error) {
 	start, end := strings.Index(text, "<Assertion "), strings.Index(text, "</Assertion>")+len("</Assertion>")
+	data, err := encrypt(text[start:end], key)
+	return text[:start] + `<EncryptedAssertion>` + data + `</EncryptedAssertion>` + text[end:], err
+}
+
+// encrypt gives an EncryptedData with two EncryptedKeys, of which the second is for key.
+func encrypt(plaintext string, key *rsa.PublicKey) (string, error) {
 	contentKey, nonce := make([]byte, 16), make([]byte, 12)
 	rand.Read(contentKey)
 	rand.Read(nonce)
@@ -154,15 +179,24 @@ func encryptAssertion(text string, key *rsa.PublicKey) (string, error) {
 		return "", err
 	}
 	strangers := bytes.Repeat([]byte{1}, len(wrapped))
-	octets := func(b []byte) string {
-		return `<x:CipherData><x:CipherValue>` + base64.StdEncoding.EncodeToString(b) + `</x:CipherValue></x:CipherData>`
-	}
-	encryptedKey := func(b []byte) string {
-		return `<x:EncryptedKey><x:EncryptionMethod Algorithm="` + xmltree.NSXEnc + `rsa-oaep-mgf1p"/>` + octets(b) + `</x:EncryptedKey>`
-	}
-	return text[:start] + `<EncryptedAssertion><x:EncryptedData xmlns:x="` + xmltree.NSXEnc + `"><x:EncryptionMethod Algorithm="` + xmltree.NSXEnc11 + `aes128-gcm"/>` +
-		`<d:KeyInfo xmlns:d="` + xmltree.NSDSig + `">` + encryptedKey(strangers) + encryptedKey(wrapped) + `</d:KeyInfo>` +
-		octets(aead.Seal(nonce, nonce, []byte(text[start:end]), nil)) + `</x:EncryptedData></EncryptedAssertion>` + text[end:], nil
+	return encryptedData(`<d:KeyInfo xmlns:d="`+xmltree.NSDSig+`">`+encryptedKey("", "", strangers)+encryptedKey("", "", wrapped)+`</d:KeyInfo>`,
+		aead.Seal(nonce, nonce, []byte(plaintext), nil)), nil
+}
+
+// encryptedData is content that claims to be encrypted by AES-128-GCM.
+func encryptedData(keyInfo string, content []byte) string {
+	return `<x:EncryptedData xmlns:x="` + xmltree.NSXEnc + `"><x:EncryptionMethod Algorithm="` + xmltree.NSXEnc11 + `aes128-gcm"/>` + keyInfo +
+		cipherData(content) + `</x:EncryptedData>`
+}
+
+// encryptedKey is a content key that claims to be encrypted by RSA-OAEP.
+func encryptedKey(attributes, parameters string, octets []byte) string {
+	return `<x:EncryptedKey` + attributes + `><x:EncryptionMethod Algorithm="` + xmltree.NSXEnc + `rsa-oaep-mgf1p">` + parameters + `</x:EncryptionMethod>` +
+		cipherData(octets) + `</x:EncryptedKey>`
+}
+
+func cipherData(octets []byte) string {
+	return `<x:CipherData><x:CipherValue>` + base64.StdEncoding.EncodeToString(octets) + `</x:CipherValue></x:CipherData>`
 }
 
 // digest is that of the element with this ID without its signature, or that of its SignedInfo.

@@ -3,10 +3,14 @@
 package main
 
 import (
+	"encoding/asn1"
+	"encoding/base64"
 	"fmt"
+	"math/big"
 	"strings"
 
 	"github.com/iomete/saml"
+	"github.com/iomete/saml/internal/xmltree"
 )
 
 // A shape is a family of messages that is meant to cost much. fill gives a message of about size bytes.
@@ -23,6 +27,7 @@ const (
 	oneRSA      keyKind = iota
 	sixteenRSA          // of 2048 bits; the last one fits
 	sixteenP521         // the last one fits
+	sixteenLong         // RSA of 8192 bits with exponents as long as they can be; the last one fits
 	strangers           // the key that signed is not trusted, and sixteen are
 	encrypted           // one RSA key, and four to decrypt with, of 4096 bits; the last one fits
 )
@@ -36,6 +41,7 @@ const (
 	closeValue    = `</AttributeValue></Attribute>`
 	openForeign   = openValue + `<w xmlns="u:w">`
 	closeForeign  = `</w>` + closeValue
+	declareXEnc   = ` xmlns:x="` + xmltree.NSXEnc + `"`
 	openAttribute = `<Attribute Name="x">`
 	closeAttr     = `</Attribute>`
 )
@@ -94,6 +100,71 @@ var (
 	element  = "<e>thirteen.....</e>"         // 50,000 of them are just below 1 MiB
 	sixty    = each(60, 10, " a#=''")
 )
+
+// retrievals is an encrypted assertion with these elements in its KeyInfo, and keys beside it.
+func retrievals(inside, beside string) message {
+	data := encryptedData(`<d:KeyInfo xmlns:d="`+xmltree.NSDSig+`">`+inside+`</d:KeyInfo>`, []byte("x"))
+	return message{instead: `<EncryptedAssertion>` + data + beside + `</EncryptedAssertion>`, declarations: declareXEnc}
+}
+
+// keyNamed is an EncryptedKey with this Id, for nobody.
+func keyNamed(id string) string { return encryptedKey(` Id="`+id+`"`, "", make([]byte, 512)) }
+
+// encryptedNameID is a NameID for the last of our keys, and for a stranger first.
+func encryptedNameID() string {
+	data, err := encrypt(`<NameID xmlns="`+xmltree.NSAssertion+`">user@example.com</NameID>`, &decryptionKeys()[maxDecryptionKeys-1].PublicKey)
+	if err != nil {
+		panic(err)
+	}
+	return `<EncryptedID>` + data + `</EncryptedID>`
+}
+
+// refusal is an error answer with this StatusMessage.
+func refusal(text string) message {
+	return message{status: `<p:StatusCode Value="x"/><p:StatusMessage>` + text + `</p:StatusMessage>`, instead: " "}
+}
+
+func replaceFirst(old, new string) func(string) string {
+	return func(text string) string { return strings.Replace(text, old, new, 1) }
+}
+
+// replaceValue gives the signature another value.
+func replaceValue(value func() []byte) func(string) string {
+	const open, end = "<d:SignatureValue>", "</d:SignatureValue>"
+	return func(text string) string {
+		before, rest, _ := strings.Cut(text, open)
+		_, after, _ := strings.Cut(rest, end)
+		return before + open + base64.StdEncoding.EncodeToString(value()) + end + after
+	}
+}
+
+// padValue puts as much as fits before the signature value.
+func padValue(size int, unit func(int) string) func(string) string {
+	return func(text string) string {
+		return strings.Replace(text, "<d:SignatureValue>", "<d:SignatureValue>"+many(size, 1<<30, unit), 1)
+	}
+}
+
+// hugeASN1 is an ECDSA signature in ASN.1 of two numbers that fill size bytes.
+func hugeASN1(size int) []byte {
+	number := new(big.Int).Lsh(big.NewInt(1), uint(size/2*8-128))
+	der, err := asn1.Marshal(struct{ R, S *big.Int }{number, number})
+	if err != nil {
+		panic(err)
+	}
+	return der
+}
+
+// ambiguous is as long as r and s of P-521 side by side, and ASN.1 too.
+func ambiguous() []byte {
+	const size = 2 * 66
+	number := func(bytes int) *big.Int { return new(big.Int).Lsh(big.NewInt(1), uint(8*bytes-2)) }
+	der, err := asn1.Marshal(struct{ R, S *big.Int }{number(63), number(62)})
+	if err != nil || len(der) != size {
+		panic(fmt.Sprint(len(der), err))
+	}
+	return der
+}
 
 var shapes = []shape{
 	{"values", oneRSA, "", attributes(mostElements, openAttribute, closeAttr, same("<AttributeValue>x</AttributeValue>"))},
@@ -184,6 +255,140 @@ var shapes = []shape{
 	}},
 	{"KeyInfo of 50,000 elements, unknown signer", strangers, saml.CodeSignature, func(size int) message {
 		return message{keyInfo: `<d:KeyInfo><w xmlns="u:w">` + many(size, mostElements, same(element)) + `</w></d:KeyInfo>`}
+	}},
+	{"KeyInfo of thousands of certificates, unknown signer", strangers, saml.CodeSignature, func(size int) message {
+		one := `<d:X509Data><d:X509Certificate>` + base64.StdEncoding.EncodeToString(someCertificate()) + `</d:X509Certificate></d:X509Data>`
+		return message{keyInfo: `<d:KeyInfo>` + many(size, mostElements/2, same(one)) + `</d:KeyInfo>`}
+	}},
+	{"16 RSA keys of 8192 bits, two signatures", sixteenLong, "", func(size int) message {
+		m := attributes(mostElements, openAttribute, closeAttr, same("<AttributeValue></AttributeValue>"))(size - frame)
+		m.both = true
+		return m
+	}},
+	{"a signature value of 1 MiB", sixteenRSA, saml.CodeSignature, func(size int) message {
+		return message{after: padValue(size, same("AAAA"))}
+	}},
+	{"a signature value in ASN.1 with two huge numbers", sixteenP521, saml.CodeSignature, func(size int) message {
+		return message{after: replaceValue(func() []byte { return hugeASN1((size - frame) / 4 * 3) })}
+	}},
+	{"a signature value that is ASN.1 and r beside s", sixteenP521, saml.CodeSignature, func(size int) message {
+		m := attributes(mostElements, openAttribute, closeAttr, same("<AttributeValue></AttributeValue>"))(size)
+		m.after = replaceValue(ambiguous)
+		return m
+	}},
+	{"PrefixList of as many names as fit, unknown signer", strangers, saml.CodeCanonicalization, func(size int) message {
+		return message{after: replaceFirst(`Algorithm="`+xmltree.NSExcC14N+`">`, `Algorithm="`+xmltree.NSExcC14N+`"><i:InclusiveNamespaces xmlns:i="`+xmltree.NSExcC14N+
+			`" PrefixList="`+many(size, 1<<30, same("p "))+`"/>`)}
+	}},
+	{"PrefixList of 64 among thousands of prefixes, both signed", oneRSA, "", func(size int) message {
+		m := attributes(mostElements, openForeign, closeForeign, func(i int) string {
+			return "<e" + each(32, 100_000+32*i, " xmlns:p#='u:p'") + "></e>"
+		})(size - frame)
+		m.prefixList, m.both = strings.TrimSpace(each(64, 900_000, "p# ")), true
+		return m
+	}},
+	{"transforms, unknown signer", strangers, saml.CodeTransform, func(size int) message {
+		return message{after: replaceFirst(`<d:Transforms>`, `<d:Transforms>`+many(size, mostElements, same(`<d:Transform/>`)))}
+	}},
+	{"64 attributes an element that look alike", oneRSA, "", attributes(mostElements, openForeign, closeForeign, same("<e"+each(64, 10, " aaaa#aaaa=''")+"></e>"))},
+	{"attributes with long names that look alike", oneRSA, "", attributes(mostElements, openForeign, closeForeign,
+		same("<e"+each(64, 10, " "+strings.Repeat("a", 100)+"#"+strings.Repeat("a", 100)+"=''")+"></e>"))},
+	{"sixteen long prefixes that look alike", oneRSA, "", func(size int) message {
+		prefix := strings.Repeat("p", 60)
+		m := attributes(mostElements, openForeign+"<"+prefix+"19:e>", "</"+prefix+"19:e>"+closeForeign, same("<"+prefix+"19:e></"+prefix+"19:e>"))(size - frame)
+		m.declarations = each(10, 10, " xmlns:"+prefix+"#='u:p'")
+		return m
+	}},
+	{"names beyond ASCII", oneRSA, "", attributes(mostElements, openForeign, closeForeign, same("<\u00e9\u00e9\u00e9></\u00e9\u00e9\u00e9>"))},
+	{"CDATA sections", oneRSA, "", attributes(1<<30, openValue, closeValue, same("<![CDATA[x]]>"))},
+	{"IDs with references", oneRSA, "", attributes(mostElements, openForeign, closeForeign, func(i int) string { return fmt.Sprintf("<e ID='_&amp;&amp;&amp;%d'></e>", i) })},
+	{"nine long IDs that look alike", oneRSA, "", func(size int) message {
+		return attributes(9, openForeign, closeForeign, func(i int) string { return fmt.Sprintf("<e ID='%s%d'></e>", strings.Repeat("a", (size-2*frame)/9), i) })(size)
+	}},
+	{"attributes of 33 names in turn", oneRSA, "", attributes(mostElements/2, "", "", func(i int) string {
+		return fmt.Sprintf(`<Attribute Name="%d"><AttributeValue>x</AttributeValue></Attribute>`, i%33)
+	})},
+	{"attributes of 32 long names that look alike", oneRSA, "", attributes(mostElements/2, "", "", func(i int) string {
+		return fmt.Sprintf(`<Attribute Name="%s%d"></Attribute>`, strings.Repeat("n", 400), 10+i%32)
+	})},
+	{"attributes with the names of claims", oneRSA, "", attributes(mostElements/2, "", "", same(`<Attribute Name="groups"><AttributeValue>x</AttributeValue></Attribute>`))},
+	{"many values with SAML elements", oneRSA, saml.CodeAttributes, attributes(mostElements/2, openAttribute, closeAttr, same("<AttributeValue><Issuer>x</Issuer></AttributeValue>"))},
+	{"one value of NameIDs", oneRSA, "", attributes(mostElements, openValue, closeValue, same("<NameID></NameID>"))},
+	{"authn statements without a time", oneRSA, saml.CodeAuthnInstant, func(size int) message {
+		return message{statements: many(size, mostElements/3, same(`<AuthnStatement><AuthnContext><AuthnContextClassRef></AuthnContextClassRef></AuthnContext></AuthnStatement>`))}
+	}},
+	{"confirmations for others", oneRSA, "", func(size int) message {
+		return message{confirmations: many(size, mostElements/2, same(`<SubjectConfirmation `+bearer+`><SubjectConfirmationData Recipient="x"></SubjectConfirmationData></SubjectConfirmation>`))}
+	}},
+	{"EncryptedIDs", encrypted, "", func(size int) message {
+		return message{confirmations: many(size/10*9, mostElements/8, same(`<SubjectConfirmation Method="x"><EncryptedID>`+
+			encryptedData("", []byte("x"))+encryptedKey(declareXEnc, "", []byte("x"))+`</EncryptedID></SubjectConfirmation>`))}
+	}},
+	{"an encrypted NameID", encrypted, "", func(size int) message {
+		m := attributes(mostElements, openAttribute, closeAttr, same("<AttributeValue></AttributeValue>"))(size - 3*frame)
+		m.nameID = encryptedNameID()
+		return m
+	}},
+	{"an encrypted NameID with keys for others", encrypted, saml.CodeDecryption, func(size int) message {
+		return message{nameID: `<EncryptedID>` + encryptedData("", []byte("x")) + many(size, mostElements/8, same(encryptedKey(declareXEnc, "", []byte("x")))) + `</EncryptedID>`}
+	}},
+	{"encrypted, with an encrypted NameID inside", encrypted, "", func(size int) message {
+		m := encryptedAttributes(mostElements, openAttribute, closeAttr, "<AttributeValue></AttributeValue>", message{})(size - 3*frame)
+		m.nameID = encryptedNameID()
+		return m
+	}},
+	{"RetrievalMethods and EncryptedKeys", encrypted, saml.CodeDecryption, func(size int) message {
+		return retrievals(many(size/2, mostElements, same(`<d:RetrievalMethod URI="#k"/>`)), many(size/2, mostElements, same(`<x:EncryptedKey Id="i"/>`))+keyNamed("k"))
+	}},
+	{"RetrievalMethods and a long Id", encrypted, saml.CodeDecryption, func(size int) message {
+		return retrievals(many(size/2, mostElements, same(`<d:RetrievalMethod URI="#k"/>`)), keyNamed(many(size/2, 1<<30, same("&amp;")))+keyNamed("k"))
+	}},
+	{"RetrievalMethods that name nothing", encrypted, saml.CodeDecryption, func(size int) message {
+		return retrievals(many(size, mostElements, same(`<d:RetrievalMethod/>`)), keyNamed("k"))
+	}},
+	{"EncryptedKeys beside what they decrypt", encrypted, saml.CodeDecryption, func(size int) message {
+		return retrievals("", many(size, mostElements, same(`<x:EncryptedKey/>`)))
+	}},
+	{"EncryptedKeys inside what they decrypt", encrypted, saml.CodeDecryption, func(size int) message {
+		return retrievals(many(size, mostElements, same(`<x:EncryptedKey xmlns:x="`+xmltree.NSXEnc+`"/>`)), "")
+	}},
+	{"an OAEP label of 1 MiB", encrypted, saml.CodeDecryption, func(size int) message {
+		label := `<x:OAEPparams>` + many(size-frame, 1<<30, same("AAAA")) + `</x:OAEPparams>`
+		return retrievals("", encryptedKey("", label, make([]byte, 512))+keyNamed("k"))
+	}},
+	{"an EncryptedKey of 1 MiB", encrypted, saml.CodeDecryption, func(size int) message {
+		return retrievals("", encryptedKey("", "", make([]byte, (size-frame)/4*3))+keyNamed("k"))
+	}},
+	{"an EncryptedAssertion of unknown elements", encrypted, saml.CodeSchema, func(size int) message {
+		return message{instead: `<EncryptedAssertion>` + many(size, mostElements, same(`<e/>`)) + `</EncryptedAssertion>`}
+	}},
+	{"a status of Entra's error numbers", oneRSA, saml.CodeStatus, func(size int) message {
+		return refusal(many(size, 1<<30, same("AADSTS")))
+	}},
+	{"a status of what begins like Entra's error numbers", oneRSA, saml.CodeStatus, func(size int) message {
+		return refusal(many(size, 1<<30, same("AADSTS1234 ")))
+	}},
+	{"a status of blanks", oneRSA, saml.CodeStatus, func(size int) message { return refusal(many(size, 1<<30, same("x "))) }},
+	{"a status code of 1 MiB", oneRSA, saml.CodeStatus, func(size int) message {
+		return message{status: `<p:StatusCode Value="` + many(size, 1<<30, same("a")) + `"/>`, instead: " "}
+	}},
+	{"a status with details", oneRSA, saml.CodeStatus, func(size int) message {
+		return message{status: `<p:StatusCode Value="x"/><p:StatusDetail>` + many(size, mostElements, same(`<e xmlns="u:e"/>`)) + `</p:StatusDetail>`, instead: " "}
+	}},
+	{"a form value with a blank behind each character", oneRSA, "", func(size int) message {
+		m := attributes(1<<30, openValue, closeValue, same("x"))(size / 3 * 2)
+		m.form = func(s string) string { return strings.Join(strings.Split(s, ""), " ") }
+		return m
+	}},
+	{"a form value with a line break behind each character", oneRSA, "", func(size int) message {
+		m := attributes(1<<30, openValue, closeValue, same("x"))(size / 3 * 2)
+		m.form = func(s string) string { return strings.Join(strings.Split(s, ""), "\n") }
+		return m
+	}},
+	{"a mistake at the end", oneRSA, saml.CodeXMLSyntax, func(size int) message {
+		m := attributes(mostElements, openForeign, closeForeign, same("<e>\n</e>"))(size)
+		m.after = func(s string) string { return strings.TrimSuffix(s, ">") }
+		return m
 	}},
 	{"changed after it was signed", oneRSA, saml.CodeDigest, func(size int) message {
 		m := attributes(mostElements, openAttribute, closeAttr, same("<AttributeValue></AttributeValue>"))(size)
