@@ -48,9 +48,8 @@ var (
 
 const (
 	mostGrowth = 3
-	// noise is a time that says nothing about growth: a garbage collection beside it counts for more.
-	noise   = 5 * time.Millisecond
-	largest = 1 << 20 // bytes of a message in XML
+	noise      = 20      // a time of less than this part of the bound says nothing about growth
+	largest    = 1 << 20 // bytes of a message in XML
 )
 
 func main() {
@@ -159,7 +158,7 @@ func (f family) measure(runs int) (line string, within bool, err error) {
 			break
 		}
 	}
-	grows := median(growths) >= mostGrowth && median(times) > noise
+	grows := median(growths) >= mostGrowth && median(times) > f.bounds.time/noise
 	within = median(times) < f.bounds.time && memory < f.bounds.memory && !grows
 	verdict := ""
 	if !within {
