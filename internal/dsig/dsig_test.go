@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/asn1"
 	"errors"
@@ -149,6 +150,30 @@ func TestEveryASN1FormIsRecognised(t *testing.T) {
 			if !isASN1([]crypto.PublicKey{key.Public()}, digest[:], der) {
 				t.Fatalf("%s: a signature of %d bytes is not recognised", curve.Params().Name, len(der))
 			}
+		}
+	}
+}
+
+// TestASN1BesideOtherKeys: keys of another kind are passed over, and what says that it is RSA is not looked at in this form.
+func TestASN1BesideOtherKeys(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest := sha256.Sum256([]byte("x"))
+	der, err := ecdsa.SignASN1(rand.Reader, key, digest[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for form, isECDSA := range map[string]bool{"ASN.1": true, "": false} {
+		_, err := method{hash: crypto.SHA256, ecdsa: isECDSA}.verify([]crypto.PublicKey{other.Public(), key.Public()}, 0, []byte("x"), der)
+		wantCode(t, "ASN.1 by the second key", err, fault.Signature)
+		if f := err.(*fault.Fault); f.Got != form {
+			t.Errorf("ECDSA %v: got %+v, want %q", isECDSA, f, form)
 		}
 	}
 }

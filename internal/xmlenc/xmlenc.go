@@ -55,7 +55,7 @@ func Decrypt(parent xmltree.Element, keys *Keys) ([]byte, error) {
 	}
 	for i, key := range keys.list {
 		if plaintext, ok := e.open(key, &keys.calls); ok {
-			copy(keys.list[1:i+1], keys.list[:i]) // what else is encrypted in the message is most likely for the same key
+			copy(keys.list[1:], keys.list[:i]) // what else is encrypted in the message is most likely for the same key
 			keys.list[0] = key
 			return plaintext, nil
 		}

@@ -361,6 +361,9 @@ func TestKeysAreTriedInOrder(t *testing.T) {
 	t.Parallel()
 	src := newSealed().encrypt(t, randomKey(32), plain)
 	a, b, c := others(), newKey(), ours()
+	if keysOf(a).None() || !keysOf().None() || !(*Keys)(nil).None() {
+		t.Error("None does not say whether there are keys")
+	}
 	given := []crypto.Decrypter{a, b, c}
 	keys := ForMessage(given)
 	if _, err := Decrypt(parse(t, src), keys); err != nil {
@@ -479,6 +482,7 @@ func TestStructure(t *testing.T) {
 		{"three EncryptedKeys", in, `</d:KeyInfo>`, another + another + `</d:KeyInfo>`},
 		{"three EncryptedKeys inside and beside", in, `</P>`, another + another + `</P>`},
 		{"a RetrievalMethod that names no key", out, `URI="#k"`, `URI="#j"`},
+		{"a RetrievalMethod without #", out, `URI="#k"`, `URI="k"`},
 		{"a RetrievalMethod without URI", out, `URI="#k"`, ``},
 		{"a RetrievalMethod that names the whole document", out, `URI="#k"`, `URI=""`},
 		{"a RetrievalMethod to an empty name and a key without one", out, out, strings.Replace(strings.Replace(out, ` Id="k"`, ``, 1), `"#k"`, `"#"`, 1)},

@@ -79,7 +79,7 @@ func (p *parser) prepare(bound []int32) {
 		d.decls = make([]declaration, 0, n)
 		if n > 4*len(d.declRoom) {
 			prefixes, spaces = make([]string, 0, n+2), make([]string, 0, n+2)
-			p.prefixes.room, p.spaces.room = n+2, n+2
+			p.prefixes.room, p.spaces.room = n, n
 		}
 	}
 	p.prefixes.list = append(prefixes, "", "xml") // noPrefix, xmlPrefix
