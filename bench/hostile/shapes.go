@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/asn1"
 	"encoding/base64"
 	"fmt"
@@ -274,6 +275,11 @@ var shapes = []shape{
 	{"a signature value that is ASN.1 and r beside s", sixteenP521, saml.CodeSignature, func(size int) message {
 		m := attributes(mostElements, openAttribute, closeAttr, same("<AttributeValue></AttributeValue>"))(size)
 		m.after = replaceValue(ambiguous)
+		return m
+	}},
+	{"a signature value that no P-521 key made", sixteenP521, saml.CodeSignature, func(size int) message {
+		m := attributes(mostElements, openAttribute, closeAttr, same("<AttributeValue></AttributeValue>"))(size)
+		m.after = replaceValue(func() []byte { return bytes.Repeat([]byte{0, 1, 2}, 2*66/3) }) // two numbers less than the order
 		return m
 	}},
 	{"PrefixList of as many names as fit, unknown signer", strangers, saml.CodeCanonicalization, func(size int) message {
