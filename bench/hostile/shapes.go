@@ -379,7 +379,7 @@ var shapes = []shape{
 		return message{status: `<p:StatusCode Value="` + many(size, 1<<30, same("a")) + `"/>`, instead: " "}
 	}},
 	{"a status with details", oneRSA, saml.CodeStatus, func(size int) message {
-		return message{status: `<p:StatusCode Value="x"/><p:StatusDetail>` + many(size, mostElements, same(`<e xmlns="u:e"/>`)) + `</p:StatusDetail>`, instead: " "}
+		return message{status: `<p:StatusCode Value="x"/><p:StatusDetail><w xmlns="u:w">` + many(size, mostElements, same(element)) + `</w></p:StatusDetail>`, instead: " "}
 	}},
 	{"a form value with a blank behind each character", oneRSA, "", func(size int) message {
 		m := attributes(1<<30, openValue, closeValue, same("x"))(size / 3 * 2)
