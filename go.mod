@@ -4,12 +4,9 @@ go 1.26.0
 
 require (
 	github.com/beevik/etree v1.8.1
-	github.com/crewjam/saml v0.5.1
+	github.com/crewjam/saml v0.6.3
 	github.com/russellhaering/goxmldsig v1.6.1
 	golang.org/x/crypto v0.59.0
 )
 
-require (
-	github.com/jonboulle/clockwork v0.5.0 // indirect
-	github.com/mattermost/xml-roundtrip-validator v0.1.0 // indirect
-)
+require github.com/jonboulle/clockwork v0.5.0 // indirect

@@ -606,7 +606,8 @@ func (p *IdentityProvider) warnUnrelated(lists [][]int) {
 const formatEmail = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
 
 // Metadata is our own side of the trust as a SAML metadata document (SAML Metadata 2.0 §2.4.4), for identity providers that
-// take one: entity ID, Redirect URL, certificate of the signing key if there is one.
+// take one: entity ID, Redirect URL, certificates of the signing key and of the decryption keys, where there are any. It does not run out
+// (no validUntil); an identity provider that fetches it may keep it for 24 hours (cacheDuration, SAML Metadata 2.0 §2.3.2).
 func (sp *ServiceProvider) Metadata() ([]byte, error) {
 	m := message.Metadata{EntityID: sp.entityID, RedirectURL: sp.redirectURL}
 	if sp.config.NameID == EmailNameID {

@@ -264,11 +264,67 @@ func TestOurMetadata(t *testing.T) {
 	role := read.SPSSODescriptors[0]
 	if read.EntityID != redirectURL || len(role.AssertionConsumerServices) != 1 || role.AssertionConsumerServices[0].Location != redirectURL ||
 		role.AssertionConsumerServices[0].Binding != crewjam.HTTPPostBinding || !*role.WantAssertionsSigned || !*role.AuthnRequestsSigned ||
-		role.KeyDescriptors[0].KeyInfo.X509Data.X509Certificates[0].Data != base64.StdEncoding.EncodeToString(der) || !read.ValidUntil.IsZero() {
+		role.KeyDescriptors[0].KeyInfo.X509Data.X509Certificates[0].Data != base64.StdEncoding.EncodeToString(der) {
 		t.Errorf("got %s", document)
 	}
 	if _, err := saml.ParseMetadata(document); !errors.Is(err, saml.CodeMetadataRole) {
 		t.Errorf("given to ourselves as an identity provider: %v", err)
+	}
+}
+
+// TestTimesThatWeSend reads the times in everything that we send as they are written: the moment of the request in UTC, and for the metadata
+// how long it may be kept (SAML Metadata 2.0 §2.3.2), but no end. A Go time that is not set would be the year 1: ended long ago.
+func TestTimesThatWeSend(t *testing.T) {
+	now := time.Date(2026, 3, 1, 13, 0, 0, 123999999, time.FixedZone("CET", 3600))
+	key, der := signingKey(t)
+	settings := map[string]func(*saml.Config){
+		"the least": func(*saml.Config) {},
+		"everything": func(c *saml.Config) {
+			c.SigningKey, c.SigningCertificate, c.RequestedAuthnContexts = key, der, []string{"urn:a"}
+			c.DecryptionKeys = []saml.DecryptionKey{{Key: key.(crypto.Decrypter), Certificate: der}}
+		},
+	}
+	timed := regexp.MustCompile(`(?i)^(IssueInstant|validUntil|cacheDuration|NotBefore|NotOnOrAfter|AuthnInstant|SessionNotOnOrAfter|.*date.*|.*time.*)$`)
+	for name, set := range settings {
+		h := newHouse(t, func(c *saml.Config) { set(c); c.Now = func() time.Time { return now } })
+		metadata, err := h.sp.Metadata()
+		if err != nil {
+			t.Fatal(err)
+		}
+		redirect, err := h.sp.StartLogin(t.Context(), saml.LoginOptions{ForceAuthn: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, values := parameters(t, redirect.URL)
+		form, err := h.sp.StartLogin(t.Context(), saml.LoginOptions{POST: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		posted, err := base64.StdEncoding.DecodeString(form.Form.SAMLRequest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, sent := range []struct{ what, document, want string }{
+			{"metadata", string(metadata), "cacheDuration=PT24H"},
+			{"request in the address", inflate(t, values.Get("SAMLRequest")), "IssueInstant=2026-03-01T12:00:00.123Z"},
+			{"request in the form", string(posted), "IssueInstant=2026-03-01T12:00:00.123Z"},
+		} {
+			doc := etree.NewDocument()
+			if err := doc.ReadFromString(sent.document); err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, e := range doc.FindElements("//*") {
+				for _, a := range e.Attr {
+					if timed.MatchString(a.Key) {
+						got = append(got, a.Key+"="+a.Value)
+					}
+				}
+			}
+			if strings.Join(got, " ") != sent.want || strings.Contains(sent.document, "0001-01-01") {
+				t.Errorf("%s, %s: got %q, want %s alone in\n%s", name, sent.what, got, sent.want, sent.document)
+			}
+		}
 	}
 }
 

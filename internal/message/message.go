@@ -42,15 +42,10 @@ func (r AuthnRequest) element() *etree.Element {
 	if r.ForceAuthn {
 		request.ForceAuthn = &r.ForceAuthn
 	}
-	e := request.Element()
-	if len(r.Contexts) > 0 { // crewjam's type holds one class only
-		wanted := e.CreateElement("samlp:RequestedAuthnContext")
-		wanted.CreateAttr("Comparison", "exact")
-		for _, c := range r.Contexts {
-			wanted.CreateElement("saml:AuthnContextClassRef").SetText(c)
-		}
+	if len(r.Contexts) > 0 {
+		request.RequestedAuthnContext = &crewjam.RequestedAuthnContext{Comparison: "exact", AuthnContextClassRefs: r.Contexts}
 	}
-	return e
+	return request.Element()
 }
 
 // XML is the request without a signature.
@@ -92,6 +87,10 @@ func SignQuery(query string, key crypto.Signer) (string, error) {
 	return query + "&Signature=" + url.QueryEscape(base64.StdEncoding.EncodeToString(signature)), nil
 }
 
+// cacheDuration is how long a reader may keep our metadata before it looks again. SAML Metadata 2.0 §2.3.2 demands validUntil or
+// cacheDuration of a root EntityDescriptor. validUntil would make a file that an administrator uploads once run out by itself.
+const cacheDuration = 24 * time.Hour
+
 // Metadata describes a service provider (SAML Metadata 2.0 §2.4.4).
 type Metadata struct {
 	EntityID               string
@@ -101,7 +100,7 @@ type Metadata struct {
 	EncryptionCertificates [][]byte
 }
 
-// XML is the document, indented, with an XML declaration.
+// XML is the document, indented, with an XML declaration. It has no time that it ends at, and may be kept for a day.
 func (m Metadata) XML() ([]byte, error) {
 	yes, signed := true, len(m.SigningCertificates) > 0
 	role := crewjam.SPSSODescriptor{
@@ -127,7 +126,8 @@ func (m Metadata) XML() ([]byte, error) {
 		}
 		role.KeyDescriptors = append(role.KeyDescriptors, d)
 	}
-	document, err := xml.MarshalIndent(crewjam.EntityDescriptor{EntityID: m.EntityID, SPSSODescriptors: []crewjam.SPSSODescriptor{role}}, "", "  ")
+	entity := crewjam.EntityDescriptor{EntityID: m.EntityID, CacheDuration: cacheDuration, SPSSODescriptors: []crewjam.SPSSODescriptor{role}}
+	document, err := xml.MarshalIndent(entity, "", "  ")
 	if err != nil {
 		return nil, err
 	}
