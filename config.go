@@ -34,10 +34,16 @@ type Config struct {
 	// Default: the Redirect URL, as in the guide.
 	EntityID string
 
-	// FormerRedirectURLs are Redirect URLs of the past, accepted as Recipient, Destination and Audience while a
-	// domain moves, also to another site: serve the Handler at the old address too, and it sends the response on to the Redirect URL.
-	// Empty in normal operation: each one widens what is accepted.
+	// FormerRedirectURLs are Redirect URLs of the past, accepted as Recipient and Destination while a domain moves, also to another
+	// site: serve the Handler at the old address too, and it sends the response on to the Redirect URL. They are no names of ours: where EntityID
+	// is left at its default, the old Redirect URL was the entity ID too, and a moving domain lists it in FormerEntityIDs as well.
+	// Each is an absolute https URL. Empty in normal operation: each one widens what is accepted.
 	FormerRedirectURLs []string
+
+	// FormerEntityIDs are entity IDs of the past, 1 to 1024 bytes each, accepted as Audience and SPNameQualifier while the name at the
+	// identity provider changes. They are no addresses of ours: where EntityID was left at its default, a moving domain lists the old Redirect URL
+	// here and in FormerRedirectURLs. Empty in normal operation: an assertion that was made for any of these names is accepted.
+	FormerEntityIDs []string
 
 	// Tenant is an opaque and stable name of the customer on whose behalf this provider acts, "" if there is only one.
 	// It is part of every sealed state, Store key and account key. Several tenants need a Redirect URL (RedirectPath) or an EntityID each; see CheckTenants.
@@ -194,11 +200,15 @@ func (c *Config) validate() error {
 			fault("FormerRedirectURLs", why, former, "https://host[:port]/path")
 		}
 	}
-	if len(c.EntityID) > maxEntityID {
-		fault("EntityID", "is too long", c.EntityID, "at most 1024 bytes")
+	if why, want := badEntityID(c.EntityID); why != "" {
+		fault("EntityID", why, c.EntityID, want)
 	}
-	if !printable(c.EntityID) {
-		fault("EntityID", "has a character that cannot be shown", c.EntityID, "a URL or another printable name")
+	for _, former := range c.FormerEntityIDs {
+		if former == "" {
+			fault("FormerEntityIDs", "has an empty name", "", "a URL or another printable name")
+		} else if why, want := badEntityID(former); why != "" {
+			fault("FormerEntityIDs", why, former, want)
+		}
 	}
 	for _, class := range c.RequestedAuthnContexts {
 		if class == "" || !printable(class) {
@@ -282,6 +292,17 @@ func isVisible(r rune) bool {
 }
 
 const maxEntityID = 1024 // bytes, SAML Core 2.0 §8.3.6
+
+// badEntityID says what is wrong with a name of ours, "" if nothing is.
+func badEntityID(s string) (why, want string) {
+	switch {
+	case len(s) > maxEntityID:
+		return "is too long", "at most 1024 bytes"
+	case !printable(s):
+		return "has a character that cannot be shown", "a URL or another printable name"
+	}
+	return "", ""
+}
 
 // badBaseURL says what is wrong with an address of ours, "" if nothing is.
 func (c *Config) badBaseURL(s string) string {

@@ -49,6 +49,9 @@ func TestConfigFaults(t *testing.T) {
 		{"an EntityID of 1025 bytes", func(c *Config) { c.EntityID = strings.Repeat("e", 1025) }, "Config.EntityID is too long"},
 		{"an EntityID with a line break", func(c *Config) { c.EntityID = "a\nb" }, "Config.EntityID has a character"},
 		{"a former URL that is none", func(c *Config) { c.FormerRedirectURLs = []string{"old"} }, "Config.FormerRedirectURLs"},
+		{"a former entity ID of 1025 bytes", func(c *Config) { c.FormerEntityIDs = []string{"urn:a", strings.Repeat("e", 1025)} }, "Config.FormerEntityIDs is too long"},
+		{"a former entity ID with a line break", func(c *Config) { c.FormerEntityIDs = []string{"a\nb"} }, "Config.FormerEntityIDs has a character"},
+		{"an empty former entity ID", func(c *Config) { c.FormerEntityIDs = []string{""} }, "Config.FormerEntityIDs has an empty name"},
 		{"no identity provider", func(c *Config) { c.IdentityProvider = nil }, "Config.IdentityProvider is missing"},
 		{"a nil identity provider", func(c *Config) { c.IdentityProvider = (*IdentityProvider)(nil) }, "settings of the identity provider"},
 		{"no StateKeys", func(c *Config) { c.StateKeys = nil }, "Config.StateKeys is empty"},
@@ -104,15 +107,17 @@ func TestConfigDefaults(t *testing.T) {
 
 // TestConfigIsCopied: what the caller does with his slices later changes nothing.
 func TestConfigIsCopied(t *testing.T) {
-	former, key := []string{"https://old.example.com/acs"}, NewStateKey()
-	sp := mustProvider(t, func(c *Config) { c.FormerRedirectURLs, c.StateKeys = former, [][]byte{key} })
+	former, names, key := []string{"https://old.example.com/acs"}, []string{"urn:old"}, NewStateKey()
+	sp := mustProvider(t, func(c *Config) {
+		c.FormerRedirectURLs, c.FormerEntityIDs, c.StateKeys = former, names, [][]byte{key}
+	})
 	request, err := sp.StartLogin(t.Context(), LoginOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	former[0] = "https://evil.example/acs"
+	former[0], names[0] = "https://evil.example/acs", "urn:evil"
 	clear(key)
-	if sp.recipients[1] != "https://old.example.com/acs" || sp.audiences[1] != "https://old.example.com/acs" {
+	if sp.recipients[1] != "https://old.example.com/acs" || sp.audiences[1] != "urn:old" {
 		t.Errorf("got recipients %q, audiences %q", sp.recipients, sp.audiences)
 	}
 	if _, err := sp.FinishLogin(t.Context(), Response{State: request.State}); !errors.Is(err, CodeResponseMissing) {

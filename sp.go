@@ -270,7 +270,7 @@ func New(config Config) (*ServiceProvider, error) {
 	}
 	c.RequestedAuthnContexts = slices.Clone(c.RequestedAuthnContexts)
 	sp.recipients = append([]string{sp.redirectURL}, c.FormerRedirectURLs...)
-	sp.audiences = append([]string{sp.entityID}, c.FormerRedirectURLs...)
+	sp.audiences = append([]string{sp.entityID}, c.FormerEntityIDs...)
 	c.StateKeys = cloneKeys(c.StateKeys)
 	c.DecryptionKeys = slices.Clone(c.DecryptionKeys)
 	for _, k := range c.DecryptionKeys {

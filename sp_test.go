@@ -499,17 +499,44 @@ func TestExpiredCertificates(t *testing.T) {
 	wantCode(t, "with RefuseExpiredCertificates", login, err, saml.CodeCertificateExpired)
 }
 
-// TestMovingToAnotherDomain: old and new Redirect URL are taken while FormerRedirectURLs says so.
+// TestMovingToAnotherDomain: the old Redirect URL is taken as an address while FormerRedirectURLs says so, and as our name while FormerEntityIDs does.
+// One says nothing about the other.
 func TestMovingToAnotherDomain(t *testing.T) {
 	const old = "https://old.example.com" + saml.DefaultRedirectPath
-	h := newHouse(t, func(c *saml.Config) { c.FormerRedirectURLs = []string{old} })
+	h := newHouse(t, func(c *saml.Config) { c.FormerRedirectURLs, c.FormerEntityIDs = []string{old}, []string{old} })
 	for _, a := range []samltest.Answer{{Recipient: old}, {Recipient: redirectURL, Audience: old}, {Recipient: redirectURL}} {
 		if _, err := h.signIn(saml.LoginOptions{}, a); err != nil {
 			t.Errorf("recipient %s, audience %s: %v", a.Recipient, a.Audience, err)
 		}
 	}
-	login, err := newHouse(t, nil).signIn(saml.LoginOptions{}, samltest.Answer{Recipient: old})
-	wantCode(t, "without FormerRedirectURLs", login, err, saml.CodeDestination)
+	address := func(c *saml.Config) { c.FormerRedirectURLs = []string{old} }
+	name := func(c *saml.Config) { c.FormerEntityIDs = []string{old} }
+	qualified := func(xml string) string {
+		return strings.Replace(xml, "<NameID ", `<NameID SPNameQualifier="`+old+`" `, 1)
+	}
+	for _, test := range []struct {
+		name   string
+		change func(*saml.Config)
+		answer samltest.Answer
+		want   saml.Code // "" for accepted
+	}{
+		{"neither list, old address", nil, samltest.Answer{Recipient: old}, saml.CodeDestination},
+		{"an address, as the address", address, samltest.Answer{Recipient: old, Audience: redirectURL}, ""},
+		{"an address, as the audience", address, samltest.Answer{Recipient: redirectURL, Audience: old}, saml.CodeAudience},
+		{"an address, as the qualifier of the NameID", address, samltest.Answer{Recipient: redirectURL, Edit: qualified}, saml.CodeSPNameQualifier},
+		{"a name, as the address", name, samltest.Answer{Recipient: old, Audience: redirectURL}, saml.CodeDestination},
+		{"a name, as the audience", name, samltest.Answer{Recipient: redirectURL, Audience: old}, ""},
+		{"a name, as the qualifier of the NameID", name, samltest.Answer{Recipient: redirectURL, Edit: qualified}, ""},
+	} {
+		login, err := newHouse(t, test.change).signIn(saml.LoginOptions{}, test.answer)
+		if test.want == "" {
+			if err != nil {
+				t.Errorf("%s: %v", test.name, err)
+			}
+			continue
+		}
+		wantCode(t, test.name, login, err, test.want)
+	}
 }
 
 // TestTenantsAreApart: what was begun or answered for one customer is worth nothing for another, and accounts never meet, even where

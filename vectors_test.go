@@ -87,6 +87,7 @@ func (v *testVector) provider(t testing.TB) (*ServiceProvider, error) {
 		RedirectPath:           redirect.Path,
 		EntityID:               v.Header["entity_id"],
 		FormerRedirectURLs:     strings.Fields(v.Header["former_redirect_urls"]),
+		FormerEntityIDs:        strings.Fields(v.Header["former_entity_ids"]),
 		RequestedAuthnContexts: strings.Fields(v.Header["requested_context"]),
 		StateKeys:              [][]byte{bytes.Repeat([]byte{7}, stateKeySize)},
 		Store:                  vectorStore{newMemoryStore(clock), v.Header["seen_before"], v.Header["store"] == "fails"},

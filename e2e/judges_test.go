@@ -64,7 +64,7 @@ type verdict struct {
 }
 
 // ownConditions are those that no judge can be told: memory of earlier sign-ins and settings that only this library has.
-var ownConditions = []string{"former_redirect_urls", "force_authn_at", "requested_context", "seen_before", "store"}
+var ownConditions = []string{"former_redirect_urls", "former_entity_ids", "force_authn_at", "requested_context", "seen_before", "store"}
 
 // largest is the size of a form value, in bytes, above which a message measures limits, not judgement.
 const largest = 250_000

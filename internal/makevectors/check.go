@@ -93,6 +93,10 @@ func audienceRecipes() []recipe {
 			"We are named in a ProxyRestriction only."),
 		{name: "c43-entity-id-not-redirect-url", from: "entra", expect: "audience", check: "audience", header: header{"entity_id": "urn:example:console"},
 			why: "Our entity ID is not the Redirect URL, which is the audience."},
+		{name: "c43-former-redirect-url", from: "former-redirect-url", expect: "audience", check: "audience", header: header{"former_entity_ids": "-"},
+			why: "The Audience is a Redirect URL of the past. That may still be the Recipient, but it is no entity ID of ours: another service may have that name by now."},
+		{name: "c43-former-entity-id-gone", from: "former-entity-id", expect: "audience", check: "audience", header: header{"former_entity_ids": "-"},
+			why: "The Audience is an entity ID of the past that is no longer accepted."},
 		{name: "c43-identity-provider", from: "entra", expect: "audience", check: "audience", change: swap(audience, "<Audience>"+idpEntityID+"</Audience>"),
 			why: "The Assertion is for the identity provider itself."},
 	}
@@ -166,7 +170,9 @@ func destinationRecipes() []recipe {
 		to("c46-other-path", "entra", strings.TrimSuffix(redirectURL, "/saml-acs"), "The Destination has another path."),
 		to("c46-slash", "entra", redirectURL+"/", "A slash follows the Redirect URL."),
 		to("c46-port", "entra", strings.Replace(redirectURL, ".com/", ".com:443/", 1), "The Destination is compared byte for byte, a needless port included."),
-		{name: "c46-former-url-gone", from: "former-redirect-url", expect: "destination", check: "destination", header: header{"former_redirect_urls": "-"},
+		{name: "c46-former-entity-id", from: "former-redirect-url", expect: "destination", check: "destination", header: header{"former_redirect_urls": "-"},
+			why: "The Destination is an entity ID of the past, which is no address of ours."},
+		{name: "c46-former-url-gone", from: "former-recipient", expect: "destination", check: "destination", header: header{"former_redirect_urls": "-"},
 			why: "The Destination is a Redirect URL of the past that is no longer accepted."},
 	}
 }
@@ -371,6 +377,8 @@ func qualifierRecipes() []recipe {
 		qualifier("c55-slash", redirectURL+"/", "A slash follows our entity ID."),
 		qualifier("c55-identity-provider", idpEntityID, "The SPNameQualifier is the identity provider."),
 		qualifier("c55-empty", "", "An empty SPNameQualifier is not an absent one."),
+		{name: "c55-former-redirect-url", from: "former-sp-name-qualifier", expect: "sp_name_qualifier", check: "sp name qualifier", header: header{"former_entity_ids": "-"},
+			why: "The SPNameQualifier is a Redirect URL of the past, which is no entity ID of ours."},
 		qualifier("c55-other-case", strings.ToUpper(redirectURL), "Entity IDs are compared with their case."),
 	}
 }

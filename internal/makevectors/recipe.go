@@ -38,7 +38,7 @@ type recipe struct {
 type header map[string]string
 
 // headerKeys is the order in which they are written.
-var headerKeys = []string{"expect", "stage", "rule", "check", "name_id", "at", "redirect_url", "former_redirect_urls", "entity_id", "idp_entity_id",
+var headerKeys = []string{"expect", "stage", "rule", "check", "name_id", "at", "redirect_url", "former_redirect_urls", "entity_id", "former_entity_ids", "idp_entity_id",
 	"request_id", "unsolicited", "force_authn_at", "requested_context", "seen_before", "store", "keys", "decryption_keys", "policy", "twin", "comment"}
 
 // usual are the conditions of nearly all vectors.

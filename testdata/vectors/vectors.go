@@ -33,7 +33,7 @@ type Vector struct {
 }
 
 // Keys are the names that a header may have, in the order in which they stand.
-var Keys = []string{"expect", "stage", "rule", "check", "name_id", "at", "redirect_url", "former_redirect_urls", "entity_id", "idp_entity_id",
+var Keys = []string{"expect", "stage", "rule", "check", "name_id", "at", "redirect_url", "former_redirect_urls", "entity_id", "former_entity_ids", "idp_entity_id",
 	"request_id", "unsolicited", "force_authn_at", "requested_context", "seen_before", "store", "keys", "decryption_keys", "policy", "twin", "comment"}
 
 // All reads all vectors, sorted by name.
