@@ -89,6 +89,8 @@ type Attribute struct {
 	Name       string
 	NameFormat string
 	Values     []string // text of the values; values with markup are left out
+
+	leftOut bool // there is a value with markup
 }
 
 // Values gives all values of the attribute with this name, nil if there is none.
@@ -107,6 +109,22 @@ func (a Attributes) First(name string) string {
 		return v[0]
 	}
 	return ""
+}
+
+// only gives the value of the attribute with this name if it has exactly one, whatever that holds.
+func (a Attributes) only(name string) (value string, several bool) {
+	for i := range a {
+		if a[i].Name == name {
+			switch n := len(a[i].Values); {
+			case n > 1 || n == 1 && a[i].leftOut:
+				return "", true
+			case n == 1:
+				return a[i].Values[0], false
+			}
+			return "", false
+		}
+	}
+	return "", false
 }
 
 // Attribute names that appear more than once are joined by a scan while they are few, by a map beyond.
@@ -300,13 +318,16 @@ func (d *decoder) readAttribute(e xmltree.Element) {
 	if name == "" {
 		d.bad("an attribute has no Name", "")
 	}
-	from := len(d.values)
+	from, leftOut := len(d.values), false
 	for v := range e.Children() {
 		if text, ok := d.attributeValue(name, v); ok {
 			d.values = append(d.values, text)
+		} else {
+			leftOut = true
 		}
 	}
 	into := d.attribute(name)
+	into.leftOut = into.leftOut || leftOut
 	if into.NameFormat == "" {
 		into.NameFormat, _ = e.Attr("NameFormat")
 	}

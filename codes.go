@@ -69,6 +69,7 @@ const (
 	CodeSPNameQualifier       Code = "sp_name_qualifier"
 	CodeAttributes            Code = "attributes"
 	CodeObjectIDMissing       Code = "object_id_missing"
+	CodeNoAccountKey          Code = "no_account_key" // of Identity.AccountKey: nothing names the user for longer than this session
 
 	// The pending login and what was used up.
 	CodeStateMissing Code = "state_missing"

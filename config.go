@@ -63,8 +63,14 @@ type Config struct {
 	// Store remembers what was used up, for all replicas together. Default: a MemoryStore, right for one process only.
 	Store Store
 
-	// NameID says what the subject's name must look like. Default EmailNameID.
+	// NameID says what the subject's name must look like. Default EmailNameID. A change can change account keys: see Identity.Keys.
 	NameID NameIDPolicy
+
+	// AllowInternationalEmail takes e-mail addresses with characters beyond ASCII (RFC 6531: 用户@例え.jp). Default: such a NameID is refused
+	// under EmailNameID, and such an e-mail claim is not Identity.Email under AnyNameID. Set it for companies whose mail system has them: Entra, Exchange
+	// Online and Google Workspace have none in their own domains. With it, two different addresses can look the same (U+0430 is a Cyrillic a), and
+	// strings.ToLower and databases take some for others: keep to EqualEmail. Account keys do not depend on it.
+	AllowInternationalEmail bool
 
 	// RequireObjectID refuses responses without Entra's object ID and tenant ID, so that every account has an object key.
 	RequireObjectID bool
@@ -144,7 +150,7 @@ type NameIDPolicy int
 const (
 	// EmailNameID demands an e-mail address that agrees with Entra's emailaddress claim where there is exactly one.
 	EmailNameID NameIDPolicy = iota
-	// AnyNameID takes any non-empty NameID. Identity.Email may then be something else than an address.
+	// AnyNameID takes any non-empty NameID. Identity.Email is then the e-mail claim, or empty.
 	AnyNameID
 )
 

@@ -30,7 +30,7 @@
 //
 // # What is left to the caller
 //
-// Accounts are looked up by [Identity.Keys], not by e-mail address alone. The session that follows a login is the caller's, or that of
+// Accounts are looked up by [Identity.Keys], never by e-mail address alone: the example of Keys shows how. The session that follows a login is the caller's, or that of
 // package session, and must not outlive [AuthnStatement.SessionNotOnOrAfter]. Services with several processes share StateKeys and a [Store].
 // Who calls FinishLogin himself keeps the state of StartLogin in a cookie that no sibling host can set (its name begins with "__Host-").
 package saml

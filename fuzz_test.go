@@ -241,8 +241,11 @@ func standsIn(t testing.TB, login *Login, octets []byte) {
 			text.Reset()
 		}
 	}
-	if !nameIDs[login.Identity.Email] {
-		t.Errorf("the NameID %q is not what was signed", login.Identity.Email)
+	if !nameIDs[login.Assertion.NameID.Value] {
+		t.Errorf("the NameID %q is not what was signed", login.Assertion.NameID.Value)
+	}
+	if email := login.Identity.Email; email != "" && email != login.Assertion.NameID.Value && !values[email] { // the claim, with AnyNameID
+		t.Errorf("the address %q is not what was signed", email)
 	}
 	for _, a := range login.Assertion.Attributes {
 		for _, value := range a.Values {
@@ -569,7 +572,7 @@ func TestMutatedMessages(t *testing.T) {
 				continue
 			}
 			stages["accepted"]++
-			if around && login.Identity.Email != v.Header["name_id"] {
+			if around && login.Assertion.NameID.Value != v.Header["name_id"] {
 				t.Errorf("what stands around the signed assertion changed who signed in: %+v", login.Identity)
 			}
 			used := usedBy(t, sp, raw)

@@ -36,6 +36,7 @@ var hints = map[Code]string{
 	CodeNameIDGuest:           "Let the identity provider send the user's e-mail address as NameID.",
 	CodeNameIDMismatch:        "Let the identity provider send the user's e-mail address as NameID.",
 	CodeObjectIDMissing:       "Let the identity provider send the object ID and tenant ID claims.",
+	CodeNoAccountKey:          "Let the identity provider send a NameID that stays the same (Format persistent or emailAddress, not transient), or Entra's object ID and tenant ID claims.",
 	CodeStore:                 "See why the store failed, and sign in again.",
 	CodeReplayed:              "Sign in again.",
 	CodeStoreYoung:            "Sign in again. If it happens at every restart, give Config.Store a store that outlives the process (package sqlstore). If it happens at every sign-in, a ServiceProvider without a Store is made for each request: make it once, or give it a Store.",
@@ -56,6 +57,8 @@ var hints = map[Code]string{
 	CodePrivateKey:            "A private key must not leave its place: replace it where it is used, and give us the certificate.",
 }
 
+const hintInternationalEmail = "Let the identity provider send the user's address in ASCII; for a company whose mail system has such addresses set Config.AllowInternationalEmail."
+
 // entraHints name the fields of the Entra portal.
 var entraHints = map[Code]string{
 	CodeAssertionIssuer:    `In Entra: Enterprise application > Single sign-on > "Set up" card > Microsoft Entra Identifier belongs into Entity ID, with its final slash.`,
@@ -74,6 +77,7 @@ var entraHints = map[Code]string{
 	CodeNameIDGuest:        "In Entra: Enterprise application > Single sign-on > Attributes & Claims > Unique User Identifier: source attribute user.mail, format Email address; and fill in the guest's Email field.",
 	CodeNameIDMismatch:     "In Entra: Enterprise application > Single sign-on > Attributes & Claims > Unique User Identifier: source attribute user.mail; and fill in the user's Email field.",
 	CodeCertificateExpired: "In Entra: Enterprise application > Single sign-on > SAML Certificates > Edit: create a new certificate, give us the metadata, then make it active.",
+	CodeNoAccountKey:       "In Entra: Enterprise application > Single sign-on > Attributes & Claims: the default claims objectidentifier and tenantid must be sent; or Unique User Identifier: format Email address or Persistent.",
 	CodeObjectIDMissing:    "In Entra: Enterprise application > Single sign-on > Attributes & Claims: the default claims objectidentifier and tenantid must be sent.",
 }
 

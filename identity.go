@@ -13,9 +13,11 @@ import (
 
 // An Identity is who signed in, as the identity provider stated and FinishLogin checked.
 type Identity struct {
-	// Email is the NameID as sent: an e-mail address, unless Config.NameID is AnyNameID. Compare it with EqualEmail.
+	// Email is the user's e-mail address as sent: the NameID, which is one, or with AnyNameID the e-mail claim, "" if there is none or it
+	// is no address. Nobody has checked that the user reads it, and it can be given to somebody else. Compare it with EqualEmail, never in SQL.
 	Email string
-	// EmailClaim is the e-mail attribute, "" if there is none. It is for display: the NameID is the identity.
+	// EmailClaim is the e-mail attribute as sent, "" if there is none. It is for display. This and the other single-valued fields are "" too
+	// where the attribute has several values: nobody knows which one counts.
 	EmailClaim string
 	Username   string // Entra: user principal name
 	Name       string // display name
@@ -34,10 +36,31 @@ type Identity struct {
 	objectKey, nameIDKey string
 }
 
-// Keys gives the two keys under which to store the account, both stable for ever and different between tenants and
-// identity providers. object is that of Entra's object ID, "" where the claims are absent or do not belong to the issuer;
-// nameID is that of the NameID, "" for a transient one. Look an account up by object first, else by e-mail once, and bind it to object:
-// an e-mail address can be given to somebody else.
+// AccountKey returns the key under which to store the account if there is to be one only: the first of Keys that is not "". The error is an
+// *Error with CodeNoAccountKey if there is none, which only happens with AnyNameID: the user cannot be recognised the next time, and
+// everybody without a key would share one account.
+func (i *Identity) AccountKey() (string, error) {
+	switch {
+	case i.objectKey != "":
+		return i.objectKey, nil
+	case i.nameIDKey != "":
+		return i.nameIDKey, nil
+	}
+	return "", refuse(CodeNoAccountKey, "nothing in the response names the user for longer than this session", "", "a NameID that is not transient, or Entra's object ID and tenant ID")
+}
+
+// Keys returns the two keys under which to store an account. They are the same for ever, and differ between tenants and between identity
+// providers. They are ASCII, case-sensitive, and at most 64 bytes.
+//
+// object is made of Config.Tenant, the beginning of the Issuer (scheme, host, and first path segment, which must be the tenant ID), Entra's
+// tenant ID and object ID. It is "" if the claims are absent, have several values, or belong to another directory than the issuer's.
+//
+// nameID is made of Config.Tenant, the Issuer, the NameID and its NameQualifier. It is "" for a transient NameID, which is another one each
+// time. ASCII case does not count in an e-mail address: where Config.NameID is EmailNameID, or the NameID's Format is emailAddress.
+// So a change of Config.NameID can change the key of a NameID with capital letters.
+//
+// Never store an account under "": everybody without the key would share it. How to look an account up by both, and what to do when
+// one of them is missing, new or with somebody else, shows the example.
 func (i *Identity) Keys() (object, nameID string) { return i.objectKey, i.nameIDKey }
 
 func init() {
@@ -47,7 +70,8 @@ func init() {
 	}
 }
 
-// EqualEmail compares two addresses by folding ASCII case, as accounts should be.
+// EqualEmail reports whether two addresses, or two domains of addresses, are equal but for ASCII case. strings.ToLower, strings.EqualFold and
+// databases (lower, collations) also take other characters for ASCII letters, U+212A KELVIN SIGN for k among them, and find another person's account.
 func EqualEmail(a, b string) bool { return foldASCII(a) == foldASCII(b) }
 
 const (
@@ -61,18 +85,13 @@ const (
 )
 
 // newIdentity reads the claims: Entra's URIs first, then the plain names of the guides for other identity providers.
-func newIdentity(a *Assertion, tenant string) *Identity {
-	first := func(names ...string) string {
+func newIdentity(a *Assertion, c *Config) *Identity {
+	// only is the value of the first attribute that says anything, "" where it says several things.
+	only := func(names ...string) string {
 		for _, name := range names {
-			if v := a.Attributes.First(name); v != "" {
+			if v, several := a.Attributes.only(name); several || v != "" {
 				return v
 			}
-		}
-		return ""
-	}
-	only := func(name string) string { // several are no name for one account
-		if v := a.Attributes.Values(name); len(v) == 1 {
-			return v[0]
 		}
 		return ""
 	}
@@ -87,41 +106,48 @@ func newIdentity(a *Assertion, tenant string) *Identity {
 		return values
 	}
 	i := &Identity{
-		Email:      a.NameID.Value,
-		EmailClaim: first(claimEmail, "email", "mail"),
-		Username:   first("http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name", "username"),
-		Name:       first("http://schemas.microsoft.com/identity/claims/displayname", "displayName", "name"),
-		GivenName:  first("http://schemas.xmlsoap.org/ws/2005/05/identity/claims/givenname", "firstName", "givenName"),
-		Surname:    first("http://schemas.xmlsoap.org/ws/2005/05/identity/claims/surname", "lastName", "sn"),
+		EmailClaim: only(claimEmail, "email", "mail"),
+		Username:   only("http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name", "username"),
+		Name:       only("http://schemas.microsoft.com/identity/claims/displayname", "displayName", "name"),
+		GivenName:  only("http://schemas.xmlsoap.org/ws/2005/05/identity/claims/givenname", "firstName", "givenName"),
+		Surname:    only("http://schemas.xmlsoap.org/ws/2005/05/identity/claims/surname", "lastName", "sn"),
 		Groups:     all(claimGroups, "groups"),
 		Roles:      all("http://schemas.microsoft.com/ws/2008/06/identity/claims/role", "roles", "Role"),
 		ObjectID:   only(claimObjectID),
 		TenantID:   only(claimTenantID),
 
 		GroupsOverage:        a.Attributes.Values(claimGroupsLink) != nil,
-		HomeIdentityProvider: first("http://schemas.microsoft.com/identity/claims/identityprovider"),
+		HomeIdentityProvider: only("http://schemas.microsoft.com/identity/claims/identityprovider"),
 	}
-	i.objectKey = objectKey(tenant, a.Issuer.Value, i.TenantID, i.ObjectID)
-	i.nameIDKey = nameIDKey(tenant, a.Issuer.Value, a.NameID)
+	switch {
+	case c.NameID == EmailNameID:
+		i.Email = a.NameID.Value
+	case emailFault(i.EmailClaim, c.AllowInternationalEmail) == "":
+		i.Email = i.EmailClaim
+	}
+	i.objectKey = objectKey(c.Tenant, a.Issuer.Value, i.TenantID, i.ObjectID)
+	i.nameIDKey = nameIDKey(c.Tenant, a.Issuer.Value, a.NameID, c.NameID)
 	return i
 }
 
 // objectKey is empty unless the tenant ID is that of the issuer (https://sts.windows.net/<tenant id>/): anything else would
-// be one directory speaking for another's accounts.
+// be one directory speaking for another's accounts. What follows in the issuer is the application's ID if the administrator
+// switches "Append application ID to issuer" on, which makes no other person of anybody.
 func objectKey(tenant, issuer, tenantID, objectID string) string {
-	_, afterScheme, _ := strings.Cut(issuer, "://")
-	_, path, _ := strings.Cut(afterScheme, "/")
+	scheme, afterScheme, _ := strings.Cut(issuer, "://")
+	host, path, _ := strings.Cut(afterScheme, "/")
 	directory, _, _ := strings.Cut(path, "/")
-	if tenantID == "" || objectID == "" || foldASCII(directory) != foldASCII(tenantID) {
+	if scheme == "" || host == "" || tenantID == "" || objectID == "" || foldASCII(directory) != foldASCII(tenantID) {
 		return ""
 	}
-	return storekey.Of("v1/oid/", tenant, issuer, foldASCII(tenantID), foldASCII(objectID))
+	return storekey.Of("v1/oid/", tenant, foldASCII(scheme+"://"+host+"/"+directory+"/"), foldASCII(tenantID), foldASCII(objectID))
 }
 
 // nameIDKey leaves out what may change while the account stays the same: the Format, a NameQualifier that only repeats the
-// issuer, and the SPNameQualifier, which is always ours.
-func nameIDKey(tenant, issuer string, n NameID) string {
-	if n.Format == formatTransient {
+// issuer, and the SPNameQualifier, which is always ours. Case is only left out of what is known to be an e-mail address:
+// other names that differ in case name different people.
+func nameIDKey(tenant, issuer string, n NameID, policy NameIDPolicy) string {
+	if n.Format == formatTransient || n.Value == "" {
 		return ""
 	}
 	qualifier := n.NameQualifier
@@ -129,7 +155,7 @@ func nameIDKey(tenant, issuer string, n NameID) string {
 		qualifier = ""
 	}
 	value := n.Value
-	if isEmail(value) {
+	if (policy == EmailNameID || n.Format == formatEmail) && isEmail(value) {
 		value = foldASCII(value)
 	}
 	return storekey.Of("v1/nid/", tenant, issuer, qualifier, value)
@@ -171,13 +197,34 @@ func checkNameIDIsEmail(_ context.Context, a *attempt) *Error {
 		return refuse(CodeNameIDGuest, "the NameID is the user principal name of a guest, not an e-mail address", n.Value, "")
 	case n.Format == formatTransient:
 		return refuse(CodeNameIDNotEmail, "the NameID is transient: it names the user for this session only", n.Value, "an e-mail address")
-	case !isEmail(n.Value):
-		return refuse(CodeNameIDNotEmail, "the NameID is not an e-mail address", n.Value, "an e-mail address")
+	}
+	if fault := emailFault(n.Value, a.sp.config.AllowInternationalEmail); fault != "" {
+		e := refuse(CodeNameIDNotEmail, "the NameID "+fault, n.Value, "an e-mail address")
+		if isEmail(n.Value) {
+			e.Want, e.Hint = "an e-mail address in ASCII", hintInternationalEmail
+		}
+		return e
 	}
 	return nil
 }
 
-// isEmail is the rule of Config.NameID: what mail systems in use deliver to, without quoting, comments or routes.
+// emailFault says why s is no e-mail address that is taken, "" if it is.
+func emailFault(s string, international bool) string {
+	switch {
+	case !isEmail(s):
+		return "is not an e-mail address"
+	case !international && !isASCII(s):
+		return "is an e-mail address with characters beyond ASCII, which can look like another person's"
+	}
+	return ""
+}
+
+func isASCII(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r >= utf8.RuneSelf })
+}
+
+// isEmail is the rule of Config.NameID: what mail systems in use deliver to, without quoting, comments or routes. Characters beyond ASCII
+// (RFC 6531) are for emailFault.
 func isEmail(s string) bool {
 	local, domain, ok := strings.Cut(s, "@")
 	if !ok || local == "" || len(local) > 64 || domain == "" || len(domain) > 253 || !utf8.ValidString(s) {

@@ -117,7 +117,7 @@ func (a *attempt) finish(ctx context.Context, checks checkList) (*Login, *Error)
 	if err := a.verify(); err != nil {
 		return nil, a.refused(stepSignature, err)
 	}
-	a.identity = newIdentity(a.assertion, a.sp.config.Tenant)
+	a.identity = newIdentity(a.assertion, &a.sp.config)
 	if err := run(ctx, checks.verified, a); err != nil {
 		return nil, a.refused("", err)
 	}

@@ -106,8 +106,11 @@ func (s scsSessions) SignIn(_ http.ResponseWriter, r *http.Request, login *saml.
 	if err := s.RenewToken(r.Context()); err != nil { // nobody keeps the session that was there before
 		return err
 	}
-	byObject, byNameID := login.Identity.Keys() // to look up the account with, rather than by e-mail
-	s.Put(r.Context(), "account", byObject+" "+byNameID)
+	account, err := login.Identity.AccountKey() // to look up the account with, rather than by e-mail
+	if err != nil {
+		return err
+	}
+	s.Put(r.Context(), "account", account)
 	s.Put(r.Context(), "email", login.Identity.Email)
 	return nil
 }

@@ -271,7 +271,7 @@ var deliberate = map[string]struct{ vectors, reason string }{
 		"SAML wants times in UTC (Core 1.3.3)."},
 	"53": {"c53-257-characters c53-blank-first c53-blank-last c53-line-break c53-long-address c53-no-break-space c53-tab",
 		"A NameID has no white space around it, no control character, and at most 256 characters."},
-	"54": {"c54-accent-in-claim c54-blank-in-claim c54-display-name c54-empty-claim c54-empty-label c54-guest-lower-case c54-guest c54-invisible c54-list c54-long-domain c54-long-local-part c54-no-domain c54-no-local-part c54-opaque c54-other-claim c54-quoted c54-transient c54-two-ats",
+	"54": {"c54-accent-in-claim c54-blank-in-claim c54-display-name c54-empty-claim c54-empty-label c54-guest-lower-case c54-guest c54-international-email c54-invisible c54-kelvin-sign c54-list c54-long-domain c54-long-local-part c54-no-domain c54-no-local-part c54-opaque c54-other-claim c54-quoted c54-transient c54-two-ats",
 		"The NameID is an e-mail address unless the service says otherwise. Others have no such setting."},
 	"55": {"c55-empty",
 		"An empty SPNameQualifier names nobody."},

@@ -293,7 +293,7 @@ func printRefused(w io.Writer, name string, e *saml.Error) {
 func printLogin(w io.Writer, login *saml.Login, requestID string) {
 	i, a := login.Identity, login.Assertion
 	object, nameID := i.Keys()
-	row(w, 2, "NameID", i.Email)
+	row(w, 2, "NameID", a.NameID.Value)
 	row(w, 2, "NameID format", a.NameID.Format)
 	row(w, 2, "NameQualifier", a.NameID.NameQualifier)
 	row(w, 2, "SPNameQualifier", a.NameID.SPNameQualifier)
