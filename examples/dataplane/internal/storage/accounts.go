@@ -20,57 +20,78 @@ type Account struct {
 	LastAt  time.Time // zero where the person has not signed in yet
 	EndedAt time.Time // when all sessions were ended last, to be shown; what ends them is the generation
 	IsBound bool      // to a key of the identity provider
+
+	hasObject bool // one of the keys is that of an object ID
 }
 
 const accountColumns = `SELECT id, email, name, home, first_at, last_at, ended_at,
-	CASE WHEN EXISTS (SELECT 1 FROM account_key WHERE account_key.account = account.id) THEN 1 ELSE 0 END FROM account `
+	CASE WHEN EXISTS (SELECT 1 FROM account_key WHERE account_key.account = account.id) THEN 1 ELSE 0 END,
+	CASE WHEN EXISTS (SELECT 1 FROM account_key WHERE account_key.account = account.id AND id LIKE 'v1/oid/%') THEN 1 ELSE 0 END FROM account `
 
 func scanAccount(scan func(...any) error) (*Account, error) {
 	var a Account
 	var first, last, ended int64
-	var bound int
-	err := scan(&a.ID, &a.Email, &a.Name, &a.Home, &first, &last, &ended, &bound)
+	var bound, object int
+	err := scan(&a.ID, &a.Email, &a.Name, &a.Home, &first, &last, &ended, &bound, &object)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, ErrNotFound
 	}
-	a.FirstAt, a.LastAt, a.EndedAt, a.IsBound = moment(first), moment(last), moment(ended), bound == 1
+	a.FirstAt, a.LastAt, a.EndedAt, a.IsBound, a.hasObject = moment(first), moment(last), moment(ended), bound == 1, object == 1
 	return &a, err
 }
 
-// AccountKey is the key that an account is bound to: that of the object, else that of the NameID.
+// AccountKey is the key by which a session finds its account, "" where there is none: "" is nobody's.
 func AccountKey(i *saml.Identity) string {
-	object, nameID := i.Keys()
-	if object != "" {
-		return object
+	key, err := i.AccountKey()
+	if err != nil {
+		return ""
 	}
-	return nameID
+	return key
 }
 
-// FindAccount gives the account that an identity would sign in to: the one with its key, else one with its e-mail address that has no key
-// yet. ErrNotFound means that there would be a new one.
+// FindAccount gives the account that an identity would sign in to, as the README of the library has it: the one with its object key, else the one with
+// its NameID key unless that has another object key, else one with its e-mail address that nobody has signed in to. ErrNotFound means that
+// there would be a new one. The console has one tenant, and none of these accounts has a privilege. That the identity provider may speak
+// for an address is what the administrator says who adds an account with it.
 func (db *DB) FindAccount(ctx context.Context, i *saml.Identity) (*Account, error) {
 	return db.find(ctx, db.sql, i)
 }
 
 func (db *DB) find(ctx context.Context, h handle, i *saml.Identity) (*Account, error) {
-	a, err := scanAccount(h.QueryRowContext(ctx, db.bind(accountColumns+"WHERE id = (SELECT account FROM account_key WHERE id = ?)"), AccountKey(i)).Scan)
+	if _, err := i.AccountKey(); err != nil {
+		return nil, err
+	}
+	object, nameID := i.Keys()
+	a, err := db.byKey(ctx, h, object)
+	if errors.Is(err, ErrNotFound) {
+		if a, err = db.byKey(ctx, h, nameID); err == nil && object != "" && a.hasObject {
+			err = ErrNotFound // it is that of somebody who had this NameID before
+		}
+	}
 	if !errors.Is(err, ErrNotFound) {
 		return a, err
 	}
-	unbound, err := db.accounts(ctx, h, "WHERE NOT EXISTS (SELECT 1 FROM account_key WHERE account_key.account = account.id)")
+	waiting, err := db.accounts(ctx, h, "WHERE last_at = 0")
 	if err != nil {
 		return nil, err
 	}
-	for _, a := range unbound {
-		if saml.EqualEmail(a.Email, i.Email) {
+	for _, a := range waiting {
+		if saml.EqualEmail(a.Email, i.Email) && i.Email != "" { // not in SQL, which folds more than ASCII
 			return &a, nil
 		}
 	}
 	return nil, ErrNotFound
 }
 
-// SignIn finds the account of an identity, or makes one, and binds it to the identity's key: an e-mail address can be given to somebody
-// else, the key cannot.
+func (db *DB) byKey(ctx context.Context, h handle, key string) (*Account, error) {
+	if key == "" {
+		return nil, ErrNotFound
+	}
+	return scanAccount(h.QueryRowContext(ctx, db.bind(accountColumns+"WHERE id = (SELECT account FROM account_key WHERE id = ?)"), key).Scan)
+}
+
+// SignIn finds the account of an identity, or makes one, and binds it to the identity's keys: an e-mail address can be given to somebody
+// else, the object key cannot.
 func (db *DB) SignIn(ctx context.Context, i *saml.Identity, home string) error {
 	err := db.signIn(ctx, i, home)
 	if errors.Is(err, errTaken) { // by a sign-in of the same person at the same time, which has made the account
@@ -92,15 +113,45 @@ func (db *DB) signIn(ctx context.Context, i *saml.Identity, home string) error {
 		case err == nil:
 			_, err = db.exec(ctx, tx, "UPDATE account SET email = ?, name = ?, home = ?, last_at = ? WHERE id = ?", i.Email, i.Name, home, db.stamp(), a.ID)
 		}
-		if err != nil || a.IsBound {
+		if err != nil {
 			return err
 		}
-		n, err := db.exec(ctx, tx, "INSERT INTO account_key (id, account) VALUES (?, ?) ON CONFLICT (id) DO NOTHING", AccountKey(i), a.ID)
-		if err == nil && n == 0 {
-			err = errTaken
-		}
-		return err
+		return db.bindKeys(ctx, tx, a.ID, i)
 	})
+}
+
+// bindKeys adds the key that is missing. A NameID belongs to whom the identity provider gives it now.
+func (db *DB) bindKeys(ctx context.Context, tx *sql.Tx, account string, i *saml.Identity) error {
+	object, nameID := i.Keys()
+	if err := db.bindKey(ctx, tx, account, object); err != nil || nameID == "" {
+		return err
+	}
+	_, err := db.exec(ctx, tx, "DELETE FROM account_key WHERE account = ? AND id LIKE 'v1/nid/%' AND id <> ?", account, nameID)
+	if err == nil && object != "" { // without an object key find has found the account of the NameID, if there is one
+		_, err = db.exec(ctx, tx, "DELETE FROM account_key WHERE id = ? AND account <> ?", nameID, account)
+	}
+	if err != nil {
+		return err
+	}
+	return db.bindKey(ctx, tx, account, nameID)
+}
+
+func (db *DB) bindKey(ctx context.Context, tx *sql.Tx, account, key string) error {
+	if key == "" {
+		return nil
+	}
+	n, err := db.exec(ctx, tx, "INSERT INTO account_key (id, account) VALUES (?, ?) ON CONFLICT (id) DO NOTHING", key, account)
+	if err != nil || n == 1 {
+		return err
+	}
+	var owner string
+	if err := db.row(ctx, tx, []any{&owner}, "SELECT account FROM account_key WHERE id = ?", key); err != nil {
+		return err
+	}
+	if owner != account {
+		return errTaken
+	}
+	return nil
 }
 
 // ErrAccountExists is what AddAccount returns where there is an account with the address.

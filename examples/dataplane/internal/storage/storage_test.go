@@ -10,6 +10,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -398,6 +399,11 @@ func TestSignIns(t *testing.T) {
 // identityOf signs a user in, without a network.
 func identityOf(t *testing.T, idp *samltest.IdentityProvider, u samltest.User) *saml.Identity {
 	t.Helper()
+	return identityIn(t, idp, samltest.Answer{User: u}, saml.Config{})
+}
+
+func identityIn(t *testing.T, idp *samltest.IdentityProvider, answer samltest.Answer, config saml.Config) *saml.Identity {
+	t.Helper()
 	metadata, err := idp.Metadata()
 	if err != nil {
 		t.Fatal(err)
@@ -406,11 +412,13 @@ func identityOf(t *testing.T, idp *samltest.IdentityProvider, u samltest.User) *
 	if err != nil {
 		t.Fatal(err)
 	}
-	sp, err := saml.New(saml.Config{BaseURL: "https://console.example.com", IdentityProvider: trusted, StateKeys: [][]byte{saml.NewStateKey()}, Store: saml.NewMemoryStore()})
+	config.BaseURL, config.IdentityProvider, config.StateKeys, config.Store = "https://console.example.com", trusted, [][]byte{saml.NewStateKey()}, saml.NewMemoryStore()
+	sp, err := saml.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	response, err := idp.Respond(samltest.Answer{User: u, RequestID: "_1", Recipient: sp.RedirectURL()})
+	answer.RequestID, answer.Recipient = "_1", sp.RedirectURL()
+	response, err := idp.Respond(answer)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -458,6 +466,73 @@ func TestAccountsAtOnce(t *testing.T) {
 		}
 		if err := db.EndSessions(t.Context(), "nobody"); !errors.Is(err, ErrNotFound) {
 			t.Errorf("got %v, want ErrNotFound", err)
+		}
+	})
+}
+
+// TestAccountLookUp holds the look-up against what becomes of claims and addresses. Accounts are named by their order.
+func TestAccountLookUp(t *testing.T) {
+	t.Parallel()
+	idp := samltest.MustNew(t, samltest.Options{})
+	alice := samltest.User{Mail: "alice@example.com", ObjectID: "0d4e9c1b-77aa-4f0e-9c55-61c3a9f3b3e0"}
+	bob := samltest.User{Mail: "bob@example.com", ObjectID: "1e5fac2c-88bb-4a1f-8d66-72d4ba04c4f1"}
+	renamed, successor := alice, bob
+	renamed.Mail, successor.Mail = "alice.married@example.com", alice.Mail
+	withClaims := func(u samltest.User) *saml.Identity { return identityOf(t, idp, u) }
+	without := func(u samltest.User) *saml.Identity {
+		const claims = "http://schemas.microsoft.com/identity/claims/"
+		return identityIn(t, idp, samltest.Answer{User: u, Attributes: []samltest.Attribute{{Name: claims + "objectidentifier"}, {Name: claims + "tenantid"}}}, saml.Config{})
+	}
+	kelvin := identityIn(t, idp, samltest.Answer{User: samltest.User{Mail: "\u212Aim@example.com", ObjectID: alice.ObjectID}}, saml.Config{AllowInternationalEmail: true})
+	type step struct {
+		identity *saml.Identity
+		want     int // how many accounts there are then
+		same     int // the step that had this account, -1 for none
+	}
+	for _, test := range []struct {
+		name  string
+		added string // an account that waits
+		steps []step
+	}{
+		{"an account that waits", "Alice@example.com", []step{{withClaims(alice), 1, -1}, {withClaims(renamed), 1, 0}, {withClaims(successor), 2, -1}}},
+		{"claims appear", "", []step{{without(alice), 1, -1}, {withClaims(alice), 1, 0}, {withClaims(renamed), 1, 0}}},
+		{"claims go", "", []step{{withClaims(alice), 1, -1}, {without(alice), 1, 0}}},
+		{"the address is given to somebody else", "", []step{{withClaims(alice), 1, -1}, {withClaims(successor), 2, -1}, {withClaims(renamed), 2, 0}, {without(successor), 2, 1}}},
+		{"a NameID of the past is nobody's", "", []step{{withClaims(alice), 1, -1}, {withClaims(renamed), 1, 0}, {without(alice), 2, -1}}},
+		{"a Kelvin sign", "kim@example.com", []step{{kelvin, 2, -1}}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			eachDatabase(t, func(t *testing.T, _ *clock, open func() *DB) {
+				db := open()
+				if test.added != "" {
+					if err := db.AddAccount(t.Context(), test.added); err != nil {
+						t.Fatal(err)
+					}
+				}
+				var ids []string
+				for n, step := range test.steps {
+					if err := db.SignIn(t.Context(), step.identity, ""); err != nil {
+						t.Fatal(err)
+					}
+					a, err := db.FindAccount(t.Context(), step.identity)
+					if err != nil {
+						t.Fatal(err)
+					}
+					list, err := db.Accounts(t.Context())
+					if err != nil || len(list) != step.want || step.same >= 0 && ids[step.same] != a.ID || step.same < 0 && slices.Contains(ids, a.ID) {
+						t.Fatalf("step %d: got account %s among %d, %v, want that of step %d among %d (before: %q)", n, a.ID, len(list), err, step.same, step.want, ids)
+					}
+					ids = append(ids, a.ID)
+				}
+			})
+		})
+	}
+	nobody := func(u samltest.User) *saml.Identity {
+		return identityIn(t, idp, samltest.Answer{User: u, NameIDFormat: samltest.FormatTransient}, saml.Config{NameID: saml.AnyNameID})
+	}
+	eachDatabase(t, func(t *testing.T, _ *clock, open func() *DB) {
+		if err := open().SignIn(t.Context(), nobody(samltest.User{UserPrincipalName: "a"}), ""); !errors.Is(err, saml.CodeNoAccountKey) {
+			t.Errorf("somebody without a key: got %v, want %s", err, string(saml.CodeNoAccountKey))
 		}
 	})
 }
