@@ -34,7 +34,7 @@ func TestAccountRecipe(t *testing.T) {
 		return samltest.Answer{User: u, NameIDFormat: samltest.FormatTransient}
 	}
 	waiting := func(email string) account { return account{tenant: "acme", email: email} }
-	any := saml.Config{Tenant: "acme", NameID: saml.AnyNameID}
+	anyName := saml.Config{Tenant: "acme", NameID: saml.AnyNameID}
 	acme := saml.Config{Tenant: "acme"}
 
 	idp := samltest.MustNew(t, samltest.Options{})
@@ -49,12 +49,15 @@ func TestAccountRecipe(t *testing.T) {
 		steps []step
 	}{
 		{"the same person again", nil, []step{{acme, at(alice), "0"}, {acme, at(alice), "0"}, {acme, at(bob), "1"}}},
-		{"transient NameIDs of two people", nil, []step{{any, transient(alice), "0"}, {any, transient(bob), "1"}, {any, transient(alice), "0"}}},
-		{"transient NameIDs without claims", nil, []step{{any, withoutClaims(transient(alice)), "no key"}, {any, withoutClaims(transient(bob)), "no key"}}},
+		{"transient NameIDs of two people", nil, []step{{anyName, transient(alice), "0"}, {anyName, transient(bob), "1"}, {anyName, transient(alice), "0"}}},
+		{"transient NameIDs without claims", nil, []step{{anyName, withoutClaims(transient(alice)), "no key"}, {anyName, withoutClaims(transient(bob)), "no key"}}},
 		{"an account that waits", []account{waiting("Alice@EXAMPLE.com")}, []step{{acme, at(alice), "0"}, {acme, at(renamed), "0"}}},
 		{"an account that waits, for its first sign-in alone", []account{waiting(alice.Mail)}, []step{{acme, at(alice), "0"}, {acme, at(successor), "1"}, {acme, at(renamed), "0"}}},
 		{"another tenant's identity provider names a person of the first tenant", []account{waiting(alice.Mail)},
 			[]step{{saml.Config{Tenant: "other"}, at(alice), "1"}, {acme, at(alice), "0"}, {saml.Config{Tenant: "other"}, at(alice), "1"}}},
+		{"another tenant that shares a domain with the first one", []account{waiting("ceo@group.example")},
+			[]step{{saml.Config{Tenant: "other"}, at(samltest.User{Mail: "ceo@group.example", ObjectID: alice.ObjectID}), "1"}}},
+		{"two people without claims", nil, []step{{acme, withoutClaims(at(alice)), "0"}, {acme, withoutClaims(at(bob)), "1"}, {acme, withoutClaims(at(alice)), "0"}}},
 		{"claims appear", nil, []step{{acme, withoutClaims(at(alice)), "0"}, {acme, at(alice), "0"}, {acme, at(renamed), "0"}}},
 		{"claims go", nil, []step{{acme, at(alice), "0"}, {acme, withoutClaims(at(alice)), "0"}, {acme, at(alice), "0"}}},
 		{"claims go after the address changed", nil, []step{{acme, at(alice), "0"}, {acme, at(renamed), "0"}, {acme, withoutClaims(at(renamed)), "0"}, {acme, withoutClaims(at(alice)), "1"}}},
@@ -65,15 +68,15 @@ func TestAccountRecipe(t *testing.T) {
 			[]step{{acme, at(samltest.User{Mail: "ceo@bank.example", ObjectID: alice.ObjectID}), "1"}}},
 		{"a domain of another tenant", []account{waiting("ceo@other.example")},
 			[]step{{acme, at(samltest.User{Mail: "ceo@other.example", ObjectID: alice.ObjectID}), "1"}}},
-		{"no address", []account{waiting("")}, []step{{any, transient(samltest.User{ObjectID: alice.ObjectID, UserPrincipalName: "a"}), "1"}}},
+		{"no address", []account{waiting("")}, []step{{anyName, transient(samltest.User{ObjectID: alice.ObjectID, UserPrincipalName: "a"}), "1"}}},
 		{"a privileged account that waits", []account{{tenant: "acme", email: alice.Mail, privileged: true}}, []step{{acme, at(alice), "administrator"}, {acme, withoutClaims(at(alice)), "administrator"}}},
 		{"a Kelvin sign in the address", []account{waiting("kim@example.com")},
 			[]step{{saml.Config{Tenant: "acme", AllowInternationalEmail: true}, at(samltest.User{Mail: "\u212Aim@example.com", ObjectID: alice.ObjectID}), "1"}}},
-		{"a Kelvin sign in the domain", []account{waiting("ceo@kbank.example")},
+		{"a domain that folds to a verified one", []account{waiting("ceo@\u212Abank.example")},
 			[]step{{saml.Config{Tenant: "acme", AllowInternationalEmail: true}, at(samltest.User{Mail: "ceo@\u212Abank.example", ObjectID: alice.ObjectID}), "1"}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			users := &accounts{domains: map[string][]string{"acme": {"example.com", "kbank.example"}, "other": {"other.example"}}}
+			users := &accounts{domains: map[string][]string{"acme": {"example.com", "kbank.example", "group.example"}, "other": {"other.example", "group.example"}}}
 			for _, a := range test.there {
 				users.list = append(users.list, &a)
 			}

@@ -50,7 +50,7 @@ func (i *Identity) AccountKey() (string, error) {
 }
 
 // Keys returns the two keys under which to store an account. They are the same for ever, and differ between tenants and between identity
-// providers. They are ASCII, case-sensitive, and at most 64 bytes.
+// providers. They are ASCII, case-sensitive, at most 64 bytes long, and begin with "v1/oid/" and "v1/nid/".
 //
 // object is made of Config.Tenant, the beginning of the Issuer (scheme, host, and first path segment, which must be the tenant ID), Entra's
 // tenant ID and object ID. It is "" if the claims are absent, have several values, or belong to another directory than the issuer's.
