@@ -16,7 +16,7 @@ var refusedTwice = map[string]string{
 	"c41-issue-instant-missing": "no time is more than 24 hours ago",
 	"c42-no-conditions":         "without Conditions there is no audience",
 	"c42-read-later":            "the time to deliver is over too",
-	"c46-former-url-gone":       "the audience is the former URL too",
+	"c46-former-url-gone":       "the recipient is the former URL too",
 	"c47-other-browser":         "the confirmation answers the other request too",
 	"c47-store-fails":           "the assertion cannot be claimed either",
 	"c52-issue-instant":         "what is no time counts as missing",

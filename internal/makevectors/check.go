@@ -170,8 +170,6 @@ func destinationRecipes() []recipe {
 		to("c46-other-path", "entra", strings.TrimSuffix(redirectURL, "/saml-acs"), "The Destination has another path."),
 		to("c46-slash", "entra", redirectURL+"/", "A slash follows the Redirect URL."),
 		to("c46-port", "entra", strings.Replace(redirectURL, ".com/", ".com:443/", 1), "The Destination is compared byte for byte, a needless port included."),
-		{name: "c46-former-entity-id", from: "former-redirect-url", expect: "destination", check: "destination", header: header{"former_redirect_urls": "-"},
-			why: "The Destination is an entity ID of the past, which is no address of ours."},
 		{name: "c46-former-url-gone", from: "former-recipient", expect: "destination", check: "destination", header: header{"former_redirect_urls": "-"},
 			why: "The Destination is a Redirect URL of the past that is no longer accepted."},
 	}
