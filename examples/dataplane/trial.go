@@ -7,11 +7,8 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"net"
-	"os"
 	"path/filepath"
 
 	"github.com/iomete/saml/examples/dataplane/internal/keys"
@@ -51,10 +48,7 @@ type savedDirectory struct {
 // directory reads tenant and key of the built-in identity provider, or makes them at the first start.
 func (s *server) directory() (samltest.Options, error) {
 	name := filepath.Join(s.options.data, "identity-provider.json")
-	text, err := os.ReadFile(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		text, err = newDirectory(name)
-	}
+	text, err := keys.Private(name, newDirectory)
 	if err != nil {
 		return samltest.Options{}, err
 	}
@@ -73,7 +67,8 @@ func (s *server) directory() (samltest.Options, error) {
 	return samltest.Options{TenantID: saved.TenantID, Keys: []crypto.Signer{signer}}, nil
 }
 
-func newDirectory(name string) ([]byte, error) {
+// newDirectory makes what a savedDirectory keeps, as JSON.
+func newDirectory() ([]byte, error) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		return nil, err
@@ -86,11 +81,7 @@ func newDirectory(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, err := json.Marshal(savedDirectory{TenantID: idp.TenantID(), Key: der})
-	if err != nil {
-		return nil, err
-	}
-	return text, keys.Write(name, text)
+	return json.Marshal(savedDirectory{TenantID: idp.TenantID(), Key: der})
 }
 
 // remember registers the console at the built-in identity provider where it has been set up before: that one forgets its applications when

@@ -1,100 +1,188 @@
 package console_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/iomete/saml/examples/dataplane/internal/console"
+	"github.com/iomete/saml/examples/dataplane/internal/password"
+	"github.com/iomete/saml/samltest"
 )
 
 func signInForm(password string) url.Values {
 	return url.Values{"name": {adminName}, "password": {password}}
 }
 
-// TestPasswordLimit has somebody who guesses, from one address and as one who comes from many.
-func TestPasswordLimit(t *testing.T) {
+// TestWrongPasswords has somebody who guesses, in the same network as the administrator: it goes ever slower, and the right password is looked
+// at all the same.
+func TestWrongPasswords(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	b := w.browser()
-	for n := range 10 {
+	for n := range 150 {
 		b.post("/sign-in", signInForm("wrong"))
 		if b.last.status != http.StatusForbidden {
 			t.Fatalf("try %d: got status %d, want %d", n+1, b.last.status, http.StatusForbidden)
 		}
-		b.wantText("problem-sign-in", "The name or the password is wrong")
 	}
-	b.post("/sign-in", signInForm(adminPassword))
-	b.want(http.StatusTooManyRequests)
-	b.wantText("problem-sign-in", "Too many wrong passwords", "quarter of an hour")
+	b.wantText("problem-sign-in", "The name or the password is wrong")
 	if got := b.last.input("name"); got != adminName {
 		t.Errorf("the name is lost: got %q", got)
 	}
-	b.post("/sign-in", url.Values{"name": {"somebody"}, "password": {"x"}})
-	b.want(http.StatusTooManyRequests)
-	w.advance(16 * time.Minute)
+	waits := w.waited()
+	if len(waits) < 140 || waits[0] >= time.Second || waits[len(waits)-1]+waits[len(waits)-2] < time.Second {
+		t.Errorf("150 wrong passwords waited %v, want ever longer", waits)
+	}
 	b.post("/sign-in", signInForm(adminPassword))
 	b.want(http.StatusOK)
-	for range 12 { // right passwords do not count
-		b.post("/sign-in", signInForm(adminPassword))
+	var total time.Duration
+	for _, d := range w.waited() {
+		total += d
 	}
+	if total == 0 || total > 2*time.Second {
+		t.Errorf("the right password waited %v, want at most 2 s", total)
+	}
+
+	// From now on nobody slows this browser down, and a stranger in another network is not slowed down by the first.
+	b.post("/sign-out", nil)
+	b.post("/sign-in", signInForm(adminPassword))
 	b.want(http.StatusOK)
+	if waits := w.waited(); len(waits) > 0 {
+		t.Errorf("a browser that the administrator has used waited %v", waits)
+	}
+	w.advance(16 * time.Minute)
+	w.browser().post("/sign-in", signInForm("wrong"))
+	if waits := w.waited(); len(waits) > 0 {
+		t.Errorf("a quarter of an hour later: waited %v", waits)
+	}
 }
 
-// TestPasswordLimitOfAccount has guesses from everywhere: there is a limit to them too, but not where the administrator has been before.
-func TestPasswordLimitOfAccount(t *testing.T) {
+// TestWrongPasswordsOfOneBrowser: a browser that the administrator has used is slowed down for its own wrong passwords, by itself.
+func TestWrongPasswordsOfOneBrowser(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for n := range 100 {
-		if _, err := w.db.BeginAttempt(t.Context(), adminName, fmt.Sprint("198.51.100.", n)); err != nil {
-			t.Fatal(err)
+	b := w.admin()
+	b.post("/sign-out", nil)
+	for range 10 {
+		b.post("/sign-in", signInForm("wrong"))
+	}
+	if waits := w.waited(); len(waits) == 0 {
+		t.Error("ten wrong passwords in one browser waited for nothing")
+	}
+	w.browser().post("/sign-in", signInForm("wrong"))
+	if waits := w.waited(); len(waits) > 0 {
+		t.Errorf("another browser waited %v", waits)
+	}
+	for _, value := range []string{"x", "AAAA.1.AAAA", strings.Repeat("A", 26) + ".9999999999." + strings.Repeat("A", 43)} {
+		forged := w.browser()
+		forged.client.Jar.SetCookies(mustParse(w.server.URL), []*http.Cookie{{Name: "__Host-dataplane-browser", Value: value, Path: "/", Secure: true}})
+		for range 10 {
+			forged.post("/sign-in", signInForm("wrong"))
+		}
+		if waits := w.waited(); len(waits) == 0 {
+			t.Errorf("with the cookie %q, which nobody has made, ten wrong passwords waited for nothing", value)
 		}
 	}
-	b := w.browser()
-	b.post("/sign-in", signInForm(adminPassword))
-	b.want(http.StatusTooManyRequests)
-	w.advance(16 * time.Minute)
-	b.post("/sign-in", signInForm(adminPassword))
-	b.want(http.StatusOK)
-	for n := range 100 {
-		if _, err := w.db.BeginAttempt(t.Context(), adminName, fmt.Sprint("198.51.100.", n)); err != nil {
-			t.Fatal(err)
+}
+
+// TestNameIsNotTold: what somebody sees who guesses does not depend on the name, after few tries or many.
+func TestNameIsNotTold(t *testing.T) {
+	t.Parallel()
+	seen := func(name string) (all []string) {
+		w := newWorld(t)
+		for n := range 120 {
+			b := w.browser()
+			b.post("/sign-in", url.Values{"name": {name}, "password": {"wrong"}})
+			if n%20 == 0 || n > 115 {
+				all = append(all, fmt.Sprint(b.last.status, b.last.header.Get("Retry-After"), strings.ReplaceAll(b.last.body, name, "NAME"), w.waited()))
+			}
+		}
+		return all
+	}
+	right, wrong := seen(adminName), seen("somebody")
+	for i := range right {
+		if right[i] != wrong[i] {
+			t.Errorf("the administrator's name and another differ: got\n%s\n%s", right[i], wrong[i])
 		}
 	}
+}
+
+// TestRenamedAdministrator starts the console with another name: who had the old one is out, in all browsers.
+func TestRenamedAdministrator(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.admin()
+	c := w.console.Config
+	c.Administrator = "beate"
+	if _, err := w.db.AddAdministrator(t.Context(), c.Administrator, password.Hash("another long password")); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if w.console, err = console.New(c); err != nil {
+		t.Fatal(err)
+	}
+	if b.get("/settings/sso"); b.last.url.Path != "/sign-in" {
+		t.Errorf("the session of the old name goes on: %s", b.last.url)
+	}
 	b.post("/sign-in", signInForm(adminPassword))
+	b.want(http.StatusForbidden)
+	b.post("/sign-in", url.Values{"name": {"beate"}, "password": {"another long password"}})
 	b.want(http.StatusOK)
 }
 
-// TestForwardedFor believes the header only where it is told to.
+// TestForwardedFor believes the header only where it is told to, and says so where it looks as if it should.
 func TestForwardedFor(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name    string
 		trusted bool
-		want    int // of the eleventh try, from one address that claims to be many
+		slow    bool // from one address that claims to be many
+		warned  int
 	}{
-		{"anybody could write it", false, http.StatusTooManyRequests},
-		{"the proxy writes it", true, http.StatusForbidden},
+		{"anybody could write it", false, true, 1},
+		{"the proxy writes it", true, false, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			w.trust(test.trusted)
-			b := w.browser()
-			for n := range 11 {
-				r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.server.URL+"/sign-in", strings.NewReader(signInForm("wrong").Encode()))
+			log := w.trust(test.trusted)
+			try := func(b *browser, password, from string) {
+				r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.server.URL+"/sign-in", strings.NewReader(signInForm(password).Encode()))
 				if err != nil {
 					t.Fatal(err)
 				}
 				r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-				r.Header.Set("X-Forwarded-For", "192.0.2.1, 198.51.100."+string(rune('1'+n)))
-				if n > 8 {
-					r.Header.Set("X-Forwarded-For", "198.51.100.20"+string(rune('0'+n-9)))
-				}
+				r.Header.Set("X-Forwarded-For", "192.0.2.1, "+from)
 				b.do(r)
 			}
-			b.want(test.want)
+			for n := range 20 {
+				try(w.browser(), "wrong", fmt.Sprint("198.51.100.", n))
+			}
+			if got := len(w.waited()) > 0; got != test.slow {
+				t.Errorf("20 wrong passwords were slowed down: %t, want %t", got, test.slow)
+			}
+			if got := strings.Count(log.String(), "-trust-forwarded-for"); got != test.warned {
+				t.Errorf("the log names the flag %d times, want %d:\n%s", got, test.warned, log)
+			}
+			b := w.browser()
+			try(b, adminPassword, "203.0.113.9")
+			b.want(http.StatusOK)
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.server.URL+"/settings/users", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("X-Forwarded-For", "203.0.113.9")
+			b.do(r)
+			b.want(http.StatusOK)
+			if got := b.last.has("by-proxy"); got != (test.warned > 0) {
+				t.Errorf("the administrator's page warns: %t", got)
+			}
 		})
 	}
 }
@@ -139,7 +227,8 @@ func TestAdminSession(t *testing.T) {
 	w := newWorld(t)
 	idle, busy, out := w.admin(), w.admin(), w.admin()
 	kept := out.client.Jar.Cookies(mustParse(w.server.URL))
-	if len(kept) != 1 || kept[0].Name != "__Host-dataplane-admin" {
+	kept = slices.DeleteFunc(kept, func(c *http.Cookie) bool { return c.Name != "__Host-dataplane-admin" })
+	if len(kept) != 1 {
 		t.Fatalf("cookies: %v", kept)
 	}
 	out.post("/sign-out", nil)
@@ -163,26 +252,68 @@ func TestAdminSession(t *testing.T) {
 	}
 }
 
-// TestOnePerson has one browser that signs in as user and as administrator in turn.
-func TestOnePerson(t *testing.T) {
+// TestLinkEndsNoAdministrator has links and forms of other sites in the administrator's browser that lead to the Redirect URL: they begin no
+// sign-in, and the administrator stays.
+func TestLinkEndsNoAdministrator(t *testing.T) {
 	t.Parallel()
 	w, b := enabled(t)
-	copied := w.browser()
-	for _, c := range b.client.Jar.Cookies(mustParse(w.server.URL)) {
-		c.Path, c.Secure = "/", true
-		copied.client.Jar.SetCookies(mustParse(w.server.URL), []*http.Cookie{c})
+	early := w.browser() // whose sign-in was begun before the administrator came
+	answer := early.begin("/jobs", nil)
+	stays := func(why string) {
+		t.Helper()
+		if b.signedIn() {
+			t.Errorf("%s: a user is signed in", why)
+		}
+		if b.get("/settings/sso"); b.last.url.Path != "/settings/sso" {
+			t.Fatalf("%s: the administrator is not signed in any more: %s", why, b.last.url)
+		}
 	}
-	b.finish(b.begin(w.console.RedirectURL(), nil))
+	b.site = "cross-site"
+	b.get(w.console.RedirectURL())
+	b.want(http.StatusOK)
+	if b.last.url.Path != "/" || b.last.url.Host != mustParse(w.server.URL).Host {
+		t.Errorf("a link to the Redirect URL leads to %s, want home", b.last.url)
+	}
+	stays("a link")
+	b.get(w.console.RedirectURL() + "?return_to=/jobs")
+	stays("a link with a way back")
+	b.finish(w.answer(samltest.Answer{}))
+	stays("an answer that nobody asked for")
+	b.finish(w.answerTo("_nobody"))
+	stays("an answer to somebody else's request")
+	b.site = "same-origin"
+
+	early.post("/sign-in", signInForm(adminPassword))
+	early.want(http.StatusOK)
+	early.finish(answer)
+	early.want(http.StatusConflict)
+	early.wantText("message-text", "sign out as administrator first")
+	if early.signedIn() {
+		t.Error("a user is signed in beside the administrator")
+	}
+	if early.get("/settings/sso"); early.last.url.Path != "/settings/sso" {
+		t.Errorf("an answer that came late ends the administrator's session: %s", early.last.url)
+	}
+}
+
+// TestOnePerson has one browser in which a user, and then the administrator, signs in.
+func TestOnePerson(t *testing.T) {
+	t.Parallel()
+	w, _ := enabled(t)
+	b := w.browser()
+	b.signIn("/")
 	b.want(http.StatusOK)
 	if !b.signedIn() || b.last.has("nav-settings") {
-		t.Error("a user's sign-in leaves the administrator signed in")
-	}
-	if copied.get("/settings/sso"); copied.last.url.Path != "/sign-in" {
-		t.Error("a copy of the administrator's cookie is still good")
+		t.Fatal("the user is not signed in")
 	}
 	b.post("/sign-in", signInForm(adminPassword))
 	if b.signedIn() || !b.last.has("nav-settings") {
 		t.Error("the administrator's sign-in leaves the user signed in")
+	}
+	b.post("/sign-out", nil)
+	b.signIn("/")
+	if !b.signedIn() || b.last.has("nav-settings") {
+		t.Error("after the administrator's sign-out the user cannot sign in")
 	}
 }
 
@@ -235,19 +366,135 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-// TestFlood has somebody post nonsense: it is counted, but does not fill the log.
+// counted are the ends in the metrics, of real sign-ins and of tests.
+func (b *browser) counted() (list []string) {
+	b.t.Helper()
+	for line := range strings.Lines(b.get("/metrics").body) {
+		if strings.HasPrefix(line, "saml_logins_total{") || strings.HasPrefix(line, "saml_test_logins_total{") {
+			if line = strings.TrimSpace(line); !strings.HasSuffix(line, " 0") && !strings.Contains(line, "started") {
+				list = append(list, line)
+			}
+		}
+	}
+	return list
+}
+
+// TestEachLoginEndsOnce: whatever fails after a response was accepted, there is one end, in the metrics and in the log.
+func TestEachLoginEndsOnce(t *testing.T) {
+	t.Parallel()
+	const (
+		success     = `saml_logins_total{code="",outcome="succeeded"} 1`
+		refusal     = `saml_logins_total{code="session",outcome="refused"} 1`
+		test        = `saml_test_logins_total{code="",outcome="succeeded"} 1`
+		testRefusal = `saml_test_logins_total{code="session",outcome="refused"} 1`
+	)
+	for _, row := range []struct {
+		name, table string // that cannot be written
+		test        bool
+		want        string
+	}{
+		{"a sign-in", "", false, success},
+		{"a sign-in without an account", "account", false, refusal},
+		{"a test", "", true, test},
+		{"a test whose result cannot be kept", "test_run", true, testRefusal},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			b := w.admin()
+			b.save()
+			b.post("/settings/sso/enable", b.version("confirm", "enable untested"))
+			user := w.browser()
+			begin := func() samltest.Form { return user.begin("/", nil) }
+			if row.test {
+				user, begin = b, func() samltest.Form { return b.begin("/settings/sso/test", b.version()) }
+			}
+			answer := begin()
+			if row.table != "" {
+				w.exec("CREATE TRIGGER a BEFORE INSERT ON " + row.table + " BEGIN SELECT RAISE(ABORT, 'no'); END; CREATE TRIGGER b BEFORE UPDATE ON " + row.table + " BEGIN SELECT RAISE(ABORT, 'no'); END")
+			}
+			user.finish(answer)
+			if got := b.counted(); len(got) != 1 || got[0] != row.want {
+				t.Errorf("the metrics have %q, want %q alone", got, row.want)
+			}
+			lines, err := w.db.SignIns(t.Context(), false, 10)
+			stray, err2 := w.db.SignIns(t.Context(), true, 10)
+			want := 1
+			if row.want == test {
+				want = 0 // its result is its own page
+			}
+			if err := errors.Join(err, err2); err != nil || len(lines) != want || len(stray) > 0 {
+				t.Errorf("the log: got %+v and stray %+v, %v, want %d lines", lines, stray, err, want)
+			}
+		})
+	}
+	t.Run("a test in another browser", func(t *testing.T) {
+		t.Parallel()
+		w, admin := enabled(t)
+		before := len(admin.counted())
+		answer := w.answer(samltest.Answer{RequestID: admin.request("/settings/sso/test", admin.version())})
+		other := w.browser()
+		other.client.Jar.SetCookies(mustParse(w.server.URL), pendingOf(admin))
+		other.finish(answer)
+		if got := admin.counted(); len(got) != before+1 || !slices.Contains(got, testRefusal) {
+			t.Errorf("the metrics have %q, want %q more", got, testRefusal)
+		}
+	})
+}
+
+// TestFlood has somebody post nonsense: it is counted, and hides nobody who was refused in earnest, in the log of all and on the settings page.
 func TestFlood(t *testing.T) {
 	t.Parallel()
-	w, _ := enabled(t)
+	w, admin := enabled(t)
 	b := w.browser()
-	for range 130 {
-		b.post(w.console.RedirectURL(), url.Values{"SAMLResponse": {"AAAA"}, "saml_leg": {"2"}})
+	junk := func(n int) {
+		for range n {
+			b.post(w.console.RedirectURL(), url.Values{"SAMLResponse": {"AAAA"}, "saml_leg": {"2"}})
+		}
 	}
-	lines, err := w.db.SignIns(t.Context(), "", 1000)
-	if err != nil || len(lines) != 120 {
-		t.Errorf("got %d lines in the log and %v, want 120", len(lines), err)
+	refused := func() string {
+		user := w.browser()
+		w.idp.SignInAs(samltest.DefaultUsers()[1]) // without an e-mail address
+		user.signIn("/")
+		user.want(http.StatusForbidden)
+		return user.last.text("message-reference")
 	}
-	if text := b.get("/metrics").body; !strings.Contains(text, `outcome="refused"} 130`) {
+	before := refused()
+	junk(130)
+	during := refused()
+	junk(130)
+	for _, page := range []struct{ path, id string }{{"/settings/sso", "recent"}, {"/settings/sso/log", "log"}} {
+		admin.get(page.path)
+		admin.wantText(page.id, before, during)
+		if strings.Contains(admin.last.text(page.id), "base64") || strings.Contains(admin.last.text(page.id), "xml") {
+			t.Errorf("%s shows nonsense among the sign-ins:\n%s", page.path, admin.last.text(page.id))
+		}
+	}
+	if !admin.last.has("stray") {
+		t.Error("the log does not show that there was nonsense")
+	}
+	stray, err := w.db.SignIns(t.Context(), true, 1000)
+	if err != nil || len(stray) == 0 || len(stray) > 20 {
+		t.Errorf("got %d lines of nonsense and %v, want a few", len(stray), err)
+	}
+	admin.get("/settings/sso/log?reference=" + stray[0].Reference)
+	admin.wantText("log", stray[0].Reference)
+	if text := b.get("/metrics").body; !strings.Contains(text, `outcome="refused"} 260`) {
 		t.Error("not all refusals are counted")
+	}
+
+	// Other addresses still have their turn, with nonsense too; that of all together is bounded.
+	w.trust(true)
+	for n := range 70 {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.console.RedirectURL(), strings.NewReader("SAMLResponse=AAAA&saml_leg=2"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("X-Forwarded-For", fmt.Sprint("198.51.100.", n))
+		b.do(r)
+	}
+	if after, err := w.db.SignIns(t.Context(), true, 1000); err != nil || len(after)-len(stray) != 60 {
+		t.Errorf("70 addresses wrote %d lines and %v, want 60", len(after)-len(stray), err)
 	}
 }

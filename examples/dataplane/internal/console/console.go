@@ -38,6 +38,9 @@ type Config struct {
 	// Fetch reads metadata from an address. Default saml.FetchMetadata.
 	Fetch func(ctx context.Context, address string) ([]byte, error)
 
+	// Wait waits before a password is looked at, where many wrong ones were tried. Default: by the clock of the machine.
+	Wait func(ctx context.Context, d time.Duration) error
+
 	// TrustForwardedFor takes the address of a client from the last entry of X-Forwarded-For. Only behind a proxy that sets it: anybody
 	// could write it otherwise.
 	TrustForwardedFor bool
@@ -68,8 +71,12 @@ type Console struct {
 	live        liveProvider
 	metrics     *metrics
 	refusals    window
+	lanes       lanes         // of tried passwords
+	large       chan struct{} // has a place for each large form that is being read
 	draining    atomic.Bool
 	handler     http.Handler
+
+	warnedOfProxy atomic.Bool
 }
 
 //go:embed static
@@ -88,7 +95,14 @@ func New(c Config) (*Console, error) {
 			return saml.FetchMetadata(ctx, address, saml.FetchOptions{})
 		}
 	}
-	con := &Console{Config: c, secure: strings.HasPrefix(c.BaseURL, "https:")}
+	if c.Wait == nil {
+		c.Wait = waitFor
+	}
+	if len(c.Keys) == 0 {
+		return nil, errors.New("console: Config.Keys is empty, want keys of 32 random bytes, the same on all replicas")
+	}
+	con := &Console{Config: c, secure: strings.HasPrefix(c.BaseURL, "https:"), large: make(chan struct{}, maxLargeForms)}
+	con.lanes = lanes{all: map[string]*lane{}, now: c.Now, wait: c.Wait}
 	con.metrics = newMetrics(con)
 	if err := con.readOwnSide(); err != nil {
 		return nil, err
@@ -160,7 +174,7 @@ func (c *Console) routes() (http.Handler, error) {
 		mux.HandleFunc(pattern, c.requireAdmin(h, c.askToSignIn, c.unavailable))
 	}
 	form := func(pattern string, h adminHandler) {
-		mux.HandleFunc(pattern, c.requireAdmin(h, c.keepForm(http.StatusUnauthorized), c.keepForm(http.StatusServiceUnavailable)))
+		mux.HandleFunc(pattern, c.takeForm(c.requireAdmin(h, c.keepForm(http.StatusUnauthorized), c.keepForm(http.StatusServiceUnavailable))))
 	}
 	const sso = "/settings/sso"
 	admin("GET "+sso, c.showSSO)
@@ -189,7 +203,7 @@ func (c *Console) routes() (http.Handler, error) {
 	if err := protection.AddTrustedOrigin(strings.TrimSuffix(c.BaseURL, "/")); err != nil {
 		return nil, err
 	}
-	return c.headers(c.atHome(protection.Handler(mux))), nil
+	return c.headers(c.withEnding(c.atHome(protection.Handler(mux)))), nil
 }
 
 // headers sets what holds for all answers; pages of package saml set their own policy in place of this one.

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -21,14 +22,18 @@ import (
 )
 
 // Limits of the settings form. What is beyond them is read and thrown away as far as maxUpload, because a browser that is cut off while it
-// sends shows its own error in place of our page.
+// sends shows its own error in place of our page. Only a browser in which the administrator is or was signed in gets that far: others are
+// answered after maxSmallForm, see takeForm.
 const (
-	maxFile      = 4 << 20  // bytes, as saml.ParseMetadata has it
-	maxDocument  = 6 << 20  // bytes, maxFile in base64
-	maxLine      = 16 << 10 // bytes, of a field of one line
-	maxFields    = 32
-	maxUpload    = 64 << 20 // bytes
-	maxStrangers = 8 << 20  // bytes, of a form that nobody has signed in for
+	maxFile       = 4 << 20  // bytes, as saml.ParseMetadata has it
+	maxDocument   = 6 << 20  // bytes, maxFile in base64
+	maxLine       = 16 << 10 // bytes, of a field of one line
+	maxKept       = 12 << 20 // bytes, of all fields together: a file and the document of before fit
+	maxFields     = 32
+	maxUpload     = 64 << 20  // bytes
+	largeForm     = 256 << 10 // bytes, from which on a form waits for one of the places
+	maxLargeForms = 2
+	largeFormWait = 20 * time.Second
 )
 
 // A form is what an administrator typed, pasted or uploaded on the settings page. A refused form comes back with all of it.
@@ -42,6 +47,7 @@ type form struct {
 	Document    []byte // the metadata that the fields were filled in from, nil where there was none
 	AcceptEnded bool   // certificates that have all ended are meant
 	file        []byte
+	kept        int // bytes of all fields
 	problems    problems
 }
 
@@ -149,6 +155,7 @@ func (f *form) read(part *multipart.Part) {
 	if !known {
 		most = maxLine
 	}
+	most = min(most, maxKept-f.kept)
 	value, err := io.ReadAll(io.LimitReader(part, int64(most)+1))
 	if err != nil {
 		return // it comes again with the next part
@@ -156,6 +163,11 @@ func (f *form) read(part *multipart.Part) {
 	if len(value) > most {
 		f.tooLarge(part.FormName(), known)
 		io.Copy(io.Discard, part) // as above
+		return
+	}
+	f.kept += len(value)
+	if part.FormName() == "file" {
+		f.file = value
 		return
 	}
 	text := string(value)
@@ -176,8 +188,6 @@ func (f *form) read(part *multipart.Part) {
 		f.Document, _ = base64.StdEncoding.DecodeString(text) // without it the fields count alone
 	case "accept_ended":
 		f.AcceptEnded = text == "yes"
-	case "file":
-		f.file = value
 	}
 }
 
@@ -192,6 +202,28 @@ func (f *form) tooLarge(field string, document bool) {
 	}
 	f.refuse(fieldSource, fmt.Sprintf("this has more than %d MiB, so it is not the metadata of one identity provider", maxFile>>20),
 		"In Entra: Enterprise application > Single sign-on > SAML Certificates > Federation Metadata XML > Download: that file has some 20 kB.")
+}
+
+// hasSource reports whether a file was chosen, or a text pasted.
+func (f *form) hasSource() bool { return len(f.file) > 0 || strings.TrimSpace(f.Pasted) != "" }
+
+// readSource fills the fields from a chosen file or a pasted text. Every button of the form does it first, so that nothing is passed over that
+// the administrator has given.
+func (f *form) readSource() {
+	if len(f.problems) > 0 || !f.hasSource() {
+		return
+	}
+	text := []byte(f.Pasted)
+	switch {
+	case len(f.file) == 0:
+	case strings.TrimSpace(f.Pasted) == "" || bytes.Equal(bytes.TrimSpace(text), bytes.TrimSpace(f.file)):
+		text = f.file
+	default:
+		f.refuse(fieldSource, "a file was chosen and a text was pasted, and only one of them can count", "Empty the box and choose the file again, or press the button once more to read the text.")
+		return
+	}
+	f.AcceptEnded = false // that was said of other certificates
+	f.fill(text, fieldSource)
 }
 
 // fill puts what a file, a paste or an address gave into the fields: metadata into all of them, certificates into theirs.
@@ -262,7 +294,7 @@ func (c *Console) settings(f *form) (storage.Settings, *saml.IdentityProvider) {
 			f.refuse(field, "this has a character that cannot be shown", "Copy it again.")
 		}
 	}
-	if strings.TrimSpace(f.Certificate) == "" && f.EntityID == "" && f.LoginURL == "" {
+	if f.isEmpty() {
 		f.refuse(fieldForm, "nothing is filled in yet", "Drop the Federation Metadata XML above, or fill in the three fields.")
 		return storage.Settings{}, nil
 	}
@@ -309,6 +341,11 @@ func sameKeys(a, b []saml.TrustedKey) bool {
 func (c *Console) allEnded(idp *saml.IdentityProvider) bool {
 	now := c.Now()
 	return !slices.ContainsFunc(idp.Keys(), func(k saml.TrustedKey) bool { return k.Usable() == nil && now.Before(k.NotAfter()) })
+}
+
+// isEmpty reports whether none of the three fields has anything.
+func (f *form) isEmpty() bool {
+	return strings.TrimSpace(f.Certificate) == "" && f.EntityID == "" && f.LoginURL == ""
 }
 
 // fetch reads metadata from an address into the form.

@@ -18,38 +18,14 @@ import (
 // An adminHandler serves a page that the local administrator alone may see.
 type adminHandler func(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession)
 
-func (c *Console) adminCookie() string {
-	if c.secure {
-		return "__Host-dataplane-admin"
-	}
-	return "dataplane-admin"
-}
-
-func (c *Console) setAdminCookie(w http.ResponseWriter, token string) {
-	cookie := &http.Cookie{Name: c.adminCookie(), Value: token, Path: "/", Secure: c.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode}
-	if token == "" {
-		cookie.MaxAge = -1
-	}
-	http.SetCookie(w, cookie)
-}
-
-// adminToken is the token that a browser brings; two cookies of the name are a sign that somebody planted one, and count as none.
-func (c *Console) adminToken(r *http.Request) string {
-	cookies := r.CookiesNamed(c.adminCookie())
-	if len(cookies) != 1 {
-		return ""
-	}
-	return cookies[0].Value
-}
-
 // admin gives the administrator's session of a request, nil where there is none. The error is that of the database.
 func (c *Console) admin(r *http.Request) (*storage.AdminSession, error) {
-	token := c.adminToken(r)
+	token := c.readMark(r, adminMark)
 	if token == "" {
 		return nil, nil
 	}
 	s, err := c.DB.AdminSession(r.Context(), token)
-	if errors.Is(err, storage.ErrNotFound) {
+	if errors.Is(err, storage.ErrNotFound) || err == nil && s.Administrator != c.Administrator { // who had another name has no session
 		return nil, nil
 	}
 	return s, err
@@ -134,9 +110,12 @@ func (c *Console) generation(ctx context.Context, i *saml.Identity) (string, err
 	return strconv.FormatInt(n, 10), err
 }
 
-// clientAddress is where a request comes from, for counting wrong passwords. IPv6 hosts have a whole network of addresses, which counts
-// as one.
+// clientAddress is where a request comes from, for counting wrong passwords and refusals. IPv6 hosts have a whole network of addresses,
+// which counts as one.
 func (c *Console) clientAddress(r *http.Request) string {
+	if c.hidesClients(r) && c.warnedOfProxy.CompareAndSwap(false, true) {
+		c.Logger.Warn("a request has X-Forwarded-For, and the console runs without -trust-forwarded-for: behind a proxy all clients count as one, and a stranger's wrong passwords slow down everybody's. Set it if your proxy sets the header; ignore this if there is no proxy")
+	}
 	text, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		text = r.RemoteAddr
@@ -155,6 +134,11 @@ func (c *Console) clientAddress(r *http.Request) string {
 		}
 	}
 	return address.String()
+}
+
+// hidesClients reports whether a request looks as if a proxy had passed it on whose header is not to be believed.
+func (c *Console) hidesClients(r *http.Request) bool {
+	return !c.TrustForwardedFor && r.Header.Get("X-Forwarded-For") != ""
 }
 
 // localPath reports whether s is a path of ours that a browser cannot take for another host.

@@ -3,13 +3,10 @@ package console
 import (
 	"context"
 	"net/http"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-
-	"github.com/iomete/saml"
 )
 
 // metrics count sign-ins, and say at each scrape how long the certificates in use are good for.
@@ -27,7 +24,7 @@ func newMetrics(c *Console) *metrics {
 		console:  c,
 		registry: prometheus.NewRegistry(),
 		logins: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "saml_logins_total",
-			Help: "Sign-ins by outcome (started, succeeded, refused) and, for refusals, by code."}, []string{"outcome", "code"}),
+			Help: "Sign-ins by outcome (started, succeeded, refused) and, for refusals, by code. Each one that comes back ends once."}, []string{"outcome", "code"}),
 		tests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "saml_test_logins_total",
 			Help: "Test sign-ins of administrators by outcome and, for refusals, by code."}, []string{"outcome", "code"}),
 		days: prometheus.NewDesc("saml_certificate_days_left", "Days until a certificate of the identity provider in use ends; negative afterwards.",
@@ -41,20 +38,14 @@ func newMetrics(c *Console) *metrics {
 	return m
 }
 
-// observe counts the beginnings; the ends are counted where it is known what became of them.
-func (m *metrics) observe(_ context.Context, e saml.Event) {
-	if e.Kind != saml.LoginStarted {
+// count counts a login, a test or a real one.
+func (m *metrics) count(test bool, outcome, code string) {
+	if test {
+		m.tests.WithLabelValues(outcome, code).Inc()
 		return
 	}
-	if e.Tenant == "" {
-		m.login("started", "")
-	} else {
-		m.test("started", "")
-	}
+	m.logins.WithLabelValues(outcome, code).Inc()
 }
-
-func (m *metrics) login(outcome, code string) { m.logins.WithLabelValues(outcome, code).Inc() }
-func (m *metrics) test(outcome, code string)  { m.tests.WithLabelValues(outcome, code).Inc() }
 
 // Describe implements prometheus.Collector.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) { ch <- m.days; ch <- m.enabled }
@@ -92,13 +83,11 @@ func (c *Console) health(w http.ResponseWriter, _ *http.Request) { plain(w, http
 
 // ready says whether requests should come here: not while the database is away, nor once the process is about to end.
 func (c *Console) ready(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
-	defer cancel()
 	if c.draining.Load() {
 		plain(w, http.StatusServiceUnavailable, "ending")
 		return
 	}
-	if _, err := c.DB.LiveID(ctx); err != nil {
+	if _, err := c.DB.LiveID(r.Context()); err != nil {
 		plain(w, http.StatusServiceUnavailable, "the database does not answer")
 		return
 	}

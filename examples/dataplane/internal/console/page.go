@@ -36,6 +36,7 @@ type page struct {
 	User      string // of a user
 	Done      string // what an act before this page did, one sentence
 	Banners   []string
+	ByProxy   bool   // behind a proxy whose header is not believed
 	Trial     string // home page of the built-in identity provider
 	OpenForms bool   // whether a form of the page may lead to another site
 }
@@ -47,7 +48,7 @@ func (c *Console) newPage(r *http.Request, title string, v visitor) page {
 	p := page{Title: title, Path: r.URL.Path, Tab: tab(r.URL.Path), Done: done[r.URL.Query().Get("done")], Trial: c.Trial}
 	if v.Admin != nil {
 		p.Admin = v.Admin.Administrator
-		p.Banners = c.banners(r)
+		p.Banners, p.ByProxy = c.banners(r), c.hidesClients(r)
 	}
 	if v.User != nil {
 		p.User = v.User.Identity.Name
@@ -185,6 +186,9 @@ func (c *Console) renderFailure(w http.ResponseWriter, r *http.Request, err *sam
 	f, ok := failures[err.Code]
 	if !ok {
 		f = failures[""]
+	}
+	if errors.Is(err, errAdminIsSignedIn) {
+		f = failure{http.StatusConflict, "The local administrator is signed in here", "One browser is one person: sign out as administrator first, then sign in again.", "Sign in again"}
 	}
 	m := message{Title: f.title, Text: f.text, Code: string(err.Code), Reference: err.Reference, Other: "/sign-in", OtherLabel: "Administrator sign-in"}
 	if f.again != "" {

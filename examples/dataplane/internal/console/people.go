@@ -108,10 +108,10 @@ func (c *Console) changePassword(w http.ResponseWriter, r *http.Request, admin *
 		c.renderAdministrator(w, r, admin, http.StatusUnprocessableEntity, p)
 		return
 	}
-	right, err := c.checkPassword(r, admin.Administrator, r.PostFormValue("current"))
+	right, err := c.checkPassword(r, admin.Administrator, r.PostFormValue("current"), "session "+admin.ID)
 	switch {
-	case errors.Is(err, storage.ErrTooManyAttempts):
-		p.Problem = "Too many wrong passwords. Wait a quarter of an hour."
+	case errors.Is(err, errNoTurn):
+		p.Problem = "Many passwords are being tried in this session at this moment, and yours had no turn. Nothing is locked: try again."
 		c.renderAdministrator(w, r, admin, http.StatusTooManyRequests, p)
 		return
 	case err == nil && !right:
@@ -133,19 +133,29 @@ type logPage struct {
 	page
 	Reference string
 	SignIns   []storage.SignIn
+	Stray     []storage.SignIn
 }
 
-const maxLogLines = 500
+const (
+	maxLogLines   = 500
+	maxStrayLines = 50
+)
 
 // showLog shows the sign-ins of the last days, or the one whose reference a user has told.
 func (c *Console) showLog(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession) {
 	p := logPage{Reference: strings.ToUpper(strings.TrimSpace(r.URL.Query().Get("reference")))}
-	if p.Reference == "" || isID(p.Reference) { // a reference has the form of an ID
-		var err error
-		if p.SignIns, err = c.DB.SignIns(r.Context(), p.Reference, maxLogLines); err != nil {
-			c.broken(w, r, err)
-			return
+	var err error
+	switch {
+	case p.Reference == "":
+		if p.SignIns, err = c.DB.SignIns(r.Context(), false, maxLogLines); err == nil {
+			p.Stray, err = c.DB.SignIns(r.Context(), true, maxStrayLines)
 		}
+	case isID(p.Reference): // a reference has the form of an ID
+		p.SignIns, err = c.DB.Refusal(r.Context(), p.Reference)
+	}
+	if err != nil {
+		c.broken(w, r, err)
+		return
 	}
 	p.page = c.newPage(r, "Sign-ins", visitor{Admin: admin})
 	render(w, http.StatusOK, "log", p)

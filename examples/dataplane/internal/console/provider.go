@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -25,9 +26,11 @@ const testTenant = "test/"
 const testPurpose = "test"
 
 const (
-	liveAge    = 2 * time.Second // how old the settings in use may be before they are read again
-	staleLimit = time.Minute     // how long they are good while the database does not answer
-	readTime   = 2 * time.Second
+	liveAge    = 2 * time.Second         // how old the settings in use may be before they are read again
+	staleLimit = time.Minute             // how long they are good while the database does not answer
+	readTime   = 1500 * time.Millisecond // for reading them
+	knownWait  = 700 * time.Millisecond  // for newer settings, where there are some
+	noteTime   = time.Second             // for a line of the log
 )
 
 // liveProvider is the provider of the settings in use, as this process read them last.
@@ -35,7 +38,10 @@ type liveProvider struct {
 	mu       sync.Mutex
 	readAt   time.Time // of the last answer of the database
 	triedAt  time.Time
-	revision string // "" where single sign-on is not enabled
+	reading  chan struct{} // closed when the question that is under way ends, nil if there is none
+	changed  bool          // since that question began
+	err      error         // of the last question
+	revision string        // "" where single sign-on is not enabled
 	sp       *saml.ServiceProvider
 }
 
@@ -50,57 +56,87 @@ func (c *Console) resolve(ctx context.Context, _ *http.Request, tenant string) (
 	return c.liveProvider(ctx)
 }
 
-// liveProvider asks the database at most every two seconds which revision is in use, so that other replicas' changes count soon.
+// liveProvider asks the database at most every two seconds which revision is in use, so that other replicas' changes count soon. One request
+// asks for all. The others, and this one too, wait for the answer for a moment only if they know one: then the one of before counts.
 func (c *Console) liveProvider(ctx context.Context) (*saml.ServiceProvider, error) {
 	l := &c.live
+	for range 2 { // again if the settings were changed here while the question was under way
+		reading, wait := c.askLive(ctx)
+		if reading == nil {
+			break
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-reading:
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := c.Now()
-	if now.Sub(l.triedAt) >= liveAge {
-		l.triedAt = now
-		if err := c.readLive(ctx, l); err == nil {
-			l.readAt = now
-		} else {
-			c.Logger.Warn("the settings of single sign-on cannot be read", "error", err)
-			if now.Sub(l.readAt) >= staleLimit {
-				l.triedAt = time.Time{}
-				return nil, err
-			}
-		}
-	}
-	if l.sp == nil {
+	switch {
+	case c.Now().Sub(l.readAt) >= staleLimit:
+		return nil, cmp.Or(l.err, errNoAnswer)
+	case l.sp == nil:
 		return nil, saml.ErrNotConfigured
 	}
 	return l.sp, nil
 }
 
-func (c *Console) readLive(ctx context.Context, l *liveProvider) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTime) // others wait for the answer too
+var errNoAnswer = errors.New("console: the database has not answered yet")
+
+// askLive begins to read the settings in use if they are too old, and returns what to wait for, and for how long; nil for nothing.
+func (c *Console) askLive(ctx context.Context) (reading chan struct{}, wait time.Duration) {
+	l := &c.live
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := c.Now()
+	if l.reading == nil && (l.changed || now.Sub(l.triedAt) >= liveAge) {
+		l.reading, l.triedAt, l.changed = make(chan struct{}), now, false
+		go c.readLive(context.WithoutCancel(ctx), l.reading, l.revision)
+	}
+	switch known := now.Sub(l.readAt) < staleLimit; {
+	case known && l.err != nil && !l.changed: // it did not answer just now, and will hardly do so at once
+		return nil, 0
+	case known:
+		return l.reading, knownWait
+	}
+	return l.reading, readTime
+}
+
+// readLive reads the settings in use if they are no longer the revision that is known.
+func (c *Console) readLive(ctx context.Context, reading chan struct{}, known string) {
+	ctx, cancel := context.WithTimeout(ctx, readTime)
 	defer cancel()
+	var sp *saml.ServiceProvider
 	id, err := c.DB.LiveID(ctx)
-	if err != nil || id == l.revision {
-		return err
+	if err == nil && id != "" && id != known {
+		var revision *storage.Revision
+		if revision, err = c.DB.Revision(ctx, id); err == nil {
+			sp, err = c.provider("", revision.Settings)
+		}
 	}
-	if id == "" {
-		l.revision, l.sp = "", nil
-		return nil
-	}
-	revision, err := c.DB.Revision(ctx, id)
 	if err != nil {
-		return err
+		c.Logger.Warn("the settings of single sign-on cannot be read", "error", err)
 	}
-	sp, err := c.provider("", revision.Settings)
-	if err != nil {
-		return err
+	l := &c.live
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.reading, l.err = nil, err
+	if err == nil {
+		l.readAt = c.Now()
+		if id != known {
+			l.revision, l.sp = id, sp
+		}
 	}
-	l.revision, l.sp = id, sp
-	return nil
+	close(reading)
 }
 
 // forget makes the next request read the settings again.
 func (c *Console) forget() {
 	c.live.mu.Lock()
-	c.live.triedAt = time.Time{}
+	c.live.changed = true
 	c.live.mu.Unlock()
 }
 
@@ -136,7 +172,7 @@ func (c *Console) providerConfig(tenant string, source saml.IdentityProviderSour
 	return saml.Config{
 		BaseURL: c.BaseURL, Tenant: tenant, Trial: strings.HasPrefix(tenant, testTenant), IdentityProvider: source, StateKeys: c.Keys, Store: c.DB.Spent(),
 		Unsolicited: saml.RestartUnsolicited, // My Apps works with a blank Sign-on URL too, and nothing is accepted that nobody asked for
-		Observe:     c.metrics.observe, Now: c.Now, Logger: c.Logger,
+		Observe:     c.observe, Now: c.Now, Logger: c.Logger,
 	}
 }
 

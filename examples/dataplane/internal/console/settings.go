@@ -2,7 +2,9 @@ package console
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"io"
 	"net/http"
 	"strconv"
 
@@ -23,6 +25,7 @@ type ssoPage struct {
 	page
 	RedirectURL string
 	OwnMetadata string
+	At          string // where the browser goes on this page: "alert", "summary", "preview" or ""
 	State       *storage.State
 	Form        *form
 	Preview     *preview // of the form, where it was checked
@@ -66,7 +69,7 @@ func (c *Console) view(r *http.Request, admin *storage.AdminSession) (*ssoPage, 
 			return nil, err
 		}
 	}
-	p.SignIns, err = c.DB.SignIns(ctx, "", recentSignIns)
+	p.SignIns, err = c.DB.SignIns(ctx, false, recentSignIns)
 	return p, err
 }
 
@@ -81,9 +84,19 @@ func (p *ssoPage) provider(r *storage.Revision) *saml.IdentityProvider {
 	return idp
 }
 
-// SourceProblem reports whether something is wrong with what was read: then the browser goes to that part of the page.
-func (p *ssoPage) SourceProblem() bool {
-	return len(p.Problems[fieldSource])+len(p.Problems[fieldMetadataURL])+len(p.Problems[fieldForm]) > 0
+// A summaryLine is one problem, with the ID of the field to go to.
+type summaryLine struct{ Field, Label, Message string }
+
+// Summary lists all problems of the form in the order of its fields. It stands where the browser goes, so that nobody has to look for what is
+// wrong.
+func (p *ssoPage) Summary() (list []summaryLine) {
+	for _, f := range []struct{ name, id, label string }{{fieldForm, "", ""}, {fieldSource, "pasted", "Metadata or certificate"}, {fieldMetadataURL, "metadata-url", "Metadata URL"},
+		{fieldEntityID, "entity-id", "Entity ID"}, {fieldLoginURL, "login-url", "Single Sign-On URL"}, {fieldCertificate, "certificate", "X.509 certificate"}} {
+		for _, one := range p.Problems[f.name] {
+			list = append(list, summaryLine{f.id, f.label, one.Message})
+		}
+	}
+	return list
 }
 
 // fill puts a form of the administrator's in the place of the saved one.
@@ -91,7 +104,18 @@ func (p *ssoPage) fill(f *form) {
 	p.Form, p.Problems = f, f.problems
 }
 
-func (c *Console) renderSSO(w http.ResponseWriter, p *ssoPage) { render(w, p.Status, "sso", p) }
+// renderSSO answers with the page. The forms lead to #result, which is what there is to see first.
+func (c *Console) renderSSO(w http.ResponseWriter, p *ssoPage) {
+	switch {
+	case p.Alert != "":
+		p.At = "alert"
+	case len(p.Problems) > 0:
+		p.At = "summary"
+	case p.Preview != nil:
+		p.At = "preview"
+	}
+	render(w, p.Status, "sso", p)
+}
 
 func (c *Console) showSSO(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession) {
 	p, err := c.view(r, admin)
@@ -111,28 +135,41 @@ func (c *Console) broken(w http.ResponseWriter, r *http.Request, err error) {
 // readSource fills the form from a file or the paste box, and shows what it means.
 func (c *Console) readSource(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession) {
 	f := readForm(w, r, maxUpload)
+	if len(f.problems) == 0 && !f.hasSource() {
+		f.refuse(fieldSource, "this is empty", "Choose the file that was downloaded, or paste its text.")
+	}
+	f.readSource()
+	c.showForm(w, r, admin, f)
+}
+
+// fetchSource fills the form from the metadata URL, and shows what it means. It does not guess what counts if there is a file or a text too.
+func (c *Console) fetchSource(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession) {
+	f := readForm(w, r, maxUpload)
 	switch {
 	case len(f.problems) > 0:
-	case len(f.file) > 0:
-		f.fill(f.file, fieldSource)
+	case !f.hasSource():
+		c.fetch(r.Context(), f)
+	case f.MetadataURL == "":
+		f.readSource()
 	default:
-		f.fill([]byte(f.Pasted), fieldSource)
+		f.refuse(fieldSource, "there is an address to fetch, and a file or a pasted text too, and only one of them can count", "Empty the box and press Fetch again, or press Read it.")
 	}
 	c.showForm(w, r, admin, f)
 }
 
-// fetchSource fills the form from the metadata URL, and shows what it means.
-func (c *Console) fetchSource(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession) {
+// readAll reads the form with everything that was given to fill it: a file, a text, or an address alone.
+func (c *Console) readAll(w http.ResponseWriter, r *http.Request) *form {
 	f := readForm(w, r, maxUpload)
-	if len(f.problems) == 0 {
+	f.readSource()
+	if len(f.problems) == 0 && f.isEmpty() && f.MetadataURL != "" {
 		c.fetch(r.Context(), f)
 	}
-	c.showForm(w, r, admin, f)
+	return f
 }
 
 // previewSettings shows what the fields mean.
 func (c *Console) previewSettings(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession) {
-	c.showForm(w, r, admin, readForm(w, r, maxUpload))
+	c.showForm(w, r, admin, c.readAll(w, r))
 }
 
 // showForm shows a form with its preview, or with what is wrong with it. Nothing is saved.
@@ -160,7 +197,7 @@ func (c *Console) showForm(w http.ResponseWriter, r *http.Request, admin *storag
 
 // saveSettings keeps the fields. Sign-in goes on with the settings in use until these are enabled.
 func (c *Console) saveSettings(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession) {
-	f := readForm(w, r, maxUpload)
+	f := c.readAll(w, r)
 	if len(f.problems) > 0 {
 		c.showForm(w, r, admin, f)
 		return
@@ -312,9 +349,40 @@ func (c *Console) turn(w http.ResponseWriter, r *http.Request, admin *storage.Ad
 	}
 }
 
+// takeForm lets a settings form through whose browser has, or had until a moment ago, a session of the administrator. Nobody else gets more
+// than a small form read, and nothing of it back: the page of a large form costs many times its size. Of large forms two are read at a time.
+func (c *Console) takeForm(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if c.readMark(r, adminMark) == "" {
+			io.Copy(io.Discard, http.MaxBytesReader(w, r.Body, maxSmallForm)) // or the browser would show an error of its own
+			c.askToSignIn(w, r)
+			return
+		}
+		if r.ContentLength < 0 || r.ContentLength > largeForm {
+			ctx, cancel := context.WithTimeout(r.Context(), largeFormWait)
+			defer cancel()
+			select {
+			case c.large <- struct{}{}:
+				defer func() { <-c.large }()
+			case <-ctx.Done():
+				w.Header().Set("Retry-After", "10")
+				c.showMessage(w, r, http.StatusServiceUnavailable, message{Title: "Please try again in a moment", Text: "Other large files are being read. Nothing was changed: go back, and press the button again.", Link: "/settings/sso", Label: "Single Sign-On settings"})
+				return
+			}
+		}
+		next(w, r)
+	}
+}
+
 // keepForm answers a settings form that cannot be looked at now, with all that was typed, to be sent again.
 func (c *Console) keepForm(status int) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) { c.orphan(w, r, readForm(w, r, maxStrangers), status) }
+	return func(w http.ResponseWriter, r *http.Request) {
+		f := readForm(w, r, maxUpload)
+		if len(f.file) > 0 { // a page cannot give a file back, but what it fills in
+			f.readSource()
+		}
+		c.orphan(w, r, f, status)
+	}
 }
 
 // orphan shows a form alone. It holds nothing but what the same request brought.

@@ -1,12 +1,12 @@
 package console
 
 import (
+	"crypto/subtle"
 	"errors"
 	"net/http"
 	"net/url"
 
 	"github.com/iomete/saml/examples/dataplane/internal/password"
-	"github.com/iomete/saml/examples/dataplane/internal/storage"
 )
 
 const maxSmallForm = 64 << 10 // bytes, of a form without a file
@@ -65,14 +65,15 @@ func (c *Console) signInLocally(w http.ResponseWriter, r *http.Request) {
 	if !localPath(p.ReturnTo) {
 		p.ReturnTo = ""
 	}
-	right, err := c.checkPassword(r, p.Name, r.PostFormValue("password"))
+	browser := c.readMark(r, browserMark)
+	right, err := c.checkPassword(r, p.Name, r.PostFormValue("password"), c.lanesOf(r, browser)...)
 	if !right {
 		c.Logger.Warn("a sign-in as administrator was refused", "address", c.clientAddress(r), "error", err)
 	}
 	switch {
-	case errors.Is(err, storage.ErrTooManyAttempts):
-		p.Problem = "Too many wrong passwords. Wait a quarter of an hour, or restart the console with -reset-admin-password."
-		w.Header().Set("Retry-After", "900")
+	case errors.Is(err, errNoTurn):
+		p.Problem = noTurn
+		w.Header().Set("Retry-After", "1")
 		c.renderSignIn(w, r, http.StatusTooManyRequests, p)
 		return
 	case err != nil:
@@ -83,7 +84,7 @@ func (c *Console) signInLocally(w http.ResponseWriter, r *http.Request) {
 		c.renderSignIn(w, r, http.StatusForbidden, p)
 		return
 	}
-	token, err := c.DB.BeginAdminSession(r.Context(), p.Name)
+	token, err := c.DB.BeginAdminSession(r.Context(), c.Administrator)
 	if err == nil {
 		err = c.sessions.SignOut(w, r) // one browser, one person
 	}
@@ -93,37 +94,43 @@ func (c *Console) signInLocally(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c.endAdminSession(r)
-	c.setAdminCookie(w, token)
+	c.setMark(w, adminMark, token)
+	if browser == "" {
+		c.setMark(w, browserMark, browserName())
+	}
 	redirect(w, r, orHome(p.ReturnTo))
 }
 
-// checkPassword counts the try, looks at the password, and takes the try back where it was right. All names that are not the
-// administrator's count as one account.
-func (c *Console) checkPassword(r *http.Request, name, given string) (right bool, err error) {
-	account, stored := "", ""
-	if name == c.Administrator {
-		account = name
+const noTurn = "Many wrong passwords are being tried from your network at this moment, and yours had no turn. Nothing is locked: try again."
+
+// lanesOf are the lanes that a sign-in must pass. In a browser in which the administrator has signed in before, strangers are in no lane of
+// it.
+func (c *Console) lanesOf(r *http.Request, browser string) []string {
+	if browser != "" {
+		return []string{"browser " + browser}
 	}
-	attempt, err := c.DB.BeginAttempt(r.Context(), account, c.clientAddress(r))
+	return []string{"address " + c.clientAddress(r), everybody}
+}
+
+// checkPassword waits for a turn in the lanes and looks at the password. Whatever the name is, it waits for the same, asks the database the
+// same and hashes as much: neither the answer nor its time tells whether the name is right.
+func (c *Console) checkPassword(r *http.Request, name, given string, lanes ...string) (right bool, err error) {
+	done, err := c.lanes.try(r.Context(), lanes...)
 	if err != nil {
 		return false, err
 	}
-	if account != "" {
-		a, err := c.DB.Administrator(r.Context(), account)
-		if err != nil {
-			return false, err
-		}
-		stored = a.Password
+	defer func() { done(right || err != nil) }()
+	a, err := c.DB.Administrator(r.Context(), c.Administrator)
+	if err != nil {
+		return false, err
 	}
-	if !password.Verify(stored, given) {
-		return false, nil
-	}
-	return true, c.DB.PassAttempt(r.Context(), attempt)
+	isName := subtle.ConstantTimeCompare([]byte(name), []byte(c.Administrator)) == 1
+	return password.Verify(a.Password, given) && isName, nil
 }
 
 // endAdminSession ends the session that the browser had. Where that fails it runs out by itself, and the browser has lost it.
 func (c *Console) endAdminSession(r *http.Request) {
-	if token := c.adminToken(r); token != "" {
+	if token := c.readMark(r, adminMark); token != "" {
 		if err := c.DB.EndAdminSession(r.Context(), token); err != nil {
 			c.Logger.Warn("an administrator's session could not be ended", "error", err)
 		}
@@ -132,7 +139,7 @@ func (c *Console) endAdminSession(r *http.Request) {
 
 func (c *Console) signOut(w http.ResponseWriter, r *http.Request) {
 	c.endAdminSession(r)
-	c.setAdminCookie(w, "")
+	c.setMark(w, adminMark, "")
 	if err := c.sessions.SignOut(w, r); err != nil {
 		c.Logger.Warn("a session could not be ended for all replicas", "error", err)
 		c.showMessage(w, r, http.StatusServiceUnavailable, message{Title: "You are signed out in this browser", Text: "The database does not answer, so a copy of your session elsewhere could not be ended.", Link: "/sign-in", Label: "Go to the sign-in page"})

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"net/http"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/iomete/saml"
 	"github.com/iomete/saml/examples/dataplane/internal/storage"
@@ -16,8 +14,15 @@ import (
 // signIns is what the Redirect URL's handler needs to know of sessions: a real login begins one, a test is written down.
 type signIns struct{ c *Console }
 
-// SignedIn is never true of a test, since no session belongs to its tenant: it goes on whoever is signed in.
-func (s signIns) SignedIn(r *http.Request) bool { return s.c.sessions.SignedIn(r) }
+// SignedIn is never true of a test: it goes on whoever is signed in. The administrator counts as signed in, so that a link to the Redirect URL,
+// which anybody can put anywhere, begins no sign-in in that browser. If the database does not answer, nobody could be signed in anyway.
+func (s signIns) SignedIn(r *http.Request) bool {
+	if testOf(r) != "" {
+		return false
+	}
+	admin, err := s.c.admin(r)
+	return err != nil || admin != nil || s.c.sessions.SignedIn(r)
+}
 
 func (s signIns) SignIn(w http.ResponseWriter, r *http.Request, login *saml.Login) error {
 	if login.Purpose == testPurpose || login.Tenant != "" { // the seal has both or neither
@@ -26,19 +31,25 @@ func (s signIns) SignIn(w http.ResponseWriter, r *http.Request, login *saml.Logi
 	return s.c.beginSession(w, r, login)
 }
 
+// errAdminIsSignedIn refuses a user's sign-in that was begun before the administrator signed in in the same browser.
+var errAdminIsSignedIn = errors.New("console: the local administrator is signed in in this browser")
+
 func (c *Console) beginSession(w http.ResponseWriter, r *http.Request, login *saml.Login) error {
+	if admin, err := c.admin(r); err != nil {
+		return err
+	} else if admin != nil {
+		return errAdminIsSignedIn
+	}
 	if err := c.DB.SignIn(r.Context(), login.Identity, guestOf(login.Identity)); err != nil {
 		return err
 	}
 	if err := c.sessions.SignIn(w, r, login); err != nil {
 		return err
 	}
-	c.endAdminSession(r) // one browser, one person
-	if c.adminToken(r) != "" {
-		c.setAdminCookie(w, "")
+	if c.readMark(r, adminMark) != "" { // of a session that has ended
+		c.setMark(w, adminMark, "")
 	}
-	c.metrics.login("succeeded", "")
-	c.note(r.Context(), storage.SignIn{Email: login.Identity.Email})
+	c.succeeded(r, false, storage.SignIn{Email: login.Identity.Email})
 	return nil
 }
 
@@ -51,29 +62,14 @@ func guestOf(i *saml.Identity) string {
 	return home
 }
 
-// note adds a line to the log. The sign-in does not depend on it.
-func (c *Console) note(ctx context.Context, s storage.SignIn) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTime)
-	defer cancel()
-	if err := c.DB.AddSignIn(ctx, s); err != nil {
-		c.Logger.Warn("a sign-in could not be written to the log", "error", err)
-	}
-}
-
 // failed answers a login that was refused. The administrator who began a test sees everything; anybody else a sentence, the code, and a
 // reference by which the administrator finds the rest.
 func (c *Console) failed(w http.ResponseWriter, r *http.Request, err *saml.Error) {
-	if id := testOf(r); id != "" && c.failTest(r, id, err) {
+	id := testOf(r)
+	c.refused(r, err, id != "")
+	if id != "" && c.failTest(r, id, err) {
 		redirect(w, r, "/settings/sso/tests/"+id)
 		return
-	}
-	c.metrics.login("refused", string(err.Code))
-	if c.refusals.admits(c.Now()) {
-		line := storage.SignIn{Code: string(err.Code), Check: err.Check, Message: err.Message, Got: err.Got, Want: err.Want, Hint: err.Hint, Reference: err.Reference}
-		if cause := errors.Unwrap(err); cause != nil {
-			line.Cause = cause.Error()
-		}
-		c.note(r.Context(), line)
 	}
 	c.renderFailure(w, r, err)
 }
@@ -90,26 +86,6 @@ func testOf(r *http.Request) string {
 		return id
 	}
 	return ""
-}
-
-// A window bounds how many refusals a minute are written to the log: anybody can post nonsense to the Redirect URL. The metrics and the
-// program's own log have all.
-type window struct {
-	mu    sync.Mutex
-	begun time.Time
-	count int
-}
-
-const maxRefusals = 120 // a minute
-
-func (w *window) admits(now time.Time) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if now.Sub(w.begun) >= time.Minute {
-		w.begun, w.count = now, 0
-	}
-	w.count++
-	return w.count <= maxRefusals
 }
 
 // A testResult is what came of a test sign-in.
@@ -136,8 +112,11 @@ func (c *Console) passTest(r *http.Request, login *saml.Login) error {
 	a := login.Assertion
 	result := testResult{Issuer: a.Issuer.Value, NameID: a.NameID.Value, NameIDFormat: a.NameID.Format, Claims: a.Attributes, Person: newPerson(login.Identity, false)}
 	result.Account = c.accountAfter(r.Context(), login.Identity)
-	c.metrics.test("succeeded", "")
-	return c.finishTest(r.Context(), id, true, result)
+	if err := c.finishTest(r.Context(), id, true, result); err != nil {
+		return err
+	}
+	c.succeeded(r, true, storage.SignIn{})
+	return nil
 }
 
 // accountAfter says what a real sign-in would do. The account key of a test has the test's tenant in it, so only the address tells.
@@ -163,7 +142,6 @@ func (c *Console) failTest(r *http.Request, id string, err *saml.Error) bool {
 	if cause := errors.Unwrap(err); cause != nil {
 		f.Cause = cause.Error()
 	}
-	c.metrics.test("refused", f.Code)
 	if err := c.finishTest(r.Context(), id, false, testResult{Failure: f}); err != nil {
 		c.Logger.Warn("the result of a test could not be kept", "error", err)
 		return false

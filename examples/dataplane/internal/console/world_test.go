@@ -7,6 +7,7 @@ import (
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
+	"database/sql"
 	"encoding/base64"
 	"encoding/pem"
 	"errors"
@@ -42,7 +43,7 @@ var adminHash = password.Hash(adminPassword)
 
 // A world is a console, with its database in a file, and an identity provider.
 type world struct {
-	t       *testing.T
+	t       testing.TB
 	file    string
 	db      *storage.DB
 	keys    [][]byte
@@ -53,6 +54,23 @@ type world struct {
 
 	mu    sync.Mutex
 	ahead time.Duration
+	waits []time.Duration // before passwords were looked at
+}
+
+// wait takes no time: a test looks at how long it would have been.
+func (w *world) wait(ctx context.Context, d time.Duration) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.waits = append(w.waits, d)
+	return ctx.Err()
+}
+
+// waited returns the waits since it was called last.
+func (w *world) waited() (list []time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	list, w.waits = w.waits, nil
+	return list
 }
 
 func (w *world) now() time.Time {
@@ -68,7 +86,7 @@ func (w *world) advance(d time.Duration) {
 	w.ahead += d
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{t: t, file: filepath.Join(t.TempDir(), "console.db"), keys: [][]byte{saml.NewStateKey()}}
 	w.server = httptest.NewTLSServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.console.ServeHTTP(rw, r) }))
@@ -97,7 +115,7 @@ func (w *world) open() *storage.DB {
 
 func (w *world) newConsole(db *storage.DB) *console.Console {
 	w.t.Helper()
-	c, err := console.New(console.Config{DB: db, BaseURL: w.server.URL, Keys: w.keys, Administrator: adminName, Now: w.now, Logger: slog.New(slog.DiscardHandler),
+	c, err := console.New(console.Config{DB: db, BaseURL: w.server.URL, Keys: w.keys, Administrator: adminName, Now: w.now, Wait: w.wait, Logger: slog.New(slog.DiscardHandler),
 		Fetch: func(ctx context.Context, address string) ([]byte, error) { return w.fetch(ctx, address) }})
 	if err != nil {
 		w.t.Fatal(err)
@@ -487,13 +505,46 @@ func (w *world) answerTo(requestID string) samltest.Form {
 	return w.answer(samltest.Answer{RequestID: requestID})
 }
 
-// trust makes a console that believes X-Forwarded-For, or not.
-func (w *world) trust(forwardedFor bool) {
+// A log is what the console has logged.
+type log struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *log) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// trust makes a console that believes X-Forwarded-For, or not, and returns its log.
+func (w *world) trust(forwardedFor bool) *log {
 	w.t.Helper()
+	l := &log{}
 	c := w.console.Config
-	c.TrustForwardedFor = forwardedFor
+	c.TrustForwardedFor, c.Logger = forwardedFor, slog.New(slog.NewTextHandler(l, nil))
 	var err error
 	if w.console, err = console.New(c); err != nil {
+		w.t.Fatal(err)
+	}
+	return l
+}
+
+// exec runs statements in the database, as another process would.
+func (w *world) exec(statements string) {
+	w.t.Helper()
+	db, err := sql.Open("sqlite", w.file)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(w.t.Context(), statements); err != nil {
 		w.t.Fatal(err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -31,19 +32,12 @@ func Parse(text string) ([][]byte, error) {
 	return keys, nil
 }
 
-// File reads the keys of a file that nobody but its owner may read, and makes it with one new key where it is not there.
+// File reads the keys of a file that only its owner may read. If there is no such file, File makes it with one new key. Two processes that
+// do so at the same time end up with the same key.
 func File(name string) ([][]byte, error) {
-	info, err := os.Stat(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		if err := Write(name, []byte(base64.StdEncoding.EncodeToString(saml.NewStateKey())+"\n")); err != nil {
-			return nil, err
-		}
-	} else if err != nil {
-		return nil, err
-	} else if info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("%s can be read by others: with its keys anybody can make sessions. Take that right away (chmod 600), and replace the keys if others use this machine", name)
-	}
-	text, err := os.ReadFile(name)
+	text, err := Private(name, func() ([]byte, error) {
+		return []byte(base64.StdEncoding.EncodeToString(saml.NewStateKey()) + "\n"), nil
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -54,19 +48,46 @@ func File(name string) ([][]byte, error) {
 	return keys, nil
 }
 
-// Write makes a file for its owner alone, whole or not at all: a process that dies leaves no half of a key.
-func Write(name string, content []byte) error {
+// Private reads a file that holds a secret. It refuses a file that others can read. If there is no such file, Private makes it with what
+// content returns, unless another process is first: then the file of that one counts.
+func Private(name string, content func() ([]byte, error)) ([]byte, error) {
+	if _, err := os.Stat(name); errors.Is(err, fs.ErrNotExist) {
+		fresh, err := content()
+		if err != nil {
+			return nil, err
+		}
+		if err := create(name, fresh); err != nil && !errors.Is(err, fs.ErrExist) {
+			return nil, err
+		}
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat() // of the file that is read, not of another one with its name
+	if err != nil {
+		return nil, err
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("%s has mode %04o, want 0600: others can read it, and with its keys anybody can sign in as anybody. Run chmod 600 on it; if others use this machine, delete it too, so that the next start makes new keys", name, info.Mode().Perm())
+	}
+	return io.ReadAll(f)
+}
+
+// create makes a file for its owner alone, whole or not at all: a process that dies leaves no half of a key. It fails with fs.ErrExist if
+// the file is there: a link, unlike a rename, never replaces the key that another process has just made and already uses.
+func create(name string, content []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(name), ".new-*") // mode 0600
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) // fails after the Rename, as it should
+	defer os.Remove(f.Name())
 	_, err = f.Write(content)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err != nil {
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	return os.Rename(f.Name(), name)
+	return os.Link(f.Name(), name)
 }
 
 // Fingerprint names the key that seals without giving it away, to tell whether replicas have the same.

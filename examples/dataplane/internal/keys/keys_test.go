@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 )
 
@@ -62,5 +63,44 @@ func TestFile(t *testing.T) {
 	}
 	if entries, err := os.ReadDir(filepath.Dir(name)); err != nil || len(entries) != 1 {
 		t.Errorf("something is left behind: %v, %v", entries, err)
+	}
+}
+
+// TestFirstStartsAtOnce has several first starts in one folder, again and again: all must seal with the one key that is kept.
+func TestFirstStartsAtOnce(t *testing.T) {
+	t.Parallel()
+	const rounds, starts = 50, 4
+	differ := 0
+	for range rounds {
+		name := filepath.Join(t.TempDir(), "keys")
+		var got [starts]string
+		var all sync.WaitGroup
+		for i := range starts {
+			all.Go(func() {
+				list, err := File(name)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				got[i] = Fingerprint(list)
+			})
+		}
+		all.Wait()
+		kept, err := File(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, own := range got {
+			if own != Fingerprint(kept) {
+				differ++
+				break
+			}
+		}
+		if entries, err := os.ReadDir(filepath.Dir(name)); err != nil || len(entries) != 1 {
+			t.Errorf("something is left behind: %v, %v", entries, err)
+		}
+	}
+	if differ > 0 {
+		t.Errorf("in %d of %d folders the starts do not agree on one key", differ, rounds)
 	}
 }

@@ -54,6 +54,8 @@ func AccountKey(i *saml.Identity) string {
 // there would be a new one. The console has one tenant, and none of these accounts has a privilege. That the identity provider may speak
 // for an address is what the administrator says who adds an account with it.
 func (db *DB) FindAccount(ctx context.Context, i *saml.Identity) (*Account, error) {
+	ctx, cancel := context.WithTimeout(ctx, readLimit)
+	defer cancel()
 	return db.find(ctx, db.sql, i)
 }
 
@@ -103,7 +105,7 @@ func (db *DB) SignIn(ctx context.Context, i *saml.Identity, home string) error {
 var errTaken = errors.New("storage: the key belongs to another account")
 
 func (db *DB) signIn(ctx context.Context, i *saml.Identity, home string) error {
-	return db.change(ctx, func(tx *sql.Tx) error {
+	return db.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		a, err := db.find(ctx, tx, i)
 		switch {
 		case errors.Is(err, ErrNotFound):
@@ -159,7 +161,7 @@ var ErrAccountExists = errors.New("storage: there is an account with this addres
 
 // AddAccount makes an account for somebody who has not signed in yet. The first sign-in with the address binds it.
 func (db *DB) AddAccount(ctx context.Context, email string) error {
-	return db.change(ctx, func(tx *sql.Tx) error {
+	return db.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		all, err := db.accounts(ctx, tx, "")
 		if err != nil {
 			return err
@@ -176,6 +178,8 @@ func (db *DB) AddAccount(ctx context.Context, email string) error {
 
 // Accounts lists all, the last one who signed in first.
 func (db *DB) Accounts(ctx context.Context) ([]Account, error) {
+	ctx, cancel := context.WithTimeout(ctx, readLimit)
+	defer cancel()
 	return db.accounts(ctx, db.sql, "ORDER BY last_at DESC, email LIMIT 1000")
 }
 
@@ -198,7 +202,7 @@ func (db *DB) accounts(ctx context.Context, h handle, where string) ([]Account, 
 
 // EndSessions ends all sessions of an account that have begun until now: those that begin from now on are of another generation.
 func (db *DB) EndSessions(ctx context.Context, id string) error {
-	n, err := db.exec(ctx, db.sql, "UPDATE account SET ended_at = ?, generation = generation + 1 WHERE id = ?", db.stamp(), id)
+	n, err := db.exec(ctx, db.writer, "UPDATE account SET ended_at = ?, generation = generation + 1 WHERE id = ?", db.stamp(), id)
 	if err == nil && n == 0 {
 		err = ErrNotFound
 	}

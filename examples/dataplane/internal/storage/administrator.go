@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/hex"
-	"errors"
 	"time"
 )
 
@@ -30,22 +29,19 @@ func (db *DB) Administrator(ctx context.Context, name string) (*Administrator, e
 
 // AddAdministrator makes an administrator unless there is one of that name, and reports whether it did.
 func (db *DB) AddAdministrator(ctx context.Context, name, hash string) (bool, error) {
-	n, err := db.exec(ctx, db.sql, "INSERT INTO administrator (name, password, changed_at) VALUES (?, ?, ?) ON CONFLICT (name) DO NOTHING", name, hash, db.stamp())
+	n, err := db.exec(ctx, db.writer, "INSERT INTO administrator (name, password, changed_at) VALUES (?, ?, ?) ON CONFLICT (name) DO NOTHING", name, hash, db.stamp())
 	return n == 1, err
 }
 
 // SetPassword changes a password and ends all sessions of the administrator but keep, an AdminSession.ID; "" ends all.
 func (db *DB) SetPassword(ctx context.Context, name, hash, keep string) error {
-	return db.change(ctx, func(tx *sql.Tx) error {
+	return db.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		n, err := db.exec(ctx, tx, "UPDATE administrator SET password = ?, changed_at = ? WHERE name = ?", hash, db.stamp(), name)
 		if err != nil {
 			return err
 		}
 		if n == 0 {
 			return ErrNotFound
-		}
-		if _, err := db.exec(ctx, tx, "DELETE FROM password_attempt WHERE account = ?", name); err != nil {
-			return err
 		}
 		_, err = db.exec(ctx, tx, "DELETE FROM admin_session WHERE administrator = ? AND id <> ?", name, keep)
 		return err
@@ -64,6 +60,7 @@ const (
 	adminLifetime = 12 * time.Hour
 	adminIdle     = 2 * time.Hour
 	seenPrecision = time.Minute // SeenAt is not written with each request
+	seenLimit     = 250 * time.Millisecond
 )
 
 // tokenID is what is stored of a token: whoever reads the database cannot use it.
@@ -75,7 +72,7 @@ func tokenID(token string) string {
 // BeginAdminSession begins a session and gives the token for the cookie.
 func (db *DB) BeginAdminSession(ctx context.Context, name string) (token string, err error) {
 	token = rand.Text() + rand.Text()
-	_, err = db.exec(ctx, db.sql, "INSERT INTO admin_session (id, administrator, begun_at, seen_at) VALUES (?, ?, ?, ?)", tokenID(token), name, db.stamp(), db.stamp())
+	_, err = db.exec(ctx, db.writer, "INSERT INTO admin_session (id, administrator, begun_at, seen_at) VALUES (?, ?, ?, ?)", tokenID(token), name, db.stamp(), db.stamp())
 	return token, err
 }
 
@@ -93,69 +90,22 @@ func (db *DB) AdminSession(ctx context.Context, token string) (*AdminSession, er
 		return nil, ErrNotFound
 	}
 	if now.Sub(s.SeenAt) >= seenPrecision {
-		if _, err := db.exec(ctx, db.sql, "UPDATE admin_session SET seen_at = ? WHERE id = ?", db.stamp(), s.ID); err != nil {
-			return nil, err
-		}
+		// A page does not wait for this, nor fail with it: the next request tries again.
+		short, cancel := context.WithTimeout(ctx, seenLimit)
+		defer cancel()
+		_, _ = db.exec(short, db.writer, "UPDATE admin_session SET seen_at = ? WHERE id = ?", db.stamp(), s.ID)
 	}
 	return &s, nil
 }
 
 // EndAdminSession ends the session of a token.
 func (db *DB) EndAdminSession(ctx context.Context, token string) error {
-	_, err := db.exec(ctx, db.sql, "DELETE FROM admin_session WHERE id = ?", tokenID(token))
+	_, err := db.exec(ctx, db.writer, "DELETE FROM admin_session WHERE id = ?", tokenID(token))
 	return err
 }
 
-// Limits of wrong passwords within AttemptWindow. That of an account does not count where the administrator has signed in from the address
-// before, so that strangers cannot lock the administrator out by guessing.
-const (
-	AttemptWindow  = 15 * time.Minute
-	maxFromAddress = 10
-	maxAtAccount   = 100
-	knownFor       = 90 * 24 * time.Hour
-)
-
-// ErrTooManyAttempts refuses a password before it is looked at.
-var ErrTooManyAttempts = errors.New("storage: too many wrong passwords")
-
-// An Attempt is one try to sign in with a password.
-type Attempt struct{ ID, Account, Address string }
-
-// BeginAttempt counts a try before the password is looked at, so that tries at the same time cannot pass the limit together.
-func (db *DB) BeginAttempt(ctx context.Context, account, address string) (*Attempt, error) {
-	a := &Attempt{rand.Text(), account, address}
-	err := db.change(ctx, func(tx *sql.Tx) error {
-		if db.postgres { // SQLite has locked already
-			if _, err := tx.ExecContext(ctx, "LOCK TABLE password_attempt IN SHARE ROW EXCLUSIVE MODE"); err != nil {
-				return err
-			}
-		}
-		var fromAddress, atAccount, known int
-		err := db.row(ctx, tx, []any{&fromAddress, &atAccount, &known}, `SELECT
-			(SELECT COUNT(*) FROM password_attempt WHERE address = ? AND at > ?),
-			(SELECT COUNT(*) FROM password_attempt WHERE account = ? AND at > ?),
-			(SELECT COUNT(*) FROM known_address WHERE account = ? AND address = ? AND at > ?)`,
-			address, db.ago(AttemptWindow), account, db.ago(AttemptWindow), account, address, db.ago(knownFor))
-		if err != nil {
-			return err
-		}
-		if fromAddress >= maxFromAddress || known == 0 && atAccount >= maxAtAccount {
-			return ErrTooManyAttempts
-		}
-		_, err = db.exec(ctx, tx, "INSERT INTO password_attempt (id, account, address, at) VALUES (?, ?, ?, ?)", a.ID, account, address, db.stamp())
-		return err
-	})
-	return a, err
-}
-
-// PassAttempt takes back a try whose password was right, and remembers where it came from.
-func (db *DB) PassAttempt(ctx context.Context, a *Attempt) error {
-	return db.change(ctx, func(tx *sql.Tx) error {
-		if _, err := db.exec(ctx, tx, "DELETE FROM password_attempt WHERE id = ?", a.ID); err != nil {
-			return err
-		}
-		_, err := db.exec(ctx, tx, `INSERT INTO known_address (account, address, at) VALUES (?, ?, ?)
-			ON CONFLICT (account, address) DO UPDATE SET at = excluded.at`, a.Account, a.Address, db.stamp())
-		return err
-	})
+// EndOtherAdministrators ends the sessions of all administrators but one: of those who had another name before the administrator was renamed.
+func (db *DB) EndOtherAdministrators(ctx context.Context, name string) error {
+	_, err := db.exec(ctx, db.writer, "DELETE FROM admin_session WHERE administrator <> ?", name)
+	return err
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/iomete/saml/examples/dataplane/internal/testpg"
 )
 
 // killedFile is the environment variable that makes the test binary a process that saves until it is killed.
@@ -21,7 +23,7 @@ func TestMain(m *testing.M) {
 		saveUntilKilled(file)
 	}
 	status := m.Run()
-	stopServer()
+	testpg.Stop()
 	os.Exit(status)
 }
 

@@ -89,6 +89,13 @@ var migrations = [][]string{
 		// Counts up to end all sessions of an account.
 		`ALTER TABLE account ADD COLUMN generation BIGINT NOT NULL DEFAULT 0`,
 	},
+	{
+		// Wrong passwords are slowed down in memory: they write nothing.
+		`DROP TABLE password_attempt`,
+		`DROP TABLE known_address`,
+		// 1 for a refusal that answers no sign-in of the browser: anybody can make these, so they must not hide the others.
+		`ALTER TABLE sign_in ADD COLUMN stray INTEGER NOT NULL DEFAULT 0`,
+	},
 }
 
 // migrateLock is any number that nobody else locks in the same PostgreSQL database.
@@ -96,7 +103,7 @@ const migrateLock = 7_130_265_241
 
 // migrate brings the tables up to date, in one transaction, and makes replicas that start together wait for each other.
 func (db *DB) migrate(ctx context.Context) error {
-	err := db.change(ctx, func(tx *sql.Tx) error {
+	err := db.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		if db.postgres { // SQLite locks when the transaction begins
 			if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1)", int64(migrateLock)); err != nil {
 				return err

@@ -101,7 +101,7 @@ func (db *DB) Revision(ctx context.Context, id string) (*Revision, error) {
 
 // Save keeps new settings beside those in use. It fails with ErrConflict where the version is no longer this one.
 func (db *DB) Save(ctx context.Context, version int64, s Settings, by string) error {
-	return db.change(ctx, func(tx *sql.Tx) error {
+	return db.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		id := rand.Text()
 		_, err := db.exec(ctx, tx, `INSERT INTO revision (id, entity_id, login_url, certificates, document, metadata_url, saved_at, saved_by)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, id, s.EntityID, s.LoginURL, s.Certificates, s.Document, s.MetadataURL, db.stamp(), by)
@@ -114,22 +114,22 @@ func (db *DB) Save(ctx context.Context, version int64, s Settings, by string) er
 
 // Enable puts the saved settings to use. It fails with ErrConflict where the version is no longer this one.
 func (db *DB) Enable(ctx context.Context, version int64, by string) error {
-	return db.turn(ctx, db.sql, version, Enabled, by, "live = saved")
+	return db.turn(ctx, db.writer, version, Enabled, by, "live = saved")
 }
 
 // Disable takes the settings out of use but keeps what is saved. It fails with ErrConflict where the version is no longer this one.
 func (db *DB) Disable(ctx context.Context, version int64, by string) error {
-	return db.turn(ctx, db.sql, version, Disabled, by, "live = ''")
+	return db.turn(ctx, db.writer, version, Disabled, by, "live = ''")
 }
 
 // Discard makes the settings in use the saved ones again. It fails with ErrConflict where the version is no longer this one.
 func (db *DB) Discard(ctx context.Context, version int64, by string) error {
-	return db.turn(ctx, db.sql, version, Discarded, by, "saved = live")
+	return db.turn(ctx, db.writer, version, Discarded, by, "saved = live")
 }
 
 // Delete takes the settings out of use and forgets them. It fails with ErrConflict where the version is no longer this one.
 func (db *DB) Delete(ctx context.Context, version int64, by string) error {
-	return db.change(ctx, func(tx *sql.Tx) error {
+	return db.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		if err := db.turn(ctx, tx, version, Deleted, by, "saved = '', live = ''"); err != nil {
 			return err
 		}

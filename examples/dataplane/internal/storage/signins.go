@@ -11,8 +11,12 @@ import (
 // KeepSignIns is how long the log goes back.
 const KeepSignIns = 7 * 24 * time.Hour
 
-// maxSignIns bounds the log: whoever posts nonsense to the Redirect URL adds to it.
-const maxSignIns = 10_000
+// maxSignIns and maxStray bound the log. Each kind has its own bound, so that whoever posts nonsense to the Redirect URL pushes nothing out
+// but other nonsense.
+const (
+	maxSignIns = 10_000
+	maxStray   = 2_000
+)
 
 // A SignIn is one line of the log: somebody signed in, or was refused.
 type SignIn struct {
@@ -25,35 +29,50 @@ type SignIn struct {
 	Hint      string
 	Cause     string
 	Reference string
+	Stray     bool // a refusal that answers no sign-in that the browser began
 }
 
 // AddSignIn adds a line.
 func (db *DB) AddSignIn(ctx context.Context, s SignIn) error {
-	_, err := db.exec(ctx, db.sql, `INSERT INTO sign_in (id, at, email, code, check_name, message, got, want, hint, cause, reference)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, rand.Text(), db.stamp(), s.Email, s.Code, s.Check, s.Message, s.Got, s.Want, s.Hint, s.Cause, s.Reference)
+	_, err := db.exec(ctx, db.writer, `INSERT INTO sign_in (id, at, email, code, check_name, message, got, want, hint, cause, reference, stray)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, rand.Text(), db.stamp(), s.Email, s.Code, s.Check, s.Message, s.Got, s.Want, s.Hint, s.Cause, s.Reference, number(s.Stray))
 	return err
 }
 
-// SignIns lists the last days, the newest first, at most limit of them. With a reference it gives that refusal alone.
-func (db *DB) SignIns(ctx context.Context, reference string, limit int) ([]SignIn, error) {
+func number(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// SignIns lists the last days, the newest first, at most limit of them: those that are stray, or the others.
+func (db *DB) SignIns(ctx context.Context, stray bool, limit int) ([]SignIn, error) {
+	return db.signIns(ctx, "stray = ? ORDER BY at DESC LIMIT ?", number(stray), limit)
+}
+
+// Refusal lists the refusals with a reference, which are one at most.
+func (db *DB) Refusal(ctx context.Context, reference string) ([]SignIn, error) {
+	return db.signIns(ctx, "reference = ? LIMIT 1", reference)
+}
+
+func (db *DB) signIns(ctx context.Context, where string, args ...any) ([]SignIn, error) {
 	var list []SignIn
 	scan := func(rows *sql.Rows) error {
 		var s SignIn
 		var at int64
-		err := rows.Scan(&at, &s.Email, &s.Code, &s.Check, &s.Message, &s.Got, &s.Want, &s.Hint, &s.Cause, &s.Reference)
-		s.At = moment(at)
+		var stray int
+		err := rows.Scan(&at, &s.Email, &s.Code, &s.Check, &s.Message, &s.Got, &s.Want, &s.Hint, &s.Cause, &s.Reference, &stray)
+		s.At, s.Stray = moment(at), stray == 1
 		list = append(list, s)
 		return err
 	}
-	query := "SELECT at, email, code, check_name, message, got, want, hint, cause, reference FROM sign_in WHERE at > ?"
-	args := []any{db.ago(KeepSignIns)}
-	if reference != "" {
-		query += " AND reference = ?"
-		args = append(args, reference)
-	}
-	err := db.rows(ctx, scan, query+" ORDER BY at DESC LIMIT ?", append(args, limit)...)
+	err := db.rows(ctx, scan, "SELECT at, email, code, check_name, message, got, want, hint, cause, reference, stray FROM sign_in WHERE at > ? AND "+where,
+		append([]any{db.ago(KeepSignIns)}, args...)...)
 	return list, err
 }
+
+const oldSignIns = "DELETE FROM sign_in WHERE stray = ? AND at < (SELECT MIN(at) FROM (SELECT at FROM sign_in WHERE stray = ? ORDER BY at DESC LIMIT ?) AS newest)"
 
 // Prune deletes what is too old to be of use.
 func (db *DB) Prune(ctx context.Context) error {
@@ -62,15 +81,14 @@ func (db *DB) Prune(ctx context.Context) error {
 		args  []any
 	}{
 		{"DELETE FROM sign_in WHERE at <= ?", []any{db.ago(KeepSignIns)}},
-		{"DELETE FROM sign_in WHERE at < (SELECT MIN(at) FROM (SELECT at FROM sign_in ORDER BY at DESC LIMIT ?) AS newest)", []any{maxSignIns}},
+		{oldSignIns, []any{0, 0, maxSignIns}},
+		{oldSignIns, []any{1, 1, maxStray}},
 		{"DELETE FROM admin_session WHERE begun_at <= ? OR seen_at <= ?", []any{db.ago(adminLifetime), db.ago(adminIdle)}},
-		{"DELETE FROM password_attempt WHERE at <= ?", []any{db.ago(AttemptWindow)}},
-		{"DELETE FROM known_address WHERE at <= ?", []any{db.ago(knownFor)}},
 		{"DELETE FROM test_run WHERE begun_at <= ?", []any{db.ago(KeepSignIns)}},
 		// A test that comes back names its revision.
 		{"DELETE FROM revision WHERE saved_at <= ? AND id NOT IN (SELECT saved FROM state UNION SELECT live FROM state UNION SELECT revision FROM test_run)", []any{db.ago(TestLifetime)}},
 	} {
-		if _, err := db.exec(ctx, db.sql, s.query, s.args...); err != nil {
+		if _, err := db.exec(ctx, db.writer, s.query, s.args...); err != nil {
 			return err
 		}
 	}
@@ -88,6 +106,6 @@ func (db *DB) Note(ctx context.Context, name string) (value string, err error) {
 
 // SetNote keeps such a value.
 func (db *DB) SetNote(ctx context.Context, name, value string) error {
-	_, err := db.exec(ctx, db.sql, "INSERT INTO note (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", name, value)
+	_, err := db.exec(ctx, db.writer, "INSERT INTO note (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", name, value)
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -17,7 +18,8 @@ import (
 	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // driver "pgx"
-	_ "modernc.org/sqlite"             // driver "sqlite"
+	"modernc.org/sqlite"               // driver "sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/iomete/saml/sqlstore"
 )
@@ -28,28 +30,70 @@ var ErrNotFound = errors.New("storage: not found")
 // ErrConflict is what a change returns that was based on an older version of the settings.
 var ErrConflict = errors.New("storage: somebody else changed the settings in the meantime")
 
+// Time limits of the database, so that a page is answered although the database hangs. A read that takes longer than readLimit is as good as
+// no answer; a write may have to wait for another process, with SQLite for its lock.
+const (
+	readLimit  = time.Second
+	writeLimit = 4 * time.Second
+)
+
 // A DB is the database of the console. It is safe for concurrent use, by several processes too.
 type DB struct {
-	sql      *sql.DB
-	postgres bool
-	now      func() time.Time
+	// With SQLite these are three pools on one file, with PostgreSQL one and the same. SQLite has one writer at a time, and those that
+	// wait for the lock poll for it in ever longer sleeps: with many of them some wait for seconds. One connection hands the turns out in
+	// order. Claims have their own, so that no sign-in waits behind other writes, and no read waits behind any.
+	sql, writer, claims *sql.DB
+	postgres            bool
+	now                 func() time.Time
+
+	// Mended are the files that others could read until OpenSQLite took that right away.
+	Mended []string
 }
 
-// OpenSQLite opens a file, and makes it, readable for its owner alone, where it is not there.
+// OpenSQLite opens a file, and makes it if it is not there. Only its owner may read it: OpenSQLite takes the rights of others away, lists
+// such files in DB.Mended, and fails if it may not do that.
 func OpenSQLite(ctx context.Context, file string, now func() time.Time) (*DB, error) {
 	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600) // the driver would let others read it
 	if err != nil {
 		return nil, err
 	}
 	f.Close()
-	// A transaction takes the write lock when it begins, so that none fails half-way because another one was first.
-	options := url.Values{"_txlock": {"immediate"}, "_pragma": {"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"}}
-	address := url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(file), RawQuery: options.Encode()}
-	db, err := sql.Open("sqlite", address.String())
+	mended, err := closeToOthers(file, file+"-wal", file+"-shm")
 	if err != nil {
 		return nil, err
 	}
-	return prepare(ctx, &DB{sql: db, now: now})
+	// A transaction takes the write lock when it begins, so that none fails half-way because another one was first.
+	options := url.Values{"_txlock": {"immediate"}, "_pragma": {"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"}}
+	address := url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(file), RawQuery: options.Encode()}
+	db := &DB{now: now, Mended: mended}
+	for pool, most := range map[**sql.DB]int{&db.sql: 8, &db.writer: 1, &db.claims: 1} {
+		if *pool, err = sql.Open("sqlite", address.String()); err != nil {
+			return nil, err // of the address: nothing is open yet
+		}
+		(*pool).SetMaxOpenConns(most)
+	}
+	return prepare(ctx, db)
+}
+
+// closeToOthers takes the rights of all but the owner away, and returns the files that had given them.
+func closeToOthers(files ...string) (mended []string, err error) {
+	for _, file := range files {
+		info, err := os.Stat(file)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if info.Mode().Perm()&0o077 == 0 {
+			continue
+		}
+		if err := os.Chmod(file, 0o600); err != nil {
+			return nil, fmt.Errorf("%s has mode %04o, want 0600: others can read the accounts and the hash of the administrator's password, and the mode cannot be changed. Make the file belong to the user that runs the console: %w", file, info.Mode().Perm(), err)
+		}
+		mended = append(mended, file)
+	}
+	return mended, nil
 }
 
 // OpenPostgreSQL opens a database by its URL, postgres://user:password@host/database.
@@ -60,29 +104,62 @@ func OpenPostgreSQL(ctx context.Context, address string, now func() time.Time) (
 	}
 	db.SetMaxOpenConns(10)
 	db.SetConnMaxIdleTime(5 * time.Minute)
-	return prepare(ctx, &DB{sql: db, postgres: true, now: now})
+	return prepare(ctx, &DB{sql: db, writer: db, claims: db, postgres: true, now: now})
 }
 
+// prepareTime is how long processes that start together wait for each other.
+const prepareTime = 10 * time.Second
+
 func prepare(ctx context.Context, db *DB) (*DB, error) {
-	if err := db.migrate(ctx); err != nil {
+	ctx, cancel := context.WithTimeout(ctx, prepareTime)
+	defer cancel()
+	err := db.migrate(ctx)
+	for isLocked(err) && ctx.Err() == nil { // by another first start: no busy timeout applies while a new file is switched to WAL
+		select {
+		case <-ctx.Done():
+		case <-time.After(20 * time.Millisecond):
+			err = db.migrate(ctx)
+		}
+	}
+	if err != nil {
 		db.Close()
 		return nil, fmt.Errorf("the database cannot be prepared: %w", err)
 	}
 	return db, nil
 }
 
+// isLocked reports whether SQLite refused because another connection has the lock.
+func isLocked(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && e.Code()&0xFF == sqlite3.SQLITE_BUSY
+}
+
 // Close closes the database.
-func (db *DB) Close() error { return db.sql.Close() }
+func (db *DB) Close() error {
+	return errors.Join(db.sql.Close(), db.writer.Close(), db.claims.Close()) // closing one pool again does nothing
+}
 
-// Ping reports whether the database answers.
-func (db *DB) Ping(ctx context.Context) error { return db.sql.PingContext(ctx) }
-
-// Spent gives the store of what was used up, in the same database.
-func (db *DB) Spent() *sqlstore.Store {
+// Spent is a saml.Store of what was used up, in the same database. It claims by the connection for claims and looks up by those for reading,
+// so that a look-up never waits behind a claim.
+func (db *DB) Spent() *Spent {
+	dialect := sqlstore.SQLite
 	if db.postgres {
-		return sqlstore.New(db.sql, sqlstore.PostgreSQL)
+		dialect = sqlstore.PostgreSQL
 	}
-	return sqlstore.New(db.sql, sqlstore.SQLite)
+	return &Spent{Store: sqlstore.New(db.claims, dialect), reader: sqlstore.New(db.sql, dialect)}
+}
+
+// A Spent is what DB.Spent returns.
+type Spent struct {
+	*sqlstore.Store
+	reader *sqlstore.Store
+}
+
+// Claimed implements saml.Store.
+func (s *Spent) Claimed(ctx context.Context, key string) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, readLimit)
+	defer cancel()
+	return s.reader.Claimed(ctx, key)
 }
 
 func (db *DB) stamp() int64 { return db.now().UnixMilli() }
@@ -123,20 +200,24 @@ type handle interface {
 }
 
 // change runs do in one transaction: all of it is kept, or nothing.
-func (db *DB) change(ctx context.Context, do func(tx *sql.Tx) error) error {
-	tx, err := db.sql.BeginTx(ctx, nil)
+func (db *DB) change(ctx context.Context, do func(ctx context.Context, tx *sql.Tx) error) error {
+	ctx, cancel := context.WithTimeout(ctx, writeLimit)
+	defer cancel()
+	tx, err := db.writer.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback() // does nothing after Commit
-	if err := do(tx); err != nil {
+	if err := do(ctx, tx); err != nil {
 		return err
 	}
 	return tx.Commit()
 }
 
-// exec runs a statement and gives the number of rows that it changed.
+// exec runs a statement and returns the number of rows that it changed.
 func (db *DB) exec(ctx context.Context, h handle, query string, args ...any) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, writeLimit)
+	defer cancel()
 	result, err := h.ExecContext(ctx, db.bind(query), args...)
 	if err != nil {
 		return 0, err
@@ -146,6 +227,8 @@ func (db *DB) exec(ctx context.Context, h handle, query string, args ...any) (in
 
 // row reads one row into dest; ErrNotFound where there is none.
 func (db *DB) row(ctx context.Context, h handle, dest []any, query string, args ...any) error {
+	ctx, cancel := context.WithTimeout(ctx, readLimit)
+	defer cancel()
 	err := h.QueryRowContext(ctx, db.bind(query), args...).Scan(dest...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return ErrNotFound
@@ -155,6 +238,8 @@ func (db *DB) row(ctx context.Context, h handle, dest []any, query string, args 
 
 // rows calls scan for each row.
 func (db *DB) rows(ctx context.Context, scan func(*sql.Rows) error, query string, args ...any) error {
+	ctx, cancel := context.WithTimeout(ctx, readLimit)
+	defer cancel()
 	rows, err := db.sql.QueryContext(ctx, db.bind(query), args...)
 	if err != nil {
 		return err

@@ -4,10 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
-	"os"
-	"os/exec"
-	"os/user"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -15,11 +11,11 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/iomete/saml"
+	"github.com/iomete/saml/examples/dataplane/internal/testpg"
 	"github.com/iomete/saml/samltest"
 )
 
@@ -55,99 +51,12 @@ func eachDatabase(t *testing.T, test func(t *testing.T, c *clock, open func() *D
 	})
 	t.Run("PostgreSQL", func(t *testing.T) {
 		t.Parallel()
-		c, address := newClock(), newPostgreSQL(t)
+		c, address := newClock(), testpg.New(t)
 		test(t, c, func() *DB {
 			db, err := OpenPostgreSQL(t.Context(), address, c.now)
 			return opened(t, db, err)
 		})
 	})
-}
-
-const postgresqlMissing = "no PostgreSQL server: install the Debian package postgresql"
-
-// newPostgreSQL gives the URL of an empty database, in a server that all tests of this package share.
-func newPostgreSQL(t *testing.T) string {
-	t.Helper()
-	address, err := postgreSQL()
-	if errors.Is(err, errMissing) {
-		if os.Getenv("SAML_TEST_REQUIRE") == "all" {
-			t.Fatal(postgresqlMissing)
-		}
-		t.Skip(postgresqlMissing)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	name := "t" + strconv.FormatInt(databases.Add(1), 10)
-	db, err := OpenPostgreSQL(t.Context(), address("postgres"), time.Now)
-	if err == nil {
-		_, err = db.sql.ExecContext(t.Context(), "CREATE DATABASE "+name)
-		db.Close()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return address(name)
-}
-
-var (
-	databases  atomic.Int64
-	errMissing = errors.New("no PostgreSQL")
-	stopServer = func() {}
-)
-
-// postgreSQL starts a server of its own, on a socket in a temporary directory.
-var postgreSQL = sync.OnceValues(func() (address func(string) string, err error) {
-	bin, _ := filepath.Glob("/usr/lib/postgresql/*/bin")
-	if len(bin) == 0 {
-		return nil, errMissing
-	}
-	dir, err := os.MkdirTemp("", "pg") // short: the name of a socket has a limit
-	if err != nil {
-		return nil, err
-	}
-	stopServer = func() { os.RemoveAll(dir) }
-	attributes, err := unprivileged(dir)
-	if err != nil {
-		return nil, err
-	}
-	run := func(args ...string) error {
-		command := exec.Command(filepath.Join(bin[len(bin)-1], args[0]), args[1:]...)
-		command.SysProcAttr, command.Dir = attributes, dir
-		if out, err := command.CombinedOutput(); err != nil {
-			return fmt.Errorf("%s: %w\n%s", args[0], err, out)
-		}
-		return nil
-	}
-	data := filepath.Join(dir, "data")
-	if err := run("initdb", "-D", data, "-U", "postgres", "-A", "trust", "--no-sync"); err != nil {
-		return nil, err
-	}
-	if err := run("pg_ctl", "-D", data, "-w", "-l", filepath.Join(dir, "log"), "-o", "-c listen_addresses='' -c fsync=off -k "+dir, "start"); err != nil {
-		return nil, err
-	}
-	stopServer = func() {
-		run("pg_ctl", "-D", data, "-m", "immediate", "stop") // nothing of it is kept
-		os.RemoveAll(dir)
-	}
-	return func(name string) string { return "postgres:///" + name + "?user=postgres&host=" + dir }, nil
-})
-
-// unprivileged is for PostgreSQL, which does not run as root: it runs as the user that its package makes.
-func unprivileged(dir string) (*syscall.SysProcAttr, error) {
-	if os.Getuid() != 0 {
-		return nil, nil
-	}
-	u, err := user.Lookup("postgres")
-	if err != nil {
-		return nil, errMissing
-	}
-	uid, err1 := strconv.Atoi(u.Uid)
-	gid, err2 := strconv.Atoi(u.Gid)
-	if err := errors.Join(err1, err2, os.Chown(dir, uid, gid)); err != nil {
-		return nil, err
-	}
-	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}, nil
 }
 
 // TestSettings goes through all changes, and has each one refused that is based on an older version.
@@ -370,11 +279,11 @@ func TestSignIns(t *testing.T) {
 		refusal := SignIn{Code: "audience", Check: "audience", Message: "the Assertion is for another service", Got: `"x"`, Want: `"y"`, Hint: "In Entra", Cause: "none", Reference: "ABCDEFGHIJ"}
 		add(refusal)
 		add(SignIn{Email: "new@example.com"})
-		list, err := db.SignIns(ctx, "", 10)
+		list, err := db.SignIns(ctx, false, 10)
 		if err != nil || len(list) != 3 || list[0].Email != "new@example.com" || list[2].Email != "old@example.com" {
 			t.Fatalf("got %+v, %v", list, err)
 		}
-		list, err = db.SignIns(ctx, refusal.Reference, 10)
+		list, err = db.Refusal(ctx, refusal.Reference)
 		if err != nil || len(list) != 1 {
 			t.Fatalf("got %+v, %v", list, err)
 		}
@@ -383,7 +292,7 @@ func TestSignIns(t *testing.T) {
 			t.Errorf("got %+v, want %+v", list[0], refusal)
 		}
 		c.advance(24 * time.Hour)
-		if list, err = db.SignIns(ctx, "", 10); err != nil || len(list) != 2 {
+		if list, err = db.SignIns(ctx, false, 10); err != nil || len(list) != 2 {
 			t.Errorf("after seven days: got %+v, %v", list, err)
 		}
 		if err := db.Prune(ctx); err != nil {
@@ -537,7 +446,7 @@ func TestAccountLookUp(t *testing.T) {
 	})
 }
 
-// TestAdministrators has passwords, sessions and wrong passwords.
+// TestAdministrators has passwords and sessions.
 func TestAdministrators(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, func(t *testing.T, c *clock, open func() *DB) {
@@ -568,59 +477,17 @@ func TestAdministrators(t *testing.T) {
 		if err := db.SetPassword(ctx, "nobody", "x", ""); !errors.Is(err, ErrNotFound) {
 			t.Errorf("got %v, want ErrNotFound", err)
 		}
-		for range maxFromAddress {
-			if _, err := db.BeginAttempt(ctx, "ann", "192.0.2.1"); err != nil {
-				t.Fatal(err)
-			}
+		if err := db.EndOtherAdministrators(ctx, "ann"); err != nil {
+			t.Fatal(err)
 		}
-		if _, err := db.BeginAttempt(ctx, "ann", "192.0.2.1"); !errors.Is(err, ErrTooManyAttempts) {
-			t.Errorf("got %v, want ErrTooManyAttempts", err)
+		if _, err := db.AdminSession(ctx, first); err != nil {
+			t.Errorf("the session of the administrator whose name is kept: got %v", err)
 		}
-		attempt, err := db.BeginAttempt(ctx, "ann", "192.0.2.2")
-		if err == nil {
-			err = db.PassAttempt(ctx, attempt)
+		if err := db.EndOtherAdministrators(ctx, "beate"); err != nil {
+			t.Fatal(err)
 		}
-		if err != nil {
-			t.Errorf("another address: got %v", err)
-		}
-		for n := range maxAtAccount - maxFromAddress {
-			if _, err := db.BeginAttempt(ctx, "ann", fmt.Sprint("198.51.100.", n)); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if _, err := db.BeginAttempt(ctx, "ann", "203.0.113.1"); !errors.Is(err, ErrTooManyAttempts) {
-			t.Errorf("after a hundred guesses from everywhere: got %v, want ErrTooManyAttempts", err)
-		}
-		if _, err := db.BeginAttempt(ctx, "ann", "192.0.2.2"); err != nil {
-			t.Errorf("where the administrator has signed in before: got %v", err)
-		}
-		c.advance(AttemptWindow)
-		if _, err := db.BeginAttempt(ctx, "ann", "192.0.2.1"); err != nil {
-			t.Errorf("a quarter of an hour later: got %v", err)
-		}
-	})
-}
-
-// TestAttemptsAtOnce has more tries at the same time than are allowed.
-func TestAttemptsAtOnce(t *testing.T) {
-	t.Parallel()
-	eachDatabase(t, func(t *testing.T, _ *clock, open func() *DB) {
-		var admitted atomic.Int64
-		var all sync.WaitGroup
-		db := open()
-		for range 3 * maxFromAddress {
-			all.Go(func() {
-				switch _, err := db.BeginAttempt(t.Context(), "ann", "192.0.2.1"); {
-				case err == nil:
-					admitted.Add(1)
-				case !errors.Is(err, ErrTooManyAttempts):
-					t.Error(err)
-				}
-			})
-		}
-		all.Wait()
-		if got := admitted.Load(); got != maxFromAddress {
-			t.Errorf("got %d tries, want %d", got, maxFromAddress)
+		if _, err := db.AdminSession(ctx, first); !errors.Is(err, ErrNotFound) {
+			t.Errorf("the session of a name that the administrator no longer has: got %v, want ErrNotFound", err)
 		}
 	})
 }

@@ -24,18 +24,14 @@ const TestLifetime = time.Hour
 // BeginTest notes a test.
 func (db *DB) BeginTest(ctx context.Context, revision string, s *AdminSession) (id string, err error) {
 	id = rand.Text()
-	_, err = db.exec(ctx, db.sql, `INSERT INTO test_run (id, revision, admin_session, begun_by, begun_at, finished_at, passed, result)
+	_, err = db.exec(ctx, db.writer, `INSERT INTO test_run (id, revision, admin_session, begun_by, begun_at, finished_at, passed, result)
 		VALUES (?, ?, ?, ?, ?, 0, 0, '')`, id, revision, s.ID, s.Administrator, db.stamp())
 	return id, err
 }
 
 // FinishTest keeps the first result of a test; those that follow (a page that is reloaded) change nothing.
 func (db *DB) FinishTest(ctx context.Context, id string, passed bool, result string) error {
-	n := 0
-	if passed {
-		n = 1
-	}
-	_, err := db.exec(ctx, db.sql, "UPDATE test_run SET finished_at = ?, passed = ?, result = ? WHERE id = ? AND finished_at = 0", db.stamp(), n, result, id)
+	_, err := db.exec(ctx, db.writer, "UPDATE test_run SET finished_at = ?, passed = ?, result = ? WHERE id = ? AND finished_at = 0", db.stamp(), number(passed), result, id)
 	return err
 }
 

@@ -32,6 +32,7 @@ if (zone && file) {
       return;
     }
     problem.hidden = true;
+    document.getElementById("pasted").value = ""; // of the two it is the file that counts
     file.form.requestSubmit(document.getElementById("read"));
   };
   file.addEventListener("change", read);
@@ -45,6 +46,10 @@ if (zone && file) {
       read();
       return;
     }
-    document.getElementById("pasted").value = event.dataTransfer.getData("text");
+    const text = event.dataTransfer.getData("text");
+    if (!text) return;
+    file.value = "";
+    document.getElementById("pasted").value = text;
+    file.form.requestSubmit(document.getElementById("read"));
   });
 }

@@ -1,0 +1,240 @@
+package storage
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/iomete/saml/examples/dataplane/internal/testpg"
+)
+
+func openSQLite(t testing.TB, file string) *DB {
+	t.Helper()
+	db, err := OpenSQLite(t.Context(), file, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+// TestOpenMode has a database that others could read: nobody can afterwards, and the caller learns of it.
+func TestOpenMode(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "console.db")
+	first := openSQLite(t, file)
+	if len(first.Mended) > 0 {
+		t.Errorf("a new file: mended %v", first.Mended)
+	}
+	for _, name := range []string{file, file + "-wal"} { // the WAL is there while the first is open
+		if err := os.Chmod(name, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	second := openSQLite(t, file)
+	if want := []string{file, file + "-wal"}; !slices.Equal(second.Mended, want) {
+		t.Errorf("mended %v, want %v", second.Mended, want)
+	}
+	for _, name := range []string{file, file + "-wal", file + "-shm"} {
+		if info, err := os.Stat(name); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: got %v, %v, want mode 0600", name, info.Mode(), err)
+		}
+	}
+}
+
+// TestFirstOpensAtOnce has several processes' worth of connections that make one new database. SQLite refuses some without waiting.
+func TestFirstOpensAtOnce(t *testing.T) {
+	t.Parallel()
+	for range 10 {
+		file := filepath.Join(t.TempDir(), "console.db")
+		var all sync.WaitGroup
+		for range 6 {
+			all.Go(func() {
+				db, err := OpenSQLite(context.WithoutCancel(t.Context()), file, time.Now)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				db.Close()
+			})
+		}
+		all.Wait()
+	}
+}
+
+// claimAtOnce lets many claim at the same moment, each several keys, and returns how long each claim took.
+func claimAtOnce(t testing.TB, db *DB, writers, each int) (took []time.Duration) {
+	store := db.Spent()
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	for range writers {
+		all.Go(func() {
+			for range each {
+				begun := time.Now()
+				first, err := store.Claim(context.WithoutCancel(t.Context()), "v1/ast/"+rand.Text(), time.Hour)
+				if err != nil || !first {
+					t.Errorf("got %t, %v, want the claim", first, err)
+				}
+				mu.Lock()
+				took = append(took, time.Since(begun))
+				mu.Unlock()
+			}
+		})
+	}
+	all.Wait()
+	slices.Sort(took)
+	return took
+}
+
+// TestClaimsHaveTheirOwnConnection: with SQLite claims wait for their turn in order, at one connection that nothing else uses.
+func TestClaimsHaveTheirOwnConnection(t *testing.T) {
+	t.Parallel()
+	db := openSQLite(t, filepath.Join(t.TempDir(), "console.db"))
+	before := db.claims.Stats().WaitCount
+	claimAtOnce(t, db, 32, 5)
+	if got := db.claims.Stats(); got.MaxOpenConnections != 1 || got.OpenConnections > 1 || got.WaitCount == before {
+		t.Errorf("the pool for claims: got %+v, want one connection with a queue", got)
+	}
+	if db.claims == db.sql || db.claims == db.writer {
+		t.Error("claims share a pool")
+	}
+	// Neither a claim that takes its time nor another writer keeps anybody from reading.
+	tx, err := db.claims.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	if claimed, err := db.Spent().Claimed(t.Context(), "v1/ast/none"); err != nil || claimed {
+		t.Errorf("a look-up while a claim is being made: got %t, %v", claimed, err)
+	}
+	if _, err := db.State(t.Context()); err != nil {
+		t.Errorf("a read while a claim is being made: %v", err)
+	}
+}
+
+// BenchmarkClaims says how long one of many claims at once takes.
+func BenchmarkClaims(b *testing.B) {
+	var took []time.Duration
+	for b.Loop() {
+		took = claimAtOnce(b, openSQLite(b, filepath.Join(b.TempDir(), "console.db")), 32, 40)
+	}
+	b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "ms-p50")
+	b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "ms-p99")
+}
+
+// TestSessionIsReadWhileSomebodyWrites: that a session was seen cannot be written down while another process has the lock, and the page is
+// served all the same.
+func TestSessionIsReadWhileSomebodyWrites(t *testing.T) {
+	t.Parallel()
+	c, file := newClock(), filepath.Join(t.TempDir(), "console.db")
+	db, err := OpenSQLite(t.Context(), file, c.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	token, err := db.BeginAdminSession(t.Context(), "ann")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := sql.Open("sqlite", "file:"+file+"?_txlock=immediate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	tx, err := other.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.advance(10 * time.Minute)
+	if _, err := db.AdminSession(t.Context(), token); err != nil {
+		t.Errorf("while another process writes: got %v", err)
+	}
+	if err := tx.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.AdminSession(t.Context(), token); err != nil {
+		t.Error(err)
+	}
+	c.advance(adminIdle - time.Minute)
+	if _, err := db.AdminSession(t.Context(), token); err != nil {
+		t.Errorf("the session was seen a moment ago: got %v", err)
+	}
+}
+
+// TestHangingDatabase has a server that takes everything and answers nothing: each call ends by itself. The caller has no deadline.
+func TestHangingDatabase(t *testing.T) {
+	t.Parallel()
+	line := testpg.NewLine(t)
+	db, err := OpenPostgreSQL(t.Context(), line.Address, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	ctx := context.WithoutCancel(t.Context())
+	session := &AdminSession{ID: "s", Administrator: "ann"}
+	line.Hang(true)
+	var all sync.WaitGroup
+	for name, call := range map[string]func() error{
+		"State":        func() error { _, err := db.State(ctx); return err },
+		"LiveID":       func() error { _, err := db.LiveID(ctx); return err },
+		"AdminSession": func() error { _, err := db.AdminSession(ctx, "token"); return err },
+		"Accounts":     func() error { _, err := db.Accounts(ctx); return err },
+		"SignIns":      func() error { _, err := db.SignIns(ctx, false, 10); return err },
+		"Claimed":      func() error { _, err := db.Spent().Claimed(ctx, "v1/ast/x"); return err },
+		"Save":         func() error { return db.Save(ctx, 0, numbered(1), "ann") },
+		"BeginTest":    func() error { _, err := db.BeginTest(ctx, "r", session); return err },
+		"AddAccount":   func() error { return db.AddAccount(ctx, "a@example.com") },
+	} {
+		all.Go(func() {
+			if err := call(); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%s: got %v, want its own deadline", name, err)
+			}
+		})
+	}
+	all.Wait()
+	line.Hang(false)
+	if _, err := db.State(ctx); err != nil {
+		t.Errorf("when the server answers again: got %v", err)
+	}
+}
+
+// TestStrayRefusals: whoever posts nonsense pushes nothing out of the log but other nonsense.
+func TestStrayRefusals(t *testing.T) {
+	t.Parallel()
+	eachDatabase(t, func(t *testing.T, c *clock, open func() *DB) {
+		db, ctx := open(), t.Context()
+		honest := SignIn{Code: "audience", Reference: "HONEST"}
+		if err := db.AddSignIn(ctx, honest); err != nil {
+			t.Fatal(err)
+		}
+		err := db.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
+			for range maxStray + 50 {
+				c.advance(time.Millisecond)
+				if _, err := db.exec(ctx, tx, `INSERT INTO sign_in (id, at, email, code, check_name, message, got, want, hint, cause, reference, stray)
+					VALUES (?, ?, '', 'base64', '', '', '', '', '', '', 'STRAY', 1)`, rand.Text(), db.stamp()); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Prune(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if list, err := db.SignIns(ctx, false, 100_000); err != nil || len(list) != 1 || list[0].Reference != honest.Reference {
+			t.Errorf("the others: got %d, %v, want the honest one", len(list), err)
+		}
+		if list, err := db.SignIns(ctx, true, 100_000); err != nil || len(list) != maxStray || !list[0].Stray {
+			t.Errorf("the stray ones: got %d, %v, want %d", len(list), err, maxStray)
+		}
+	})
+}
