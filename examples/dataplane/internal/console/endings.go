@@ -97,8 +97,12 @@ func (c *Console) countRefusal(r *http.Request, err *saml.Error, test, stray boo
 	c.note(r.Context(), line)
 }
 
-// note adds a line to the log. The sign-in does not depend on it.
+// note adds a line to the log. The sign-in does not depend on it, and nobody waits for a database that has just not answered.
 func (c *Console) note(ctx context.Context, s storage.SignIn) {
+	if c.hangs() {
+		c.Logger.Warn("a sign-in is not written to the log, since the database does not answer", "code", s.Code, "reference", s.Reference)
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTime)
 	defer cancel()
 	if err := c.DB.AddSignIn(ctx, s); err != nil {

@@ -26,11 +26,11 @@ const testTenant = "test/"
 const testPurpose = "test"
 
 const (
-	liveAge    = 2 * time.Second         // how old the settings in use may be before they are read again
-	staleLimit = time.Minute             // how long they are good while the database does not answer
-	readTime   = 1500 * time.Millisecond // for reading them
-	knownWait  = 700 * time.Millisecond  // for newer settings, where there are some
-	noteTime   = time.Second             // for a line of the log
+	liveAge    = 2 * time.Second        // how old the settings in use may be before they are read again
+	staleLimit = time.Minute            // how long they are good while the database does not answer
+	readTime   = time.Second            // for reading them
+	knownWait  = 500 * time.Millisecond // for newer settings, where there are some
+	noteTime   = time.Second            // for a line of the log
 )
 
 // liveProvider is the provider of the settings in use, as this process read them last.
@@ -39,6 +39,7 @@ type liveProvider struct {
 	readAt   time.Time // of the last answer of the database
 	triedAt  time.Time
 	reading  chan struct{} // closed when the question that is under way ends, nil if there is none
+	asked    time.Time     // when that question began, by the clock of the machine
 	changed  bool          // since that question began
 	err      error         // of the last question
 	revision string        // "" where single sign-on is not enabled
@@ -93,16 +94,16 @@ func (c *Console) askLive(ctx context.Context) (reading chan struct{}, wait time
 	defer l.mu.Unlock()
 	now := c.Now()
 	if l.reading == nil && (l.changed || now.Sub(l.triedAt) >= liveAge) {
-		l.reading, l.triedAt, l.changed = make(chan struct{}), now, false
+		l.reading, l.asked, l.triedAt, l.changed = make(chan struct{}), time.Now(), now, false
 		go c.readLive(context.WithoutCancel(ctx), l.reading, l.revision)
 	}
 	switch known := now.Sub(l.readAt) < staleLimit; {
 	case known && l.err != nil && !l.changed: // it did not answer just now, and will hardly do so at once
 		return nil, 0
 	case known:
-		return l.reading, knownWait
+		return l.reading, knownWait - time.Since(l.asked)
 	}
-	return l.reading, readTime
+	return l.reading, readTime - time.Since(l.asked)
 }
 
 // readLive reads the settings in use if they are no longer the revision that is known.
@@ -131,6 +132,13 @@ func (c *Console) readLive(ctx context.Context, reading chan struct{}, known str
 		}
 	}
 	close(reading)
+}
+
+// hangs reports whether the database did not answer the last question in time.
+func (c *Console) hangs() bool {
+	c.live.mu.Lock()
+	defer c.live.mu.Unlock()
+	return errors.Is(c.live.err, context.DeadlineExceeded)
 }
 
 // forget makes the next request read the settings again.

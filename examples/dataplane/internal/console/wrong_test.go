@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -10,17 +11,23 @@ import (
 	"database/sql"
 	"encoding/base64"
 	"encoding/pem"
+	"fmt"
+	"io"
 	"math/big"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	_ "modernc.org/sqlite"
 
 	"github.com/iomete/saml"
+	"github.com/iomete/saml/examples/dataplane/internal/console"
 	"github.com/iomete/saml/samltest"
 )
 
@@ -283,17 +290,301 @@ func TestDatabaseGone(t *testing.T) {
 	b.wantText("done", "saved")
 }
 
-// TestSessionEndedWhileTyping keeps what was typed.
+// TestSessionEndedWhileTyping keeps what was typed, pasted and uploaded by an administrator whose session has just ended, however it did.
 func TestSessionEndedWhileTyping(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	for name, end := range map[string]func(b *browser){
+		"by another browser's change of the password": func(*browser) { w.exec("DELETE FROM admin_session") },
+		"by itself": func(*browser) { w.exec("UPDATE admin_session SET seen_at = 0") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := w.admin()
+			b.t = t
+			end(b)
+			f := settingsForm{version: w.state().Version, entityID: "https://idp.example/", loginURL: "https://idp.example/login", certificate: "half of a cert", metadataURL: "https://idp.example/metadata", pasted: "<half of a document"}
+			b.submit("save", f)
+			b.want(http.StatusUnauthorized)
+			b.wantText("alert", "Nothing was saved", "your session as administrator has ended")
+			if got := b.last.form(); !reflect.DeepEqual(got, f) {
+				t.Errorf("the form came back as %+v, want %+v", got, f)
+			}
+			document := w.metadata()
+			b.submit("save", settingsForm{version: w.state().Version, file: document})
+			b.want(http.StatusUnauthorized)
+			if got := b.last.form(); got.entityID != w.idp.EntityID() || got.document != base64.StdEncoding.EncodeToString(document) {
+				t.Errorf("the file is lost: got %q", got.entityID)
+			}
+			kept := b.last.form()
+			b.post("/sign-in", signInForm(adminPassword))
+			b.submit("save", kept)
+			b.wantText("done", "saved")
+			w.exec("UPDATE state SET saved = ''")
+		})
+	}
+}
+
+// TestStrangersForm has settings forms of people whom this console has never signed in: no page holds anything of them, and no more of them is
+// read than of any small form.
+func TestStrangersForm(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	old := w.admin()
+	forged := func(value string) *http.Cookie { return &http.Cookie{Name: "__Host-dataplane-admin", Value: value} }
+	genuine := old.client.Jar.Cookies(mustParse(w.server.URL))
+	i := slices.IndexFunc(genuine, func(c *http.Cookie) bool { return c.Name == "__Host-dataplane-admin" })
+	signed := genuine[i].Value
+	old.post("/sign-out", nil)
+	w.advance(25 * time.Hour)
+	large, contentType := strangersForm(t)
+	for _, row := range []struct {
+		name   string
+		cookie *http.Cookie
+	}{
+		{"without a cookie", nil},
+		{"with a cookie that nobody made", forged("AAAA.1700000000.AAAA")},
+		{"with a cookie whose token was changed", forged("X" + signed[1:])},
+		{"with a cookie of the day before", forged(signed)},
+	} {
+		for _, act := range []string{"read", "fetch", "preview", "save"} {
+			body := &counter{Reader: bytes.NewReader(large)}
+			r := httptest.NewRequest(http.MethodPost, w.server.URL+"/settings/sso/"+act, body)
+			r.Header.Set("Content-Type", contentType)
+			r.Header.Set("Sec-Fetch-Site", "same-origin")
+			if row.cookie != nil {
+				r.AddCookie(row.cookie)
+			}
+			answer := httptest.NewRecorder()
+			w.console.ServeHTTP(answer, r)
+			page := answer.Body.String()
+			if answer.Code != http.StatusUnauthorized || !strings.Contains(page, "/sign-in") || len(page) > 8<<10 || strings.Contains(page, "&lt;&lt;&lt;") {
+				t.Errorf("%s, %s: got status %d and %d bytes, want %d and a small page that leads to the sign-in", row.name, act, answer.Code, len(page), http.StatusUnauthorized)
+			}
+			if body.n > 64<<10+1 {
+				t.Errorf("%s, %s: %d bytes were read, want 64 KiB at most", row.name, act, body.n)
+			}
+		}
+	}
+	// A small one, too, comes back to nobody.
 	b := w.browser()
-	f := settingsForm{entityID: "https://idp.example/", loginURL: "https://idp.example/login", certificate: "half of a cert"}
-	b.submit("save", f)
+	b.submit("save", settingsForm{entityID: "https://somebody.example/"})
 	b.want(http.StatusUnauthorized)
-	b.wantText("alert", "Nothing was saved", "your session as administrator has ended")
-	if got := b.last.form(); !reflect.DeepEqual(got, f) {
-		t.Errorf("the form came back as %+v, want %+v", got, f)
+	if strings.Contains(b.last.body, "somebody.example") {
+		t.Error("a stranger's form comes back")
+	}
+}
+
+// A counter counts what is read.
+type counter struct {
+	io.Reader
+	n int
+}
+
+func (c *counter) Read(b []byte) (int, error) {
+	n, err := c.Reader.Read(b)
+	c.n += n
+	return n, err
+}
+
+// TestLargeForms has more large uploads at once than are read at once: all are answered, and no more than two are in memory.
+func TestLargeForms(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	admin := w.admin()
+	var cookie string
+	for _, c := range admin.client.Jar.Cookies(mustParse(w.server.URL)) {
+		cookie += c.Name + "=" + c.Value + "; "
+	}
+	gate, inside := make(chan struct{}), make(chan struct{}, 10)
+	var all sync.WaitGroup
+	for range 5 {
+		all.Go(func() {
+			body, contentType := strangersForm(t)
+			r := httptest.NewRequest(http.MethodPost, w.server.URL+"/settings/sso/preview", &gated{Reader: bytes.NewReader(body), gate: gate, inside: inside})
+			r.ContentLength = int64(len(body))
+			r.Header.Set("Content-Type", contentType)
+			r.Header.Set("Sec-Fetch-Site", "same-origin")
+			r.Header.Set("Cookie", cookie)
+			answer := httptest.NewRecorder()
+			w.console.ServeHTTP(answer, r)
+			if answer.Code != http.StatusUnprocessableEntity {
+				t.Errorf("got status %d, want %d", answer.Code, http.StatusUnprocessableEntity)
+			}
+		})
+	}
+	<-inside
+	<-inside
+	if got := console.LargeForms(w.console); got != 2 {
+		t.Errorf("%d large forms are being read, want 2", got)
+	}
+	select {
+	case <-inside:
+		t.Error("a third large form is being read")
+	default:
+	}
+	close(gate)
+	all.Wait()
+}
+
+// gated tells when it is read first, and then waits.
+type gated struct {
+	io.Reader
+	gate   chan struct{}
+	inside chan struct{}
+	begun  bool
+}
+
+func (g *gated) Read(b []byte) (int, error) {
+	if !g.begun {
+		g.begun = true
+		g.inside <- struct{}{}
+		<-g.gate
+	}
+	return g.Reader.Read(b)
+}
+
+// TestAnyButtonReads: what was pasted, or chosen, or dropped, is read by whichever button is pressed, in a form that is empty or has the saved
+// settings.
+func TestAnyButtonReads(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	other := w.newDirectory(samltest.Options{})
+	document, err := other.Metadata()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := w.admin()
+	certificate := certificatePEM(newCertificate(t, "next", time.Now().Add(-time.Hour), time.Now().AddDate(3, 0, 0)))
+	for _, filled := range []bool{false, true} {
+		for _, act := range []string{"read", "fetch", "preview", "save"} {
+			for _, given := range []struct {
+				name   string
+				source settingsForm
+			}{
+				{"pasted metadata", settingsForm{pasted: string(document)}},
+				{"a file", settingsForm{file: document}},
+				{"a pasted certificate", settingsForm{pasted: certificate}},
+				{"the same as file and text", settingsForm{file: document, pasted: string(document) + "\n"}},
+			} {
+				t.Run(fmt.Sprint(given.name, ", ", act, ", over saved settings: ", filled), func(t *testing.T) {
+					w.exec("UPDATE state SET saved = ''")
+					b.t = t
+					f := settingsForm{version: w.state().Version}
+					if filled {
+						b.save()
+						f = b.get("/settings/sso").form()
+					} else if given.source.pasted == certificate {
+						f.entityID, f.loginURL = w.idp.EntityID(), w.idp.LoginURL()
+					}
+					f.file, f.pasted = given.source.file, given.source.pasted
+					before := w.state().Version
+					b.submit(act, f)
+					b.want(http.StatusOK)
+					wantID, wantCertificate := other.EntityID(), string(other.CertificatePEM())
+					if given.source.pasted == certificate {
+						wantID, wantCertificate = w.idp.EntityID(), certificate
+					}
+					if act == "save" {
+						b.wantText("done", "The settings are saved")
+						if s := w.state(); s.Version != before+1 || s.Saved.EntityID != wantID || strings.TrimSpace(s.Saved.Certificates) != strings.TrimSpace(wantCertificate) {
+							t.Errorf("saved: got %+v, want %s", s.Saved, wantID)
+						}
+						return
+					}
+					got := b.last.form()
+					if got.entityID != wantID || strings.TrimSpace(got.certificate) != strings.TrimSpace(wantCertificate) || got.pasted != "" {
+						t.Errorf("the form has %+v, want %s", got, wantID)
+					}
+					b.wantText("preview", wantID)
+					if w.state().Version != before {
+						t.Error("something was saved")
+					}
+				})
+			}
+		}
+	}
+}
+
+// TestTwoSources: where two different things were given, the page does not guess, and nothing is lost.
+func TestTwoSources(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.fetch = func(context.Context, string) ([]byte, error) { return w.metadata(), nil }
+	b := w.admin()
+	for _, row := range []struct {
+		act  string
+		form settingsForm
+		says string
+	}{
+		{"read", settingsForm{file: w.metadata(), pasted: "other"}, "a file was chosen and a text was pasted"},
+		{"preview", settingsForm{file: w.metadata(), pasted: "other"}, "a file was chosen and a text was pasted"},
+		{"save", settingsForm{file: w.metadata(), pasted: "other"}, "a file was chosen and a text was pasted"},
+		{"fetch", settingsForm{metadataURL: "https://idp.example/metadata", pasted: "other"}, "there is an address to fetch, and a file or a pasted text too"},
+	} {
+		b.submit(row.act, row.form)
+		b.want(http.StatusUnprocessableEntity)
+		if got := b.last.text("problem-source"); !strings.Contains(strings.ToLower(got), row.says) {
+			t.Errorf("%s: got %q, want %q", row.act, got, row.says)
+		}
+		if got := b.last.form(); got.pasted != "other" || got.metadataURL != row.form.metadataURL {
+			t.Errorf("%s: the form came back as %+v", row.act, got)
+		}
+	}
+	if w.state().Version != 0 {
+		t.Error("something was saved")
+	}
+	b.submit("save", settingsForm{metadataURL: "https://idp.example/metadata"}) // an address alone leaves nothing to guess
+	b.wantText("done", "saved")
+	if s := w.state(); s.Saved.EntityID != w.idp.EntityID() || s.Saved.MetadataURL != "https://idp.example/metadata" {
+		t.Errorf("got %+v", s.Saved)
+	}
+}
+
+// TestEndedIsNotMeantForOthers: the tick that says that ended certificates are meant counts for those that were shown, not for a file that is
+// read with it.
+func TestEndedIsNotMeantForOthers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.advance(4 * 365 * 24 * time.Hour)
+	b := w.admin()
+	b.submit("save", settingsForm{file: w.metadata(), ended: "yes"})
+	b.want(http.StatusUnprocessableEntity)
+	b.wantText("alert", "every certificate here has ended")
+}
+
+// TestProblemsAreSummedUp: wherever a problem belongs, the place that the form leads to names it, with a way to the field.
+func TestProblemsAreSummedUp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.admin()
+	b.submit("preview", settingsForm{entityID: w.console.RedirectURL(), loginURL: "http://login.example.com/", certificate: "hello"})
+	b.want(http.StatusUnprocessableEntity)
+	b.wantText("summary", "Entity ID", "Single Sign-On URL", "X.509 certificate", "our own Redirect URL", "not https")
+	for _, part := range []string{`href="#entity-id"`, `href="#login-url"`, `href="#certificate"`} {
+		if !strings.Contains(b.last.body, part) {
+			t.Errorf("the summary lacks %s", part)
+		}
+	}
+	for _, row := range []struct {
+		name, before string // what #result stands before
+		show         func()
+	}{
+		{"problems", `id="summary"`, func() {}},
+		{"a preview", `id="preview"`, func() { b.submit("read", settingsForm{file: w.metadata()}) }},
+		{"an alert", `id="alert"`, func() { f := b.last.form(); f.version = 99; b.submit("save", f) }},
+	} {
+		row.show()
+		at := strings.Index(b.last.body, `id="result"`)
+		next := strings.Index(b.last.body, row.before)
+		if at < 0 || next < at || next-at > 200 || strings.Count(b.last.body, `id="result"`) != 1 {
+			t.Errorf("%s: #result is at %d and %s at %d, want it just before", row.name, at, row.before, next)
+		}
+	}
+	for _, action := range []string{`action="/settings/sso/preview#result"`, `formaction="/settings/sso/save#result"`, `formaction="/settings/sso/read#result"`, `formaction="/settings/sso/fetch#result"`} {
+		b.submit("read", settingsForm{file: w.metadata()})
+		if !strings.Contains(b.last.body, action) {
+			t.Errorf("the page lacks %s", action)
+		}
 	}
 }
 

@@ -1,0 +1,4 @@
+package console
+
+// LargeForms says how many large forms are being read.
+func LargeForms(c *Console) int { return len(c.large) }
