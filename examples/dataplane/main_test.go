@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -11,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -278,6 +281,144 @@ func TestHeadless(t *testing.T) {
 	}
 }
 
+// TestFirstPassword: a start that fails, however late, neither prints a password nor uses it up. The next one prints one that works.
+func TestFirstPassword(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	web := filepath.Join(t.TempDir(), "page.xml")
+	if err := os.WriteFile(web, []byte("<html></html>"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, args := range map[string][]string{
+		"metadata that is none":           {"-metadata", web},
+		"an address for metrics in use":   {"-idp-addr", "", "-metrics-addr", taken.Addr().String()},
+		"an address of the provider, too": {"-idp-addr", taken.Addr().String()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			o, err := readOptions(append([]string{"-addr", "127.0.0.1:0", "-data", dir}, args...), noEnvironment, io.Discard)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var out bytes.Buffer
+			if _, err := start(t.Context(), o, &out, io.Discard); err == nil || out.Len() > 0 {
+				t.Fatalf("got %v and printed %q, want a failure and nothing", err, out.String())
+			}
+			r := launch(t, dir, "-idp-addr", "")
+			form := url.Values{"name": {r.printed("Administrator")}, "password": {r.printed("Password")}}
+			if status, _ := r.post(r.printed("Console")+"sign-in", form); status != http.StatusOK {
+				t.Errorf("the password %q of the second start: got %d", form.Get("password"), status)
+			}
+		})
+	}
+	o, err := readOptions([]string{"-addr", "127.0.0.1:0", "-data", t.TempDir(), "-idp-addr", ""}, noEnvironment, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader, writer := io.Pipe()
+	reader.Close()
+	if _, err := start(t.Context(), o, writer, io.Discard); err == nil || !strings.Contains(err.Error(), "-reset-admin-password") {
+		t.Errorf("a password that cannot be printed: got %v", err)
+	}
+}
+
+// TestFirstStartsAtOnce has two first starts in one folder: they agree on one key, one identity provider and one administrator.
+func TestFirstStartsAtOnce(t *testing.T) {
+	t.Parallel()
+	for range 5 {
+		dir := t.TempDir()
+		var servers [2]*server
+		var outs [2]bytes.Buffer
+		var all sync.WaitGroup
+		for i := range servers {
+			all.Go(func() {
+				o, err := readOptions([]string{"-addr", "127.0.0.1:0", "-data", dir, "-idp-addr", "localhost:0"}, noEnvironment, io.Discard)
+				if err == nil {
+					servers[i], err = start(t.Context(), o, &outs[i], io.Discard)
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if t.Failed() {
+			return
+		}
+		first, second := servers[0], servers[1]
+		if !bytes.Equal(first.console.Keys[0], second.console.Keys[0]) {
+			t.Error("they seal with two keys")
+		}
+		one, err1 := first.directory()
+		other, err2 := second.directory()
+		if err := errors.Join(err1, err2); err != nil || one.TenantID != other.TenantID {
+			t.Errorf("they have two identity providers: %s and %s, %v", one.TenantID, other.TenantID, err)
+		}
+		if n := strings.Count(outs[0].String()+outs[1].String(), "as before"); n != 1 {
+			t.Errorf("%d of them found the administrator made, want 1", n)
+		}
+		first.close()
+		second.close()
+	}
+}
+
+// TestWarnings has what an operator must hear at the start.
+func TestWarnings(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "console.db"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	started := func(args ...string) string {
+		t.Helper()
+		o, err := readOptions(append([]string{"-addr", "127.0.0.1:0", "-data", dir, "-idp-addr", ""}, args...), noEnvironment, io.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var log bytes.Buffer
+		s, err := start(t.Context(), o, io.Discard, &log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.close()
+		return log.String()
+	}
+	const open, proxy = "others could read this file", "-trust-forwarded-for"
+	if log := started(); !strings.Contains(log, open) || strings.Contains(log, proxy) {
+		t.Errorf("an open database: got %s", log)
+	}
+	if log := started("-base-url", "https://console.example.com"); strings.Contains(log, open) || !strings.Contains(log, proxy) {
+		t.Errorf("behind a proxy: got %s", log)
+	}
+	if log := started("-base-url", "https://console.example.com", "-trust-forwarded-for"); log != "" {
+		t.Errorf("nothing to warn of: got %s", log)
+	}
+}
+
+// TestRenamedAdministrator ends the sessions of the old name, also if the name comes back.
+func TestRenamedAdministrator(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	first := launch(t, dir, "-idp-addr", "")
+	console := first.printed("Console")
+	if status, _ := first.post(console+"sign-in", url.Values{"name": {"admin"}, "password": {first.printed("Password")}}); status != http.StatusOK {
+		t.Fatalf("got %d", status)
+	}
+	first.stop()
+	for _, name := range []string{"beate", "admin"} {
+		next := launch(t, dir, "-addr", first.server.parts[0].listener.Addr().String(), "-idp-addr", "", "-admin", name)
+		next.client = first.client
+		if _, body := next.get(console + "settings/sso"); !strings.Contains(body, `id="local-sign-in"`) {
+			t.Errorf("with the name %s the old session goes on", name)
+		}
+		next.stop()
+	}
+}
+
 // TestWrongOptions has what is refused before anything is served.
 func TestWrongOptions(t *testing.T) {
 	t.Parallel()
@@ -307,7 +448,7 @@ func TestWrongOptions(t *testing.T) {
 		{"a base URL without a scheme", []string{"-base-url", "console.example.com"}, "absolute URL"},
 		{"an http base URL", []string{"-base-url", "http://console.example.com"}, "anyone on the path can take over sessions"},
 		{"keys that are none", []string{"-keys", "AAAA"}, "openssl rand -base64 32"},
-		{"a key file that others can read", []string{"-data", open}, "can be read by others"},
+		{"a key file that others can read", []string{"-data", open}, "others can read it"},
 		{"a page as metadata", []string{"-metadata", web}, "this is a web page"},
 		{"an address of another machine", []string{"-addr", "192.0.2.1:1"}, "give another address with -addr"},
 	} {

@@ -64,10 +64,6 @@ func start(ctx context.Context, o *options, stdout, stderr io.Writer) (_ *server
 	if err != nil {
 		return nil, err
 	}
-	said, err := s.prepareAdministrator(ctx)
-	if err != nil {
-		return nil, err
-	}
 	idp, err := s.startIdentityProvider()
 	if err != nil {
 		return nil, err
@@ -86,6 +82,7 @@ func start(ctx context.Context, o *options, stdout, stderr io.Writer) (_ *server
 	if err := s.remember(ctx, idp); err != nil {
 		return nil, err
 	}
+	s.warnOfProxy()
 	s.serveOn(listener, s.console)
 	if o.metricsAddr != "" {
 		metrics, err := s.listen(o.metricsAddr, "-metrics-addr")
@@ -96,8 +93,12 @@ func start(ctx context.Context, o *options, stdout, stderr io.Writer) (_ *server
 		mux.Handle("GET /metrics", s.console.Metrics())
 		s.serveOn(metrics, mux)
 	}
-	s.greet(stdout, said)
-	return s, nil
+	// Last of all: a random password that is in the database and was never printed, because something else failed, would help nobody.
+	said, err := s.prepareAdministrator(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s, s.greet(stdout, said)
 }
 
 func newLogger(format string, w io.Writer) *slog.Logger {
@@ -148,8 +149,13 @@ func (s *server) openDatabase(ctx context.Context) (err error) {
 		s.db, err = storage.OpenPostgreSQL(ctx, s.options.database, time.Now)
 		return err
 	}
-	s.db, err = storage.OpenSQLite(ctx, filepath.Join(s.options.data, "console.db"), time.Now)
-	return err
+	if s.db, err = storage.OpenSQLite(ctx, filepath.Join(s.options.data, "console.db"), time.Now); err != nil {
+		return err
+	}
+	for _, file := range s.db.Mended {
+		s.logger.Warn("others could read this file of the database until now: its mode is 0600 from here on. If others use this machine, change the administrator's password (-reset-admin-password)", "file", file)
+	}
+	return nil
 }
 
 // keyNote is where the database remembers the key that seals, so that a replica with another one is noticed.
@@ -174,8 +180,20 @@ func (s *server) readKeys(ctx context.Context) (list [][]byte, err error) {
 	return list, s.db.SetNote(ctx, keyNote, own)
 }
 
-// prepareAdministrator makes the administrator at the first start. said is what to print about the password.
+// warnOfProxy says what a start can know of the way that requests come: the console itself speaks http, so in front of an https address there
+// is a proxy.
+func (s *server) warnOfProxy() {
+	if strings.HasPrefix(s.options.baseURL, "https://") && !s.options.trustForwardedFor {
+		s.logger.Warn("-base-url is https, so a proxy stands in front of the console, and without -trust-forwarded-for all clients have its address: a stranger's wrong passwords slow down the administrator's sign-in in a new browser. Set it if the proxy sets X-Forwarded-For")
+	}
+}
+
+// prepareAdministrator makes the administrator at the first start, and ends the sessions of an administrator of another name. said is what to
+// print about the password.
 func (s *server) prepareAdministrator(ctx context.Context) (said string, err error) {
+	if err := s.db.EndOtherAdministrators(ctx, s.options.admin); err != nil {
+		return "", err
+	}
 	chosen := s.options.password
 	said = "as given"
 	if chosen == "" {
@@ -209,19 +227,22 @@ func (s *server) install(ctx context.Context) error {
 	return nil
 }
 
-func (s *server) greet(w io.Writer, said string) {
+// greet prints what the operator needs to know, in one piece. It fails if that cannot be written, since the password is printed only once.
+func (s *server) greet(w io.Writer, said string) error {
 	o := s.options
-	fmt.Fprintf(w, "Console:            %s/\n", o.baseURL)
-	if s.idpHome() != "" {
-		fmt.Fprintf(w, "Identity provider:  %s (for trying only: it asks for no password)\n", s.idpHome())
+	var b strings.Builder
+	fmt.Fprintf(&b, "Console:            %s/\n", o.baseURL)
+	next := fmt.Sprintf("Next: sign in at %s/settings/sso as administrator and follow the page.\n", o.baseURL)
+	if home := s.idpHome(); home != "" {
+		fmt.Fprintf(&b, "Identity provider:  %s (for trying only: it asks for no password)\n", home)
+		next = fmt.Sprintf("Next: sign in at %s/settings/sso as administrator, copy the Redirect URL, and register it at %s.\n", o.baseURL, home)
 	}
-	fmt.Fprintf(w, "Administrator:      %s\nPassword:           %s\n", o.admin, said)
-	fmt.Fprintf(w, "Redirect URL:       %s\nData:               %s\n\n", s.console.RedirectURL(), o.data)
-	if s.idpHome() == "" {
-		fmt.Fprintf(w, "Next: sign in at %s/settings/sso as administrator and follow the page.\n", o.baseURL)
-		return
+	fmt.Fprintf(&b, "Administrator:      %s\nPassword:           %s\n", o.admin, said)
+	fmt.Fprintf(&b, "Redirect URL:       %s\nData:               %s\n\n%s", s.console.RedirectURL(), o.data, next)
+	if _, err := io.WriteString(w, b.String()); err != nil {
+		return fmt.Errorf("the administrator's password cannot be printed: start again with -reset-admin-password: %w", err)
 	}
-	fmt.Fprintf(w, "Next: sign in at %s/settings/sso as administrator, copy the Redirect URL, and register it at %s.\n", o.baseURL, s.idpHome())
+	return nil
 }
 
 func (s *server) idpHome() string { return s.console.Trial }
