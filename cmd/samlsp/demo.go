@@ -192,7 +192,7 @@ func serve(h http.Handler) (address string, stop func(), err error) {
 	if err != nil {
 		return "", nil, err
 	}
-	server := &http.Server{Handler: h, ReadHeaderTimeout: httpTimeout}
+	server := newServer(h)
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
 	stop = func() {

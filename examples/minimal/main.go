@@ -18,6 +18,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -52,8 +53,14 @@ func serve() error {
 		return err
 	}
 	fmt.Printf("Service:           %s/\nRedirect URL:      %s%s\n", *baseURL, *baseURL, saml.DefaultRedirectPath)
-	server := &http.Server{Handler: service, ReadHeaderTimeout: 10 * time.Second}
-	return server.Serve(listener)
+	return newServer(service).Serve(listener)
+}
+
+// newServer bounds how long a client may take and how much it may send before a handler sees it: without these limits of net/http, which has
+// none of its own, slow clients hold connections and memory for ever. A response of SAML has 2 MiB at most, see saml.Handler.
+func newServer(h http.Handler) *http.Server {
+	return &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
+		MaxHeaderBytes: 64 << 10}
 }
 
 // newService is what a service needs: whom it trusts, what its sessions are like, and which pages they guard.
@@ -103,17 +110,39 @@ func show(w http.ResponseWriter, s *session.Session) {
 	page.Execute(w, s) // an error is the browser's hanging up
 }
 
-// readKey gives the key that seals what the service keeps in browsers. Without a file it is new, and a restart signs everybody out.
+// readKey returns the key that seals what the service keeps in browsers. Without a file it is new, and a restart signs everybody out. Of two
+// first starts at once one makes the file, and both read it.
 func readKey() ([]byte, error) {
 	if *keyFile == "" {
 		return saml.NewStateKey(), nil
 	}
-	key, err := os.ReadFile(*keyFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		key = saml.NewStateKey()
-		err = os.WriteFile(*keyFile, key, 0o600)
+	if _, err := os.Stat(*keyFile); errors.Is(err, fs.ErrNotExist) {
+		if err := makeKey(); err != nil && !errors.Is(err, fs.ErrExist) {
+			return nil, err
+		}
 	}
-	return key, err
+	info, err := os.Stat(*keyFile)
+	if err != nil {
+		return nil, err
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("%s has mode %04o, want 0600: with its key others can make sessions. Delete it, so that the next start makes a new key", *keyFile, info.Mode().Perm())
+	}
+	return os.ReadFile(*keyFile)
+}
+
+// makeKey makes the file whole or not at all. A link fails if the file is there by now.
+func makeKey() error {
+	f, err := os.CreateTemp(filepath.Dir(*keyFile), ".new-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(saml.NewStateKey())
+	if err := errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	return os.Link(f.Name(), *keyFile)
 }
 
 // readMetadata gives the metadata of the identity provider, or of one for trying, which it starts. That one is on localhost: to a browser
@@ -130,7 +159,7 @@ func readMetadata() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	go http.Serve(listener, idp) // until the program ends
+	go newServer(idp).Serve(listener) // until the program ends
 	fmt.Printf("Identity provider: %s (not for production: it asks for no password)\n", idp.HomeURL())
 	if err := idp.RegisterRedirectURL(*baseURL + saml.DefaultRedirectPath); err != nil {
 		return nil, err

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/iomete/saml"
@@ -210,5 +211,35 @@ func TestWhatItRefuses(t *testing.T) {
 		if err == nil || !strings.Contains(string(output), row.want) {
 			t.Errorf("%s: got %v, %s, want %q", name, err, output, row.want)
 		}
+	}
+}
+
+// TestKey has first starts at the same time, which must end with one key, and a key that others can read, which is refused.
+func TestKey(t *testing.T) {
+	for range 20 {
+		*keyFile = filepath.Join(t.TempDir(), "state.key")
+		var keys [4][]byte
+		var all sync.WaitGroup
+		for i := range keys {
+			all.Go(func() {
+				var err error
+				if keys[i], err = readKey(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		for _, key := range keys {
+			if len(key) != 32 || !bytes.Equal(key, keys[0]) {
+				t.Fatal("first starts at once have different keys")
+			}
+		}
+	}
+	defer func() { *keyFile = "" }()
+	if err := os.Chmod(*keyFile, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := readKey(); err == nil || !strings.Contains(err.Error(), "0600") {
+		t.Errorf("a key that others can read: got %v", err)
 	}
 }
