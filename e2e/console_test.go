@@ -511,3 +511,121 @@ func TestConsoleUsers(t *testing.T) {
 	d.wants("#users", samltest.DefaultUsers()[0].Mail, time.Now().UTC().Format("2006"))
 	d.shot("users")
 }
+
+// window keeps a picture of what is in the window, and nothing else.
+func (d *desk) window(name string) {
+	d.Helper()
+	shot, err := call(d.chromiumTab, page.CaptureScreenshot, page.CaptureScreenshotParams{})
+	d.must(err)
+	d.shots++
+	d.report.picture(d.T, fmt.Sprintf("%s-%02d-%s", strings.ToLower(strings.TrimPrefix(d.Name(), "TestConsole")), d.shots, name), shot.Data)
+}
+
+// sees fails the test unless all of an element is in the window, and says these words.
+func (d *desk) sees(css string, words ...string) {
+	d.Helper()
+	d.wants(css, words...)
+	var box struct{ Left, Top, Right, Bottom, Width, Height float64 }
+	d.must(d.evaluate(fmt.Sprintf(`(() => { const r = document.querySelector(%q).getBoundingClientRect(); return {Left: r.left, Top: r.top, Right: r.right, Bottom: r.bottom, Width: innerWidth, Height: innerHeight} })()`, css), &box))
+	if box.Left < 0 || box.Top < 0 || box.Right > box.Width || box.Bottom > box.Height {
+		address, _ := d.URL()
+		d.Errorf("%s at %s is outside the window: %+v", css, address, box)
+	}
+}
+
+// TestConsoleErrorsInWindow: whatever is refused, the reason is in the window without scrolling, on a small screen and on a telephone.
+func TestConsoleErrorsInWindow(t *testing.T) {
+	d, _ := consoleDesk(t)
+	document := d.register()
+	d.administrate()
+	d.drop("federationmetadata.xml", document)
+	d.press("#save", "#saved") // so that the page is long
+	const settings = "/settings/sso"
+	for _, size := range [][2]int64{{1280, 720}, {390, 844}} {
+		d.size(size[0], size[1])
+		for _, row := range []struct {
+			name  string
+			page  string
+			go_   func()
+			at    string
+			words []string
+		}{
+			{"three fields", settings, func() {
+				d.fill("#entity-id", d.redirectURL)
+				d.fill("#login-url", "http://login.example.com/")
+				d.fill("#certificate", "hello")
+				d.press("#check", "#problem-certificate")
+			}, "#summary", []string{"Entity ID", "our own Redirect URL", "Single Sign-On URL", "not https", "X.509 certificate"}},
+			{"the last field", settings, func() {
+				d.fill("#certificate", "hello")
+				d.press("#check", "#problem-certificate")
+			}, "#summary", []string{"X.509 certificate"}},
+			{"pasted nonsense, by the button for checking", settings, func() {
+				d.fill("#pasted", "<html></html>")
+				d.press("#check", "#problem-source")
+			}, "#summary", []string{"web page"}},
+			{"a dropped page", settings, func() {
+				d.drop("federationmetadata.xml", "<html></html>")
+				d.wait("#problem-source")
+			}, "#summary", []string{"web page"}},
+			{"a fetch", settings, func() {
+				d.fill("#metadata-url", "https://169.254.169.254/latest/meta-data")
+				d.press("#fetch", "#problem-metadata_url")
+			}, "#summary", []string{"link-local"}},
+			{"a lost update", settings, func() {
+				d.drop("federationmetadata.xml", document)
+				d.wait("#preview")
+				var ok bool
+				d.must(d.evaluate(`(() => { document.querySelector('#settings-form [name="version"]').value = "0"; return true })()`, &ok))
+				d.fill("#login-url", "https://login.example.com/other")
+				d.press("#save", "#alert")
+			}, "#alert", []string{"Nothing was saved", "were saved by"}},
+			{"enable without a test", settings, func() {
+				d.openDetails("#confirm-untested")
+				d.press("#enable-untested", "#alert")
+			}, "#alert", []string{"Nothing was enabled"}},
+			{"delete without the word", settings, func() {
+				d.openDetails("#confirm-delete")
+				d.press("#delete", "#alert")
+			}, "#alert", []string{"Nothing was deleted"}},
+			{"a user with no address", "/settings/users", func() {
+				d.fill("#email", "nobody@localhost@")
+				d.must(d.evaluate(`(() => { document.getElementById("email").type = "text"; return true })()`, new(bool)))
+				d.press("#add-user", "#problem-email")
+			}, "#problem-email", []string{"not an e-mail address"}},
+			{"a wrong password for a new one", "/settings/administrator", func() {
+				d.fill("#current", "wrong")
+				d.fill("#new", "a long new password")
+				d.fill("#repeated", "a long new password")
+				d.press("#change-password", "#problem-current")
+			}, "#problem-current", []string{"not the current password"}},
+		} {
+			d.open(d.console+row.page, "#nav-settings")
+			row.go_()
+			d.sees(row.at, row.words...)
+			d.window(fmt.Sprintf("window-%d-%s", size[0], strings.ReplaceAll(row.name, " ", "-")))
+		}
+	}
+
+	// What went well is in the window too, and a text that is dropped is read at once.
+	d.size(1280, 720)
+	d.open(d.console+settings, "#drop-zone")
+	var ok bool
+	d.must(d.evaluate(fmt.Sprintf(`(() => { const text = new DataTransfer(); text.setData("text", %s);
+		document.getElementById("drop-zone").dispatchEvent(new DragEvent("drop", {dataTransfer: text, bubbles: true, cancelable: true})); return true })()`, quoted(document)), &ok))
+	d.wait("#preview")
+	d.sees("#preview h3", "Preview")
+	d.window("window-1280-preview")
+	d.fill("#pasted", document)
+	d.press("#save", "#done")
+	d.sees("#done", "saved")
+
+	d.press("#sign-out", "#local-sign-in")
+	d.size(390, 844)
+	d.open(d.console+"/sign-in", "#local-sign-in")
+	d.fill("#name", "admin")
+	d.fill("#password", "wrong")
+	d.press("#local-sign-in", "#problem-sign-in")
+	d.sees("#problem-sign-in", "The name or the password is wrong")
+	d.window("window-390-wrong-password")
+}
