@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"database/sql"
@@ -30,6 +31,7 @@ import (
 type database struct {
 	dialect     sqlstore.Dialect
 	driver, dsn string
+	connections int     // of each replica, 0 for several
 	server      *server // nil for SQLite
 }
 
@@ -39,7 +41,7 @@ func (d database) open(t *testing.T) *sql.DB {
 	if err != nil {
 		t.Fatal(err)
 	}
-	db.SetMaxOpenConns(8) // several replicas stay below what a server allows
+	db.SetMaxOpenConns(cmp.Or(d.connections, 8)) // several replicas stay below what a server allows
 	t.Cleanup(func() { db.Close() })
 	return db
 }
@@ -56,6 +58,11 @@ var databases = []struct {
 	make func(*testing.T) database
 }{
 	{"SQLite", newSQLite},
+	{"SQLite as the documentation wants it, by one connection", func(t *testing.T) database {
+		d := newSQLite(t)
+		d.connections = 1
+		return d
+	}},
 	{"PostgreSQL", newPostgreSQL},
 	{"MariaDB", newMariaDB},
 	{"MariaDB that reports the rows found in another time zone", func(t *testing.T) database {

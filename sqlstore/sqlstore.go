@@ -26,8 +26,12 @@
 // # What the database must do
 //
 // Commit each statement by itself (autocommit, the default everywhere) and durably, and give a replica what another has written: all
-// statements go to the primary server, not to one that follows it. With SQLite all replicas are processes of one machine; open it with a
-// busy timeout (modernc.org/sqlite: ?_pragma=busy_timeout(5000)&_pragma=journal_mode(wal)), or claims at the same moment fail.
+// statements go to the primary server, not to one that follows it.
+//
+// With SQLite all replicas are processes of one machine. Open it with a busy timeout (modernc.org/sqlite:
+// ?_pragma=busy_timeout(5000)&_pragma=journal_mode(wal)), or claims at the same moment fail. Give the Store a sql.DB of its own with
+// SetMaxOpenConns(1): SQLite has one writer at a time, and connections that wait for it poll in ever longer sleeps, so that with 32 at once
+// some wait for more than a second. One connection hands out turns in order, and nobody who reads waits behind a claim.
 package sqlstore
 
 import (

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -460,6 +461,31 @@ func TestWrongOptions(t *testing.T) {
 				t.Errorf("got %v, want %q", err, test.want)
 			}
 		})
+	}
+}
+
+// TestKubernetes: the collector must know the container's limit, and what is promised must be within it.
+func TestKubernetes(t *testing.T) {
+	t.Parallel()
+	manifest, err := os.ReadFile(filepath.Join("kubernetes", "dataplane.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mebibytes := func(pattern string) int {
+		m := regexp.MustCompile(pattern).FindSubmatch(manifest)
+		if m == nil {
+			t.Fatalf("the manifest has no %s", pattern)
+		}
+		n, err := strconv.Atoi(string(m[1]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	aim, request, limit := mebibytes(`GOMEMLIMIT, value: (\d+)MiB`), mebibytes(`requests: \{.*memory: (\d+)Mi\}`), mebibytes(`limits: \{memory: (\d+)Mi\}`)
+	const rest, passwords, responses, forms = 50, 4 * 19, 2 * 64, 150
+	if aim < rest+passwords+responses+forms || aim >= limit || aim < limit*3/4 || request > limit {
+		t.Errorf("GOMEMLIMIT is %d, the request %d and the limit %d MiB", aim, request, limit)
 	}
 }
 

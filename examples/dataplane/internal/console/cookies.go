@@ -29,6 +29,9 @@ var (
 	browserMark = mark{"dataplane-browser", 365 * 24 * time.Hour, true}
 )
 
+// signedOut is the value of an adminMark after a sign-out, in place of the token: a form that is still open in another tab is not lost.
+const signedOut = "-"
+
 func (c *Console) cookieName(m mark) string {
 	if c.secure {
 		return "__Host-" + m.name

@@ -21,7 +21,7 @@ type adminHandler func(w http.ResponseWriter, r *http.Request, admin *storage.Ad
 // admin gives the administrator's session of a request, nil where there is none. The error is that of the database.
 func (c *Console) admin(r *http.Request) (*storage.AdminSession, error) {
 	token := c.readMark(r, adminMark)
-	if token == "" {
+	if token == "" || token == signedOut {
 		return nil, nil
 	}
 	s, err := c.DB.AdminSession(r.Context(), token)

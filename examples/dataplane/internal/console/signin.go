@@ -138,8 +138,10 @@ func (c *Console) endAdminSession(r *http.Request) {
 }
 
 func (c *Console) signOut(w http.ResponseWriter, r *http.Request) {
-	c.endAdminSession(r)
-	c.setMark(w, adminMark, "")
+	if c.readMark(r, adminMark) != "" {
+		c.endAdminSession(r)
+		c.setMark(w, adminMark, signedOut)
+	}
 	if err := c.sessions.SignOut(w, r); err != nil {
 		c.Logger.Warn("a session could not be ended for all replicas", "error", err)
 		c.showMessage(w, r, http.StatusServiceUnavailable, message{Title: "You are signed out in this browser", Text: "The database does not answer, so a copy of your session elsewhere could not be ended.", Link: "/sign-in", Label: "Go to the sign-in page"})

@@ -296,7 +296,8 @@ func TestSessionEndedWhileTyping(t *testing.T) {
 	w := newWorld(t)
 	for name, end := range map[string]func(b *browser){
 		"by another browser's change of the password": func(*browser) { w.exec("DELETE FROM admin_session") },
-		"by itself": func(*browser) { w.exec("UPDATE admin_session SET seen_at = 0") },
+		"by a sign-out in another tab":                func(b *browser) { b.post("/sign-out", nil) },
+		"by itself":                                   func(*browser) { w.exec("UPDATE admin_session SET seen_at = 0") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := w.admin()
