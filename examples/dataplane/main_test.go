@@ -483,7 +483,7 @@ func TestKubernetes(t *testing.T) {
 		return n
 	}
 	aim, request, limit := mebibytes(`GOMEMLIMIT, value: (\d+)MiB`), mebibytes(`requests: \{.*memory: (\d+)Mi\}`), mebibytes(`limits: \{memory: (\d+)Mi\}`)
-	const rest, passwords, responses, forms = 50, 4 * 19, 2 * 64, 150
+	const rest, passwords, responses, forms = 50, 4 * 19, 2 * 64, 210
 	if aim < rest+passwords+responses+forms || aim >= limit || aim < limit*3/4 || request > limit {
 		t.Errorf("GOMEMLIMIT is %d, the request %d and the limit %d MiB", aim, request, limit)
 	}

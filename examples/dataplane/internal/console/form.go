@@ -31,8 +31,8 @@ const (
 	maxKept       = 12 << 20 // bytes, of all fields together: a file and the document of before fit
 	maxFields     = 32
 	maxUpload     = 64 << 20  // bytes
-	largeForm     = 256 << 10 // bytes, from which on a form waits for one of the places
-	maxLargeForms = 2
+	largeForm     = 256 << 10 // bytes, from which on a form waits until no other such form is being read
+	maxLargeForms = 1
 	largeFormWait = 20 * time.Second
 )
 

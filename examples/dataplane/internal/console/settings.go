@@ -350,7 +350,7 @@ func (c *Console) turn(w http.ResponseWriter, r *http.Request, admin *storage.Ad
 }
 
 // takeForm lets a settings form through whose browser has, or had until a moment ago, a session of the administrator. Nobody else gets more
-// than a small form read, and nothing of it back: the page of a large form costs many times its size. Of large forms two are read at a time.
+// than a small form read, and nothing of it back: the page of a large form costs many times its size. Of large forms one is read at a time.
 func (c *Console) takeForm(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if c.readMark(r, adminMark) == "" {
