@@ -9,7 +9,10 @@ import (
 	"github.com/iomete/saml/examples/dataplane/internal/password"
 )
 
-const maxSmallForm = 64 << 10 // bytes, of a form without a file
+const (
+	maxSmallForm  = 64 << 10 // bytes, of a form without a file
+	maxSignInForm = 8 << 10  // bytes, of one that may have to wait for its turn
+)
 
 type signInPage struct {
 	page
@@ -60,7 +63,7 @@ func (c *Console) beginAt(returnTo string) string {
 }
 
 func (c *Console) signInLocally(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxSmallForm)
+	r.Body = http.MaxBytesReader(w, r.Body, maxSignInForm)
 	p := signInPage{Name: r.PostFormValue("name"), ReturnTo: r.PostFormValue("return_to")}
 	if !localPath(p.ReturnTo) {
 		p.ReturnTo = ""
@@ -109,7 +112,7 @@ func (c *Console) lanesOf(r *http.Request, browser string) []string {
 	if browser != "" {
 		return []string{"browser " + browser}
 	}
-	return []string{"address " + c.clientAddress(r), everybody}
+	return []string{ofStrangers + c.clientAddress(r), everybody}
 }
 
 // checkPassword waits for a turn in the lanes and looks at the password. Whatever the name is, it waits for the same, asks the database the

@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"time"
 )
@@ -23,7 +24,8 @@ const (
 	freeTriesOfAll = 50 // in the lane of all addresses
 	waitOfAll      = 200 * time.Millisecond
 
-	maxLanes = 10_000
+	maxLanes   = 10_000
+	maxWaiting = 500 // tries together, not counting those in browsers that the administrator has used: each holds a connection
 )
 
 // errNoTurn refuses a try that many others were before. The password was not looked at.
@@ -31,10 +33,11 @@ var errNoTurn = errors.New("console: so many passwords are being tried that this
 
 // lanes is safe for concurrent use.
 type lanes struct {
-	mu   sync.Mutex
-	all  map[string]*lane
-	now  func() time.Time
-	wait func(ctx context.Context, d time.Duration) error
+	mu      sync.Mutex
+	all     map[string]*lane
+	waiting int
+	now     func() time.Time
+	wait    func(ctx context.Context, d time.Duration) error
 }
 
 type lane struct {
@@ -44,8 +47,11 @@ type lane struct {
 	turn  chan struct{} // holds one; those who wait for it get it in order
 }
 
-// everybody is the lane of all addresses. No browser and no address has this name.
-const everybody = ""
+// everybody is the lane of all addresses. ofStrangers begins the name of the lane of one.
+const (
+	everybody   = ""
+	ofStrangers = "address "
+)
 
 // pause is how long the next try waits after so many wrong ones.
 func pause(name string, wrong int) time.Duration {
@@ -76,9 +82,7 @@ func (l *lanes) try(ctx context.Context, names ...string) (done func(right bool)
 			leave = append(leave, func(right bool) { l.leave(one, right) })
 			continue
 		}
-		select {
-		case one.turn <- struct{}{}:
-		case <-ctx.Done():
+		if !l.takeTurn(ctx, one, strings.HasPrefix(name, ofStrangers) || name == everybody) {
 			l.leave(one, true) // it was not a guess
 			done(true)
 			return nil, errNoTurn
@@ -93,6 +97,32 @@ func (l *lanes) try(ctx context.Context, names ...string) (done func(right bool)
 		}
 	}
 	return done, nil
+}
+
+// takeTurn waits for the turn of a lane, and reports whether it came. Of strangers only so many wait.
+func (l *lanes) takeTurn(ctx context.Context, one *lane, stranger bool) bool {
+	if stranger {
+		l.mu.Lock()
+		full := l.waiting >= maxWaiting
+		if !full {
+			l.waiting++
+		}
+		l.mu.Unlock()
+		if full {
+			return false
+		}
+		defer func() {
+			l.mu.Lock()
+			l.waiting--
+			l.mu.Unlock()
+		}()
+	}
+	select {
+	case one.turn <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 func (l *lanes) enter(name string) (one *lane, wrong int) {

@@ -140,3 +140,41 @@ func TestLanesAreBounded(t *testing.T) {
 		t.Errorf("%d lanes, that of all with %d tries, want at most %d lanes and %d tries", len(l.all), l.all[everybody].wrong, maxLanes, 3*maxLanes)
 	}
 }
+
+// TestWaitingIsBounded: strangers cannot hold any number of connections, and a browser that the administrator has used is not among those that
+// are sent away.
+func TestWaitingIsBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLanes()
+		var refused atomic.Int64
+		for range 3 * maxWaiting {
+			go func() {
+				begun := time.Now()
+				done, err := l.try(t.Context(), ofStrangers+"a", everybody)
+				if err != nil {
+					if time.Since(begun) == 0 {
+						refused.Add(1)
+					}
+					return
+				}
+				done(false)
+			}()
+		}
+		synctest.Wait()
+		if l.waiting > maxWaiting || refused.Load() < 2*maxWaiting-2*freeTries {
+			t.Errorf("%d wait and %d were sent away at once, want at most %d to wait", l.waiting, refused.Load(), maxWaiting)
+		}
+		done, err := l.try(t.Context(), "browser X")
+		if err != nil {
+			t.Errorf("a browser that the administrator has used: got %v", err)
+		} else {
+			done(true)
+		}
+		time.Sleep(2 * turnLimit)
+		synctest.Wait()
+		if l.waiting != 0 {
+			t.Errorf("%d still wait", l.waiting)
+		}
+	})
+}

@@ -337,7 +337,7 @@ func TestStrangersForm(t *testing.T) {
 	signed := genuine[i].Value
 	old.post("/sign-out", nil)
 	w.advance(25 * time.Hour)
-	large, contentType := strangersForm(t)
+	large, contentType := strangersForm(t, 4<<20-4096)
 	for _, row := range []struct {
 		name   string
 		cookie *http.Cookie
@@ -400,7 +400,7 @@ func TestLargeForms(t *testing.T) {
 	var all sync.WaitGroup
 	for range 5 {
 		all.Go(func() {
-			body, contentType := strangersForm(t)
+			body, contentType := strangersForm(t, 200<<10)
 			r := httptest.NewRequest(http.MethodPost, w.server.URL+"/settings/sso/preview", &gated{Reader: bytes.NewReader(body), gate: gate, inside: inside})
 			r.ContentLength = int64(len(body))
 			r.Header.Set("Content-Type", contentType)
