@@ -246,6 +246,7 @@ func longKeys() ([]crypto.Signer, error) {
 		}
 		keys[i] = publicOnly{&rsa.PublicKey{N: n.SetBit(n, bits-1, 1).SetBit(n, 0, 1), E: 1<<31 - 1}}
 	}
+	//lint:ignore SA1019 what is measured is the verification, and the key protects nothing
 	last, err := rsa.GenerateMultiPrimeKey(rand.Reader, 16, bits)
 	if err != nil {
 		return nil, err
