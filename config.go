@@ -50,7 +50,8 @@ type Config struct {
 	Tenant string
 
 	// Trial marks settings that are tried before they are used, as a console's "Test sign-in" does. A Handler finishes their logins at an address whose request names other
-	// settings, which have another Tenant. Each login needs a LoginOptions.Purpose, so that it begins no session (package session refuses it).
+	// settings, which have another Tenant. Each login needs a LoginOptions.Purpose, so that it begins no session (package session refuses it), and Unsolicited must be
+	// RefuseUnsolicited: an unsolicited response has no purpose.
 	Trial bool
 
 	// IdentityProvider says whom we trust: an *IdentityProvider, or a source that refreshes one. Required.
@@ -262,16 +263,19 @@ func (c *Config) validate() error {
 			fault("DecryptionKeys", why, "", want)
 		}
 	}
+	if c.Trial && c.Unsolicited != RefuseUnsolicited {
+		fault("Unsolicited", "is set for settings on trial", "", "RefuseUnsolicited, since every login on trial needs a purpose")
+	}
 	return errors.Join(faults...)
 }
 
 // fault says what is wrong with a key, "" if nothing is.
 func (k DecryptionKey) fault() (why, want string) {
-	if k.Key == nil || k.Key == crypto.Decrypter((*rsa.PrivateKey)(nil)) {
+	if isNil(k.Key) {
 		return "has an entry without Key", "an RSA private key of 2048 to 4096 bits"
 	}
 	public, ok := k.Key.Public().(*rsa.PublicKey)
-	if !ok || public.N.BitLen() < minRSABits || public.N.BitLen() > maxDecryptionKeyBits {
+	if !ok || public == nil || public.N == nil || public.N.BitLen() < minRSABits || public.N.BitLen() > maxDecryptionKeyBits {
 		return "has a key that is not RSA of 2048 to 4096 bits", "an RSA private key of 2048 to 4096 bits"
 	}
 	if k.Certificate == nil {

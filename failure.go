@@ -23,7 +23,9 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, sp *ServiceProvid
 		}
 		sp.observe(r.Context(), Event{Kind: LoginRefused, RequestID: err.requestID, Err: err})
 		login = sp.redirectURL
-		if err.ReturnTo != "" {
+		if _, unnamed := h.resolve(r, ""); unnamed != nil && unnamed.Code == CodeNotConfigured {
+			login = "" // a GET there could not tell whose login to begin
+		} else if err.ReturnTo != "" {
 			login += "?return_to=" + url.QueryEscape(err.ReturnTo)
 		}
 	} else {

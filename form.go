@@ -19,6 +19,8 @@ const (
 	// smallBody is the size, in bytes, up to which a body costs nothing of HandlerConfig.BodyMemory. A response of Entra with 150 groups has about
 	// 30 KiB.
 	smallBody = 64 << 10
+	// mediumBody is what no honest response reaches: 1,000 groups have some 200 KiB.
+	mediumBody = 256 << 10
 	// bodyTimeout is how long a browser may take to send the form, and to take the page that repeats it.
 	bodyTimeout = 30 * time.Second
 	// legField marks a form that our own page posts. This proves nothing; the cookies that come with it decide.
@@ -60,10 +62,14 @@ func (h *Handler) readBody(w http.ResponseWriter, r *http.Request, b *body) *Err
 	if r.ContentLength <= maxBody {
 		err = b.read(limited, r.ContentLength)
 	}
+	ended := err == nil
 	if errors.Is(err, errNoMemory) || errors.Is(err, errTooLarge) { // read on without keeping it: browsers show no answer before they have sent all
-		io.Copy(io.Discard, limited)
+		_, rest := io.Copy(io.Discard, limited)
+		ended = rest == nil
 	}
-	restore()
+	if ended { // otherwise the server reads on before it answers, and must not wait without end for a sender who has stopped
+		restore()
+	}
 	var tooLarge *http.MaxBytesError
 	switch {
 	case err == nil:
@@ -192,18 +198,26 @@ func looksLikeBase64(s []byte) bool {
 	return len(s) > 0
 }
 
-// A memoryBudget is what all large bodies of a Handler may hold together.
-type memoryBudget struct{ free atomic.Int64 }
+// A memoryBudget is what all large bodies of a Handler may hold together. A quarter of it is kept for those of medium size, so that a few very large ones
+// that arrive slowly do not keep out the honest ones, which are never that large.
+type memoryBudget struct {
+	free atomic.Int64
+	kept int64
+}
 
 func newMemoryBudget(bytes int) *memoryBudget {
-	b := &memoryBudget{}
+	b := &memoryBudget{kept: int64(bytes / 4)}
 	b.free.Store(int64(bytes))
 	return b
 }
 
-// take reports whether n more bytes may be held, and if so notes them.
-func (b *memoryBudget) take(n int) bool {
-	if b.free.Add(-int64(n)) < 0 {
+// take reports whether a body may hold n bytes more, and if so notes them. large says that the body is above medium size then.
+func (b *memoryBudget) take(n int, large bool) bool {
+	least := int64(0)
+	if large {
+		least = b.kept
+	}
+	if b.free.Add(-int64(n)) < least {
 		b.give(n)
 		return false
 	}
@@ -227,7 +241,7 @@ var (
 // read reads all of r. The buffer grows with what has arrived, so that a slow sender holds hardly more than it has sent, whatever length it announced.
 // length is that of Content-Length, or negative.
 func (b *body) read(r io.Reader, length int64) error {
-	size := smallBody
+	size := smallBody + 1
 	if 0 <= length && length < smallBody {
 		size = int(length) + 1 // one byte more, so that the end is seen without growing
 	}
@@ -266,7 +280,10 @@ func atEnd(r io.Reader) error {
 
 func (b *body) grow() error {
 	size := min(2*cap(b.data), maxBody)
-	if !b.budget.take(size - b.held) {
+	if cap(b.data) <= mediumBody {
+		size = min(size, mediumBody+1) // with room to see the end of one of medium size
+	}
+	if !b.budget.take(size-b.held, size > mediumBody+1) {
 		b.release()
 		return errNoMemory
 	}

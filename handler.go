@@ -1,6 +1,7 @@
 package saml
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -30,15 +31,15 @@ type HandlerConfig struct {
 	// Resolve returns the provider for a request. Required. It is called in two ways:
 	//
 	// With tenant "" it says whose settings the request itself names, by its host or path: http.Request.Host, PathValue. A service with one tenant returns
-	// its provider. ErrNotConfigured means that the request names none, because the Redirect URL is the same for all tenants or single sign-on is not
-	// enabled.
+	// its provider. ErrNotConfigured means that the request names no tenant, because the Redirect URL is the same for all of them, or that the only tenant has not
+	// enabled single sign-on. ErrNotEnabled means that the request names one of several tenants, which has not enabled it.
 	//
 	// With another tenant, only after the first call returned ErrNotConfigured or a provider of other settings, it returns the provider of that tenant: the one whose
 	// session or pending login the browser brought. The name is not proven yet; treat it as a name to look up. ErrNotConfigured means that there is
 	// no such tenant.
 	//
-	// If the request names a provider, sessions and pending logins of another tenant are refused, so that a session of one tenant is of no use
-	// at the host of another. The exception is a provider with Config.Trial.
+	// If the request names a tenant, sessions and pending logins of another tenant are refused, so that a session of one tenant is of no use
+	// at the host of another. The exception are pending logins of a provider with Config.Trial.
 	//
 	// Any other error means that nobody can tell now: status 503. Its text is left out of the log, since it may name a person; Config.Observe gets
 	// it if the provider is known.
@@ -56,7 +57,7 @@ type HandlerConfig struct {
 	Home string
 
 	// BodyMemory is how many bytes all posted forms of more than 64 KiB may take together while they arrive and are answered. A form above that gets status 503
-	// with Retry-After. Forms of up to 64 KiB, about 150 groups twice over, always pass. At least 4 MiB; 0 means 32 MiB.
+	// with Retry-After. Forms of up to 64 KiB, about 150 groups twice over, always pass. A quarter is kept for forms of up to 256 KiB. At least 8 MiB; 0 means 32 MiB.
 	BodyMemory int
 
 	// Logger gets the refusals for which Resolve returns no provider; others go to the provider's own. Default: slog.Default.
@@ -65,11 +66,22 @@ type HandlerConfig struct {
 
 const (
 	defaultBodyMemory = 32 << 20
-	leastBodyMemory   = 2 * maxBody
+	leastBodyMemory   = 8 << 20
 )
 
 // ErrNotConfigured is what HandlerConfig.Resolve returns if a request names no provider, or if there is no such tenant.
 var ErrNotConfigured error = CodeNotConfigured
+
+// ErrNotEnabled is what HandlerConfig.Resolve returns if a request names a tenant for which single sign-on is not enabled. The page is that of ErrNotConfigured, which
+// errors.Is takes it for; but at the address of this tenant the sessions of all others are refused.
+var ErrNotEnabled error = notEnabled{}
+
+type notEnabled struct{}
+
+func (notEnabled) Error() string {
+	return "saml: single sign-on is not enabled for the tenant that the request names"
+}
+func (notEnabled) Is(target error) bool { return target == ErrNotConfigured }
 
 // A Handler serves the Redirect URL: GET begins a login, POST finishes it. It needs no other state than the cookies it sets.
 type Handler struct {
@@ -129,30 +141,39 @@ func isNil(v any) bool {
 // Provider returns the provider of tenant for r, as a session of tenant needs it; with tenant "", the one that r itself names. The error is an *Error: CodeNotConfigured
 // if there is none, CodeTenant if r names the provider of another tenant, and otherwise nobody can tell now.
 func (h *Handler) Provider(r *http.Request, tenant string) (*ServiceProvider, error) {
-	sp, err := h.resolveTenant(r, tenant)
-	if err != nil {
+	sp, trial, err := h.resolveTenant(r, tenant)
+	switch {
+	case err != nil:
 		return nil, err
+	case trial:
+		return nil, otherTenant() // no session is one of settings on trial
 	}
 	return sp, nil
 }
 
-// resolveTenant returns the provider of tenant, unless r itself names another one.
-func (h *Handler) resolveTenant(r *http.Request, tenant string) (*ServiceProvider, *Error) {
-	named, err := h.resolve(r, "")
-	if err != nil && err.Code != CodeNotConfigured || tenant == "" {
-		return named, err
-	}
-	if err == nil && named.config.Tenant == tenant {
-		return named, nil
-	}
-	sp, err := h.resolve(r, tenant)
+// resolveTenant returns the provider of tenant, unless r itself names another one. trial says that r does, and that the provider is on trial.
+func (h *Handler) resolveTenant(r *http.Request, tenant string) (sp *ServiceProvider, trial bool, refusal *Error) {
+	named, refusal := h.resolve(r, "")
 	switch {
-	case err != nil:
-		return nil, err
-	case sp.config.Tenant != tenant, named != nil && !sp.config.Trial:
-		return nil, refuse(CodeTenant, "the session or pending login belongs to another tenant than the address", "", "")
+	case refusal != nil && refusal.Code != CodeNotConfigured, tenant == "":
+		return named, false, refusal
+	case refusal != nil && errors.Is(refusal, ErrNotEnabled):
+		return nil, false, otherTenant()
+	case refusal == nil && named.config.Tenant == tenant:
+		return named, false, nil
 	}
-	return sp, nil
+	sp, refusal = h.resolve(r, tenant)
+	switch {
+	case refusal != nil:
+		return nil, false, refusal
+	case sp.config.Tenant != tenant, named != nil && !sp.config.Trial:
+		return nil, false, otherTenant()
+	}
+	return sp, named != nil, nil
+}
+
+func otherTenant() *Error {
+	return refuse(CodeTenant, "the session or pending login belongs to another tenant than the address", "", "")
 }
 
 func (h *Handler) resolve(r *http.Request, tenant string) (*ServiceProvider, *Error) {
@@ -160,12 +181,9 @@ func (h *Handler) resolve(r *http.Request, tenant string) (*ServiceProvider, *Er
 	if isNil(err) { // also a nil *Error
 		err = nil
 	}
-	var refusal *Error
 	switch {
 	case errors.Is(err, ErrNotConfigured):
 		return nil, refuse(CodeNotConfigured, "single sign-on is not enabled", "", "").because(err)
-	case errors.As(err, &refusal):
-		return nil, refusal
 	case err != nil || sp == nil:
 		return nil, refuse(CodeIdentityProvider, "the settings of single sign-on cannot be read", "", "").because(err)
 	}
@@ -215,13 +233,13 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, nil, err)
 		return
 	}
-	if h.config.Sessions.SignedIn(withProvider(r, sp)) {
-		h.redirect(w, r, h.config.Home)
-		return
-	}
 	o := LoginOptions{}
 	if returnTo := query.Get("return_to"); localPath(returnTo) {
 		o.ReturnTo = returnTo
+	}
+	if h.config.Sessions.SignedIn(withProvider(r, sp)) {
+		h.redirect(w, r, cmp.Or(o.ReturnTo, h.config.Home))
+		return
 	}
 	h.start(w, r, sp, o)
 }

@@ -149,7 +149,7 @@ func TestEventsOfASignedInBrowser(t *testing.T) {
 	}
 }
 
-// TestJunkDoesNotFillTheLog: what anyone can post leaves a few lines and a count. What belongs to a pending login is always logged, and events are complete.
+// TestJunkDoesNotFillTheLog: what anyone can post leaves a few lines and a count, and takes no line from what belongs to a pending login. Events are complete.
 func TestJunkDoesNotFillTheLog(t *testing.T) {
 	for name, logger := range map[string]func(w *watched){
 		"known tenant": func(*watched) {},
@@ -192,6 +192,26 @@ func TestJunkDoesNotFillTheLog(t *testing.T) {
 		if log := w.log.String(); !strings.Contains(log, "count=290") || strings.Count(log, "\n") != 2 {
 			t.Errorf("a minute later: %s", log)
 		}
+	}
+}
+
+// TestOneLoginDoesNotFillTheLog: a pending login costs one GET, and any number of responses can be posted for it.
+func TestOneLoginDoesNotFillTheLog(t *testing.T) {
+	w := newWatched(t, nil)
+	state, id := w.begin()
+	w.log.Reset()
+	bad := w.respond(samltest.Answer{RequestID: id, Audience: "https://other.example.com"})
+	for range 100 {
+		w.post(bad, state)
+	}
+	if lines := strings.Count(w.log.String(), "\n"); lines != 60 || len(w.events) != 101 {
+		t.Errorf("100 posts left %d lines and %d events", lines, len(w.events))
+	}
+	w.log.Reset()
+	w.clock.Advance(time.Minute)
+	w.post(bad, state)
+	if log := w.log.String(); !strings.Contains(log, "count=40") || !strings.Contains(log, "pending_login=true") {
+		t.Errorf("a minute later: %s", log)
 	}
 }
 

@@ -78,10 +78,10 @@ func TestLargeFormsAreBounded(t *testing.T) {
 		return response
 	}
 	var slow []net.Conn
-	for range 2 {
-		slow = append(slow, postSlowly(t, server, 1<<20+1))
+	for range 3 {
+		slow = append(slow, postSlowly(t, server, 1<<20+100))
 	}
-	waitFor(t, h, "two slow posts", func(free int64) bool { return free < 1<<20 })
+	waitFor(t, h, "three slow posts", func(free int64) bool { return free == leastBodyMemory/4 })
 	busy := post(maxBody)
 	page, err := io.ReadAll(busy.Body)
 	if err != nil {
@@ -92,6 +92,9 @@ func TestLargeFormsAreBounded(t *testing.T) {
 	}
 	if small := post(smallBody); small.StatusCode != http.StatusOK {
 		t.Errorf("a small form beside them: got %s", small.Status)
+	}
+	if medium := post(mediumBody); medium.StatusCode != http.StatusOK {
+		t.Errorf("one of medium size beside them, for which a part is kept: got %s", medium.Status)
 	}
 	waitFor(t, h, "when their time is over", func(free int64) bool { return free == leastBodyMemory })
 	for _, c := range slow {
@@ -107,6 +110,48 @@ func TestLargeFormsAreBounded(t *testing.T) {
 		t.Errorf("a large form when their time is over: got %s", large.Status)
 	}
 	waitFor(t, h, "in the end", func(free int64) bool { return free == leastBodyMemory })
+}
+
+// TestSlowSenderWithLittleLeft: with little left to come the server itself reads on before it answers. It does so no longer than the sender had, and the memory is
+// free by then, whatever page the application shows.
+func TestSlowSenderWithLittleLeft(t *testing.T) {
+	t.Parallel()
+	h, server := formServer(t, leastBodyMemory, time.Second)
+	h.config.Failed = func(w http.ResponseWriter, _ *http.Request, err *Error) {
+		w.WriteHeader(http.StatusBadRequest)
+		io.WriteString(w, string(err.Code)+strings.Repeat(" ", 64<<10))
+	}
+	c, err := net.Dial("tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	body := formOf(1<<20 + 1)
+	if _, err := fmt.Fprintf(c, "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s", formType, len(body)+1000, body); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, h, "the slow post", func(free int64) bool { return free < leastBodyMemory })
+	c.SetReadDeadline(time.Now().Add(time.Minute))
+	response, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil || response.StatusCode != http.StatusBadRequest {
+		t.Fatalf("got %v, %v", response, err)
+	}
+	waitFor(t, h, "when it is answered", func(free int64) bool { return free == leastBodyMemory })
+}
+
+// TestSmallFormInChunks: what is small does not depend on whether the length is announced.
+func TestSmallFormInChunks(t *testing.T) {
+	h := mustProvider(t, nil).Handler(nobody{})
+	h.bodies.free.Store(0)
+	for size, want := range map[int]int{smallBody: http.StatusOK, smallBody + 2: http.StatusServiceUnavailable} {
+		r := httptest.NewRequest("POST", "https://console.example.com"+DefaultRedirectPath, strings.NewReader(formOf(size)))
+		r.ContentLength = -1
+		r.Header.Set("Content-Type", formType)
+		w := httptest.NewRecorder()
+		if h.ServeHTTP(w, r); w.Code != want {
+			t.Errorf("%d bytes: got status %d, want %d", size, w.Code, want)
+		}
+	}
 }
 
 // TestSlowSendersHoldWhatTheySent: many that announce 2 MiB and send little leave the budget to others.

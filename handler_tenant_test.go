@@ -60,6 +60,9 @@ func newTenants(t *testing.T) *tenants {
 		if sp := s.trials[tenant]; sp != nil {
 			return sp, nil
 		}
+		if tenant == "c" {
+			return nil, saml.ErrNotEnabled
+		}
 		return nil, saml.ErrNotConfigured
 	}})
 	if err != nil {
@@ -109,6 +112,7 @@ func TestLoginAtAnotherTenantsHost(t *testing.T) {
 		}
 	}
 	state, id := s.begin("a.example.com")
+	s.wantCode("a's login at the host of a tenant without single sign-on", s.finish("c.example.com", s.a.respond(samltest.Answer{RequestID: id}), state), http.StatusForbidden, saml.CodeStateInvalid)
 	s.wantCode("a's login at b's host", s.finish("b.example.com", s.a.respond(samltest.Answer{RequestID: id}), state), http.StatusForbidden, saml.CodeStateInvalid)
 }
 
@@ -138,6 +142,9 @@ func TestSessionAtAnotherTenantsHost(t *testing.T) {
 	}
 	if w := open("b.example.com"); w.Header().Get("X-User") != "" || w.Code != http.StatusSeeOther {
 		t.Errorf("at b's host: status %d, user of %q", w.Code, w.Header().Get("X-User"))
+	}
+	if w := open("c.example.com"); w.Header().Get("X-User") != "" || w.Code != http.StatusNotFound {
+		t.Errorf("at the host of a tenant without single sign-on: status %d, user of %q", w.Code, w.Header().Get("X-User"))
 	}
 	s.broken = errors.New("the database does not answer")
 	if w := open("a.example.com"); w.Header().Get("X-User") != "" || w.Code != http.StatusServiceUnavailable {
@@ -186,9 +193,23 @@ func TestResolveThatFails(t *testing.T) {
 	if _, err := s.login.Provider(httptest.NewRequest("GET", redirectURL, nil), "a"); !errors.Is(err, saml.CodeIdentityProvider) {
 		t.Errorf("Provider: got %v", err)
 	}
+	s.broken = &saml.Error{Code: saml.CodeMetadataKeys, Message: "the settings are broken"} // as of saml.New
+	s.wantCode("with an error of this library", s.finish("a.example.com", response, state), http.StatusServiceUnavailable, saml.CodeIdentityProvider)
 	s.broken = nil
 	if w := s.finish("a.example.com", response, state); w.Code != http.StatusSeeOther {
 		t.Errorf("the same response a moment later: status %d, %s", w.Code, w.Body)
+	}
+}
+
+// TestRefusalAtASharedAddress: its button does not lead to a page that cannot tell whose login to begin.
+func TestRefusalAtASharedAddress(t *testing.T) {
+	s := newTenants(t)
+	state, id := s.begin("a.example.com")
+	bad := s.a.respond(samltest.Answer{RequestID: id, Audience: "https://other.example.com"})
+	for host, link := range map[string]string{sharedHost: `<a href="/">`, "a.example.com": `<a href="` + redirectURL + `">`} {
+		if w := s.finish(host, bad, state); !strings.Contains(w.Body.String(), link) {
+			t.Errorf("at %s: got %s, want %s", host, w.Body, link)
+		}
 	}
 }
 
@@ -215,6 +236,16 @@ func TestTrial(t *testing.T) {
 	trial := func(isTrial bool) *saml.ServiceProvider {
 		return newProvider(t, s.b.idp, func(c *saml.Config) { c.Tenant, c.Trial = "test/1", isTrial })
 	}
+	for policy, ok := range map[saml.UnsolicitedPolicy]bool{saml.RefuseUnsolicited: true, saml.RestartUnsolicited: false, saml.AcceptUnsolicited: false} {
+		idp, err := trial(true).IdentityProvider(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		config := saml.Config{BaseURL: "https://console.example.com", IdentityProvider: idp, StateKeys: [][]byte{saml.NewStateKey()}, Trial: true, Unsolicited: policy}
+		if _, err := saml.New(config); (err == nil) != ok || err != nil && !errors.Is(err, saml.CodeConfig) {
+			t.Errorf("unsolicited policy %d on trial: got %v", policy, err)
+		}
+	}
 	var finished *saml.Login
 	s.login, _ = saml.NewHandler(saml.HandlerConfig{Sessions: recordSessions{&finished}, Resolve: func(_ context.Context, _ *http.Request, tenant string) (*saml.ServiceProvider, error) {
 		if tenant == "" {
@@ -232,6 +263,10 @@ func TestTrial(t *testing.T) {
 		if got := w.Code == http.StatusSeeOther && finished != nil && finished.Purpose == "test"; got != isTrial {
 			t.Errorf("Trial %t: status %d, %+v", isTrial, w.Code, finished)
 		}
+	}
+	s.trials["test/1"] = trial(true)
+	if sp, err := s.login.Provider(httptest.NewRequest("GET", redirectURL, nil), "test/1"); !errors.Is(err, saml.CodeTenant) {
+		t.Errorf("a session on trial: got %v, %v", sp, err)
 	}
 	if _, err := trial(true).StartLogin(t.Context(), saml.LoginOptions{}); !errors.Is(err, saml.CodeConfig) {
 		t.Errorf("a login on trial without a purpose: got %v", err)

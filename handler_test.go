@@ -178,6 +178,8 @@ func TestHandlerSignsIn(t *testing.T) {
 	v.wantPage(v.post(form), alice+" at /")
 	// A plain GET on the Redirect URL when signed in: home.
 	v.wantPage(get(t, v.Client, s.sp.RedirectURL()), alice+" at /")
+	v.wantPage(get(t, v.Client, s.sp.RedirectURL()+"?return_to=/reports%2F7"), alice+" at /reports/7")
+	v.wantPage(get(t, v.Client, s.sp.RedirectURL()+"?return_to=//evil.example"), alice+" at /")
 	// Sign-out is POST, and the session is over even for who kept the cookie.
 	kept := v.Jar.Cookies(address)
 	if response := get(t, v.Client, s.server.URL+"/sign-out"); response.StatusCode != http.StatusMethodNotAllowed {

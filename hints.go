@@ -39,7 +39,7 @@ var hints = map[Code]string{
 	CodeNoAccountKey:          "Let the identity provider send a NameID that stays the same (Format persistent or emailAddress, not transient), or Entra's object ID and tenant ID claims.",
 	CodeStore:                 "See why the store failed, and sign in again.",
 	CodeReplayed:              "Sign in again.",
-	CodeStoreYoung:            "Sign in again. If it happens at every restart, give Config.Store a store that outlives the process (package sqlstore). If it happens at every sign-in, a ServiceProvider without a Store is made for each request: make it once, or give it a Store.",
+	CodeStoreYoung:            "Sign in again. If it happens at every restart, give Config.Store a store that outlives the process (package sqlstore). If it happens at every sign-in, a ServiceProvider without a Store is made for each request: make it once, or give it a Store. If the clock was set back since the service started, restart it.",
 	CodeTenant:                "Sign in at the address of the tenant. If the tenants share one address, HandlerConfig.Resolve must return ErrNotConfigured for the tenant \"\".",
 	CodeSharedIssuer:          "Give each tenant a Redirect URL of its own (Config.RedirectPath, such as /sso/<tenant>/acs) or an EntityID of its own.",
 	CodeBusy:                  "Try again in a moment. If honest sign-ins meet this, raise HandlerConfig.BodyMemory and the memory of the service.",

@@ -59,6 +59,8 @@ func (i *Identity) AccountKey() (string, error) {
 // time. ASCII case does not count in an e-mail address: where Config.NameID is EmailNameID, or the NameID's Format is emailAddress.
 // So a change of Config.NameID can change the key of a NameID with capital letters.
 //
+// They are lost if an Identity goes through JSON or another encoding: in sessions of your own, keep the keys beside it.
+//
 // Never store an account under "": everybody without the key would share it. How to look an account up by both, and what to do when
 // one of them is missing, new or with somebody else, shows the example.
 func (i *Identity) Keys() (object, nameID string) { return i.objectKey, i.nameIDKey }

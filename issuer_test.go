@@ -154,6 +154,25 @@ func TestChainIsOneSigner(t *testing.T) {
 	first, second := issue(t, "one", rootKey, nil, nil, 0), issue(t, "two", middleKey, nil, nil, 0)
 	firstBySecond, secondByFirst := issue(t, "one", rootKey, second, middleKey, 0), issue(t, "two", middleKey, first, rootKey, 0)
 	leafOfFirst := issue(t, "leaf", leafKey, first, rootKey, 0)
+	for name, text := range map[string]string{ // beside metadata, in either order
+		"a root behind metadata with its leaf":  metadataOf(leafOfRoot) + "\n" + armour("CERTIFICATE", root),
+		"a root before metadata with its leaf":  armour("CERTIFICATE", root) + metadataOf(leafOfRoot),
+		"a root and its leaf behind metadata":   metadataOf(stranger) + armour("CERTIFICATE", root) + armour("CERTIFICATE", leafOfRoot),
+		"a leaf behind metadata with its root":  metadataOf(root) + armour("CERTIFICATE", leafOfRoot),
+		"another root behind metadata and leaf": metadataOf(leafOfRoot) + armour("CERTIFICATE", stranger),
+	} {
+		keys, err := ParseKeys([]byte(text))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		for _, k := range keys {
+			// What metadata has in a KeyDescriptor of its own is its word that this key signs.
+			trusted := !bytes.Equal(k.der, root) || name == "a leaf behind metadata with its root"
+			if (k.Usable() == nil) != trusted {
+				t.Errorf("%s: %s is trusted: %t", name, k.Subject(), !trusted)
+			}
+		}
+	}
 	for _, test := range []struct {
 		name      string
 		list      [][]byte
@@ -382,4 +401,9 @@ func rawDER(t testing.TB, serial int64, subject, public []byte, algorithm pkix.A
 		t.Fatal(err)
 	}
 	return der
+}
+
+// metadataOf is a document with one KeyDescriptor.
+func metadataOf(der []byte) string {
+	return entityXML(`entityID="https://idp.example.com"`, keyXML(` use="signing"`, der)+ssoXML("HTTP-Redirect", "https://idp.example.com/sso"))
 }

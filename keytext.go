@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -42,12 +43,26 @@ func parseText(text string) ([]TrustedKey, *Error) {
 		}
 		return nil, err
 	}
-	r.list.markIssuers()
+	fromMetadata := len(keys)
 	keys, err := uniqueKeys(append(keys, r.list.keys...))
-	if err == nil && len(keys) == 0 {
+	if err != nil {
+		return nil, err
+	}
+	if len(keys) == 0 {
 		return nil, notACertificate(text)
 	}
-	return keys, err
+	markPasted(keys, fromMetadata)
+	return keys, nil
+}
+
+// markPasted makes those keys unusable that issued another one of the paste. Metadata has its own groups, which have been looked at: what stands in a KeyDescriptor
+// of its own there stays trusted, whatever is pasted beside it.
+func markPasted(keys []TrustedKey, fromMetadata int) {
+	groups := [][]int{makeRange(len(keys))}
+	for i := range fromMetadata {
+		groups = append(groups, []int{i})
+	}
+	(&keyList{keys: keys}).markIssuersIn(groups)
 }
 
 // cutMetadata finds a metadata document in a text. metadata is "" if there is none.
@@ -306,10 +321,33 @@ func (r *textReader) run(at int) (int, *Error) {
 	if size := derSize(r.text[at:end]); size > 0 {
 		return r.bare(at, size)
 	}
-	if end-at >= longRun && upper && lower && digit && noHex {
+	if end-at >= longRun && upper && lower && digit && noHex && !isPath(r.word(at, end)) {
 		return 0, r.refuse(at, "looks like base64 but is not a certificate, or its beginning is missing")
 	}
 	return end - at, nil
+}
+
+// word is the run from at to end with what stands before it up to a blank, a quotation mark or a tag.
+func (r *textReader) word(at, end int) string {
+	const most = 2 << 10 // an address is shorter
+	start := max(0, at-most)
+	if i := strings.LastIndexAny(r.text[start:at], " \t\r\n\"'<>()=,;"); i >= 0 {
+		start += i + 1
+	}
+	return r.text[start:end]
+}
+
+// isPath reports whether a word is an address or the path of a file. Base64 has slashes too, but no other sign of either, and not so many that
+// no part between two of them is long.
+func isPath(word string) bool {
+	if strings.Contains(word, "://") {
+		return true
+	}
+	if !strings.HasPrefix(word, "/") && !strings.HasPrefix(word, "~/") && !strings.HasPrefix(word, "./") && !strings.HasPrefix(word, "../") {
+		return false
+	}
+	const longName = 40
+	return !slices.ContainsFunc(strings.Split(word, "/"), func(name string) bool { return len(name) > longName })
 }
 
 // derSize is how many bytes the ASN.1 structure has whose base64 begins with these characters, 0 if they begin none that could be a

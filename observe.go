@@ -29,8 +29,8 @@ type Event struct {
 	// and for what anyone can post without having begun a login.
 	RequestID string
 	Login     *Login // of a LoginSucceeded; personal data
-	// Err says why, for a LoginRefused. Its Got may be personal data, see Code.Personal, and so may be the text of the error that it wraps. A login that
-	// has ended can be refused once more, with CodeReplayed, if its response comes again.
+	// Err says why, for a LoginRefused. Its Got may be personal data, see Code.Personal, and so may be the text of the error that it wraps. Who holds the
+	// browser's cookie can post any number of responses for one login, so it may be refused several times, and with CodeReplayed after it succeeded.
 	Err *Error
 
 	signedIn bool // refused in a browser that is signed in, which is no trouble to anyone
@@ -62,14 +62,21 @@ func (sp *ServiceProvider) observe(ctx context.Context, e Event) {
 
 const (
 	refusalWindow = time.Minute
-	refusalsShown = 10 // of each code, in a window
+	// Of each code, in a window, this many refusals are shown: without a pending login, which any post can cause, and with one, which a browser has to
+	// begin first.
+	strayRefusals, pendingRefusals = 10, 60
 )
 
-// A refusalLog writes events to a log. Of the refusals that anyone can cause, those without a pending login, it writes a few of each code
-// in full and counts the others, so that nobody can fill the log and hide in it what matters. Observe is told of each.
+// A refusalLog writes events to a log. Of the refusals of each code it writes some in full and counts the others, so that nobody can fill the log and hide in it
+// what matters. Those without a pending login take nothing from those with one. Observe is told of each.
 type refusalLog struct {
-	mu    sync.Mutex
-	codes map[Code]*refusalCount // as many as there are codes
+	mu     sync.Mutex
+	counts map[refusalKind]*refusalCount // as many as there are codes, twice
+}
+
+type refusalKind struct {
+	code    Code
+	pending bool
 }
 
 type refusalCount struct {
@@ -78,13 +85,14 @@ type refusalCount struct {
 }
 
 func (l *refusalLog) write(ctx context.Context, to *slog.Logger, e Event) {
-	if e.Err == nil || e.RequestID != "" {
+	if e.Err == nil {
 		e.log(ctx, to)
 		return
 	}
-	show, leftOut := l.count(e.Err.Code, e.Time)
+	kind := refusalKind{e.Err.Code, e.RequestID != ""}
+	show, leftOut := l.count(kind, e.Time)
 	if leftOut > 0 {
-		to.LogAttrs(ctx, slog.LevelWarn, "saml: more refusals without a pending login, not logged one by one", slog.String("code", string(e.Err.Code)),
+		to.LogAttrs(ctx, slog.LevelWarn, "saml: more refusals, not logged one by one", slog.String("code", string(kind.code)), slog.Bool("pending_login", kind.pending),
 			slog.String("tenant", e.Tenant), slog.Int("count", leftOut))
 	}
 	if show {
@@ -93,23 +101,27 @@ func (l *refusalLog) write(ctx context.Context, to *slog.Logger, e Event) {
 }
 
 // count notes a refusal, and returns whether to show it, and how many were left out of the window that it ends.
-func (l *refusalLog) count(code Code, now time.Time) (show bool, leftOut int) {
+func (l *refusalLog) count(kind refusalKind, now time.Time) (show bool, leftOut int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	c := l.codes[code]
+	most := strayRefusals
+	if kind.pending {
+		most = pendingRefusals
+	}
+	c := l.counts[kind]
 	if c == nil {
 		c = &refusalCount{since: now}
-		if l.codes == nil {
-			l.codes = map[Code]*refusalCount{}
+		if l.counts == nil {
+			l.counts = map[refusalKind]*refusalCount{}
 		}
-		l.codes[code] = c
+		l.counts[kind] = c
 	}
 	if d := now.Sub(c.since); d >= refusalWindow || d < 0 {
-		leftOut = max(c.n-refusalsShown, 0)
+		leftOut = max(c.n-most, 0)
 		c.since, c.n = now, 0
 	}
 	c.n++
-	return c.n <= refusalsShown, leftOut
+	return c.n <= most, leftOut
 }
 
 // log writes what is not personal. Refusals are for an operator to see; what went well is not, and no refusal that a signed-in user did not notice.

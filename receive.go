@@ -1,6 +1,7 @@
 package saml
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 	"time"
@@ -9,7 +10,7 @@ import (
 const (
 	// largeMessages is how many messages of more than smallBody bytes are verified at once, each of which takes some ten MiB for a moment.
 	largeMessages = 4
-	// largeWait is how long one waits for its turn. Verifying one takes a tenth of a second at most.
+	// largeWait is how long one waits for its turn. Verifying one takes a tenth of a second at most; a slow Store comes on top.
 	largeWait = 5 * time.Second
 )
 
@@ -20,6 +21,7 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request) {
 	form, err := h.readForm(w, r)
 	defer form.release()
 	if err != nil {
+		form.release() // the server may read on for a while before the page is sent
 		h.fail(w, r, h.anyProvider(r), err)
 		return
 	}
@@ -81,7 +83,7 @@ func (h *Handler) lastLeg(w http.ResponseWriter, r *http.Request, response []byt
 		h.absent(w, r)
 		return
 	}
-	sp, err := h.resolveTenant(r, tenant)
+	sp, _, err := h.resolveTenant(r, tenant)
 	if err != nil {
 		h.unresolved(w, r, tenant, err)
 		return
@@ -171,11 +173,7 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request, sp *ServiceProv
 		return
 	}
 	sp.observeFinish(r.Context(), login, nil)
-	to := login.ReturnTo
-	if to == "" {
-		to = h.config.Home
-	}
-	h.redirect(w, r, to)
+	h.redirect(w, r, cmp.Or(login.ReturnTo, h.config.Home))
 }
 
 // unsolicited answers a response that answers nothing.

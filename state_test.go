@@ -164,11 +164,16 @@ type nobody struct{}
 func (nobody) SignIn(http.ResponseWriter, *http.Request, *Login) error { return nil }
 func (nobody) SignedIn(*http.Request) bool                             { return false }
 
+// lazyDecrypter stands for a key in another place.
+type lazyDecrypter struct{ *rsa.PrivateKey }
+
 // TestNilPointers: a nil pointer in an interface is a fault of the configuration, not a panic of the first login.
 func TestNilPointers(t *testing.T) {
 	for name, change := range map[string]func(*Config){
-		"Store":      func(c *Config) { c.Store = (*MemoryStore)(nil) },
-		"SigningKey": func(c *Config) { c.SigningKey = (*rsa.PrivateKey)(nil) },
+		"Store":                 func(c *Config) { c.Store = (*MemoryStore)(nil) },
+		"SigningKey":            func(c *Config) { c.SigningKey = (*rsa.PrivateKey)(nil) },
+		"an entry without Key":  func(c *Config) { c.DecryptionKeys = []DecryptionKey{{Key: (*lazyDecrypter)(nil)}} },
+		"a key that is not RSA": func(c *Config) { c.DecryptionKeys = []DecryptionKey{{Key: &rsa.PrivateKey{}}} },
 	} {
 		if _, err := testProvider(t, change); !errors.Is(err, CodeConfig) || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: got %v, want %s", name, err, string(CodeConfig))

@@ -7,12 +7,13 @@ import (
 
 // CheckTenants reports providers of different tenants that trust the same identity provider for the same audience. Between them a response can be carried: an
 // administrator of tenant B who enters the entity ID, login URL and certificate of A's identity provider gets A's people signed in to B, because what it
-// issues for one entity ID is good for both tenants. Tenants with a Redirect URL or EntityID of their own are safe: an assertion names the audience that it is for.
+// issues for one entity ID and Redirect URL is good for both tenants. Tenants that differ in either are safe: an assertion names its audience and its recipient.
 //
 // Call it before settings are saved, with their provider and those of all tenants with the same IdentityProvider.EntityID. Providers of one tenant may share
-// everything. The error joins one *Error with CodeSharedIssuer for each pair, which names no tenant; if settings cannot be read, it is that error.
+// everything. The error joins one *Error with CodeSharedIssuer for each provider that could be confused with an earlier one. It names no tenant. If settings cannot be read, the error
+// says so.
 func CheckTenants(providers ...*ServiceProvider) error {
-	type key struct{ issuer, audience string }
+	type key struct{ issuer, audience, recipient string }
 	tenants := map[key]string{}
 	var faults []error
 	for _, sp := range providers {
@@ -20,14 +21,19 @@ func CheckTenants(providers ...*ServiceProvider) error {
 		if err != nil {
 			return err
 		}
+		shared := false
 		for _, audience := range sp.audiences {
-			k := key{idp.entityID, audience}
-			if tenant, known := tenants[k]; !known {
-				tenants[k] = sp.config.Tenant
-			} else if tenant != sp.config.Tenant {
-				faults = append(faults, refuse(CodeSharedIssuer, "another tenant trusts the same identity provider for the same entity ID", idp.entityID, "an entity ID that only this tenant has"))
-				break
+			for _, recipient := range sp.recipients {
+				k := key{idp.entityID, audience, recipient}
+				if tenant, known := tenants[k]; !known {
+					tenants[k] = sp.config.Tenant
+				} else if tenant != sp.config.Tenant {
+					shared = true
+				}
 			}
+		}
+		if shared {
+			faults = append(faults, refuse(CodeSharedIssuer, "another tenant trusts the same identity provider for the same entity ID and Redirect URL", idp.entityID, "a Redirect URL or entity ID that only this tenant has"))
 		}
 	}
 	return errors.Join(faults...)

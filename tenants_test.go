@@ -27,6 +27,9 @@ func TestTenantWithAnothersIdentityProvider(t *testing.T) {
 	entityID := func(tenant string) func(*saml.Config) {
 		return func(c *saml.Config) { c.EntityID = "https://console.example.com/" + tenant }
 	}
+	both := func(one, other func(*saml.Config)) func(*saml.Config) {
+		return func(c *saml.Config) { one(c); other(c) }
+	}
 	for _, test := range []struct {
 		name string
 		a, b *saml.ServiceProvider
@@ -34,6 +37,7 @@ func TestTenantWithAnothersIdentityProvider(t *testing.T) {
 	}{
 		{"one entity ID for both", provider("a", nil), provider("b", nil), false},
 		{"a Redirect URL each", provider("a", path("a")), provider("b", path("b")), true},
+		{"a Redirect URL each, one entity ID", provider("a", both(path("a"), entityID("x"))), provider("b", both(path("b"), entityID("x"))), true},
 		{"an entity ID each", provider("a", entityID("a")), provider("b", entityID("b")), true},
 		{"one tenant twice", provider("a", nil), provider("a", nil), true},
 		{"other identity providers", provider("a", nil), newProvider(t, samltest.MustNew(t, samltest.Options{}), func(c *saml.Config) { c.Tenant = "b" }), true},

@@ -124,7 +124,7 @@ func newWorld(t *testing.T, change func(*saml.Config)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := saml.Config{BaseURL: w.service.URL, FormerRedirectURLs: []string{w.former.URL + saml.DefaultRedirectPath}, IdentityProvider: source{trusted, w}, StateKeys: [][]byte{key}, Store: store, Now: w.now, Observe: w.observe, Logger: quiet}
+	c := saml.Config{BaseURL: w.service.URL, FormerRedirectURLs: []string{w.former.URL + saml.DefaultRedirectPath}, FormerEntityIDs: []string{w.former.URL + saml.DefaultRedirectPath}, IdentityProvider: source{trusted, w}, StateKeys: [][]byte{key}, Store: store, Now: w.now, Observe: w.observe, Logger: quiet}
 	if change != nil {
 		change(&c)
 	}

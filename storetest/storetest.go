@@ -145,7 +145,7 @@ func forgets(s saml.Store) bool {
 func testRemembersSince(t *testing.T, s saml.Store, o Options) {
 	f, ok := s.(saml.ForgetfulStore)
 	if !ok {
-		t.Skip("the store forgets nothing")
+		return // the store forgets nothing, and has nothing to say
 	}
 	since := f.RemembersSince()
 	claim(t, s, newKey(), time.Hour, true)

@@ -177,9 +177,14 @@ func (c *Console) provider(tenant string, s storage.Settings) (*saml.ServiceProv
 }
 
 func (c *Console) providerConfig(tenant string, source saml.IdentityProviderSource) saml.Config {
+	trial := strings.HasPrefix(tenant, testTenant)
+	unsolicited := saml.RestartUnsolicited // My Apps works with a blank Sign-on URL too, and nothing is accepted that nobody asked for
+	if trial {
+		unsolicited = saml.RefuseUnsolicited
+	}
 	return saml.Config{
-		BaseURL: c.BaseURL, Tenant: tenant, Trial: strings.HasPrefix(tenant, testTenant), IdentityProvider: source, StateKeys: c.Keys, Store: c.DB.Spent(),
-		Unsolicited: saml.RestartUnsolicited, // My Apps works with a blank Sign-on URL too, and nothing is accepted that nobody asked for
+		BaseURL: c.BaseURL, Tenant: tenant, Trial: trial, IdentityProvider: source, StateKeys: c.Keys, Store: c.DB.Spent(),
+		Unsolicited: unsolicited,
 		Observe:     c.observe, Now: c.Now, Logger: c.Logger,
 	}
 }
