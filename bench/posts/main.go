@@ -68,7 +68,7 @@ func service() error {
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Handler: sp.Handler(nobody{}), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, WriteTimeout: time.Minute, IdleTimeout: time.Minute}
+	server := &http.Server{Handler: sp.Handler(nobody{}), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, WriteTimeout: time.Minute, IdleTimeout: time.Minute, MaxHeaderBytes: 32 << 10}
 	go func() {
 		io.Copy(io.Discard, os.Stdin)
 		server.Close()

@@ -183,7 +183,7 @@ func (c *Console) startTest(w http.ResponseWriter, r *http.Request, admin *stora
 		return
 	}
 	r = r.WithContext(context.WithValue(r.Context(), testKey{}, id))
-	sp, err := c.login.Provider(r, testTenant+id)
+	sp, err := c.testProvider(r.Context(), id)
 	if err != nil {
 		c.login.Fail(w, r, err)
 		return
