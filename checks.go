@@ -114,12 +114,12 @@ const (
 // Checks lists all steps that a response passes, in their order.
 func Checks() []CheckInfo {
 	list := []CheckInfo{
-		{stepState, "The response answers a login that this browser began, or is allowed to be unsolicited.", "Profiles 4.1.4.3",
-			[]Code{CodeStateMissing, CodeStateInvalid, CodeStateExpired, CodeStoreYoung, CodeUnsolicited, CodeIdentityProvider}},
 		{stepMessage, "The form value is base64 of strict XML in the shape of a SAML response with one assertion.", "Bindings 3.5.4; Core 3.3.3",
 			[]Code{CodeResponseMissing, CodeBase64, CodeEncoding, CodeXMLDeclaration, CodeDoctype, CodeComment, CodeEntity, CodeXMLSyntax, CodeNamespace,
 				CodeDuplicateAttr, CodeTooLarge, CodeNotAResponse, CodeVersion, CodeID, CodeSchema, CodeAssertionCount, CodeDuplicateID,
 				CodeSignaturePlacement}},
+		{stepState, "The response answers a login that this browser began, or is allowed to be unsolicited.", "Profiles 4.1.4.3",
+			[]Code{CodeStateMissing, CodeStateInvalid, CodeStateExpired, CodeStoreYoung, CodeUnsolicited, CodeIdentityProvider}},
 	}
 	add := func(checks []check) {
 		for _, c := range checks {

@@ -145,12 +145,7 @@ func (h *Handler) home(w http.ResponseWriter, r *http.Request, sp *ServiceProvid
 }
 
 func (h *Handler) finish(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, response Response, m *wireResponse) {
-	var login *Login
-	a, err := sp.newAttempt(r.Context(), response)
-	if err == nil {
-		a.message = m
-		login, err = a.finish(r.Context(), allChecks)
-	}
+	login, err := sp.judge(r.Context(), m, nil, response, allChecks)
 	switch {
 	case err == nil:
 		h.signIn(w, r, sp, login)

@@ -86,31 +86,26 @@ func (sp *ServiceProvider) FinishLogin(ctx context.Context, r Response) (*Login,
 }
 
 func (sp *ServiceProvider) finish(ctx context.Context, r Response, checks checkList) (*Login, *Error) {
-	a, err := sp.newAttempt(ctx, r)
-	if err != nil {
-		return nil, err
-	}
-	if a.message, err = readMessage(r.SAMLResponse); err != nil {
-		return nil, a.refused(stepMessage, err)
-	}
-	return a.finish(ctx, checks)
+	m, unreadable := readMessage(r.SAMLResponse)
+	return sp.judge(ctx, m, unreadable, r, checks)
 }
 
-// newAttempt finds out what to expect of a response.
-func (sp *ServiceProvider) newAttempt(ctx context.Context, r Response) (*attempt, *Error) {
-	a := &attempt{sp: sp, now: sp.config.Now(), cancelClaims: func() {}}
+// judge is the one way of a response, for FinishLogin and Handler alike: the message, the pending login, the checks of what nobody signed, the
+// signatures, the checks of what was signed, the claims. If the message could not be read, unreadable says why, and the pending login is opened only to know
+// where the user was going.
+func (sp *ServiceProvider) judge(ctx context.Context, m *wireResponse, unreadable *Error, r Response, checks checkList) (*Login, *Error) {
+	a := &attempt{sp: sp, now: sp.config.Now(), message: m, cancelClaims: func() {}}
+	defer func() { a.cancelClaims() }()
 	if len(sp.decrypters) > 0 {
 		a.secret = xmlenc.ForMessage(sp.decrypters)
 	}
-	if err := a.begin(ctx, r); err != nil {
-		return nil, a.refused(stepState, err)
+	unexpected := a.begin(ctx, r)
+	switch {
+	case unreadable != nil:
+		return nil, a.refused(stepMessage, unreadable)
+	case unexpected != nil:
+		return nil, a.refused(stepState, unexpected)
 	}
-	return a, nil
-}
-
-// finish does what is left once the message is read.
-func (a *attempt) finish(ctx context.Context, checks checkList) (*Login, *Error) {
-	defer func() { a.cancelClaims() }()
 	if err := run(ctx, checks.received, a); err != nil {
 		return nil, a.refused("", err)
 	}

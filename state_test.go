@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rsa"
+	"encoding/base64"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -43,7 +44,10 @@ func mustProvider(t testing.TB, change func(*Config)) *ServiceProvider {
 	return sp
 }
 
-// TestPendingLogin: a state opens only where and when it belongs. FinishLogin goes on to the message, which is missing here, and says so.
+// emptyResponse is a message without a status, which the first check behind the pending login refuses.
+const emptyResponse = `<samlp:Response xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" ID="_r" Version="2.0"><samlp:Status><samlp:StatusCode Value="x"/></samlp:Status></samlp:Response>`
+
+// TestPendingLogin: a state opens only where and when it belongs. FinishLogin then goes on to the checks, of which the first refuses the message.
 func TestPendingLogin(t *testing.T) {
 	sp := mustProvider(t, nil)
 	request, err := sp.StartLogin(t.Context(), LoginOptions{ReturnTo: "/jobs?id=1"})
@@ -60,12 +64,12 @@ func TestPendingLogin(t *testing.T) {
 		change func(*Config)
 		want   Code
 	}{
-		{"at once", request.State, nil, CodeResponseMissing},
-		{"after 59 minutes", request.State, at(59 * time.Minute), CodeResponseMissing},
+		{"at once", request.State, nil, CodeIssueInstant},
+		{"after 59 minutes", request.State, at(59 * time.Minute), CodeIssueInstant},
 		{"after 60 minutes", request.State, at(60 * time.Minute), CodeStateExpired},
-		{"3 minutes before it was made, on a replica whose clock lags", request.State, at(-3 * time.Minute), CodeResponseMissing},
+		{"3 minutes before it was made, on a replica whose clock lags", request.State, at(-3 * time.Minute), CodeIssueInstant},
 		{"4 minutes before it was made", request.State, at(-4 * time.Minute), CodeStateInvalid},
-		{"with a new key before the old one", request.State, func(c *Config) { c.StateKeys = [][]byte{otherKey, c.StateKeys[0]} }, CodeResponseMissing},
+		{"with a new key before the old one", request.State, func(c *Config) { c.StateKeys = [][]byte{otherKey, c.StateKeys[0]} }, CodeIssueInstant},
 		{"with another key", request.State, func(c *Config) { c.StateKeys = [][]byte{otherKey} }, CodeStateInvalid},
 		{"for another tenant", request.State, func(c *Config) { c.Tenant = "acme" }, CodeStateInvalid},
 		{"for another service", request.State, func(c *Config) { c.EntityID = "https://other.example.com" }, CodeStateInvalid},
@@ -81,7 +85,7 @@ func TestPendingLogin(t *testing.T) {
 		{"garbage", "garbage", nil, CodeStateInvalid},
 		{"none", "", nil, CodeUnsolicited},
 	} {
-		_, err := mustProvider(t, test.change).FinishLogin(t.Context(), Response{State: test.state})
+		_, err := mustProvider(t, test.change).FinishLogin(t.Context(), Response{SAMLResponse: base64.StdEncoding.EncodeToString([]byte(emptyResponse)), State: test.state})
 		if !errors.Is(err, test.want) {
 			t.Errorf("%s: got %v, want %s", test.name, err, string(test.want))
 		}
@@ -106,7 +110,7 @@ func TestStateOfAnotherIdentityProvider(t *testing.T) {
 		t.Fatal(err)
 	}
 	sp := mustProvider(t, func(c *Config) { c.IdentityProvider = other })
-	if _, err := sp.FinishLogin(t.Context(), Response{State: request.State}); !errors.Is(err, CodeIdentityProvider) {
+	if _, err := sp.FinishLogin(t.Context(), Response{SAMLResponse: base64.StdEncoding.EncodeToString([]byte(emptyResponse)), State: request.State}); !errors.Is(err, CodeIdentityProvider) {
 		t.Errorf("got %v, want %s", err, string(CodeIdentityProvider))
 	}
 }
@@ -223,7 +227,7 @@ func TestHintOfPendingLogin(t *testing.T) {
 		"clocks":    func(c *Config) { c.Now = func() time.Time { return testNow.Add(-time.Hour) } },
 		"StateKeys": func(c *Config) { c.StateKeys = [][]byte{[]byte(strings.Repeat("k", 32))} },
 	} {
-		_, err := mustProvider(t, change).FinishLogin(t.Context(), Response{State: request.State})
+		_, err := mustProvider(t, change).FinishLogin(t.Context(), Response{SAMLResponse: base64.StdEncoding.EncodeToString([]byte(emptyResponse)), State: request.State})
 		var refusal *Error
 		if !errors.As(err, &refusal) || !strings.Contains(refusal.Hint, want) {
 			t.Errorf("got %v, want a hint about %s", err, want)
