@@ -511,7 +511,7 @@ func (a *attempt) claim(ctx context.Context, kind, value string, until time.Time
 	ttl := until.Sub(a.now) + a.sp.skew + claimMargin
 	first, err := a.sp.store.Claim(a.claims, storekey.Of(kind, a.sp.config.Tenant, a.idp.entityID, value), ttl)
 	if err != nil {
-		return refuse(CodeStore, "the store of used-up responses failed, so nothing can be accepted", "", "").because(err)
+		return refuse(CodeStore, "the store of used-up responses failed, so nothing can be accepted", "", "").withCause(err)
 	}
 	if !first {
 		return refuse(CodeReplayed, taken, value, "")

@@ -88,8 +88,8 @@ func refusef(code Code, format string, args ...any) *Error {
 	return refuse(code, fmt.Sprintf(format, args...), "", "")
 }
 
-// because records the error that led to the refusal.
-func (e *Error) because(cause error) *Error {
+// withCause records the error that led to the refusal.
+func (e *Error) withCause(cause error) *Error {
 	e.cause = cause
 	return e
 }
@@ -108,7 +108,7 @@ func fromFault(err error) *Error {
 		}
 		return e
 	}
-	return refuse(CodeInternal, "an internal step failed", "", "").because(err)
+	return refuse(CodeInternal, "an internal step failed", "", "").withCause(err)
 }
 
 // maxQuoted bounds what of a foreign value is shown: enough for an entity ID or a URL, too little to hide anything in.

@@ -45,7 +45,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, sp *ServiceProvid
 func (h *Handler) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	var refusal *Error
 	if !errors.As(err, &refusal) {
-		refusal = refuse(CodeInternal, "the request failed", "", "").because(err)
+		refusal = refuse(CodeInternal, "the request failed", "", "").withCause(err)
 	}
 	h.fail(w, r, nil, refusal)
 }
@@ -60,14 +60,14 @@ func sessionRefused(err error) *Error {
 		}
 		return &refusal
 	}
-	return refuse(CodeSession, "the application could not begin a session", "", "").because(err)
+	return refuse(CodeSession, "the application could not begin a session", "", "").withCause(err)
 }
 
 // temporary reports whether the same request may succeed in a moment: its page has status 503.
 func (c Code) temporary() bool { return failures[c].status == http.StatusServiceUnavailable }
 
-// at names the step that refused.
-func (e *Error) at(step string) *Error {
+// atStep names the step that refused.
+func (e *Error) atStep(step string) *Error {
 	e.Check = step
 	return e
 }

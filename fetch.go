@@ -262,12 +262,12 @@ func (f *fetcher) failed(err error) *Error {
 		}
 	case errors.Is(err, context.Canceled):
 		e.Message = "the request was given up"
-		return e.because(context.Canceled)
+		return e.withCause(context.Canceled)
 	case errors.Is(err, context.DeadlineExceeded):
 		e.Message = fmt.Sprintf("the server does not answer within %s", f.timeout)
 	case errors.As(err, &certificate):
 		e.Message = "the server's own certificate is not trusted"
-		return e.because(certificate.Err)
+		return e.withCause(certificate.Err)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		e.Message = "the server refuses the connection"
 	case errors.As(err, &name):

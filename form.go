@@ -81,7 +81,7 @@ func (h *Handler) readBody(w http.ResponseWriter, r *http.Request, b *body) *Err
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return refusef(CodeForm, "the form did not arrive within %s", h.bodyTimeout)
 	}
-	return refuse(CodeForm, "the form did not arrive whole", "", "").because(err)
+	return refuse(CodeForm, "the form did not arrive whole", "", "").withCause(err)
 }
 
 // A formField is a name and a value of a form, decoded.

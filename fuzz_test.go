@@ -404,7 +404,7 @@ var beyondGoxmldsig = map[string]string{
 	"ecdsa-p384":              "it wants the value of ECDSA in the form of X.509",
 	"ecdsa-p521":              "it wants the value of ECDSA in the form of X.509",
 	"expired-certificate":     "it refuses certificates outside their dates, trusted or not",
-	"prefix-list-signed-info": "it canonicalises SignedInfo without its PrefixList",
+	"prefix-list-signed-info": "it canonicalizes SignedInfo without its PrefixList",
 }
 
 // TestJudgesAgree asks xmlsec1 and goxmldsig about the signature of each accepted vector, on the element that it was read
@@ -578,7 +578,7 @@ func TestMutatedMessages(t *testing.T) {
 			used := usedBy(t, sp, raw)
 			standsIn(t, login, used.canonical)
 			switch {
-			case !signed: // goxmldsig canonicalises what it knows; asked about anything else, it errs
+			case !signed: // goxmldsig canonicalizes what it knows; asked about anything else, it errs
 				if err := goxmldsigVerifies(raw, v.time(t, "at"), used.name, certificate); err != nil {
 					t.Errorf("goxmldsig does not verify what was accepted: %v", err)
 				}

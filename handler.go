@@ -183,9 +183,9 @@ func (h *Handler) resolve(r *http.Request, tenant string) (*ServiceProvider, *Er
 	}
 	switch {
 	case errors.Is(err, ErrNotConfigured):
-		return nil, refuse(CodeNotConfigured, "single sign-on is not enabled", "", "").because(err)
+		return nil, refuse(CodeNotConfigured, "single sign-on is not enabled", "", "").withCause(err)
 	case err != nil || sp == nil:
-		return nil, refuse(CodeIdentityProvider, "the settings of single sign-on cannot be read", "", "").because(err)
+		return nil, refuse(CodeIdentityProvider, "the settings of single sign-on cannot be read", "", "").withCause(err)
 	}
 	return sp, nil
 }

@@ -37,7 +37,7 @@ type Identity struct {
 }
 
 // AccountKey returns the key under which to store the account if there is to be one only: the first of Keys that is not "". The error is an
-// *Error with CodeNoAccountKey if there is none, which only happens with AnyNameID: the user cannot be recognised the next time, and
+// *Error with CodeNoAccountKey if there is none, which only happens with AnyNameID: the user cannot be recognized the next time, and
 // everybody without a key would share one account.
 func (i *Identity) AccountKey() (string, error) {
 	switch {

@@ -289,7 +289,7 @@ func readPublicKey(der []byte) (crypto.PublicKey, *Error) {
 	}
 	public, err := x509.ParsePKIXPublicKey(der)
 	if err != nil {
-		return nil, refuse(CodeWeakKey, "the certificate holds a key of a kind that is not supported", "", "RSA or ECDSA").because(err)
+		return nil, refuse(CodeWeakKey, "the certificate holds a key of a kind that is not supported", "", "RSA or ECDSA").withCause(err)
 	}
 	switch key := public.(type) {
 	case *rsa.PublicKey:

@@ -143,7 +143,7 @@ func checkEntityID(id string) *Error {
 	return nil
 }
 
-// misplaced recognises values of the Entra portal that were pasted into the wrong field.
+// misplaced recognizes values of the Entra portal that were pasted into the wrong field.
 func misplaced(entityID, loginURL string) *Error {
 	entity, _ := url.Parse(entityID)
 	login, _ := url.Parse(loginURL)
@@ -335,7 +335,7 @@ func publicKeys(keys []TrustedKey) []crypto.PublicKey {
 	return list
 }
 
-// notMetadata recognises what administrators hand over by mistake.
+// notMetadata recognizes what administrators hand over by mistake.
 func notMetadata(document []byte) *Error {
 	start := bytes.TrimSpace(bytes.TrimPrefix(document, []byte("\uFEFF")))
 	head := string(start[:min(len(start), 4096)])
@@ -623,7 +623,7 @@ func (sp *ServiceProvider) Metadata() ([]byte, error) {
 	}
 	document, err := m.XML()
 	if err != nil {
-		return nil, refuse(CodeInternal, "the metadata cannot be written", "", "").because(err)
+		return nil, refuse(CodeInternal, "the metadata cannot be written", "", "").withCause(err)
 	}
 	return document, nil
 }

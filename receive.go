@@ -31,7 +31,7 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request) {
 	case form.leg == "2" && r.Header.Get("Sec-Fetch-Site") == "cross-site":
 		h.postAgain(w, r, form.response, "3")
 	default:
-		h.lastLeg(w, r, form.response)
+		h.finishPost(w, r, form.response)
 	}
 }
 
@@ -51,9 +51,9 @@ func (h *Handler) postAgain(w http.ResponseWriter, r *http.Request, response []b
 	postPage{Title: "Signing in", Action: action, Field: "SAMLResponse", Leg: leg}.write(w, response)
 }
 
-// lastLeg finds the pending login by the request that the message says it answers, and finishes it. That is a look-up only: FinishLogin
+// finishPost finds the pending login by the request that the message says it answers, and finishes it. That is a look-up only: FinishLogin
 // compares with what was signed.
-func (h *Handler) lastLeg(w http.ResponseWriter, r *http.Request, response []byte) {
+func (h *Handler) finishPost(w http.ResponseWriter, r *http.Request, response []byte) {
 	if len(response) > smallBody {
 		done, err := h.largeTurn(r)
 		if err != nil {
@@ -80,7 +80,7 @@ func (h *Handler) lastLeg(w http.ResponseWriter, r *http.Request, response []byt
 	}
 	tenant, ok := tenantOf(state)
 	if state == "" || !ok {
-		h.absent(w, r)
+		h.noPending(w, r)
 		return
 	}
 	sp, _, err := h.resolveTenant(r, tenant)
@@ -89,7 +89,7 @@ func (h *Handler) lastLeg(w http.ResponseWriter, r *http.Request, response []byt
 		return
 	}
 	if cookie(r, sp.cookieName(name)) != state { // a cookie without the prefix is not read on https
-		h.absent(w, r)
+		h.noPending(w, r)
 		return
 	}
 	h.finish(w, withProvider(r, sp), sp, Response{State: state}, m)
@@ -112,7 +112,7 @@ func (h *Handler) largeTurn(r *http.Request) (done func(), refusal *Error) {
 // an unknown tenant gets the same page as a known one whose seal does not open.
 func (h *Handler) unresolved(w http.ResponseWriter, r *http.Request, tenant string, err *Error) {
 	if tenant != "" && (err.Code == CodeNotConfigured || err.Code == CodeTenant) {
-		err = invalidState().because(err)
+		err = invalidState().withCause(err)
 	}
 	h.fail(w, r, h.anyProvider(r), err)
 }
@@ -126,11 +126,11 @@ func (h *Handler) anyProvider(r *http.Request) *ServiceProvider {
 	return sp
 }
 
-// absent answers a response whose pending login this browser does not have: in a browser that is signed in it is an old page that was
+// noPending answers a response whose pending login this browser does not have: in a browser that is signed in it is an old page that was
 // shown again.
-func (h *Handler) absent(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) noPending(w http.ResponseWriter, r *http.Request) {
 	sp := h.anyProvider(r)
-	refusal := refuse(CodeStateMissing, "this browser has no pending login for the response", "", "").at(stepState)
+	refusal := refuse(CodeStateMissing, "this browser has no pending login for the response", "", "").atStep(stepState)
 	if sp != nil && h.config.Sessions.SignedIn(withProvider(r, sp)) {
 		h.home(w, r, sp, refusal)
 		return
@@ -179,7 +179,7 @@ func (h *Handler) unsolicited(w http.ResponseWriter, r *http.Request, m *wireRes
 		return
 	}
 	r = withProvider(r, sp)
-	refusal := refuse(CodeUnsolicited, "the response answers no sign-in that this browser began", "", "").at(stepState)
+	refusal := refuse(CodeUnsolicited, "the response answers no sign-in that this browser began", "", "").atStep(stepState)
 	if h.config.Sessions.SignedIn(r) { // by anyone: an existing session is never replaced
 		h.home(w, r, sp, refusal)
 		return

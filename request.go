@@ -90,7 +90,7 @@ func (sp *ServiceProvider) startLogin(ctx context.Context, o LoginOptions) (*Aut
 		r.URL, err = sp.requestURL(request, o.LoginHint)
 	}
 	if err != nil {
-		return nil, refuse(CodeInternal, "the request cannot be written or signed", "", "").because(err)
+		return nil, refuse(CodeInternal, "the request cannot be written or signed", "", "").withCause(err)
 	}
 	return r, nil
 }

@@ -193,7 +193,7 @@ func (sp *ServiceProvider) snapshot(ctx context.Context) (*IdentityProvider, *Er
 		err = errors.New("the source gave neither settings nor an error")
 	}
 	if err != nil {
-		return nil, refuse(CodeIdentityProvider, "the settings of the identity provider cannot be read", "", "").because(err)
+		return nil, refuse(CodeIdentityProvider, "the settings of the identity provider cannot be read", "", "").withCause(err)
 	}
 	return idp, nil
 }

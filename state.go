@@ -91,5 +91,5 @@ func localPath(s string) bool {
 }
 
 func invalidState() *Error {
-	return refuse(CodeStateInvalid, "the pending login cannot be opened", "", "one that this service sealed for this tenant").at(stepState)
+	return refuse(CodeStateInvalid, "the pending login cannot be opened", "", "one that this service sealed for this tenant").atStep(stepState)
 }

@@ -15,7 +15,7 @@ import (
 
 // A floor is the work that no verifier can avoid: base64 of the form value, a hash over what each signature covers, and the RSA
 // operations with the trusted keys in their order. What was signed is taken out of the message beforehand, by goxmldsig's
-// canonicalisation and not by ours, so that a mistake of ours cannot move the floor.
+// canonicalization and not by ours, so that a mistake of ours cannot move the floor.
 type floor struct {
 	form       string
 	keys       []*rsa.PublicKey

@@ -66,7 +66,7 @@ type verdict struct {
 // ownConditions are those that no judge can be told: memory of earlier sign-ins and settings that only this library has.
 var ownConditions = []string{"former_redirect_urls", "former_entity_ids", "force_authn_at", "requested_context", "seen_before", "store"}
 
-// largest is the size of a form value, in bytes, above which a message measures limits, not judgement.
+// largest is the size of a form value, in bytes, above which a message measures limits, not judgment.
 const largest = 250_000
 
 func judgedVectors(t *testing.T) []*judgedVector {
@@ -208,7 +208,7 @@ var limits = []limit{
 	because("an AttributeStatement is wanted, which is optional", "style-.*", "no AttributeStatement"),
 	because("one AuthnStatement, where there may be several", "style-ibm", "AuthnStatement element"),
 	because("only the first of several confirmations is read", "confirmations", "subject"),
-	because("canonicalisation with comments is something else, though there are none", "with-comments", "Failed to verify"),
+	because("canonicalization with comments is something else, though there are none", "with-comments", "Failed to verify"),
 }
 
 // unreadNameIDs are accepted vectors whose NameID a judge does not decrypt: it gives none.
@@ -234,7 +234,7 @@ var deliberate = map[string]struct{ vectors, reason string }{
 	"11": {"p11-comment-after-root p11-comment-before-root p11-comment-in-attribute-value p11-comment-in-audience p11-comment-in-digest-value p11-comment-in-name-id p11-comment-in-response p11-instruction-in-response p11-style-sheet",
 		"Comments and processing instructions are left out of what is signed; refused anywhere, they can cut no text in two."},
 	"15": {"p15-ampersand p15-scheme-only p15-too-long",
-		"A namespace name that is no absolute URI, or not plain, is canonicalised differently by different libraries."},
+		"A namespace name that is no absolute URI, or not plain, is canonicalized differently by different libraries."},
 	"17": {"p17-attributes-65 p17-declarations-33 p17-depth-65",
 		"Limits on depth, attributes and declarations keep the cost of a hostile message small."},
 	"19": {"p19-issue-instant-future-signed p19-issue-instant-future",
@@ -246,7 +246,7 @@ var deliberate = map[string]struct{ vectors, reason string }{
 	"28": {"p28-digest-method-parameter p28-hmac-output-length p28-object",
 		"A signature holds what the profile needs, and no parameter or object that a verifier might ignore."},
 	"30": {"p30-enveloped-parameter p30-inclusive p30-method-inclusive-comments p30-method-inclusive p30-prefix-list-with-text",
-		"Exclusive canonicalisation and the enveloped signature are the only transforms, as Core 5.4.3 and 5.4.4 advise: inclusive canonicalisation signs what stands around too."},
+		"Exclusive canonicalization and the enveloped signature are the only transforms, as Core 5.4.3 and 5.4.4 advise: inclusive canonicalization signs what stands around too."},
 	"31": {"p31-digest-sha1 p31-rsa-sha1 p31-sha1-not-allowed p31-weak-key",
 		"SHA-1 and RSA keys below 2048 bits are refused unless the service allows SHA-1."},
 	"33": {"p33-prefix-list-65",

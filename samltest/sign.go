@@ -94,7 +94,7 @@ type signing struct {
 	algorithm   Algorithm // empty: the key's own
 	prefix      string    // of the XML Signature namespace; empty: the default namespace
 	omitKeyInfo bool
-	wrapBase64  bool // break base64 into lines of 76, as some serialisers do
+	wrapBase64  bool // break base64 into lines of 76, as some serializers do
 }
 
 // sign puts an enveloped signature among the children of e: directly behind the Issuer where that comes first, as the schema of SAML
@@ -112,7 +112,7 @@ func (s signing) sign(e *etree.Element) error {
 	return nil
 }
 
-// signature signs e as it stands, with exclusive canonicalisation.
+// signature signs e as it stands, with exclusive canonicalization.
 func (s signing) signature(e *etree.Element) (*etree.Element, error) {
 	signer, algorithm := s.key.signer, s.algorithm
 	if algorithm == "" {
@@ -133,7 +133,7 @@ func (s signing) signature(e *etree.Element) (*etree.Element, error) {
 	}
 	context.Prefix = s.prefix
 	context.Canonicalizer = dsig.MakeC14N10ExclusiveCanonicalizerWithPrefixList("")
-	made, err := context.ConstructSignature(detach(e), true) // a copy, because canonicalising changes what it is given
+	made, err := context.ConstructSignature(detach(e), true) // a copy, because canonicalizing changes what it is given
 	if err != nil {
 		return nil, fmt.Errorf("samltest: %w", err)
 	}

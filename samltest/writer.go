@@ -77,7 +77,7 @@ func (w *writer) qualified(local string) string {
 // declarations are what an element carries behind its other attributes. Entra declares the assertion namespace where it begins: in the
 // response's Issuer and in the Assertion. Keycloak declares it once at the top, once more without need at the Assertion, and the
 // namespaces of XML Schema at each value, where the one of the type's own prefix is not visibly used: each of that is a trap for
-// exclusive canonicalisation.
+// exclusive canonicalization.
 func (w *writer) declarations(local string) string {
 	const (
 		protocol  = ` xmlns:samlp="` + nsProtocol + `"`

@@ -40,7 +40,7 @@ type message struct {
 	statements    string // before the AuthnStatement
 	attributes    string
 	keyInfo       string // of each signature
-	prefixList    string // of each canonicalisation
+	prefixList    string // of each canonicalization
 	both          bool   // the response is signed too
 	unsigned      bool
 	spoil         bool           // the assertion changes after it was signed
@@ -114,7 +114,7 @@ func (m message) signature(id string) string {
 		`</d:DigestValue></d:Reference></d:SignedInfo><d:SignatureValue>` + placeValue + id + `</d:SignatureValue>` + m.keyInfo + `</d:Signature>`
 }
 
-// sign fills in digests and signature values, the inner ones first. It canonicalises as the verifier does, because the usual signers
+// sign fills in digests and signature values, the inner ones first. It canonicalizes as the verifier does, because the usual signers
 // give up on messages like these.
 func (m message) sign(text string, key crypto.Signer) (string, error) {
 	if ecdsaKey, ok := key.(*ecdsa.PrivateKey); ok {

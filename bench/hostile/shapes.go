@@ -185,7 +185,7 @@ var shapes = []shape{
 	{"deep, 32 declarations an element", oneRSA, "", attributes(mostElements, openForeign, closeForeign, tower)},
 	{"text with entities", oneRSA, "", attributes(1<<30, openValue, closeValue, same("&lt;"))},
 	{"text with long character references", oneRSA, "", attributes(1<<30, openValue, closeValue, same("&#x00000041;"))},
-	{"text that grows when it is canonicalised", oneRSA, saml.CodeTooLarge, attributes(1<<30, openValue, closeValue, same(">"))},
+	{"text that grows when it is canonicalized", oneRSA, saml.CodeTooLarge, attributes(1<<30, openValue, closeValue, same(">"))},
 	{"attribute with entities", oneRSA, "", attributes(1<<30, openForeign+"<e a='", "'></e>"+closeForeign, same("&amp;"))},
 	{"white space", oneRSA, "", attributes(1<<30, openAttribute, closeAttr, same(" "))},
 	{"PrefixList of 64, not declared", oneRSA, "", func(size int) message {

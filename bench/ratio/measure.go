@@ -45,7 +45,7 @@ func measure(row bench.Row, rounds int, slice time.Duration) (*measurement, erro
 		runners = append(runners, r)
 	}
 	for round := range rounds {
-		for i := range runners { // another one begins each time, so that nobody always runs behind the same neighbour
+		for i := range runners { // another one begins each time, so that nobody always runs behind the same neighbor
 			r := runners[(i+round)%len(runners)]
 			turn, err := r.turn()
 			if err != nil {

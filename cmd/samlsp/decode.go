@@ -112,7 +112,7 @@ func find(data []byte) ([]found, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []found{{title: capitalised(how), xml: xml}}, nil
+	return []found{{title: capitalized(how), xml: xml}}, nil
 }
 
 // maxMessages bounds the messages of one form: each may inflate to maxInflated.
@@ -140,7 +140,7 @@ func findInForm(form url.Values, notes []note) ([]found, error) {
 	return list, nil
 }
 
-func capitalised(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
+func capitalized(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
 // toStandard gives base64 in the standard alphabet without padding and white space.
 var toStandard = strings.NewReplacer("-", "+", "_", "/", "=", "", " ", "", "\t", "", "\r", "", "\n", "")

@@ -1,5 +1,5 @@
 // Package dsig verifies XML signatures in the one profile that SAML allows (SAML Core 2.0 §5.4): an enveloped signature
-// over its parent element, named by ID, exclusive canonicalisation, keys that were configured.
+// over its parent element, named by ID, exclusive canonicalization, keys that were configured.
 //
 // What it hands on is a Signed: the canonical bytes that were digested. Reading begins anew from those bytes.
 package dsig
@@ -171,7 +171,7 @@ func (s Signature) Verify(keys []crypto.PublicKey, policy Policy) (Signed, error
 	return Signed{canonical: canonical, limit: s.parent.Limit(), key: key}, nil
 }
 
-// digested canonicalises the parent, which the reference names, and compares the digest.
+// digested canonicalizes the parent, which the reference names, and compares the digest.
 func (s Signature) digested(info signedInfo, policy Policy) ([]byte, error) {
 	hash, err := digestMethod(info.digestMethod, policy)
 	if err != nil {

@@ -134,8 +134,8 @@ func TestKeyTriedFirst(t *testing.T) {
 	}
 }
 
-// TestEveryASN1FormIsRecognised: however long the two numbers are, the administrator is told about the form.
-func TestEveryASN1FormIsRecognised(t *testing.T) {
+// TestEveryASN1FormIsRecognized: however long the two numbers are, the administrator is told about the form.
+func TestEveryASN1FormIsRecognized(t *testing.T) {
 	for _, curve := range []elliptic.Curve{elliptic.P256(), elliptic.P384(), elliptic.P521()} {
 		key, err := ecdsa.GenerateKey(curve, rand.Reader)
 		if err != nil {
@@ -148,7 +148,7 @@ func TestEveryASN1FormIsRecognised(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !isASN1([]crypto.PublicKey{key.Public()}, digest[:], der) {
-				t.Fatalf("%s: a signature of %d bytes is not recognised", curve.Params().Name, len(der))
+				t.Fatalf("%s: a signature of %d bytes is not recognized", curve.Params().Name, len(der))
 			}
 		}
 	}
@@ -192,7 +192,7 @@ func TestHugeNumbersAreNotComputedWith(t *testing.T) {
 	digest := sha256.Sum256([]byte("x"))
 	keys := []crypto.PublicKey{key.Public()}
 	if isASN1(keys, digest[:], der) {
-		t.Error("it is recognised")
+		t.Error("it is recognized")
 	}
 	if n := testing.AllocsPerRun(5, func() { isASN1(keys, digest[:], der) }); n > 0 {
 		t.Errorf("got %v allocations, want none", n)

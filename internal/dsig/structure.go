@@ -76,7 +76,7 @@ func readSignedInfo(e xmltree.Element, id string) (info signedInfo, err error) {
 	return info, err
 }
 
-// transforms reads ds:Transforms: enveloped signature, then exclusive canonicalisation, nothing else.
+// transforms reads ds:Transforms: enveloped signature, then exclusive canonicalization, nothing else.
 func transforms(e xmltree.Element) (prefixList string, err error) {
 	if !e.OnlyElements() {
 		return "", structure("there is text between the transforms", e)
@@ -86,7 +86,7 @@ func transforms(e xmltree.Element) (prefixList string, err error) {
 	for t := range e.Children() {
 		if !t.Is(xmltree.NSDSig, "Transform") {
 			return "", &fault.Fault{Code: fault.Transform, Message: "there is another transform than the two that SAML allows",
-				Got: algorithmOrName(t), Want: "enveloped-signature, then exclusive canonicalisation"}
+				Got: algorithmOrName(t), Want: "enveloped-signature, then exclusive canonicalization"}
 		}
 		if n < len(list) {
 			list[n] = t
@@ -95,7 +95,7 @@ func transforms(e xmltree.Element) (prefixList string, err error) {
 	}
 	if n != len(list) {
 		return "", &fault.Fault{Code: fault.Transform, Message: "the transforms of the signature are not the two that SAML demands",
-			Got: fmt.Sprintf("%d transforms", n), Want: "enveloped-signature, then exclusive canonicalisation"}
+			Got: fmt.Sprintf("%d transforms", n), Want: "enveloped-signature, then exclusive canonicalization"}
 	}
 	if first, _ := list[0].Attr("Algorithm"); first != uriEnveloped {
 		return "", &fault.Fault{Code: fault.Transform, Message: "the first transform of the signature is not the enveloped signature",
@@ -114,24 +114,24 @@ func algorithmOrName(e xmltree.Element) string {
 	return e.Local()
 }
 
-// exclusive reads a method or transform that must be exclusive canonicalisation, and its PrefixList.
+// exclusive reads a method or transform that must be exclusive canonicalization, and its PrefixList.
 func exclusive(e xmltree.Element, code string) (prefixList string, err error) {
 	switch uri, _ := e.Attr("Algorithm"); uri {
 	case uriExclusive, uriExclusiveRemark:
 	case "http://www.w3.org/TR/2001/REC-xml-c14n-20010315", "http://www.w3.org/TR/2001/REC-xml-c14n-20010315#WithComments",
 		"http://www.w3.org/2006/12/xml-c14n11", "http://www.w3.org/2006/12/xml-c14n11#WithComments":
-		return "", &fault.Fault{Code: code, Message: "the signature uses inclusive canonicalisation", Got: uri, Want: uriExclusive,
+		return "", &fault.Fault{Code: code, Message: "the signature uses inclusive canonicalization", Got: uri, Want: uriExclusive,
 			Hint: "Set the identity provider's canonicalization (C14N) method for signatures to Exclusive XML Canonicalization 1.0; inclusive canonicalization makes a signature depend on the message around what it signs."}
 	default:
-		return "", &fault.Fault{Code: code, Message: "the canonicalisation algorithm is not allowed", Got: uri, Want: uriExclusive}
+		return "", &fault.Fault{Code: code, Message: "the canonicalization algorithm is not allowed", Got: uri, Want: uriExclusive}
 	}
 	if !e.OnlyElements() {
-		return "", structure("there is text in a canonicalisation method", e)
+		return "", structure("there is text in a canonicalization method", e)
 	}
 	n := 0
 	for c := range e.Children() {
 		if n++; n > 1 || !c.Is(xmltree.NSExcC14N, "InclusiveNamespaces") {
-			return "", structure("a canonicalisation method holds something else than one InclusiveNamespaces", c)
+			return "", structure("a canonicalization method holds something else than one InclusiveNamespaces", c)
 		}
 		if text, ok := c.Text(); !ok || text != "" {
 			return "", structure("InclusiveNamespaces is not empty", c)

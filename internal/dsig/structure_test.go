@@ -23,7 +23,7 @@ const (
 	closedExclusive    = `Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"/>`
 )
 
-// inclusive is exclusive canonicalisation with content.
+// inclusive is exclusive canonicalization with content.
 func inclusive(content string) string {
 	return `Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#">` + content + `</d:`
 }
@@ -65,8 +65,8 @@ func TestProfile(t *testing.T) {
 		{"an algorithm that is not named", ` Algorithm="http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"`, ``, fault.SignatureStructure, "SignatureMethod"},
 		{"text in an algorithm", `rsa-sha256"/>`, `rsa-sha256">t</d:SignatureMethod>`, fault.SignatureStructure, "SignatureMethod"},
 		{"a parameter of an algorithm", `rsa-sha256"/>`, `rsa-sha256"><d:HMACOutputLength>1</d:HMACOutputLength></d:SignatureMethod>`, fault.SignatureStructure, "HMACOutputLength"},
-		{"inclusive canonicalisation of SignedInfo", `<d:CanonicalizationMethod Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"`, `<d:CanonicalizationMethod Algorithm="http://www.w3.org/2006/12/xml-c14n11"`, fault.Canonicalization, "http://www.w3.org/2006/12/xml-c14n11"},
-		{"no canonicalisation of the reference", exclusiveTransform, `<d:Transform Algorithm="http://www.w3.org/2000/09/xmldsig#base64"/>`, fault.Transform, "http://www.w3.org/2000/09/xmldsig#base64"},
+		{"inclusive canonicalization of SignedInfo", `<d:CanonicalizationMethod Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"`, `<d:CanonicalizationMethod Algorithm="http://www.w3.org/2006/12/xml-c14n11"`, fault.Canonicalization, "http://www.w3.org/2006/12/xml-c14n11"},
+		{"no canonicalization of the reference", exclusiveTransform, `<d:Transform Algorithm="http://www.w3.org/2000/09/xmldsig#base64"/>`, fault.Transform, "http://www.w3.org/2000/09/xmldsig#base64"},
 	} {
 		src := strings.ReplaceAll(profile, row.old, row.new)
 		if row.old == "" {

@@ -15,17 +15,17 @@ func acceptedRecipes() []recipe {
 		{name: "both-signed", text: entra(signature(slotResponse, responseID), signature(slotAssertion, assertionID)),
 			why: "Entra's option to sign both: the response's signature covers the assertion's."},
 		{name: "prefixed", text: prefixed(),
-			why: "All prefixes are declared in the root, so that exclusive canonicalisation has to bring the used ones down, and only those."},
+			why: "All prefixes are declared in the root, so that exclusive canonicalization has to bring the used ones down, and only those."},
 		{name: "prefix-list", text: withPrefixList("Transform"),
-			why: "The PrefixList names prefixes that occur in values only; they are canonicalised as if they were used."},
+			why: "The PrefixList names prefixes that occur in values only; they are canonicalized as if they were used."},
 		{name: "prefix-list-signed-info", text: withPrefixList("CanonicalizationMethod"),
-			why: "SignedInfo is canonicalised with a PrefixList too."},
+			why: "SignedInfo is canonicalized with a PrefixList too."},
 		{name: "prefix-list-default", from: "entra", change: swap(`<Transform Algorithm="`+exclusive+`"/>`, exclusiveTransform("#default absent")),
 			why: "The PrefixList names the default namespace and a prefix that is not declared."},
 		{name: "prefix-list-64", from: "entra", change: swap(`<Transform Algorithm="`+exclusive+`"/>`, exclusiveTransform(names(64))),
 			why: "A PrefixList with as many names as are allowed."},
 		{name: "with-comments", from: "entra", change: swapAll(`Algorithm="`+exclusive+`"`, `Algorithm="`+exclusive+`WithComments"`),
-			why: "Exclusive canonicalisation with comments is the same where there are no comments."},
+			why: "Exclusive canonicalization with comments is the same where there are no comments."},
 		{name: "pretty-printed", text: prettyPrinted(entra("", signature(slotAssertion, assertionID))),
 			why: "White space between elements is signed with them."},
 		{name: "line-ends", from: "pretty-printed", after: swapAll("\n", "\r\n"),
@@ -62,7 +62,7 @@ func acceptedRecipes() []recipe {
 		{name: "cdata", from: "entra", change: all(
 			swap(">"+nameID+"</NameID>", "><![CDATA[ada.lovelace]]>@example<![CDATA[.com]]></NameID>"),
 			swap(">Ada Lovelace<", "><![CDATA[Ada <Lovelace> & Co]]><")),
-			why: "Text in CDATA sections is text, whole and in order, and canonicalises to escaped text."},
+			why: "Text in CDATA sections is text, whole and in order, and canonicalizes to escaped text."},
 		{name: "character-references", from: "entra", change: all(
 			swap(">"+nameID+"</NameID>", ">ada&#46;lovelace&#x40;example.com</NameID>"), swap(`"`+success+`"`, `"&#x75;rn:oasis:names:tc:SAML:2.0:status:Success"`)),
 			why: "Character references stand for their characters in text and in attribute values."},
@@ -163,7 +163,7 @@ func exclusiveTransform(prefixList string) string {
 	return `<Transform Algorithm="` + exclusive + `"><InclusiveNamespaces xmlns="` + exclusive + `" PrefixList="` + prefixList + `"/></Transform>`
 }
 
-// withPrefixList gives the exclusive canonicalisation in one place of the prefixed message a PrefixList.
+// withPrefixList gives the exclusive canonicalization in one place of the prefixed message a PrefixList.
 func withPrefixList(where string) string {
 	place := `<ds:` + where + ` Algorithm="` + exclusive + `"`
 	list := `<ec:InclusiveNamespaces xmlns:ec="` + exclusive + `" PrefixList="xs xsi"/>`

@@ -287,7 +287,7 @@ func namespaceRecipes() []recipe {
 		return recipe{name: name, from: "extensions", expect: "namespace", after: swap("urn:example:hint", space), judge: beyond, why: why}
 	}
 	return []recipe{
-		other("p15-relative", "hint", "A relative reference: canonicalisers disagree about it, and XML forbids it by decision of the W3C."),
+		other("p15-relative", "hint", "A relative reference: canonicalizers disagree about it, and XML forbids it by decision of the W3C."),
 		other("p15-relative-path", "../hint", "A relative reference."),
 		other("p15-no-scheme", "//example.com/hint", "A reference without a scheme."),
 		{name: "p15-scheme-only", from: "extensions", expect: "namespace", after: swap("urn:example:hint", "urn:"),
@@ -297,11 +297,11 @@ func namespaceRecipes() []recipe {
 		other("p15-line-break", "urn:example:&#10;hint", "A line break, by reference."),
 		other("p15-not-ascii", "urn:example:hînt", "A character outside ASCII (an IRI)."),
 		{name: "p15-ampersand", from: "extensions", expect: "namespace", after: swap("urn:example:hint", "urn:example:a&amp;b"),
-			why: "An ampersand: canonicalisers escape it in different ways."},
+			why: "An ampersand: canonicalizers escape it in different ways."},
 		other("p15-backslash", `urn:example:a\hint`, "A backslash, which no URI has: libxml2 then has no canonical form."),
 		other("p15-percent", "urn:example:%4hint", "A percent sign that begins no escape."),
 		other("p15-bracket", "urn:example:[hint", "A bracket outside an address."),
-		other("p15-quote", "urn:example:a&quot;b", "A quotation mark: canonicalisers escape it in different ways."),
+		other("p15-quote", "urn:example:a&quot;b", "A quotation mark: canonicalizers escape it in different ways."),
 		{name: "p15-too-long", from: "namespace-of-256-bytes", expect: "namespace", after: swap(strings.Repeat("n", 252), strings.Repeat("n", 253)),
 			why: "A namespace name of 257 bytes."},
 	}

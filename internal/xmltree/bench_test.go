@@ -44,7 +44,7 @@ func BenchmarkCanonicalize(b *testing.B) {
 	}
 }
 
-// BenchmarkHostile reads and canonicalises each hostile shape at half the largest size and at the largest: the second should
+// BenchmarkHostile reads and canonicalizes each hostile shape at half the largest size and at the largest: the second should
 // cost less than three times the first.
 func BenchmarkHostile(b *testing.B) {
 	for _, shape := range hostileShapes {

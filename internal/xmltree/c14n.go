@@ -16,7 +16,7 @@ const maxPrefixes = 64
 // without comments.
 type C14N struct {
 	// PrefixList is the InclusiveNamespaces PrefixList, white-space separated, "#default" for the default namespace:
-	// these are written as inclusive canonicalisation would (§3). At most 64 names; names that are not declared are ignored.
+	// these are written as inclusive canonicalization would (§3). At most 64 names; names that are not declared are ignored.
 	PrefixList string
 	// Omit is left out with all that it holds: the enveloped signature. The zero Element omits nothing.
 	Omit Element

@@ -164,7 +164,7 @@ func reference(s string) (rune, int) {
 	return rune(n), end + 1
 }
 
-// appendDecoded appends what raw characters mean: references resolved, line ends normalised (XML 1.0 §2.11), white space
+// appendDecoded appends what raw characters mean: references resolved, line ends normalized (XML 1.0 §2.11), white space
 // of attribute values turned into blanks (§3.3.3). The references were checked while reading.
 func appendDecoded(dst []byte, raw string, kind nodeKind) []byte {
 	for i := 0; i < len(raw); i++ {

@@ -15,7 +15,7 @@ import (
 	"github.com/iomete/saml/internal/xmltree"
 )
 
-// FuzzParse looks for input that panics, or that is accepted and then read in another way than it is canonicalised, or in
+// FuzzParse looks for input that panics, or that is accepted and then read in another way than it is canonicalized, or in
 // another way than encoding/xml reads it.
 func FuzzParse(f *testing.F) {
 	for _, c := range canonicalCases {
@@ -103,7 +103,7 @@ func checkCanonical(t *testing.T, e xmltree.Element, how xmltree.C14N) {
 }
 
 // checkAgainstEncodingXML: what we accept encoding/xml accepts and reads in the same way, but for a few names. It does not
-// normalise the white space of values.
+// normalize the white space of values.
 func checkAgainstEncodingXML(t *testing.T, src []byte, doc *xmltree.Document) {
 	t.Helper()
 	if xmltree.HasOddName(doc) {

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// A generator writes random well-formed documents that are hard to canonicalise: few prefixes and few namespaces, so that
+// A generator writes random well-formed documents that are hard to canonicalize: few prefixes and few namespaces, so that
 // they are re-declared, shadowed and shared all the time, and every way to write a character.
 type generator struct {
 	r     *rand.Rand

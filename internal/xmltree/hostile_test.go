@@ -15,7 +15,7 @@ type hostileShape struct {
 	name  string
 	list  string // PrefixList
 	write func(size int) string
-	code  string // what reading and canonicalising 1 MiB of it answers, "" for success
+	code  string // what reading and canonicalizing 1 MiB of it answers, "" for success
 }
 
 // fill puts as many copies of unit between head and tail as size allows, at most most. unit gets the number of the copy.
@@ -153,7 +153,7 @@ var hostileShapes = []hostileShape{
 	{"a bad byte at the end", "", func(n int) string { return fill(n, noLimit, "<e>", "\x01</e>", same("\u00e9")) }, "encoding"},
 }
 
-// readHostile parses, reads every text and an attribute of every element, and canonicalises as for a signature over the
+// readHostile parses, reads every text and an attribute of every element, and canonicalizes as for a signature over the
 // element called apex, or else over the root.
 func readHostile(shape hostileShape, src []byte) (code string) {
 	doc, err := xmltree.Parse(src, messages)

@@ -10,7 +10,7 @@ import (
 	"github.com/iomete/saml/internal/xmltree"
 )
 
-// A question is a subtree to canonicalise, for us and for libxml2 (testdata/judge.py explains the fields).
+// A question is a subtree to canonicalize, for us and for libxml2 (testdata/judge.py explains the fields).
 type question struct {
 	XML      []byte   `json:"xml"`
 	Apex     int      `json:"apex"`

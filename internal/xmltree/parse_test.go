@@ -664,7 +664,7 @@ func TestParseTruncated(t *testing.T) {
 }
 
 // TestParseMutated puts every byte in the place of every byte of the sample. What we accept encoding/xml reads like us, and
-// libxml2 canonicalises as we do.
+// libxml2 canonicalizes as we do.
 func TestParseMutated(t *testing.T) {
 	t.Parallel()
 	var accepted []question

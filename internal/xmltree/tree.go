@@ -1,5 +1,5 @@
 // Package xmltree is the only reader of hostile XML: one strict pass over the bytes into a compact read-only tree, and
-// exclusive canonicalisation of its subtrees. A Document says what the bytes say; it is not trusted.
+// exclusive canonicalization of its subtrees. A Document says what the bytes say; it is not trusted.
 //
 // What is read is a subset of XML 1.0 and Namespaces in XML 1.0 that all processors understand alike: UTF-8 only, no
 // DOCTYPE, no processing instructions, no comments in messages, namespace names that are absolute URIs. Every limit is
@@ -120,7 +120,7 @@ func (e Element) Parent() Element {
 	return Element{}
 }
 
-// Attr gives the normalised value of the attribute in no namespace with this name, and whether there is one.
+// Attr gives the normalized value of the attribute in no namespace with this name, and whether there is one.
 func (e Element) Attr(name string) (string, bool) {
 	n := e.node()
 	for i := range e.doc.attrs[n.attr : n.attr+int32(n.attrs)] {
@@ -207,7 +207,7 @@ func (d *Document) text(n *node) string {
 	return string(appendDecoded(nil, raw, n.kind))
 }
 
-// value is the normalised value of an attribute.
+// value is the normalized value of an attribute.
 func (d *Document) value(a *attribute) string {
 	raw := d.src[a.valueStart:a.valueEnd]
 	if !a.coded {

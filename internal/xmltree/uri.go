@@ -3,7 +3,7 @@ package xmltree
 import "strings"
 
 // isAbsoluteURI reports whether s is a URI with a scheme (RFC 3986 §3), in printable ASCII and without '&' and IPv6 hosts: what
-// libxml2 canonicalises, and what all canonicalisers write alike.
+// libxml2 canonicalizes, and what all canonicalizers write alike.
 func isAbsoluteURI(s string) bool {
 	scheme, rest, _ := strings.Cut(s, ":")
 	if !isScheme(scheme) || rest == "" || strings.Count(rest, "#") > 1 {

@@ -8,7 +8,7 @@ import (
 )
 
 // A namespace name must be an absolute URI by RFC 3986, and not only look like one: libxml2, and xmlsec1 with it, refuses to
-// canonicalise a document with another.
+// canonicalize a document with another.
 func TestParseNamespaceNameIsURI(t *testing.T) {
 	t.Parallel()
 	declare := func(space string) string { return "<e xmlns:p='" + space + "'/>" }
@@ -36,7 +36,7 @@ func TestParseNamespaceNameIsURI(t *testing.T) {
 	checkRefusals(t, messages, rows)
 }
 
-// Whatever namespace name we accept libxml2 canonicalises: each printable character in each part of a URI, and parts put
+// Whatever namespace name we accept libxml2 canonicalizes: each printable character in each part of a URI, and parts put
 // together at random.
 func TestNamespaceNamesLikeLibxml2(t *testing.T) {
 	t.Parallel()

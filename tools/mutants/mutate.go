@@ -176,7 +176,7 @@ func (c *changer) file(f *ast.File) {
 	}
 }
 
-// node changes what can be changed in a node; what is below it comes after it. How much is reserved is no behaviour, and constants and types are
+// node changes what can be changed in a node; what is below it comes after it. How much is reserved is no behavior, and constants and types are
 // none either.
 func (c *changer) node(n ast.Node) bool {
 	switch n := n.(type) {
