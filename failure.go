@@ -29,7 +29,11 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, sp *ServiceProvid
 			login += "?return_to=" + url.QueryEscape(err.ReturnTo)
 		}
 	} else {
-		h.refusals.write(r.Context(), cmp.Or(h.config.Logger, slog.Default()), Event{Kind: LoginRefused, Time: time.Now(), Err: err})
+		event := Event{Kind: LoginRefused, Time: time.Now(), Err: err}
+		h.refusals.write(r.Context(), cmp.Or(h.config.Logger, slog.Default()), event)
+		if h.config.Observe != nil {
+			h.config.Observe(r.Context(), event)
+		}
 	}
 	if err.Code.temporary() {
 		w.Header().Set("Retry-After", "5")

@@ -41,8 +41,7 @@ type HandlerConfig struct {
 	// If the request names a tenant, sessions and pending logins of another tenant are refused, so that a session of one tenant is of no use
 	// at the host of another. The exception are pending logins of a provider with Config.Trial.
 	//
-	// Any other error means that nobody can tell now: status 503. Its text is left out of the log, since it may name a person; Config.Observe gets
-	// it if the provider is known.
+	// Any other error means that nobody can tell now: status 503. Its text is left out of the log, since it may name a person; Observe gets it.
 	//
 	// Return the same ServiceProvider for the same settings, or give each a Store: one that is made for each request and has none remembers nothing.
 	Resolve func(ctx context.Context, r *http.Request, tenant string) (*ServiceProvider, error)
@@ -59,6 +58,10 @@ type HandlerConfig struct {
 	// BodyMemory is how many bytes all posted forms of more than 64 KiB may take together while they arrive and are answered. A form above that gets status 503
 	// with Retry-After. Forms of up to 64 KiB, about 150 groups twice over, always pass. A quarter is kept for forms of up to 256 KiB. At least 8 MiB; 0 means 32 MiB.
 	BodyMemory int
+
+	// Observe is called for each refusal for which Resolve returns no provider, as Config.Observe of a provider is for all others. Event.Err wraps what Resolve returned.
+	// It must be safe for concurrent use. Default nil.
+	Observe func(context.Context, Event)
 
 	// Logger gets the refusals for which Resolve returns no provider; others go to the provider's own. Default: slog.Default.
 	Logger *slog.Logger

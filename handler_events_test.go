@@ -239,7 +239,7 @@ func TestErrorsOfTheApplicationAreNotLogged(t *testing.T) {
 	observed := func(name string, w *watched) {
 		t.Helper()
 		last := w.events[len(w.events)-1]
-		if last.Err == nil || !errors.Is(last.Err, nameError{}) {
+		if last.Kind != saml.LoginRefused || last.Time.IsZero() || !errors.Is(last.Err, nameError{}) {
 			t.Errorf("%s: the last event is %+v", name, last)
 		}
 	}
@@ -259,12 +259,14 @@ func TestErrorsOfTheApplicationAreNotLogged(t *testing.T) {
 	w = newWatched(t, nil)
 	var err error
 	if w.login, err = saml.NewHandler(saml.HandlerConfig{Sessions: w.sessions, Logger: slog.New(slog.NewTextHandler(&w.log, nil)),
+		Observe: func(_ context.Context, e saml.Event) { w.events = append(w.events, e) },
 		Resolve: func(context.Context, *http.Request, string) (*saml.ServiceProvider, error) { return nil, nameError{} }}); err != nil {
 		t.Fatal(err)
 	}
 	w.post("AAAA")
 	w.login.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", redirectURL, nil))
 	check("Resolve", w, saml.CodeIdentityProvider)
+	observed("Resolve", w)
 }
 
 // TestSignInRefusalKeepsItsWords: an *Error of Sessions says what is wrong, in the log as on the page.

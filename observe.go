@@ -170,5 +170,5 @@ func causeInLog(err error) string {
 	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(err) {
 		err = inner
 	}
-	return fmt.Sprintf("%T; Config.Observe gets its text", err)
+	return fmt.Sprintf("%T; Observe gets its text", err)
 }
