@@ -58,7 +58,8 @@ type Config struct {
 	IdentityProvider IdentityProviderSource
 
 	// StateKeys seal pending logins: each exactly 32 random bytes (NewStateKey), the same on all replicas.
-	// The first seals, all open. Required.
+	// The first seals, all open. To change them while several replicas run: add the new one behind the old one everywhere, then put it first
+	// everywhere, then drop the old one. Required.
 	StateKeys [][]byte
 
 	// Store remembers what was used up, for all replicas together. Default: a MemoryStore, right for one process only.
