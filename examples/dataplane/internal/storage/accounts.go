@@ -96,16 +96,23 @@ func (db *DB) byKey(ctx context.Context, h handle, key string) (*Account, error)
 // else, the object key cannot.
 func (db *DB) SignIn(ctx context.Context, i *saml.Identity, home string) error {
 	err := db.signIn(ctx, i, home)
-	if errors.Is(err, errTaken) { // by a sign-in of the same person at the same time, which has made the account
+	if errors.Is(err, errTaken) { // by a replica of an earlier release, which takes no accountLock
 		err = db.signIn(ctx, i, home)
 	}
 	return err
 }
 
+// accountLock makes those who look for an account, and then write to it or make one, take turns. Without it two people with one address would
+// both find the account that waits for it, and both would be bound to it. It is any number that nobody else locks in the same database.
+const accountLock = 7_130_265_242
+
 var errTaken = errors.New("storage: the key belongs to another account")
 
 func (db *DB) signIn(ctx context.Context, i *saml.Identity, home string) error {
 	return db.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		if err := db.lock(ctx, tx, accountLock); err != nil {
+			return err
+		}
 		a, err := db.find(ctx, tx, i)
 		switch {
 		case errors.Is(err, ErrNotFound):
@@ -162,6 +169,9 @@ var ErrAccountExists = errors.New("storage: there is an account with this addres
 // AddAccount makes an account for somebody who has not signed in yet. The first sign-in with the address binds it.
 func (db *DB) AddAccount(ctx context.Context, email string) error {
 	return db.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		if err := db.lock(ctx, tx, accountLock); err != nil {
+			return err
+		}
 		all, err := db.accounts(ctx, tx, "")
 		if err != nil {
 			return err

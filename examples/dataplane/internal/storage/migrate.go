@@ -104,10 +104,8 @@ const migrateLock = 7_130_265_241
 // migrate brings the tables up to date, in one transaction, and makes replicas that start together wait for each other.
 func (db *DB) migrate(ctx context.Context) error {
 	err := db.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		if db.postgres { // SQLite locks when the transaction begins
-			if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1)", int64(migrateLock)); err != nil {
-				return err
-			}
+		if err := db.lock(ctx, tx, migrateLock); err != nil {
+			return err
 		}
 		if _, err := tx.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)"); err != nil {
 			return err

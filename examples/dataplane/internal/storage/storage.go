@@ -204,7 +204,11 @@ type handle interface {
 func (db *DB) change(ctx context.Context, do func(ctx context.Context, tx *sql.Tx) error) error {
 	ctx, cancel := context.WithTimeout(ctx, writeLimit)
 	defer cancel()
-	tx, err := db.writer.BeginTx(ctx, nil)
+	var options *sql.TxOptions
+	if db.postgres { // whatever the server's default is: each statement must see what others committed before it, see lock
+		options = &sql.TxOptions{Isolation: sql.LevelReadCommitted}
+	}
+	tx, err := db.writer.BeginTx(ctx, options)
 	if err != nil {
 		return err
 	}
@@ -213,6 +217,16 @@ func (db *DB) change(ctx context.Context, do func(ctx context.Context, tx *sql.T
 		return err
 	}
 	return tx.Commit()
+}
+
+// lock waits until no other transaction has the lock of this number, and holds it until the transaction ends. With SQLite there is nothing to
+// wait for: a transaction has the lock of the whole file from its beginning.
+func (db *DB) lock(ctx context.Context, tx *sql.Tx, number int64) error {
+	if !db.postgres {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1)", number)
+	return err
 }
 
 // exec runs a statement and returns the number of rows that it changed.

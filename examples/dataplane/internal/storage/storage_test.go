@@ -379,6 +379,83 @@ func TestAccountsAtOnce(t *testing.T) {
 	})
 }
 
+// TestOneAddressAtOnce has two at once who want the same address. A lock on the table holds both up when they have read it and want to write: each
+// must see what the other one did. SQLite lets no second one begin.
+func TestOneAddressAtOnce(t *testing.T) {
+	t.Parallel()
+	idp := samltest.MustNew(t, samltest.Options{})
+	const address = "alice@example.com"
+	signIn := func(objectID string) func(*DB) error {
+		i := identityOf(t, idp, samltest.User{Mail: address, ObjectID: objectID})
+		return func(db *DB) error { return db.SignIn(context.WithoutCancel(t.Context()), i, "") }
+	}
+	alice, heir := signIn("0d4e9c1b-77aa-4f0e-9c55-61c3a9f3b3e0"), signIn("1e5fac2c-88bb-4a1f-8d66-72d4ba04c4f1")
+	add := func(db *DB) error {
+		if err := db.AddAccount(context.WithoutCancel(t.Context()), address); !errors.Is(err, ErrAccountExists) {
+			return err
+		}
+		return nil
+	}
+	for _, row := range []struct {
+		name     string
+		expected bool // an account waits
+		both     [2]func(*DB) error
+		accounts int
+	}{
+		{"two people, one expected account", true, [2]func(*DB) error{alice, heir}, 2},
+		{"one person is expected twice", false, [2]func(*DB) error{add, add}, 1},
+		{"a person signs in and is expected", false, [2]func(*DB) error{alice, add}, 1},
+	} {
+		for _, isolation := range []string{"read committed", "repeatable read"} { // the default of the server
+			t.Run(row.name+", "+isolation, func(t *testing.T) {
+				t.Parallel()
+				db, err := OpenPostgreSQL(t.Context(), testpg.New(t)+"&default_transaction_isolation="+strings.ReplaceAll(isolation, " ", "%20"), time.Now)
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { db.Close() })
+				if row.expected {
+					if err := db.AddAccount(t.Context(), address); err != nil {
+						t.Fatal(err)
+					}
+				}
+				hold, err := db.sql.BeginTx(t.Context(), nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer hold.Rollback()
+				if _, err := hold.ExecContext(t.Context(), "LOCK TABLE account IN EXCLUSIVE MODE"); err != nil { // others may read
+					t.Fatal(err)
+				}
+				var both sync.WaitGroup
+				for _, one := range row.both {
+					both.Go(func() {
+						if err := one(db); err != nil {
+							t.Error(err)
+						}
+					})
+				}
+				for waiting := 0; waiting < 2; time.Sleep(5 * time.Millisecond) {
+					err := db.row(t.Context(), db.sql, []any{&waiting}, "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+					if err != nil {
+						t.Fatal(err)
+					}
+				}
+				if err := hold.Rollback(); err != nil {
+					t.Fatal(err)
+				}
+				both.Wait()
+				var accounts, most int
+				err = errors.Join(db.row(t.Context(), db.sql, []any{&accounts}, "SELECT COUNT(*) FROM account"),
+					db.row(t.Context(), db.sql, []any{&most}, "SELECT COALESCE(MAX(n), 0) FROM (SELECT COUNT(*) AS n FROM account_key WHERE id LIKE 'v1/oid/%' GROUP BY account) AS keys"))
+				if err != nil || accounts != row.accounts || most > 1 {
+					t.Errorf("got %d accounts, one of them with %d object keys, %v, want %d accounts with at most one each", accounts, most, err, row.accounts)
+				}
+			})
+		}
+	}
+}
+
 // TestAccountLookUp holds the look-up against what becomes of claims and addresses. Accounts are named by their order.
 func TestAccountLookUp(t *testing.T) {
 	t.Parallel()
