@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"database/sql"
+	"fmt"
 )
 
 // migrations are the steps from an empty database to today's. A step that was released is never changed: another one follows it.
@@ -101,7 +102,8 @@ var migrations = [][]string{
 // migrateLock is any number that nobody else locks in the same PostgreSQL database.
 const migrateLock = 7_130_265_241
 
-// migrate brings the tables up to date, in one transaction, and makes replicas that start together wait for each other.
+// migrate brings the tables up to date, in one transaction, and makes replicas that start together wait for each other. It fails
+// if a newer program has made the tables: what they mean by now this one cannot know.
 func (db *DB) migrate(ctx context.Context) error {
 	err := db.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		if err := db.lock(ctx, tx, migrateLock); err != nil {
@@ -113,6 +115,9 @@ func (db *DB) migrate(ctx context.Context) error {
 		var done int
 		if err := tx.QueryRowContext(ctx, "SELECT COALESCE(MAX(version), 0) FROM schema_version").Scan(&done); err != nil {
 			return err
+		}
+		if done > len(migrations) {
+			return fmt.Errorf("its tables are of version %d, and this program knows versions up to %d: a newer release has used this database. Start that release or a newer one, or give another database", done, len(migrations))
 		}
 		for n := done; n < len(migrations); n++ {
 			for _, statement := range migrations[n] {

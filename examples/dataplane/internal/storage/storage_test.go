@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -220,6 +221,46 @@ func TestMigrationOfAccounts(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestNewerDatabase has a database that a newer release has used: an older one does not start with it.
+func TestNewerDatabase(t *testing.T) {
+	t.Parallel()
+	for name, openAgain := range map[string]func(t *testing.T) (first *DB, again func() (*DB, error)){
+		"SQLite": func(t *testing.T) (*DB, func() (*DB, error)) {
+			file := filepath.Join(t.TempDir(), "console.db")
+			return openSQLite(t, file), func() (*DB, error) { return OpenSQLite(t.Context(), file, time.Now) }
+		},
+		"PostgreSQL": func(t *testing.T) (*DB, func() (*DB, error)) {
+			address := testpg.New(t)
+			again := func() (*DB, error) { return OpenPostgreSQL(t.Context(), address, time.Now) }
+			first, err := again()
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { first.Close() })
+			return first, again
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			first, again := openAgain(t)
+			known := len(migrations)
+			if _, err := first.exec(t.Context(), first.sql, "INSERT INTO schema_version (version) VALUES (?)", known+1); err != nil {
+				t.Fatal(err)
+			}
+			db, err := again()
+			if err == nil {
+				db.Close()
+				t.Fatal("the older program starts")
+			}
+			for _, part := range []string{fmt.Sprint("of version ", known+1), fmt.Sprint("up to ", known), "newer release"} {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("got %q, want %q in it", err, part)
+				}
+			}
+		})
+	}
 }
 
 // TestTestRuns keeps the first result, and deletes what is too old, but not what is in use.
