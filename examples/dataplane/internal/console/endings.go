@@ -121,7 +121,8 @@ func isStray(ctx context.Context, err *saml.Error) bool {
 }
 
 // A window bounds how many refusals a minute are written to the log: anybody can post nonsense to the Redirect URL. What is stray has its own
-// bounds, and so has each address, so that nonsense keeps no honest refusal out. The metrics have all.
+// bounds, so it keeps no other refusal out. Whoever begins sign-ins and spoils the answers counts with everybody who is refused: from one
+// address that leaves room for the others, from many addresses it can keep refusals of real users out. The metrics have all.
 type window struct {
 	mu    sync.Mutex
 	begun time.Time

@@ -11,11 +11,12 @@ import (
 // KeepSignIns is how long the log goes back.
 const KeepSignIns = 7 * 24 * time.Hour
 
-// maxSignIns and maxStray bound the log. Each kind has its own bound, so that whoever posts nonsense to the Redirect URL pushes nothing out
-// but other nonsense.
+// The lines of each kind have their own bound. Anybody can cause refusals: somebody who posts nonsense pushes out other nonsense only, and
+// somebody who begins sign-ins and posts spoiled answers pushes out other refusals, but never the lines of people who signed in.
 const (
-	maxSignIns = 10_000
-	maxStray   = 2_000
+	maxSignedIn = 10_000
+	maxRefused  = 10_000
+	maxStray    = 2_000
 )
 
 // A SignIn is one line of the log: somebody signed in, or was refused.
@@ -72,7 +73,10 @@ func (db *DB) signIns(ctx context.Context, where string, args ...any) ([]SignIn,
 	return list, err
 }
 
-const oldSignIns = "DELETE FROM sign_in WHERE stray = ? AND at < (SELECT MIN(at) FROM (SELECT at FROM sign_in WHERE stray = ? ORDER BY at DESC LIMIT ?) AS newest)"
+// oldSignIns deletes all lines of a kind but the newest. The kind is a condition.
+func oldSignIns(kind string) string {
+	return "DELETE FROM sign_in WHERE " + kind + " AND at < (SELECT MIN(at) FROM (SELECT at FROM sign_in WHERE " + kind + " ORDER BY at DESC LIMIT ?) AS newest)"
+}
 
 // Prune deletes what is too old to be of use.
 func (db *DB) Prune(ctx context.Context) error {
@@ -81,8 +85,9 @@ func (db *DB) Prune(ctx context.Context) error {
 		args  []any
 	}{
 		{"DELETE FROM sign_in WHERE at <= ?", []any{db.ago(KeepSignIns)}},
-		{oldSignIns, []any{0, 0, maxSignIns}},
-		{oldSignIns, []any{1, 1, maxStray}},
+		{oldSignIns("stray = 0 AND code = ''"), []any{maxSignedIn}},
+		{oldSignIns("stray = 0 AND code <> ''"), []any{maxRefused}},
+		{oldSignIns("stray = 1"), []any{maxStray}},
 		{"DELETE FROM admin_session WHERE begun_at <= ? OR seen_at <= ?", []any{db.ago(adminLifetime), db.ago(adminIdle)}},
 		{"DELETE FROM test_run WHERE begun_at <= ?", []any{db.ago(KeepSignIns)}},
 		// A test that comes back names its revision.
