@@ -58,7 +58,7 @@ func TestGuide(t *testing.T) {
 	if b.signedIn() {
 		t.Error("the test began a session")
 	}
-	if accounts, err := w.db.Accounts(t.Context()); err != nil || len(accounts) > 0 {
+	if accounts, err := w.db.Accounts(t.Context(), 1000); err != nil || len(accounts) > 0 {
 		t.Errorf("the test made accounts: %v, %v", accounts, err)
 	}
 

@@ -13,9 +13,12 @@ import (
 type usersPage struct {
 	page
 	Accounts []storage.Account
+	Cut      int // how many are shown if there are more, 0 if all are shown
 	Email    string
 	Problem  string
 }
+
+const maxUsers = 1000 // on the page
 
 func (c *Console) showUsers(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession) {
 	c.renderUsers(w, r, admin, http.StatusOK, usersPage{})
@@ -23,9 +26,12 @@ func (c *Console) showUsers(w http.ResponseWriter, r *http.Request, admin *stora
 
 func (c *Console) renderUsers(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession, status int, p usersPage) {
 	var err error
-	if p.Accounts, err = c.DB.Accounts(r.Context()); err != nil {
+	if p.Accounts, err = c.DB.Accounts(r.Context(), maxUsers+1); err != nil {
 		c.broken(w, r, err)
 		return
+	}
+	if len(p.Accounts) > maxUsers {
+		p.Accounts, p.Cut = p.Accounts[:maxUsers], maxUsers
 	}
 	p.page = c.newPage(r, "Users", visitor{Admin: admin})
 	render(w, status, "users", p)

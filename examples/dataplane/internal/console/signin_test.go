@@ -1,10 +1,12 @@
 package console_test
 
 import (
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -365,7 +367,7 @@ func TestEndSessions(t *testing.T) {
 	w.idp.SignInAs(users[2])
 	other.signIn("/")
 	other.want(http.StatusOK)
-	accounts, err := w.db.Accounts(t.Context())
+	accounts, err := w.db.Accounts(t.Context(), 1000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -410,7 +412,7 @@ func TestEndSessionsWithClocksApart(t *testing.T) {
 			before, after := w.browser(), w.browser()
 			before.signIn("/jobs")
 			before.want(http.StatusOK)
-			accounts, err := db.Accounts(t.Context())
+			accounts, err := db.Accounts(t.Context(), 1000)
 			if err != nil || len(accounts) != 1 {
 				t.Fatalf("got accounts %+v, %v, want one", accounts, err)
 			}
@@ -458,7 +460,7 @@ func TestAccounts(t *testing.T) {
 	w.idp.SignInAs(heir)
 	w.browser().signIn("/")
 
-	accounts, err := w.db.Accounts(t.Context())
+	accounts, err := w.db.Accounts(t.Context(), 1000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -469,5 +471,57 @@ func TestAccounts(t *testing.T) {
 	want := map[string]string{renamed.Mail: user.DisplayName, user.Mail: "Heir"}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("accounts: got %v, want %v", got, want)
+	}
+}
+
+// TestTestSaysWhichAccount has what a test can know of the account: an address alone does not say who somebody is.
+func TestTestSaysWhichAccount(t *testing.T) {
+	t.Parallel()
+	w, admin := enabled(t)
+	user := samltest.DefaultUsers()[0]
+	admin.test()
+	admin.wantText("account", "A new account would be made", "unless this person")
+	admin.post("/settings/users/add", url.Values{"email": {strings.ToUpper(user.Mail)}})
+	admin.test()
+	admin.wantText("account", "The account "+strings.ToUpper(user.Mail)+" is there already", "waits for the first sign-in")
+	w.browser().signIn("/")
+	heir := user // who has the address now
+	heir.ObjectID = "11111111-2222-3333-4444-555555555555"
+	for _, u := range []samltest.User{user, heir} {
+		w.idp.SignInAs(u)
+		admin.test()
+		admin.wantText("account", "An account with this address exists", "only if it is the same person")
+		if got := admin.last.text("account"); strings.Contains(got, "already") {
+			t.Errorf("got %q, and it may be somebody else's", got)
+		}
+	}
+}
+
+// TestManyAccounts has more people than the page shows: it says so, and those who are expected are on it.
+func TestManyAccounts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	admin := w.admin()
+	many := func(from, to int) string {
+		return fmt.Sprintf(`WITH RECURSIVE series(n) AS (SELECT %d UNION ALL SELECT n + 1 FROM series WHERE n < %d)
+			INSERT INTO account (id, email, name, home, first_at, last_at, ended_at) SELECT 'A' || n, 'u' || n || '@example.com', '', '', 1, n, 0 FROM series`, from, to)
+	}
+	w.exec(many(1, 999))
+	admin.post("/settings/users/add", url.Values{"email": {"expected@example.com"}})
+	admin.get("/settings/users")
+	admin.wantText("users", "u1@example.com", "expected@example.com")
+	if admin.last.has("cut") {
+		t.Error("the page says that it does not show all of 1000 people")
+	}
+	w.exec(many(1000, 1001))
+	admin.get("/settings/users")
+	admin.wantText("cut", "Only the newest 1000 are shown")
+	list := strings.Fields(admin.last.text("users"))
+	first := slices.IndexFunc(list, func(s string) bool { return strings.Contains(s, "@example.com") })
+	if first < 0 || !strings.Contains(list[first], "expected@example.com") {
+		t.Errorf("the list begins with %q, want who is expected", list[:10])
+	}
+	if n := strings.Count(admin.last.body, "data-email="); n != 1000 || strings.Contains(admin.last.body, `data-email="u1@`) {
+		t.Errorf("%d people are shown, want the newest 1000", n)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/iomete/saml"
@@ -172,29 +173,37 @@ func (db *DB) AddAccount(ctx context.Context, email string) error {
 		if err := db.lock(ctx, tx, accountLock); err != nil {
 			return err
 		}
-		all, err := db.accounts(ctx, tx, "")
-		if err != nil {
+		if taken, err := db.hasAddress(ctx, tx, email); err != nil {
 			return err
+		} else if taken {
+			return ErrAccountExists
 		}
-		for _, a := range all {
-			if saml.EqualEmail(a.Email, email) {
-				return ErrAccountExists
-			}
-		}
-		_, err = db.exec(ctx, tx, "INSERT INTO account (id, email, name, home, first_at, last_at, ended_at) VALUES (?, ?, '', '', ?, 0, 0)", rand.Text(), email, db.stamp())
+		_, err := db.exec(ctx, tx, "INSERT INTO account (id, email, name, home, first_at, last_at, ended_at) VALUES (?, ?, '', '', ?, 0, 0)", rand.Text(), email, db.stamp())
 		return err
 	})
 }
 
-// Accounts lists all, the last one who signed in first.
-func (db *DB) Accounts(ctx context.Context) ([]Account, error) {
+// Accounts lists at most limit of them: those that are expected first, the newest before the others, then those that signed in last.
+func (db *DB) Accounts(ctx context.Context, limit int) ([]Account, error) {
 	ctx, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()
-	return db.accounts(ctx, db.sql, "ORDER BY last_at DESC, email LIMIT 1000")
+	return db.accounts(ctx, db.sql, "ORDER BY CASE WHEN last_at = 0 THEN 0 ELSE 1 END, last_at DESC, first_at DESC, email LIMIT ?", limit)
 }
 
-func (db *DB) accounts(ctx context.Context, h handle, where string) ([]Account, error) {
-	rows, err := h.QueryContext(ctx, accountColumns+where)
+// HasAddress reports whether there is an account with an e-mail address, whoever signs in to it.
+func (db *DB) HasAddress(ctx context.Context, email string) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, readLimit)
+	defer cancel()
+	return db.hasAddress(ctx, db.sql, email)
+}
+
+func (db *DB) hasAddress(ctx context.Context, h handle, email string) (bool, error) {
+	all, err := db.accounts(ctx, h, "")
+	return slices.ContainsFunc(all, func(a Account) bool { return saml.EqualEmail(a.Email, email) }), err // not in SQL, which folds more than ASCII
+}
+
+func (db *DB) accounts(ctx context.Context, h handle, where string, args ...any) ([]Account, error) {
+	rows, err := h.QueryContext(ctx, db.bind(accountColumns+where), args...)
 	if err != nil {
 		return nil, err
 	}

@@ -185,7 +185,7 @@ func TestHangingDatabase(t *testing.T) {
 		"State":        func() error { _, err := db.State(ctx); return err },
 		"LiveID":       func() error { _, err := db.LiveID(ctx); return err },
 		"AdminSession": func() error { _, err := db.AdminSession(ctx, "token"); return err },
-		"Accounts":     func() error { _, err := db.Accounts(ctx); return err },
+		"Accounts":     func() error { _, err := db.Accounts(ctx, 1000); return err },
 		"SignIns":      func() error { _, err := db.SignIns(ctx, false, 10); return err },
 		"Claimed":      func() error { _, err := db.Spent().Claimed(ctx, "v1/ast/x"); return err },
 		"Save":         func() error { return db.Save(ctx, 0, numbered(1), "ann") },

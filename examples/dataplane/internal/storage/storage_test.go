@@ -396,7 +396,7 @@ func TestAccountsAtOnce(t *testing.T) {
 		}
 		all.Wait()
 		db := open()
-		list, err := db.Accounts(t.Context())
+		list, err := db.Accounts(t.Context(), 1000)
 		if err != nil || len(list) != 1 || !list[0].IsBound {
 			t.Fatalf("got %+v, %v, want one account", list, err)
 		}
@@ -408,7 +408,7 @@ func TestAccountsAtOnce(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if list, err = db.Accounts(t.Context()); err != nil || list[0].EndedAt.UnixMilli() != c.now().UnixMilli() {
+		if list, err = db.Accounts(t.Context(), 1000); err != nil || list[0].EndedAt.UnixMilli() != c.now().UnixMilli() {
 			t.Errorf("got %+v, %v, want the moment when the sessions ended", list, err)
 		}
 		if _, err := db.Generation(t.Context(), "nobody"); !errors.Is(err, ErrNotFound) {
@@ -545,7 +545,7 @@ func TestAccountLookUp(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					list, err := db.Accounts(t.Context())
+					list, err := db.Accounts(t.Context(), 1000)
 					if err != nil || len(list) != step.want || step.same >= 0 && ids[step.same] != a.ID || step.same < 0 && slices.Contains(ids, a.ID) {
 						t.Fatalf("step %d: got account %s among %d, %v, want that of step %d among %d (before: %q)", n, a.ID, len(list), err, step.same, step.want, ids)
 					}
