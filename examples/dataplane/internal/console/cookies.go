@@ -29,7 +29,8 @@ var (
 	browserMark = mark{"dataplane-browser", 365 * 24 * time.Hour, true}
 )
 
-// signedOut is the value of an adminMark after a sign-out, in place of the token: a form that is still open in another tab is not lost.
+// signedOut is the value of an adminMark after a sign-out, or after a user's sign-in, in place of the token: a form that is still open in another
+// tab is not lost.
 const signedOut = "-"
 
 func (c *Console) cookieName(m mark) string {

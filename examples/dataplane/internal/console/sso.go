@@ -46,8 +46,9 @@ func (c *Console) beginSession(w http.ResponseWriter, r *http.Request, login *sa
 	if err := c.sessions.SignIn(w, r, login); err != nil {
 		return err
 	}
-	if c.readMark(r, adminMark) != "" { // of a session that has ended
-		c.setMark(w, adminMark, "")
+	// The token of an administrator's session that has ended is of no use, but a settings form may be open in another tab.
+	if token := c.readMark(r, adminMark); token != "" && token != signedOut {
+		c.setMark(w, adminMark, signedOut)
 	}
 	c.succeeded(r, false, storage.SignIn{Email: login.Identity.Email})
 	return nil

@@ -325,6 +325,38 @@ func TestSessionEndedWhileTyping(t *testing.T) {
 	}
 }
 
+// TestSingleSignOnWhileTyping has a settings form in one tab, and another in which single sign-on signs the same person in after the session as
+// administrator has ended: what was typed is still there.
+func TestSingleSignOnWhileTyping(t *testing.T) {
+	t.Parallel()
+	w, b := enabled(t)
+	w.exec("UPDATE admin_session SET seen_at = 0")
+	b.signIn("/jobs")
+	b.want(http.StatusOK)
+	if !b.signedIn() {
+		t.Fatal("the user is not signed in")
+	}
+	f := settingsForm{version: w.state().Version, entityID: "https://idp.example/", loginURL: "https://idp.example/login", certificate: "half of a cert"}
+	b.submit("save", f)
+	b.want(http.StatusUnauthorized)
+	b.wantText("alert", "Nothing was saved", "your session as administrator has ended")
+	if got := b.last.form(); !reflect.DeepEqual(got, f) {
+		t.Errorf("the form came back as %+v, want %+v", got, f)
+	}
+	if b.get("/settings/sso"); b.last.url.Path != "/sign-in" {
+		t.Errorf("the user sees %s", b.last.url)
+	}
+	// Signing in again does not make it count longer: a day after the administrator was here it is over.
+	w.advance(23 * time.Hour)
+	b.signIn("/jobs")
+	w.advance(2 * time.Hour)
+	b.submit("save", f)
+	b.want(http.StatusUnauthorized)
+	if b.last.form().entityID != "" {
+		t.Error("a day later the form still comes back")
+	}
+}
+
 // TestStrangersForm has settings forms of people whom this console has never signed in: no page holds anything of them, and no more of them is
 // read than of any small form.
 func TestStrangersForm(t *testing.T) {
