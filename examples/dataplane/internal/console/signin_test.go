@@ -239,6 +239,28 @@ func TestResultIsKept(t *testing.T) {
 	b.wantText("verdict", "Passed")
 }
 
+// TestResultIsShownInAnyBrowser has the administrator in two browsers: the settings page of each leads to the test that one of them ran. Nobody else
+// sees it.
+func TestResultIsShownInAnyBrowser(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	first, second := w.admin(), w.admin()
+	first.save()
+	first.test()
+	path := first.last.url.Path
+	second.get("/settings/sso")
+	if !strings.Contains(second.last.body, `href="`+path+`"`) {
+		t.Fatalf("the settings page does not lead to %s", path)
+	}
+	second.get(path)
+	second.want(http.StatusOK)
+	second.wantText("verdict", "Passed")
+	stranger := w.browser()
+	if stranger.get(path); stranger.last.url.Path != "/sign-in" {
+		t.Errorf("a stranger sees %s", stranger.last.url)
+	}
+}
+
 // TestPendingSettings prepares a change of certificates while everybody goes on signing in.
 func TestPendingSettings(t *testing.T) {
 	t.Parallel()
