@@ -41,7 +41,7 @@ type Config struct {
 	// Wait waits before a password is looked at, where many wrong ones were tried. Default: by the clock of the machine.
 	Wait func(ctx context.Context, d time.Duration) error
 
-	// TrustForwardedFor takes the address of a client from the last entry of X-Forwarded-For. Only behind a proxy that sets it: anybody
+	// TrustForwardedFor takes the address of a client from the last entry of X-Forwarded-For, which may have a port. Only behind a proxy that sets it: anybody
 	// could write it otherwise.
 	TrustForwardedFor bool
 
@@ -64,7 +64,7 @@ type Console struct {
 	redirectURL string
 	metadata    []byte            // our own, for the identity provider
 	standIn     []saml.TrustedKey // where there is no certificate to check the rest of a form with
-	host        string            // of BaseURL, where this machine alone can reach it; "" elsewhere
+	host        string            // of BaseURL, as withoutPort80 gives it, where this machine alone can reach it; "" elsewhere
 	secure      bool
 	sessions    *session.Manager
 	login       *saml.Handler
@@ -74,9 +74,11 @@ type Console struct {
 	lanes       lanes         // of tried passwords
 	large       chan struct{} // has a place for each large form that is being read
 	draining    atomic.Bool
+	answerTime  time.Duration
 	handler     http.Handler
 
 	warnedOfProxy atomic.Bool
+	warnedOfEntry atomic.Bool
 }
 
 //go:embed static
@@ -101,7 +103,7 @@ func New(c Config) (*Console, error) {
 	if len(c.Keys) == 0 {
 		return nil, errors.New("console: Config.Keys is empty, want keys of 32 random bytes, the same on all replicas")
 	}
-	con := &Console{Config: c, secure: strings.HasPrefix(c.BaseURL, "https:"), large: make(chan struct{}, maxLargeForms)}
+	con := &Console{Config: c, secure: strings.HasPrefix(c.BaseURL, "https:"), large: make(chan struct{}, maxLargeForms), answerTime: answerTime}
 	con.lanes = lanes{all: map[string]*lane{}, now: c.Now, wait: c.Wait}
 	con.metrics = newMetrics(con)
 	if err := con.readOwnSide(); err != nil {
@@ -133,7 +135,7 @@ func (c *Console) readOwnSide() error {
 	}
 	c.redirectURL, c.standIn = sp.RedirectURL(), idp.Keys()
 	if u, err := url.Parse(c.redirectURL); err == nil && u.Scheme == "http" {
-		c.host = u.Host
+		c.host = withoutPort80(u.Host)
 	}
 	c.metadata, err = sp.Metadata()
 	return err
@@ -173,12 +175,12 @@ func (c *Console) routes() (http.Handler, error) {
 	admin := func(pattern string, h adminHandler) {
 		mux.HandleFunc(pattern, c.requireAdmin(h, c.askToSignIn, c.unavailable))
 	}
-	form := func(pattern string, h adminHandler) {
-		mux.HandleFunc(pattern, c.takeForm(c.requireAdmin(h, c.keepForm(http.StatusUnauthorized), c.keepForm(http.StatusServiceUnavailable))))
+	form := func(pattern string, h formHandler) {
+		mux.HandleFunc(pattern, c.takeForm(c.requireAdmin(c.withForm(h), c.keepForm(http.StatusUnauthorized), c.keepForm(http.StatusServiceUnavailable))))
 	}
 	const sso = "/settings/sso"
 	admin("GET "+sso, c.showSSO)
-	for act, h := range map[string]adminHandler{"read": c.readSource, "fetch": c.fetchSource, "preview": c.previewSettings, "save": c.saveSettings} {
+	for act, h := range map[string]formHandler{"read": c.readSource, "fetch": c.fetchSource, "preview": c.previewSettings, "save": c.saveSettings} {
 		form("POST "+sso+"/"+act, h)
 		mux.Handle("GET "+sso+"/"+act, http.RedirectHandler(sso, http.StatusSeeOther)) // a page that is opened again without its form
 	}
@@ -217,13 +219,14 @@ func (c *Console) headers(next http.Handler) http.Handler {
 		if c.secure {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}
-		ctx, cancel := context.WithTimeout(r.Context(), answerTime)
+		ctx, cancel := context.WithTimeout(r.Context(), c.answerTime)
 		defer cancel()
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
 
-// answerTime is how long an answer may take: a database that hangs ends in a page that says so.
+// answerTime is how long an answer may take: a database that hangs ends in a page that says so. It begins anew once a settings form has been
+// read, since a large file over a slow line takes longer by itself.
 const answerTime = 30 * time.Second
 
 const policy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -232,13 +235,16 @@ const policy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src
 // Elsewhere the names are the proxy's business.
 func (c *Console) atHome(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if c.host != "" && r.Host != c.host && r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Mode") == "navigate" {
+		if c.host != "" && withoutPort80(r.Host) != c.host && r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Mode") == "navigate" {
 			http.Redirect(w, r, strings.TrimSuffix(c.BaseURL, "/")+r.URL.RequestURI(), http.StatusSeeOther)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
 }
+
+// withoutPort80 leaves out the port that browsers leave out of Host for http.
+func withoutPort80(host string) string { return strings.TrimSuffix(host, ":80") }
 
 // Maintain deletes now and then what is too old to be of use, until ctx ends.
 func (c *Console) Maintain(ctx context.Context) {

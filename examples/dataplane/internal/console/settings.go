@@ -132,9 +132,21 @@ func (c *Console) broken(w http.ResponseWriter, r *http.Request, err error) {
 	c.unavailable(w, r)
 }
 
+// A formHandler answers a settings form of the administrator's.
+type formHandler func(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession, f *form)
+
+// withForm reads the settings form, and gives its handler the whole answerTime: however long the browser took to send it.
+func (c *Console) withForm(next formHandler) adminHandler {
+	return func(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession) {
+		f := readForm(w, r, maxUpload)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), c.answerTime)
+		defer cancel()
+		next(w, r.WithContext(ctx), admin, f)
+	}
+}
+
 // readSource fills the form from a file or the paste box, and shows what it means.
-func (c *Console) readSource(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession) {
-	f := readForm(w, r, maxUpload)
+func (c *Console) readSource(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession, f *form) {
 	if len(f.problems) == 0 && !f.hasSource() {
 		f.refuse(fieldSource, "this is empty", "Choose the file that was downloaded, or paste its text.")
 	}
@@ -143,8 +155,7 @@ func (c *Console) readSource(w http.ResponseWriter, r *http.Request, admin *stor
 }
 
 // fetchSource fills the form from the metadata URL, and shows what it means. It does not guess what counts if there is a file or a text too.
-func (c *Console) fetchSource(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession) {
-	f := readForm(w, r, maxUpload)
+func (c *Console) fetchSource(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession, f *form) {
 	switch {
 	case len(f.problems) > 0:
 	case !f.hasSource():
@@ -157,19 +168,18 @@ func (c *Console) fetchSource(w http.ResponseWriter, r *http.Request, admin *sto
 	c.showForm(w, r, admin, f)
 }
 
-// readAll reads the form with everything that was given to fill it: a file, a text, or an address alone.
-func (c *Console) readAll(w http.ResponseWriter, r *http.Request) *form {
-	f := readForm(w, r, maxUpload)
+// readAll fills the form from everything that was given to fill it: a file, a text, or an address alone.
+func (c *Console) readAll(ctx context.Context, f *form) {
 	f.readSource()
 	if len(f.problems) == 0 && f.isEmpty() && f.MetadataURL != "" {
-		c.fetch(r.Context(), f)
+		c.fetch(ctx, f)
 	}
-	return f
 }
 
 // previewSettings shows what the fields mean.
-func (c *Console) previewSettings(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession) {
-	c.showForm(w, r, admin, c.readAll(w, r))
+func (c *Console) previewSettings(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession, f *form) {
+	c.readAll(r.Context(), f)
+	c.showForm(w, r, admin, f)
 }
 
 // showForm shows a form with its preview, or with what is wrong with it. Nothing is saved.
@@ -196,8 +206,8 @@ func (c *Console) showForm(w http.ResponseWriter, r *http.Request, admin *storag
 }
 
 // saveSettings keeps the fields. Sign-in goes on with the settings in use until these are enabled.
-func (c *Console) saveSettings(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession) {
-	f := c.readAll(w, r)
+func (c *Console) saveSettings(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession, f *form) {
+	c.readAll(r.Context(), f)
 	if len(f.problems) > 0 {
 		c.showForm(w, r, admin, f)
 		return

@@ -11,9 +11,11 @@ import (
 	"database/sql"
 	"encoding/base64"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
+	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -456,6 +458,50 @@ func TestLargeForms(t *testing.T) {
 	}
 	close(gate)
 	all.Wait()
+}
+
+// TestSlowUpload has a form that takes longer to arrive than an answer may take: it is looked at all the same.
+func TestSlowUpload(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	admin := w.admin()
+	const most = 2 * time.Second
+	console.SetAnswerTime(w.console, most)
+	for _, act := range []string{"read", "fetch", "preview", "save"} {
+		t.Run(act, func(t *testing.T) {
+			t.Parallel()
+			var body bytes.Buffer
+			m := multipart.NewWriter(&body)
+			file, err := m.CreateFormFile("file", "metadata.xml")
+			if err == nil {
+				_, err = file.Write(w.metadata())
+			}
+			if err := errors.Join(err, m.WriteField("version", fmt.Sprint(w.state().Version)), m.Close()); err != nil {
+				t.Fatal(err)
+			}
+			half := int64(body.Len() / 2)
+			r := httptest.NewRequest(http.MethodPost, w.server.URL+"/settings/sso/"+act, io.MultiReader(io.LimitReader(&body, half), late{most + 200*time.Millisecond}, &body))
+			r.ContentLength = 2 * half
+			r.Header.Set("Content-Type", m.FormDataContentType())
+			r.Header.Set("Sec-Fetch-Site", "same-origin")
+			for _, c := range admin.client.Jar.Cookies(mustParse(w.server.URL)) {
+				r.AddCookie(c)
+			}
+			answer := httptest.NewRecorder()
+			w.console.ServeHTTP(answer, r)
+			if answer.Code != http.StatusOK && answer.Code != http.StatusSeeOther {
+				t.Errorf("got status %d: %s", answer.Code, page{body: answer.Body.String()}.text("alert"))
+			}
+		})
+	}
+}
+
+// late has nothing to read, and takes its time to say so.
+type late struct{ time.Duration }
+
+func (l late) Read([]byte) (int, error) {
+	time.Sleep(l.Duration)
+	return 0, io.EOF
 }
 
 // gated tells when it is read first, and then waits.
