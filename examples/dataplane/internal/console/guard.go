@@ -3,7 +3,6 @@ package console
 import (
 	"context"
 	"errors"
-	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -116,16 +115,18 @@ func (c *Console) clientAddress(r *http.Request) string {
 	if c.hidesClients(r) && c.warnedOfProxy.CompareAndSwap(false, true) {
 		c.Logger.Warn("a request has X-Forwarded-For, and the console runs without -trust-forwarded-for: behind a proxy all clients count as one, and a stranger's wrong passwords slow down everybody's. Set it if your proxy sets the header; ignore this if there is no proxy")
 	}
-	text, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		text = r.RemoteAddr
-	}
-	if list := r.Header.Values("X-Forwarded-For"); c.TrustForwardedFor && len(list) > 0 {
+	text := r.RemoteAddr
+	list := r.Header.Values("X-Forwarded-For")
+	forwarded := c.TrustForwardedFor && len(list) > 0
+	if forwarded {
 		last := list[len(list)-1]
 		text = strings.TrimSpace(last[strings.LastIndex(last, ",")+1:])
 	}
-	address, err := netip.ParseAddr(text)
+	address, err := parseAddress(text)
 	if err != nil {
+		if forwarded && c.warnedOfEntry.CompareAndSwap(false, true) {
+			c.Logger.Warn("the last entry of X-Forwarded-For is no IP address, with or without a port: all such clients count as one, and a stranger's wrong passwords slow down everybody's. Let the proxy append the address of the client", "got", text)
+		}
 		return "unknown"
 	}
 	if address = address.Unmap().WithZone(""); address.Is6() {
@@ -134,6 +135,14 @@ func (c *Console) clientAddress(r *http.Request) string {
 		}
 	}
 	return address.String()
+}
+
+// parseAddress reads an IP address, with a port or without. Some proxies, as Azure Application Gateway, put the port into X-Forwarded-For.
+func parseAddress(text string) (netip.Addr, error) {
+	if with, err := netip.ParseAddrPort(text); err == nil {
+		return with.Addr(), nil
+	}
+	return netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(text, "["), "]"))
 }
 
 // hidesClients reports whether a request looks as if a proxy had passed it on whose header is not to be believed.
