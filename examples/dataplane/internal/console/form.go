@@ -3,7 +3,9 @@ package console
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -45,7 +47,7 @@ type form struct {
 	MetadataURL string
 	Pasted      string
 	Document    []byte // the metadata that the fields were filled in from, nil where there was none
-	AcceptEnded bool   // certificates that have all ended are meant
+	AcceptEnded string // endedMark of certificates that have all ended and are meant, "" for none
 	file        []byte
 	kept        int // bytes of all fields
 	problems    problems
@@ -187,7 +189,7 @@ func (f *form) read(part *multipart.Part) {
 	case "document":
 		f.Document, _ = base64.StdEncoding.DecodeString(text) // without it the fields count alone
 	case "accept_ended":
-		f.AcceptEnded = text == "yes"
+		f.AcceptEnded = text
 	}
 }
 
@@ -222,7 +224,6 @@ func (f *form) readSource() {
 		f.refuse(fieldSource, "a file was chosen and a text was pasted, and only one of them can count", "Empty the box and choose the file again, or press the button once more to read the text.")
 		return
 	}
-	f.AcceptEnded = false // that was said of other certificates
 	f.fill(text, fieldSource)
 }
 
@@ -341,6 +342,19 @@ func sameKeys(a, b []saml.TrustedKey) bool {
 func (c *Console) allEnded(idp *saml.IdentityProvider) bool {
 	now := c.Now()
 	return !slices.ContainsFunc(idp.Keys(), func(k saml.TrustedKey) bool { return k.Usable() == nil && now.Before(k.NotAfter()) })
+}
+
+// endedMark names the certificates of settings if they have all ended, "" if not. It is the value of the tick that says that they are meant: the
+// tick counts for the certificates it was shown with and for no others.
+func (c *Console) endedMark(idp *saml.IdentityProvider) string {
+	if !c.allEnded(idp) {
+		return ""
+	}
+	sums := sha256.New()
+	for _, k := range idp.Keys() {
+		sums.Write([]byte(k.SHA256()))
+	}
+	return hex.EncodeToString(sums.Sum(nil))
 }
 
 // isEmpty reports whether none of the three fields has anything.

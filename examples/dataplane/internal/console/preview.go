@@ -17,7 +17,7 @@ type preview struct {
 	Certificates                  []certificate
 	Warnings                      []problem
 	Dropped                       []certificate // in use now, and not in these settings
-	AllEnded                      bool
+	Ended                         string        // endedMark
 }
 
 // A certificate is one row of the table.
@@ -38,7 +38,7 @@ type certificate struct {
 const expiryWarning = 60
 
 func (c *Console) newPreview(idp, live *saml.IdentityProvider, fromMetadata bool) *preview {
-	p := &preview{EntityID: idp.EntityID(), LoginURL: idp.LoginURL(), LogoutURL: idp.LogoutURL(), FromMetadata: fromMetadata, AllEnded: c.allEnded(idp)}
+	p := &preview{EntityID: idp.EntityID(), LoginURL: idp.LoginURL(), LogoutURL: idp.LogoutURL(), FromMetadata: fromMetadata, Ended: c.endedMark(idp)}
 	now := c.Now()
 	for _, k := range idp.Keys() {
 		row := newCertificate(k, now)

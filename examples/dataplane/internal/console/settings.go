@@ -217,7 +217,7 @@ func (c *Console) saveSettings(w http.ResponseWriter, r *http.Request, admin *st
 		c.showForm(w, r, admin, f)
 		return
 	}
-	if c.allEnded(idp) && !f.AcceptEnded {
+	if mark := c.endedMark(idp); mark != "" && f.AcceptEnded != mark {
 		c.refuseSave(w, r, admin, f, http.StatusUnprocessableEntity, "Nothing was saved: every certificate here has ended, so this is probably an old file. If the identity provider still signs with it, tick the box below the preview and save again.")
 		return
 	}

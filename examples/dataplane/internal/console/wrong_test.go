@@ -161,7 +161,7 @@ func TestEndedCertificate(t *testing.T) {
 	b.want(http.StatusOK)
 	b.wantText("preview", "ended", "accepted all the same")
 	f := b.last.form()
-	f.ended = "yes"
+	f.ended = b.last.input("accept_ended")
 	b.submit("save", f)
 	b.wantText("done", "The settings are saved")
 	b.test()
@@ -618,16 +618,52 @@ func TestTwoSources(t *testing.T) {
 	}
 }
 
-// TestEndedIsNotMeantForOthers: the tick that says that ended certificates are meant counts for those that were shown, not for a file that is
-// read with it.
+// TestEndedIsNotMeantForOthers: the tick that says that ended certificates are meant counts for those that it was shown with, however others came
+// into the form after it.
 func TestEndedIsNotMeantForOthers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.advance(4 * 365 * 24 * time.Hour)
+	w.fetch = func(context.Context, string) ([]byte, error) { return w.metadata(), nil }
+	old := func(name string) string {
+		return certificatePEM(newCertificate(t, name, w.now().AddDate(-3, 0, 0), w.now().AddDate(0, 0, -2)))
+	}
 	b := w.admin()
-	b.submit("save", settingsForm{file: w.metadata(), ended: "yes"})
-	b.want(http.StatusUnprocessableEntity)
-	b.wantText("alert", "every certificate here has ended")
+	shown := settingsForm{entityID: w.idp.EntityID(), loginURL: w.idp.LoginURL(), certificate: old("shown")}
+	b.submit("preview", shown)
+	b.want(http.StatusOK)
+	tick := b.last.input("accept_ended")
+	if tick == "" {
+		t.Fatal("there is nothing to tick")
+	}
+	for _, row := range []struct {
+		name   string
+		change func(f *settingsForm)
+	}{
+		{"a file", func(f *settingsForm) { f.file = w.metadata() }},
+		{"a pasted text", func(f *settingsForm) { f.pasted = old("pasted") }},
+		{"another certificate in its field", func(f *settingsForm) { f.certificate = old("other") }},
+		{"one more certificate in its field", func(f *settingsForm) { f.certificate += old("other") }},
+		{"an address alone", func(f *settingsForm) {
+			*f = settingsForm{metadataURL: "https://idp.example/metadata", ended: f.ended}
+		}},
+		{"a tick without the certificates it was shown with", func(f *settingsForm) { f.ended = "yes" }},
+		{"no tick", func(f *settingsForm) { f.ended = "" }},
+	} {
+		f := shown
+		f.ended = tick
+		row.change(&f)
+		b.submit("save", f)
+		if b.last.status != http.StatusUnprocessableEntity || !strings.Contains(b.last.text("alert"), "every certificate here has ended") || w.state().Version != 0 {
+			t.Errorf("%s: got status %d, %q, want it refused", row.name, b.last.status, b.last.text("alert"))
+		}
+		if !b.last.has("accept-ended") {
+			t.Errorf("%s: there is nothing to tick", row.name)
+		}
+	}
+	shown.ended = tick
+	b.submit("save", shown)
+	b.wantText("done", "The settings are saved")
 }
 
 // TestProblemsAreSummedUp: wherever a problem belongs, the place that the form leads to names it, with a way to the field.
