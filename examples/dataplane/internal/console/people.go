@@ -50,7 +50,7 @@ func (c *Console) endSessions(w http.ResponseWriter, r *http.Request, admin *sto
 		return
 	}
 	if err != nil {
-		c.broken(w, r, err)
+		c.unsure(w, r, err)
 		return
 	}
 	c.Logger.Info("sessions of a user ended", "by", admin.Administrator, "account", id)
@@ -70,7 +70,7 @@ func (c *Console) addUser(w http.ResponseWriter, r *http.Request, admin *storage
 		p.Problem = "There is an account with this address already."
 		c.renderUsers(w, r, admin, http.StatusConflict, p)
 	case err != nil:
-		c.broken(w, r, err)
+		c.unsure(w, r, err)
 	default:
 		redirect(w, r, "/settings/users?done=added")
 	}
@@ -124,11 +124,12 @@ func (c *Console) changePassword(w http.ResponseWriter, r *http.Request, admin *
 		p.Problem = "This is not the current password."
 		c.renderAdministrator(w, r, admin, http.StatusForbidden, p)
 		return
-	case err == nil:
-		err = c.DB.SetPassword(r.Context(), admin.Administrator, password.Hash(fresh), admin.ID)
-	}
-	if err != nil {
+	case err != nil:
 		c.broken(w, r, err)
+		return
+	}
+	if err := c.DB.SetPassword(r.Context(), admin.Administrator, password.Hash(fresh), admin.ID); err != nil {
+		c.unsure(w, r, err)
 		return
 	}
 	c.Logger.Info("the administrator's password was changed", "administrator", admin.Administrator)

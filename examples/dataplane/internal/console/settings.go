@@ -145,6 +145,14 @@ func (c *Console) withForm(next formHandler) adminHandler {
 	}
 }
 
+// unsure answers where the database failed while something was written. What was written may be kept all the same: an answer can get lost after
+// the commit.
+func (c *Console) unsure(w http.ResponseWriter, r *http.Request, err error) {
+	c.Logger.Error("it is not known whether a change was saved", "path", r.URL.Path, "error", err)
+	w.Header().Set("Retry-After", "10")
+	c.showMessage(w, r, http.StatusServiceUnavailable, message{Title: "It is not known whether this was saved", Text: "The database did not answer while it was writing. Look at the settings before you try again.", Link: "/settings/" + tab(r.URL.Path), Label: "Look at the settings"})
+}
+
 // readSource fills the form from a file or the paste box, and shows what it means.
 func (c *Console) readSource(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession, f *form) {
 	if len(f.problems) == 0 && !f.hasSource() {
@@ -229,8 +237,10 @@ func (c *Console) saveSettings(w http.ResponseWriter, r *http.Request, admin *st
 	case errors.Is(err, storage.ErrConflict):
 		c.refuseSave(w, r, admin, f, http.StatusConflict, "")
 	case err != nil:
-		c.Logger.Error("the settings could not be saved", "error", err)
-		c.orphan(w, r, f, http.StatusServiceUnavailable)
+		c.Logger.Error("it is not known whether the settings were saved", "error", err)
+		p := c.orphanPage(r, f, http.StatusServiceUnavailable)
+		p.Alert = "It is not known whether this was saved: the database did not answer while it was writing. Look at the settings in another tab before you try again. What you typed is below."
+		c.renderSSO(w, p)
 	default:
 		c.Logger.Info("settings of single sign-on saved", "by", admin.Administrator)
 		redirect(w, r, "/settings/sso?done=saved")
@@ -351,7 +361,8 @@ func (c *Console) turn(w http.ResponseWriter, r *http.Request, admin *storage.Ad
 	case errors.Is(err, storage.ErrConflict):
 		c.refuseAct(w, r, admin, http.StatusConflict, "")
 	case err != nil:
-		c.broken(w, r, err)
+		c.forget() // it may have been done
+		c.unsure(w, r, err)
 	default:
 		c.forget()
 		c.Logger.Info("single sign-on "+string(act), "by", admin.Administrator)
@@ -395,14 +406,19 @@ func (c *Console) keepForm(status int) http.HandlerFunc {
 	}
 }
 
-// orphan shows a form alone. It holds nothing but what the same request brought.
+// orphan shows a form alone, of which nothing was saved.
 func (c *Console) orphan(w http.ResponseWriter, r *http.Request, f *form, status int) {
+	c.renderSSO(w, c.orphanPage(r, f, status))
+}
+
+// orphanPage is the page of a form alone. It holds nothing but what the same request brought.
+func (c *Console) orphanPage(r *http.Request, f *form, status int) *ssoPage {
 	p := &ssoPage{page: c.newPage(r, "Single Sign-On", visitor{}), RedirectURL: c.redirectURL, State: &storage.State{}, Form: f, Problems: f.problems, Orphan: true, Status: status}
 	p.Alert = "Nothing was saved: the database does not answer. What you typed is below; save it again in a moment."
 	if status == http.StatusUnauthorized {
 		p.Alert = "Nothing was saved: your session as administrator has ended. What you typed is below: sign in in another tab, then save it here again."
 	}
-	c.renderSSO(w, p)
+	return p
 }
 
 // showMetadata gives our own side as a file.

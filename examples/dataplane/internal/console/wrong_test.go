@@ -20,6 +20,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -261,16 +262,16 @@ func TestDatabaseGone(t *testing.T) {
 	if _, err := other.ExecContext(t.Context(), "CREATE TRIGGER gone BEFORE UPDATE ON state BEGIN SELECT RAISE(ABORT, 'gone'); END"); err != nil {
 		t.Fatal(err)
 	}
-	check := func(why string) {
+	check := func(why string, says ...string) {
 		t.Helper()
 		b.submit("save", f)
 		b.want(http.StatusServiceUnavailable)
-		b.wantText("alert", "Nothing was saved", "the database does not answer")
+		b.wantText("alert", says...)
 		if got := b.last.form(); !reflect.DeepEqual(got, f) {
 			t.Errorf("%s: the form came back as %+v, want %+v", why, got, f)
 		}
 	}
-	check("the change fails")
+	check("the change fails", "It is not known whether this was saved", "Look at the settings")
 	if !reflect.DeepEqual(w.state(), before) {
 		t.Error("half of the settings were saved")
 	}
@@ -278,7 +279,7 @@ func TestDatabaseGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.db.Close()
-	check("nothing answers")
+	check("nothing answers", "Nothing was saved", "the database does not answer")
 	b.get("/readyz")
 	b.want(http.StatusServiceUnavailable)
 	b.get("/healthz")
@@ -290,6 +291,45 @@ func TestDatabaseGone(t *testing.T) {
 	w.console = w.newConsole(w.db)
 	b.submit("save", f)
 	b.wantText("done", "saved")
+}
+
+// TestWritingFails has a database that fails while something is written. Whether it was kept nobody knows then, and no page says that it was not.
+func TestWritingFails(t *testing.T) {
+	t.Parallel()
+	w, b := enabled(t)
+	w.browser().signIn("/")
+	accounts, err := w.db.Accounts(t.Context(), 10)
+	if err != nil || len(accounts) != 1 {
+		t.Fatalf("got accounts %+v, %v, want one", accounts, err)
+	}
+	b.submit("save", settingsForm{version: w.state().Version, entityID: "https://idp.example/", loginURL: "https://idp.example/login", certificate: string(w.idp.CertificatePEM())})
+	b.wantText("done", "saved") // so that there is something to discard
+	for _, table := range []string{"state", "account", "administrator"} {
+		for _, act := range []string{"INSERT", "UPDATE"} {
+			w.exec("CREATE TRIGGER " + table + act + " BEFORE " + act + " ON " + table + " BEGIN SELECT RAISE(ABORT, 'no'); END")
+		}
+	}
+	for path, form := range map[string]url.Values{
+		"/settings/sso/enable":    b.version("confirm", "enable untested"),
+		"/settings/sso/disable":   b.version(),
+		"/settings/sso/discard":   b.version(),
+		"/settings/sso/delete":    b.version("confirm", "delete"),
+		"/settings/users/add":     {"email": {"somebody@example.com"}},
+		"/settings/users/end":     {"account": {accounts[0].ID}},
+		"/settings/administrator": {"current": {adminPassword}, "new": {"a long new password"}, "repeated": {"a long new password"}},
+	} {
+		b.post(path, form)
+		b.want(http.StatusServiceUnavailable)
+		b.wantText("message-title", "It is not known whether this was saved")
+		b.wantText("message-text", "Look at the settings before you try again")
+		link := regexp.MustCompile(`href="(/settings/\w+)"[^>]*>Look at the settings<`).FindStringSubmatch(b.last.body)
+		if link == nil || !strings.HasPrefix(path, link[1]) {
+			t.Errorf("%s leads to %q, want the page of the form", path, link)
+			continue
+		}
+		b.get(link[1])
+		b.want(http.StatusOK)
+	}
 }
 
 // TestSessionEndedWhileTyping keeps what was typed, pasted and uploaded by an administrator whose session has just ended, however it did.
