@@ -104,7 +104,7 @@ func (c *Console) signInLocally(w http.ResponseWriter, r *http.Request) {
 	redirect(w, r, orHome(p.ReturnTo))
 }
 
-const noTurn = "Many wrong passwords are being tried from your network at this moment, and yours had no turn. Nothing is locked: try again."
+const noTurn = "Many wrong passwords are being tried at this moment, and yours had no turn. Nothing is locked: try again."
 
 // lanesOf are the lanes that a sign-in must pass. In a browser in which the administrator has signed in before, strangers are in no lane of
 // it.

@@ -8,11 +8,15 @@ import (
 	"time"
 )
 
-// Wrong passwords slow those who guess down, and lock nobody out: a right password is always looked at, after a wait of seconds at most. Tries
-// are counted in lanes: one for each browser in which the administrator has signed in, one for each address, and one for all addresses
-// together. In a lane with many wrong tries the next ones are looked at one after another, each after a pause. So neither patience nor many
-// connections at once give more than one guess a second from an address. The lanes are in memory: each replica has its own, and a restart
-// begins anew.
+// Wrong passwords slow those who guess down and lock nobody out. Tries are counted in lanes: one for each browser in which the administrator has
+// signed in, one for each address, and one for all addresses together. In a lane with many wrong tries the next ones are looked at one after
+// another, each after a pause. So neither patience nor many connections at once give more than one guess a second from an address.
+//
+// A browser in which the administrator has signed in before is in no lane of others and never waits for them. A new browser waits behind those
+// who guess, from its address or from all; in a flood it may have no turn within turnLimit, or no place to wait, and then the page says to try
+// again. Nothing is locked: a right password that has its turn always counts.
+//
+// The lanes are in memory: each replica has its own, and a restart begins anew.
 const (
 	attemptWindow = 15 * time.Minute // without a try, after which a lane forgets
 	turnLimit     = 20 * time.Second // how long a try waits for its turn
