@@ -258,3 +258,36 @@ func TestSignInsOfEachKind(t *testing.T) {
 		})
 	}
 }
+
+// TestLockOfSomebodyGone has a process that took the lock for accounts and was never heard of again, without closing its connection: others get the
+// lock after some seconds.
+func TestLockOfSomebodyGone(t *testing.T) {
+	t.Parallel()
+	address := testpg.New(t)
+	open := func() *DB {
+		db, err := OpenPostgreSQL(t.Context(), address, time.Now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { db.Close() })
+		return db
+	}
+	gone, db := open(), open()
+	tx, err := gone.writer.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	if err := gone.lock(t.Context(), tx, accountLock); err != nil {
+		t.Fatal(err)
+	}
+	for try := 1; ; try++ {
+		err := db.AddAccount(t.Context(), "ann@example.com")
+		if err == nil {
+			return
+		}
+		if try == 5 { // each waits as long as a change may take
+			t.Fatalf("the lock is still held: %v", err)
+		}
+	}
+}

@@ -221,11 +221,14 @@ func (db *DB) change(ctx context.Context, do func(ctx context.Context, tx *sql.T
 
 // lock waits until no other transaction has the lock of this number, and holds it until the transaction ends. With SQLite there is nothing to
 // wait for: a transaction has the lock of the whole file from its beginning.
+//
+// PostgreSQL may take hours to notice that a replica is gone that lost its network in the middle of a transaction, and nobody else would get the
+// lock. So it ends a transaction that is silent for longer than any change may take.
 func (db *DB) lock(ctx context.Context, tx *sql.Tx, number int64) error {
 	if !db.postgres {
 		return nil
 	}
-	_, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1)", number)
+	_, err := tx.ExecContext(ctx, "SELECT set_config('idle_in_transaction_session_timeout', $1, true), pg_advisory_xact_lock($2)", strconv.FormatInt(writeLimit.Milliseconds(), 10), number)
 	return err
 }
 
