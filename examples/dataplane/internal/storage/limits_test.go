@@ -245,13 +245,12 @@ func TestSignInsOfEachKind(t *testing.T) {
 					if kind.name == flood.name {
 						want = kind.most
 					}
-					list, err := db.SignIns(ctx, kind.line.Stray, 100_000)
-					if err != nil {
+					var got int // counted there: reading them all takes longer than a page may
+					if err := db.sql.QueryRowContext(ctx, db.bind("SELECT COUNT(*) FROM sign_in WHERE stray = ? AND code = ?"), number(kind.line.Stray), kind.line.Code).Scan(&got); err != nil {
 						t.Fatal(err)
 					}
-					list = slices.DeleteFunc(list, func(s SignIn) bool { return s.Code != kind.line.Code })
-					if len(list) != want {
-						t.Errorf("%s: got %d lines, want %d", kind.name, len(list), want)
+					if got != want {
+						t.Errorf("%s: got %d lines, want %d", kind.name, got, want)
 					}
 				}
 			})
