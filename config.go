@@ -89,8 +89,9 @@ type Config struct {
 	SigningKey         crypto.Signer
 	SigningCertificate []byte
 
-	// DecryptionKeys open encrypted assertions and NameIDs. Default none: an encrypted assertion is refused. At most 4: during a change of keys
-	// the new one comes first, and the old one stays until the identity provider has the new certificate.
+	// DecryptionKeys open encrypted assertions and NameIDs. Default none: an encrypted assertion is refused. At most 4 keys, of
+	// 8192 bits together (two of 4096): during a change of keys the new one comes first, and the old one stays until the identity provider has the
+	// new certificate.
 	//
 	// One message costs at most 10 calls of Decrypt: 8 for an assertion (4 keys, each with 2 EncryptedKeys), and 2 more for an encrypted NameID
 	// in it. An honest message with one key costs 1 or 2 for each. Anybody can send messages that cost the 8, and needs nothing but a pending
@@ -142,8 +143,11 @@ type DecryptionKey struct {
 }
 
 const (
+	// Each decryption key costs up to two operations for a message, before anything of the message is known to be honest. The time that one takes
+	// grows with the third power of the key's length.
 	maxDecryptionKeys    = 4
-	maxDecryptionKeyBits = 4096 // each costs up to two operations for a message, before anything of it is known to be honest
+	maxDecryptionKeyBits = 4096
+	maxDecryptionBits    = 2 * maxDecryptionKeyBits // of all keys together: the old and the new one during a roll-over
 )
 
 // A NameIDPolicy says what the NameID of a subject must look like.
@@ -259,10 +263,16 @@ func (c *Config) validate() error {
 	if len(c.DecryptionKeys) > maxDecryptionKeys {
 		fault("DecryptionKeys", "has too many keys", strconv.Itoa(len(c.DecryptionKeys)), "at most "+strconv.Itoa(maxDecryptionKeys))
 	}
+	bits := 0
 	for _, k := range c.DecryptionKeys {
 		if why, want := k.fault(); why != "" {
 			fault("DecryptionKeys", why, "", want)
+		} else {
+			bits += k.Key.Public().(*rsa.PublicKey).N.BitLen()
 		}
+	}
+	if bits > maxDecryptionBits {
+		fault("DecryptionKeys", "has keys that are too long together", strconv.Itoa(bits)+" bits", "at most 8192 bits: four keys of 2048 or two of 4096; remove the oldest")
 	}
 	if c.Trial && c.Unsolicited != RefuseUnsolicited {
 		fault("Unsolicited", "is set for settings on trial", "", "RefuseUnsolicited, since every login on trial needs a purpose")

@@ -1,11 +1,13 @@
 package saml
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"errors"
+	"math/big"
 	"slices"
 	"strings"
 	"testing"
@@ -24,6 +26,7 @@ func TestConfigFaults(t *testing.T) {
 	decrypt := func(keys ...DecryptionKey) func(*Config) {
 		return func(c *Config) { c.DecryptionKeys = keys }
 	}
+	long := &rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), 4095), E: 65537}
 	good, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
@@ -68,6 +71,7 @@ func TestConfigFaults(t *testing.T) {
 		{"a decryption key with the certificate of another", decrypt(DecryptionKey{Key: good, Certificate: testKey(t).DER()}), "Config.DecryptionKeys has a Certificate that is not that of its Key"},
 		{"a decryption key with a broken certificate", decrypt(DecryptionKey{Key: good, Certificate: []byte{}}), "Config.DecryptionKeys has a Certificate"},
 		{"five decryption keys", decrypt(slices.Repeat([]DecryptionKey{{Key: good}}, 5)...), "Config.DecryptionKeys has too many keys"},
+		{"three decryption keys of 4096 bits", decrypt(slices.Repeat([]DecryptionKey{{Key: unusedKey{public: long}}}, 3)...), "Config.DecryptionKeys has keys that are too long together"},
 		{"an authentication context that is no text", func(c *Config) { c.RequestedAuthnContexts = []string{"\xff"} }, "Config.RequestedAuthnContexts"},
 	} {
 		if _, err := testProvider(t, test.change); err == nil || !strings.Contains(err.Error(), test.want) {
@@ -151,3 +155,11 @@ func TestOurOwnNamesInTheirFields(t *testing.T) {
 		}
 	}
 }
+
+// unusedKey is a decryption key that only its configuration looks at.
+type unusedKey struct {
+	crypto.Decrypter
+	public crypto.PublicKey
+}
+
+func (k unusedKey) Public() crypto.PublicKey { return k.public }

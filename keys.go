@@ -36,6 +36,7 @@ type TrustedKey struct {
 
 const (
 	maxKeys    = 16
+	maxSlow    = 8 // of these, keys that take several times as long as others to verify with: RSA of more than 4096 bits, and P-521
 	minRSABits = 2048
 	maxRSABits = 8192
 	maxKeyFile = 4 << 20
@@ -76,13 +77,25 @@ func (k TrustedKey) Usable() error {
 	return nil
 }
 
+// slow reports whether a signature takes several times as long to verify as with the keys that identity providers use.
+func (k TrustedKey) slow() bool {
+	switch key := k.public.(type) {
+	case *rsa.PublicKey:
+		return k.unusable == nil && key.N.BitLen() > 4096
+	case *ecdsa.PublicKey:
+		return k.unusable == nil && key.Curve == elliptic.P521()
+	}
+	return false
+}
+
 func thumbprint(der []byte) string {
 	sum := sha1.Sum(der) // a name, not a protection: it is what the portal shows
 	return strings.ToUpper(hex.EncodeToString(sum[:]))
 }
 
 // ParseKeys reads the certificates in what an administrator pasted or uploaded: federation metadata, PEM, bare base64 with or without line
-// breaks, X509Certificate elements, also several of these together with other text around and between them, or DER. At most 16; the
+// breaks, X509Certificate elements, also several of these together with other text around and between them, or DER. At most 16, and
+// of these 8 with RSA keys of more than 4096 bits or ECDSA keys on P-521, which take long to verify with; the
 // same key twice counts once. No certificate is left out silently: if a part cannot be read the error names it. Errors are *Error.
 //
 // A certificate that issued another one of them is an authority's, and signs no responses: it is returned, so that it can be shown, but Usable says
@@ -125,6 +138,7 @@ func parseDER(data []byte) ([]TrustedKey, *Error) {
 type keyList struct {
 	keys []TrustedKey
 	seen map[[sha256.Size]byte]int // hash of the certificate -> index in keys
+	slow int                       // how many of keys are slow
 	full bool                      // there was one too many
 }
 
@@ -167,6 +181,13 @@ func (l *keyList) append(hash [sha256.Size]byte, k TrustedKey) (int, *Error) {
 	if len(l.keys) == maxKeys {
 		l.full = true
 		return 0, refusef(CodeKey, "there are more than %d certificates", maxKeys)
+	}
+	if k.slow() {
+		if l.slow == maxSlow {
+			l.full = true
+			return 0, refusef(CodeKey, "there are more than %d certificates with RSA keys of more than 4096 bits or ECDSA keys on P-521", maxSlow)
+		}
+		l.slow++
 	}
 	if l.seen == nil {
 		l.seen = map[[sha256.Size]byte]int{}

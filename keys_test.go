@@ -134,6 +134,10 @@ func TestWhatIsNoCertificate(t *testing.T) {
 	for range maxKeys + 1 {
 		many += armour("CERTIFICATE", testCertificate(t, newECKey(t, elliptic.P256())))
 	}
+	slow := ""
+	for range maxSlow + 1 {
+		slow += armour("CERTIFICATE", testCertificate(t, newECKey(t, elliptic.P521())))
+	}
 	for _, test := range []struct {
 		name, text string
 		code       Code
@@ -165,6 +169,7 @@ func TestWhatIsNoCertificate(t *testing.T) {
 		{"a certificate in DER and something behind it", string(certificate) + "x", CodeKey, "damaged"},
 		{"a web page", "<!DOCTYPE html><html><body>Sign in</body></html>", CodeMetadata, "web page"},
 		{"too many certificates", many, CodeKey, "more than 16 certificates"},
+		{"too many certificates whose keys are slow", slow, CodeKey, "more than 8 certificates with RSA keys of more than 4096 bits or ECDSA keys on P-521"},
 		{"five megabytes", strings.Repeat("A", 5<<20), CodeTooLarge, "5242880 bytes"},
 	} {
 		keys, err := ParseKeys([]byte(test.text))

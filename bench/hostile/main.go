@@ -190,11 +190,16 @@ type verifier struct {
 }
 
 func newVerifiers() (map[keyKind]*verifier, error) {
-	rsaKeys, err := makeKeys(func() (crypto.Signer, error) { return rsa.GenerateKey(rand.Reader, 2048) })
+	rsaKeys, err := makeKeys(func(int) (crypto.Signer, error) { return rsa.GenerateKey(rand.Reader, 2048) })
 	if err != nil {
 		return nil, err
 	}
-	p521, err := makeKeys(func() (crypto.Signer, error) { return ecdsa.GenerateKey(elliptic.P521(), rand.Reader) })
+	curves, err := makeKeys(func(i int) (crypto.Signer, error) {
+		if i >= trusted-maxSlow {
+			return ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
+		}
+		return ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -207,12 +212,12 @@ func newVerifiers() (map[keyKind]*verifier, error) {
 		trusted []crypto.Signer
 		signs   crypto.Signer
 	}{
-		oneRSA:      {rsaKeys[:1], rsaKeys[0]},
-		sixteenRSA:  {rsaKeys[:16], rsaKeys[15]},
-		sixteenP521: {p521[:16], p521[15]},
-		sixteenLong: {long, long[15]},
-		strangers:   {rsaKeys[:16], rsaKeys[16]},
-		encrypted:   {rsaKeys[:1], rsaKeys[0]},
+		oneRSA:        {rsaKeys[:1], rsaKeys[0]},
+		sixteenRSA:    {rsaKeys[:trusted], rsaKeys[trusted-1]},
+		sixteenCurves: {curves[:trusted], curves[trusted-1]},
+		sixteenLong:   {long, long[trusted-1]},
+		strangers:     {rsaKeys[:trusted], rsaKeys[trusted]},
+		encrypted:     {rsaKeys[:1], rsaKeys[0]},
 	} {
 		sp, err := newServiceProvider(keys.trusted)
 		if err != nil {
@@ -223,35 +228,43 @@ func newVerifiers() (map[keyKind]*verifier, error) {
 	return verifiers, nil
 }
 
-func makeKeys(generate func() (crypto.Signer, error)) ([]crypto.Signer, error) {
-	keys := make([]crypto.Signer, 17)
+// As many keys as a service provider takes, and as many of them may take long to verify with.
+const trusted, maxSlow = 16, 8
+
+// makeKeys makes one key more than may be trusted.
+func makeKeys(generate func(i int) (crypto.Signer, error)) ([]crypto.Signer, error) {
+	keys := make([]crypto.Signer, trusted+1)
 	for i := range keys {
 		var err error
-		if keys[i], err = generate(); err != nil {
+		if keys[i], err = generate(i); err != nil {
 			return nil, err
 		}
 	}
 	return keys, nil
 }
 
-// longKeys are sixteen RSA keys of the largest size. Fifteen verify nothing and need no primes; the last one is of many primes, because
-// two take minutes to find.
+// longKeys are RSA keys as long as may be trusted together: half of 4096 bits, half of 8192. All but the last verify nothing and need no primes; the
+// last one is of many primes, because two take minutes to find.
 func longKeys() ([]crypto.Signer, error) {
-	const bits = 8192
-	keys := make([]crypto.Signer, 16)
+	const longest = 8192
+	keys := make([]crypto.Signer, trusted)
 	for i := range keys {
-		n, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), bits))
+		bits := longest
+		if i < trusted-maxSlow {
+			bits /= 2
+		}
+		n, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), uint(bits)))
 		if err != nil {
 			return nil, err
 		}
 		keys[i] = publicOnly{&rsa.PublicKey{N: n.SetBit(n, bits-1, 1).SetBit(n, 0, 1), E: 1<<31 - 1}}
 	}
 	//lint:ignore SA1019 what is measured is the verification, and the key protects nothing
-	last, err := rsa.GenerateMultiPrimeKey(rand.Reader, 16, bits)
+	last, err := rsa.GenerateMultiPrimeKey(rand.Reader, 16, longest)
 	if err != nil {
 		return nil, err
 	}
-	keys[15] = last
+	keys[trusted-1] = last
 	return keys, nil
 }
 
@@ -264,9 +277,9 @@ func (publicOnly) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
 	return nil, errors.New("the private key is not known")
 }
 
-const maxDecryptionKeys = 4
+const maxDecryptionKeys = 2
 
-// decryptionKeys are of the largest size and number that a service provider takes.
+// decryptionKeys are of the largest size that a service provider takes, and as many as it takes of these.
 var decryptionKeys = sync.OnceValue(func() (keys [maxDecryptionKeys]*rsa.PrivateKey) {
 	for i := range keys {
 		key, err := rsa.GenerateKey(rand.Reader, 4096)

@@ -25,12 +25,12 @@ type shape struct {
 type keyKind int
 
 const (
-	oneRSA      keyKind = iota
-	sixteenRSA          // of 2048 bits; the last one fits
-	sixteenP521         // the last one fits
-	sixteenLong         // RSA of 8192 bits with exponents as long as they can be; the last one fits
-	strangers           // the key that signed is not trusted, and sixteen are
-	encrypted           // one RSA key, and four to decrypt with, of 4096 bits; the last one fits
+	oneRSA        keyKind = iota
+	sixteenRSA            // of 2048 bits; the last one fits
+	sixteenCurves         // half on P-384, half on P-521; the last one fits
+	sixteenLong           // RSA, half of 4096 bits, half of 8192, with exponents as long as they can be; the last one fits
+	strangers             // the key that signed is not trusted, and sixteen are
+	encrypted             // one RSA key, and two to decrypt with, of 4096 bits; the last one fits
 )
 
 // Room for the frame of the message and its signatures, in bytes and elements.
@@ -219,7 +219,7 @@ var shapes = []shape{
 		m.both = true
 		return m
 	}},
-	{"16 P-521 keys, two signatures, 50,000 elements", sixteenP521, "", func(size int) message {
+	{"8 P-384 and 8 P-521 keys, two signatures, 50,000 elements", sixteenCurves, "", func(size int) message {
 		m := attributes(mostElements, openAttribute, closeAttr, same("<AttributeValue></AttributeValue>"))(size)
 		m.both = true
 		return m
@@ -261,7 +261,7 @@ var shapes = []shape{
 		one := `<d:X509Data><d:X509Certificate>` + base64.StdEncoding.EncodeToString(someCertificate()) + `</d:X509Certificate></d:X509Data>`
 		return message{keyInfo: `<d:KeyInfo>` + many(size, mostElements/2, same(one)) + `</d:KeyInfo>`}
 	}},
-	{"16 RSA keys of 8192 bits, two signatures", sixteenLong, "", func(size int) message {
+	{"8 RSA keys of 4096 and 8 of 8192 bits, two signatures", sixteenLong, "", func(size int) message {
 		m := attributes(mostElements, openAttribute, closeAttr, same("<AttributeValue></AttributeValue>"))(size - frame)
 		m.both = true
 		return m
@@ -269,15 +269,15 @@ var shapes = []shape{
 	{"a signature value of 1 MiB", sixteenRSA, saml.CodeSignature, func(size int) message {
 		return message{after: padValue(size, same("AAAA"))}
 	}},
-	{"a signature value in ASN.1 with two huge numbers", sixteenP521, saml.CodeSignature, func(size int) message {
+	{"a signature value in ASN.1 with two huge numbers", sixteenCurves, saml.CodeSignature, func(size int) message {
 		return message{after: replaceValue(func() []byte { return hugeASN1((size - frame) / 4 * 3) })}
 	}},
-	{"a signature value that is ASN.1 and r beside s", sixteenP521, saml.CodeSignature, func(size int) message {
+	{"a signature value that is ASN.1 and r beside s", sixteenCurves, saml.CodeSignature, func(size int) message {
 		m := attributes(mostElements, openAttribute, closeAttr, same("<AttributeValue></AttributeValue>"))(size)
 		m.after = replaceValue(ambiguous)
 		return m
 	}},
-	{"a signature value that no P-521 key made", sixteenP521, saml.CodeSignature, func(size int) message {
+	{"a signature value that no P-521 key made", sixteenCurves, saml.CodeSignature, func(size int) message {
 		m := attributes(mostElements, openAttribute, closeAttr, same("<AttributeValue></AttributeValue>"))(size)
 		m.after = replaceValue(func() []byte { return bytes.Repeat([]byte{0, 1, 2}, 2*66/3) }) // two numbers less than the order
 		return m

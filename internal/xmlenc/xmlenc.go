@@ -21,10 +21,11 @@ import (
 const (
 	// maxEncryptedKeys is for how many recipients one content key may be encrypted. Each costs an RSA operation for each of our keys.
 	maxEncryptedKeys = 2
-	// MaxCalls is how often one message may use private keys: 2 EncryptedKeys times 4 keys for an assertion, and 2 more for a NameID in it,
-	// since the key that fitted the assertion is tried first. A key may live in a service that charges for each use, or allows few.
-	MaxCalls = 10
 )
+
+// MaxCalls returns how often one message may use n private keys: each key for two EncryptedKeys of an assertion, and two calls more for a NameID in
+// it, because the key that fitted the assertion is tried first. A key may live in a service that charges for each use, or allows few.
+func MaxCalls(n int) int { return maxEncryptedKeys * (n + 1) }
 
 // Keys are the private keys for one message, and how often they may still be used. Nil has none. It is not safe for concurrent use.
 type Keys struct {
@@ -33,7 +34,9 @@ type Keys struct {
 }
 
 // ForMessage returns the keys for one message. They hold RSA keys, and are tried in order.
-func ForMessage(keys []crypto.Decrypter) *Keys { return &Keys{slices.Clone(keys), MaxCalls} }
+func ForMessage(keys []crypto.Decrypter) *Keys {
+	return &Keys{slices.Clone(keys), MaxCalls(len(keys))}
+}
 
 // None reports whether there is no key.
 func (k *Keys) None() bool { return k == nil || len(k.list) == 0 }

@@ -309,7 +309,7 @@ func (c counting) Decrypt(r io.Reader, message []byte, options crypto.DecrypterO
 	return c.Decrypter.Decrypt(r, message, options)
 }
 
-// TestCallsAreBounded: whatever is encrypted in a message, and for whom, the keys are used MaxCalls times at most, and with four keys and
+// TestCallsAreBounded: whatever is encrypted in a message, and for whom, four keys are used ten times at most, and with four keys and
 // two recipients an assertion and a NameID in it are decrypted within that.
 func TestCallsAreBounded(t *testing.T) {
 	t.Parallel()
@@ -335,6 +335,8 @@ func TestCallsAreBounded(t *testing.T) {
 		fails bool  // the last one
 	}{
 		{"one key", count(ours()), []string{src, src}, []int{2, 4}, false},
+		{"one key, for nobody", count(ours()), []string{bad, bad, bad}, []int{2, 4, 4}, true},
+		{"the last of two", count(others(), ours()), []string{src, src, src}, []int{4, 6, 6}, true},
 		{"the last of four", count(others(), others(), others(), ours()), []string{src, src}, []int{8, 10}, false},
 		{"none of four", count(others(), others(), others(), others()), []string{src}, []int{8}, true},
 		{"for nobody", count(ours(), others(), ours(), others()), []string{bad, bad, bad}, []int{8, 10, 10}, true},
