@@ -226,8 +226,8 @@ func documents() []document {
 			return metadata(brokenSignature(256, keyInfo([]byte(filled(inBase64(size), func(der []byte) string { return string(der) })))), "")
 		}},
 		{"metadata with a huge key", weak, readMetadata, func(size int) []byte { return metadata("", keyDescriptor(hugeKey(inBase64(size)-frame))) }},
-		{"metadata with a huge private key", refusedKey, readMetadata, func(size int) []byte { return metadata("", keyDescriptor(privateKey(inBase64(size)))) }},
-		{"metadata with a huge private key in PKCS #8", refusedKey, readMetadata, func(size int) []byte {
+		{"metadata with a huge private key", weak, readMetadata, func(size int) []byte { return metadata("", keyDescriptor(privateKey(inBase64(size)))) }},
+		{"metadata with a huge private key in PKCS #8", weak, readMetadata, func(size int) []byte {
 			return metadata("", keyDescriptor(wrapped(privateKey(inBase64(size)))))
 		}},
 		{"metadata with many certificates", tooMany, readMetadata, func(size int) []byte { return metadata("", filled(size, keyDescriptor)) }},

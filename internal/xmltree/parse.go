@@ -70,8 +70,9 @@ type parser struct {
 
 func (p *parser) prepare(bound []int32) {
 	d := p.doc
-	// A start and an end tag are two '<' for an element and its text. The caps keep a hostile input from reserving much.
-	d.nodes = make([]node, 0, min(strings.Count(d.src, "<")+4, 2*maxElements))
+	// A start and an end tag are two '<' for an element and its text, and a comment divides a text in two. The caps keep a hostile input from
+	// reserving much.
+	d.nodes = make([]node, 0, min(strings.Count(d.src, "<")+4, 2*maxElements+len(d.src)/len(` <!---->`)))
 	d.attrs = make([]attribute, 0, min(strings.Count(d.src, "="), len(d.src)/len(` a=""`)))
 	d.decls = d.declRoom[:0]
 	prefixes, spaces := d.prefixRoom[:0], d.spaceRoom[:0]
