@@ -34,7 +34,7 @@ func TestAccountRecipe(t *testing.T) {
 		return samltest.Answer{User: u, NameIDFormat: samltest.FormatTransient}
 	}
 	waiting := func(email string) account { return account{tenant: "acme", email: email} }
-	anyName := saml.Config{Tenant: "acme", NameID: saml.AnyNameID}
+	anyName := saml.Config{Tenant: "acme", NameID: saml.AllowAnyNameID}
 	acme := saml.Config{Tenant: "acme"}
 
 	idp := samltest.MustNew(t, samltest.Options{})
@@ -159,8 +159,8 @@ func TestInternationalAddresses(t *testing.T) {
 		if login, err = signInAt(idp, saml.Config{AllowInternationalEmail: true}, answer); err != nil || login.Identity.Email != mail {
 			t.Errorf("%q with AllowInternationalEmail: got %v, %v", mail, login, err)
 		}
-		if login, err = signInAt(idp, saml.Config{NameID: saml.AnyNameID}, answer); err != nil || login.Identity.Email != "" {
-			t.Errorf("%q with AnyNameID: got %v, %v, want a sign-in without address", mail, login, err)
+		if login, err = signInAt(idp, saml.Config{NameID: saml.AllowAnyNameID}, answer); err != nil || login.Identity.Email != "" {
+			t.Errorf("%q with AllowAnyNameID: got %v, %v, want a sign-in without address", mail, login, err)
 		}
 	}
 	answer := samltest.Answer{NameID: "no address", User: samltest.User{ObjectID: "0d4e9c1b-77aa-4f0e-9c55-61c3a9f3b3e0"}}
@@ -176,7 +176,7 @@ func TestValuesThatAreLeftOut(t *testing.T) {
 	second := func(xml string) string {
 		return strings.Replace(xml, "ioana.turcanu@example.com</AttributeValue>", `ioana.turcanu@example.com</AttributeValue><AttributeValue><x:b xmlns:x="urn:example:b">eve@example.com</x:b></AttributeValue>`, 1)
 	}
-	login, err := signInAt(idp, saml.Config{NameID: saml.AnyNameID}, samltest.Answer{Attributes: []samltest.Attribute{{Name: "email", Values: []string{"other@example.com"}}}, Edit: second})
+	login, err := signInAt(idp, saml.Config{NameID: saml.AllowAnyNameID}, samltest.Answer{Attributes: []samltest.Attribute{{Name: "email", Values: []string{"other@example.com"}}}, Edit: second})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,17 +5,17 @@ import "github.com/iomete/saml/internal/fault"
 // The codes, in the order in which a response meets them. See docs and Checks for the rule behind each.
 const (
 	// The form value and its XML.
-	CodeResponseMissing Code = "response_missing" // no SAMLResponse
-	CodeBase64          Code = fault.Base64       // not strict base64
-	CodeEncoding        Code = fault.Encoding     // not UTF-8, or a character that XML 1.0 forbids
-	CodeXMLDeclaration  Code = fault.XMLDeclaration
-	CodeDoctype         Code = fault.Doctype
-	CodeComment         Code = fault.Comment // a comment or a processing instruction in a message
-	CodeEntity          Code = fault.Entity
-	CodeXMLSyntax       Code = fault.XMLSyntax
-	CodeNamespace       Code = fault.Namespace // undeclared, rebound or unusable namespace
-	CodeDuplicateAttr   Code = fault.DuplicateAttribute
-	CodeTooLarge        Code = fault.TooLarge // a limit on size, depth or number
+	CodeResponseMissing    Code = "response_missing" // no SAMLResponse
+	CodeBase64             Code = fault.Base64       // not strict base64
+	CodeEncoding           Code = fault.Encoding     // not UTF-8, or a character that XML 1.0 forbids
+	CodeXMLDeclaration     Code = fault.XMLDeclaration
+	CodeDoctype            Code = fault.Doctype
+	CodeComment            Code = fault.Comment // a comment or a processing instruction in a message
+	CodeEntity             Code = fault.Entity
+	CodeXMLSyntax          Code = fault.XMLSyntax
+	CodeNamespace          Code = fault.Namespace // undeclared, rebound or unusable namespace
+	CodeDuplicateAttribute Code = fault.DuplicateAttribute
+	CodeTooLarge           Code = fault.TooLarge // a limit on size, depth or number
 
 	// The shape of the message.
 	CodeNotAResponse       Code = "not_a_response"

@@ -69,7 +69,7 @@ type Config struct {
 	NameID NameIDPolicy
 
 	// AllowInternationalEmail takes e-mail addresses with characters beyond ASCII (RFC 6531: 用户@例え.jp). Default: such a NameID is refused
-	// under EmailNameID, and such an e-mail claim is not Identity.Email under AnyNameID. Set it for companies whose mail system has them: Entra, Exchange
+	// under EmailNameID, and such an e-mail claim is not Identity.Email under AllowAnyNameID. Set it for companies whose mail system has them: Entra, Exchange
 	// Online and Google Workspace have none in their own domains. With it, two different addresses can look the same (U+0430 is a Cyrillic a), and
 	// strings.ToLower and databases take some for others: keep to EqualEmail. Account keys do not depend on it.
 	AllowInternationalEmail bool
@@ -156,8 +156,8 @@ type NameIDPolicy int
 const (
 	// EmailNameID demands an e-mail address that agrees with Entra's emailaddress claim where there is exactly one.
 	EmailNameID NameIDPolicy = iota
-	// AnyNameID takes any non-empty NameID. Identity.Email is then the e-mail claim, or empty.
-	AnyNameID
+	// AllowAnyNameID takes any non-empty NameID. Identity.Email is then the e-mail claim, or empty.
+	AllowAnyNameID
 )
 
 // An UnsolicitedPolicy says what happens to a response that answers no request of ours (SAML Profiles 2.0 §4.1.5).
@@ -169,9 +169,9 @@ const (
 	// RestartUnsolicited drops it unread and begins a login of our own: the safe way to serve a start at the identity
 	// provider. It is Handler that begins the login; FinishLogin refuses as RefuseUnsolicited does.
 	RestartUnsolicited
-	// AcceptUnsolicited takes it. That is open to login CSRF: an attacker can sign a victim's browser in as himself. Have a Store that outlives the process: with
+	// AllowUnsolicited takes it. That is open to login CSRF: an attacker can sign a victim's browser in as himself. Have a Store that outlives the process: with
 	// a MemoryStore, a response that was issued before the process started is refused, since it may have been used before.
-	AcceptUnsolicited
+	AllowUnsolicited
 )
 
 // An IdentityProviderSource gives the identity provider to trust. *IdentityProvider is its own source.
@@ -241,11 +241,11 @@ func (c *Config) validate() error {
 	if c.ClockSkew > maxClockSkew {
 		fault("ClockSkew", "is too long", c.ClockSkew.String(), "at most "+maxClockSkew.String())
 	}
-	if c.NameID != EmailNameID && c.NameID != AnyNameID {
-		fault("NameID", "is unknown", "", "EmailNameID or AnyNameID")
+	if c.NameID != EmailNameID && c.NameID != AllowAnyNameID {
+		fault("NameID", "is unknown", "", "EmailNameID or AllowAnyNameID")
 	}
-	if c.Unsolicited < RefuseUnsolicited || c.Unsolicited > AcceptUnsolicited {
-		fault("Unsolicited", "is unknown", "", "RefuseUnsolicited, RestartUnsolicited or AcceptUnsolicited")
+	if c.Unsolicited < RefuseUnsolicited || c.Unsolicited > AllowUnsolicited {
+		fault("Unsolicited", "is unknown", "", "RefuseUnsolicited, RestartUnsolicited or AllowUnsolicited")
 	}
 	if c.Store != nil && isNil(c.Store) {
 		fault("Store", "is a nil pointer", "", "a store, or no value at all")

@@ -124,7 +124,7 @@ func TestConfigIsCopied(t *testing.T) {
 	if sp.recipients[1] != "https://old.example.com/acs" || sp.audiences[1] != "urn:old" {
 		t.Errorf("got recipients %q, audiences %q", sp.recipients, sp.audiences)
 	}
-	if _, err := sp.FinishLogin(t.Context(), Response{State: request.State}); !errors.Is(err, CodeResponseMissing) {
+	if _, err := sp.FinishLogin(t.Context(), FormResponse{State: request.State}); !errors.Is(err, CodeResponseMissing) {
 		t.Errorf("the state does not open any more: %v", err)
 	}
 }

@@ -69,7 +69,7 @@ func TestBothEntrancesHaveOneOrder(t *testing.T) {
 			if named && !pending {
 				continue // Handler alone knows that a login is missing, and says state_missing
 			}
-			r := saml.Response{SAMLResponse: form}
+			r := saml.FormResponse{SAMLResponse: form}
 			var cookies []*http.Cookie
 			if pending {
 				cookies = append(cookies, state)
@@ -101,7 +101,7 @@ func TestUnreadableMessageKnowsTheWayBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = h.sp.FinishLogin(t.Context(), saml.Response{SAMLResponse: "QUJD", State: request.State})
+	_, err = h.sp.FinishLogin(t.Context(), saml.FormResponse{SAMLResponse: "QUJD", State: request.State})
 	var refusal *saml.Error
 	if !errors.As(err, &refusal) || refusal.Code != saml.CodeXMLSyntax || refusal.ReturnTo != "/jobs" {
 		t.Errorf("got %v, way back %q", err, refusal.ReturnTo)

@@ -21,14 +21,14 @@ func ExampleNewHandler_tenants() {
 	}
 	login, err := saml.NewHandler(saml.HandlerConfig{
 		Sessions: sessions,
-		Resolve: func(ctx context.Context, r *http.Request, tenant string) (*saml.ServiceProvider, error) {
+		Resolve: func(r *http.Request, tenant string) (*saml.ServiceProvider, error) {
 			if tenant == "" {
 				tenant = r.PathValue("tenant") // or a part of r.Host
 			}
 			if tenant == "" {
 				return nil, saml.ErrNotConfigured // this address names none
 			}
-			return database.provider(ctx, tenant, func(idp *saml.IdentityProvider) (*saml.ServiceProvider, error) {
+			return database.provider(r.Context(), tenant, func(idp *saml.IdentityProvider) (*saml.ServiceProvider, error) {
 				return saml.New(saml.Config{
 					BaseURL:          "https://console.example.com",
 					RedirectPath:     "/sso/" + tenant + "/acs",

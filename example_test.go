@@ -51,7 +51,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	login, err := sp.FinishLogin(context.Background(), saml.Response{SAMLResponse: value, State: request.State})
+	login, err := sp.FinishLogin(context.Background(), saml.FormResponse{SAMLResponse: value, State: request.State})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func ExampleError() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	_, err = sp.FinishLogin(context.Background(), saml.Response{SAMLResponse: value, State: request.State})
+	_, err = sp.FinishLogin(context.Background(), saml.FormResponse{SAMLResponse: value, State: request.State})
 	fmt.Println("audience:", errors.Is(err, saml.CodeAudience))
 	var refusal *saml.Error
 	if errors.As(err, &refusal) {
@@ -158,7 +158,7 @@ func (s *accounts) signIn(login *saml.Login) (*account, error) {
 	if _, err := login.Identity.AccountKey(); err != nil {
 		return nil, err // there is nothing to know this person by next time
 	}
-	object, nameID := login.Identity.Keys() // one of them may be ""
+	object, nameID := login.Identity.ObjectKey, login.Identity.NameIDKey // one of them may be ""
 	a := s.find(login.Tenant, func(a *account) bool { return object != "" && a.object == object })
 	if a == nil { // the claims are new, or gone; an account with another object key is that of somebody who had this name before
 		a = s.find(login.Tenant, func(a *account) bool {
@@ -213,7 +213,7 @@ func (s *accounts) find(tenant string, is func(*account) bool) *account {
 }
 
 // How to look up the account of who signed in: by the object key, then by the NameID key, then by an e-mail address that the tenant may speak for.
-func ExampleIdentity_Keys() {
+func ExampleIdentity_accounts() {
 	users := &accounts{domains: map[string][]string{"acme": {"example.com"}}, list: []*account{{tenant: "acme", email: "ioana.turcanu@example.com"}}}
 	entra, err := samltest.New(samltest.Options{})
 	if err != nil {
@@ -273,5 +273,5 @@ func signInAt(idp *samltest.IdentityProvider, c saml.Config, answer samltest.Ans
 	if err != nil {
 		return nil, err
 	}
-	return sp.FinishLogin(context.Background(), saml.Response{SAMLResponse: value, State: request.State})
+	return sp.FinishLogin(context.Background(), saml.FormResponse{SAMLResponse: value, State: request.State})
 }

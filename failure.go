@@ -38,8 +38,8 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, sp *ServiceProvid
 	if err.Code.temporary() {
 		w.Header().Set("Retry-After", "5")
 	}
-	if h.config.Failed != nil {
-		h.config.Failed(w, r, err)
+	if h.config.OnError != nil {
+		h.config.OnError(w, r, err)
 		return
 	}
 	writeErrorPage(w, err, login, h.config.Home)

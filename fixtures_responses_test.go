@@ -43,7 +43,7 @@ func (f *responseFixture) code(t *testing.T, policy NameIDPolicy) (Code, *Login)
 	sp, err := f.serviceProvider(t, policy)
 	if err == nil {
 		var login *Login
-		r := Response{SAMLResponse: base64.StdEncoding.EncodeToString(readFixture(t, "responses/"+f.File)), RequestID: f.Config.RequestID}
+		r := FormResponse{SAMLResponse: base64.StdEncoding.EncodeToString(readFixture(t, "responses/"+f.File)), RequestID: f.Config.RequestID}
 		if login, err = sp.FinishLogin(t.Context(), r); err == nil {
 			return accepted, login
 		}
@@ -94,7 +94,7 @@ func (f *responseFixture) serviceProvider(t *testing.T, policy NameIDPolicy) (*S
 		config.DecryptionKeys = []DecryptionKey{{Key: readPrivateKey(t, readFixture(t, "responses/"+f.Encryption.TestKey))}}
 	}
 	if c.IdPInitiated {
-		config.Unsolicited = AcceptUnsolicited
+		config.Unsolicited = AllowUnsolicited
 	}
 	return New(config)
 }
@@ -147,7 +147,7 @@ var refusedFor = map[string]Code{
 	"xsw-9.xml": CodeAssertionCount, "xxe-1.xml": CodeDoctype,
 }
 
-// want is the code that the file must give with AnyNameID.
+// want is the code that the file must give with AllowAnyNameID.
 func (f *responseFixture) want(t *testing.T) Code {
 	t.Helper()
 	if code, ok := refusedByDecision[f.File]; ok {
@@ -174,7 +174,7 @@ func responseFixtures(t *testing.T) []responseFixture {
 	return list
 }
 
-// TestRealResponses runs every real response through FinishLogin as its description says, with AnyNameID. Files with the
+// TestRealResponses runs every real response through FinishLogin as its description says, with AllowAnyNameID. Files with the
 // verdict "reject" meet a service provider that trusts weak keys and SHA-1, and must be refused all the same.
 func TestRealResponses(t *testing.T) {
 	counts := map[string]int{}
@@ -185,7 +185,7 @@ func TestRealResponses(t *testing.T) {
 			continue
 		}
 		want := f.want(t)
-		got, login := f.code(t, AnyNameID)
+		got, login := f.code(t, AllowAnyNameID)
 		t.Logf("%-21s %-7s %s", f.File, f.Verdict, string(got))
 		if got != want {
 			t.Errorf("%s: got %s, want %s", f.File, string(got), string(want))

@@ -244,7 +244,7 @@ func standsIn(t testing.TB, login *Login, octets []byte) {
 	if !nameIDs[login.Assertion.NameID.Value] {
 		t.Errorf("the NameID %q is not what was signed", login.Assertion.NameID.Value)
 	}
-	if email := login.Identity.Email; email != "" && email != login.Assertion.NameID.Value && !values[email] { // the claim, with AnyNameID
+	if email := login.Identity.Email; email != "" && email != login.Assertion.NameID.Value && !values[email] { // the claim, with AllowAnyNameID
 		t.Errorf("the address %q is not what was signed", email)
 	}
 	for _, a := range login.Assertion.Attributes {

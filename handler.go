@@ -44,13 +44,13 @@ type HandlerConfig struct {
 	// Any other error means that nobody can tell now: status 503. Its text is left out of the log, since it may name a person; Observe gets it.
 	//
 	// Return the same ServiceProvider for the same settings, or give each a Store: one that is made for each request and has none remembers nothing.
-	Resolve func(ctx context.Context, r *http.Request, tenant string) (*ServiceProvider, error)
+	Resolve func(r *http.Request, tenant string) (*ServiceProvider, error)
 
 	// Sessions is the application's side. Required.
 	Sessions Sessions
 
-	// Failed answers in place of the Handler's own error page. It must not show more of err than Code and Reference to the user.
-	Failed func(w http.ResponseWriter, r *http.Request, err *Error)
+	// OnError answers in place of the Handler's own error page. It must not show more of err than Code and Reference to the user.
+	OnError func(w http.ResponseWriter, r *http.Request, err *Error)
 
 	// Home is where a login without a return_to ends: a local path. Default "/".
 	Home string
@@ -101,7 +101,7 @@ func (sp *ServiceProvider) Handler(sessions Sessions) *Handler {
 		panic("saml: ServiceProvider.Handler was called with nil Sessions")
 	}
 	return newHandler(HandlerConfig{
-		Resolve:  func(context.Context, *http.Request, string) (*ServiceProvider, error) { return sp, nil },
+		Resolve:  func(*http.Request, string) (*ServiceProvider, error) { return sp, nil },
 		Sessions: sessions,
 		Home:     "/",
 	})
@@ -180,7 +180,7 @@ func otherTenant() *Error {
 }
 
 func (h *Handler) resolve(r *http.Request, tenant string) (*ServiceProvider, *Error) {
-	sp, err := h.config.Resolve(r.Context(), r, tenant)
+	sp, err := h.config.Resolve(r, tenant)
 	if isNil(err) { // also a nil *Error
 		err = nil
 	}

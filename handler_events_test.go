@@ -107,7 +107,7 @@ func TestOneEndForEachBeginning(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.sp.FinishLogin(t.Context(), saml.Response{State: request.State}); !errors.Is(err, saml.CodeResponseMissing) {
+	if _, err := w.sp.FinishLogin(t.Context(), saml.FormResponse{State: request.State}); !errors.Is(err, saml.CodeResponseMissing) {
 		t.Errorf("got %v", err)
 	}
 	w.wantEvents("without the handler", "login_started  "+request.ID, "login_refused response_missing "+request.ID)
@@ -156,7 +156,7 @@ func TestJunkDoesNotFillTheLog(t *testing.T) {
 		"unknown tenant": func(w *watched) {
 			var err error
 			if w.login, err = saml.NewHandler(saml.HandlerConfig{Sessions: w.sessions, Logger: slog.New(slog.NewTextHandler(&w.log, nil)),
-				Resolve: func(context.Context, *http.Request, string) (*saml.ServiceProvider, error) {
+				Resolve: func(*http.Request, string) (*saml.ServiceProvider, error) {
 					return nil, errors.New("down")
 				}}); err != nil {
 				t.Fatal(err)
@@ -260,7 +260,7 @@ func TestErrorsOfTheApplicationAreNotLogged(t *testing.T) {
 	var err error
 	if w.login, err = saml.NewHandler(saml.HandlerConfig{Sessions: w.sessions, Logger: slog.New(slog.NewTextHandler(&w.log, nil)),
 		Observe: func(_ context.Context, e saml.Event) { w.events = append(w.events, e) },
-		Resolve: func(context.Context, *http.Request, string) (*saml.ServiceProvider, error) { return nil, nameError{} }}); err != nil {
+		Resolve: func(*http.Request, string) (*saml.ServiceProvider, error) { return nil, nameError{} }}); err != nil {
 		t.Fatal(err)
 	}
 	w.post("AAAA")
@@ -309,7 +309,7 @@ func TestUsedResponseAfterARestart(t *testing.T) {
 	keys := [][]byte{saml.NewStateKey()}
 	start := func(wrap func(saml.Store) saml.Store) *house {
 		return &house{t, idp, newProvider(t, idp, func(c *saml.Config) {
-			c.Now, c.StateKeys, c.Unsolicited, c.Store = clock.Now, keys, saml.AcceptUnsolicited, wrap(saml.NewMemoryStoreWithClock(clock.Now))
+			c.Now, c.StateKeys, c.Unsolicited, c.Store = clock.Now, keys, saml.AllowUnsolicited, wrap(saml.NewMemoryStoreWithClock(clock.Now))
 		})}
 	}
 	for name, wrap := range map[string]func(saml.Store) saml.Store{
@@ -321,7 +321,7 @@ func TestUsedResponseAfterARestart(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		responses := map[string]saml.Response{
+		responses := map[string]saml.FormResponse{
 			"solicited":         {SAMLResponse: before.respond(samltest.Answer{RequestID: request.ID}), State: request.State},
 			"unsolicited":       {SAMLResponse: before.respond(samltest.Answer{})},
 			"with a request ID": {SAMLResponse: before.respond(samltest.Answer{RequestID: "_asked"}), RequestID: "_asked"},
@@ -337,7 +337,7 @@ func TestUsedResponseAfterARestart(t *testing.T) {
 			login, err := after.sp.FinishLogin(t.Context(), r)
 			wantCode(t, name+", "+way, login, err, saml.CodeStoreYoung)
 		}
-		for way, r := range map[string]saml.Response{
+		for way, r := range map[string]saml.FormResponse{
 			"unsolicited":       {SAMLResponse: after.respond(samltest.Answer{})},
 			"with a request ID": {SAMLResponse: after.respond(samltest.Answer{RequestID: "_asked"}), RequestID: "_asked"},
 		} {
@@ -356,7 +356,7 @@ func TestProviderForEachRequest(t *testing.T) {
 	w := newWatched(t, nil)
 	keys := [][]byte{saml.NewStateKey()}
 	var err error
-	w.login, err = saml.NewHandler(saml.HandlerConfig{Sessions: w.sessions, Resolve: func(context.Context, *http.Request, string) (*saml.ServiceProvider, error) {
+	w.login, err = saml.NewHandler(saml.HandlerConfig{Sessions: w.sessions, Resolve: func(*http.Request, string) (*saml.ServiceProvider, error) {
 		w.clock.Advance(time.Second)
 		return newProvider(t, w.idp, func(c *saml.Config) {
 			c.Now, c.StateKeys, c.Store = w.clock.Now, keys, nil

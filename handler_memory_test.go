@@ -117,7 +117,7 @@ func TestLargeFormsAreBounded(t *testing.T) {
 func TestSlowSenderWithLittleLeft(t *testing.T) {
 	t.Parallel()
 	h, server := formServer(t, leastBodyMemory, time.Second)
-	h.config.Failed = func(w http.ResponseWriter, _ *http.Request, err *Error) {
+	h.config.OnError = func(w http.ResponseWriter, _ *http.Request, err *Error) {
 		w.WriteHeader(http.StatusBadRequest)
 		io.WriteString(w, string(err.Code)+strings.Repeat(" ", 64<<10))
 	}

@@ -44,7 +44,7 @@ func newTenants(t *testing.T) *tenants {
 	if s.sessions, err = session.New(session.Config{Keys: keys}); err != nil {
 		t.Fatal(err)
 	}
-	s.login, err = saml.NewHandler(saml.HandlerConfig{Sessions: s.sessions, Resolve: func(_ context.Context, r *http.Request, tenant string) (*saml.ServiceProvider, error) {
+	s.login, err = saml.NewHandler(saml.HandlerConfig{Sessions: s.sessions, Resolve: func(r *http.Request, tenant string) (*saml.ServiceProvider, error) {
 		if s.broken != nil {
 			return nil, s.broken
 		}
@@ -216,7 +216,7 @@ func TestRefusalAtASharedAddress(t *testing.T) {
 // TestResolveThatMixesTenants: a Resolve that returns another tenant's provider than the one that it was asked for signs nobody in.
 func TestResolveThatMixesTenants(t *testing.T) {
 	s := newTenants(t)
-	login, err := saml.NewHandler(saml.HandlerConfig{Sessions: s.sessions, Resolve: func(_ context.Context, _ *http.Request, tenant string) (*saml.ServiceProvider, error) {
+	login, err := saml.NewHandler(saml.HandlerConfig{Sessions: s.sessions, Resolve: func(_ *http.Request, tenant string) (*saml.ServiceProvider, error) {
 		if tenant == "" {
 			return nil, saml.ErrNotConfigured
 		}
@@ -236,7 +236,7 @@ func TestTrial(t *testing.T) {
 	trial := func(isTrial bool) *saml.ServiceProvider {
 		return newProvider(t, s.b.idp, func(c *saml.Config) { c.Tenant, c.Trial = "test/1", isTrial })
 	}
-	for policy, ok := range map[saml.UnsolicitedPolicy]bool{saml.RefuseUnsolicited: true, saml.RestartUnsolicited: false, saml.AcceptUnsolicited: false} {
+	for policy, ok := range map[saml.UnsolicitedPolicy]bool{saml.RefuseUnsolicited: true, saml.RestartUnsolicited: false, saml.AllowUnsolicited: false} {
 		idp, err := trial(true).IdentityProvider(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -247,7 +247,7 @@ func TestTrial(t *testing.T) {
 		}
 	}
 	var finished *saml.Login
-	s.login, _ = saml.NewHandler(saml.HandlerConfig{Sessions: recordSessions{&finished}, Resolve: func(_ context.Context, _ *http.Request, tenant string) (*saml.ServiceProvider, error) {
+	s.login, _ = saml.NewHandler(saml.HandlerConfig{Sessions: recordSessions{&finished}, Resolve: func(_ *http.Request, tenant string) (*saml.ServiceProvider, error) {
 		if tenant == "" {
 			return s.a.sp, nil
 		}

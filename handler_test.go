@@ -445,7 +445,7 @@ func TestUnsolicitedAtTheHandler(t *testing.T) {
 		t.Errorf("after the sign-in the cookies are %v", cookies)
 	}
 
-	accepting := newSite(t, func(c *saml.Config) { c.Unsolicited = saml.AcceptUnsolicited })
+	accepting := newSite(t, func(c *saml.Config) { c.Unsolicited = saml.AllowUnsolicited })
 	v = accepting.visitor()
 	first := answer(accepting)
 	v.wantPage(v.post(first), alice+" at /")
@@ -517,7 +517,7 @@ func TestTwoTenantsAtOneHandler(t *testing.T) {
 		t.Fatal(err)
 	}
 	providers := map[string]*saml.ServiceProvider{"a": a.sp, "b": b.sp}
-	login, err := saml.NewHandler(saml.HandlerConfig{Sessions: sessions, Resolve: func(_ context.Context, r *http.Request, tenant string) (*saml.ServiceProvider, error) {
+	login, err := saml.NewHandler(saml.HandlerConfig{Sessions: sessions, Resolve: func(r *http.Request, tenant string) (*saml.ServiceProvider, error) {
 		if tenant == "" {
 			tenant = r.Header.Get("Tenant") // as a route or a host name would say
 		}
@@ -588,9 +588,9 @@ func TestFailedSessionIsNoSignIn(t *testing.T) {
 	h := newHouse(t, nil)
 	var failed *saml.Error
 	login, err := saml.NewHandler(saml.HandlerConfig{
-		Resolve:  func(context.Context, *http.Request, string) (*saml.ServiceProvider, error) { return h.sp, nil },
+		Resolve:  func(*http.Request, string) (*saml.ServiceProvider, error) { return h.sp, nil },
 		Sessions: refusingSessions{},
-		Failed: func(w http.ResponseWriter, _ *http.Request, err *saml.Error) {
+		OnError: func(w http.ResponseWriter, _ *http.Request, err *saml.Error) {
 			failed = err
 			w.WriteHeader(http.StatusTeapot)
 		},

@@ -7,13 +7,12 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/iomete/saml/internal/bridge"
 	"github.com/iomete/saml/internal/storekey"
 )
 
 // An Identity is who signed in, as the identity provider stated and FinishLogin checked.
 type Identity struct {
-	// Email is the user's e-mail address as sent: the NameID, which is one, or with AnyNameID the e-mail claim, "" if there is none or it
+	// Email is the user's e-mail address as sent: the NameID, which is one, or with AllowAnyNameID the e-mail claim, "" if there is none or it
 	// is no address. Nobody has checked that the user reads it, and it can be given to somebody else. Compare it with EqualEmail, never in SQL.
 	Email string
 	// EmailClaim is the e-mail attribute as sent, "" if there is none. It is for display. This and the other single-valued fields are "" too
@@ -33,43 +32,31 @@ type Identity struct {
 	// HomeIdentityProvider is where a guest comes from ("live.com", "mail", another directory's URL). Entra only.
 	HomeIdentityProvider string
 
-	objectKey, nameIDKey string
+	// ObjectKey and NameIDKey are the two keys under which to store an account. They are the same for ever, and differ between tenants and between
+	// identity providers. They are ASCII, case-sensitive, at most 64 bytes long, and begin with "v1/oid/" and "v1/nid/". Never store an account under
+	// "": everybody without the key would share it. The example shows how to look an account up by both, and what to do if one of them is missing,
+	// new, or belongs to somebody else. In sessions of your own, keep both.
+	//
+	// ObjectKey is made of Config.Tenant, the beginning of the Issuer (scheme, host, and first path segment, which must be the tenant ID), Entra's
+	// tenant ID and object ID. It is "" if the claims are absent, have several values, or belong to another directory than the issuer's.
+	ObjectKey string
+	// NameIDKey is made of Config.Tenant, the Issuer, the NameID and its NameQualifier. It is "" for a transient NameID, which is another one each
+	// time. ASCII case does not count in an e-mail address: if Config.NameID is EmailNameID, or the NameID's Format is emailAddress. So a change of
+	// Config.NameID can change the key of a NameID with capital letters.
+	NameIDKey string
 }
 
-// AccountKey returns the key under which to store the account if there is to be one only: the first of Keys that is not "". The error is an
-// *Error with CodeNoAccountKey if there is none, which only happens with AnyNameID: the user cannot be recognized the next time, and
+// AccountKey returns the key under which to store the account if there is to be one only: ObjectKey or, if that is "", NameIDKey. The error is an
+// *Error with CodeNoAccountKey if there is none, which only happens with AllowAnyNameID: the user cannot be recognized the next time, and
 // everybody without a key would share one account.
 func (i *Identity) AccountKey() (string, error) {
 	switch {
-	case i.objectKey != "":
-		return i.objectKey, nil
-	case i.nameIDKey != "":
-		return i.nameIDKey, nil
+	case i.ObjectKey != "":
+		return i.ObjectKey, nil
+	case i.NameIDKey != "":
+		return i.NameIDKey, nil
 	}
 	return "", refuse(CodeNoAccountKey, "nothing in the response names the user for longer than this session", "", "a NameID that is not transient, or Entra's object ID and tenant ID")
-}
-
-// Keys returns the two keys under which to store an account. They are the same for ever, and differ between tenants and between identity
-// providers. They are ASCII, case-sensitive, at most 64 bytes long, and begin with "v1/oid/" and "v1/nid/".
-//
-// object is made of Config.Tenant, the beginning of the Issuer (scheme, host, and first path segment, which must be the tenant ID), Entra's
-// tenant ID and object ID. It is "" if the claims are absent, have several values, or belong to another directory than the issuer's.
-//
-// nameID is made of Config.Tenant, the Issuer, the NameID and its NameQualifier. It is "" for a transient NameID, which is another one each
-// time. ASCII case does not count in an e-mail address: where Config.NameID is EmailNameID, or the NameID's Format is emailAddress.
-// So a change of Config.NameID can change the key of a NameID with capital letters.
-//
-// They are lost if an Identity goes through JSON or another encoding: in sessions of your own, keep the keys beside it.
-//
-// Never store an account under "": everybody without the key would share it. How to look an account up by both, and what to do when
-// one of them is missing, new or with somebody else, shows the example.
-func (i *Identity) Keys() (object, nameID string) { return i.objectKey, i.nameIDKey }
-
-func init() {
-	bridge.RestoreKeys = func(identity any, object, nameID string) {
-		i := identity.(*Identity)
-		i.objectKey, i.nameIDKey = object, nameID
-	}
 }
 
 // EqualEmail reports whether two addresses, or two domains of addresses, are equal but for ASCII case. strings.ToLower, strings.EqualFold and
@@ -127,8 +114,8 @@ func newIdentity(a *Assertion, c *Config) *Identity {
 	case emailFault(i.EmailClaim, c.AllowInternationalEmail) == "":
 		i.Email = i.EmailClaim
 	}
-	i.objectKey = objectKey(c.Tenant, a.Issuer.Value, i.TenantID, i.ObjectID)
-	i.nameIDKey = nameIDKey(c.Tenant, a.Issuer.Value, a.NameID, c.NameID)
+	i.ObjectKey = objectKey(c.Tenant, a.Issuer.Value, i.TenantID, i.ObjectID)
+	i.NameIDKey = nameIDKey(c.Tenant, a.Issuer.Value, a.NameID, c.NameID)
 	return i
 }
 
@@ -193,7 +180,7 @@ func checkNameID(_ context.Context, a *attempt) *Error {
 func checkNameIDIsEmail(_ context.Context, a *attempt) *Error {
 	n := a.assertion.NameID
 	switch {
-	case a.sp.config.NameID == AnyNameID:
+	case a.sp.config.NameID == AllowAnyNameID:
 		return nil
 	case strings.Contains(foldASCII(n.Value), "#ext#"):
 		return refuse(CodeNameIDGuest, "the NameID is the user principal name of a guest, not an e-mail address", n.Value, "")
@@ -242,7 +229,7 @@ func isEmail(s string) bool {
 }
 
 func checkNameIDAgrees(_ context.Context, a *attempt) *Error {
-	if a.sp.config.NameID == AnyNameID {
+	if a.sp.config.NameID == AllowAnyNameID {
 		return nil
 	}
 	claim := a.assertion.Attributes.Values(claimEmail)
@@ -260,7 +247,7 @@ func checkSPNameQualifier(_ context.Context, a *attempt) *Error {
 }
 
 func checkObjectID(_ context.Context, a *attempt) *Error {
-	if a.sp.config.RequireObjectID && a.identity.objectKey == "" {
+	if a.sp.config.RequireObjectID && a.identity.ObjectKey == "" {
 		return refuse(CodeObjectIDMissing, "the response has no object ID of the issuer's own directory", "", claimObjectID+" and "+claimTenantID)
 	}
 	return nil

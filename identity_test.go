@@ -72,17 +72,17 @@ func TestAccountKeysAreStable(t *testing.T) {
 
 		{"an address", nameIDKey("acme", testIssuer, NameID{Value: "alice@example.com"}, EmailNameID), alice},
 		{"an address in other letters", nameIDKey("acme", testIssuer, NameID{Value: "Alice@Example.com", Format: formatEmail}, EmailNameID), alice},
-		{"an address by its Format", nameIDKey("acme", testIssuer, NameID{Value: "Alice@Example.com", Format: formatEmail}, AnyNameID), alice},
+		{"an address by its Format", nameIDKey("acme", testIssuer, NameID{Value: "Alice@Example.com", Format: formatEmail}, AllowAnyNameID), alice},
 		{"an address by the policy", nameIDKey("acme", testIssuer, NameID{Value: "Alice@Example.com", Format: formatPersistent}, EmailNameID), alice},
-		{"a persistent name like the address", nameIDKey("acme", testIssuer, NameID{Value: "alice@example.com", Format: formatPersistent}, AnyNameID), alice},
-		{"a persistent name like the address in other letters", nameIDKey("acme", testIssuer, NameID{Value: "Alice@Example.com", Format: formatPersistent}, AnyNameID), "v1/nid/E3L_3e-9LfA8hTuqEpMSps8P0oSOzk_qDPWmoakWG4w"},
-		{"a name without Format in other letters", nameIDKey("acme", testIssuer, NameID{Value: "Alice@Example.com"}, AnyNameID), "v1/nid/E3L_3e-9LfA8hTuqEpMSps8P0oSOzk_qDPWmoakWG4w"},
+		{"a persistent name like the address", nameIDKey("acme", testIssuer, NameID{Value: "alice@example.com", Format: formatPersistent}, AllowAnyNameID), alice},
+		{"a persistent name like the address in other letters", nameIDKey("acme", testIssuer, NameID{Value: "Alice@Example.com", Format: formatPersistent}, AllowAnyNameID), "v1/nid/E3L_3e-9LfA8hTuqEpMSps8P0oSOzk_qDPWmoakWG4w"},
+		{"a name without Format in other letters", nameIDKey("acme", testIssuer, NameID{Value: "Alice@Example.com"}, AllowAnyNameID), "v1/nid/E3L_3e-9LfA8hTuqEpMSps8P0oSOzk_qDPWmoakWG4w"},
 		{"a Kelvin sign", nameIDKey("acme", testIssuer, NameID{Value: "\u212A@example.com", Format: formatEmail}, EmailNameID), "v1/nid/d-vm13msIfF7pMWVDfa5KvdCfZYTnhHiYGNW-SmjXMU"},
 		{"the letter k", nameIDKey("acme", testIssuer, NameID{Value: "K@example.com", Format: formatEmail}, EmailNameID), "v1/nid/eT9ejN_bJEKDCEL_7zx9x9qzJXRk1djJ2T-rf1cMlGU"},
 		{"a qualifier that repeats the issuer", nameIDKey("acme", testIssuer, NameID{Value: "alice@example.com", NameQualifier: testIssuer}, EmailNameID), alice},
-		{"a qualifier and a name in upper case", nameIDKey("acme", testIssuer, NameID{Value: "Alice", NameQualifier: "https://q"}, AnyNameID), otherName},
-		{"a transient name", nameIDKey("acme", testIssuer, NameID{Value: "_x", Format: formatTransient}, AnyNameID), ""},
-		{"no name", nameIDKey("acme", testIssuer, NameID{}, AnyNameID), ""},
+		{"a qualifier and a name in upper case", nameIDKey("acme", testIssuer, NameID{Value: "Alice", NameQualifier: "https://q"}, AllowAnyNameID), otherName},
+		{"a transient name", nameIDKey("acme", testIssuer, NameID{Value: "_x", Format: formatTransient}, AllowAnyNameID), ""},
+		{"no name", nameIDKey("acme", testIssuer, NameID{}, AllowAnyNameID), ""},
 	} {
 		if test.got != test.want {
 			t.Errorf("%s: got %q, want %q", test.name, test.got, test.want)
@@ -107,18 +107,18 @@ func TestGoldenIdentities(t *testing.T) {
 		{"Entra, one tenant", Assertion{Issuer: Issuer{Value: testIssuer}, NameID: NameID{Value: "alice@example.com", Format: formatEmail}, Attributes: entra},
 			Config{}, "v1/oid/sw2f2aVE5KhLwReHwFReZ1O92JZhlRTaqWZ2iY9wh5o", "v1/nid/axB6THG0W3XAxNvwBDcaXTSp_vF7BMjvdTfkQRGbMoY", "v1/oid/sw2f2aVE5KhLwReHwFReZ1O92JZhlRTaqWZ2iY9wh5o"},
 		{"Entra, a transient NameID", Assertion{Issuer: Issuer{Value: testIssuer}, NameID: NameID{Value: "_1", Format: formatTransient}, Attributes: entra},
-			Config{Tenant: "acme", NameID: AnyNameID}, "v1/oid/nyTYSWo_IlPK-RVAqa0KIt3L_O7ezli2r5RFRazQwDE", "", "v1/oid/nyTYSWo_IlPK-RVAqa0KIt3L_O7ezli2r5RFRazQwDE"},
+			Config{Tenant: "acme", NameID: AllowAnyNameID}, "v1/oid/nyTYSWo_IlPK-RVAqa0KIt3L_O7ezli2r5RFRazQwDE", "", "v1/oid/nyTYSWo_IlPK-RVAqa0KIt3L_O7ezli2r5RFRazQwDE"},
 		{"Okta, an address", Assertion{Issuer: Issuer{Value: "http://www.okta.com/exk1"}, NameID: NameID{Value: "alice@example.com", Format: formatPersistent}},
 			Config{Tenant: "acme"}, "", "v1/nid/vHijoYbTVnJiNouU9dy6qrpAVdBIj1BcqkyZjTl__Hc", "v1/nid/vHijoYbTVnJiNouU9dy6qrpAVdBIj1BcqkyZjTl__Hc"},
 		{"Keycloak, a persistent name", Assertion{Issuer: Issuer{Value: "https://sso.example.com/realms/main"}, NameID: NameID{Value: "G-8b1@f3", Format: formatPersistent, NameQualifier: "https://sso.example.com/realms/main"}},
-			Config{NameID: AnyNameID}, "", "v1/nid/qkMxULNgkequrd7ReiicPjsop-d7C2Y4UYnm3RlHsDw", "v1/nid/qkMxULNgkequrd7ReiicPjsop-d7C2Y4UYnm3RlHsDw"},
+			Config{NameID: AllowAnyNameID}, "", "v1/nid/qkMxULNgkequrd7ReiicPjsop-d7C2Y4UYnm3RlHsDw", "v1/nid/qkMxULNgkequrd7ReiicPjsop-d7C2Y4UYnm3RlHsDw"},
 		{"a transient NameID", Assertion{Issuer: Issuer{Value: "https://sso.example.com/realms/main"}, NameID: NameID{Value: "G-1", Format: formatTransient}},
-			Config{NameID: AnyNameID}, "", "", ""},
+			Config{NameID: AllowAnyNameID}, "", "", ""},
 		{"two object IDs", Assertion{Issuer: Issuer{Value: testIssuer}, NameID: NameID{Value: "_1", Format: formatTransient}, Attributes: Attributes{entra[0], {Name: claimObjectID, Values: []string{testObjectID, testObjectID}}}},
-			Config{NameID: AnyNameID}, "", "", ""},
+			Config{NameID: AllowAnyNameID}, "", "", ""},
 	} {
 		i := newIdentity(&test.assertion, &test.config)
-		if object, nameID := i.Keys(); object != test.object || nameID != test.nameID {
+		if object, nameID := i.ObjectKey, i.NameIDKey; object != test.object || nameID != test.nameID {
 			t.Errorf("%s: got keys %q and %q, want %q and %q", test.name, object, nameID, test.object, test.nameID)
 		}
 		account, err := i.AccountKey()
@@ -142,12 +142,12 @@ func TestEmailIsAnAddress(t *testing.T) {
 		want   string
 	}{
 		{"the NameID", Config{}, "alice@example.com", []string{"Alice@example.com"}, "alice@example.com"},
-		{"the claim", Config{NameID: AnyNameID}, "mallory@example.com", []string{"alice@example.com"}, "alice@example.com"},
-		{"no claim", Config{NameID: AnyNameID}, "alice@example.com", nil, ""},
-		{"two claims", Config{NameID: AnyNameID}, "_1", []string{"alice@example.com", "bob@example.com"}, ""},
-		{"a claim that is no address", Config{NameID: AnyNameID}, "_1", []string{"alice"}, ""},
-		{"a claim with a Kelvin sign", Config{NameID: AnyNameID}, "_1", []string{"\u212Aim@example.com"}, ""},
-		{"a claim with a Kelvin sign that is allowed", Config{NameID: AnyNameID, AllowInternationalEmail: true}, "_1", []string{"\u212Aim@example.com"}, "\u212Aim@example.com"},
+		{"the claim", Config{NameID: AllowAnyNameID}, "mallory@example.com", []string{"alice@example.com"}, "alice@example.com"},
+		{"no claim", Config{NameID: AllowAnyNameID}, "alice@example.com", nil, ""},
+		{"two claims", Config{NameID: AllowAnyNameID}, "_1", []string{"alice@example.com", "bob@example.com"}, ""},
+		{"a claim that is no address", Config{NameID: AllowAnyNameID}, "_1", []string{"alice"}, ""},
+		{"a claim with a Kelvin sign", Config{NameID: AllowAnyNameID}, "_1", []string{"\u212Aim@example.com"}, ""},
+		{"a claim with a Kelvin sign that is allowed", Config{NameID: AllowAnyNameID, AllowInternationalEmail: true}, "_1", []string{"\u212Aim@example.com"}, "\u212Aim@example.com"},
 	} {
 		a := &Assertion{NameID: NameID{Value: test.nameID}}
 		if test.claim != nil {
@@ -224,7 +224,7 @@ func TestClaimsOfBothNameSets(t *testing.T) {
 	if i := newIdentity(entra, &Config{}); i.ObjectID != testObjectID || i.TenantID != testTenantID || i.HomeIdentityProvider != "live.com" {
 		t.Errorf("got object %q of %q, from %q", i.ObjectID, i.TenantID, i.HomeIdentityProvider)
 	}
-	if object, _ := newIdentity(plain, &Config{}).Keys(); object != "" {
+	if object := newIdentity(plain, &Config{}).ObjectKey; object != "" {
 		t.Errorf("an object key without an object: %q", object)
 	}
 }

@@ -59,14 +59,14 @@ func (k TrustedKey) NotAfter() time.Time { return k.notAfter }
 // DER is the certificate.
 func (k TrustedKey) DER() []byte { return slices.Clone(k.der) }
 
-// SHA256 is the thumbprint of the certificate in upper-case hex.
-func (k TrustedKey) SHA256() string {
+// ThumbprintSHA256 is the thumbprint of the certificate in upper-case hex.
+func (k TrustedKey) ThumbprintSHA256() string {
 	sum := sha256.Sum256(k.der)
 	return strings.ToUpper(hex.EncodeToString(sum[:]))
 }
 
-// SHA1 is the thumbprint of the certificate in upper-case hex, as Entra's portal shows it.
-func (k TrustedKey) SHA1() string { return thumbprint(k.der) }
+// ThumbprintSHA1 is the thumbprint of the certificate in upper-case hex, as Entra's portal shows it.
+func (k TrustedKey) ThumbprintSHA1() string { return thumbprint(k.der) }
 
 // Usable is nil if responses may be verified with the key, else an *Error that says why not: the key is of an unusable kind or length, or the
 // certificate issued another one of the same list, so that it belongs to an authority and not to a signer.

@@ -24,7 +24,7 @@ func parseText(text string) ([]TrustedKey, *Error) {
 		metadata, before = text, "" // it is none: ParseMetadata says what it is
 	}
 	if metadata != "" {
-		idp, err := parseMetadata([]byte(metadata), metadataReader{})
+		idp, err := parseMetadata([]byte(metadata), ParseMetadataOptions{})
 		if err != nil {
 			return nil, err
 		}

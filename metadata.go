@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/iomete/saml/internal/b64"
@@ -16,23 +17,17 @@ import (
 	"github.com/iomete/saml/internal/xmltree"
 )
 
-// A MetadataOption changes how ParseMetadata reads a document.
-type MetadataOption func(*metadataReader)
-
-// WithEntityID picks one identity provider from a document that holds several.
-func WithEntityID(id string) MetadataOption { return func(r *metadataReader) { r.want = id } }
-
-// SignedBy demands that one of these keys signed the document, and reads nothing but what was signed. Without it a
-// signature that does not verify is a warning: editors re-format the file, and the key that signs it stands in it.
-func SignedBy(keys ...TrustedKey) MetadataOption {
-	return func(r *metadataReader) { r.pinned, r.mustBeSigned = keys, true }
+// ParseMetadataOptions change how ParseMetadata reads a document. The zero value is right for the metadata of one identity provider.
+type ParseMetadataOptions struct {
+	// EntityID picks one identity provider from a document that holds several. Default: there must be one only.
+	EntityID string
+	// SignedBy are keys of which one must have signed the document; nothing but what it signed is read. Default none: then a signature that does not
+	// verify is a warning, because editors re-format the file, and the key that signs it is in the file itself. An empty list that is not nil
+	// trusts nobody.
+	SignedBy []TrustedKey
 }
 
-type metadataReader struct {
-	want         string // entity ID, "" for the only one
-	pinned       []TrustedKey
-	mustBeSigned bool
-}
+func (r ParseMetadataOptions) mustBeSigned() bool { return r.SignedBy != nil }
 
 const (
 	bindingRedirect = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect"
@@ -42,20 +37,24 @@ const (
 )
 
 // ParseMetadata reads SAML 2.0 metadata (OASIS saml-metadata-2.0-os) of an identity provider, such as Entra's Federation
-// Metadata XML: at most 4 MiB. Errors are *Error.
-func ParseMetadata(document []byte, options ...MetadataOption) (*IdentityProvider, error) {
-	var r metadataReader
-	for _, o := range options {
-		o(&r)
+// Metadata XML: at most 4 MiB. Give options once, or leave them out. Errors are *Error.
+func ParseMetadata(document []byte, options ...ParseMetadataOptions) (*IdentityProvider, error) {
+	var o ParseMetadataOptions
+	switch len(options) {
+	case 0:
+	case 1:
+		o = options[0]
+	default:
+		return nil, refuse(CodeConfig, "ParseMetadata was given several options", strconv.Itoa(len(options)), "at most one ParseMetadataOptions")
 	}
-	p, err := parseMetadata(document, r)
+	p, err := parseMetadata(document, o)
 	if err != nil {
 		return nil, err
 	}
 	return p, nil
 }
 
-func parseMetadata(document []byte, r metadataReader) (*IdentityProvider, *Error) {
+func parseMetadata(document []byte, r ParseMetadataOptions) (*IdentityProvider, *Error) {
 	if err := notMetadata(document); err != nil {
 		return nil, err
 	}
@@ -72,7 +71,7 @@ func parseMetadata(document []byte, r metadataReader) (*IdentityProvider, *Error
 	if refusal != nil {
 		return nil, refusal
 	}
-	if r.mustBeSigned {
+	if r.mustBeSigned() {
 		if entity, role, refusal = r.signedPart(doc, entity); refusal != nil {
 			return nil, refusal
 		}
@@ -81,7 +80,7 @@ func parseMetadata(document []byte, r metadataReader) (*IdentityProvider, *Error
 	if refusal := p.read(entity, role); refusal != nil {
 		return nil, refusal
 	}
-	if !r.mustBeSigned && (brokenSignature(doc.Root()) || entity != doc.Root() && brokenSignature(entity)) {
+	if !r.mustBeSigned() && (brokenSignature(doc.Root()) || entity != doc.Root() && brokenSignature(entity)) {
 		p.warnings = append(p.warnings, Warning{"signature_broken", "the document was changed after it was signed, perhaps only by an editor that re-formatted it",
 			"If nobody changed it on purpose, download it again and upload the file as it is."})
 	}
@@ -90,9 +89,9 @@ func parseMetadata(document []byte, r metadataReader) (*IdentityProvider, *Error
 }
 
 // signedPart finds the entity again in the bytes that a pinned key signed: its own, or those of the whole document.
-func (r metadataReader) signedPart(doc *xmltree.Document, entity xmltree.Element) (signedEntity, role xmltree.Element, refusal *Error) {
+func (r ParseMetadataOptions) signedPart(doc *xmltree.Document, entity xmltree.Element) (signedEntity, role xmltree.Element, refusal *Error) {
 	refusal = refuse(CodeUnsigned, "the metadata is not signed, although a key for it is pinned", "", "")
-	pinned := publicKeys(slices.DeleteFunc(slices.Clone(r.pinned), func(k TrustedKey) bool { return k.unusable != nil }))
+	pinned := publicKeys(slices.DeleteFunc(slices.Clone(r.SignedBy), func(k TrustedKey) bool { return k.unusable != nil }))
 	for _, parent := range []xmltree.Element{doc.Root(), entity} { // a federation may sign the whole, and the identity provider its part
 		s, err := dsig.Of(parent)
 		if err != nil {
@@ -111,7 +110,7 @@ func (r metadataReader) signedPart(doc *xmltree.Document, entity xmltree.Element
 			return signedEntity, role, fromFault(err)
 		}
 		id, _ := entity.Attr("entityID")
-		return metadataReader{want: id}.find(verified.Root())
+		return ParseMetadataOptions{EntityID: id}.find(verified.Root())
 	}
 	return signedEntity, role, refusal
 }
@@ -185,7 +184,7 @@ func notMetadata(document []byte) *Error {
 var utf16LE, utf16BE = []byte{0xFF, 0xFE}, []byte{0xFE, 0xFF}
 
 // find picks the entity and its identity provider role.
-func (r metadataReader) find(root xmltree.Element) (entity, role xmltree.Element, refusal *Error) {
+func (r ParseMetadataOptions) find(root xmltree.Element) (entity, role xmltree.Element, refusal *Error) {
 	var entities []xmltree.Element
 	switch {
 	case root.Is(xmltree.NSMetadata, "EntityDescriptor"):
@@ -203,7 +202,7 @@ func (r metadataReader) find(root xmltree.Element) (entity, role xmltree.Element
 	for _, e := range entities {
 		ssoRole, ok := identityProviderRole(e)
 		id, _ := e.Attr("entityID")
-		if !ok || r.want != "" && id != r.want {
+		if !ok || r.EntityID != "" && id != r.EntityID {
 			continue
 		}
 		entity, role = e, ssoRole
@@ -211,11 +210,11 @@ func (r metadataReader) find(root xmltree.Element) (entity, role xmltree.Element
 	}
 	different := slices.Compact(slices.Sorted(slices.Values(names)))
 	switch {
-	case len(names) == 0 && r.want != "":
-		return entity, role, refuse(CodeMetadataAggregate, "the document has no identity provider of that name", "", quote(r.want))
+	case len(names) == 0 && r.EntityID != "":
+		return entity, role, refuse(CodeMetadataAggregate, "the document has no identity provider of that name", "", quote(r.EntityID))
 	case len(names) == 0:
 		return entity, role, refuse(CodeMetadataRole, "the metadata is not that of an identity provider: it has no IDPSSODescriptor for SAML 2.0", "", "")
-	case len(names) > 1 || r.want == "" && len(entities) > 1:
+	case len(names) > 1 || r.EntityID == "" && len(entities) > 1:
 		return entity, role, refuse(CodeMetadataAggregate, "the document is a collection of entities", strings.Join(different, ", "), "one of them, named by its entity ID")
 	}
 	return entity, role, nil

@@ -35,7 +35,7 @@ var metadataRefusals = map[string]Code{
 	"google-4.xml":        CodeXMLDeclaration, // behind a comment; it has no usable login URL either
 	"google-5.xml":        CodeXMLDeclaration, // likewise, and no entity ID
 	"nested-1.xml":        CodeMetadataAggregate,
-	"shibboleth-1.xml":    CodeMetadataAggregate, // it needs WithEntityID
+	"shibboleth-1.xml":    CodeMetadataAggregate, // it needs an EntityID
 	"simplesamlphp-2.xml": CodeNamespace,
 	"sponly-1.xml":        CodeMetadataRole,
 }
@@ -84,10 +84,10 @@ func (f *metadataFixture) compare(t *testing.T, idp *IdentityProvider) {
 	}
 	var got []string
 	for _, k := range idp.Keys() {
-		got = append(got, strings.ToLower(k.SHA256()))
+		got = append(got, strings.ToLower(k.ThumbprintSHA256()))
 		for _, w := range want.Keys {
-			if w.SHA256 == strings.ToLower(k.SHA256()) && (!k.NotBefore().Equal(w.NotBefore) || !k.NotAfter().Equal(w.NotAfter) || !strings.EqualFold(k.SHA1(), w.SHA1)) {
-				t.Errorf("%s: certificate %s reads as %s to %s, want %s to %s", f.File, k.SHA1(), k.NotBefore(), k.NotAfter(), w.NotBefore, w.NotAfter)
+			if w.SHA256 == strings.ToLower(k.ThumbprintSHA256()) && (!k.NotBefore().Equal(w.NotBefore) || !k.NotAfter().Equal(w.NotAfter) || !strings.EqualFold(k.ThumbprintSHA1(), w.SHA1)) {
+				t.Errorf("%s: certificate %s reads as %s to %s, want %s to %s", f.File, k.ThumbprintSHA1(), k.NotBefore(), k.NotAfter(), w.NotBefore, w.NotAfter)
 			}
 		}
 	}
@@ -215,27 +215,33 @@ func TestMetadataThatIsTaken(t *testing.T) {
 	aggregate := `<md:EntitiesDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata"><md:EntitiesDescriptor>` + good + `</md:EntitiesDescriptor>` + other + `</md:EntitiesDescriptor>`
 	for _, test := range []struct {
 		name, document string
-		options        []MetadataOption
+		options        ParseMetadataOptions
 		login          string
 	}{
-		{"as it is", good, nil, "https://idp.example.com/sso"},
-		{"with a byte order mark and a comment", "\uFEFF<?xml version=\"1.0\" encoding=\"utf-8\"?><!-- x -->" + good, nil, "https://idp.example.com/sso"},
-		{"behind blank lines", "\r\n\r\n" + good, nil, "https://idp.example.com/sso"},
-		{"a POST endpoint before the redirect", entityXML(`entityID="x"`, key+ssoXML("HTTP-POST", "https://idp.example.com/post")+sso), nil, "https://idp.example.com/sso"},
-		{"a POST endpoint alone", entityXML(`entityID="x"`, key+ssoXML("HTTP-POST", "https://idp.example.com/post")), nil, "https://idp.example.com/post"},
-		{"a useless endpoint before a good one", entityXML(`entityID="x"`, key+ssoXML("HTTP-Redirect", "")+sso), nil, "https://idp.example.com/sso"},
-		{"one of a collection, by name", aggregate, []MetadataOption{WithEntityID("https://idp.example.org")}, "https://idp.example.org/sso"},
-		{"one of a nested collection, by name", aggregate, []MetadataOption{WithEntityID("https://idp.example.com")}, "https://idp.example.com/sso"},
-		{"a collection of one", strings.Replace(aggregate, other, "", 1), nil, "https://idp.example.com/sso"},
-		{"an unreadable certificate beside a good one", entityXML(`entityID="x"`, strings.Replace(key, "MI", "M", 1)+key+sso), nil, "https://idp.example.com/sso"},
+		{"as it is", good, ParseMetadataOptions{}, "https://idp.example.com/sso"},
+		{"with a byte order mark and a comment", "\uFEFF<?xml version=\"1.0\" encoding=\"utf-8\"?><!-- x -->" + good, ParseMetadataOptions{}, "https://idp.example.com/sso"},
+		{"behind blank lines", "\r\n\r\n" + good, ParseMetadataOptions{}, "https://idp.example.com/sso"},
+		{"a POST endpoint before the redirect", entityXML(`entityID="x"`, key+ssoXML("HTTP-POST", "https://idp.example.com/post")+sso), ParseMetadataOptions{}, "https://idp.example.com/sso"},
+		{"a POST endpoint alone", entityXML(`entityID="x"`, key+ssoXML("HTTP-POST", "https://idp.example.com/post")), ParseMetadataOptions{}, "https://idp.example.com/post"},
+		{"a useless endpoint before a good one", entityXML(`entityID="x"`, key+ssoXML("HTTP-Redirect", "")+sso), ParseMetadataOptions{}, "https://idp.example.com/sso"},
+		{"one of a collection, by name", aggregate, ParseMetadataOptions{EntityID: "https://idp.example.org"}, "https://idp.example.org/sso"},
+		{"one of a nested collection, by name", aggregate, ParseMetadataOptions{EntityID: "https://idp.example.com"}, "https://idp.example.com/sso"},
+		{"a collection of one", strings.Replace(aggregate, other, "", 1), ParseMetadataOptions{}, "https://idp.example.com/sso"},
+		{"an unreadable certificate beside a good one", entityXML(`entityID="x"`, strings.Replace(key, "MI", "M", 1)+key+sso), ParseMetadataOptions{}, "https://idp.example.com/sso"},
 	} {
-		idp, err := ParseMetadata([]byte(test.document), test.options...)
+		idp, err := ParseMetadata([]byte(test.document), test.options)
 		if err != nil || idp.LoginURL() != test.login || len(idp.Keys()) != 1 {
 			t.Errorf("%s: got %+v, %v", test.name, idp, err)
 		}
 	}
-	if _, err := ParseMetadata([]byte(aggregate), WithEntityID("https://idp.example.net")); !errors.Is(err, CodeMetadataAggregate) {
+	if _, err := ParseMetadata([]byte(aggregate), ParseMetadataOptions{EntityID: "https://idp.example.net"}); !errors.Is(err, CodeMetadataAggregate) {
 		t.Errorf("a name that is not in the collection: %v", err)
+	}
+	if _, err := ParseMetadata([]byte(good), ParseMetadataOptions{SignedBy: []TrustedKey{}}); err == nil {
+		t.Error("a list of keys without any trusts nobody, and the document was read")
+	}
+	if _, err := ParseMetadata([]byte(good), ParseMetadataOptions{}, ParseMetadataOptions{SignedBy: []TrustedKey{}}); !errors.Is(err, CodeConfig) {
+		t.Errorf("options given twice: got %v, want %s", err, string(CodeConfig))
 	}
 }
 

@@ -92,7 +92,7 @@ func (h *Handler) finishPost(w http.ResponseWriter, r *http.Request, response []
 		h.noPending(w, r)
 		return
 	}
-	h.finish(w, withProvider(r, sp), sp, Response{State: state}, m)
+	h.finish(w, withProvider(r, sp), sp, FormResponse{State: state}, m)
 }
 
 // largeTurn waits until a large message may be verified.
@@ -144,7 +144,7 @@ func (h *Handler) home(w http.ResponseWriter, r *http.Request, sp *ServiceProvid
 	h.redirect(w, r, h.config.Home)
 }
 
-func (h *Handler) finish(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, response Response, m *wireResponse) {
+func (h *Handler) finish(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, response FormResponse, m *wireResponse) {
 	login, err := sp.judge(r.Context(), m, nil, response, allChecks)
 	switch {
 	case err == nil:
@@ -188,8 +188,8 @@ func (h *Handler) unsolicited(w http.ResponseWriter, r *http.Request, m *wireRes
 	case sp.config.Unsolicited == RestartUnsolicited && count < mostRestarts:
 		sp.setCookie(w, restarted, strconv.Itoa(count+1), restartLimit)
 		h.start(w, r, sp, LoginOptions{})
-	case sp.config.Unsolicited == AcceptUnsolicited:
-		h.finish(w, r, sp, Response{}, m)
+	case sp.config.Unsolicited == AllowUnsolicited:
+		h.finish(w, r, sp, FormResponse{}, m)
 	default:
 		h.fail(w, r, sp, refusal)
 	}

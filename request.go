@@ -25,7 +25,7 @@ type AuthnRequest struct {
 	// Form carries the request by the HTTP-POST binding (SAML Bindings 2.0 §3.5), where the identity provider has no
 	// HTTP-Redirect address or LoginOptions.POST asks for it; else nil.
 	Form  *RequestForm
-	State string // the sealed pending login, for Response.State
+	State string // the sealed pending login, for FormResponse.State
 }
 
 // A RequestForm is what a browser posts to the identity provider.

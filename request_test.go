@@ -363,12 +363,12 @@ func TestPinnedMetadata(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pin := func(p *samltest.IdentityProvider) saml.MetadataOption {
+	pin := func(p *samltest.IdentityProvider) saml.ParseMetadataOptions {
 		keys, err := saml.ParseKeys(p.CertificatePEM())
 		if err != nil {
 			t.Fatal(err)
 		}
-		return saml.SignedBy(keys...)
+		return saml.ParseMetadataOptions{SignedBy: keys}
 	}
 	if provider, err := saml.ParseMetadata(document, pin(idp)); err != nil || provider.EntityID() != idp.EntityID() || len(provider.Warnings(time.Now())) != 0 {
 		t.Errorf("signed by the pinned key: %v, %v", provider, err)
@@ -446,7 +446,7 @@ func TestPinnedAggregate(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		provider, err := saml.ParseMetadata(aggregate, saml.SignedBy(keys...))
+		provider, err := saml.ParseMetadata(aggregate, saml.ParseMetadataOptions{SignedBy: keys})
 		if name == "a stranger" {
 			if !errors.Is(err, saml.CodeSignature) || provider != nil {
 				t.Errorf("signed by %s: got %v, want %s", name, err, string(saml.CodeSignature))

@@ -51,10 +51,9 @@ func (sp *ServiceProvider) IdentityProvider(ctx context.Context) (*IdentityProvi
 	return idp, nil
 }
 
-// A Response is what the browser brought back from the identity provider.
-type Response struct {
+// A FormResponse is what the browser brought back from the identity provider.
+type FormResponse struct {
 	SAMLResponse string // the form value: base64
-	RelayState   string // the form value; not looked at
 	// State is AuthnRequest.State of the login that this browser began. With neither State nor RequestID the response
 	// is unsolicited, and refused unless Config.Unsolicited allows it.
 	State string
@@ -76,7 +75,7 @@ type Login struct {
 
 // FinishLogin checks a response and says who signed in. The steps are those of Checks, in their order. The error is
 // always an *Error; on error nothing was used up, unless it is CodeStore, or CodeReplayed for an assertion that was used before.
-func (sp *ServiceProvider) FinishLogin(ctx context.Context, r Response) (*Login, error) {
+func (sp *ServiceProvider) FinishLogin(ctx context.Context, r FormResponse) (*Login, error) {
 	login, err := sp.finish(ctx, r, allChecks)
 	sp.observeFinish(ctx, login, err)
 	if err != nil {
@@ -85,7 +84,7 @@ func (sp *ServiceProvider) FinishLogin(ctx context.Context, r Response) (*Login,
 	return login, nil
 }
 
-func (sp *ServiceProvider) finish(ctx context.Context, r Response, checks checkList) (*Login, *Error) {
+func (sp *ServiceProvider) finish(ctx context.Context, r FormResponse, checks checkList) (*Login, *Error) {
 	m, unreadable := readMessage(r.SAMLResponse)
 	return sp.judge(ctx, m, unreadable, r, checks)
 }
@@ -93,7 +92,7 @@ func (sp *ServiceProvider) finish(ctx context.Context, r Response, checks checkL
 // judge is the one way of a response, for FinishLogin and Handler alike: the message, the pending login, the checks of what nobody signed, the
 // signatures, the checks of what was signed, the claims. If the message could not be read, unreadable says why, and the pending login is opened only to know
 // where the user was going.
-func (sp *ServiceProvider) judge(ctx context.Context, m *wireResponse, unreadable *Error, r Response, checks checkList) (*Login, *Error) {
+func (sp *ServiceProvider) judge(ctx context.Context, m *wireResponse, unreadable *Error, r FormResponse, checks checkList) (*Login, *Error) {
 	a := &attempt{sp: sp, now: sp.config.Now(), message: m, cancelClaims: func() {}}
 	defer func() { a.cancelClaims() }()
 	if len(sp.decrypters) > 0 {
@@ -163,7 +162,7 @@ func (a *attempt) refused(step string, err *Error) *Error {
 }
 
 // begin finds out what to expect: which request this browser made, of which identity provider.
-func (a *attempt) begin(ctx context.Context, r Response) *Error {
+func (a *attempt) begin(ctx context.Context, r FormResponse) *Error {
 	sp := a.sp
 	var err *Error
 	if a.idp, err = sp.snapshot(ctx); err != nil {
@@ -175,7 +174,7 @@ func (a *attempt) begin(ctx context.Context, r Response) *Error {
 	case r.RequestID != "":
 		a.expect = expectation{requestID: r.RequestID, issuedAt: a.now, expiresAt: a.now.Add(pendingLifetime),
 			contexts: sp.config.RequestedAuthnContexts}
-	case sp.config.Unsolicited == AcceptUnsolicited:
+	case sp.config.Unsolicited == AllowUnsolicited:
 		a.expect = expectation{unsolicited: true, contexts: sp.config.RequestedAuthnContexts}
 	default:
 		return refuse(CodeUnsolicited, "the response answers no sign-in that this browser began", "", "")

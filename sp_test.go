@@ -77,7 +77,7 @@ func TestSignIn(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		if signedIn, err = sp.FinishLogin(r.Context(), saml.Response{SAMLResponse: r.PostFormValue("SAMLResponse"), State: state.Value}); err != nil {
+		if signedIn, err = sp.FinishLogin(r.Context(), saml.FormResponse{SAMLResponse: r.PostFormValue("SAMLResponse"), State: state.Value}); err != nil {
 			http.Error(w, err.Error(), http.StatusForbidden)
 			return
 		}
@@ -99,7 +99,7 @@ func TestSignIn(t *testing.T) {
 	if identity.Name != user.DisplayName || identity.ObjectID != user.ObjectID || identity.TenantID != idp.TenantID() || !slices.Equal(identity.Groups, user.Groups) {
 		t.Errorf("got identity %+v", identity)
 	}
-	if object, nameID := identity.Keys(); object == "" || nameID == "" || object == nameID {
+	if object, nameID := identity.ObjectKey, identity.NameIDKey; object == "" || nameID == "" || object == nameID {
 		t.Errorf("got account keys %q and %q", object, nameID)
 	}
 
@@ -208,7 +208,7 @@ func (h *house) signIn(o saml.LoginOptions, a samltest.Answer) (*saml.Login, err
 	if a.RequestID == "" {
 		a.RequestID = request.ID
 	}
-	return h.sp.FinishLogin(h.t.Context(), saml.Response{SAMLResponse: h.respond(a), State: request.State})
+	return h.sp.FinishLogin(h.t.Context(), saml.FormResponse{SAMLResponse: h.respond(a), State: request.State})
 }
 
 func (h *house) respond(a samltest.Answer) string {
@@ -354,20 +354,20 @@ func TestGuestsAndGroups(t *testing.T) {
 }
 
 func TestUnsolicited(t *testing.T) {
-	refusing, accepting := newHouse(t, nil), newHouse(t, func(c *saml.Config) { c.Unsolicited = saml.AcceptUnsolicited })
+	refusing, accepting := newHouse(t, nil), newHouse(t, func(c *saml.Config) { c.Unsolicited = saml.AllowUnsolicited })
 	unsolicited := refusing.respond(samltest.Answer{})
-	login, err := refusing.sp.FinishLogin(t.Context(), saml.Response{SAMLResponse: unsolicited})
+	login, err := refusing.sp.FinishLogin(t.Context(), saml.FormResponse{SAMLResponse: unsolicited})
 	wantCode(t, "by default", login, err, saml.CodeUnsolicited)
-	if login, err = accepting.sp.FinishLogin(t.Context(), saml.Response{SAMLResponse: unsolicited, RelayState: "https://evil.example"}); err != nil {
+	if login, err = accepting.sp.FinishLogin(t.Context(), saml.FormResponse{SAMLResponse: unsolicited}); err != nil {
 		t.Errorf("where it is allowed: %v", err)
 	} else if login.ReturnTo != "" {
 		t.Errorf("it returns to %q", login.ReturnTo)
 	}
-	login, err = accepting.sp.FinishLogin(t.Context(), saml.Response{SAMLResponse: unsolicited})
+	login, err = accepting.sp.FinishLogin(t.Context(), saml.FormResponse{SAMLResponse: unsolicited})
 	wantCode(t, "a second time", login, err, saml.CodeReplayed)
-	login, err = accepting.sp.FinishLogin(t.Context(), saml.Response{SAMLResponse: accepting.respond(samltest.Answer{RequestID: "_stolen"})})
+	login, err = accepting.sp.FinishLogin(t.Context(), saml.FormResponse{SAMLResponse: accepting.respond(samltest.Answer{RequestID: "_stolen"})})
 	wantCode(t, "where it answers somebody's request", login, err, saml.CodeInResponseTo)
-	login, err = accepting.sp.FinishLogin(t.Context(), saml.Response{SAMLResponse: unsolicited, RequestID: "_asked"})
+	login, err = accepting.sp.FinishLogin(t.Context(), saml.FormResponse{SAMLResponse: unsolicited, RequestID: "_asked"})
 	wantCode(t, "where an answer was asked for", login, err, saml.CodeInResponseTo)
 }
 
@@ -379,7 +379,7 @@ func TestConcurrentPosts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		response := saml.Response{SAMLResponse: h.respond(samltest.Answer{RequestID: request.ID}), State: request.State}
+		response := saml.FormResponse{SAMLResponse: h.respond(samltest.Answer{RequestID: request.ID}), State: request.State}
 		var results [2]error
 		var wg sync.WaitGroup
 		for i := range results {
@@ -401,20 +401,20 @@ func TestReplayAtTheEdge(t *testing.T) {
 		idp := samltest.MustNew(t, samltest.Options{Now: c.Now})
 		config := func(now func() time.Time) func(*saml.Config) {
 			return func(f *saml.Config) {
-				f.Now, f.Store, f.StateKeys, f.Unsolicited = now, store, [][]byte{bytes.Repeat([]byte{7}, 32)}, saml.AcceptUnsolicited
+				f.Now, f.Store, f.StateKeys, f.Unsolicited = now, store, [][]byte{bytes.Repeat([]byte{7}, 32)}, saml.AllowUnsolicited
 			}
 		}
 		first := &house{t, idp, newProvider(t, idp, config(c.Now))}
 		behind := &house{t, idp, newProvider(t, idp, config(func() time.Time { return c.Now().Add(-2 * time.Minute) }))}
-		var response saml.Response
+		var response saml.FormResponse
 		if solicited {
 			request, err := first.sp.StartLogin(t.Context(), saml.LoginOptions{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			response = saml.Response{SAMLResponse: first.respond(samltest.Answer{RequestID: request.ID}), State: request.State}
+			response = saml.FormResponse{SAMLResponse: first.respond(samltest.Answer{RequestID: request.ID}), State: request.State}
 		} else {
-			response = saml.Response{SAMLResponse: first.respond(samltest.Answer{})}
+			response = saml.FormResponse{SAMLResponse: first.respond(samltest.Answer{})}
 		}
 		if _, err := first.sp.FinishLogin(t.Context(), response); err != nil {
 			t.Fatal(err)
@@ -551,7 +551,7 @@ func TestTenantsAreApart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	response := saml.Response{SAMLResponse: a.respond(samltest.Answer{RequestID: request.ID}), State: request.State}
+	response := saml.FormResponse{SAMLResponse: a.respond(samltest.Answer{RequestID: request.ID}), State: request.State}
 	login, err := b.sp.FinishLogin(t.Context(), response)
 	wantCode(t, "a's pending login at b", login, err, saml.CodeStateInvalid)
 	atA, err := a.sp.FinishLogin(t.Context(), response)
@@ -562,8 +562,8 @@ func TestTenantsAreApart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	objectA, nameA := atA.Identity.Keys()
-	objectB, nameB := atB.Identity.Keys()
+	objectA, nameA := atA.Identity.ObjectKey, atA.Identity.NameIDKey
+	objectB, nameB := atB.Identity.ObjectKey, atB.Identity.NameIDKey
 	if objectA == objectB || nameA == nameB || atA.Tenant != "a" || atB.Tenant != "b" {
 		t.Errorf("the same user of the same directory has keys %s, %s at a and %s, %s at b", objectA, nameA, objectB, nameB)
 	}
@@ -612,7 +612,7 @@ func TestRequestsThatEntraTakes(t *testing.T) {
 				t.Errorf("signed %t, %+v: %v", signed, options, err)
 				continue
 			}
-			login, err := sp.FinishLogin(t.Context(), saml.Response{SAMLResponse: form.Values.Get("SAMLResponse"), State: request.State})
+			login, err := sp.FinishLogin(t.Context(), saml.FormResponse{SAMLResponse: form.Values.Get("SAMLResponse"), State: request.State})
 			if err != nil || login.Identity.Email != options.LoginHint {
 				t.Errorf("signed %t, %+v: %v", signed, options, err)
 			}
@@ -667,9 +667,9 @@ func TestNarrowEscapes(t *testing.T) {
 	}
 
 	strict := newHouse(t, func(c *saml.Config) {
-		c.Unsolicited, c.RequestedAuthnContexts = saml.AcceptUnsolicited, []string{"http://schemas.microsoft.com/claims/multipleauthn"}
+		c.Unsolicited, c.RequestedAuthnContexts = saml.AllowUnsolicited, []string{"http://schemas.microsoft.com/claims/multipleauthn"}
 	})
-	login, err := strict.sp.FinishLogin(t.Context(), saml.Response{SAMLResponse: strict.respond(samltest.Answer{})})
+	login, err := strict.sp.FinishLogin(t.Context(), saml.FormResponse{SAMLResponse: strict.respond(samltest.Answer{})})
 	wantCode(t, "an unsolicited response without the demanded context", login, err, saml.CodeAuthnContext)
 
 	_, err = h.signIn(saml.LoginOptions{}, samltest.Answer{NameID: "other@example.com"})
@@ -688,9 +688,9 @@ func TestNarrowEscapes(t *testing.T) {
 
 // TestLongNamesStayOutOfErrors: whoever posts may choose the names of elements.
 func TestLongNamesStayOutOfErrors(t *testing.T) {
-	h := newHouse(t, func(c *saml.Config) { c.Unsolicited = saml.AcceptUnsolicited })
+	h := newHouse(t, func(c *saml.Config) { c.Unsolicited = saml.AllowUnsolicited })
 	message := "<" + strings.Repeat("name", 50_000) + "></a>"
-	_, err := h.sp.FinishLogin(t.Context(), saml.Response{SAMLResponse: base64.StdEncoding.EncodeToString([]byte(message))})
+	_, err := h.sp.FinishLogin(t.Context(), saml.FormResponse{SAMLResponse: base64.StdEncoding.EncodeToString([]byte(message))})
 	if !errors.Is(err, saml.CodeXMLSyntax) || len(err.Error()) > 1000 {
 		t.Errorf("the error has %d bytes", len(err.Error()))
 	}

@@ -2,7 +2,6 @@ package saml
 
 import (
 	"bytes"
-	"context"
 	"crypto/rsa"
 	"encoding/base64"
 	"errors"
@@ -85,7 +84,7 @@ func TestPendingLogin(t *testing.T) {
 		{"garbage", "garbage", nil, CodeStateInvalid},
 		{"none", "", nil, CodeUnsolicited},
 	} {
-		_, err := mustProvider(t, test.change).FinishLogin(t.Context(), Response{SAMLResponse: base64.StdEncoding.EncodeToString([]byte(emptyResponse)), State: test.state})
+		_, err := mustProvider(t, test.change).FinishLogin(t.Context(), FormResponse{SAMLResponse: base64.StdEncoding.EncodeToString([]byte(emptyResponse)), State: test.state})
 		if !errors.Is(err, test.want) {
 			t.Errorf("%s: got %v, want %s", test.name, err, string(test.want))
 		}
@@ -110,7 +109,7 @@ func TestStateOfAnotherIdentityProvider(t *testing.T) {
 		t.Fatal(err)
 	}
 	sp := mustProvider(t, func(c *Config) { c.IdentityProvider = other })
-	if _, err := sp.FinishLogin(t.Context(), Response{SAMLResponse: base64.StdEncoding.EncodeToString([]byte(emptyResponse)), State: request.State}); !errors.Is(err, CodeIdentityProvider) {
+	if _, err := sp.FinishLogin(t.Context(), FormResponse{SAMLResponse: base64.StdEncoding.EncodeToString([]byte(emptyResponse)), State: request.State}); !errors.Is(err, CodeIdentityProvider) {
 		t.Errorf("got %v, want %s", err, string(CodeIdentityProvider))
 	}
 }
@@ -184,7 +183,7 @@ func TestNilPointers(t *testing.T) {
 		}
 	}
 	sp := mustProvider(t, nil)
-	resolve := func(context.Context, *http.Request, string) (*ServiceProvider, error) { return sp, (*Error)(nil) }
+	resolve := func(*http.Request, string) (*ServiceProvider, error) { return sp, (*Error)(nil) }
 	if _, err := NewHandler(HandlerConfig{Resolve: resolve, Sessions: (*nobody)(nil)}); !errors.Is(err, CodeConfig) {
 		t.Errorf("nil Sessions: got %v, want %s", err, string(CodeConfig))
 	}
@@ -207,7 +206,7 @@ func TestNilPointers(t *testing.T) {
 func TestLoggerOfHandler(t *testing.T) {
 	var log bytes.Buffer
 	h, err := NewHandler(HandlerConfig{Sessions: nobody{}, Logger: slog.New(slog.NewTextHandler(&log, nil)),
-		Resolve: func(context.Context, *http.Request, string) (*ServiceProvider, error) { return nil, ErrNotConfigured }})
+		Resolve: func(*http.Request, string) (*ServiceProvider, error) { return nil, ErrNotConfigured }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,7 +226,7 @@ func TestHintOfPendingLogin(t *testing.T) {
 		"clocks":    func(c *Config) { c.Now = func() time.Time { return testNow.Add(-time.Hour) } },
 		"StateKeys": func(c *Config) { c.StateKeys = [][]byte{[]byte(strings.Repeat("k", 32))} },
 	} {
-		_, err := mustProvider(t, change).FinishLogin(t.Context(), Response{SAMLResponse: base64.StdEncoding.EncodeToString([]byte(emptyResponse)), State: request.State})
+		_, err := mustProvider(t, change).FinishLogin(t.Context(), FormResponse{SAMLResponse: base64.StdEncoding.EncodeToString([]byte(emptyResponse)), State: request.State})
 		var refusal *Error
 		if !errors.As(err, &refusal) || !strings.Contains(refusal.Hint, want) {
 			t.Errorf("got %v, want a hint about %s", err, want)

@@ -58,7 +58,7 @@ func TestTenantWithAnothersIdentityProvider(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := test.b.FinishLogin(t.Context(), saml.Response{SAMLResponse: response, State: request.State}); (err != nil) != test.safe {
+		if _, err := test.b.FinishLogin(t.Context(), saml.FormResponse{SAMLResponse: response, State: request.State}); (err != nil) != test.safe {
 			t.Errorf("%s: a's person at b: %v", test.name, err)
 		}
 	}

@@ -97,7 +97,7 @@ func (v *testVector) provider(t testing.TB) (*ServiceProvider, error) {
 	for _, word := range strings.Fields(v.Header["policy"]) {
 		switch word {
 		case "any_name_id":
-			config.NameID = AnyNameID
+			config.NameID = AllowAnyNameID
 		case "allow_international_email":
 			config.AllowInternationalEmail = true
 		case "allow_sha1":
@@ -109,7 +109,7 @@ func (v *testVector) provider(t testing.TB) (*ServiceProvider, error) {
 		case "refuse_expired_certificates":
 			config.RefuseExpiredCertificates = true
 		case "accept_unsolicited":
-			config.Unsolicited = AcceptUnsolicited
+			config.Unsolicited = AllowUnsolicited
 		default:
 			t.Fatalf("%s: unknown policy %q", v.Name, word)
 		}
@@ -147,9 +147,9 @@ func (v *testVector) time(t testing.TB, key string) time.Time {
 }
 
 // response is the form as a browser brings it, with the pending login in its sealed state.
-func (v *testVector) response(t testing.TB, sp *ServiceProvider) Response {
+func (v *testVector) response(t testing.TB, sp *ServiceProvider) FormResponse {
 	t.Helper()
-	r := Response{SAMLResponse: v.Form}
+	r := FormResponse{SAMLResponse: v.Form}
 	if v.Header["unsolicited"] == "yes" {
 		return r
 	}

@@ -33,7 +33,7 @@ func newOurs(f *fixture) (func(string) (person, error), error) {
 		return nil, err
 	}
 	return func(form string) (person, error) {
-		login, err := sp.FinishLogin(context.Background(), saml.Response{SAMLResponse: form, RequestID: requestID})
+		login, err := sp.FinishLogin(context.Background(), saml.FormResponse{SAMLResponse: form, RequestID: requestID})
 		if err != nil {
 			return person{}, err
 		}

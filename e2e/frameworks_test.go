@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -155,7 +154,7 @@ func Example_severalTenants() {
 	sessions := d.sessions()
 	login, err := saml.NewHandler(saml.HandlerConfig{
 		Sessions: sessions,
-		Resolve: func(_ context.Context, r *http.Request, tenant string) (*saml.ServiceProvider, error) {
+		Resolve: func(r *http.Request, tenant string) (*saml.ServiceProvider, error) {
 			if tenant == "" {
 				tenant = r.Host
 			}
@@ -191,7 +190,7 @@ func Example_changingSettings() {
 	sessions := d.sessions()
 	login, err := saml.NewHandler(saml.HandlerConfig{
 		Sessions: sessions,
-		Resolve: func(context.Context, *http.Request, string) (*saml.ServiceProvider, error) {
+		Resolve: func(*http.Request, string) (*saml.ServiceProvider, error) {
 			if sp := current.Load(); sp != nil {
 				return sp, nil
 			}

@@ -139,7 +139,7 @@ func newWorld(t *testing.T, change func(*saml.Config)) *world {
 	if w.sessions, err = session.New(session.Config{Keys: [][]byte{key}, Store: store, Now: w.now, Logger: quiet}); err != nil {
 		t.Fatal(err)
 	}
-	login, err := saml.NewHandler(saml.HandlerConfig{Sessions: brokenSessions{w.sessions, w}, Resolve: func(context.Context, *http.Request, string) (*saml.ServiceProvider, error) {
+	login, err := saml.NewHandler(saml.HandlerConfig{Sessions: brokenSessions{w.sessions, w}, Resolve: func(*http.Request, string) (*saml.ServiceProvider, error) {
 		switch b := w.isBroken(); {
 		case b.disabled:
 			return nil, saml.ErrNotConfigured

@@ -13,19 +13,19 @@ import (
 
 const (
 	askEvery    = 10 * time.Second // for one session and process
-	goOnFor     = 5 * time.Minute  // without an answer of Store and Check
+	goOnFor     = 5 * time.Minute  // without an answer of Store and Validate
 	maxChecked  = 100_000          // sessions remembered; about 20 MB
 	askTimeout  = 5 * time.Second
 	claimMargin = 10 * time.Minute // beyond the session's own end
 )
 
-// checks remembers what Store and Check said, so that they are asked now and then and not with each request.
+// checks remembers what Store and Validate said, so that they are asked now and then and not with each request.
 type checks struct {
 	mu      sync.Mutex
 	entries map[string]*checked
 }
 
-// checked is one session. Its lock is held while Store and Check are asked, so that concurrent requests wait for one answer.
+// checked is one session. Its lock is held while Store and Validate are asked, so that concurrent requests wait for one answer.
 type checked struct {
 	mu    sync.Mutex
 	at    time.Time // of the last answer that it goes on, zero before the first
@@ -106,8 +106,8 @@ func (m *Manager) ask(ctx context.Context, s *Session) error {
 	if ended {
 		return ErrEnded
 	}
-	if m.config.Check != nil {
-		return m.config.Check(ctx, s)
+	if m.config.Validate != nil {
+		return m.config.Validate(ctx, s)
 	}
 	return nil
 }
@@ -130,17 +130,17 @@ func (m *Manager) stamp(ctx context.Context, login *saml.Login) (string, error) 
 	return text, nil
 }
 
-// mayBegin asks Check about a session that is to begin. Without an answer it does not begin: the five minutes of check are counted from the
+// mayBegin asks Validate about a session that is to begin. Without an answer it does not begin: the five minutes of check are counted from the
 // last answer, and a session that began without one could be followed by another every five minutes. Store is not asked: it has no word on
 // an ID that is new, and the login was claimed in it just before.
 func (m *Manager) mayBegin(ctx context.Context, s *Session) error {
-	if m.config.Check == nil {
+	if m.config.Validate == nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
 	defer cancel()
-	if err := m.config.Check(ctx, s); err != nil {
-		return refused(err, "Config.Check")
+	if err := m.config.Validate(ctx, s); err != nil {
+		return refused(err, "Config.Validate")
 	}
 	return nil
 }

@@ -154,7 +154,7 @@ func TestCheck(t *testing.T) {
 	asked := 0
 	var seen *Session
 	s := newSite(t, func(c *Config) {
-		c.Check = func(_ context.Context, s *Session) error {
+		c.Validate = func(_ context.Context, s *Session) error {
 			asked++
 			seen = s
 			return verdict
@@ -171,7 +171,7 @@ func TestCheck(t *testing.T) {
 	}
 	verdict = errBroken
 	s.clock.advance(5 * time.Minute)
-	s.wantIn("five minutes later, while Check fails", c)
+	s.wantIn("five minutes later, while Validate fails", c)
 	s.clock.advance(time.Second)
 	s.wantUnknown("a second later", c)
 	if asked != 2 {
@@ -179,10 +179,10 @@ func TestCheck(t *testing.T) {
 	}
 	verdict = fmt.Errorf("the user is gone: %w", ErrEnded)
 	s.clock.advance(10 * time.Second)
-	s.wantOut("when Check ends the session", c)
+	s.wantOut("when Validate ends the session", c)
 	verdict = nil
 	s.clock.advance(time.Minute)
-	s.wantOut("when Check has changed its mind", c)
+	s.wantOut("when Validate has changed its mind", c)
 	if asked != 3 {
 		t.Errorf("asked %d times, want 3", asked)
 	}
@@ -194,7 +194,7 @@ func TestCheck(t *testing.T) {
 	}
 	s.wantOut("signed out", c)
 	if asked != 0 {
-		t.Error("Check is asked about a session that the store knows to be ended")
+		t.Error("Validate is asked about a session that the store knows to be ended")
 	}
 }
 
@@ -209,8 +209,8 @@ func (s *site) wantRefused(when string, code saml.Code, cause error) {
 	}
 }
 
-// TestSignInAsks: no session begins that Check would end, or that nobody can tell of: five minutes without an answer must not become
-// any number of them. Stamp is asked first, and Check sees what it returned.
+// TestSignInAsks: no session begins that Validate would end, or that nobody can tell of: five minutes without an answer must not become
+// any number of them. Stamp is asked first, and Validate sees what it returned.
 func TestSignInAsks(t *testing.T) {
 	t.Parallel()
 	var stampErr, checkErr error
@@ -224,7 +224,7 @@ func TestSignInAsks(t *testing.T) {
 			}
 			return stamp, stampErr
 		}
-		c.Check = func(ctx context.Context, s *Session) error {
+		c.Validate = func(ctx context.Context, s *Session) error {
 			seen = s
 			deadline, _ = ctx.Deadline()
 			return checkErr
@@ -233,17 +233,17 @@ func TestSignInAsks(t *testing.T) {
 	s.store.fail(errBroken) // it has no part in this
 	c := s.signIn(samltest.Answer{})
 	if seen == nil || seen.Stamp != "7" || seen.ID == "" || !seen.StartedAt.Equal(s.clock.Now()) || time.Until(deadline) > 5*time.Second || deadline.IsZero() {
-		t.Errorf("Check is asked about %+v until %v", seen, deadline)
+		t.Errorf("Validate is asked about %+v until %v", seen, deadline)
 	}
 	if got, ok := s.Manager.open(newRequest("GET", "/", c)); !ok || got.Stamp != "7" || got.ID != seen.ID {
-		t.Errorf("got %+v, want the session that Check has seen: %+v", got, seen)
+		t.Errorf("got %+v, want the session that Validate has seen: %+v", got, seen)
 	}
 	s.store.fail(nil)
 
 	checkErr = fmt.Errorf("the user is gone: %w", ErrEnded)
-	s.wantRefused("Check ends the session", saml.CodeAccountEnded, ErrEnded)
+	s.wantRefused("Validate ends the session", saml.CodeAccountEnded, ErrEnded)
 	checkErr = errBroken
-	s.wantRefused("Check fails", saml.CodeStore, errBroken)
+	s.wantRefused("Validate fails", saml.CodeStore, errBroken)
 	checkErr, stampErr, seen = nil, fmt.Errorf("the user is gone: %w", ErrEnded), nil
 	s.wantRefused("Stamp refuses", saml.CodeAccountEnded, ErrEnded)
 	stampErr = errBroken
@@ -251,7 +251,7 @@ func TestSignInAsks(t *testing.T) {
 	stampErr, stamp = nil, strings.Repeat("s", 129)
 	s.wantRefused("a stamp of 129 bytes", saml.CodeSession, nil)
 	if seen != nil {
-		t.Error("Check is asked where Stamp refused")
+		t.Error("Validate is asked where Stamp refused")
 	}
 	stamp = stamp[:128]
 	s.signIn(samltest.Answer{})
@@ -261,7 +261,7 @@ func TestSignInAsks(t *testing.T) {
 func TestRefusedSignInChangesNothing(t *testing.T) {
 	t.Parallel()
 	var verdict error
-	s := newSite(t, func(c *Config) { c.Check = func(context.Context, *Session) error { return verdict } })
+	s := newSite(t, func(c *Config) { c.Validate = func(context.Context, *Session) error { return verdict } })
 	c := s.signIn(samltest.Answer{})
 	s.wantIn("before", c)
 	verdict = ErrEnded
@@ -276,7 +276,7 @@ func TestCheckSeesWhatTheCookieHas(t *testing.T) {
 	t.Parallel()
 	var seen []int
 	s := newSite(t, func(c *Config) {
-		c.Check = func(_ context.Context, s *Session) error {
+		c.Validate = func(_ context.Context, s *Session) error {
 			seen = append(seen, len(s.Identity.Groups))
 			if !s.GroupsTruncated {
 				t.Error("GroupsTruncated is not set")
@@ -292,7 +292,7 @@ func TestCheckSeesWhatTheCookieHas(t *testing.T) {
 	}
 	s.wantIn("with what fits", w.Result().Cookies()[0])
 	if len(seen) != 2 || seen[0] != seen[1] || seen[0] == 0 {
-		t.Errorf("Check has seen %v groups, want the same number twice", seen)
+		t.Errorf("Validate has seen %v groups, want the same number twice", seen)
 	}
 }
 
@@ -306,7 +306,7 @@ func TestEndAllSessionsWithClocksApart(t *testing.T) {
 			number := 1 // in the service's database
 			account := func(c *Config) {
 				c.Stamp = func(context.Context, *saml.Login) (string, error) { return strconv.Itoa(number), nil }
-				c.Check = func(_ context.Context, s *Session) error {
+				c.Validate = func(_ context.Context, s *Session) error {
 					if s.Stamp != strconv.Itoa(number) {
 						return ErrEnded
 					}
@@ -351,7 +351,7 @@ func TestFailuresAreReported(t *testing.T) {
 	s := newSite(t, func(c *Config) {
 		c.Logger = slog.New(slog.NewTextHandler(&text, nil))
 		c.Observe = func(_ context.Context, err error) { observed = append(observed, err) }
-		c.Check = func(context.Context, *Session) error { return verdict }
+		c.Validate = func(context.Context, *Session) error { return verdict }
 	})
 	c := s.signIn(samltest.Answer{})
 	for _, row := range []struct {
@@ -360,7 +360,7 @@ func TestFailuresAreReported(t *testing.T) {
 	}{
 		{"cannot tell whether a session was ended", func() {
 			verdict = personal
-			s.wantIn("while Check fails", c)
+			s.wantIn("while Validate fails", c)
 			verdict = nil
 		}},
 		{"cannot tell whether a session fits the settings", func() {

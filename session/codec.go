@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/iomete/saml"
-	"github.com/iomete/saml/internal/bridge"
 )
 
 // The plaintext of the cookie is dense, so that the 150 groups that Entra sends at most fit: a GUID takes 17 bytes, 16 in a list of
@@ -40,9 +39,8 @@ type encoder struct {
 func encode(s *Session) []byte {
 	e := encoder{b: append(append(make([]byte, 0, maxCookie), version), s.service[:]...)}
 	i := s.Identity
-	object, nameID := i.Keys()
 	for _, text := range []string{s.ID, i.TenantID, s.IdentityProvider, s.SessionIndex, s.Stamp, i.Email, i.EmailClaim, i.Username, i.Name, i.GivenName, i.Surname,
-		i.ObjectID, i.HomeIdentityProvider, object, nameID} {
+		i.ObjectID, i.HomeIdentityProvider, i.ObjectKey, i.NameIDKey} {
 		e.string(text)
 	}
 	var last int64 // times lie near each other
@@ -128,9 +126,8 @@ func decode(b []byte, tenant string) (*Session, error) {
 	}
 	s, i := &Session{Tenant: tenant}, &saml.Identity{}
 	copy(s.service[:], d.take(len(s.service)))
-	var object, nameID string
 	for _, text := range []*string{&s.ID, &i.TenantID, &s.IdentityProvider, &s.SessionIndex, &s.Stamp, &i.Email, &i.EmailClaim, &i.Username, &i.Name, &i.GivenName, &i.Surname,
-		&i.ObjectID, &i.HomeIdentityProvider, &object, &nameID} {
+		&i.ObjectID, &i.HomeIdentityProvider, &i.ObjectKey, &i.NameIDKey} {
 		*text = d.string()
 	}
 	var last int64
@@ -144,7 +141,6 @@ func decode(b []byte, tenant string) (*Session, error) {
 	if d.bad || len(d.b) != 0 || s.ID == "" {
 		return nil, errCodec
 	}
-	bridge.RestoreKeys(i, object, nameID)
 	s.Identity = i
 	if !bytes.Equal(encode(s), b) { // the layout of another release, and by chance it could be read
 		return nil, errCodec

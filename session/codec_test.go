@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/iomete/saml"
-	"github.com/iomete/saml/internal/bridge"
 )
 
 // randomText gives texts of every kind that the codec knows, and such as nearly are.
@@ -68,7 +67,6 @@ func randomSession(r *rand.Rand) *Session {
 	}
 	identity := &saml.Identity{}
 	fill(identity)
-	bridge.RestoreKeys(identity, text(), text())
 	s := &Session{Identity: identity}
 	fill(s)
 	s.ID += "x" // never empty

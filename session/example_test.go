@@ -59,7 +59,7 @@ func ExampleConfig_endAllSessions() {
 	}
 	accounts := map[string]*account{} // by key: the service's database
 	find := func(i *saml.Identity) (*account, error) {
-		object, _ := i.Keys()
+		object := i.ObjectKey
 		a := accounts[object]
 		if a == nil || a.disabled {
 			return nil, session.ErrEnded
@@ -76,7 +76,7 @@ func ExampleConfig_endAllSessions() {
 			}
 			return strconv.Itoa(a.sessions), nil
 		},
-		Check: func(_ context.Context, s *session.Session) error {
+		Validate: func(_ context.Context, s *session.Session) error {
 			a, err := find(s.Identity)
 			if err != nil {
 				return err
@@ -92,7 +92,7 @@ func ExampleConfig_endAllSessions() {
 	}
 
 	login := newLogin("ioana.turcanu@example.com")
-	key, _ := login.Identity.Keys()
+	key := login.Identity.ObjectKey
 	signIn := func() *http.Request { // what the browser sends from then on
 		w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil)
 		if err := sessions.SignIn(w, r, login); err != nil {
@@ -142,7 +142,7 @@ func newLogin(mail string) *saml.Login {
 	if err != nil {
 		log.Fatal(err)
 	}
-	login, err := sp.FinishLogin(context.Background(), saml.Response{SAMLResponse: response, State: request.State})
+	login, err := sp.FinishLogin(context.Background(), saml.FormResponse{SAMLResponse: response, State: request.State})
 	if err != nil {
 		log.Fatal(err)
 	}

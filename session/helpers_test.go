@@ -119,7 +119,7 @@ func newSite(t *testing.T, changes ...func(*Config)) *site {
 	s.sp = s.newProvider(s.idp, nil)
 	s.Manager = s.newManager(changes...)
 	var err error
-	s.login, err = saml.NewHandler(saml.HandlerConfig{Sessions: s.Manager, Resolve: func(context.Context, *http.Request, string) (*saml.ServiceProvider, error) { return s.sp, s.err }})
+	s.login, err = saml.NewHandler(saml.HandlerConfig{Sessions: s.Manager, Resolve: func(*http.Request, string) (*saml.ServiceProvider, error) { return s.sp, s.err }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +184,7 @@ func (s *site) newLogin(a samltest.Answer) *saml.Login {
 	if err != nil {
 		s.Fatal(err)
 	}
-	login, err := s.sp.FinishLogin(s.Context(), saml.Response{SAMLResponse: response, State: request.State})
+	login, err := s.sp.FinishLogin(s.Context(), saml.FormResponse{SAMLResponse: response, State: request.State})
 	if err != nil {
 		s.Fatal(err)
 	}

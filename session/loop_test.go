@@ -36,7 +36,7 @@ func TestNobodyIsSentRound(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			sessions, err := session.New(session.Config{Keys: keys, Store: store, Check: func(context.Context, *session.Session) error { return row.verdict }})
+			sessions, err := session.New(session.Config{Keys: keys, Store: store, Validate: func(context.Context, *session.Session) error { return row.verdict }})
 			if err != nil {
 				t.Fatal(err)
 			}

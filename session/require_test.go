@@ -177,7 +177,7 @@ func TestTenantsOfOneHandler(t *testing.T) {
 	a := s.newProvider(s.idp, func(c *saml.Config) { c.Tenant = "a" })
 	b := s.newProvider(s.idp, func(c *saml.Config) { c.Tenant, c.BaseURL = "b", "https://b.example.com" })
 	named := ""
-	login, err := saml.NewHandler(saml.HandlerConfig{Sessions: s.Manager, Resolve: func(_ context.Context, _ *http.Request, tenant string) (*saml.ServiceProvider, error) {
+	login, err := saml.NewHandler(saml.HandlerConfig{Sessions: s.Manager, Resolve: func(_ *http.Request, tenant string) (*saml.ServiceProvider, error) {
 		if tenant == "" {
 			tenant = named // as the host of the request would say
 		}

@@ -47,19 +47,19 @@ type Config struct {
 	// the end of its session, ends no session here before that.
 	AllowBeyondSessionNotOnOrAfter bool
 
-	// Check may end a session, for instance because the user may no longer sign in, or because Session.Stamp is not that of the account
+	// Validate may end a session, for instance because the user may no longer sign in, or because Session.Stamp is not that of the account
 	// any more. It is asked before a session begins, and then for each one at most every 10 seconds and process. ErrEnded ends the
 	// session, or refuses the sign-in. Any other error refuses the sign-in as well, with a request to try again: a session that may
 	// begin without an answer could begin anew every five minutes. A session that has begun goes on for five minutes without an
-	// answer of Check or Store, and has status 503 after that.
+	// answer of Validate or Store, and has status 503 after that.
 	//
-	// Check has five seconds. It must not compare Session.StartedAt with a time that another process noted: clocks differ, and a
+	// Validate has five seconds. It must not compare Session.StartedAt with a time that another process noted: clocks differ, and a
 	// session that was to end would go on, or a new one would be ended. Use Stamp.
-	Check func(ctx context.Context, s *Session) error
+	Validate func(ctx context.Context, s *Session) error
 
 	// Stamp returns what a session that begins has as Session.Stamp: a text of the application of at most 128 bytes, such as a number
-	// that its account has, and that counts up when all sessions of the account are to end. Check compares it (see the example of
-	// Config). Stamp is asked before Check, has five seconds, and its errors mean what those of Check mean for a sign-in. It may make
+	// that its account has, and that counts up when all sessions of the account are to end. Validate compares it (see the example of
+	// Config). Stamp is asked before Validate, has five seconds, and its errors mean what those of Validate mean for a sign-in. It may make
 	// the account of somebody who is new; otherwise the account must be there before SignIn is called.
 	// Default: no Stamp.
 	Stamp func(ctx context.Context, login *saml.Login) (string, error)
@@ -74,7 +74,7 @@ type Config struct {
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 
-	// Logger is told when Store, Check or the settings of the login fail, without the text of the error, which may name a person.
+	// Logger is told when Store, Validate or the settings of the login fail, without the text of the error, which may name a person.
 	// Default slog.Default.
 	Logger *slog.Logger
 
@@ -82,7 +82,7 @@ type Config struct {
 	Observe func(ctx context.Context, err error)
 }
 
-// ErrEnded is what Config.Check returns to end a session, and what it or Config.Stamp returns to refuse a sign-in.
+// ErrEnded is what Config.Validate returns to end a session, and what it or Config.Stamp returns to refuse a sign-in.
 var ErrEnded = errors.New("session: ended")
 
 // A Session is one browser of one signed-in user.
@@ -208,7 +208,7 @@ func FromContext(ctx context.Context) *Session {
 //   - with CodeConfig, one of a service on http if Config.InsecureAllowHTTP is not set,
 //   - with CodeSessionExpired, one whose SessionNotOnOrAfter is over by more than any clock skew, unless
 //     Config.AllowBeyondSessionNotOnOrAfter is set,
-//   - with CodeAccountEnded and ErrEnded, one that Config.Check or Config.Stamp refuses,
+//   - with CodeAccountEnded and ErrEnded, one that Config.Validate or Config.Stamp refuses,
 //   - with CodeStore, one that they could not answer for,
 //   - with CodeSession, one whose entity ID, tenant, e-mail address, object ID and stamp do not fit into a cookie.
 //

@@ -87,8 +87,8 @@ func TestSession(t *testing.T) {
 	if fmt.Sprintf("%+v", got.Identity) != fmt.Sprintf("%+v", login.Identity) {
 		t.Errorf("got  %+v\nwant %+v", got.Identity, login.Identity)
 	}
-	object, nameID := got.Identity.Keys()
-	if wantObject, wantNameID := login.Identity.Keys(); object != wantObject || nameID != wantNameID || object == "" || nameID == "" {
+	object, nameID := got.Identity.ObjectKey, got.Identity.NameIDKey
+	if wantObject, wantNameID := login.Identity.ObjectKey, login.Identity.NameIDKey; object != wantObject || nameID != wantNameID || object == "" || nameID == "" {
 		t.Errorf("got account keys %q, %q, want %q, %q", object, nameID, wantObject, wantNameID)
 	}
 	now := s.clock.Now()
@@ -566,8 +566,8 @@ func TestTextsThatDoNotFit(t *testing.T) {
 			if *row.field(login) != secret {
 				t.Error("the login itself was changed")
 			}
-			whole, _ := login.Identity.Keys()
-			if object, _ := got.Identity.Keys(); object != whole || object == "" {
+			whole := login.Identity.ObjectKey
+			if object := got.Identity.ObjectKey; object != whole || object == "" {
 				t.Errorf("got account key %q, want %q", object, whole)
 			}
 		})

@@ -52,7 +52,7 @@ func readMetadata(data []byte) error {
 }
 
 func readNamedMetadata(data []byte) error {
-	_, err := saml.ParseMetadata(data, saml.WithEntityID(entityID))
+	_, err := saml.ParseMetadata(data, saml.ParseMetadataOptions{EntityID: entityID})
 	return err
 }
 

@@ -332,7 +332,7 @@ func (v *verifier) family(s shape) family {
 }
 
 // prepare signs a message and makes a form value of it.
-func (v *verifier) prepare(m message) (r saml.Response, size int, err error) {
+func (v *verifier) prepare(m message) (r saml.FormResponse, size int, err error) {
 	text, err := m.xml(v.key)
 	if err != nil {
 		return r, 0, fmt.Errorf("making the message: %w", err)
@@ -344,7 +344,7 @@ func (v *verifier) prepare(m message) (r saml.Response, size int, err error) {
 	if m.form != nil {
 		form = m.form(form)
 	}
-	return saml.Response{SAMLResponse: form, RequestID: requestID}, len(text), nil
+	return saml.FormResponse{SAMLResponse: form, RequestID: requestID}, len(text), nil
 }
 
 type cost struct {

@@ -115,7 +115,7 @@ func (t *tool) downloadMetadata(address string) (*saml.IdentityProvider, error) 
 	row(t.stdout, 3, "Login URL", provider.LoginURL())
 	for _, k := range provider.Keys() {
 		row(t.stdout, 3, "Certificate", k.Subject())
-		row(t.stdout, 3, "Thumbprint SHA-1", k.SHA1())
+		row(t.stdout, 3, "Thumbprint SHA-1", k.ThumbprintSHA1())
 		row(t.stdout, 3, "Valid", showTime(k.NotBefore())+" to "+showTime(k.NotAfter())+", "+life(k, t.now()))
 	}
 	for _, w := range provider.Warnings(t.now()) {
@@ -249,7 +249,7 @@ func (s *service) finish(w http.ResponseWriter, r *http.Request) {
 	}
 	value := r.PostFormValue("SAMLResponse")
 	s.received = len(value)
-	s.login, s.err = s.sp.FinishLogin(r.Context(), saml.Response{SAMLResponse: value, State: state.Value})
+	s.login, s.err = s.sp.FinishLogin(r.Context(), saml.FormResponse{SAMLResponse: value, State: state.Value})
 	if s.err != nil {
 		http.Error(w, "the sign-in was refused", http.StatusForbidden)
 		return

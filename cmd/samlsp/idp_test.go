@@ -101,7 +101,7 @@ func TestIDP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	login, err := sp.FinishLogin(t.Context(), saml.Response{SAMLResponse: form.Values.Get("SAMLResponse"), State: request.State})
+	login, err := sp.FinishLogin(t.Context(), saml.FormResponse{SAMLResponse: form.Values.Get("SAMLResponse"), State: request.State})
 	if err != nil || login.Identity.Email != user.Mail || form.Action != redirectURL {
 		t.Errorf("got %+v, %v, a form to %s", login, err, form.Action)
 	}

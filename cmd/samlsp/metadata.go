@@ -60,11 +60,11 @@ func (t *tool) metadata(args []string) int {
 
 // parseMetadata reads a document. entityID picks one of several identity providers, and flagName is the flag that does so.
 func parseMetadata(document []byte, entityID, flagName string) (*saml.IdentityProvider, error) {
-	var options []saml.MetadataOption
+	var options saml.ParseMetadataOptions
 	if entityID != "" {
-		options = append(options, saml.WithEntityID(entityID))
+		options.EntityID = entityID
 	}
-	idp, err := saml.ParseMetadata(document, options...)
+	idp, err := saml.ParseMetadata(document, options)
 	var e *saml.Error
 	if errors.As(err, &e) && e.Code == saml.CodeMetadataAggregate {
 		e.Hint = "Name the identity provider by its entity ID: " + flagName + " ID."
@@ -87,8 +87,8 @@ func printMetadata(w io.Writer, idp *saml.IdentityProvider, now time.Time) {
 }
 
 func printKey(w io.Writer, k saml.TrustedKey, now time.Time) {
-	row(w, 2, "Thumbprint SHA-1", k.SHA1())
-	row(w, 2, "Thumbprint SHA-256", k.SHA256())
+	row(w, 2, "Thumbprint SHA-1", k.ThumbprintSHA1())
+	row(w, 2, "Thumbprint SHA-256", k.ThumbprintSHA256())
 	row(w, 2, "Valid", fmt.Sprintf("%s to %s, %s", showTime(k.NotBefore()), showTime(k.NotAfter()), life(k, now)))
 	usable := "yes"
 	if err := k.Usable(); err != nil {
@@ -151,7 +151,7 @@ func printMetadataJSON(w io.Writer, idp *saml.IdentityProvider, now time.Time) {
 		m.ValidUntil = &until
 	}
 	for _, k := range idp.Keys() {
-		m.Certificates = append(m.Certificates, certificateJSON{strings.ToLower(k.SHA256()), k.Subject(), k.NotBefore(), k.NotAfter()})
+		m.Certificates = append(m.Certificates, certificateJSON{strings.ToLower(k.ThumbprintSHA256()), k.Subject(), k.NotBefore(), k.NotAfter()})
 	}
 	for _, warning := range idp.Warnings(now) {
 		m.Warnings = append(m.Warnings, warningJSON(warning))

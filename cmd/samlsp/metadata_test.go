@@ -38,8 +38,8 @@ func TestMetadata(t *testing.T) {
 	hasRow(t, r.stdout, "Login URL", idp.LoginURL())
 	hasRow(t, r.stdout, "Logout URL", idp.LogoutURL())
 	hasRow(t, r.stdout, "Certificate 1", "CN=Microsoft Azure Federated SSO Certificate")
-	hasRow(t, r.stdout, "Thumbprint SHA-1", keys[0].SHA1())
-	hasRow(t, r.stdout, "Thumbprint SHA-256", keys[0].SHA256())
+	hasRow(t, r.stdout, "Thumbprint SHA-1", keys[0].ThumbprintSHA1())
+	hasRow(t, r.stdout, "Thumbprint SHA-256", keys[0].ThumbprintSHA256())
 	hasRow(t, r.stdout, "Usable", "yes")
 }
 
@@ -103,7 +103,7 @@ func TestMetadataJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]any{"sha256": strings.ToLower(keys[0].SHA256()), "subject": keys[0].Subject(),
+	want := map[string]any{"sha256": strings.ToLower(keys[0].ThumbprintSHA256()), "subject": keys[0].Subject(),
 		"not_before": keys[0].NotBefore().Format(time.RFC3339), "not_after": keys[0].NotAfter().Format(time.RFC3339)}
 	if !maps.Equal(certificate, want) {
 		t.Errorf("got certificate %v, want %v", certificate, want)

@@ -172,10 +172,10 @@ func (o *verifyOptions) config(now func() time.Time) (c saml.Config, why string)
 		c.FormerRedirectURLs = []string{o.redirectURL}
 	}
 	if o.unsolicited {
-		c.Unsolicited = saml.AcceptUnsolicited
+		c.Unsolicited = saml.AllowUnsolicited
 	}
 	if o.nameID == "any" {
-		c.NameID = saml.AnyNameID
+		c.NameID = saml.AllowAnyNameID
 	}
 	if o.at != "" {
 		at, err := time.Parse(time.RFC3339, o.at)
@@ -253,7 +253,7 @@ func (t *tool) verifyFile(o *verifyOptions, config saml.Config, name string) int
 		config.Store = fileStore{saml.NewMemoryStore()}
 		var sp *saml.ServiceProvider
 		if sp, err = saml.New(config); err == nil {
-			login, err = sp.FinishLogin(t.ctx, saml.Response{SAMLResponse: value, RequestID: o.requestID})
+			login, err = sp.FinishLogin(t.ctx, saml.FormResponse{SAMLResponse: value, RequestID: o.requestID})
 		}
 	}
 	switch {
@@ -292,7 +292,7 @@ func printRefused(w io.Writer, name string, e *saml.Error) {
 // printLogin prints who signed in and all that the assertion says. requestID is what it should answer, "" for nothing.
 func printLogin(w io.Writer, login *saml.Login, requestID string) {
 	i, a := login.Identity, login.Assertion
-	object, nameID := i.Keys()
+	object, nameID := i.ObjectKey, i.NameIDKey
 	row(w, 2, "NameID", a.NameID.Value)
 	row(w, 2, "NameID format", a.NameID.Format)
 	row(w, 2, "NameQualifier", a.NameID.NameQualifier)

@@ -110,12 +110,12 @@ func New(c Config) (*Console, error) {
 		return nil, err
 	}
 	var err error
-	con.sessions, err = session.New(session.Config{Keys: c.Keys, Store: c.DB.Spent(), Check: con.checkSession, Stamp: con.stampSession, InsecureAllowHTTP: !con.secure, Now: c.Now, Logger: c.Logger,
+	con.sessions, err = session.New(session.Config{Keys: c.Keys, Store: c.DB.Spent(), Validate: con.checkSession, Stamp: con.stampSession, InsecureAllowHTTP: !con.secure, Now: c.Now, Logger: c.Logger,
 		Observe: func(_ context.Context, err error) { c.Logger.Warn("why a session could not be checked", "error", err) }}) // errors of the database name nobody
 	if err != nil {
 		return nil, err
 	}
-	con.login, err = saml.NewHandler(saml.HandlerConfig{Resolve: con.resolve, Sessions: signIns{con}, Failed: con.failed, Logger: c.Logger})
+	con.login, err = saml.NewHandler(saml.HandlerConfig{Resolve: con.resolve, Sessions: signIns{con}, OnError: con.failed, Logger: c.Logger})
 	if err != nil {
 		return nil, err
 	}

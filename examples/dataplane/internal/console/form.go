@@ -352,7 +352,7 @@ func (c *Console) endedMark(idp *saml.IdentityProvider) string {
 	}
 	sums := sha256.New()
 	for _, k := range idp.Keys() {
-		sums.Write([]byte(k.SHA256()))
+		sums.Write([]byte(k.ThumbprintSHA256()))
 	}
 	return hex.EncodeToString(sums.Sum(nil))
 }

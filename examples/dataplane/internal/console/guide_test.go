@@ -30,7 +30,7 @@ func TestGuide(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.wantText("preview", w.idp.EntityID(), w.idp.LoginURL(), "a metadata document", keys[0].SHA1(), keys[0].SHA256(), "days left")
+	b.wantText("preview", w.idp.EntityID(), w.idp.LoginURL(), "a metadata document", keys[0].ThumbprintSHA1(), keys[0].ThumbprintSHA256(), "days left")
 	if s := w.state(); s.Saved != nil || s.Version != 0 {
 		t.Fatalf("a preview changed the settings: %+v", s)
 	}
@@ -69,7 +69,7 @@ func TestGuide(t *testing.T) {
 
 	b.post("/settings/sso/enable", b.version())
 	b.wantText("done", "Single sign-on is enabled")
-	b.wantText("in-use", keys[0].SHA1())
+	b.wantText("in-use", keys[0].ThumbprintSHA1())
 
 	b.post("/sign-out", nil)
 	b.want(http.StatusOK)

@@ -69,7 +69,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	}
 	for _, k := range idp.Keys() {
 		left := k.NotAfter().Sub(m.console.Now()).Hours() / 24
-		ch <- prometheus.MustNewConstMetric(m.days, prometheus.GaugeValue, left, k.SHA1())
+		ch <- prometheus.MustNewConstMetric(m.days, prometheus.GaugeValue, left, k.ThumbprintSHA1())
 	}
 }
 

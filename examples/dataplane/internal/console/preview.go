@@ -72,7 +72,7 @@ func has(idp *saml.IdentityProvider, k saml.TrustedKey) bool {
 }
 
 func newCertificate(k saml.TrustedKey, now time.Time) certificate {
-	row := certificate{Subject: k.Subject(), SHA1: k.SHA1(), SHA256: k.SHA256(), Begins: k.NotBefore().Format(time.DateOnly), Ends: k.NotAfter().Format(time.DateOnly), State: "good"}
+	row := certificate{Subject: k.Subject(), SHA1: k.ThumbprintSHA1(), SHA256: k.ThumbprintSHA256(), Begins: k.NotBefore().Format(time.DateOnly), Ends: k.NotAfter().Format(time.DateOnly), State: "good"}
 	row.DaysLeft = daysLeft(k, now)
 	row.Left = inDays(row.DaysLeft)
 	switch err := k.Usable(); {

@@ -47,14 +47,14 @@ type liveProvider struct {
 }
 
 // resolve gives the provider for a request: that of the settings in use, or that of one test.
-func (c *Console) resolve(ctx context.Context, _ *http.Request, tenant string) (*saml.ServiceProvider, error) {
+func (c *Console) resolve(r *http.Request, tenant string) (*saml.ServiceProvider, error) {
 	if id, isTest := strings.CutPrefix(tenant, testTenant); isTest {
-		return c.testProvider(ctx, id)
+		return c.testProvider(r.Context(), id)
 	}
 	if tenant != "" {
 		return nil, saml.ErrNotConfigured
 	}
-	return c.liveProvider(ctx)
+	return c.liveProvider(r.Context())
 }
 
 // liveProvider asks the database at most every two seconds which revision is in use, so that other replicas' changes count soon. One request

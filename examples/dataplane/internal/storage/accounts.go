@@ -64,7 +64,7 @@ func (db *DB) find(ctx context.Context, h handle, i *saml.Identity) (*Account, e
 	if _, err := i.AccountKey(); err != nil {
 		return nil, err
 	}
-	object, nameID := i.Keys()
+	object, nameID := i.ObjectKey, i.NameIDKey
 	a, err := db.byKey(ctx, h, object)
 	if errors.Is(err, ErrNotFound) {
 		if a, err = db.byKey(ctx, h, nameID); err == nil && object != "" && a.hasObject {
@@ -132,7 +132,7 @@ func (db *DB) signIn(ctx context.Context, i *saml.Identity, home string) error {
 
 // bindKeys adds the key that is missing. A NameID belongs to whom the identity provider gives it now.
 func (db *DB) bindKeys(ctx context.Context, tx *sql.Tx, account string, i *saml.Identity) error {
-	object, nameID := i.Keys()
+	object, nameID := i.ObjectKey, i.NameIDKey
 	if err := db.bindKey(ctx, tx, account, object); err != nil || nameID == "" {
 		return err
 	}

@@ -372,7 +372,7 @@ func identityIn(t *testing.T, idp *samltest.IdentityProvider, answer samltest.An
 	if err != nil {
 		t.Fatal(err)
 	}
-	login, err := sp.FinishLogin(t.Context(), saml.Response{SAMLResponse: response, RequestID: "_1"})
+	login, err := sp.FinishLogin(t.Context(), saml.FormResponse{SAMLResponse: response, RequestID: "_1"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -555,7 +555,7 @@ func TestAccountLookUp(t *testing.T) {
 		})
 	}
 	nobody := func(u samltest.User) *saml.Identity {
-		return identityIn(t, idp, samltest.Answer{User: u, NameIDFormat: samltest.FormatTransient}, saml.Config{NameID: saml.AnyNameID})
+		return identityIn(t, idp, samltest.Answer{User: u, NameIDFormat: samltest.FormatTransient}, saml.Config{NameID: saml.AllowAnyNameID})
 	}
 	eachDatabase(t, func(t *testing.T, _ *clock, open func() *DB) {
 		if err := open().SignIn(t.Context(), nobody(samltest.User{UserPrincipalName: "a"}), ""); !errors.Is(err, saml.CodeNoAccountKey) {
