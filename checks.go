@@ -3,11 +3,13 @@ package saml
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/iomete/saml/internal/storekey"
+	"github.com/iomete/saml/internal/wire"
 	"github.com/iomete/saml/internal/xmlenc"
 )
 
@@ -18,7 +20,7 @@ type attempt struct {
 	now    time.Time // one reading of the clock for the whole message
 	expect expectation
 
-	message   *wireResponse
+	message   *wire.Response
 	secret    *xmlenc.Keys // to decrypt this one message with, nil if there are none
 	assertion *Assertion   // nil until the signatures are verified
 	key       TrustedKey   // that verified the innermost signature
@@ -145,9 +147,6 @@ func run(ctx context.Context, checks []check, a *attempt) *Error {
 	return nil
 }
 
-// maxAge is how old an assertion may be, whatever its conditions allow.
-const maxAge = 24 * time.Hour
-
 const entityFormat = "urn:oasis:names:tc:SAML:2.0:nameid-format:entity"
 
 func (a *attempt) inFuture(t time.Time) bool { return t.After(a.now.Add(a.sp.skew)) }
@@ -155,20 +154,18 @@ func (a *attempt) inFuture(t time.Time) bool { return t.After(a.now.Add(a.sp.ske
 // over reports whether an end that is not to be reached has been reached.
 func (a *attempt) over(end time.Time) bool { return !a.now.Before(end.Add(a.sp.skew)) }
 
-func showTime(t time.Time) string { return t.UTC().Format(time.RFC3339) }
-
 // clocks says how a time and our clock differ, for messages about time.
 func (a *attempt) clocks() string {
 	return fmt.Sprintf("our clock says %s and may differ by %s", showTime(a.now), a.sp.skew)
 }
 
 func checkResponseIssueInstant(_ context.Context, a *attempt) *Error {
-	if _, present := a.message.response.Attr("IssueInstant"); !present {
+	if _, present := a.message.Root.Attr("IssueInstant"); !present {
 		return refuse(CodeIssueInstant, "the Response has no IssueInstant", "", "")
 	}
-	t, ok := parseTime(a.message.issueInstant)
+	t, ok := parseTime(a.message.IssueInstant)
 	if !ok {
-		return refuse(CodeTime, "the Response's IssueInstant is not a time in UTC", a.message.issueInstant, "xs:dateTime with Z")
+		return refuse(CodeTime, "the Response's IssueInstant is not a time in UTC", a.message.IssueInstant, "xs:dateTime with Z")
 	}
 	if a.inFuture(t) {
 		return refuse(CodeIssueInstant, "the Response comes from the future", showTime(t), a.clocks())
@@ -177,27 +174,45 @@ func checkResponseIssueInstant(_ context.Context, a *attempt) *Error {
 }
 
 func checkStatus(_ context.Context, a *attempt) *Error {
-	if a.message.status.code == statusSuccess {
+	if a.message.Status.Code == statusSuccess {
 		return nil
 	}
 	signed := "unsigned"
-	if s := a.message.responseSignature; s.Exists() {
+	if s := a.message.ResponseSignature; s.Exists() {
 		if _, err := s.Verify(a.idp.publicKeys, a.sp.signaturePolicy()); err == nil {
 			signed = "signed"
 		}
 	}
-	e := refuse(CodeStatus, "the identity provider reports "+a.message.status.name()+" ("+signed+")", a.message.status.String(), "Success")
-	if hint := aadstsHint(a.message.status.message); hint != "" {
+	e := refuse(CodeStatus, "the identity provider reports "+statusName(a.message.Status)+" ("+signed+")", a.message.Status.String(), "Success")
+	if hint := aadstsHint(a.message.Status.Message); hint != "" {
 		e.Hint = hint
 	}
 	return e
 }
 
+const statusSuccess = "urn:oasis:names:tc:SAML:2.0:status:Success"
+
+// statusName returns what may be logged of a status: the names of its codes, and Entra's error number. Its message may name the user.
+func statusName(s wire.Status) string {
+	words := []string{"an error"}
+	for _, uri := range []string{s.Code, s.SubCode} {
+		if word := uri[strings.LastIndexByte(uri, ':')+1:]; statusWord.MatchString(word) {
+			words = append(words, word)
+		}
+	}
+	if number := aadstsNumber.FindString(s.Message); number != "" {
+		words = append(words, number)
+	}
+	return strings.Join(words, " ")
+}
+
+var statusWord = regexp.MustCompile(`^[A-Za-z]{1,40}$`)
+
 func checkResponseIssuer(_ context.Context, a *attempt) *Error {
-	if !a.message.issuer.Exists() {
+	if !a.message.Issuer.Exists() {
 		return nil
 	}
-	return a.checkIssuer(decodeIssuer(a.message.issuer), CodeResponseIssuer, "the Response")
+	return a.checkIssuer(decodeIssuer(a.message.Issuer), CodeResponseIssuer, "the Response")
 }
 
 func (a *attempt) checkIssuer(i Issuer, code Code, who string) *Error {
@@ -211,21 +226,21 @@ func (a *attempt) checkIssuer(i Issuer, code Code, who string) *Error {
 }
 
 func checkDestination(_ context.Context, a *attempt) *Error {
-	_, present := a.message.response.Attr("Destination")
-	if !present && !a.message.responseSignature.Exists() {
+	_, present := a.message.Root.Attr("Destination")
+	if !present && !a.message.ResponseSignature.Exists() {
 		return nil
 	}
-	if !slices.Contains(a.sp.recipients, a.message.destination) {
-		return refuse(CodeDestination, "the Response is addressed to another URL", a.message.destination, quote(a.sp.redirectURL))
+	if !slices.Contains(a.sp.recipients, a.message.Destination) {
+		return refuse(CodeDestination, "the Response is addressed to another URL", a.message.Destination, quote(a.sp.redirectURL))
 	}
 	return nil
 }
 
 func checkResponseInResponseTo(_ context.Context, a *attempt) *Error {
-	if _, present := a.message.response.Attr("InResponseTo"); !present || a.expect.unsolicited {
+	if _, present := a.message.Root.Attr("InResponseTo"); !present || a.expect.unsolicited {
 		return nil
 	}
-	return a.checkInResponseTo(a.message.inResponseTo)
+	return a.checkInResponseTo(a.message.InResponseTo)
 }
 
 func (a *attempt) checkInResponseTo(got string) *Error {
@@ -237,7 +252,7 @@ func (a *attempt) checkInResponseTo(got string) *Error {
 
 // checkResponseSigned looks whether there is a signature. Whether it is good is decided in the next step, before anything is decrypted.
 func checkResponseSigned(_ context.Context, a *attempt) *Error {
-	if !a.sp.config.RequireSignedResponse || a.message.responseSignature.Exists() {
+	if !a.sp.config.RequireSignedResponse || a.message.ResponseSignature.Exists() {
 		return nil
 	}
 	e := refuse(CodeUnsigned, "the Response itself is not signed, and the settings demand it", "", "a signature directly in the Response (Config.RequireSignedResponse)")
@@ -249,209 +264,11 @@ func checkResponseSigned(_ context.Context, a *attempt) *Error {
 }
 
 func checkAssertionPresent(_ context.Context, a *attempt) *Error {
-	switch e := a.message.assertion; {
+	switch e := a.message.Assertion; {
 	case !e.Exists():
 		return refuse(CodeAssertionCount, "there is no assertion", "", "exactly one")
-	case a.message.encrypted() && len(a.sp.config.DecryptionKeys) == 0:
+	case a.message.Encrypted() && len(a.sp.config.DecryptionKeys) == 0:
 		return refuse(CodeEncryptedAssertion, "the assertion is encrypted, and there is no key to decrypt it with", "", "")
-	}
-	return nil
-}
-
-func checkCertificateDates(_ context.Context, a *attempt) *Error {
-	if !a.sp.config.RefuseExpiredCertificates {
-		return nil
-	}
-	if a.now.Before(a.key.notBefore) || a.now.After(a.key.notAfter) {
-		return refuse(CodeCertificateExpired, "the certificate that signed is outside its dates", a.key.subject,
-			showTime(a.key.notBefore)+" to "+showTime(a.key.notAfter))
-	}
-	return nil
-}
-
-func checkTimes(_ context.Context, a *attempt) *Error {
-	if bad := a.assertion.badTimes; len(bad) > 0 {
-		return refuse(CodeTime, "a time in the assertion is not in UTC", strings.Join(bad, ", "), "xs:dateTime with Z")
-	}
-	return nil
-}
-
-func checkVersion(_ context.Context, a *attempt) *Error {
-	if a.assertion.Version != "2.0" {
-		return refuse(CodeVersion, "the Assertion is not SAML 2.0", a.assertion.Version, "Version 2.0")
-	}
-	return nil
-}
-
-func checkID(_ context.Context, a *attempt) *Error {
-	if !isNCName(a.assertion.ID) {
-		return refuse(CodeID, "the Assertion has no usable ID", a.assertion.ID, "an NCName")
-	}
-	return nil
-}
-
-func checkIssuer(_ context.Context, a *attempt) *Error {
-	return a.checkIssuer(a.assertion.Issuer, CodeAssertionIssuer, "the Assertion")
-}
-
-func checkIssueInstant(_ context.Context, a *attempt) *Error {
-	if t := a.assertion.IssueInstant; t.IsZero() {
-		return refuse(CodeIssueInstant, "the Assertion has no IssueInstant", "", "")
-	} else if a.inFuture(t) {
-		return refuse(CodeIssueInstant, "the Assertion comes from the future", showTime(t), a.clocks())
-	}
-	return nil
-}
-
-func checkAge(_ context.Context, a *attempt) *Error {
-	if t := a.assertion.IssueInstant; a.over(t.Add(maxAge)) {
-		return refuse(CodeTooOld, "the Assertion was issued more than 24 hours ago", showTime(t), a.clocks())
-	}
-	return nil
-}
-
-func checkConditions(_ context.Context, a *attempt) *Error {
-	if !a.assertion.hasConditions {
-		return refuse(CodeConditions, "the Assertion has no Conditions", "", "")
-	}
-	if c := a.assertion.Conditions.unknown; c != "" {
-		return refuse(CodeConditions, "the Assertion has a condition that is not understood", c, "AudienceRestriction, OneTimeUse or ProxyRestriction")
-	}
-	return nil
-}
-
-func checkNotBefore(_ context.Context, a *attempt) *Error {
-	c := a.assertion.Conditions
-	if !c.NotOnOrAfter.IsZero() && !c.NotBefore.Before(c.NotOnOrAfter) {
-		return refuse(CodeConditions, "the Conditions end before they begin", showTime(c.NotOnOrAfter), "after "+showTime(c.NotBefore))
-	}
-	if a.inFuture(c.NotBefore) {
-		return refuse(CodeNotYetValid, "the Assertion is not valid yet", "NotBefore "+showTime(c.NotBefore), a.clocks())
-	}
-	return nil
-}
-
-func checkNotOnOrAfter(_ context.Context, a *attempt) *Error {
-	if end := a.assertion.Conditions.NotOnOrAfter; !end.IsZero() && a.over(end) {
-		return refuse(CodeExpired, "the Assertion is no longer valid", "NotOnOrAfter "+showTime(end), a.clocks())
-	}
-	return nil
-}
-
-func checkAudience(_ context.Context, a *attempt) *Error {
-	restrictions := a.assertion.Conditions.Audiences
-	if len(restrictions) == 0 {
-		return refuse(CodeAudience, "the Assertion names no audience", "", quote(a.sp.entityID))
-	}
-	for _, audiences := range restrictions {
-		if !slices.ContainsFunc(audiences, func(s string) bool { return slices.Contains(a.sp.audiences, s) }) {
-			return refuse(CodeAudience, "the Assertion is for another service", strings.Join(audiences, ", "), quote(a.sp.entityID))
-		}
-	}
-	return nil
-}
-
-const methodBearer = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
-
-// checkSubjectConfirmation wants one bearer confirmation that fits in everything. Where none does, the reason of the last
-// bearer confirmation is given: there is hardly ever more than one.
-func checkSubjectConfirmation(_ context.Context, a *attempt) *Error {
-	var why *Error
-	for i := range a.assertion.Confirmations {
-		if c := &a.assertion.Confirmations[i]; c.Method == methodBearer {
-			if why = a.checkBearer(c); why == nil {
-				return nil
-			}
-		}
-	}
-	if why == nil {
-		why = refuse(CodeSubjectConfirmation, "the subject has no bearer confirmation", "", methodBearer)
-	}
-	return why
-}
-
-func (a *attempt) checkBearer(c *SubjectConfirmation) *Error {
-	switch {
-	case !c.hasData:
-		return refuse(CodeSubjectConfirmation, "the bearer confirmation has no data", "", "SubjectConfirmationData")
-	case c.hasNotBefore:
-		return refuse(CodeSubjectConfirmation, "the bearer confirmation has a NotBefore, which SAML forbids", showTime(c.NotBefore), "")
-	case !slices.Contains(a.sp.recipients, c.Recipient):
-		return refuse(CodeRecipient, "the Assertion was made for another URL", c.Recipient, quote(a.sp.redirectURL))
-	case c.NotOnOrAfter.IsZero():
-		return refuse(CodeSubjectConfirmation, "the bearer confirmation has no NotOnOrAfter", "", "")
-	case a.over(c.NotOnOrAfter):
-		return refuse(CodeExpired, "the time to deliver the Assertion is over", "NotOnOrAfter "+showTime(c.NotOnOrAfter), a.clocks())
-	case !a.expect.unsolicited:
-		return a.checkInResponseTo(c.InResponseTo)
-	}
-	return nil
-}
-
-func checkUnsolicited(_ context.Context, a *attempt) *Error {
-	if !a.expect.unsolicited {
-		return nil
-	}
-	answered, names := a.message.response.Attr("InResponseTo")
-	for _, c := range a.assertion.Confirmations {
-		if c.hasInResponseTo {
-			answered, names = c.InResponseTo, true
-		}
-	}
-	if names {
-		return refuse(CodeInResponseTo, "the response answers a request that this browser did not make", answered, "no InResponseTo")
-	}
-	return nil
-}
-
-func checkAuthnStatement(_ context.Context, a *attempt) *Error {
-	if len(a.assertion.Statements) == 0 {
-		return refuse(CodeAuthnStatementMissing, "the Assertion does not say how the user signed in", "", "an AuthnStatement")
-	}
-	return nil
-}
-
-func checkAuthnInstant(_ context.Context, a *attempt) *Error {
-	for _, s := range a.assertion.Statements {
-		switch t := s.AuthnInstant; {
-		case t.IsZero():
-			return refuse(CodeAuthnInstant, "the AuthnStatement has no AuthnInstant", "", "")
-		case a.inFuture(t):
-			return refuse(CodeAuthnInstant, "the user signed in in the future", showTime(t), a.clocks())
-		case a.expect.forceAuthn && t.Before(a.expect.issuedAt.Add(-a.sp.skew)):
-			return refuse(CodeAuthnInstant, "the user did not sign in anew, although that was asked for", showTime(t),
-				"after the request of "+showTime(a.expect.issuedAt))
-		}
-	}
-	return nil
-}
-
-func checkSession(_ context.Context, a *attempt) *Error {
-	for _, s := range a.assertion.Statements {
-		if end := s.SessionNotOnOrAfter; !end.IsZero() && a.over(end) {
-			return refuse(CodeSessionExpired, "the session at the identity provider is over", "SessionNotOnOrAfter "+showTime(end), a.clocks())
-		}
-	}
-	return nil
-}
-
-func checkAuthnContext(_ context.Context, a *attempt) *Error {
-	if len(a.expect.contexts) == 0 {
-		return nil
-	}
-	var got []string
-	for _, s := range a.assertion.Statements {
-		if slices.Contains(a.expect.contexts, s.ContextClass) {
-			return nil
-		}
-		got = append(got, s.ContextClass)
-	}
-	return refuse(CodeAuthnContext, "the user signed in by another method than was asked for", strings.Join(got, ", "), strings.Join(a.expect.contexts, " or "))
-}
-
-func checkAttributes(_ context.Context, a *attempt) *Error {
-	if why := a.assertion.badAttribute; why != "" {
-		return refuse(CodeAttributes, why, a.assertion.badAttributeAt, "")
 	}
 	return nil
 }

@@ -4,12 +4,11 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/iomete/saml/internal/xmltree"
+	"github.com/iomete/saml/internal/wire"
 )
 
 // TestRefusalsSayWhat has the words of refusals that an administrator has to act on.
@@ -57,20 +56,20 @@ func TestStatusInWords(t *testing.T) {
 	t.Parallel()
 	const prefix = "urn:oasis:names:tc:SAML:2.0:status:"
 	for _, row := range []struct {
-		status     status
+		status     wire.Status
 		line, name string
 	}{
-		{status{}, "", "an error"},
-		{status{code: prefix + "Requester"}, "Requester", "an error Requester"},
-		{status{code: prefix + "Responder", subCode: prefix + "AuthnFailed"}, "Responder: AuthnFailed", "an error Responder AuthnFailed"},
-		{status{code: "Plain", message: " two\n words "}, "Plain: two words", "an error Plain"},
-		{status{code: prefix + "<b>", subCode: prefix + strings.Repeat("a", 41), message: "user alice@example.com AADSTS50105 x"},
+		{wire.Status{}, "", "an error"},
+		{wire.Status{Code: prefix + "Requester"}, "Requester", "an error Requester"},
+		{wire.Status{Code: prefix + "Responder", SubCode: prefix + "AuthnFailed"}, "Responder: AuthnFailed", "an error Responder AuthnFailed"},
+		{wire.Status{Code: "Plain", Message: " two\n words "}, "Plain: two words", "an error Plain"},
+		{wire.Status{Code: prefix + "<b>", SubCode: prefix + strings.Repeat("a", 41), Message: "user alice@example.com AADSTS50105 x"},
 			"<b>: " + strings.Repeat("a", 41) + ": user alice@example.com AADSTS50105 x", "an error AADSTS50105"},
 	} {
 		if got := row.status.String(); got != row.line {
 			t.Errorf("%+v: got %q, want %q", row.status, got, row.line)
 		}
-		if got := row.status.name(); got != row.name {
+		if got := statusName(row.status); got != row.name {
 			t.Errorf("%+v: got the name %q, want %q", row.status, got, row.name)
 		}
 	}
@@ -139,9 +138,13 @@ func TestFormValueLimit(t *testing.T) {
 	t.Parallel()
 	v := vectorsByName(t)["entra"]
 	form := base64.StdEncoding.EncodeToString(v.message())
-	for size, want := range map[int]Code{maxFormValue: "", maxFormValue + 1: CodeTooLarge} {
-		_, err := readMessage(form + strings.Repeat(" ", size-len(form)))
-		if got := codeOfError(err); got != want {
+	for size, want := range map[int]Code{wire.MaxForm: "", wire.MaxForm + 1: CodeTooLarge} {
+		_, err := wire.Read(form + strings.Repeat(" ", size-len(form)))
+		var got Code
+		if err != nil {
+			got = fromFault(err).Code
+		}
+		if got != want {
 			t.Errorf("%d bytes: got %q, want %q", size, string(got), string(want))
 		}
 	}
@@ -152,38 +155,6 @@ func codeOfError(err *Error) Code {
 		return ""
 	}
 	return err.Code
-}
-
-// TestManyIDs: two equal IDs are found among a few and among many, wherever they stand.
-func TestManyIDs(t *testing.T) {
-	t.Parallel()
-	for _, n := range []int{2, 7, 8, 9, 10, 40} {
-		for first := range n {
-			for second := range n {
-				var b strings.Builder
-				b.WriteString(`<r ID="root">`)
-				for i := range n {
-					id := fmt.Sprint("i", i)
-					if i == second {
-						id = fmt.Sprint("i", first)
-					}
-					fmt.Fprintf(&b, `<e ID="%s"/><e/>`, id)
-				}
-				b.WriteString("</r>")
-				doc, err := xmltree.Parse([]byte(b.String()), xmltree.Options{})
-				if err != nil {
-					t.Fatal(err)
-				}
-				want := CodeDuplicateID
-				if first == second {
-					want = ""
-				}
-				if got := codeOfError(checkUniqueIDs(doc.Root())); got != want {
-					t.Fatalf("%d IDs, %d and %d equal: got %q, want %q", n, first, second, string(got), string(want))
-				}
-			}
-		}
-	}
 }
 
 // TestKeyThatSigned: a refusal names the certificate that the message shows, beside those that are trusted, and only for "none of the keys".
@@ -209,13 +180,6 @@ func TestKeyThatSigned(t *testing.T) {
 		if !errors.As(err, &refusal) || refusal.Code != want.code || !strings.Contains(refusal.Got, want.got) || (refusal.Got == "") != (want.got == "") {
 			t.Errorf("%s: got %v, want %s with %q", name, err, string(want.code), want.got)
 		}
-	}
-	m, err := readMessage(vectors["entra"].Form)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if e := explain(&Error{Code: CodeSignature, Got: "more exact"}, m.assertionSignature); e.Got != "more exact" {
-		t.Errorf("what is known better was replaced by %q", e.Got)
 	}
 }
 

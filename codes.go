@@ -5,9 +5,9 @@ import "github.com/iomete/saml/internal/fault"
 // The codes, in the order in which a response meets them. See docs and Checks for the rule behind each.
 const (
 	// The form value and its XML.
-	CodeResponseMissing    Code = "response_missing" // no SAMLResponse
-	CodeBase64             Code = fault.Base64       // not strict base64
-	CodeEncoding           Code = fault.Encoding     // not UTF-8, or a character that XML 1.0 forbids
+	CodeResponseMissing    Code = fault.ResponseMissing // no SAMLResponse
+	CodeBase64             Code = fault.Base64          // not strict base64
+	CodeEncoding           Code = fault.Encoding        // not UTF-8, or a character that XML 1.0 forbids
 	CodeXMLDeclaration     Code = fault.XMLDeclaration
 	CodeDoctype            Code = fault.Doctype
 	CodeComment            Code = fault.Comment // a comment or a processing instruction in a message
@@ -18,13 +18,13 @@ const (
 	CodeTooLarge           Code = fault.TooLarge // a limit on size, depth or number
 
 	// The shape of the message.
-	CodeNotAResponse       Code = "not_a_response"
-	CodeVersion            Code = "version"
-	CodeID                 Code = "id_invalid"
+	CodeNotAResponse       Code = fault.NotAResponse
+	CodeVersion            Code = fault.Version
+	CodeID                 Code = fault.ID
 	CodeIssueInstant       Code = "issue_instant"
-	CodeSchema             Code = "schema"
-	CodeAssertionCount     Code = "assertion_count"
-	CodeDuplicateID        Code = "duplicate_id"
+	CodeSchema             Code = fault.Schema
+	CodeAssertionCount     Code = fault.AssertionCount
+	CodeDuplicateID        Code = fault.DuplicateID
 	CodeStatus             Code = "status" // the identity provider reported an error
 	CodeResponseIssuer     Code = "response_issuer"
 	CodeDestination        Code = "destination"

@@ -11,8 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/iomete/saml/internal/seal"
 )
@@ -296,20 +294,6 @@ func (k DecryptionKey) fault() (why, want string) {
 		return "has a Certificate that is not that of its Key", "one certificate, DER, with the public key of Key, or nil"
 	}
 	return "", ""
-}
-
-// printable reports whether s is text that XML can carry in one line.
-func printable(s string) bool {
-	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
-}
-
-// visible reports whether s is printable and has none of the characters that are there to be read and yet not seen: two names would look the same.
-func visible(s string) bool {
-	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !isVisible(r) })
-}
-
-func isVisible(r rune) bool {
-	return unicode.IsPrint(r) && !unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
 const maxEntityID = 1024 // bytes, SAML Core 2.0 §8.3.6

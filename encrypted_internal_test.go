@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/iomete/saml/internal/wire"
 	"github.com/iomete/saml/internal/xmlenc"
 )
 
@@ -158,7 +159,7 @@ func TestResponseMustBeSignedSaysWhat(t *testing.T) {
 			t.Fatal(err)
 		}
 		elsewhere.entityID = "https://idp.example.com/" // any name but Entra's
-		if got := checkResponseSigned(context.Background(), &attempt{sp: sp, idp: elsewhere, message: &wireResponse{}}); got == nil || got.Hint != signResponseHint {
+		if got := checkResponseSigned(context.Background(), &attempt{sp: sp, idp: elsewhere, message: &wire.Response{}}); got == nil || got.Hint != signResponseHint {
 			t.Errorf("%s at another identity provider: got %+v", name, got)
 		}
 	}
@@ -178,19 +179,19 @@ func TestStatusMessageIsCut(t *testing.T) {
 		found        bool
 	}{
 		{"as it is", "", 0, true},
-		{"the number at the end of what is looked at", strings.Repeat("x", maxStatusMessage-len(" AADSTS75011")) + " ", maxStatusMessage, true},
-		{"the number beyond", strings.Repeat("x", maxStatusMessage) + " ", maxStatusMessage, false},
-		{"half a character", strings.Repeat("x", maxStatusMessage-1) + "\u00e9 ", maxStatusMessage - 1, false},
+		{"the number at the end of what is looked at", strings.Repeat("x", wire.MaxStatusMessage-len(" AADSTS75011")) + " ", wire.MaxStatusMessage, true},
+		{"the number beyond", strings.Repeat("x", wire.MaxStatusMessage) + " ", wire.MaxStatusMessage, false},
+		{"half a character", strings.Repeat("x", wire.MaxStatusMessage-1) + "\u00e9 ", wire.MaxStatusMessage - 1, false},
 	} {
-		m, err := readMessage(base64.StdEncoding.EncodeToString([]byte(string(v.message()[:i]) + row.before + string(v.message()[i:]))))
+		m, err := wire.Read(base64.StdEncoding.EncodeToString([]byte(string(v.message()[:i]) + row.before + string(v.message()[i:]))))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := strings.Contains(m.status.name(), "AADSTS75011"); got != row.found {
-			t.Errorf("%s: got the name %q", row.name, m.status.name())
+		if got := strings.Contains(statusName(m.Status), "AADSTS75011"); got != row.found {
+			t.Errorf("%s: got the name %q", row.name, statusName(m.Status))
 		}
-		if row.size > 0 && len(m.status.message) != row.size {
-			t.Errorf("%s: got %d bytes, want %d", row.name, len(m.status.message), row.size)
+		if row.size > 0 && len(m.Status.Message) != row.size {
+			t.Errorf("%s: got %d bytes, want %d", row.name, len(m.Status.Message), row.size)
 		}
 	}
 }
@@ -205,7 +206,7 @@ func TestSecondSignatureTriesTheFirstOnesKey(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m, refusal := readMessage(v.Form)
+		m, refusal := wire.Read(v.Form)
 		if refusal != nil {
 			t.Fatal(refusal)
 		}

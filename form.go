@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/iomete/saml/internal/wire"
 )
 
 const (
@@ -181,7 +183,7 @@ func (f *postedForm) take(fields []formField, query url.Values) *Error {
 	case legs > 1:
 		return refusef(CodeForm, "the form has %d fields %s", legs, legField)
 	case !looksLikeBase64(f.response):
-		return notBase64()
+		return fromFault(wire.NotBase64())
 	}
 	return nil
 }

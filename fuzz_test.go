@@ -29,6 +29,7 @@ import (
 	goxmldsig "github.com/russellhaering/goxmldsig"
 	"github.com/russellhaering/goxmldsig/etreeutils"
 
+	"github.com/iomete/saml/internal/wire"
 	"github.com/iomete/saml/internal/xmlenc"
 	"github.com/iomete/saml/internal/xmltree"
 	published "github.com/iomete/saml/testdata/vectors"
@@ -183,13 +184,13 @@ func usedBy(t testing.TB, sp *ServiceProvider, raw []byte) usedElement {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, refusal := readShape(doc)
+	m, refusal := wire.FromDocument(doc)
 	if refusal != nil {
 		t.Fatal(refusal)
 	}
-	used, signature := usedElement{name: "Response"}, m.responseSignature
-	if m.assertionSignature.Exists() {
-		used.name, signature = "Assertion", m.assertionSignature
+	used, signature := usedElement{name: "Response"}, m.ResponseSignature
+	if m.AssertionSignature.Exists() {
+		used.name, signature = "Assertion", m.AssertionSignature
 	}
 	idp, err := sp.config.IdentityProvider.Snapshot(context.Background())
 	if err != nil {
@@ -470,14 +471,14 @@ func (v *testVector) decrypted(t testing.TB) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, refusal := readShape(doc)
+	m, refusal := wire.FromDocument(doc)
 	if refusal != nil {
 		t.Fatal(refusal)
 	}
-	if !m.encrypted() {
+	if !m.Encrypted() {
 		return message
 	}
-	plaintext, err := xmlenc.Decrypt(m.assertion, xmlenc.ForMessage(sp.decrypters))
+	plaintext, err := xmlenc.Decrypt(m.Assertion, xmlenc.ForMessage(sp.decrypters))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,14 +4,10 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"log/slog"
 	"net/http"
-	"reflect"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -84,6 +80,7 @@ type notEnabled struct{}
 func (notEnabled) Error() string {
 	return "saml: single sign-on is not enabled for the tenant that the request names"
 }
+
 func (notEnabled) Is(target error) bool { return target == ErrNotConfigured }
 
 // A Handler serves the Redirect URL: GET begins a login, POST finishes it. It needs no other state than the cookies it sets.
@@ -130,15 +127,6 @@ func newHandler(c HandlerConfig) *Handler {
 		c.BodyMemory = defaultBodyMemory
 	}
 	return &Handler{config: c, bodies: newMemoryBudget(c.BodyMemory), large: make(chan struct{}, largeMessages), bodyTimeout: bodyTimeout, refusals: &refusalLog{}}
-}
-
-// isNil reports whether v is nil or a nil pointer in an interface, which panics only when it is used.
-func isNil(v any) bool {
-	if v == nil {
-		return true
-	}
-	p := reflect.ValueOf(v)
-	return p.Kind() == reflect.Pointer && p.IsNil()
 }
 
 // Provider returns the provider of tenant for r, as a session of tenant needs it; with tenant "", the one that r itself names. The error is an *Error: CodeNotConfigured
@@ -279,97 +267,6 @@ func (h *Handler) redirect(w http.ResponseWriter, r *http.Request, to string) {
 // identity provider of sp. The response comes back to the Handler.
 func (h *Handler) StartLogin(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, o LoginOptions) {
 	h.start(w, r, sp, o)
-}
-
-const (
-	loginCookie  = "saml-login-"  // and 12 hex digits of the SHA-256 of the request ID
-	restarted    = "saml-restart" // how often RestartUnsolicited began a login
-	mostRestarts = 5
-	mostTidied   = 32             // pending logins that are looked at: more than the cookies of one host can hold
-	loginMaxAge  = 24 * time.Hour // beyond pendingLifetime, so that "took too long" can be told from "no cookie"
-	maxPending   = 3 << 10        // bytes of all pending logins together
-	restartLimit = time.Minute
-)
-
-// cookieName has the __Host- prefix on https: then no sibling host can set it, nor a page over http.
-func (sp *ServiceProvider) cookieName(name string) string {
-	if strings.HasPrefix(sp.redirectURL, "https:") {
-		return "__Host-" + name
-	}
-	return name
-}
-
-func requestCookie(requestID string) string {
-	sum := sha256.Sum256([]byte(requestID))
-	return loginCookie + hex.EncodeToString(sum[:6])
-}
-
-func (sp *ServiceProvider) setCookie(w http.ResponseWriter, name, value string, maxAge time.Duration) {
-	c := &http.Cookie{Name: sp.cookieName(name), Value: value, Path: "/", MaxAge: int(maxAge / time.Second),
-		Secure: strings.HasPrefix(sp.redirectURL, "https:"), HttpOnly: true, SameSite: http.SameSiteLaxMode}
-	if maxAge == 0 {
-		c.MaxAge = -1
-	}
-	http.SetCookie(w, c)
-}
-
-// keep puts the pending login into a cookie of its own, so that tabs do not disturb each other. Where there are too many, the oldest
-// go: browsers send the oldest first (RFC 6265 §5.4).
-func (h *Handler) keep(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, request *AuthnRequest) {
-	prefix := sp.cookieName(loginCookie)
-	var pending []*http.Cookie
-	size := len(request.State)
-	for _, c := range r.Cookies() {
-		if strings.HasPrefix(c.Name, prefix) {
-			pending = append(pending, c)
-			size += len(c.Value)
-		}
-	}
-	for len(pending) > 0 && size > maxPending {
-		sp.setCookie(w, strings.TrimPrefix(pending[0].Name, sp.cookieName("")), "", 0)
-		size -= len(pending[0].Value)
-		pending = pending[1:]
-	}
-	sp.setCookie(w, requestCookie(request.ID), request.State, loginMaxAge)
-}
-
-// clear takes away what a finished login leaves behind: its own pending login, those that are over, and the count of restarts. Logins of other tabs stay.
-func (h *Handler) clear(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, requestID string) {
-	if requestID != "" {
-		sp.setCookie(w, requestCookie(requestID), "", 0)
-	}
-	if len(r.CookiesNamed(sp.cookieName(restarted))) > 0 {
-		sp.setCookie(w, restarted, "", 0)
-	}
-	own, prefix, now := sp.cookieName(requestCookie(requestID)), sp.cookieName(loginCookie), sp.config.Now()
-	left := mostTidied
-	for _, c := range r.Cookies() {
-		if c.Name == own || !strings.HasPrefix(c.Name, prefix) {
-			continue
-		}
-		if left--; left < 0 {
-			return
-		}
-		if _, err := openPending(sp.sealer(), sp.pendingContext(), c.Value, now, sp.skew); err != nil && err.Code == CodeStateExpired {
-			sp.setCookie(w, strings.TrimPrefix(c.Name, sp.cookieName("")), "", 0)
-		}
-	}
-}
-
-// cookie gives the value of the only cookie with this name, on https and on http. Two of one name are a sign that somebody planted
-// one, and count as none.
-func cookie(r *http.Request, name string) string {
-	value, n := "", 0
-	for _, c := range r.Cookies() {
-		if c.Name == name {
-			value = c.Value
-			n++
-		}
-	}
-	if n != 1 {
-		return ""
-	}
-	return value
 }
 
 // newReference names one refusal on the user's page and in the log.

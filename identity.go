@@ -1,11 +1,7 @@
 package saml
 
 import (
-	"context"
-	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/iomete/saml/internal/storekey"
 )
@@ -58,10 +54,6 @@ func (i *Identity) AccountKey() (string, error) {
 	}
 	return "", refuse(CodeNoAccountKey, "nothing in the response names the user for longer than this session", "", "a NameID that is not transient, or Entra's object ID and tenant ID")
 }
-
-// EqualEmail reports whether two addresses, or two domains of addresses, are equal but for ASCII case. strings.ToLower, strings.EqualFold and
-// databases (lower, collations) also take other characters for ASCII letters, U+212A KELVIN SIGN for k among them, and find another person's account.
-func EqualEmail(a, b string) bool { return foldASCII(a) == foldASCII(b) }
 
 const (
 	claimTenantID   = "http://schemas.microsoft.com/identity/claims/tenantid"
@@ -150,105 +142,6 @@ func nameIDKey(tenant, issuer string, n NameID, policy NameIDPolicy) string {
 	return storekey.Of("v1/nid/", tenant, issuer, qualifier, value)
 }
 
-func foldASCII(s string) string {
-	return strings.Map(func(r rune) rune {
-		if 'A' <= r && r <= 'Z' {
-			r += 'a' - 'A'
-		}
-		return r
-	}, s)
-}
-
-const maxNameID = 256 // characters, SAML Core 2.0 §8.3.7
-
-func checkNameID(_ context.Context, a *attempt) *Error {
-	switch n := a.assertion.NameID.Value; {
-	case a.assertion.encryptedID:
-		return refuse(CodeNameID, "the subject is named by an EncryptedID, and there is no key to decrypt it with", "", "a NameID")
-	case a.assertion.nameIDs != 1 || n == "":
-		return refuse(CodeNameID, "the subject has no NameID", "", "exactly one")
-	case utf8.RuneCountInString(n) > maxNameID:
-		return refuse(CodeNameID, "the NameID is too long", n, "at most 256 characters")
-	case strings.ContainsFunc(n, unicode.IsControl):
-		return refuse(CodeNameID, "the NameID has a control character", n, "")
-	case strings.TrimSpace(n) != n:
-		return refuse(CodeNameID, "the NameID has white space at an end", n, "")
-	}
-	return nil
-}
-
-func checkNameIDIsEmail(_ context.Context, a *attempt) *Error {
-	n := a.assertion.NameID
-	switch {
-	case a.sp.config.NameID == AllowAnyNameID:
-		return nil
-	case strings.Contains(foldASCII(n.Value), "#ext#"):
-		return refuse(CodeNameIDGuest, "the NameID is the user principal name of a guest, not an e-mail address", n.Value, "")
-	case n.Format == formatTransient:
-		return refuse(CodeNameIDNotEmail, "the NameID is transient: it names the user for this session only", n.Value, "an e-mail address")
-	}
-	if fault := emailFault(n.Value, a.sp.config.AllowInternationalEmail); fault != "" {
-		e := refuse(CodeNameIDNotEmail, "the NameID "+fault, n.Value, "an e-mail address")
-		if isEmail(n.Value) {
-			e.Want, e.Hint = "an e-mail address in ASCII", hintInternationalEmail
-		}
-		return e
-	}
-	return nil
-}
-
-// emailFault says why s is no e-mail address that is taken, "" if it is.
-func emailFault(s string, international bool) string {
-	switch {
-	case !isEmail(s):
-		return "is not an e-mail address"
-	case !international && !isASCII(s):
-		return "is an e-mail address with characters beyond ASCII, which can look like another person's"
-	}
-	return ""
-}
-
-func isASCII(s string) bool {
-	return !strings.ContainsFunc(s, func(r rune) bool { return r >= utf8.RuneSelf })
-}
-
-// isEmail is the rule of Config.NameID: what mail systems in use deliver to, without quoting, comments or routes. Characters beyond ASCII
-// (RFC 6531) are for emailFault.
-func isEmail(s string) bool {
-	local, domain, ok := strings.Cut(s, "@")
-	if !ok || local == "" || len(local) > 64 || domain == "" || len(domain) > 253 || !utf8.ValidString(s) {
-		return false
-	}
-	if strings.HasPrefix(domain, ".") || strings.HasSuffix(domain, ".") || strings.Contains(domain, "..") {
-		return false
-	}
-	return !strings.Contains(domain, "@") &&
-		!strings.ContainsFunc(s, func(r rune) bool {
-			return unicode.IsSpace(r) || !isVisible(r) || strings.ContainsRune(`<>(),;:\"`, r)
-		})
-}
-
-func checkNameIDAgrees(_ context.Context, a *attempt) *Error {
-	if a.sp.config.NameID == AllowAnyNameID {
-		return nil
-	}
-	claim := a.assertion.Attributes.Values(claimEmail)
-	if len(claim) == 1 && !EqualEmail(claim[0], a.assertion.NameID.Value) {
-		return refuse(CodeNameIDMismatch, "the NameID is not the user's e-mail address", a.assertion.NameID.Value, "the emailaddress claim")
-	}
-	return nil
-}
-
-func checkSPNameQualifier(_ context.Context, a *attempt) *Error {
-	if n := a.assertion.NameID; n.hasSPNameQualifier && !slices.Contains(a.sp.audiences, n.SPNameQualifier) {
-		return refuse(CodeSPNameQualifier, "the NameID was made for another service", n.SPNameQualifier, quote(a.sp.entityID))
-	}
-	return nil
-}
-
-func checkObjectID(_ context.Context, a *attempt) *Error {
-	if a.sp.config.RequireObjectID && a.identity.ObjectKey == "" {
-		return refuse(CodeObjectIDMissing, "the response has no object ID of the issuer's own directory", "", claimObjectID+" and "+claimTenantID)
-	}
-	return nil
-}
+// EqualEmail reports whether two addresses, or two domains of addresses, are equal but for ASCII case. strings.ToLower, strings.EqualFold and
+// databases (lower, collations) also take other characters for ASCII letters, U+212A KELVIN SIGN for k among them, and find another person's account.
+func EqualEmail(a, b string) bool { return foldASCII(a) == foldASCII(b) }

@@ -17,7 +17,8 @@ import (
 	"github.com/iomete/saml/internal/xmltree"
 )
 
-// Signed is the canonical form of an element that a trusted key signed. Only Verify makes one that holds anything.
+// Signed is the canonical form of an element that a trusted key signed. Two methods make one that holds anything: Signature.Verify, and
+// Decrypted.Signed for an element that was encrypted inside of what Verify returned.
 type Signed struct {
 	canonical []byte
 	limit     int // of the document that it was in
@@ -56,9 +57,12 @@ type Decrypted struct {
 // Plaintext is the element as it was encrypted.
 func (d Decrypted) Plaintext() []byte { return d.plaintext }
 
-// Signed is the element, as signed as its ciphertext was, in canonical form, so that it stands on its own without the namespaces that the signed
-// bytes declare around it.
+// Signed returns the element in canonical form, so that it stands on its own without the namespaces that the signed bytes declare around it. The
+// signature covered its ciphertext, so it covers the element too. Like Signed.Parse it refuses the zero value.
 func (d Decrypted) Signed() (Signed, error) {
+	if len(d.from.canonical) == 0 {
+		return Signed{}, fault.New(fault.Unsigned, "nothing was signed")
+	}
 	e, err := xmltree.ParseAt(d.plaintext, d.place)
 	if err != nil {
 		return Signed{}, err

@@ -29,6 +29,8 @@ func wantCode(t *testing.T, name string, err error, code string) {
 func TestZeroSignedHoldsNothing(t *testing.T) {
 	doc, err := Signed{}.Parse()
 	wantCode(t, "the zero Signed", err, fault.Unsigned)
+	_, err = Decrypted{plaintext: []byte("<a/>")}.Signed()
+	wantCode(t, "what was decrypted in nothing", err, fault.Unsigned)
 	if doc != nil {
 		t.Error("it has a document")
 	}

@@ -28,6 +28,13 @@ func (f *Fault) Error() string {
 
 // The codes of what the internal packages refuse.
 const (
+	ResponseMissing    = "response_missing"
+	NotAResponse       = "not_a_response"
+	Version            = "version"
+	ID                 = "id_invalid"
+	Schema             = "schema"
+	AssertionCount     = "assertion_count"
+	DuplicateID        = "duplicate_id"
 	Base64             = "base64"
 	Encoding           = "encoding"
 	XMLDeclaration     = "xml_declaration"

@@ -28,7 +28,8 @@ var targets = map[string][]string{
 	"github.com/iomete/saml/internal/xmltree": {"parse.go", "namespaces.go", "uri.go", "chars.go", "c14n.go", "tree.go", "place.go"},
 	"github.com/iomete/saml/internal/dsig":    {"dsig.go", "structure.go", "algorithms.go"},
 	"github.com/iomete/saml/internal/xmlenc":  {"xmlenc.go", "algorithms.go"},
-	"github.com/iomete/saml":                  {"checks.go", "response.go", "encrypted.go"},
+	"github.com/iomete/saml/internal/wire":    {"response.go", "encrypted.go"},
+	"github.com/iomete/saml":                  {"checks.go", "checks_assertion.go"},
 }
 
 func main() {

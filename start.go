@@ -7,12 +7,15 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/iomete/saml/internal/message"
+	"github.com/iomete/saml/internal/seal"
 )
 
 // An AuthnRequest is a login that was begun. Send the browser to URL, or answer with Form where URL is empty, and keep State
@@ -144,17 +147,6 @@ func hintQuery(loginHint string) string {
 	return "login_hint=" + url.QueryEscape(loginHint)
 }
 
-// addQuery appends a query to an address that may have one.
-func addQuery(address, query string) string {
-	switch {
-	case query == "":
-		return address
-	case strings.Contains(address, "?"):
-		return address + "&" + query
-	}
-	return address + "?" + query
-}
-
 // deflaters are kept because making one costs 800 KB, a hundred times what a request needs.
 var deflaters = sync.Pool{New: func() any {
 	w, err := flate.NewWriter(nil, flate.BestSpeed)
@@ -173,4 +165,71 @@ func deflated(data []byte) string {
 	w.Write(data) // a bytes.Buffer does not fail
 	w.Close()
 	return base64.StdEncoding.EncodeToString(b.Bytes())
+}
+
+// pendingLogin is what we remember, sealed and in the browser, between request and response.
+type pendingLogin struct {
+	RequestID        string   `json:"i"`
+	IssuedMilli      int64    `json:"t"` // Unix time in milliseconds: short, since a browser may hold ten of these
+	IdentityProvider string   `json:"p"` // entity ID that was asked
+	ReturnTo         string   `json:"r,omitempty"`
+	Purpose          string   `json:"u,omitempty"`
+	ForceAuthn       bool     `json:"f,omitempty"`
+	AuthnContexts    []string `json:"c,omitempty"`
+}
+
+func (p *pendingLogin) issuedAt() time.Time { return time.UnixMilli(p.IssuedMilli).UTC() }
+
+func (p *pendingLogin) expiresAt() time.Time { return p.issuedAt().Add(pendingLifetime) }
+
+// pendingLifetime is how long a user may take at the identity provider.
+const pendingLifetime = 60 * time.Minute
+
+// pendingContext binds pending logins to tenant and service provider. The request ID stands in the sealed value.
+func (sp *ServiceProvider) pendingContext() seal.Context {
+	return seal.Context{Purpose: "saml pending login", Name: "saml_login", Tenant: sp.config.Tenant, EntityID: sp.entityID}
+}
+
+func (sp *ServiceProvider) sealer() seal.Sealer { return seal.Sealer{Keys: sp.config.StateKeys} }
+
+// seal gives the state: the tenant, so that a Handler can find its settings, and the sealed login, which is bound to it.
+func (p pendingLogin) seal(s seal.Sealer, c seal.Context) string {
+	var plaintext bytes.Buffer
+	e := json.NewEncoder(&plaintext)
+	e.SetEscapeHTML(false) // a return_to is full of &, which would take six bytes each
+	if err := e.Encode(p); err != nil {
+		panic(err) // strings, a number and a bool always marshal
+	}
+	return tenantText.EncodeToString([]byte(c.Tenant)) + "." + s.Seal(c, bytes.TrimSpace(plaintext.Bytes()))
+}
+
+var tenantText = base64.RawURLEncoding.Strict()
+
+// tenantOf gives the tenant that a state names. It proves nothing before the seal is open.
+func tenantOf(state string) (string, bool) {
+	text, _, ok := strings.Cut(state, ".")
+	tenant, err := tenantText.DecodeString(text)
+	return string(tenant), ok && err == nil
+}
+
+func openPending(s seal.Sealer, c seal.Context, state string, now time.Time, skew time.Duration) (p pendingLogin, refusal *Error) {
+	tenant, named := tenantOf(state)
+	_, sealed, _ := strings.Cut(state, ".")
+	plaintext, ok := s.Open(c, sealed)
+	if !ok || !named || tenant != c.Tenant || json.Unmarshal(plaintext, &p) != nil || p.RequestID == "" {
+		return pendingLogin{}, invalidState()
+	}
+	if p.issuedAt().After(now.Add(skew)) {
+		refusal = refuse(CodeStateInvalid, "the pending login comes from the future", showTime(p.issuedAt()), "")
+		refusal.Hint = "Set the clocks of all replicas by NTP, and sign in again." // the keys are right: the seal was good
+		return p, refusal
+	}
+	if !now.Before(p.expiresAt()) {
+		return p, refuse(CodeStateExpired, "the sign-in took too long", "begun "+showTime(p.issuedAt()), "at most "+pendingLifetime.String())
+	}
+	return p, nil
+}
+
+func invalidState() *Error {
+	return refuse(CodeStateInvalid, "the pending login cannot be opened", "", "one that this service sealed for this tenant").atStep(stepState)
 }

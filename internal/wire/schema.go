@@ -1,8 +1,9 @@
-package saml
+package wire
 
 import (
 	"strings"
 
+	"github.com/iomete/saml/internal/fault"
 	"github.com/iomete/saml/internal/xmltree"
 )
 
@@ -125,8 +126,11 @@ func namesIn(m *model) map[qualifiedName]bool {
 	return names
 }
 
+// CheckAssertion holds an Assertion against the schema.
+func CheckAssertion(e xmltree.Element) error { return assertionModel.check(e) }
+
 // check holds e, whose name is that of the model, against it.
-func (m *model) check(e xmltree.Element) *Error {
+func (m *model) check(e xmltree.Element) error {
 	switch m.content {
 	case opaque:
 		return nil
@@ -141,7 +145,7 @@ func (m *model) check(e xmltree.Element) *Error {
 		return m.checkForeign(e)
 	}
 	if !e.OnlyElements() {
-		return refuse(CodeSchema, "there is text where the SAML schema allows only elements", e.Local(), "")
+		return &fault.Fault{Code: fault.Schema, Message: "there is text where the SAML schema allows only elements", Got: e.Local()}
 	}
 	at, count := 0, 0 // the part that is being filled, and how often it occurred
 	for c := range e.Children() {
@@ -168,7 +172,7 @@ func (m *model) check(e xmltree.Element) *Error {
 	}
 	for ; at < len(m.parts); at, count = at+1, 0 {
 		if p := &m.parts[at]; count < p.min {
-			return refuse(CodeSchema, "an element is missing in "+e.Local(), "", p.oneOf[0].local)
+			return &fault.Fault{Code: fault.Schema, Message: "an element is missing in " + e.Local(), Want: p.oneOf[0].local}
 		}
 	}
 	return nil
@@ -183,12 +187,12 @@ func (p *part) match(e xmltree.Element) *model {
 	return nil
 }
 
-func notInSchema(parent, e xmltree.Element) *Error {
-	return refuse(CodeSchema, "an element in "+parent.Local()+" is repeated, out of order or not in the SAML schema", e.Local(), "")
+func notInSchema(parent, e xmltree.Element) error {
+	return &fault.Fault{Code: fault.Schema, Message: "an element in " + parent.Local() + " is repeated, out of order or not in the SAML schema", Got: e.Local()}
 }
 
 // checkForeign is for content that the schema opens to other namespaces only.
-func (m *model) checkForeign(e xmltree.Element) *Error {
+func (m *model) checkForeign(e xmltree.Element) error {
 	for c := range e.Children() {
 		known := false
 		for i := range m.parts {
@@ -202,7 +206,7 @@ func (m *model) checkForeign(e xmltree.Element) *Error {
 }
 
 // checkOpen is for content that the schema leaves open: elements of our namespaces must still be ones that exist.
-func checkOpen(e xmltree.Element) *Error {
+func checkOpen(e xmltree.Element) error {
 	for d := range e.Descendants() {
 		switch space := d.Space(); space {
 		case xmltree.NSAssertion, xmltree.NSProtocol, xmltree.NSDSig, xmltree.NSXEnc:

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/iomete/saml/internal/wire"
 )
 
 const (
@@ -62,13 +64,12 @@ func (h *Handler) finishPost(w http.ResponseWriter, r *http.Request, response []
 		}
 		defer done()
 	}
-	m, err := readPosted(response)
-	if err != nil {
-		err.Check = stepMessage
-		h.fail(w, r, h.anyProvider(r), err)
+	m, unreadable := wire.ReadInPlace(response)
+	if unreadable != nil {
+		h.fail(w, r, h.anyProvider(r), fromFault(unreadable).atStep(stepMessage))
 		return
 	}
-	request := m.request()
+	request := m.RequestID()
 	if request == "" {
 		h.unsolicited(w, r, m)
 		return
@@ -144,7 +145,7 @@ func (h *Handler) home(w http.ResponseWriter, r *http.Request, sp *ServiceProvid
 	h.redirect(w, r, h.config.Home)
 }
 
-func (h *Handler) finish(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, response FormResponse, m *wireResponse) {
+func (h *Handler) finish(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, response FormResponse, m *wire.Response) {
 	login, err := sp.judge(r.Context(), m, nil, response, allChecks)
 	switch {
 	case err == nil:
@@ -172,7 +173,7 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request, sp *ServiceProv
 }
 
 // unsolicited answers a response that answers nothing.
-func (h *Handler) unsolicited(w http.ResponseWriter, r *http.Request, m *wireResponse) {
+func (h *Handler) unsolicited(w http.ResponseWriter, r *http.Request, m *wire.Response) {
 	sp, err := h.resolve(r, "")
 	if err != nil {
 		h.fail(w, r, nil, err)

@@ -1,4 +1,4 @@
-package saml
+package wire
 
 import (
 	"crypto"
@@ -8,18 +8,18 @@ import (
 	"github.com/iomete/saml/internal/xmltree"
 )
 
-// decrypt is verify for an encrypted assertion. If there is a signature around the ciphertext, it is checked before any key is used, and then the
+// Decrypt is Verify for an encrypted assertion. If there is a signature around the ciphertext, it is checked before any key is used, and then the
 // signed bytes are decrypted. The assertion must be covered by its own signature or, if it has none, by that one.
 //
 // Anybody who has our public key can make ciphertexts and watch what becomes of them, and can leave the signature around them out: only with
 // Config.RequireSignedResponse does a message without it never get here. So everything that depends on the plaintext, up to its signature,
 // is the one error of xmlenc.Failed, and secret counts how often the private keys are used.
-func (m *wireResponse) decrypt(secret *xmlenc.Keys, keys []crypto.PublicKey, policy dsig.Policy) (dsig.Signed, *Error) {
+func (m *Response) Decrypt(secret *xmlenc.Keys, keys []crypto.PublicKey, policy dsig.Policy) (dsig.Signed, error) {
 	var plaintext []byte
 	var outer dsig.Decrypted
 	var err error
-	if m.responseSignature.Exists() {
-		response, refusal := verifySignature(m.responseSignature, keys, policy)
+	if m.ResponseSignature.Exists() {
+		response, refusal := verifySignature(m.ResponseSignature, keys, policy)
 		if refusal != nil {
 			return dsig.Signed{}, refusal
 		}
@@ -27,30 +27,30 @@ func (m *wireResponse) decrypt(secret *xmlenc.Keys, keys []crypto.PublicKey, pol
 		outer, err = response.Decrypt(func(root xmltree.Element) ([]byte, xmltree.Element, error) { return openAssertion(root, secret) })
 		plaintext = outer.Plaintext()
 	} else {
-		plaintext, err = xmlenc.Decrypt(m.assertion, secret)
+		plaintext, err = xmlenc.Decrypt(m.Assertion, secret)
 	}
 	if err != nil {
-		return dsig.Signed{}, fromFault(err)
+		return dsig.Signed{}, err
 	}
-	assertion, err := decryptedElement(plaintext, m.assertion)
+	assertion, err := DecryptedElement(plaintext, m.Assertion)
 	if err != nil {
-		return dsig.Signed{}, fromFault(err)
+		return dsig.Signed{}, err
 	}
 	signature, err := assertionIn(assertion)
 	if err != nil {
-		return dsig.Signed{}, fromFault(err)
+		return dsig.Signed{}, err
 	}
 	var signed dsig.Signed
 	switch {
 	case signature.Exists():
 		signed, err = signature.Verify(keys, policy)
-	case m.responseSignature.Exists():
+	case m.ResponseSignature.Exists():
 		signed, err = signedAround(outer)
 	default:
 		err = xmlenc.Failed()
 	}
 	if err != nil {
-		return dsig.Signed{}, fromFault(xmlenc.Failed())
+		return dsig.Signed{}, xmlenc.Failed()
 	}
 	return signed, nil
 }
@@ -66,8 +66,8 @@ func openAssertion(response xmltree.Element, secret *xmlenc.Keys) (plaintext []b
 	return nil, place, xmlenc.Failed()
 }
 
-// decryptedElement reads what was encrypted in e, with the namespaces that are in scope there.
-func decryptedElement(plaintext []byte, e xmltree.Element) (xmltree.Element, error) {
+// DecryptedElement reads what was encrypted in e, with the namespaces that are in scope there.
+func DecryptedElement(plaintext []byte, e xmltree.Element) (xmltree.Element, error) {
 	decrypted, err := xmltree.ParseAt(plaintext, encryptedData(e))
 	if err != nil {
 		return xmltree.Element{}, xmlenc.Failed()
@@ -100,7 +100,7 @@ func signedAround(outer dsig.Decrypted) (dsig.Signed, error) {
 	return signed, nil
 }
 
-// assertionIn holds what was decrypted against the rules of a message, as readShape does, and gives its signature.
+// assertionIn holds what was decrypted against the rules of a message, as FromDocument does, and gives its signature.
 func assertionIn(e xmltree.Element) (dsig.Signature, error) {
 	if !e.Is(xmltree.NSAssertion, "Assertion") {
 		return dsig.Signature{}, xmlenc.Failed()

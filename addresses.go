@@ -1,0 +1,40 @@
+package saml
+
+import (
+	"net"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+)
+
+const maxReturnTo = 1 << 10 // bytes
+
+// localPath reports whether s is a path and query on our own host that a browser cannot take for anything else.
+func localPath(s string) bool {
+	if s == "" || len(s) > maxReturnTo || s[0] != '/' || strings.HasPrefix(s, "//") || !utf8.ValidString(s) {
+		return false
+	}
+	for _, r := range s {
+		if r < 0x20 || r == 0x7F || r == '\\' || r == '#' {
+			return false
+		}
+	}
+	u, err := url.Parse(s)
+	return err == nil && u.Scheme == "" && u.Host == "" && u.User == nil
+}
+
+// addQuery appends a query to an address that may have one.
+func addQuery(address, query string) string {
+	switch {
+	case query == "":
+		return address
+	case strings.Contains(address, "?"):
+		return address + "&" + query
+	}
+	return address + "?" + query
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,285 @@
+package saml
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+func checkCertificateDates(_ context.Context, a *attempt) *Error {
+	if !a.sp.config.RefuseExpiredCertificates {
+		return nil
+	}
+	if a.now.Before(a.key.notBefore) || a.now.After(a.key.notAfter) {
+		return refuse(CodeCertificateExpired, "the certificate that signed is outside its dates", a.key.subject,
+			showTime(a.key.notBefore)+" to "+showTime(a.key.notAfter))
+	}
+	return nil
+}
+
+func checkTimes(_ context.Context, a *attempt) *Error {
+	if bad := a.assertion.badTimes; len(bad) > 0 {
+		return refuse(CodeTime, "a time in the assertion is not in UTC", strings.Join(bad, ", "), "xs:dateTime with Z")
+	}
+	return nil
+}
+
+func checkVersion(_ context.Context, a *attempt) *Error {
+	if a.assertion.Version != "2.0" {
+		return refuse(CodeVersion, "the Assertion is not SAML 2.0", a.assertion.Version, "Version 2.0")
+	}
+	return nil
+}
+
+func checkID(_ context.Context, a *attempt) *Error {
+	if !isNCName(a.assertion.ID) {
+		return refuse(CodeID, "the Assertion has no usable ID", a.assertion.ID, "an NCName")
+	}
+	return nil
+}
+
+func checkIssuer(_ context.Context, a *attempt) *Error {
+	return a.checkIssuer(a.assertion.Issuer, CodeAssertionIssuer, "the Assertion")
+}
+
+func checkIssueInstant(_ context.Context, a *attempt) *Error {
+	if t := a.assertion.IssueInstant; t.IsZero() {
+		return refuse(CodeIssueInstant, "the Assertion has no IssueInstant", "", "")
+	} else if a.inFuture(t) {
+		return refuse(CodeIssueInstant, "the Assertion comes from the future", showTime(t), a.clocks())
+	}
+	return nil
+}
+
+// maxAge is how old an assertion may be, whatever its conditions allow.
+const maxAge = 24 * time.Hour
+
+func checkAge(_ context.Context, a *attempt) *Error {
+	if t := a.assertion.IssueInstant; a.over(t.Add(maxAge)) {
+		return refuse(CodeTooOld, "the Assertion was issued more than 24 hours ago", showTime(t), a.clocks())
+	}
+	return nil
+}
+
+func checkConditions(_ context.Context, a *attempt) *Error {
+	if !a.assertion.hasConditions {
+		return refuse(CodeConditions, "the Assertion has no Conditions", "", "")
+	}
+	if c := a.assertion.Conditions.unknown; c != "" {
+		return refuse(CodeConditions, "the Assertion has a condition that is not understood", c, "AudienceRestriction, OneTimeUse or ProxyRestriction")
+	}
+	return nil
+}
+
+func checkNotBefore(_ context.Context, a *attempt) *Error {
+	c := a.assertion.Conditions
+	if !c.NotOnOrAfter.IsZero() && !c.NotBefore.Before(c.NotOnOrAfter) {
+		return refuse(CodeConditions, "the Conditions end before they begin", showTime(c.NotOnOrAfter), "after "+showTime(c.NotBefore))
+	}
+	if a.inFuture(c.NotBefore) {
+		return refuse(CodeNotYetValid, "the Assertion is not valid yet", "NotBefore "+showTime(c.NotBefore), a.clocks())
+	}
+	return nil
+}
+
+func checkNotOnOrAfter(_ context.Context, a *attempt) *Error {
+	if end := a.assertion.Conditions.NotOnOrAfter; !end.IsZero() && a.over(end) {
+		return refuse(CodeExpired, "the Assertion is no longer valid", "NotOnOrAfter "+showTime(end), a.clocks())
+	}
+	return nil
+}
+
+func checkAudience(_ context.Context, a *attempt) *Error {
+	restrictions := a.assertion.Conditions.Audiences
+	if len(restrictions) == 0 {
+		return refuse(CodeAudience, "the Assertion names no audience", "", quote(a.sp.entityID))
+	}
+	for _, audiences := range restrictions {
+		if !slices.ContainsFunc(audiences, func(s string) bool { return slices.Contains(a.sp.audiences, s) }) {
+			return refuse(CodeAudience, "the Assertion is for another service", strings.Join(audiences, ", "), quote(a.sp.entityID))
+		}
+	}
+	return nil
+}
+
+const methodBearer = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
+
+// checkSubjectConfirmation wants one bearer confirmation that fits in everything. Where none does, the reason of the last
+// bearer confirmation is given: there is hardly ever more than one.
+func checkSubjectConfirmation(_ context.Context, a *attempt) *Error {
+	var why *Error
+	for i := range a.assertion.Confirmations {
+		if c := &a.assertion.Confirmations[i]; c.Method == methodBearer {
+			if why = a.checkBearer(c); why == nil {
+				return nil
+			}
+		}
+	}
+	if why == nil {
+		why = refuse(CodeSubjectConfirmation, "the subject has no bearer confirmation", "", methodBearer)
+	}
+	return why
+}
+
+func (a *attempt) checkBearer(c *SubjectConfirmation) *Error {
+	switch {
+	case !c.hasData:
+		return refuse(CodeSubjectConfirmation, "the bearer confirmation has no data", "", "SubjectConfirmationData")
+	case c.hasNotBefore:
+		return refuse(CodeSubjectConfirmation, "the bearer confirmation has a NotBefore, which SAML forbids", showTime(c.NotBefore), "")
+	case !slices.Contains(a.sp.recipients, c.Recipient):
+		return refuse(CodeRecipient, "the Assertion was made for another URL", c.Recipient, quote(a.sp.redirectURL))
+	case c.NotOnOrAfter.IsZero():
+		return refuse(CodeSubjectConfirmation, "the bearer confirmation has no NotOnOrAfter", "", "")
+	case a.over(c.NotOnOrAfter):
+		return refuse(CodeExpired, "the time to deliver the Assertion is over", "NotOnOrAfter "+showTime(c.NotOnOrAfter), a.clocks())
+	case !a.expect.unsolicited:
+		return a.checkInResponseTo(c.InResponseTo)
+	}
+	return nil
+}
+
+func checkUnsolicited(_ context.Context, a *attempt) *Error {
+	if !a.expect.unsolicited {
+		return nil
+	}
+	answered, names := a.message.Root.Attr("InResponseTo")
+	for _, c := range a.assertion.Confirmations {
+		if c.hasInResponseTo {
+			answered, names = c.InResponseTo, true
+		}
+	}
+	if names {
+		return refuse(CodeInResponseTo, "the response answers a request that this browser did not make", answered, "no InResponseTo")
+	}
+	return nil
+}
+
+func checkAuthnStatement(_ context.Context, a *attempt) *Error {
+	if len(a.assertion.Statements) == 0 {
+		return refuse(CodeAuthnStatementMissing, "the Assertion does not say how the user signed in", "", "an AuthnStatement")
+	}
+	return nil
+}
+
+func checkAuthnInstant(_ context.Context, a *attempt) *Error {
+	for _, s := range a.assertion.Statements {
+		switch t := s.AuthnInstant; {
+		case t.IsZero():
+			return refuse(CodeAuthnInstant, "the AuthnStatement has no AuthnInstant", "", "")
+		case a.inFuture(t):
+			return refuse(CodeAuthnInstant, "the user signed in in the future", showTime(t), a.clocks())
+		case a.expect.forceAuthn && t.Before(a.expect.issuedAt.Add(-a.sp.skew)):
+			return refuse(CodeAuthnInstant, "the user did not sign in anew, although that was asked for", showTime(t),
+				"after the request of "+showTime(a.expect.issuedAt))
+		}
+	}
+	return nil
+}
+
+func checkSession(_ context.Context, a *attempt) *Error {
+	for _, s := range a.assertion.Statements {
+		if end := s.SessionNotOnOrAfter; !end.IsZero() && a.over(end) {
+			return refuse(CodeSessionExpired, "the session at the identity provider is over", "SessionNotOnOrAfter "+showTime(end), a.clocks())
+		}
+	}
+	return nil
+}
+
+func checkAuthnContext(_ context.Context, a *attempt) *Error {
+	if len(a.expect.contexts) == 0 {
+		return nil
+	}
+	var got []string
+	for _, s := range a.assertion.Statements {
+		if slices.Contains(a.expect.contexts, s.ContextClass) {
+			return nil
+		}
+		got = append(got, s.ContextClass)
+	}
+	return refuse(CodeAuthnContext, "the user signed in by another method than was asked for", strings.Join(got, ", "), strings.Join(a.expect.contexts, " or "))
+}
+
+func checkAttributes(_ context.Context, a *attempt) *Error {
+	if why := a.assertion.badAttribute; why != "" {
+		return refuse(CodeAttributes, why, a.assertion.badAttributeAt, "")
+	}
+	return nil
+}
+
+const maxNameID = 256 // characters, SAML Core 2.0 §8.3.7
+
+func checkNameID(_ context.Context, a *attempt) *Error {
+	switch n := a.assertion.NameID.Value; {
+	case a.assertion.encryptedID:
+		return refuse(CodeNameID, "the subject is named by an EncryptedID, and there is no key to decrypt it with", "", "a NameID")
+	case a.assertion.nameIDs != 1 || n == "":
+		return refuse(CodeNameID, "the subject has no NameID", "", "exactly one")
+	case utf8.RuneCountInString(n) > maxNameID:
+		return refuse(CodeNameID, "the NameID is too long", n, "at most 256 characters")
+	case strings.ContainsFunc(n, unicode.IsControl):
+		return refuse(CodeNameID, "the NameID has a control character", n, "")
+	case strings.TrimSpace(n) != n:
+		return refuse(CodeNameID, "the NameID has white space at an end", n, "")
+	}
+	return nil
+}
+
+func checkNameIDIsEmail(_ context.Context, a *attempt) *Error {
+	n := a.assertion.NameID
+	switch {
+	case a.sp.config.NameID == AllowAnyNameID:
+		return nil
+	case strings.Contains(foldASCII(n.Value), "#ext#"):
+		return refuse(CodeNameIDGuest, "the NameID is the user principal name of a guest, not an e-mail address", n.Value, "")
+	case n.Format == formatTransient:
+		return refuse(CodeNameIDNotEmail, "the NameID is transient: it names the user for this session only", n.Value, "an e-mail address")
+	}
+	if fault := emailFault(n.Value, a.sp.config.AllowInternationalEmail); fault != "" {
+		e := refuse(CodeNameIDNotEmail, "the NameID "+fault, n.Value, "an e-mail address")
+		if isEmail(n.Value) {
+			e.Want, e.Hint = "an e-mail address in ASCII", hintInternationalEmail
+		}
+		return e
+	}
+	return nil
+}
+
+// emailFault says why s is no e-mail address that is taken, "" if it is.
+func emailFault(s string, international bool) string {
+	switch {
+	case !isEmail(s):
+		return "is not an e-mail address"
+	case !international && !isASCII(s):
+		return "is an e-mail address with characters beyond ASCII, which can look like another person's"
+	}
+	return ""
+}
+
+func checkNameIDAgrees(_ context.Context, a *attempt) *Error {
+	if a.sp.config.NameID == AllowAnyNameID {
+		return nil
+	}
+	claim := a.assertion.Attributes.Values(claimEmail)
+	if len(claim) == 1 && !EqualEmail(claim[0], a.assertion.NameID.Value) {
+		return refuse(CodeNameIDMismatch, "the NameID is not the user's e-mail address", a.assertion.NameID.Value, "the emailaddress claim")
+	}
+	return nil
+}
+
+func checkSPNameQualifier(_ context.Context, a *attempt) *Error {
+	if n := a.assertion.NameID; n.hasSPNameQualifier && !slices.Contains(a.sp.audiences, n.SPNameQualifier) {
+		return refuse(CodeSPNameQualifier, "the NameID was made for another service", n.SPNameQualifier, quote(a.sp.entityID))
+	}
+	return nil
+}
+
+func checkObjectID(_ context.Context, a *attempt) *Error {
+	if a.sp.config.RequireObjectID && a.identity.ObjectKey == "" {
+		return refuse(CodeObjectIDMissing, "the response has no object ID of the issuer's own directory", "", claimObjectID+" and "+claimTenantID)
+	}
+	return nil
+}

@@ -1,0 +1,338 @@
+package saml
+
+import (
+	"slices"
+	"time"
+
+	"github.com/iomete/saml/internal/dsig"
+	"github.com/iomete/saml/internal/wire"
+	"github.com/iomete/saml/internal/xmlenc"
+	"github.com/iomete/saml/internal/xmltree"
+)
+
+// Attribute names that appear more than once are joined by a scan while they are few, by a map beyond.
+const attributeScan = 32
+
+// decodeAssertion reads the one assertion from the bytes that were signed. It decides nothing that a check decides.
+func decodeAssertion(signed dsig.Signed, secret *xmlenc.Keys) (*Assertion, *Error) {
+	doc, err := signed.Parse()
+	if err != nil {
+		return nil, fromFault(err)
+	}
+	root := doc.Root()
+	if root.Is(xmltree.NSProtocol, "Response") {
+		for c := range root.Children() {
+			if c.Is(xmltree.NSAssertion, "Assertion") {
+				root = c
+			}
+		}
+	}
+	if !root.Is(xmltree.NSAssertion, "Assertion") {
+		return nil, refuse(CodeAssertionCount, "there is no assertion in what was signed", root.Local(), "")
+	}
+	if err := wire.CheckAssertion(root); err != nil {
+		return nil, fromFault(err)
+	}
+	d := decoder{a: &Assertion{}, secret: secret}
+	d.assertion(root)
+	if d.failed != nil {
+		return nil, fromFault(d.failed)
+	}
+	return d.a, nil
+}
+
+type decoder struct {
+	a      *Assertion
+	failed error // the subject's EncryptedID could not be decrypted
+
+	secret *xmlenc.Keys
+
+	index  map[string]int // attribute name -> place in a.Attributes, built when there are many
+	values []string       // room for the values of the AttributeStatement being read
+}
+
+func (d *decoder) assertion(e xmltree.Element) {
+	a := d.a
+	a.ID, _ = e.Attr("ID")
+	a.Version, _ = e.Attr("Version")
+	a.IssueInstant, _ = d.time(e, "IssueInstant")
+	for c := range e.Children() {
+		if c.Space() != xmltree.NSAssertion {
+			continue
+		}
+		switch c.Local() {
+		case "Issuer":
+			a.Issuer = decodeIssuer(c)
+		case "Subject":
+			d.subject(c)
+		case "Conditions":
+			d.conditions(c)
+		case "AuthnStatement":
+			d.authnStatement(c)
+		case "AttributeStatement":
+			d.attributeStatement(c)
+		}
+	}
+}
+
+func decodeIssuer(e xmltree.Element) (i Issuer) {
+	i.Value, _ = e.Text()
+	i.Format, i.hasFormat = e.Attr("Format")
+	return i
+}
+
+func (d *decoder) subject(e xmltree.Element) {
+	for c := range e.Children() {
+		switch c.Local() {
+		case "NameID":
+			d.nameID(c)
+		case "EncryptedID":
+			d.encryptedID(c)
+		case "SubjectConfirmation":
+			d.confirmation(c)
+		}
+	}
+}
+
+func (d *decoder) nameID(e xmltree.Element) {
+	d.a.nameIDs++
+	n := &d.a.NameID
+	n.Value, _ = e.Text()
+	n.Format, _ = e.Attr("Format")
+	n.NameQualifier, _ = e.Attr("NameQualifier")
+	n.SPNameQualifier, n.hasSPNameQualifier = e.Attr("SPNameQualifier")
+}
+
+// encryptedID reads what is encrypted in a saml:EncryptedID (SAML Core 2.0 §2.2.4). It was signed as ciphertext.
+func (d *decoder) encryptedID(e xmltree.Element) {
+	d.a.encryptedID = d.secret.None()
+	if d.a.encryptedID {
+		return
+	}
+	plaintext, err := xmlenc.Decrypt(e, d.secret)
+	if err != nil {
+		d.failed = err
+		return
+	}
+	var nameID xmltree.Element
+	if nameID, d.failed = wire.DecryptedElement(plaintext, e); d.failed != nil {
+		return
+	}
+	if _, ok := nameID.Text(); !ok || !nameID.Is(xmltree.NSAssertion, "NameID") {
+		d.failed = xmlenc.Failed()
+		return
+	}
+	d.nameID(nameID)
+}
+
+func (d *decoder) confirmation(e xmltree.Element) {
+	var s SubjectConfirmation
+	s.Method, _ = e.Attr("Method")
+	for c := range e.Children() {
+		if c.Local() == "SubjectConfirmationData" {
+			s.hasData = true
+			s.Recipient, _ = c.Attr("Recipient")
+			s.InResponseTo, s.hasInResponseTo = c.Attr("InResponseTo")
+			s.NotBefore, s.hasNotBefore = d.time(c, "NotBefore")
+			s.NotOnOrAfter, _ = d.time(c, "NotOnOrAfter")
+		}
+	}
+	d.a.Confirmations = append(d.a.Confirmations, s)
+}
+
+func (d *decoder) conditions(e xmltree.Element) {
+	d.a.hasConditions = true
+	c := &d.a.Conditions
+	c.NotBefore, _ = d.time(e, "NotBefore")
+	c.NotOnOrAfter, _ = d.time(e, "NotOnOrAfter")
+	for condition := range e.Children() {
+		switch condition.Local() {
+		case "AudienceRestriction":
+			var list []string
+			for audience := range condition.Children() {
+				text, _ := audience.Text()
+				list = append(list, text)
+			}
+			c.Audiences = append(c.Audiences, list)
+		case "OneTimeUse":
+			c.OneTimeUse = true
+		case "ProxyRestriction":
+		default:
+			c.unknown = condition.Local()
+		}
+	}
+}
+
+func (d *decoder) authnStatement(e xmltree.Element) {
+	var s AuthnStatement
+	s.AuthnInstant, _ = d.time(e, "AuthnInstant")
+	s.SessionIndex, _ = e.Attr("SessionIndex")
+	s.SessionNotOnOrAfter, _ = d.time(e, "SessionNotOnOrAfter")
+	for c := range e.Children() {
+		if c.Local() != "AuthnContext" {
+			continue
+		}
+		for ref := range c.Children() {
+			if ref.Local() == "AuthnContextClassRef" {
+				s.ContextClass, _ = ref.Text()
+			}
+		}
+	}
+	d.a.Statements = append(d.a.Statements, s)
+}
+
+func (d *decoder) attributeStatement(e xmltree.Element) {
+	attributes, values := 0, 0
+	for c := range e.Children() {
+		attributes++
+		values += c.CountChildren()
+	}
+	d.a.Attributes = slices.Grow(d.a.Attributes, attributes)
+	d.values = make([]string, 0, values)
+	for c := range e.Children() {
+		if c.Local() == "Attribute" { // not EncryptedAttribute: we have no use for what we cannot read
+			d.readAttribute(c)
+		}
+	}
+}
+
+func (d *decoder) readAttribute(e xmltree.Element) {
+	name, _ := e.Attr("Name")
+	if name == "" {
+		d.bad("an attribute has no Name", "")
+	}
+	from, leftOut := len(d.values), false
+	for v := range e.Children() {
+		if text, ok := d.attributeValue(name, v); ok {
+			d.values = append(d.values, text)
+		} else {
+			leftOut = true
+		}
+	}
+	into := d.attribute(name)
+	into.leftOut = into.leftOut || leftOut
+	if into.NameFormat == "" {
+		into.NameFormat, _ = e.Attr("NameFormat")
+	}
+	if into.Values == nil {
+		into.Values = d.values[from:len(d.values):len(d.values)]
+	} else {
+		into.Values = append(into.Values, d.values[from:]...)
+	}
+}
+
+// attribute gives the attribute with this name, new or to be continued.
+func (d *decoder) attribute(name string) *Attribute {
+	list := &d.a.Attributes
+	if len(*list) > attributeScan && d.index == nil {
+		d.index = make(map[string]int, 2*len(*list))
+		for i := range *list {
+			d.index[(*list)[i].Name] = i
+		}
+	}
+	if d.index != nil {
+		if i, ok := d.index[name]; ok {
+			return &(*list)[i]
+		}
+		d.index[name] = len(*list)
+	} else {
+		for i := range *list {
+			if (*list)[i].Name == name {
+				return &(*list)[i]
+			}
+		}
+	}
+	*list = append(*list, Attribute{Name: name})
+	return &(*list)[len(*list)-1]
+}
+
+// attributeValue gives the text of a value, or of the one saml:NameID in it. Other markup has no value for us; elements of
+// SAML or XML Signature in a value are a fault.
+func (d *decoder) attributeValue(name string, v xmltree.Element) (string, bool) {
+	if text, ok := v.Text(); ok {
+		return text, true
+	}
+	var nameID xmltree.Element
+	n := 0
+	for c := range v.Descendants() {
+		n++
+		switch c.Space() {
+		case xmltree.NSAssertion, xmltree.NSProtocol, xmltree.NSDSig:
+			if c.Parent() == v && c.Is(xmltree.NSAssertion, "NameID") {
+				nameID = c
+				continue
+			}
+			d.bad("an attribute value holds an element that has no place there", name)
+		}
+	}
+	if n == 1 && nameID.Exists() && v.OnlyElements() {
+		return nameID.Text()
+	}
+	return "", false
+}
+
+func (d *decoder) bad(why, name string) {
+	if d.a.badAttribute == "" {
+		d.a.badAttribute, d.a.badAttributeAt = why, name
+	}
+}
+
+// time reads an attribute; present is true also where the value is malformed, which badTimes remembers.
+func (d *decoder) time(e xmltree.Element, name string) (t time.Time, present bool) {
+	text, present := e.Attr(name)
+	if !present {
+		return t, false
+	}
+	t, ok := parseTime(text)
+	if !ok {
+		d.a.badTimes = append(d.a.badTimes, e.Local()+"/"+name)
+	}
+	return t, true
+}
+
+// parseTime reads an xs:dateTime in UTC (SAML Core 2.0 §1.3.3): Z or a zero offset, seconds with a fraction of any length.
+// time.Parse is more tolerant than that.
+func parseTime(s string) (time.Time, bool) {
+	const shape = "0000-00-00T00:00:00"
+	if len(s) <= len(shape) {
+		return time.Time{}, false
+	}
+	for i := range len(shape) {
+		if digit := '0' <= s[i] && s[i] <= '9'; digit != (shape[i] == '0') || !digit && s[i] != shape[i] {
+			return time.Time{}, false
+		}
+	}
+	nanoseconds, rest := 0, s[len(shape):]
+	if rest[0] == '.' {
+		n := 1
+		for n < len(rest) && '0' <= rest[n] && rest[n] <= '9' {
+			n++
+		}
+		for i := 1; i <= 9; i++ {
+			nanoseconds *= 10
+			if i < n {
+				nanoseconds += int(rest[i] - '0')
+			}
+		}
+		if n == 1 {
+			return time.Time{}, false
+		}
+		rest = rest[n:]
+	}
+	if rest != "Z" && rest != "+00:00" && rest != "-00:00" {
+		return time.Time{}, false
+	}
+	number := func(from, to int) (n int) {
+		for _, c := range s[from:to] {
+			n = n*10 + int(c-'0')
+		}
+		return n
+	}
+	year, month, day, hour, minute, second := number(0, 4), number(5, 7), number(8, 10), number(11, 13), number(14, 16), number(17, 19)
+	if year == 0 || hour > 23 || minute > 59 || second > 59 {
+		return time.Time{}, false
+	}
+	t := time.Date(year, time.Month(month), day, hour, minute, second, nanoseconds, time.UTC)
+	// time.Date turns 31 February into March. The first moment of the year 1 is what some write for "never", and means absence here.
+	return t, t.Day() == day && t.Month() == time.Month(month) && !t.IsZero()
+}

@@ -1,0 +1,67 @@
+package saml
+
+import (
+	"reflect"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/iomete/saml/internal/xmltree"
+)
+
+func isNCName(s string) bool { return xmltree.IsNCName(s) }
+
+// isNil reports whether v is nil or a nil pointer in an interface, which panics only when it is used.
+func isNil(v any) bool {
+	if v == nil {
+		return true
+	}
+	p := reflect.ValueOf(v)
+	return p.Kind() == reflect.Pointer && p.IsNil()
+}
+
+func showTime(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// printable reports whether s is text that XML can carry in one line.
+func printable(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
+}
+
+// visible reports whether s is printable and has none of the characters that are there to be read and yet not seen: two names would look the same.
+func visible(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !isVisible(r) })
+}
+
+func isVisible(r rune) bool {
+	return unicode.IsPrint(r) && !unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+}
+
+func foldASCII(s string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			r += 'a' - 'A'
+		}
+		return r
+	}, s)
+}
+
+func isASCII(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r >= utf8.RuneSelf })
+}
+
+// isEmail is the rule of Config.NameID: what mail systems in use deliver to, without quoting, comments or routes. Characters beyond ASCII
+// (RFC 6531) are for emailFault.
+func isEmail(s string) bool {
+	local, domain, ok := strings.Cut(s, "@")
+	if !ok || local == "" || len(local) > 64 || domain == "" || len(domain) > 253 || !utf8.ValidString(s) {
+		return false
+	}
+	if strings.HasPrefix(domain, ".") || strings.HasSuffix(domain, ".") || strings.Contains(domain, "..") {
+		return false
+	}
+	return !strings.Contains(domain, "@") &&
+		!strings.ContainsFunc(s, func(r rune) bool {
+			return unicode.IsSpace(r) || !isVisible(r) || strings.ContainsRune(`<>(),;:\"`, r)
+		})
+}
