@@ -8,14 +8,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/iomete/saml/internal/storekey"
 	"github.com/iomete/saml/internal/wire"
 	"github.com/iomete/saml/internal/xmlenc"
 )
 
 // attempt is all that the checks look at: the message, what was signed, and what was expected.
 type attempt struct {
-	sp     *ServiceProvider
+	policy *policy
 	idp    *IdentityProvider
 	now    time.Time // one reading of the clock for the whole message
 	expect expectation
@@ -26,6 +25,7 @@ type attempt struct {
 	key       TrustedKey   // that verified the innermost signature
 	identity  *Identity    // filled in with the assertion
 
+	store        Store           // for the claims, nil if the caller makes them
 	claims       context.Context // of the claims, made by the first
 	cancelClaims context.CancelFunc
 }
@@ -53,8 +53,8 @@ type check struct {
 }
 
 // checkList is in the order in which a response meets the checks: received while nothing is trusted yet, verified on what
-// the signature covered.
-type checkList struct{ received, verified []check }
+// the signature covered, and then the claims, which a Verifier leaves to its caller.
+type checkList struct{ received, verified, claims []check }
 
 // The list that every response passes. No check can be switched off; those that a Config relaxes say so.
 var allChecks = checkList{
@@ -93,6 +93,8 @@ var allChecks = checkList{
 		{"sp name qualifier", "SPNameQualifier, if present, is our entity ID.", "Core 2.2.2", []Code{CodeSPNameQualifier}, checkSPNameQualifier},
 		{"attributes", "Attributes have names, and values without SAML or signature elements.", "Core 2.7.3.1", []Code{CodeAttributes}, checkAttributes},
 		{"object id", "With RequireObjectID the account has an object key.", "Entra claims reference", []Code{CodeObjectIDMissing}, checkObjectID},
+	},
+	claims: []check{
 		{"request once", "The request was not answered before.", "Profiles 4.1.4.3", []Code{CodeReplayed, CodeStore, CodeStoreYoung}, claimRequest},
 		{"assertion once", "The assertion was not consumed before.", "Profiles 4.1.4.5", []Code{CodeReplayed, CodeStore}, claimAssertion},
 	},
@@ -121,7 +123,7 @@ func Checks() []CheckInfo {
 				CodeDuplicateAttribute, CodeTooLarge, CodeNotAResponse, CodeVersion, CodeID, CodeSchema, CodeAssertionCount, CodeDuplicateID,
 				CodeSignaturePlacement}},
 		{stepState, "The response answers a login that this browser began, or is allowed to be unsolicited.", "Profiles 4.1.4.3",
-			[]Code{CodeStateMissing, CodeStateInvalid, CodeStateExpired, CodeStoreYoung, CodeUnsolicited, CodeIdentityProvider}},
+			[]Code{CodeStateMissing, CodeStateInvalid, CodeStateExpired, CodeStoreYoung, CodeUnsolicited, CodeIdentityProvider, CodeNotConfigured}},
 	}
 	add := func(checks []check) {
 		for _, c := range checks {
@@ -133,6 +135,7 @@ func Checks() []CheckInfo {
 		[]Code{CodeUnsigned, CodeSignatureStructure, CodeReferenceURI, CodeTransform, CodeCanonicalization, CodeSignatureAlgorithm, CodeDigestAlgorithm,
 			CodeWeakKey, CodeDigest, CodeSignature, CodeDecryption, CodeSchema, CodeTooLarge}})
 	add(allChecks.verified)
+	add(allChecks.claims)
 	return list
 }
 
@@ -149,14 +152,14 @@ func run(ctx context.Context, checks []check, a *attempt) *Error {
 
 const entityFormat = "urn:oasis:names:tc:SAML:2.0:nameid-format:entity"
 
-func (a *attempt) inFuture(t time.Time) bool { return t.After(a.now.Add(a.sp.skew)) }
+func (a *attempt) inFuture(t time.Time) bool { return t.After(a.now.Add(a.policy.skew)) }
 
 // over reports whether an end that is not to be reached has been reached.
-func (a *attempt) over(end time.Time) bool { return !a.now.Before(end.Add(a.sp.skew)) }
+func (a *attempt) over(end time.Time) bool { return !a.now.Before(end.Add(a.policy.skew)) }
 
 // clocks says how a time and our clock differ, for messages about time.
 func (a *attempt) clocks() string {
-	return fmt.Sprintf("our clock says %s and may differ by %s", showTime(a.now), a.sp.skew)
+	return fmt.Sprintf("our clock says %s and may differ by %s", showTime(a.now), a.policy.skew)
 }
 
 func checkResponseIssueInstant(_ context.Context, a *attempt) *Error {
@@ -179,7 +182,7 @@ func checkStatus(_ context.Context, a *attempt) *Error {
 	}
 	signed := "unsigned"
 	if s := a.message.ResponseSignature; s.Exists() {
-		if _, err := s.Verify(a.idp.publicKeys, a.sp.signaturePolicy()); err == nil {
+		if _, err := s.Verify(a.idp.publicKeys, a.policy.signaturePolicy()); err == nil {
 			signed = "signed"
 		}
 	}
@@ -230,8 +233,8 @@ func checkDestination(_ context.Context, a *attempt) *Error {
 	if !present && !a.message.ResponseSignature.Exists() {
 		return nil
 	}
-	if !slices.Contains(a.sp.recipients, a.message.Destination) {
-		return refuse(CodeDestination, "the Response is addressed to another URL", a.message.Destination, quote(a.sp.redirectURL))
+	if !slices.Contains(a.policy.recipients, a.message.Destination) {
+		return refuse(CodeDestination, "the Response is addressed to another URL", a.message.Destination, quote(a.policy.redirectURL))
 	}
 	return nil
 }
@@ -252,7 +255,7 @@ func (a *attempt) checkInResponseTo(got string) *Error {
 
 // checkResponseSigned looks whether there is a signature. Whether it is good is decided in the next step, before anything is decrypted.
 func checkResponseSigned(_ context.Context, a *attempt) *Error {
-	if !a.sp.config.RequireSignedResponse || a.message.ResponseSignature.Exists() {
+	if !a.policy.requireSignedResponse || a.message.ResponseSignature.Exists() {
 		return nil
 	}
 	e := refuse(CodeUnsigned, "the Response itself is not signed, and the settings demand it", "", "a signature directly in the Response (Config.RequireSignedResponse)")
@@ -267,71 +270,8 @@ func checkAssertionPresent(_ context.Context, a *attempt) *Error {
 	switch e := a.message.Assertion; {
 	case !e.Exists():
 		return refuse(CodeAssertionCount, "there is no assertion", "", "exactly one")
-	case a.message.Encrypted() && len(a.sp.config.DecryptionKeys) == 0:
+	case a.message.Encrypted() && len(a.policy.decrypters) == 0:
 		return refuse(CodeEncryptedAssertion, "the assertion is encrypted, and there is no key to decrypt it with", "", "")
-	}
-	return nil
-}
-
-// How long beyond the end of acceptance a claim is kept, so that a replica whose clock lags cannot be replayed to.
-const claimMargin = 5 * time.Minute
-
-// claimTimeout bounds the claims of a message. They run apart from the request: a browser that hangs up must not leave them
-// undecided.
-const claimTimeout = 5 * time.Second
-
-func claimRequest(ctx context.Context, a *attempt) *Error {
-	if err := a.storeRemembers(); err != nil { // before anything is claimed
-		return err
-	}
-	if a.expect.unsolicited {
-		return nil
-	}
-	return a.claim(ctx, storekey.Request, a.expect.requestID, a.expect.expiresAt, "the sign-in was already completed")
-}
-
-// storeRemembers guards against a response that was used before a restart. A pending login of ours has been compared with the Store's memory already, by our
-// own clock. Otherwise there is only the identity provider's clock: if it is ahead of ours by some seconds, the last seconds before a restart are not
-// guarded. Only a Store that outlives the process is sure.
-func (a *attempt) storeRemembers() *Error {
-	since := a.sp.remembersSince()
-	if a.expect.sealed || !a.assertion.IssueInstant.Before(since.Truncate(time.Millisecond)) {
-		return nil
-	}
-	return storeYoung("the Assertion was issued", a.assertion.IssueInstant, since)
-}
-
-func claimAssertion(ctx context.Context, a *attempt) *Error {
-	return a.claim(ctx, storekey.Assertion, a.assertion.ID, a.assertion.acceptedUntil(), "the response was already used")
-}
-
-// acceptedUntil is the moment, without skew, from which the assertion is refused as expired or too old.
-func (s *Assertion) acceptedUntil() time.Time {
-	var end time.Time
-	for _, c := range s.Confirmations {
-		if c.Method == methodBearer && c.NotOnOrAfter.After(end) {
-			end = c.NotOnOrAfter
-		}
-	}
-	for _, limit := range []time.Time{s.Conditions.NotOnOrAfter, s.IssueInstant.Add(maxAge)} {
-		if !limit.IsZero() && limit.Before(end) {
-			end = limit
-		}
-	}
-	return end
-}
-
-func (a *attempt) claim(ctx context.Context, kind, value string, until time.Time, taken string) *Error {
-	if a.claims == nil {
-		a.claims, a.cancelClaims = context.WithTimeout(context.WithoutCancel(ctx), claimTimeout)
-	}
-	ttl := until.Sub(a.now) + a.sp.skew + claimMargin
-	first, err := a.sp.store.Claim(a.claims, storekey.Of(kind, a.sp.config.Tenant, a.idp.entityID, value), ttl)
-	if err != nil {
-		return refuse(CodeStore, "the store of used-up responses failed, so nothing can be accepted", "", "").withCause(err)
-	}
-	if !first {
-		return refuse(CodeReplayed, taken, value, "")
 	}
 	return nil
 }

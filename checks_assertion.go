@@ -10,7 +10,7 @@ import (
 )
 
 func checkCertificateDates(_ context.Context, a *attempt) *Error {
-	if !a.sp.config.RefuseExpiredCertificates {
+	if !a.policy.refuseExpiredCertificates {
 		return nil
 	}
 	if a.now.Before(a.key.notBefore) || a.now.After(a.key.notAfter) {
@@ -95,11 +95,11 @@ func checkNotOnOrAfter(_ context.Context, a *attempt) *Error {
 func checkAudience(_ context.Context, a *attempt) *Error {
 	restrictions := a.assertion.Conditions.Audiences
 	if len(restrictions) == 0 {
-		return refuse(CodeAudience, "the Assertion names no audience", "", quote(a.sp.entityID))
+		return refuse(CodeAudience, "the Assertion names no audience", "", quote(a.policy.entityID))
 	}
 	for _, audiences := range restrictions {
-		if !slices.ContainsFunc(audiences, func(s string) bool { return slices.Contains(a.sp.audiences, s) }) {
-			return refuse(CodeAudience, "the Assertion is for another service", strings.Join(audiences, ", "), quote(a.sp.entityID))
+		if !slices.ContainsFunc(audiences, func(s string) bool { return slices.Contains(a.policy.audiences, s) }) {
+			return refuse(CodeAudience, "the Assertion is for another service", strings.Join(audiences, ", "), quote(a.policy.entityID))
 		}
 	}
 	return nil
@@ -130,8 +130,8 @@ func (a *attempt) checkBearer(c *SubjectConfirmation) *Error {
 		return refuse(CodeSubjectConfirmation, "the bearer confirmation has no data", "", "SubjectConfirmationData")
 	case c.hasNotBefore:
 		return refuse(CodeSubjectConfirmation, "the bearer confirmation has a NotBefore, which SAML forbids", showTime(c.NotBefore), "")
-	case !slices.Contains(a.sp.recipients, c.Recipient):
-		return refuse(CodeRecipient, "the Assertion was made for another URL", c.Recipient, quote(a.sp.redirectURL))
+	case !slices.Contains(a.policy.recipients, c.Recipient):
+		return refuse(CodeRecipient, "the Assertion was made for another URL", c.Recipient, quote(a.policy.redirectURL))
 	case c.NotOnOrAfter.IsZero():
 		return refuse(CodeSubjectConfirmation, "the bearer confirmation has no NotOnOrAfter", "", "")
 	case a.over(c.NotOnOrAfter):
@@ -172,7 +172,7 @@ func checkAuthnInstant(_ context.Context, a *attempt) *Error {
 			return refuse(CodeAuthnInstant, "the AuthnStatement has no AuthnInstant", "", "")
 		case a.inFuture(t):
 			return refuse(CodeAuthnInstant, "the user signed in in the future", showTime(t), a.clocks())
-		case a.expect.forceAuthn && t.Before(a.expect.issuedAt.Add(-a.sp.skew)):
+		case a.expect.forceAuthn && t.Before(a.expect.issuedAt.Add(-a.policy.skew)):
 			return refuse(CodeAuthnInstant, "the user did not sign in anew, although that was asked for", showTime(t),
 				"after the request of "+showTime(a.expect.issuedAt))
 		}
@@ -231,14 +231,14 @@ func checkNameID(_ context.Context, a *attempt) *Error {
 func checkNameIDIsEmail(_ context.Context, a *attempt) *Error {
 	n := a.assertion.NameID
 	switch {
-	case a.sp.config.NameID == AllowAnyNameID:
+	case a.policy.nameID == AllowAnyNameID:
 		return nil
 	case strings.Contains(foldASCII(n.Value), "#ext#"):
 		return refuse(CodeNameIDGuest, "the NameID is the user principal name of a guest, not an e-mail address", n.Value, "")
 	case n.Format == formatTransient:
 		return refuse(CodeNameIDNotEmail, "the NameID is transient: it names the user for this session only", n.Value, "an e-mail address")
 	}
-	if fault := emailFault(n.Value, a.sp.config.AllowInternationalEmail); fault != "" {
+	if fault := emailFault(n.Value, a.policy.allowInternationalEmail); fault != "" {
 		e := refuse(CodeNameIDNotEmail, "the NameID "+fault, n.Value, "an e-mail address")
 		if isEmail(n.Value) {
 			e.Want, e.Hint = "an e-mail address in ASCII", hintInternationalEmail
@@ -260,7 +260,7 @@ func emailFault(s string, international bool) string {
 }
 
 func checkNameIDAgrees(_ context.Context, a *attempt) *Error {
-	if a.sp.config.NameID == AllowAnyNameID {
+	if a.policy.nameID == AllowAnyNameID {
 		return nil
 	}
 	claim := a.assertion.Attributes.Values(claimEmail)
@@ -271,14 +271,14 @@ func checkNameIDAgrees(_ context.Context, a *attempt) *Error {
 }
 
 func checkSPNameQualifier(_ context.Context, a *attempt) *Error {
-	if n := a.assertion.NameID; n.hasSPNameQualifier && !slices.Contains(a.sp.audiences, n.SPNameQualifier) {
-		return refuse(CodeSPNameQualifier, "the NameID was made for another service", n.SPNameQualifier, quote(a.sp.entityID))
+	if n := a.assertion.NameID; n.hasSPNameQualifier && !slices.Contains(a.policy.audiences, n.SPNameQualifier) {
+		return refuse(CodeSPNameQualifier, "the NameID was made for another service", n.SPNameQualifier, quote(a.policy.entityID))
 	}
 	return nil
 }
 
 func checkObjectID(_ context.Context, a *attempt) *Error {
-	if a.sp.config.RequireObjectID && a.identity.ObjectKey == "" {
+	if a.policy.requireObjectID && a.identity.ObjectKey == "" {
 		return refuse(CodeObjectIDMissing, "the response has no object ID of the issuer's own directory", "", claimObjectID+" and "+claimTenantID)
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -174,9 +175,16 @@ const (
 
 // An IdentityProviderSource gives the identity provider to trust. *IdentityProvider is its own source.
 type IdentityProviderSource interface {
-	// Snapshot returns the current settings. It must be cheap, safe for concurrent use and must not block on the network.
+	// Snapshot returns the current settings. It must be cheap, safe for concurrent use and must not block on the network. The error is
+	// ErrNotConfigured if there are none yet: then logins are refused with CodeNotConfigured. Any other error means that nobody can tell now.
 	Snapshot(ctx context.Context) (*IdentityProvider, error)
 }
+
+// An IdentityProviderFunc is a function that is an IdentityProviderSource.
+type IdentityProviderFunc func(ctx context.Context) (*IdentityProvider, error)
+
+// Snapshot calls f.
+func (f IdentityProviderFunc) Snapshot(ctx context.Context) (*IdentityProvider, error) { return f(ctx) }
 
 // NewStateKey returns 32 random bytes for Config.StateKeys.
 func NewStateKey() []byte {
@@ -191,91 +199,155 @@ const (
 	maxClockSkew     = 10 * time.Minute
 )
 
+// withDefaults returns a copy with the defaults filled in, whose keys are its own.
+func (c Config) withDefaults() Config {
+	if c.RedirectPath == "" {
+		c.RedirectPath = DefaultRedirectPath
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	c.StateKeys = cloneKeys(c.StateKeys)
+	c.DecryptionKeys = slices.Clone(c.DecryptionKeys)
+	return c
+}
+
+// policy returns what the checks need of a valid Config.
+func (c *Config) policy() policy {
+	p := policy{
+		tenant: c.Tenant, entityID: c.EntityID, redirectURL: strings.TrimSuffix(c.BaseURL, "/") + c.RedirectPath,
+		contexts: slices.Clone(c.RequestedAuthnContexts), decrypters: decrypters(c.DecryptionKeys), skew: skew(c.ClockSkew), now: c.Now,
+		nameID: c.NameID, allowInternationalEmail: c.AllowInternationalEmail, requireObjectID: c.RequireObjectID,
+		requireSignedResponse: c.RequireSignedResponse, refuseExpiredCertificates: c.RefuseExpiredCertificates, allowSHA1: c.InsecureAllowSHA1,
+	}
+	if p.entityID == "" {
+		p.entityID = p.redirectURL
+	}
+	p.recipients = append([]string{p.redirectURL}, c.FormerRedirectURLs...)
+	p.audiences = append([]string{p.entityID}, c.FormerEntityIDs...)
+	return p
+}
+
 // validate reports all faults of a Config whose defaults are filled in.
 func (c *Config) validate() error {
-	var faults []error
-	fault := func(field, message, got, want string) {
-		faults = append(faults, refuse(CodeConfig, "Config."+field+" "+message, got, want))
+	f := faults{of: "Config"}
+	c.validateAddresses(&f)
+	f.policies(c.NameID, c.ClockSkew, c.RequestedAuthnContexts)
+	if c.IdentityProvider == nil || isNil(c.IdentityProvider) {
+		f.add("IdentityProvider", "is missing", "", "what ParseMetadata or NewIdentityProvider returned, or a source")
 	}
-	if why := c.badBaseURL(c.BaseURL); why != "" {
-		fault("BaseURL", why, c.BaseURL, "https://host[:port]")
+	if c.Unsolicited < RefuseUnsolicited || c.Unsolicited > AllowUnsolicited {
+		f.add("Unsolicited", "is unknown", "", "RefuseUnsolicited, RestartUnsolicited or AllowUnsolicited")
+	}
+	if c.Trial && c.Unsolicited != RefuseUnsolicited {
+		f.add("Unsolicited", "is set for settings on trial", "", "RefuseUnsolicited, since every login on trial needs a purpose")
+	}
+	if c.Store != nil && isNil(c.Store) {
+		f.add("Store", "is a nil pointer", "", "a store, or no value at all")
+	}
+	c.validateKeys(&f)
+	return errors.Join(f.list...)
+}
+
+func (c *Config) validateAddresses(f *faults) {
+	if why := badBaseURL(c.BaseURL, c.InsecureAllowHTTP); why != "" {
+		f.add("BaseURL", why, c.BaseURL, "https://host[:port]")
 	} else if u, _ := url.Parse(c.BaseURL); strings.TrimSuffix(c.BaseURL, "/") != u.Scheme+"://"+u.Host {
-		fault("BaseURL", "has a path or query, or a scheme in upper case", c.BaseURL, "https://host[:port]")
+		f.add("BaseURL", "has a path or query, or a scheme in upper case", c.BaseURL, "https://host[:port]")
 	}
 	if !localPath(c.RedirectPath) || strings.ContainsAny(c.RedirectPath, "?") {
-		fault("RedirectPath", "is not a path", c.RedirectPath, DefaultRedirectPath+" or another path")
+		f.add("RedirectPath", "is not a path", c.RedirectPath, DefaultRedirectPath+" or another path")
 	}
-	for _, former := range c.FormerRedirectURLs {
-		if why := c.badBaseURL(former); why != "" {
-			fault("FormerRedirectURLs", why, former, "https://host[:port]/path")
-		}
-	}
-	if why, want := badEntityID(c.EntityID); why != "" {
-		fault("EntityID", why, c.EntityID, want)
-	}
-	for _, former := range c.FormerEntityIDs {
-		if former == "" {
-			fault("FormerEntityIDs", "has an empty name", "", "a URL or another printable name")
-		} else if why, want := badEntityID(former); why != "" {
-			fault("FormerEntityIDs", why, former, want)
-		}
-	}
-	for _, class := range c.RequestedAuthnContexts {
-		if class == "" || !printable(class) {
-			fault("RequestedAuthnContexts", "has a value that is no URI", class, "authentication context class URIs")
-		}
-	}
-	if c.IdentityProvider == nil {
-		fault("IdentityProvider", "is missing", "", "what ParseMetadata or NewIdentityProvider returned")
-	}
+	f.urls("FormerRedirectURLs", c.FormerRedirectURLs, c.InsecureAllowHTTP)
+	f.entityIDs(c.EntityID, c.FormerEntityIDs)
+}
+
+func (c *Config) validateKeys(f *faults) {
 	if len(c.StateKeys) == 0 {
-		fault("StateKeys", "is empty", "", "a key of NewStateKey, the same on all replicas")
+		f.add("StateKeys", "is empty", "", "a key of NewStateKey, the same on all replicas")
 	}
 	for _, key := range c.StateKeys {
 		if len(key) != stateKeySize {
-			fault("StateKeys", "has a key of another length than 32 bytes", "", "keys of NewStateKey")
+			f.add("StateKeys", "has a key of another length than 32 bytes", "", "keys of NewStateKey")
 		}
 	}
-	if c.ClockSkew > maxClockSkew {
-		fault("ClockSkew", "is too long", c.ClockSkew.String(), "at most "+maxClockSkew.String())
-	}
-	if c.NameID != EmailNameID && c.NameID != AllowAnyNameID {
-		fault("NameID", "is unknown", "", "EmailNameID or AllowAnyNameID")
-	}
-	if c.Unsolicited < RefuseUnsolicited || c.Unsolicited > AllowUnsolicited {
-		fault("Unsolicited", "is unknown", "", "RefuseUnsolicited, RestartUnsolicited or AllowUnsolicited")
-	}
-	if c.Store != nil && isNil(c.Store) {
-		fault("Store", "is a nil pointer", "", "a store, or no value at all")
-	}
 	if c.SigningKey != nil && isNil(c.SigningKey) {
-		fault("SigningKey", "is a nil pointer", "", "a key, or no value at all")
+		f.add("SigningKey", "is a nil pointer", "", "a key, or no value at all")
 	} else if c.SigningKey != nil {
 		public, ok := c.SigningKey.Public().(*rsa.PublicKey)
 		if !ok || public.N.BitLen() < minRSABits {
-			fault("SigningKey", "is not an RSA key of at least 2048 bits", "", "")
+			f.add("SigningKey", "is not an RSA key of at least 2048 bits", "", "")
 		} else if k, err := parseCertificate(c.SigningCertificate); err != nil || !public.Equal(k.public) {
-			fault("SigningCertificate", "is not the certificate of SigningKey", "", "one certificate, DER, with the public key of SigningKey")
+			f.add("SigningCertificate", "is not the certificate of SigningKey", "", "one certificate, DER, with the public key of SigningKey")
 		}
 	}
-	if len(c.DecryptionKeys) > maxDecryptionKeys {
-		fault("DecryptionKeys", "has too many keys", strconv.Itoa(len(c.DecryptionKeys)), "at most "+strconv.Itoa(maxDecryptionKeys))
+	f.decryptionKeys(c.DecryptionKeys)
+}
+
+// faults collects what is wrong with a configuration.
+type faults struct {
+	of   string // name of the struct
+	list []error
+}
+
+func (f *faults) add(field, message, got, want string) {
+	f.list = append(f.list, refuse(CodeConfig, f.of+"."+field+" "+message, got, want))
+}
+
+// urls is for addresses of our own assertion consumer service.
+func (f *faults) urls(field string, list []string, allowHTTP bool) {
+	for _, s := range list {
+		if why := badBaseURL(s, allowHTTP); why != "" {
+			f.add(field, why, s, "https://host[:port]/path")
+		}
+	}
+}
+
+func (f *faults) entityIDs(current string, former []string) {
+	if why, want := badEntityID(current); why != "" {
+		f.add("EntityID", why, current, want)
+	}
+	for _, s := range former {
+		if s == "" {
+			f.add("FormerEntityIDs", "has an empty name", "", "a URL or another printable name")
+		} else if why, want := badEntityID(s); why != "" {
+			f.add("FormerEntityIDs", why, s, want)
+		}
+	}
+}
+
+func (f *faults) policies(nameID NameIDPolicy, skew time.Duration, contexts []string) {
+	if nameID != EmailNameID && nameID != AllowAnyNameID {
+		f.add("NameID", "is unknown", "", "EmailNameID or AllowAnyNameID")
+	}
+	if skew > maxClockSkew {
+		f.add("ClockSkew", "is too long", skew.String(), "at most "+maxClockSkew.String())
+	}
+	for _, class := range contexts {
+		if class == "" || !printable(class) {
+			f.add("RequestedAuthnContexts", "has a value that is no URI", class, "authentication context class URIs")
+		}
+	}
+}
+
+func (f *faults) decryptionKeys(keys []DecryptionKey) {
+	if len(keys) > maxDecryptionKeys {
+		f.add("DecryptionKeys", "has too many keys", strconv.Itoa(len(keys)), "at most "+strconv.Itoa(maxDecryptionKeys))
 	}
 	bits := 0
-	for _, k := range c.DecryptionKeys {
+	for _, k := range keys {
 		if why, want := k.fault(); why != "" {
-			fault("DecryptionKeys", why, "", want)
+			f.add("DecryptionKeys", why, "", want)
 		} else {
 			bits += k.Key.Public().(*rsa.PublicKey).N.BitLen()
 		}
 	}
 	if bits > maxDecryptionBits {
-		fault("DecryptionKeys", "has keys that are too long together", strconv.Itoa(bits)+" bits", "at most 8192 bits: four keys of 2048 or two of 4096; remove the oldest")
+		f.add("DecryptionKeys", "has keys that are too long together", strconv.Itoa(bits)+" bits", "at most 8192 bits: four keys of 2048 or two of 4096; remove the oldest")
 	}
-	if c.Trial && c.Unsolicited != RefuseUnsolicited {
-		fault("Unsolicited", "is set for settings on trial", "", "RefuseUnsolicited, since every login on trial needs a purpose")
-	}
-	return errors.Join(faults...)
 }
 
 // fault says what is wrong with a key, "" if nothing is.
@@ -310,7 +382,7 @@ func badEntityID(s string) (why, want string) {
 }
 
 // badBaseURL says what is wrong with an address of ours, "" if nothing is.
-func (c *Config) badBaseURL(s string) string {
+func badBaseURL(s string, allowHTTP bool) string {
 	u, err := url.Parse(s)
 	switch {
 	case s == "":
@@ -319,7 +391,7 @@ func (c *Config) badBaseURL(s string) string {
 		return "is not an absolute URL"
 	case u.Scheme == "https":
 		return ""
-	case u.Scheme == "http" && (isLoopback(u.Hostname()) || c.InsecureAllowHTTP):
+	case u.Scheme == "http" && (isLoopback(u.Hostname()) || allowHTTP):
 		return ""
 	case u.Scheme == "http":
 		return "is http, where anyone on the path can take over sessions"

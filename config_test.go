@@ -56,7 +56,7 @@ func TestConfigFaults(t *testing.T) {
 		{"a former entity ID with a line break", func(c *Config) { c.FormerEntityIDs = []string{"a\nb"} }, "Config.FormerEntityIDs has a character"},
 		{"an empty former entity ID", func(c *Config) { c.FormerEntityIDs = []string{""} }, "Config.FormerEntityIDs has an empty name"},
 		{"no identity provider", func(c *Config) { c.IdentityProvider = nil }, "Config.IdentityProvider is missing"},
-		{"a nil identity provider", func(c *Config) { c.IdentityProvider = (*IdentityProvider)(nil) }, "settings of the identity provider"},
+		{"a nil identity provider", func(c *Config) { c.IdentityProvider = (*IdentityProvider)(nil) }, "Config.IdentityProvider is missing"},
 		{"no StateKeys", func(c *Config) { c.StateKeys = nil }, "Config.StateKeys is empty"},
 		{"a short state key", func(c *Config) { c.StateKeys = [][]byte{make([]byte, 31)} }, "Config.StateKeys has a key of another length"},
 		{"a long state key behind a good one", func(c *Config) { c.StateKeys = append(c.StateKeys, make([]byte, 33)) }, "Config.StateKeys has a key of another length"},

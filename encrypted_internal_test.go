@@ -125,7 +125,7 @@ func TestStrangersDecrypterCalls(t *testing.T) {
 		{"changed, not signed around, and that is demanded", changed(unsigned), true, CodeUnsigned, 0},
 	} {
 		sp, calls := counted(t, v)
-		sp.config.RequireSignedResponse = row.demand
+		sp.requireSignedResponse = row.demand
 		r := v.response(t, sp)
 		r.SAMLResponse = base64.StdEncoding.EncodeToString([]byte(row.message))
 		_, err := sp.finish(context.Background(), r, allChecks)
@@ -159,7 +159,7 @@ func TestResponseMustBeSignedSaysWhat(t *testing.T) {
 			t.Fatal(err)
 		}
 		elsewhere.entityID = "https://idp.example.com/" // any name but Entra's
-		if got := checkResponseSigned(context.Background(), &attempt{sp: sp, idp: elsewhere, message: &wire.Response{}}); got == nil || got.Hint != signResponseHint {
+		if got := checkResponseSigned(context.Background(), &attempt{policy: &sp.policy, idp: elsewhere, message: &wire.Response{}}); got == nil || got.Hint != signResponseHint {
 			t.Errorf("%s at another identity provider: got %+v", name, got)
 		}
 	}
@@ -216,7 +216,7 @@ func TestSecondSignatureTriesTheFirstOnesKey(t *testing.T) {
 			for i := range foreign {
 				keys = append(keys, foreignKeys()[i%len(foreignKeys())].Public())
 			}
-			a := &attempt{sp: sp, message: m}
+			a := &attempt{policy: &sp.policy, message: m}
 			return testing.AllocsPerRun(5, func() {
 				if len(sp.decrypters) > 0 {
 					a.secret = xmlenc.ForMessage(sp.decrypters)

@@ -53,55 +53,64 @@ func (sp *ServiceProvider) finish(ctx context.Context, r FormResponse, checks ch
 // signatures, the checks of what was signed, the claims. If the message could not be read, unreadable says why, and the pending login is opened only to know
 // where the user was going.
 func (sp *ServiceProvider) judge(ctx context.Context, m *wire.Response, unreadable error, r FormResponse, checks checkList) (*Login, *Error) {
-	a := &attempt{sp: sp, now: sp.config.Now(), message: m, cancelClaims: func() {}}
+	a := &attempt{policy: &sp.policy, now: sp.now(), message: m, store: sp.store, cancelClaims: func() {}}
 	defer func() { a.cancelClaims() }()
-	if len(sp.decrypters) > 0 {
-		a.secret = xmlenc.ForMessage(sp.decrypters)
-	}
-	unexpected := a.begin(ctx, r)
+	unexpected := sp.begin(ctx, a, r)
 	switch {
 	case unreadable != nil:
 		return nil, a.refused(stepMessage, fromFault(unreadable))
 	case unexpected != nil:
 		return nil, a.refused(stepState, unexpected)
 	}
-	if err := run(ctx, checks.received, a); err != nil {
-		return nil, a.refused("", err)
+	if err := a.check(ctx, checks); err != nil {
+		return nil, err
 	}
-	if err := a.verify(); err != nil {
-		return nil, a.refused(stepSignature, err)
-	}
-	a.identity = newIdentity(a.assertion, &a.sp.config)
-	if err := run(ctx, checks.verified, a); err != nil {
+	if err := run(ctx, checks.claims, a); err != nil {
 		return nil, a.refused("", err)
 	}
 	return &Login{Identity: a.identity, Assertion: a.assertion, RequestID: a.expect.requestID, ReturnTo: a.expect.returnTo,
-		Tenant: a.sp.config.Tenant, EntityID: a.sp.entityID, Purpose: a.expect.purpose}, nil
+		Tenant: sp.tenant, EntityID: sp.entityID, Purpose: a.expect.purpose}, nil
+}
+
+// check is the part of the way that a Verifier goes too: everything but the claims. It reads the message, and fills in assertion and identity.
+func (a *attempt) check(ctx context.Context, checks checkList) *Error {
+	if len(a.policy.decrypters) > 0 {
+		a.secret = xmlenc.ForMessage(a.policy.decrypters)
+	}
+	if err := run(ctx, checks.received, a); err != nil {
+		return a.refused("", err)
+	}
+	if err := a.verify(); err != nil {
+		return a.refused(stepSignature, err)
+	}
+	a.identity = newIdentity(a.assertion, a.policy)
+	if err := run(ctx, checks.verified, a); err != nil {
+		return a.refused("", err)
+	}
+	return nil
 }
 
 // begin finds out what to expect: which request this browser made, of which identity provider.
-func (a *attempt) begin(ctx context.Context, r FormResponse) *Error {
-	sp := a.sp
+func (sp *ServiceProvider) begin(ctx context.Context, a *attempt, r FormResponse) *Error {
 	var err *Error
 	if a.idp, err = sp.snapshot(ctx); err != nil {
 		return err
 	}
 	switch {
 	case r.State != "":
-		return a.beginWithState(r.State)
+		return sp.beginWithState(a, r.State)
 	case r.RequestID != "":
 		a.expect = expectation{requestID: r.RequestID, issuedAt: a.now, expiresAt: a.now.Add(pendingLifetime),
-			contexts: sp.config.RequestedAuthnContexts}
+			contexts: sp.contexts}
 	case sp.config.Unsolicited == AllowUnsolicited:
-		a.expect = expectation{unsolicited: true, contexts: sp.config.RequestedAuthnContexts}
+		a.expect = expectation{unsolicited: true, contexts: sp.contexts}
 	default:
-		return refuse(CodeUnsolicited, "the response answers no sign-in that this browser began", "", "")
+		return unexpectedResponse()
 	}
 	return nil
 }
 
-func (a *attempt) beginWithState(state string) *Error {
-	sp := a.sp
+func (sp *ServiceProvider) beginWithState(a *attempt, state string) *Error {
 	p, err := openPending(sp.sealer(), sp.pendingContext(), state, a.now, sp.skew)
 	a.expect.returnTo, a.expect.requestID = p.ReturnTo, p.RequestID // for the refusal: a login that cannot be finished any more
 	if err != nil {
@@ -110,7 +119,7 @@ func (a *attempt) beginWithState(state string) *Error {
 	if p.IdentityProvider != a.idp.entityID {
 		return refuse(CodeIdentityProvider, "the settings changed while the user was signing in", a.idp.entityID, quote(p.IdentityProvider))
 	}
-	if since := sp.remembersSince(); p.issuedAt().Before(since.Truncate(time.Millisecond)) {
+	if since := remembersSince(sp.store); p.issuedAt().Before(since.Truncate(time.Millisecond)) {
 		return storeYoung("the sign-in began", p.issuedAt(), since)
 	}
 	a.expect = expectation{sealed: true, requestID: p.RequestID, issuedAt: p.issuedAt(), expiresAt: p.expiresAt(), forceAuthn: p.ForceAuthn,
@@ -118,9 +127,13 @@ func (a *attempt) beginWithState(state string) *Error {
 	return nil
 }
 
-// remembersSince returns since when the Store remembers what was used up, the zero time if it forgets nothing.
-func (sp *ServiceProvider) remembersSince() time.Time {
-	if s, ok := sp.store.(ForgetfulStore); ok {
+func unexpectedResponse() *Error {
+	return refuse(CodeUnsolicited, "the response answers no sign-in that this browser began", "", "")
+}
+
+// remembersSince returns since when a Store remembers what was used up, the zero time if it forgets nothing.
+func remembersSince(store Store) time.Time {
+	if s, ok := store.(ForgetfulStore); ok {
 		return s.RemembersSince()
 	}
 	return time.Time{}
@@ -153,9 +166,9 @@ func (a *attempt) signed(keys []crypto.PublicKey) (dsig.Signed, *Error) {
 	var signed dsig.Signed
 	var err error
 	if a.message.Encrypted() {
-		signed, err = a.message.Decrypt(a.secret, keys, a.sp.signaturePolicy())
+		signed, err = a.message.Decrypt(a.secret, keys, a.policy.signaturePolicy())
 	} else {
-		signed, err = a.message.Verify(keys, a.sp.signaturePolicy())
+		signed, err = a.message.Verify(keys, a.policy.signaturePolicy())
 	}
 	if err != nil {
 		return dsig.Signed{}, fromFault(err)
@@ -163,8 +176,8 @@ func (a *attempt) signed(keys []crypto.PublicKey) (dsig.Signed, *Error) {
 	return signed, nil
 }
 
-func (sp *ServiceProvider) signaturePolicy() dsig.Policy {
-	return dsig.Policy{AllowSHA1: sp.config.InsecureAllowSHA1}
+func (p *policy) signaturePolicy() dsig.Policy {
+	return dsig.Policy{AllowSHA1: p.allowSHA1}
 }
 
 func (p *IdentityProvider) thumbprints() string {

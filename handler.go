@@ -68,7 +68,8 @@ const (
 	leastBodyMemory   = 8 << 20
 )
 
-// ErrNotConfigured is what HandlerConfig.Resolve returns if a request names no provider, or if there is no such tenant.
+// ErrNotConfigured is what HandlerConfig.Resolve returns if a request names no provider, or if there is no such tenant; and what an
+// IdentityProviderSource returns if no identity provider is configured yet.
 var ErrNotConfigured error = CodeNotConfigured
 
 // ErrNotEnabled is what HandlerConfig.Resolve returns if a request names a tenant for which single sign-on is not enabled. The page is that of ErrNotConfigured, which

@@ -180,7 +180,7 @@ func (h *Handler) unsolicited(w http.ResponseWriter, r *http.Request, m *wire.Re
 		return
 	}
 	r = withProvider(r, sp)
-	refusal := refuse(CodeUnsolicited, "the response answers no sign-in that this browser began", "", "").atStep(stepState)
+	refusal := unexpectedResponse().atStep(stepState)
 	if h.config.Sessions.SignedIn(r) { // by anyone: an existing session is never replaced
 		h.home(w, r, sp, refusal)
 		return

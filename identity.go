@@ -66,7 +66,7 @@ const (
 )
 
 // newIdentity reads the claims: Entra's URIs first, then the plain names of the guides for other identity providers.
-func newIdentity(a *Assertion, c *Config) *Identity {
+func newIdentity(a *Assertion, p *policy) *Identity {
 	// only is the value of the first attribute that says anything, "" where it says several things.
 	only := func(names ...string) string {
 		for _, name := range names {
@@ -101,13 +101,13 @@ func newIdentity(a *Assertion, c *Config) *Identity {
 		HomeIdentityProvider: only("http://schemas.microsoft.com/identity/claims/identityprovider"),
 	}
 	switch {
-	case c.NameID == EmailNameID:
+	case p.nameID == EmailNameID:
 		i.Email = a.NameID.Value
-	case emailFault(i.EmailClaim, c.AllowInternationalEmail) == "":
+	case emailFault(i.EmailClaim, p.allowInternationalEmail) == "":
 		i.Email = i.EmailClaim
 	}
-	i.ObjectKey = objectKey(c.Tenant, a.Issuer.Value, i.TenantID, i.ObjectID)
-	i.NameIDKey = nameIDKey(c.Tenant, a.Issuer.Value, a.NameID, c.NameID)
+	i.ObjectKey = objectKey(p.tenant, a.Issuer.Value, i.TenantID, i.ObjectID)
+	i.NameIDKey = nameIDKey(p.tenant, a.Issuer.Value, a.NameID, p.nameID)
 	return i
 }
 

@@ -98,26 +98,26 @@ func TestGoldenIdentities(t *testing.T) {
 	for _, test := range []struct {
 		name           string
 		assertion      Assertion
-		config         Config
+		policy         policy
 		object, nameID string
 		account        string // AccountKey, "" for a refusal
 	}{
 		{"Entra as in the guide", Assertion{Issuer: Issuer{Value: testIssuer}, NameID: NameID{Value: "Alice@Example.com", Format: formatEmail}, Attributes: entra},
-			Config{Tenant: "acme"}, "v1/oid/nyTYSWo_IlPK-RVAqa0KIt3L_O7ezli2r5RFRazQwDE", "v1/nid/V83Ze6dADX6qSKT6yzSdT5A1ZBx8VHQU5Sw6ioQSeWI", "v1/oid/nyTYSWo_IlPK-RVAqa0KIt3L_O7ezli2r5RFRazQwDE"},
+			policy{tenant: "acme"}, "v1/oid/nyTYSWo_IlPK-RVAqa0KIt3L_O7ezli2r5RFRazQwDE", "v1/nid/V83Ze6dADX6qSKT6yzSdT5A1ZBx8VHQU5Sw6ioQSeWI", "v1/oid/nyTYSWo_IlPK-RVAqa0KIt3L_O7ezli2r5RFRazQwDE"},
 		{"Entra, one tenant", Assertion{Issuer: Issuer{Value: testIssuer}, NameID: NameID{Value: "alice@example.com", Format: formatEmail}, Attributes: entra},
-			Config{}, "v1/oid/sw2f2aVE5KhLwReHwFReZ1O92JZhlRTaqWZ2iY9wh5o", "v1/nid/axB6THG0W3XAxNvwBDcaXTSp_vF7BMjvdTfkQRGbMoY", "v1/oid/sw2f2aVE5KhLwReHwFReZ1O92JZhlRTaqWZ2iY9wh5o"},
+			policy{}, "v1/oid/sw2f2aVE5KhLwReHwFReZ1O92JZhlRTaqWZ2iY9wh5o", "v1/nid/axB6THG0W3XAxNvwBDcaXTSp_vF7BMjvdTfkQRGbMoY", "v1/oid/sw2f2aVE5KhLwReHwFReZ1O92JZhlRTaqWZ2iY9wh5o"},
 		{"Entra, a transient NameID", Assertion{Issuer: Issuer{Value: testIssuer}, NameID: NameID{Value: "_1", Format: formatTransient}, Attributes: entra},
-			Config{Tenant: "acme", NameID: AllowAnyNameID}, "v1/oid/nyTYSWo_IlPK-RVAqa0KIt3L_O7ezli2r5RFRazQwDE", "", "v1/oid/nyTYSWo_IlPK-RVAqa0KIt3L_O7ezli2r5RFRazQwDE"},
+			policy{tenant: "acme", nameID: AllowAnyNameID}, "v1/oid/nyTYSWo_IlPK-RVAqa0KIt3L_O7ezli2r5RFRazQwDE", "", "v1/oid/nyTYSWo_IlPK-RVAqa0KIt3L_O7ezli2r5RFRazQwDE"},
 		{"Okta, an address", Assertion{Issuer: Issuer{Value: "http://www.okta.com/exk1"}, NameID: NameID{Value: "alice@example.com", Format: formatPersistent}},
-			Config{Tenant: "acme"}, "", "v1/nid/vHijoYbTVnJiNouU9dy6qrpAVdBIj1BcqkyZjTl__Hc", "v1/nid/vHijoYbTVnJiNouU9dy6qrpAVdBIj1BcqkyZjTl__Hc"},
+			policy{tenant: "acme"}, "", "v1/nid/vHijoYbTVnJiNouU9dy6qrpAVdBIj1BcqkyZjTl__Hc", "v1/nid/vHijoYbTVnJiNouU9dy6qrpAVdBIj1BcqkyZjTl__Hc"},
 		{"Keycloak, a persistent name", Assertion{Issuer: Issuer{Value: "https://sso.example.com/realms/main"}, NameID: NameID{Value: "G-8b1@f3", Format: formatPersistent, NameQualifier: "https://sso.example.com/realms/main"}},
-			Config{NameID: AllowAnyNameID}, "", "v1/nid/qkMxULNgkequrd7ReiicPjsop-d7C2Y4UYnm3RlHsDw", "v1/nid/qkMxULNgkequrd7ReiicPjsop-d7C2Y4UYnm3RlHsDw"},
+			policy{nameID: AllowAnyNameID}, "", "v1/nid/qkMxULNgkequrd7ReiicPjsop-d7C2Y4UYnm3RlHsDw", "v1/nid/qkMxULNgkequrd7ReiicPjsop-d7C2Y4UYnm3RlHsDw"},
 		{"a transient NameID", Assertion{Issuer: Issuer{Value: "https://sso.example.com/realms/main"}, NameID: NameID{Value: "G-1", Format: formatTransient}},
-			Config{NameID: AllowAnyNameID}, "", "", ""},
+			policy{nameID: AllowAnyNameID}, "", "", ""},
 		{"two object IDs", Assertion{Issuer: Issuer{Value: testIssuer}, NameID: NameID{Value: "_1", Format: formatTransient}, Attributes: Attributes{entra[0], {Name: claimObjectID, Values: []string{testObjectID, testObjectID}}}},
-			Config{NameID: AllowAnyNameID}, "", "", ""},
+			policy{nameID: AllowAnyNameID}, "", "", ""},
 	} {
-		i := newIdentity(&test.assertion, &test.config)
+		i := newIdentity(&test.assertion, &test.policy)
 		if object, nameID := i.ObjectKey, i.NameIDKey; object != test.object || nameID != test.nameID {
 			t.Errorf("%s: got keys %q and %q, want %q and %q", test.name, object, nameID, test.object, test.nameID)
 		}
@@ -136,24 +136,24 @@ func TestGoldenIdentities(t *testing.T) {
 func TestEmailIsAnAddress(t *testing.T) {
 	for _, test := range []struct {
 		name   string
-		config Config
+		policy policy
 		nameID string
 		claim  []string
 		want   string
 	}{
-		{"the NameID", Config{}, "alice@example.com", []string{"Alice@example.com"}, "alice@example.com"},
-		{"the claim", Config{NameID: AllowAnyNameID}, "mallory@example.com", []string{"alice@example.com"}, "alice@example.com"},
-		{"no claim", Config{NameID: AllowAnyNameID}, "alice@example.com", nil, ""},
-		{"two claims", Config{NameID: AllowAnyNameID}, "_1", []string{"alice@example.com", "bob@example.com"}, ""},
-		{"a claim that is no address", Config{NameID: AllowAnyNameID}, "_1", []string{"alice"}, ""},
-		{"a claim with a Kelvin sign", Config{NameID: AllowAnyNameID}, "_1", []string{"\u212Aim@example.com"}, ""},
-		{"a claim with a Kelvin sign that is allowed", Config{NameID: AllowAnyNameID, AllowInternationalEmail: true}, "_1", []string{"\u212Aim@example.com"}, "\u212Aim@example.com"},
+		{"the NameID", policy{}, "alice@example.com", []string{"Alice@example.com"}, "alice@example.com"},
+		{"the claim", policy{nameID: AllowAnyNameID}, "mallory@example.com", []string{"alice@example.com"}, "alice@example.com"},
+		{"no claim", policy{nameID: AllowAnyNameID}, "alice@example.com", nil, ""},
+		{"two claims", policy{nameID: AllowAnyNameID}, "_1", []string{"alice@example.com", "bob@example.com"}, ""},
+		{"a claim that is no address", policy{nameID: AllowAnyNameID}, "_1", []string{"alice"}, ""},
+		{"a claim with a Kelvin sign", policy{nameID: AllowAnyNameID}, "_1", []string{"\u212Aim@example.com"}, ""},
+		{"a claim with a Kelvin sign that is allowed", policy{nameID: AllowAnyNameID, allowInternationalEmail: true}, "_1", []string{"\u212Aim@example.com"}, "\u212Aim@example.com"},
 	} {
 		a := &Assertion{NameID: NameID{Value: test.nameID}}
 		if test.claim != nil {
 			a.Attributes = Attributes{{Name: claimEmail, Values: test.claim}}
 		}
-		if got := newIdentity(a, &test.config).Email; got != test.want {
+		if got := newIdentity(a, &test.policy).Email; got != test.want {
 			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
 		}
 	}
@@ -178,7 +178,7 @@ func TestSingleValuedClaims(t *testing.T) {
 	}
 	for name, field := range fields {
 		with := func(a Attribute) string {
-			return field(newIdentity(&Assertion{Attributes: append(Attributes{a}, all...)}, &Config{}))
+			return field(newIdentity(&Assertion{Attributes: append(Attributes{a}, all...)}, &policy{}))
 		}
 		if got := with(Attribute{Name: name, Values: []string{"x"}}); got != "x" {
 			t.Errorf("%s with one value: got %q", name, got)
@@ -212,7 +212,7 @@ func TestClaimsOfBothNameSets(t *testing.T) {
 		{Name: "displayName", Values: []string{"Alice Example"}}, {Name: "groups", Values: []string{"g1", "g2"}}, {Name: "roles", Values: []string{"admin"}},
 	}}
 	for name, a := range map[string]*Assertion{"Entra's claim URIs": entra, "plain names": plain} {
-		i := newIdentity(a, &Config{})
+		i := newIdentity(a, &policy{})
 		got := []string{i.Email, i.EmailClaim, i.Username, i.Name, i.GivenName, i.Surname}
 		if want := []string{"alice@example.com", "alice@example.com", "alice@corp.example.com", "Alice Example", "Alice", "Example"}; !slices.Equal(got, want) {
 			t.Errorf("%s: got %q, want %q", name, got, want)
@@ -221,17 +221,17 @@ func TestClaimsOfBothNameSets(t *testing.T) {
 			t.Errorf("%s: groups %q, roles %q, overage %t", name, i.Groups, i.Roles, i.GroupsOverage)
 		}
 	}
-	if i := newIdentity(entra, &Config{}); i.ObjectID != testObjectID || i.TenantID != testTenantID || i.HomeIdentityProvider != "live.com" {
+	if i := newIdentity(entra, &policy{}); i.ObjectID != testObjectID || i.TenantID != testTenantID || i.HomeIdentityProvider != "live.com" {
 		t.Errorf("got object %q of %q, from %q", i.ObjectID, i.TenantID, i.HomeIdentityProvider)
 	}
-	if object := newIdentity(plain, &Config{}).ObjectKey; object != "" {
+	if object := newIdentity(plain, &policy{}).ObjectKey; object != "" {
 		t.Errorf("an object key without an object: %q", object)
 	}
 }
 
 func TestGroupsOverageIsNotNoGroups(t *testing.T) {
 	a := &Assertion{Attributes: Attributes{{Name: claimGroupsLink, Values: []string{"https://graph.windows.net/t/users/o/getMemberObjects"}}}}
-	if i := newIdentity(a, &Config{}); !i.GroupsOverage || i.Groups != nil {
+	if i := newIdentity(a, &policy{}); !i.GroupsOverage || i.Groups != nil {
 		t.Errorf("got overage %t, groups %q, want overage and no groups", i.GroupsOverage, i.Groups)
 	}
 }

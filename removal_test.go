@@ -61,11 +61,17 @@ func TestEachCheckIsNeeded(t *testing.T) {
 // listsWithoutOne gives the list of checks without one, by the name of the one that is missing.
 func listsWithoutOne() map[string]checkList {
 	lists := map[string]checkList{}
-	for i, c := range allChecks.received {
-		lists[c.name] = checkList{received: slices.Delete(slices.Clone(allChecks.received), i, i+1), verified: allChecks.verified}
-	}
-	for i, c := range allChecks.verified {
-		lists[c.name] = checkList{received: allChecks.received, verified: slices.Delete(slices.Clone(allChecks.verified), i, i+1)}
+	for _, of := range []func(*checkList) *[]check{
+		func(l *checkList) *[]check { return &l.received },
+		func(l *checkList) *[]check { return &l.verified },
+		func(l *checkList) *[]check { return &l.claims },
+	} {
+		all := allChecks
+		for i, c := range *of(&all) {
+			without := allChecks
+			*of(&without) = slices.Delete(slices.Clone(*of(&all)), i, i+1)
+			lists[c.name] = without
+		}
 	}
 	return lists
 }

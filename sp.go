@@ -2,27 +2,20 @@ package saml
 
 import (
 	"context"
-	"crypto"
 	"errors"
 	"log/slog"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 )
 
 // A ServiceProvider begins logins at one identity provider and finishes them. It is immutable, safe for concurrent use
 // and cheap: a console may hold thousands.
 type ServiceProvider struct {
-	config      Config // with defaults filled in
-	redirectURL string
-	entityID    string
-	recipients  []string // Redirect URLs that a response may be addressed to, ours first
-	audiences   []string // names that an assertion may be meant for, ours first
-	skew        time.Duration
-	refusals    *refusalLog
-	store       Store
-	decrypters  []crypto.Decrypter // of Config.DecryptionKeys
+	policy
+	config   Config // with defaults filled in
+	refusals *refusalLog
+	store    Store
 }
 
 // RedirectURL is BaseURL + RedirectPath: where responses are received, and by default our entity ID and sign-on URL too.
@@ -37,7 +30,8 @@ func (sp *ServiceProvider) EntityID() string { return sp.entityID }
 // Tenant is Config.Tenant.
 func (sp *ServiceProvider) Tenant() string { return sp.config.Tenant }
 
-// IdentityProvider is whom we trust at this moment. The error is an *Error with CodeIdentityProvider.
+// IdentityProvider is whom we trust at this moment. The error is an *Error: CodeNotConfigured if there is nobody yet, CodeIdentityProvider if the
+// settings cannot be read.
 func (sp *ServiceProvider) IdentityProvider(ctx context.Context) (*IdentityProvider, error) {
 	idp, err := sp.snapshot(ctx)
 	if err != nil {
@@ -52,57 +46,59 @@ func (sp *ServiceProvider) snapshot(ctx context.Context) (*IdentityProvider, *Er
 	if isNil(err) { // also a nil *Error
 		err = nil
 	}
-	if err == nil && idp == nil { // also a nil *IdentityProvider, which is its own snapshot
+	switch {
+	case errors.Is(err, ErrNotConfigured):
+		return nil, refuse(CodeNotConfigured, "no identity provider is configured", "", "").withCause(err)
+	case err == nil && idp == nil:
 		err = errors.New("the source gave neither settings nor an error")
-	}
-	if err != nil {
+		fallthrough
+	case err != nil:
 		return nil, refuse(CodeIdentityProvider, "the settings of the identity provider cannot be read", "", "").withCause(err)
 	}
 	return idp, nil
 }
 
-// New makes a service provider. All faults of the configuration are reported at once, as joined *Error values.
+// New makes a service provider. All faults of the configuration are reported at once, as joined *Error values. So are those of the identity provider's
+// settings: no usable key, no usable login URL, our own names in its fields.
+//
+// If Config.IdentityProvider cannot be asked, because a database is down or nothing is configured yet (ErrNotConfigured), New succeeds all the same:
+// RedirectURL and Metadata work, logins fail until the source answers, and Health says why.
 func New(config Config) (*ServiceProvider, error) {
-	sp := &ServiceProvider{config: config, refusals: &refusalLog{}}
-	c := &sp.config
-	if c.RedirectPath == "" {
-		c.RedirectPath = DefaultRedirectPath
-	}
-	if c.Now == nil {
-		c.Now = time.Now
-	}
-	if c.Logger == nil {
-		c.Logger = slog.Default()
-	}
-	sp.skew = max(c.ClockSkew, 0)
-	if c.ClockSkew == 0 {
-		sp.skew = defaultClockSkew
-	}
+	c := config.withDefaults()
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
-	sp.redirectURL = strings.TrimSuffix(c.BaseURL, "/") + c.RedirectPath
-	sp.entityID = c.EntityID
-	if sp.entityID == "" {
-		sp.entityID = sp.redirectURL
-	}
-	c.RequestedAuthnContexts = slices.Clone(c.RequestedAuthnContexts)
-	sp.recipients = append([]string{sp.redirectURL}, c.FormerRedirectURLs...)
-	sp.audiences = append([]string{sp.entityID}, c.FormerEntityIDs...)
-	c.StateKeys = cloneKeys(c.StateKeys)
-	c.DecryptionKeys = slices.Clone(c.DecryptionKeys)
-	for _, k := range c.DecryptionKeys {
-		sp.decrypters = append(sp.decrypters, k.Key)
-	}
-	sp.store = c.Store
+	sp := &ServiceProvider{config: c, policy: c.policy(), store: c.Store, refusals: &refusalLog{}}
 	if sp.store == nil {
 		sp.store = newMemoryStore(c.Now)
 		c.Logger.Warn("saml: no Store configured: used-up responses are remembered by this process alone")
 	}
-	if err := sp.checkIdentityProvider(); err != nil {
-		return nil, err
+	ctx, cancel := context.WithTimeout(context.Background(), newTimeout)
+	defer cancel()
+	idp, err := sp.snapshot(ctx)
+	switch {
+	case err == nil:
+		if err := sp.checkIdentityProvider(idp); err != nil {
+			return nil, err
+		}
+	case err.Code != CodeNotConfigured:
+		c.Logger.Warn("saml: "+err.Message+"; no login can succeed before they can", slog.String("tenant", c.Tenant), slog.String("code", string(err.Code)),
+			slog.String("cause", causeInLog(err.cause)))
 	}
 	return sp, nil
+}
+
+// newTimeout is how long New waits for the settings of the identity provider.
+const newTimeout = 5 * time.Second
+
+// Health reports whether logins can succeed now, as far as that is known without one: nil, or the faults that New would report, as joined *Error values.
+// The code is CodeNotConfigured if no identity provider is configured, and CodeIdentityProvider if its settings cannot be read.
+func (sp *ServiceProvider) Health(ctx context.Context) error {
+	idp, err := sp.snapshot(ctx)
+	if err != nil {
+		return err
+	}
+	return sp.checkIdentityProvider(idp)
 }
 
 func cloneKeys(keys [][]byte) [][]byte {
@@ -114,11 +110,7 @@ func cloneKeys(keys [][]byte) [][]byte {
 }
 
 // checkIdentityProvider refuses settings that nobody could sign in with, or that were pasted into the wrong field.
-func (sp *ServiceProvider) checkIdentityProvider() error {
-	idp, err := sp.snapshot(context.Background())
-	if err != nil {
-		return err
-	}
+func (sp *ServiceProvider) checkIdentityProvider(idp *IdentityProvider) error {
 	var faults []error
 	if err := idp.checkAgainst(sp); err != nil {
 		faults = append(faults, err)

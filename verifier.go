@@ -1,0 +1,191 @@
+package saml
+
+import (
+	"context"
+	"crypto"
+	"errors"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/iomete/saml/internal/wire"
+)
+
+// A Verifier verifies SAML responses for one relying party and one identity provider, without logins, cookies or a Store. Use it if a service has its
+// own way to begin logins and to remember what was used; everybody else uses ServiceProvider, which does both. It is immutable and safe for
+// concurrent use. Make a new one if the settings of the identity provider change.
+type Verifier struct {
+	policy
+	idp *IdentityProvider
+}
+
+// A VerifierConfig describes whose responses a Verifier accepts, and for whom they must be made. Names that begin with Insecure or Allow weaken it.
+type VerifierConfig struct {
+	// IdentityProvider must have issued and signed the response. Required.
+	IdentityProvider *IdentityProvider
+
+	// EntityID is our name at the identity provider, 1 to 1024 bytes: each response must have it as an audience. Required.
+	EntityID string
+
+	// FormerEntityIDs are accepted as audiences too; see Config.FormerEntityIDs.
+	FormerEntityIDs []string
+
+	// RedirectURLs are the URLs of our assertion consumer service, absolute and https, the current one first: each response must be addressed to one
+	// of them. Required.
+	RedirectURLs []string
+
+	// Tenant is part of the account keys of Identity and of the keys of Claim; see Config.Tenant.
+	Tenant string
+
+	// The policies of Config, with the same meaning and the same defaults.
+	NameID                    NameIDPolicy
+	AllowInternationalEmail   bool
+	RequireObjectID           bool
+	RequestedAuthnContexts    []string
+	DecryptionKeys            []DecryptionKey
+	RequireSignedResponse     bool
+	ClockSkew                 time.Duration
+	RefuseExpiredCertificates bool
+	InsecureAllowSHA1         bool
+	InsecureAllowHTTP         bool
+
+	// Now is the clock. Default time.Now.
+	Now func() time.Time
+}
+
+// VerifyOptions say which request a response must answer. One of RequestID and AllowUnsolicited is required.
+type VerifyOptions struct {
+	// RequestID is the ID of the AuthnRequest that this browser was sent to the identity provider with. It must come from a place that the browser
+	// cannot choose.
+	RequestID string
+
+	// AllowUnsolicited accepts a response that answers no request (IdP-initiated sign-in), and no other. It is open to login CSRF: an attacker can
+	// sign a victim's browser in as himself.
+	AllowUnsolicited bool
+
+	// RequestedAt is when the request was made. With it, the user must have signed in at the identity provider after that, as a request with
+	// ForceAuthn demands. Default: any time.
+	RequestedAt time.Time
+}
+
+// A VerifiedResponse passed every check but one: nobody looked whether it was used before.
+type VerifiedResponse struct {
+	Identity  *Identity
+	Assertion *Assertion
+	RequestID string // VerifyOptions.RequestID, "" for an unsolicited response
+
+	// Claims are what the caller must claim, in this order: the request, if there is one, and the assertion.
+	Claims []Claim
+}
+
+// A Claim is something that may be used once: a request that is answered, or an assertion. See Store for what claiming is.
+type Claim struct {
+	Key string        // for Store.Claim: ASCII, at most 64 bytes
+	TTL time.Duration // how long the key must be remembered, from now on
+}
+
+// NewVerifier makes a Verifier. All faults of the configuration are reported at once, as joined *Error values.
+func NewVerifier(c VerifierConfig) (*Verifier, error) {
+	f := faults{of: "VerifierConfig"}
+	if c.IdentityProvider == nil {
+		f.add("IdentityProvider", "is missing", "", "what ParseMetadata or NewIdentityProvider returned")
+	} else if len(c.IdentityProvider.usableKeys) == 0 {
+		f.list = append(f.list, c.IdentityProvider.noUsableKey())
+	}
+	if c.EntityID == "" {
+		f.add("EntityID", "is missing", "", "the name of this service at the identity provider")
+	}
+	f.entityIDs(c.EntityID, c.FormerEntityIDs)
+	if len(c.RedirectURLs) == 0 {
+		f.add("RedirectURLs", "is empty", "", "https://host[:port]/path")
+	}
+	f.urls("RedirectURLs", c.RedirectURLs, c.InsecureAllowHTTP)
+	f.policies(c.NameID, c.ClockSkew, c.RequestedAuthnContexts)
+	f.decryptionKeys(c.DecryptionKeys)
+	if err := errors.Join(f.list...); err != nil {
+		return nil, err
+	}
+	p := policy{
+		tenant: c.Tenant, entityID: c.EntityID, redirectURL: c.RedirectURLs[0],
+		recipients: slices.Clone(c.RedirectURLs), audiences: append([]string{c.EntityID}, c.FormerEntityIDs...),
+		contexts: slices.Clone(c.RequestedAuthnContexts), decrypters: decrypters(c.DecryptionKeys), skew: skew(c.ClockSkew), now: c.Now,
+		nameID: c.NameID, allowInternationalEmail: c.AllowInternationalEmail, requireObjectID: c.RequireObjectID,
+		requireSignedResponse: c.RequireSignedResponse, refuseExpiredCertificates: c.RefuseExpiredCertificates, allowSHA1: c.InsecureAllowSHA1,
+	}
+	if p.now == nil {
+		p.now = time.Now
+	}
+	return &Verifier{p, c.IdentityProvider}, nil
+}
+
+// Verify checks a response. The caller must claim both keys, or the response can be replayed.
+//
+// It takes the form value SAMLResponse and passes all steps of Checks in their order but the two claims: VerifiedResponse.Claims has the keys for
+// Store.Claim. Only if each of them was claimed for the first time, the user is signed in. The error is always an *Error.
+func (v *Verifier) Verify(ctx context.Context, samlResponse string, o VerifyOptions) (*VerifiedResponse, error) {
+	r, err := v.verify(ctx, samlResponse, o, allChecks)
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+func (v *Verifier) verify(ctx context.Context, samlResponse string, o VerifyOptions, checks checkList) (*VerifiedResponse, *Error) {
+	if o.RequestID != "" && o.AllowUnsolicited {
+		return nil, refuse(CodeConfig, "VerifyOptions has a RequestID and AllowUnsolicited", strconv.Quote(o.RequestID), "one of them")
+	}
+	a := &attempt{policy: &v.policy, idp: v.idp, now: v.now()}
+	a.expect = expectation{requestID: o.RequestID, unsolicited: o.AllowUnsolicited, issuedAt: o.RequestedAt, forceAuthn: !o.RequestedAt.IsZero(),
+		expiresAt: a.now.Add(pendingLifetime), contexts: v.contexts}
+	var unreadable error
+	if a.message, unreadable = wire.Read(samlResponse); unreadable != nil {
+		return nil, a.refused(stepMessage, fromFault(unreadable))
+	}
+	if o.RequestID == "" && !o.AllowUnsolicited {
+		return nil, a.refused(stepState, unexpectedResponse())
+	}
+	if err := a.check(ctx, checks); err != nil {
+		return nil, err
+	}
+	r := &VerifiedResponse{Identity: a.identity, Assertion: a.assertion, RequestID: o.RequestID}
+	if !a.expect.unsolicited {
+		r.Claims = append(r.Claims, a.requestClaim())
+	}
+	r.Claims = append(r.Claims, a.assertionClaim())
+	return r, nil
+}
+
+// policy is what the checks demand of a response, whoever the identity provider is.
+type policy struct {
+	tenant      string
+	entityID    string
+	redirectURL string
+	recipients  []string // Redirect URLs that a response may be addressed to, ours first
+	audiences   []string // names that an assertion may be meant for, ours first
+	contexts    []string
+	decrypters  []crypto.Decrypter
+	skew        time.Duration
+	now         func() time.Time
+
+	nameID                    NameIDPolicy
+	allowInternationalEmail   bool
+	requireObjectID           bool
+	requireSignedResponse     bool
+	refuseExpiredCertificates bool
+	allowSHA1                 bool
+}
+
+func decrypters(keys []DecryptionKey) (list []crypto.Decrypter) {
+	for _, k := range keys {
+		list = append(list, k.Key)
+	}
+	return list
+}
+
+// skew is Config.ClockSkew with its default: less than zero means none.
+func skew(d time.Duration) time.Duration {
+	if d == 0 {
+		return defaultClockSkew
+	}
+	return max(d, 0)
+}
