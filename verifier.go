@@ -21,8 +21,12 @@ type Verifier struct {
 
 // A VerifierConfig describes whose responses a Verifier accepts, and for whom they must be made. Names that begin with Insecure or Allow weaken it.
 type VerifierConfig struct {
-	// IdentityProvider must have issued and signed the response. Required.
-	IdentityProvider *IdentityProvider
+	// Issuer is the entity ID of the identity provider that must have issued the response (IdentityProvider.EntityID), compared byte for byte.
+	// Required.
+	Issuer string
+
+	// Keys are those that the identity provider signs with (ParseKeys, IdentityProvider.Keys): at least one that is usable, at most 16. Required.
+	Keys []TrustedKey
 
 	// EntityID is our name at the identity provider, 1 to 1024 bytes: each response must have it as an audience. Required.
 	EntityID string
@@ -87,10 +91,16 @@ type Claim struct {
 // NewVerifier makes a Verifier. All faults of the configuration are reported at once, as joined *Error values.
 func NewVerifier(c VerifierConfig) (*Verifier, error) {
 	f := faults{of: "VerifierConfig"}
-	if c.IdentityProvider == nil {
-		f.add("IdentityProvider", "is missing", "", "what ParseMetadata or NewIdentityProvider returned")
-	} else if len(c.IdentityProvider.usableKeys) == 0 {
-		f.list = append(f.list, c.IdentityProvider.noUsableKey())
+	idp := &IdentityProvider{entityID: c.Issuer}
+	if err := checkEntityID(c.Issuer); err != nil {
+		f.list = append(f.list, err)
+	}
+	var err *Error
+	if idp.keys, err = uniqueKeys(c.Keys); err != nil {
+		f.list = append(f.list, err)
+	}
+	if idp.finish(); err == nil && len(idp.usableKeys) == 0 {
+		f.list = append(f.list, idp.noUsableKey())
 	}
 	if c.EntityID == "" {
 		f.add("EntityID", "is missing", "", "the name of this service at the identity provider")
@@ -115,7 +125,7 @@ func NewVerifier(c VerifierConfig) (*Verifier, error) {
 	if p.now == nil {
 		p.now = time.Now
 	}
-	return &Verifier{p, c.IdentityProvider}, nil
+	return &Verifier{p, idp}, nil
 }
 
 // Verify checks a response. The caller must claim both keys, or the response can be replayed.

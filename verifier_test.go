@@ -16,8 +16,9 @@ func (v *testVector) verifier(t testing.TB) (*Verifier, *ServiceProvider, error)
 		return nil, nil, err
 	}
 	c := sp.config
+	idp := c.IdentityProvider.(*IdentityProvider)
 	verifier, err := NewVerifier(VerifierConfig{
-		IdentityProvider: c.IdentityProvider.(*IdentityProvider), EntityID: sp.EntityID(), FormerEntityIDs: c.FormerEntityIDs,
+		Issuer: idp.EntityID(), Keys: idp.Keys(), EntityID: sp.EntityID(), FormerEntityIDs: c.FormerEntityIDs,
 		RedirectURLs: append([]string{sp.RedirectURL()}, c.FormerRedirectURLs...), Tenant: c.Tenant,
 		NameID: c.NameID, AllowInternationalEmail: c.AllowInternationalEmail, RequireObjectID: c.RequireObjectID, RequestedAuthnContexts: c.RequestedAuthnContexts,
 		DecryptionKeys: c.DecryptionKeys, RequireSignedResponse: c.RequireSignedResponse, ClockSkew: c.ClockSkew,
@@ -170,8 +171,8 @@ func TestVerifierExpectsOneThing(t *testing.T) {
 
 func TestVerifierConfigFaults(t *testing.T) {
 	_, err := NewVerifier(VerifierConfig{RedirectURLs: []string{"http://console.example.com/acs"}, ClockSkew: time.Hour, DecryptionKeys: make([]DecryptionKey, 1)})
-	for _, want := range []string{"IdentityProvider", "EntityID", "RedirectURLs", "ClockSkew", "DecryptionKeys"} {
-		if !errors.Is(err, CodeConfig) || !containsMessage(err, "VerifierConfig."+want) {
+	for _, want := range []string{"entity ID", "signing key", "VerifierConfig.EntityID", "VerifierConfig.RedirectURLs", "VerifierConfig.ClockSkew", "VerifierConfig.DecryptionKeys"} {
+		if !errors.Is(err, CodeConfig) || !containsMessage(err, want) {
 			t.Errorf("%s is not in the error: %v", want, err)
 		}
 	}
