@@ -9,7 +9,8 @@ import (
 
 const maxReturnTo = 1 << 10 // bytes
 
-// localPath reports whether s is a path and query on our own host that a browser cannot take for anything else.
+// localPath reports whether s is a path and query on our own host that a browser cannot take for
+// anything else.
 func localPath(s string) bool {
 	if s == "" || len(s) > maxReturnTo || s[0] != '/' || strings.HasPrefix(s, "//") || !utf8.ValidString(s) {
 		return false

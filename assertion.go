@@ -4,8 +4,8 @@ import (
 	"time"
 )
 
-// An Assertion is what the identity provider stated and signed (SAML Core 2.0 §2.3.3). One that FinishLogin returned has
-// passed every check. Zero times are times that were not given.
+// An Assertion is what the identity provider stated and signed (SAML Core 2.0 §2.3.3). One that
+// FinishLogin returned has passed every check. Zero times are times that were not given.
 type Assertion struct {
 	ID           string // NCName, unique at the issuer
 	Version      string // "2.0"
@@ -45,7 +45,8 @@ type NameID struct {
 	hasSPNameQualifier bool
 }
 
-// A SubjectConfirmation says how the bearer of the assertion is known to be its subject (SAML Core 2.0 §2.4.1.1).
+// A SubjectConfirmation says how the bearer of the assertion is known to be its subject (SAML Core
+// 2.0 §2.4.1.1).
 type SubjectConfirmation struct {
 	Method       string // "urn:oasis:names:tc:SAML:2.0:cm:bearer" for web sign-in
 	Recipient    string
@@ -68,7 +69,8 @@ type Conditions struct {
 	unknown string // a condition that we do not understand
 }
 
-// An AuthnStatement says when and how the subject signed in at the identity provider (SAML Core 2.0 §2.7.2).
+// An AuthnStatement says when and how the subject signed in at the identity provider (SAML Core 2.0
+// §2.7.2).
 type AuthnStatement struct {
 	AuthnInstant        time.Time
 	SessionIndex        string // for single logout

@@ -52,11 +52,13 @@ type check struct {
 	refuses func(context.Context, *attempt) *Error
 }
 
-// checkList is in the order in which a response meets the checks: received while nothing is trusted yet, verified on what
-// the signature covered, and then the claims, which a Verifier leaves to its caller.
+// checkList is in the order in which a response meets the checks: received while nothing is trusted
+// yet, verified on what the signature covered, and then the claims, which a Verifier leaves to its
+// caller.
 type checkList struct{ received, verified, claims []check }
 
-// The list that every response passes. No check can be switched off; those that a Config relaxes say so.
+// The list that every response passes. No check can be switched off; those that a Config relaxes
+// say so.
 var allChecks = checkList{
 	received: []check{
 		{"response issue instant", "The Response has an IssueInstant that is not in the future.", "Core 3.2.2",
@@ -195,7 +197,8 @@ func checkStatus(_ context.Context, a *attempt) *Error {
 
 const statusSuccess = "urn:oasis:names:tc:SAML:2.0:status:Success"
 
-// statusName returns what may be logged of a status: the names of its codes, and Entra's error number. Its message may name the user.
+// statusName returns what may be logged of a status: the names of its codes, and Entra's error
+// number. Its message may name the user.
 func statusName(s wire.Status) string {
 	words := []string{"an error"}
 	for _, uri := range []string{s.Code, s.SubCode} {
@@ -253,7 +256,8 @@ func (a *attempt) checkInResponseTo(got string) *Error {
 	return refuse(CodeInResponseTo, "the response answers another request than this browser's", got, quote(a.expect.requestID))
 }
 
-// checkResponseSigned looks whether there is a signature. Whether it is good is decided in the next step, before anything is decrypted.
+// checkResponseSigned looks whether there is a signature. Whether it is good is decided in the next
+// step, before anything is decrypted.
 func checkResponseSigned(_ context.Context, a *attempt) *Error {
 	if !a.policy.requireSignedResponse || a.message.ResponseSignature.Exists() {
 		return nil

@@ -107,8 +107,8 @@ func checkAudience(_ context.Context, a *attempt) *Error {
 
 const methodBearer = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
 
-// checkSubjectConfirmation wants one bearer confirmation that fits in everything. Where none does, the reason of the last
-// bearer confirmation is given: there is hardly ever more than one.
+// checkSubjectConfirmation wants one bearer confirmation that fits in everything. Where none does,
+// the reason of the last bearer confirmation is given: there is hardly ever more than one.
 func checkSubjectConfirmation(_ context.Context, a *attempt) *Error {
 	var why *Error
 	for i := range a.assertion.Confirmations {

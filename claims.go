@@ -7,11 +7,12 @@ import (
 	"github.com/iomete/saml/internal/storekey"
 )
 
-// How long beyond the end of acceptance a claim is kept, so that a replica whose clock lags cannot be replayed to.
+// How long beyond the end of acceptance a claim is kept, so that a replica whose clock lags cannot
+// be replayed to.
 const claimMargin = 5 * time.Minute
 
-// claimTimeout bounds the claims of a message. They run apart from the request: a browser that hangs up must not leave them
-// undecided.
+// claimTimeout bounds the claims of a message. They run apart from the request: a browser that
+// hangs up must not leave them undecided.
 const claimTimeout = 5 * time.Second
 
 func claimRequest(ctx context.Context, a *attempt) *Error {
@@ -28,9 +29,10 @@ func (a *attempt) requestClaim() Claim {
 	return a.newClaim(storekey.Request, a.expect.requestID, a.expect.expiresAt)
 }
 
-// storeRemembers guards against a response that was used before a restart. A pending login of ours has been compared with the Store's memory already, by our
-// own clock. Otherwise there is only the identity provider's clock: if it is ahead of ours by some seconds, the last seconds before a restart are not
-// guarded. Only a Store that outlives the process is sure.
+// storeRemembers guards against a response that was used before a restart. A pending login of ours
+// has been compared with the Store's memory already, by our own clock. Otherwise there is only the
+// identity provider's clock: if it is ahead of ours by some seconds, the last seconds before a
+// restart are not guarded. Only a Store that outlives the process is sure.
 func (a *attempt) storeRemembers() *Error {
 	since := remembersSince(a.store)
 	if a.expect.sealed || !a.assertion.IssueInstant.Before(since.Truncate(time.Millisecond)) {
@@ -52,7 +54,8 @@ func (a *attempt) newClaim(kind, value string, until time.Time) Claim {
 	return Claim{Key: storekey.Of(kind, a.policy.tenant, a.idp.entityID, value), TTL: until.Sub(a.now) + a.policy.skew + claimMargin}
 }
 
-// acceptedUntil is the moment, without skew, from which the assertion is refused as expired or too old.
+// acceptedUntil is the moment, without skew, from which the assertion is refused as expired or too
+// old.
 func (s *Assertion) acceptedUntil() time.Time {
 	var end time.Time
 	for _, c := range s.Confirmations {

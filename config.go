@@ -16,134 +16,168 @@ import (
 	"github.com/iomete/saml/internal/seal"
 )
 
-// DefaultRedirectPath is the path of the Redirect URL where Config.RedirectPath is empty: that of the IOMETE console.
+// DefaultRedirectPath is the path of the Redirect URL where Config.RedirectPath is empty: that of
+// the IOMETE console.
 const DefaultRedirectPath = "/api/v1/identity/auth/saml-acs"
 
-// A Config describes one service provider: our side of the trust, and the one identity provider that it trusts. The zero
-// value of every field but the three required ones is the safe choice; names that begin with Insecure or Allow weaken it.
+// A Config describes one service provider: our side of the trust, and the one identity provider
+// that it trusts. The zero value of every field but the three required ones is the safe choice;
+// names that begin with Insecure or Allow weaken it.
 type Config struct {
-	// BaseURL is the public address of the service as browsers see it: absolute, https, without path, query or fragment
-	// ("https://console.example.com"). Required. It is never taken from a request's Host header.
+	// BaseURL is the public address of the service as browsers see it: absolute, https, without
+	// path, query or fragment ("https://console.example.com"). Required. It is never taken from a
+	// request's Host header.
 	BaseURL string
 
-	// RedirectPath is the path below BaseURL that receives the responses, beginning with "/". Default DefaultRedirectPath.
+	// RedirectPath is the path below BaseURL that receives the responses, beginning with "/".
+	// Default DefaultRedirectPath.
 	RedirectPath string
 
-	// EntityID is our name at the identity provider (Entra: "Identifier (Entity ID)"), 1 to 1024 bytes.
-	// Default: the Redirect URL, as in the guide.
+	// EntityID is our name at the identity provider (Entra: "Identifier (Entity ID)"), 1 to 1024
+	// bytes. Default: the Redirect URL, as in the guide.
 	EntityID string
 
-	// FormerRedirectURLs are Redirect URLs of the past, accepted as Recipient and Destination while a domain moves, also to another
-	// site: serve the Handler at the old address too, and it sends the response on to the Redirect URL. They are no names of ours: where EntityID
-	// is left at its default, the old Redirect URL was the entity ID too, and a moving domain lists it in FormerEntityIDs as well.
-	// Each is an absolute https URL. Empty in normal operation: each one widens what is accepted.
+	// FormerRedirectURLs are Redirect URLs of the past, accepted as Recipient and Destination while
+	// a domain moves, also to another site: serve the Handler at the old address too, and it sends
+	// the response on to the Redirect URL. They are no names of ours: where EntityID is left at its
+	// default, the old Redirect URL was the entity ID too, and a moving domain lists it in
+	// FormerEntityIDs as well. Each is an absolute https URL. Empty in normal operation: each one
+	// widens what is accepted.
 	FormerRedirectURLs []string
 
-	// FormerEntityIDs are entity IDs of the past, 1 to 1024 bytes each, accepted as Audience and SPNameQualifier while the name at the
-	// identity provider changes. They are no addresses of ours: where EntityID was left at its default, a moving domain lists the old Redirect URL
-	// here and in FormerRedirectURLs. Empty in normal operation: an assertion that was made for any of these names is accepted.
+	// FormerEntityIDs are entity IDs of the past, 1 to 1024 bytes each, accepted as Audience and
+	// SPNameQualifier while the name at the identity provider changes. They are no addresses of
+	// ours: where EntityID was left at its default, a moving domain lists the old Redirect URL here
+	// and in FormerRedirectURLs. Empty in normal operation: an assertion that was made for any of
+	// these names is accepted.
 	FormerEntityIDs []string
 
-	// Tenant is an opaque and stable name of the customer on whose behalf this provider acts, "" if there is only one.
-	// It is part of every sealed state, Store key and account key. Several tenants need a Redirect URL (RedirectPath) or an EntityID each; see CheckTenants.
+	// Tenant is an opaque and stable name of the customer on whose behalf this provider acts, "" if
+	// there is only one. It is part of every sealed state, Store key and account key. Several
+	// tenants need a Redirect URL (RedirectPath) or an EntityID each; see CheckTenants.
 	Tenant string
 
-	// Trial marks settings that are tried before they are used, as a console's "Test sign-in" does. A Handler finishes their logins at an address whose request names other
-	// settings, which have another Tenant. Each login needs a LoginOptions.Purpose, so that it begins no session (package session refuses it), and Unsolicited must be
-	// RefuseUnsolicited: an unsolicited response has no purpose.
+	// Trial marks settings that are tried before they are used, as a console's "Test sign-in" does.
+	// A Handler finishes their logins at an address whose request names other settings, which have
+	// another Tenant. Each login needs a LoginOptions.Purpose, so that it begins no session
+	// (package session refuses it), and Unsolicited must be RefuseUnsolicited: an unsolicited
+	// response has no purpose.
 	Trial bool
 
-	// IdentityProvider says whom we trust: an *IdentityProvider, or a source that refreshes one. Required.
+	// IdentityProvider says whom we trust: an *IdentityProvider, or a source that refreshes one.
+	// Required.
 	IdentityProvider IdentityProviderSource
 
-	// StateKeys seal pending logins: each exactly 32 random bytes (NewStateKey), the same on all replicas.
-	// The first seals, all open. To change them while several replicas run: add the new one behind the old one everywhere, then put it first
-	// everywhere, then drop the old one. Required.
+	// StateKeys seal pending logins: each exactly 32 random bytes (NewStateKey), the same on all
+	// replicas. The first seals, all open. To change them while several replicas run: add the new
+	// one behind the old one everywhere, then put it first everywhere, then drop the old one.
+	// Required.
 	StateKeys [][]byte
 
-	// Store remembers what was used up, for all replicas together. Default: a MemoryStore, right for one process only.
+	// Store remembers what was used up, for all replicas together. Default: a MemoryStore, right
+	// for one process only.
 	Store Store
 
-	// NameID says what the subject's name must look like. Default EmailNameID. A change can change account keys: see Identity.Keys.
+	// NameID says what the subject's name must look like. Default EmailNameID. A change can change
+	// account keys: see Identity.Keys.
 	NameID NameIDPolicy
 
-	// AllowInternationalEmail takes e-mail addresses with characters beyond ASCII (RFC 6531: 用户@例え.jp). Default: such a NameID is refused
-	// under EmailNameID, and such an e-mail claim is not Identity.Email under AllowAnyNameID. Set it for companies whose mail system has them: Entra, Exchange
-	// Online and Google Workspace have none in their own domains. With it, two different addresses can look the same (U+0430 is a Cyrillic a), and
-	// strings.ToLower and databases take some for others: keep to EqualEmail. Account keys do not depend on it.
+	// AllowInternationalEmail takes e-mail addresses with characters beyond ASCII (RFC 6531:
+	// 用户@例え.jp). Default: such a NameID is refused under EmailNameID, and such an e-mail claim is
+	// not Identity.Email under AllowAnyNameID. Set it for companies whose mail system has them:
+	// Entra, Exchange Online and Google Workspace have none in their own domains. With it, two
+	// different addresses can look the same (U+0430 is a Cyrillic a), and strings.ToLower and
+	// databases take some for others: keep to EqualEmail. Account keys do not depend on it.
 	AllowInternationalEmail bool
 
-	// RequireObjectID refuses responses without Entra's object ID and tenant ID, so that every account has an object key.
+	// RequireObjectID refuses responses without Entra's object ID and tenant ID, so that every
+	// account has an object key.
 	RequireObjectID bool
 
-	// Unsolicited says what happens to responses that answer no request of ours. Default RefuseUnsolicited.
+	// Unsolicited says what happens to responses that answer no request of ours. Default
+	// RefuseUnsolicited.
 	Unsolicited UnsolicitedPolicy
 
-	// RequestedAuthnContexts are authentication context class URIs to ask for and to insist on. Default none: Entra answers
-	// AADSTS75011 when a user signed in by another method.
+	// RequestedAuthnContexts are authentication context class URIs to ask for and to insist on.
+	// Default none: Entra answers AADSTS75011 when a user signed in by another method.
 	RequestedAuthnContexts []string
 
-	// SigningKey signs our requests (RSA of at least 2048 bits; may live in an HSM). Default nil: unsigned, as Entra expects unless
-	// verification certificates are required. SigningCertificate is its certificate, DER, for our metadata; required with it.
+	// SigningKey signs our requests (RSA of at least 2048 bits; may live in an HSM). Default nil:
+	// unsigned, as Entra expects unless verification certificates are required. SigningCertificate
+	// is its certificate, DER, for our metadata; required with it.
 	SigningKey         crypto.Signer
 	SigningCertificate []byte
 
-	// DecryptionKeys open encrypted assertions and NameIDs. Default none: an encrypted assertion is refused. At most 4 keys, of
-	// 8192 bits together (two of 4096): during a change of keys the new one comes first, and the old one stays until the identity provider has the
-	// new certificate.
+	// DecryptionKeys open encrypted assertions and NameIDs. Default none: an encrypted assertion is
+	// refused. At most 4 keys, of 8192 bits together (two of 4096): during a change of keys the new
+	// one comes first, and the old one stays until the identity provider has the new certificate.
 	//
-	// One message costs at most 10 calls of Decrypt: 8 for an assertion (4 keys, each with 2 EncryptedKeys), and 2 more for an encrypted NameID
-	// in it. An honest message with one key costs 1 or 2 for each. Anybody can send messages that cost the 8, and needs nothing but a pending
-	// login of his own: if your keys are in a service that charges for each call or allows few, set RequireSignedResponse.
+	// One message costs at most 10 calls of Decrypt: 8 for an assertion (4 keys, each with 2
+	// EncryptedKeys), and 2 more for an encrypted NameID in it. An honest message with one key
+	// costs 1 or 2 for each. Anybody can send messages that cost the 8, and needs nothing but a
+	// pending login of his own: if your keys are in a service that charges for each call or allows
+	// few, set RequireSignedResponse.
 	//
-	// Where the identity provider signs inside what it encrypts (Entra does), encryption with AES-CBC lets an attacker who has an encrypted
-	// response change its ciphertext and send it again. Every failure looks the same, so the answers tell him nothing, but how long an answer
-	// takes is not made equal. Prefer AES-GCM if the identity provider offers it. It is not enough that the identity provider signs the Response
-	// too, since the attacker leaves that signature out; RequireSignedResponse refuses what comes without it.
+	// Where the identity provider signs inside what it encrypts (Entra does), encryption with
+	// AES-CBC lets an attacker who has an encrypted response change its ciphertext and send it
+	// again. Every failure looks the same, so the answers tell him nothing, but how long an answer
+	// takes is not made equal. Prefer AES-GCM if the identity provider offers it. It is not enough
+	// that the identity provider signs the Response too, since the attacker leaves that signature
+	// out; RequireSignedResponse refuses what comes without it.
 	DecryptionKeys []DecryptionKey
 
-	// RequireSignedResponse refuses responses (code "unsigned") whose Response element is not signed itself, whatever the assertion is. That signature
-	// is checked before a decryption key is used, so only what the identity provider signed is ever decrypted. Default false: the assertion must be
-	// covered by a good signature, its own or the Response's, as Entra sends it. Entra: Single sign-on > SAML Certificates > Edit > Signing
-	// Option "Sign SAML response and assertion".
+	// RequireSignedResponse refuses responses (code "unsigned") whose Response element is not
+	// signed itself, whatever the assertion is. That signature is checked before a decryption key
+	// is used, so only what the identity provider signed is ever decrypted. Default false: the
+	// assertion must be covered by a good signature, its own or the Response's, as Entra sends it.
+	// Entra: Single sign-on > SAML Certificates > Edit > Signing Option "Sign SAML response and
+	// assertion".
 	RequireSignedResponse bool
 
-	// ClockSkew is how far clocks may differ. 0 means 3 minutes, negative none; more than 10 minutes is refused.
+	// ClockSkew is how far clocks may differ. 0 means 3 minutes, negative none; more than 10
+	// minutes is refused.
 	ClockSkew time.Duration
 
-	// RefuseExpiredCertificates refuses signatures by a certificate outside its dates. Default: accepted, because the
-	// key is trusted by configuration and Entra goes on signing with an expired certificate.
+	// RefuseExpiredCertificates refuses signatures by a certificate outside its dates. Default:
+	// accepted, because the key is trusted by configuration and Entra goes on signing with an
+	// expired certificate.
 	RefuseExpiredCertificates bool
 
-	// InsecureAllowSHA1 accepts RSA-SHA1 signatures and SHA-1 digests. Only for an identity provider that cannot do better.
+	// InsecureAllowSHA1 accepts RSA-SHA1 signatures and SHA-1 digests. Only for an identity
+	// provider that cannot do better.
 	InsecureAllowSHA1 bool
 
-	// InsecureAllowHTTP accepts an http BaseURL and an http login URL that are not on a loopback address. Only for tests
-	// in a closed network: anyone on the path can take over sessions.
+	// InsecureAllowHTTP accepts an http BaseURL and an http login URL that are not on a loopback
+	// address. Only for tests in a closed network: anyone on the path can take over sessions.
 	InsecureAllowHTTP bool
 
 	// Now is the clock. Default time.Now. It is read once for each message.
 	Now func() time.Time
 
-	// Observe is called for each event, for audit, metrics and tracing: in the goroutine of the request, before it is answered. It
-	// must be safe for concurrent use. Events hold personal data. Default nil.
+	// Observe is called for each event, for audit, metrics and tracing: in the goroutine of the
+	// request, before it is answered. It must be safe for concurrent use. Events hold personal
+	// data. Default nil.
 	Observe func(context.Context, Event)
 
-	// Logger receives what an operator should know, without personal data or XML. Default slog.Default.
+	// Logger receives what an operator should know, without personal data or XML. Default
+	// slog.Default.
 	Logger *slog.Logger
 }
 
 // A DecryptionKey is a key that an identity provider encrypts for us with.
 type DecryptionKey struct {
-	// Key is an RSA key of 2048 to 4096 bits that decrypts RSA-OAEP (*rsa.PrivateKey; an HSM must take *rsa.OAEPOptions). Required.
+	// Key is an RSA key of 2048 to 4096 bits that decrypts RSA-OAEP (*rsa.PrivateKey; an HSM must
+	// take *rsa.OAEPOptions). Required.
 	Key crypto.Decrypter
-	// Certificate is its certificate, DER, which our metadata then shows. nil: not shown; the identity provider has it from elsewhere.
+	// Certificate is its certificate, DER, which our metadata then shows. nil: not shown; the
+	// identity provider has it from elsewhere.
 	Certificate []byte
 }
 
 const (
-	// Each decryption key costs up to two operations for a message, before anything of the message is known to be honest. The time that one takes
-	// grows with the third power of the key's length.
+	// Each decryption key costs up to two operations for a message, before anything of the message
+	// is known to be honest. The time that one takes grows with the third power of the key's
+	// length.
 	maxDecryptionKeys    = 4
 	maxDecryptionKeyBits = 4096
 	maxDecryptionBits    = 2 * maxDecryptionKeyBits // of all keys together: the old and the new one during a roll-over
@@ -153,30 +187,36 @@ const (
 type NameIDPolicy int
 
 const (
-	// EmailNameID demands an e-mail address that agrees with Entra's emailaddress claim where there is exactly one.
+	// EmailNameID demands an e-mail address that agrees with Entra's emailaddress claim where there
+	// is exactly one.
 	EmailNameID NameIDPolicy = iota
 	// AllowAnyNameID takes any non-empty NameID. Identity.Email is then the e-mail claim, or empty.
 	AllowAnyNameID
 )
 
-// An UnsolicitedPolicy says what happens to a response that answers no request of ours (SAML Profiles 2.0 §4.1.5).
+// An UnsolicitedPolicy says what happens to a response that answers no request of ours (SAML
+// Profiles 2.0 §4.1.5).
 type UnsolicitedPolicy int
 
 const (
 	// RefuseUnsolicited refuses it.
 	RefuseUnsolicited UnsolicitedPolicy = iota
-	// RestartUnsolicited drops it unread and begins a login of our own: the safe way to serve a start at the identity
-	// provider. It is Handler that begins the login; FinishLogin refuses as RefuseUnsolicited does.
+	// RestartUnsolicited drops it unread and begins a login of our own: the safe way to serve a
+	// start at the identity provider. It is Handler that begins the login; FinishLogin refuses as
+	// RefuseUnsolicited does.
 	RestartUnsolicited
-	// AllowUnsolicited takes it. That is open to login CSRF: an attacker can sign a victim's browser in as himself. Have a Store that outlives the process: with
-	// a MemoryStore, a response that was issued before the process started is refused, since it may have been used before.
+	// AllowUnsolicited takes it. That is open to login CSRF: an attacker can sign a victim's
+	// browser in as himself. Have a Store that outlives the process: with a MemoryStore, a response
+	// that was issued before the process started is refused, since it may have been used before.
 	AllowUnsolicited
 )
 
-// An IdentityProviderSource gives the identity provider to trust. *IdentityProvider is its own source.
+// An IdentityProviderSource gives the identity provider to trust. *IdentityProvider is its own
+// source.
 type IdentityProviderSource interface {
-	// Snapshot returns the current settings. It must be cheap, safe for concurrent use and must not block on the network. The error is
-	// ErrNotConfigured if there are none yet: then logins are refused with CodeNotConfigured. Any other error means that nobody can tell now.
+	// Snapshot returns the current settings. It must be cheap, safe for concurrent use and must not
+	// block on the network. The error is ErrNotConfigured if there are none yet: then logins are
+	// refused with CodeNotConfigured. Any other error means that nobody can tell now.
 	Snapshot(ctx context.Context) (*IdentityProvider, error)
 }
 

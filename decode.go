@@ -10,10 +10,12 @@ import (
 	"github.com/iomete/saml/internal/xmltree"
 )
 
-// Attribute names that appear more than once are joined by a scan while they are few, by a map beyond.
+// Attribute names that appear more than once are joined by a scan while they are few, by a map
+// beyond.
 const attributeScan = 32
 
-// decodeAssertion reads the one assertion from the bytes that were signed. It decides nothing that a check decides.
+// decodeAssertion reads the one assertion from the bytes that were signed. It decides nothing that
+// a check decides.
 func decodeAssertion(signed dsig.Signed, secret *xmlenc.Keys) (*Assertion, *Error) {
 	doc, err := signed.Parse()
 	if err != nil {
@@ -103,7 +105,8 @@ func (d *decoder) nameID(e xmltree.Element) {
 	n.SPNameQualifier, n.hasSPNameQualifier = e.Attr("SPNameQualifier")
 }
 
-// encryptedID reads what is encrypted in a saml:EncryptedID (SAML Core 2.0 §2.2.4). It was signed as ciphertext.
+// encryptedID reads what is encrypted in a saml:EncryptedID (SAML Core 2.0 §2.2.4). It was signed
+// as ciphertext.
 func (d *decoder) encryptedID(e xmltree.Element) {
 	d.a.encryptedID = d.secret.None()
 	if d.a.encryptedID {
@@ -246,8 +249,8 @@ func (d *decoder) attribute(name string) *Attribute {
 	return &(*list)[len(*list)-1]
 }
 
-// attributeValue gives the text of a value, or of the one saml:NameID in it. Other markup has no value for us; elements of
-// SAML or XML Signature in a value are a fault.
+// attributeValue gives the text of a value, or of the one saml:NameID in it. Other markup has no
+// value for us; elements of SAML or XML Signature in a value are a fault.
 func (d *decoder) attributeValue(name string, v xmltree.Element) (string, bool) {
 	if text, ok := v.Text(); ok {
 		return text, true
@@ -277,7 +280,8 @@ func (d *decoder) bad(why, name string) {
 	}
 }
 
-// time reads an attribute; present is true also where the value is malformed, which badTimes remembers.
+// time reads an attribute; present is true also where the value is malformed, which badTimes
+// remembers.
 func (d *decoder) time(e xmltree.Element, name string) (t time.Time, present bool) {
 	text, present := e.Attr(name)
 	if !present {
@@ -290,8 +294,8 @@ func (d *decoder) time(e xmltree.Element, name string) (t time.Time, present boo
 	return t, true
 }
 
-// parseTime reads an xs:dateTime in UTC (SAML Core 2.0 §1.3.3): Z or a zero offset, seconds with a fraction of any length.
-// time.Parse is more tolerant than that.
+// parseTime reads an xs:dateTime in UTC (SAML Core 2.0 §1.3.3): Z or a zero offset, seconds with a
+// fraction of any length. time.Parse is more tolerant than that.
 func parseTime(s string) (time.Time, bool) {
 	const shape = "0000-00-00T00:00:00"
 	if len(s) <= len(shape) {
@@ -333,6 +337,7 @@ func parseTime(s string) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	t := time.Date(year, time.Month(month), day, hour, minute, second, nanoseconds, time.UTC)
-	// time.Date turns 31 February into March. The first moment of the year 1 is what some write for "never", and means absence here.
+	// time.Date turns 31 February into March. The first moment of the year 1 is what some write for
+	// "never", and means absence here.
 	return t, t.Day() == day && t.Month() == time.Month(month) && !t.IsZero()
 }

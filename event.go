@@ -25,12 +25,15 @@ type Event struct {
 	Time   time.Time // by Config.Now
 	Tenant string
 
-	// RequestID is that of the request, so that beginning and end can be brought together. Empty if there was no pending login of ours: for an unsolicited response,
-	// and for what anyone can post without having begun a login.
+	// RequestID is that of the request, so that beginning and end can be brought together. Empty if
+	// there was no pending login of ours: for an unsolicited response, and for what anyone can post
+	// without having begun a login.
 	RequestID string
 	Login     *Login // of a LoginSucceeded; personal data
-	// Err says why, for a LoginRefused. Its Got may be personal data, see Code.Personal, and so may be the text of the error that it wraps. Who holds the
-	// browser's cookie can post any number of responses for one login, so it may be refused several times, and with CodeReplayed after it succeeded.
+	// Err says why, for a LoginRefused. Its Got may be personal data, see Code.Personal, and so may
+	// be the text of the error that it wraps. Who holds the browser's cookie can post any number of
+	// responses for one login, so it may be refused several times, and with CodeReplayed after it
+	// succeeded.
 	Err *Error
 
 	signedIn bool // refused in a browser that is signed in, which is no trouble to anyone
@@ -62,13 +65,14 @@ func (sp *ServiceProvider) observe(ctx context.Context, e Event) {
 
 const (
 	refusalWindow = time.Minute
-	// Of each code, in a window, this many refusals are shown: without a pending login, which any post can cause, and with one, which a browser has to
-	// begin first.
+	// Of each code, in a window, this many refusals are shown: without a pending login, which any
+	// post can cause, and with one, which a browser has to begin first.
 	strayRefusals, pendingRefusals = 10, 60
 )
 
-// A refusalLog writes events to a log. Of the refusals of each code it writes some in full and counts the others, so that nobody can fill the log and hide in it
-// what matters. Those without a pending login take nothing from those with one. Observe is told of each.
+// A refusalLog writes events to a log. Of the refusals of each code it writes some in full and
+// counts the others, so that nobody can fill the log and hide in it what matters. Those without a
+// pending login take nothing from those with one. Observe is told of each.
 type refusalLog struct {
 	mu     sync.Mutex
 	counts map[refusalKind]*refusalCount // as many as there are codes, twice
@@ -100,7 +104,8 @@ func (l *refusalLog) write(ctx context.Context, to *slog.Logger, e Event) {
 	}
 }
 
-// count notes a refusal, and returns whether to show it, and how many were left out of the window that it ends.
+// count notes a refusal, and returns whether to show it, and how many were left out of the window
+// that it ends.
 func (l *refusalLog) count(kind refusalKind, now time.Time) (show bool, leftOut int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -124,7 +129,8 @@ func (l *refusalLog) count(kind refusalKind, now time.Time) (show bool, leftOut 
 	return c.n <= most, leftOut
 }
 
-// log writes what is not personal. Refusals are for an operator to see; what went well is not, and no refusal that a signed-in user did not notice.
+// log writes what is not personal. Refusals are for an operator to see; what went well is not, and
+// no refusal that a signed-in user did not notice.
 func (e Event) log(ctx context.Context, l *slog.Logger) {
 	attrs := []slog.Attr{slog.String("tenant", e.Tenant)}
 	if e.RequestID != "" {
@@ -151,8 +157,8 @@ func (e Event) log(ctx context.Context, l *slog.Logger) {
 	l.LogAttrs(ctx, level, "saml: "+string(e.Kind), attrs...)
 }
 
-// causeInLog says what may be logged of an error that is not ours. Its text may name a person: a Store's can hold a row, that of SignIn an
-// address. So it is its type, and what it is known to be.
+// causeInLog says what may be logged of an error that is not ours. Its text may name a person: a
+// Store's can hold a row, that of SignIn an address. So it is its type, and what it is known to be.
 func causeInLog(err error) string {
 	var own *Error
 	switch {

@@ -14,11 +14,11 @@ import (
 // A FormResponse is what the browser brought back from the identity provider.
 type FormResponse struct {
 	SAMLResponse string // the form value: base64
-	// State is AuthnRequest.State of the login that this browser began. With neither State nor RequestID the response
-	// is unsolicited, and refused unless Config.Unsolicited allows it.
+	// State is AuthnRequest.State of the login that this browser began. With neither State nor
+	// RequestID the response is unsolicited, and refused unless Config.Unsolicited allows it.
 	State string
-	// RequestID is the ID of the request that is answered, for tools and tests that keep no State. It must come from a
-	// place that the browser cannot choose.
+	// RequestID is the ID of the request that is answered, for tools and tests that keep no State.
+	// It must come from a place that the browser cannot choose.
 	RequestID string
 }
 
@@ -33,8 +33,9 @@ type Login struct {
 	Purpose   string // LoginOptions.Purpose of the request
 }
 
-// FinishLogin checks a response and says who signed in. The steps are those of Checks, in their order. The error is
-// always an *Error; on error nothing was used up, unless it is CodeStore, or CodeReplayed for an assertion that was used before.
+// FinishLogin checks a response and says who signed in. The steps are those of Checks, in their
+// order. The error is always an *Error; on error nothing was used up, unless it is CodeStore, or
+// CodeReplayed for an assertion that was used before.
 func (sp *ServiceProvider) FinishLogin(ctx context.Context, r FormResponse) (*Login, error) {
 	login, err := sp.finish(ctx, r, allChecks)
 	sp.observeFinish(ctx, login, err)
@@ -49,9 +50,10 @@ func (sp *ServiceProvider) finish(ctx context.Context, r FormResponse, checks ch
 	return sp.judge(ctx, m, unreadable, r, checks)
 }
 
-// judge is the one way of a response, for FinishLogin and Handler alike: the message, the pending login, the checks of what nobody signed, the
-// signatures, the checks of what was signed, the claims. If the message could not be read, unreadable says why, and the pending login is opened only to know
-// where the user was going.
+// judge is the one way of a response, for FinishLogin and Handler alike: the message, the pending
+// login, the checks of what nobody signed, the signatures, the checks of what was signed, the
+// claims. If the message could not be read, unreadable says why, and the pending login is opened
+// only to know where the user was going.
 func (sp *ServiceProvider) judge(ctx context.Context, m *wire.Response, unreadable error, r FormResponse, checks checkList) (*Login, *Error) {
 	a := &attempt{policy: &sp.policy, now: sp.now(), message: m, store: sp.store, cancelClaims: func() {}}
 	defer func() { a.cancelClaims() }()
@@ -72,7 +74,8 @@ func (sp *ServiceProvider) judge(ctx context.Context, m *wire.Response, unreadab
 		Tenant: sp.tenant, EntityID: sp.entityID, Purpose: a.expect.purpose}, nil
 }
 
-// check is the part of the way that a Verifier goes too: everything but the claims. It reads the message, and fills in assertion and identity.
+// check is the part of the way that a Verifier goes too: everything but the claims. It reads the
+// message, and fills in assertion and identity.
 func (a *attempt) check(ctx context.Context, checks checkList) *Error {
 	if len(a.policy.decrypters) > 0 {
 		a.secret = xmlenc.ForMessage(a.policy.decrypters)
@@ -131,7 +134,8 @@ func unexpectedResponse() *Error {
 	return refuse(CodeUnsolicited, "the response answers no sign-in that this browser began", "", "")
 }
 
-// remembersSince returns since when a Store remembers what was used up, the zero time if it forgets nothing.
+// remembersSince returns since when a Store remembers what was used up, the zero time if it forgets
+// nothing.
 func remembersSince(store Store) time.Time {
 	if s, ok := store.(ForgetfulStore); ok {
 		return s.RemembersSince()
@@ -188,7 +192,8 @@ func (p *IdentityProvider) thumbprints() string {
 	return "a certificate with SHA-1 thumbprint " + strings.Join(list, " or ")
 }
 
-// refused completes an error: the step, the hint in the words of this identity provider's portal, and where the user was going.
+// refused completes an error: the step, the hint in the words of this identity provider's portal,
+// and where the user was going.
 func (a *attempt) refused(step string, err *Error) *Error {
 	if step != "" {
 		err.Check = step

@@ -18,14 +18,16 @@ import (
 const (
 	maxBody       = 2 << 20 // bytes of the posted form
 	maxParameters = 8
-	// smallBody is the size, in bytes, up to which a body costs nothing of HandlerConfig.BodyMemory. A response of Entra with 150 groups has about
-	// 30 KiB.
+	// smallBody is the size, in bytes, up to which a body costs nothing of
+	// HandlerConfig.BodyMemory. A response of Entra with 150 groups has about 30 KiB.
 	smallBody = 64 << 10
 	// mediumBody is what no honest response reaches: 1,000 groups have some 200 KiB.
 	mediumBody = 256 << 10
-	// bodyTimeout is how long a browser may take to send the form, and to take the page that repeats it.
+	// bodyTimeout is how long a browser may take to send the form, and to take the page that
+	// repeats it.
 	bodyTimeout = 30 * time.Second
-	// legField marks a form that our own page posts. This proves nothing; the cookies that come with it decide.
+	// legField marks a form that our own page posts. This proves nothing; the cookies that come
+	// with it decide.
 	legField = "saml_leg"
 )
 
@@ -38,8 +40,8 @@ type postedForm struct {
 
 func (f *postedForm) release() { f.body.release() }
 
-// readForm reads and checks the form before anything of it is used or repeated. A RelayState is not ours, since we send none, and is dropped.
-// The caller must release the form, also after an error.
+// readForm reads and checks the form before anything of it is used or repeated. A RelayState is not
+// ours, since we send none, and is dropped. The caller must release the form, also after an error.
 func (h *Handler) readForm(w http.ResponseWriter, r *http.Request) (*postedForm, *Error) {
 	form := &postedForm{body: body{budget: h.bodies}}
 	kind, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
@@ -91,8 +93,9 @@ type formField struct{ name, value []byte }
 
 var errForm = errors.New("not a form")
 
-// parseForm reads a form as browsers send it (WHATWG URL Standard §5.1), and as strictly as net/url: no semicolon, no broken escape. It decodes in place, so
-// that a form is in memory once, and stops at the field that is one too many.
+// parseForm reads a form as browsers send it (WHATWG URL Standard §5.1), and as strictly as
+// net/url: no semicolon, no broken escape. It decodes in place, so that a form is in memory once,
+// and stops at the field that is one too many.
 func parseForm(body []byte) ([]formField, *Error) {
 	var fields []formField
 	for len(body) > 0 {
@@ -188,7 +191,8 @@ func (f *postedForm) take(fields []formField, query url.Values) *Error {
 	return nil
 }
 
-// looksLikeBase64 looks at the alphabet alone: enough to know that the value can be written into a page as it is, and cheap.
+// looksLikeBase64 looks at the alphabet alone: enough to know that the value can be written into a
+// page as it is, and cheap.
 func looksLikeBase64(s []byte) bool {
 	for _, c := range s {
 		switch {
@@ -200,8 +204,9 @@ func looksLikeBase64(s []byte) bool {
 	return len(s) > 0
 }
 
-// A memoryBudget is what all large bodies of a Handler may hold together. A quarter of it is kept for those of medium size, so that a few very large ones
-// that arrive slowly do not keep out the honest ones, which are never that large.
+// A memoryBudget is what all large bodies of a Handler may hold together. A quarter of it is kept
+// for those of medium size, so that a few very large ones that arrive slowly do not keep out the
+// honest ones, which are never that large.
 type memoryBudget struct {
 	free atomic.Int64
 	kept int64
@@ -213,7 +218,8 @@ func newMemoryBudget(bytes int) *memoryBudget {
 	return b
 }
 
-// take reports whether a body may hold n bytes more, and if so notes them. large says that the body is above medium size then.
+// take reports whether a body may hold n bytes more, and if so notes them. large says that the body
+// is above medium size then.
 func (b *memoryBudget) take(n int, large bool) bool {
 	least := int64(0)
 	if large {
@@ -240,8 +246,9 @@ var (
 	errTooLarge = errors.New("the body is longer than the limit")
 )
 
-// read reads all of r. The buffer grows with what has arrived, so that a slow sender holds hardly more than it has sent, whatever length it announced.
-// length is that of Content-Length, or negative.
+// read reads all of r. The buffer grows with what has arrived, so that a slow sender holds hardly
+// more than it has sent, whatever length it announced. length is that of Content-Length, or
+// negative.
 func (b *body) read(r io.Reader, length int64) error {
 	size := smallBody + 1
 	if 0 <= length && length < smallBody {
@@ -302,8 +309,9 @@ func (b *body) release() {
 	b.data, b.held = nil, 0
 }
 
-// readDeadline sets a time by which the body has to be there, unless the server has an earlier one, and returns how to take it away again. Without it, a
-// slow sender could hold memory for as long as it likes.
+// readDeadline sets a time by which the body has to be there, unless the server has an earlier one,
+// and returns how to take it away again. Without it, a slow sender could hold memory for as long as
+// it likes.
 func readDeadline(w http.ResponseWriter, r *http.Request, d time.Duration) (restore func()) {
 	if s, ok := r.Context().Value(http.ServerContextKey).(*http.Server); ok && s.ReadTimeout > 0 && s.ReadTimeout <= d {
 		return func() {}
@@ -315,7 +323,8 @@ func readDeadline(w http.ResponseWriter, r *http.Request, d time.Duration) (rest
 	return func() { c.SetReadDeadline(time.Time{}) }
 }
 
-// writeDeadline is readDeadline for a large answer. The server sets its own deadline anew for each request, if it has one.
+// writeDeadline is readDeadline for a large answer. The server sets its own deadline anew for each
+// request, if it has one.
 func writeDeadline(w http.ResponseWriter, r *http.Request, d time.Duration) (restore func()) {
 	own := time.Duration(0)
 	if s, ok := r.Context().Value(http.ServerContextKey).(*http.Server); ok {

@@ -13,12 +13,12 @@ import (
 
 // Sessions is what a Handler needs to know of the application's sessions. Package session has one.
 type Sessions interface {
-	// SignIn begins a session for a finished login. It may add headers and cookies to w, and leaves the answer itself to the
-	// Handler. A session that was there before must end.
+	// SignIn begins a session for a finished login. It may add headers and cookies to w, and leaves
+	// the answer itself to the Handler. A session that was there before must end.
 	SignIn(w http.ResponseWriter, r *http.Request, login *Login) error
 
-	// SignedIn reports whether r carries a session that the application's pages accept. ProviderFromContext gives the settings that
-	// the request was resolved to.
+	// SignedIn reports whether r carries a session that the application's pages accept.
+	// ProviderFromContext gives the settings that the request was resolved to.
 	SignedIn(r *http.Request) bool
 }
 
@@ -26,40 +26,51 @@ type Sessions interface {
 type HandlerConfig struct {
 	// Resolve returns the provider for a request. Required. It is called in two ways:
 	//
-	// With tenant "" it says whose settings the request itself names, by its host or path: http.Request.Host, PathValue. A service with one tenant returns
-	// its provider. ErrNotConfigured means that the request names no tenant, because the Redirect URL is the same for all of them, or that the only tenant has not
-	// enabled single sign-on. ErrNotEnabled means that the request names one of several tenants, which has not enabled it.
+	// With tenant "" it says whose settings the request itself names, by its host or path:
+	// http.Request.Host, PathValue. A service with one tenant returns its provider.
+	// ErrNotConfigured means that the request names no tenant, because the Redirect URL is the same
+	// for all of them, or that the only tenant has not enabled single sign-on. ErrNotEnabled means
+	// that the request names one of several tenants, which has not enabled it.
 	//
-	// With another tenant, only after the first call returned ErrNotConfigured or a provider of other settings, it returns the provider of that tenant: the one whose
-	// session or pending login the browser brought. The name is not proven yet; treat it as a name to look up. ErrNotConfigured means that there is
-	// no such tenant.
+	// With another tenant, only after the first call returned ErrNotConfigured or a provider of
+	// other settings, it returns the provider of that tenant: the one whose session or pending
+	// login the browser brought. The name is not proven yet; treat it as a name to look up.
+	// ErrNotConfigured means that there is no such tenant.
 	//
-	// If the request names a tenant, sessions and pending logins of another tenant are refused, so that a session of one tenant is of no use
-	// at the host of another. The exception are pending logins of a provider with Config.Trial.
+	// If the request names a tenant, sessions and pending logins of another tenant are refused, so
+	// that a session of one tenant is of no use at the host of another. The exception are pending
+	// logins of a provider with Config.Trial.
 	//
-	// Any other error means that nobody can tell now: status 503. Its text is left out of the log, since it may name a person; Observe gets it.
+	// Any other error means that nobody can tell now: status 503. Its text is left out of the log,
+	// since it may name a person; Observe gets it.
 	//
-	// Return the same ServiceProvider for the same settings, or give each a Store: one that is made for each request and has none remembers nothing.
+	// Return the same ServiceProvider for the same settings, or give each a Store: one that is made
+	// for each request and has none remembers nothing.
 	Resolve func(r *http.Request, tenant string) (*ServiceProvider, error)
 
 	// Sessions is the application's side. Required.
 	Sessions Sessions
 
-	// OnError answers in place of the Handler's own error page. It must not show more of err than Code and Reference to the user.
+	// OnError answers in place of the Handler's own error page. It must not show more of err than
+	// Code and Reference to the user.
 	OnError func(w http.ResponseWriter, r *http.Request, err *Error)
 
 	// Home is where a login without a return_to ends: a local path. Default "/".
 	Home string
 
-	// BodyMemory is how many bytes all posted forms of more than 64 KiB may take together while they arrive and are answered. A form above that gets status 503
-	// with Retry-After. Forms of up to 64 KiB, about 150 groups twice over, always pass. A quarter is kept for forms of up to 256 KiB. At least 8 MiB; 0 means 32 MiB.
+	// BodyMemory is how many bytes all posted forms of more than 64 KiB may take together while
+	// they arrive and are answered. A form above that gets status 503 with Retry-After. Forms of up
+	// to 64 KiB, about 150 groups twice over, always pass. A quarter is kept for forms of up to 256
+	// KiB. At least 8 MiB; 0 means 32 MiB.
 	BodyMemory int
 
-	// Observe is called for each refusal for which Resolve returns no provider, as Config.Observe of a provider is for all others. Event.Err wraps what Resolve returned.
-	// It must be safe for concurrent use. Default nil.
+	// Observe is called for each refusal for which Resolve returns no provider, as Config.Observe
+	// of a provider is for all others. Event.Err wraps what Resolve returned. It must be safe for
+	// concurrent use. Default nil.
 	Observe func(context.Context, Event)
 
-	// Logger gets the refusals for which Resolve returns no provider; others go to the provider's own. Default: slog.Default.
+	// Logger gets the refusals for which Resolve returns no provider; others go to the provider's
+	// own. Default: slog.Default.
 	Logger *slog.Logger
 }
 
@@ -68,12 +79,14 @@ const (
 	leastBodyMemory   = 8 << 20
 )
 
-// ErrNotConfigured is what HandlerConfig.Resolve returns if a request names no provider, or if there is no such tenant; and what an
-// IdentityProviderSource returns if no identity provider is configured yet.
+// ErrNotConfigured is what HandlerConfig.Resolve returns if a request names no provider, or if
+// there is no such tenant; and what an IdentityProviderSource returns if no identity provider is
+// configured yet.
 var ErrNotConfigured error = CodeNotConfigured
 
-// ErrNotEnabled is what HandlerConfig.Resolve returns if a request names a tenant for which single sign-on is not enabled. The page is that of ErrNotConfigured, which
-// errors.Is takes it for; but at the address of this tenant the sessions of all others are refused.
+// ErrNotEnabled is what HandlerConfig.Resolve returns if a request names a tenant for which single
+// sign-on is not enabled. The page is that of ErrNotConfigured, which errors.Is takes it for; but
+// at the address of this tenant the sessions of all others are refused.
 var ErrNotEnabled error = notEnabled{}
 
 type notEnabled struct{}
@@ -84,7 +97,8 @@ func (notEnabled) Error() string {
 
 func (notEnabled) Is(target error) bool { return target == ErrNotConfigured }
 
-// A Handler serves the Redirect URL: GET begins a login, POST finishes it. It needs no other state than the cookies it sets.
+// A Handler serves the Redirect URL: GET begins a login, POST finishes it. It needs no other state
+// than the cookies it sets.
 type Handler struct {
 	config      HandlerConfig
 	bodies      *memoryBudget
@@ -93,7 +107,8 @@ type Handler struct {
 	refusals    *refusalLog // of those without a provider
 }
 
-// Handler is NewHandler for this provider alone. It panics if sessions is nil, as http.Handle does: no login could ever be finished.
+// Handler is NewHandler for this provider alone. It panics if sessions is nil, as http.Handle does:
+// no login could ever be finished.
 func (sp *ServiceProvider) Handler(sessions Sessions) *Handler {
 	if isNil(sessions) {
 		panic("saml: ServiceProvider.Handler was called with nil Sessions")
@@ -130,8 +145,9 @@ func newHandler(c HandlerConfig) *Handler {
 	return &Handler{config: c, bodies: newMemoryBudget(c.BodyMemory), large: make(chan struct{}, largeMessages), bodyTimeout: bodyTimeout, refusals: &refusalLog{}}
 }
 
-// Provider returns the provider of tenant for r, as a session of tenant needs it; with tenant "", the one that r itself names. The error is an *Error: CodeNotConfigured
-// if there is none, CodeTenant if r names the provider of another tenant, and otherwise nobody can tell now.
+// Provider returns the provider of tenant for r, as a session of tenant needs it; with tenant "",
+// the one that r itself names. The error is an *Error: CodeNotConfigured if there is none,
+// CodeTenant if r names the provider of another tenant, and otherwise nobody can tell now.
 func (h *Handler) Provider(r *http.Request, tenant string) (*ServiceProvider, error) {
 	sp, trial, err := h.resolveTenant(r, tenant)
 	switch {
@@ -143,7 +159,8 @@ func (h *Handler) Provider(r *http.Request, tenant string) (*ServiceProvider, er
 	return sp, nil
 }
 
-// resolveTenant returns the provider of tenant, unless r itself names another one. trial says that r does, and that the provider is on trial.
+// resolveTenant returns the provider of tenant, unless r itself names another one. trial says that
+// r does, and that the provider is on trial.
 func (h *Handler) resolveTenant(r *http.Request, tenant string) (sp *ServiceProvider, trial bool, refusal *Error) {
 	named, refusal := h.resolve(r, "")
 	switch {
@@ -184,7 +201,8 @@ func (h *Handler) resolve(r *http.Request, tenant string) (*ServiceProvider, *Er
 
 type providerKey struct{}
 
-// ProviderFromContext gives the provider that a Handler resolved a request to, in calls of its Sessions; nil elsewhere.
+// ProviderFromContext gives the provider that a Handler resolved a request to, in calls of its
+// Sessions; nil elsewhere.
 func ProviderFromContext(ctx context.Context) *ServiceProvider {
 	sp, _ := ctx.Value(providerKey{}).(*ServiceProvider)
 	return sp
@@ -264,8 +282,8 @@ func (h *Handler) redirect(w http.ResponseWriter, r *http.Request, to string) {
 	w.WriteHeader(http.StatusSeeOther)
 }
 
-// StartLogin begins a login with options of the caller, such as a Purpose, and answers with what sends the browser to the
-// identity provider of sp. The response comes back to the Handler.
+// StartLogin begins a login with options of the caller, such as a Purpose, and answers with what
+// sends the browser to the identity provider of sp. The response comes back to the Handler.
 func (h *Handler) StartLogin(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, o LoginOptions) {
 	h.start(w, r, sp, o)
 }

@@ -18,7 +18,8 @@ const (
 	restartLimit = time.Minute
 )
 
-// cookieName has the __Host- prefix on https: then no sibling host can set it, nor a page over http.
+// cookieName has the __Host- prefix on https: then no sibling host can set it, nor a page over
+// http.
 func (sp *ServiceProvider) cookieName(name string) string {
 	if strings.HasPrefix(sp.redirectURL, "https:") {
 		return "__Host-" + name
@@ -40,8 +41,8 @@ func (sp *ServiceProvider) setCookie(w http.ResponseWriter, name, value string, 
 	http.SetCookie(w, c)
 }
 
-// keep puts the pending login into a cookie of its own, so that tabs do not disturb each other. Where there are too many, the oldest
-// go: browsers send the oldest first (RFC 6265 §5.4).
+// keep puts the pending login into a cookie of its own, so that tabs do not disturb each other.
+// Where there are too many, the oldest go: browsers send the oldest first (RFC 6265 §5.4).
 func (h *Handler) keep(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, request *AuthnRequest) {
 	prefix := sp.cookieName(loginCookie)
 	var pending []*http.Cookie
@@ -60,7 +61,8 @@ func (h *Handler) keep(w http.ResponseWriter, r *http.Request, sp *ServiceProvid
 	sp.setCookie(w, requestCookie(request.ID), request.State, loginMaxAge)
 }
 
-// clear takes away what a finished login leaves behind: its own pending login, those that are over, and the count of restarts. Logins of other tabs stay.
+// clear takes away what a finished login leaves behind: its own pending login, those that are over,
+// and the count of restarts. Logins of other tabs stay.
 func (h *Handler) clear(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, requestID string) {
 	if requestID != "" {
 		sp.setCookie(w, requestCookie(requestID), "", 0)
@@ -83,8 +85,8 @@ func (h *Handler) clear(w http.ResponseWriter, r *http.Request, sp *ServiceProvi
 	}
 }
 
-// cookie gives the value of the only cookie with this name, on https and on http. Two of one name are a sign that somebody planted
-// one, and count as none.
+// cookie gives the value of the only cookie with this name, on https and on http. Two of one name
+// are a sign that somebody planted one, and count as none.
 func cookie(r *http.Request, name string) string {
 	value, n := "", 0
 	for _, c := range r.Cookies() {

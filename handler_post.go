@@ -10,15 +10,19 @@ import (
 )
 
 const (
-	// largeMessages is how many messages of more than smallBody bytes are verified at once, each of which takes some ten MiB for a moment.
+	// largeMessages is how many messages of more than smallBody bytes are verified at once, each of
+	// which takes some ten MiB for a moment.
 	largeMessages = 4
-	// largeWait is how long one waits for its turn. Verifying one takes a tenth of a second at most; a slow Store comes on top.
+	// largeWait is how long one waits for its turn. Verifying one takes a tenth of a second at
+	// most; a slow Store comes on top.
 	largeWait = 5 * time.Second
 )
 
-// receive answers POST. The identity provider's form comes from another site, without our SameSite=Lax cookies; so the first leg
-// answers with a page of our own that posts the same response again, and the second leg, which has the cookies, verifies it. A response
-// to a former Redirect URL on another site takes one leg more, since that page's post is cross-site again. There is never a fourth.
+// receive answers POST. The identity provider's form comes from another site, without our
+// SameSite=Lax cookies; so the first leg answers with a page of our own that posts the same
+// response again, and the second leg, which has the cookies, verifies it. A response to a former
+// Redirect URL on another site takes one leg more, since that page's post is cross-site again.
+// There is never a fourth.
 func (h *Handler) receive(w http.ResponseWriter, r *http.Request) {
 	form, err := h.readForm(w, r)
 	defer form.release()
@@ -37,8 +41,9 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// postAgain parses and verifies nothing and asks no Store. It posts to the Redirect URL as configured, since the response may have come
-// to a former one, where the cookie is not. If the tenant is not known yet, the page posts to its own address.
+// postAgain parses and verifies nothing and asks no Store. It posts to the Redirect URL as
+// configured, since the response may have come to a former one, where the cookie is not. If the
+// tenant is not known yet, the page posts to its own address.
 func (h *Handler) postAgain(w http.ResponseWriter, r *http.Request, response []byte, leg string) {
 	action := ""
 	sp, err := h.resolve(r, "")
@@ -53,8 +58,8 @@ func (h *Handler) postAgain(w http.ResponseWriter, r *http.Request, response []b
 	postPage{Title: "Signing in", Action: action, Field: "SAMLResponse", Leg: leg}.write(w, response)
 }
 
-// finishPost finds the pending login by the request that the message says it answers, and finishes it. That is a look-up only: FinishLogin
-// compares with what was signed.
+// finishPost finds the pending login by the request that the message says it answers, and finishes
+// it. That is a look-up only: FinishLogin compares with what was signed.
 func (h *Handler) finishPost(w http.ResponseWriter, r *http.Request, response []byte) {
 	if len(response) > smallBody {
 		done, err := h.largeTurn(r)
@@ -109,8 +114,9 @@ func (h *Handler) largeTurn(r *http.Request) (done func(), refusal *Error) {
 	return nil, refuse(CodeBusy, "other large responses are being verified", "", "")
 }
 
-// unresolved answers a response whose pending login names a tenant without a provider. That name is not sealed, so anyone can write one into a cookie:
-// an unknown tenant gets the same page as a known one whose seal does not open.
+// unresolved answers a response whose pending login names a tenant without a provider. That name is
+// not sealed, so anyone can write one into a cookie: an unknown tenant gets the same page as a
+// known one whose seal does not open.
 func (h *Handler) unresolved(w http.ResponseWriter, r *http.Request, tenant string, err *Error) {
 	if tenant != "" && (err.Code == CodeNotConfigured || err.Code == CodeTenant) {
 		err = invalidState().withCause(err)
@@ -127,8 +133,8 @@ func (h *Handler) anyProvider(r *http.Request) *ServiceProvider {
 	return sp
 }
 
-// noPending answers a response whose pending login this browser does not have: in a browser that is signed in it is an old page that was
-// shown again.
+// noPending answers a response whose pending login this browser does not have: in a browser that is
+// signed in it is an old page that was shown again.
 func (h *Handler) noPending(w http.ResponseWriter, r *http.Request) {
 	sp := h.anyProvider(r)
 	refusal := refuse(CodeStateMissing, "this browser has no pending login for the response", "", "").atStep(stepState)
@@ -139,7 +145,8 @@ func (h *Handler) noPending(w http.ResponseWriter, r *http.Request) {
 	h.fail(w, r, sp, refusal)
 }
 
-// home answers a response that is refused in a browser that is signed in, as after the Back button: the start page, and an event.
+// home answers a response that is refused in a browser that is signed in, as after the Back button:
+// the start page, and an event.
 func (h *Handler) home(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, refusal *Error) {
 	sp.observe(r.Context(), Event{Kind: LoginRefused, RequestID: refusal.requestID, Err: refusal, signedIn: true})
 	h.redirect(w, r, h.config.Home)
@@ -196,8 +203,9 @@ func (h *Handler) unsolicited(w http.ResponseWriter, r *http.Request, m *wire.Re
 	}
 }
 
-// restarts returns how many logins RestartUnsolicited began in this browser lately. One alone may be a stranger's doing, whose page can post a response
-// here; an identity provider that answers without naming the request would go on for ever.
+// restarts returns how many logins RestartUnsolicited began in this browser lately. One alone may
+// be a stranger's doing, whose page can post a response here; an identity provider that answers
+// without naming the request would go on for ever.
 func restarts(r *http.Request, sp *ServiceProvider) int {
 	n, _ := strconv.Atoi(cookie(r, sp.cookieName(restarted)))
 	return max(n, 0)

@@ -8,42 +8,51 @@ import (
 
 // An Identity is who signed in, as the identity provider stated and FinishLogin checked.
 type Identity struct {
-	// Email is the user's e-mail address as sent: the NameID, which is one, or with AllowAnyNameID the e-mail claim, "" if there is none or it
-	// is no address. Nobody has checked that the user reads it, and it can be given to somebody else. Compare it with EqualEmail, never in SQL.
+	// Email is the user's e-mail address as sent: the NameID, which is one, or with AllowAnyNameID
+	// the e-mail claim, "" if there is none or it is no address. Nobody has checked that the user
+	// reads it, and it can be given to somebody else. Compare it with EqualEmail, never in SQL.
 	Email string
-	// EmailClaim is the e-mail attribute as sent, "" if there is none. It is for display. This and the other single-valued fields are "" too
-	// where the attribute has several values: nobody knows which one counts.
+	// EmailClaim is the e-mail attribute as sent, "" if there is none. It is for display. This and
+	// the other single-valued fields are "" too where the attribute has several values: nobody
+	// knows which one counts.
 	EmailClaim string
 	Username   string // Entra: user principal name
 	Name       string // display name
 	GivenName  string
 	Surname    string
-	// Groups are object IDs or names, as the identity provider is set up. With GroupsOverage there are more than it
-	// sends: Entra replaces more than 150 groups by a link, and "not in group X" must not be concluded.
+	// Groups are object IDs or names, as the identity provider is set up. With GroupsOverage there
+	// are more than it sends: Entra replaces more than 150 groups by a link, and "not in group X"
+	// must not be concluded.
 	Groups        []string
 	GroupsOverage bool
 	Roles         []string
 	ObjectID      string // Entra: the user's immutable ID, a GUID
 	TenantID      string // Entra: the directory's ID, a GUID
-	// HomeIdentityProvider is where a guest comes from ("live.com", "mail", another directory's URL). Entra only.
+	// HomeIdentityProvider is where a guest comes from ("live.com", "mail", another directory's
+	// URL). Entra only.
 	HomeIdentityProvider string
 
-	// ObjectKey and NameIDKey are the two keys under which to store an account. They are the same for ever, and differ between tenants and between
-	// identity providers. They are ASCII, case-sensitive, at most 64 bytes long, and begin with "v1/oid/" and "v1/nid/". Never store an account under
-	// "": everybody without the key would share it. The example shows how to look an account up by both, and what to do if one of them is missing,
-	// new, or belongs to somebody else. In sessions of your own, keep both.
+	// ObjectKey and NameIDKey are the two keys under which to store an account. They are the same
+	// for ever, and differ between tenants and between identity providers. They are ASCII,
+	// case-sensitive, at most 64 bytes long, and begin with "v1/oid/" and "v1/nid/". Never store an
+	// account under "": everybody without the key would share it. The example shows how to look an
+	// account up by both, and what to do if one of them is missing, new, or belongs to somebody
+	// else. In sessions of your own, keep both.
 	//
-	// ObjectKey is made of Config.Tenant, the beginning of the Issuer (scheme, host, and first path segment, which must be the tenant ID), Entra's
-	// tenant ID and object ID. It is "" if the claims are absent, have several values, or belong to another directory than the issuer's.
+	// ObjectKey is made of Config.Tenant, the beginning of the Issuer (scheme, host, and first path
+	// segment, which must be the tenant ID), Entra's tenant ID and object ID. It is "" if the
+	// claims are absent, have several values, or belong to another directory than the issuer's.
 	ObjectKey string
-	// NameIDKey is made of Config.Tenant, the Issuer, the NameID and its NameQualifier. It is "" for a transient NameID, which is another one each
-	// time. ASCII case does not count in an e-mail address: if Config.NameID is EmailNameID, or the NameID's Format is emailAddress. So a change of
-	// Config.NameID can change the key of a NameID with capital letters.
+	// NameIDKey is made of Config.Tenant, the Issuer, the NameID and its NameQualifier. It is ""
+	// for a transient NameID, which is another one each time. ASCII case does not count in an
+	// e-mail address: if Config.NameID is EmailNameID, or the NameID's Format is emailAddress. So a
+	// change of Config.NameID can change the key of a NameID with capital letters.
 	NameIDKey string
 }
 
-// AccountKey returns the key under which to store the account if there is to be one only: ObjectKey or, if that is "", NameIDKey. The error is an
-// *Error with CodeNoAccountKey if there is none, which only happens with AllowAnyNameID: the user cannot be recognized the next time, and
+// AccountKey returns the key under which to store the account if there is to be one only: ObjectKey
+// or, if that is "", NameIDKey. The error is an *Error with CodeNoAccountKey if there is none,
+// which only happens with AllowAnyNameID: the user cannot be recognized the next time, and
 // everybody without a key would share one account.
 func (i *Identity) AccountKey() (string, error) {
 	switch {
@@ -65,7 +74,8 @@ const (
 	formatTransient = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
 )
 
-// newIdentity reads the claims: Entra's URIs first, then the plain names of the guides for other identity providers.
+// newIdentity reads the claims: Entra's URIs first, then the plain names of the guides for other
+// identity providers.
 func newIdentity(a *Assertion, p *policy) *Identity {
 	// only is the value of the first attribute that says anything, "" where it says several things.
 	only := func(names ...string) string {
@@ -111,9 +121,10 @@ func newIdentity(a *Assertion, p *policy) *Identity {
 	return i
 }
 
-// objectKey is empty unless the tenant ID is that of the issuer (https://sts.windows.net/<tenant id>/): anything else would
-// be one directory speaking for another's accounts. What follows in the issuer is the application's ID if the administrator
-// switches "Append application ID to issuer" on, which makes no other person of anybody.
+// objectKey is empty unless the tenant ID is that of the issuer (https://sts.windows.net/<tenant
+// id>/): anything else would be one directory speaking for another's accounts. What follows in the
+// issuer is the application's ID if the administrator switches "Append application ID to issuer"
+// on, which makes no other person of anybody.
 func objectKey(tenant, issuer, tenantID, objectID string) string {
 	scheme, afterScheme, _ := strings.Cut(issuer, "://")
 	host, path, _ := strings.Cut(afterScheme, "/")
@@ -124,9 +135,10 @@ func objectKey(tenant, issuer, tenantID, objectID string) string {
 	return storekey.Of("v1/oid/", tenant, foldASCII(scheme+"://"+host+"/"+directory+"/"), foldASCII(tenantID), foldASCII(objectID))
 }
 
-// nameIDKey leaves out what may change while the account stays the same: the Format, a NameQualifier that only repeats the
-// issuer, and the SPNameQualifier, which is always ours. Case is only left out of what is known to be an e-mail address:
-// other names that differ in case name different people.
+// nameIDKey leaves out what may change while the account stays the same: the Format, a
+// NameQualifier that only repeats the issuer, and the SPNameQualifier, which is always ours. Case
+// is only left out of what is known to be an e-mail address: other names that differ in case name
+// different people.
 func nameIDKey(tenant, issuer string, n NameID, policy NameIDPolicy) string {
 	if n.Format == formatTransient || n.Value == "" {
 		return ""
@@ -142,6 +154,8 @@ func nameIDKey(tenant, issuer string, n NameID, policy NameIDPolicy) string {
 	return storekey.Of("v1/nid/", tenant, issuer, qualifier, value)
 }
 
-// EqualEmail reports whether two addresses, or two domains of addresses, are equal but for ASCII case. strings.ToLower, strings.EqualFold and
-// databases (lower, collations) also take other characters for ASCII letters, U+212A KELVIN SIGN for k among them, and find another person's account.
+// EqualEmail reports whether two addresses, or two domains of addresses, are equal but for ASCII
+// case. strings.ToLower, strings.EqualFold and databases (lower, collations) also take other
+// characters for ASCII letters, U+212A KELVIN SIGN for k among them, and find another person's
+// account.
 func EqualEmail(a, b string) bool { return foldASCII(a) == foldASCII(b) }

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// A ServiceProvider begins logins at one identity provider and finishes them. It is immutable, safe for concurrent use
-// and cheap: a console may hold thousands.
+// A ServiceProvider begins logins at one identity provider and finishes them. It is immutable, safe
+// for concurrent use and cheap: a console may hold thousands.
 type ServiceProvider struct {
 	policy
 	config   Config // with defaults filled in
@@ -18,7 +18,8 @@ type ServiceProvider struct {
 	store    Store
 }
 
-// RedirectURL is BaseURL + RedirectPath: where responses are received, and by default our entity ID and sign-on URL too.
+// RedirectURL is BaseURL + RedirectPath: where responses are received, and by default our entity ID
+// and sign-on URL too.
 func (sp *ServiceProvider) RedirectURL() string { return sp.redirectURL }
 
 // RedirectPath is the path of RedirectURL, for registering a handler.
@@ -30,8 +31,8 @@ func (sp *ServiceProvider) EntityID() string { return sp.entityID }
 // Tenant is Config.Tenant.
 func (sp *ServiceProvider) Tenant() string { return sp.config.Tenant }
 
-// IdentityProvider is whom we trust at this moment. The error is an *Error: CodeNotConfigured if there is nobody yet, CodeIdentityProvider if the
-// settings cannot be read.
+// IdentityProvider is whom we trust at this moment. The error is an *Error: CodeNotConfigured if
+// there is nobody yet, CodeIdentityProvider if the settings cannot be read.
 func (sp *ServiceProvider) IdentityProvider(ctx context.Context) (*IdentityProvider, error) {
 	idp, err := sp.snapshot(ctx)
 	if err != nil {
@@ -58,11 +59,13 @@ func (sp *ServiceProvider) snapshot(ctx context.Context) (*IdentityProvider, *Er
 	return idp, nil
 }
 
-// New makes a service provider. All faults of the configuration are reported at once, as joined *Error values. So are those of the identity provider's
-// settings: no usable key, no usable login URL, our own names in its fields.
+// New makes a service provider. All faults of the configuration are reported at once, as joined
+// *Error values. So are those of the identity provider's settings: no usable key, no usable login
+// URL, our own names in its fields.
 //
-// If Config.IdentityProvider cannot be asked, because a database is down or nothing is configured yet (ErrNotConfigured), New succeeds all the same:
-// RedirectURL and Metadata work, logins fail until the source answers, and Health says why.
+// If Config.IdentityProvider cannot be asked, because a database is down or nothing is configured
+// yet (ErrNotConfigured), New succeeds all the same: RedirectURL and Metadata work, logins fail
+// until the source answers, and Health says why.
 func New(config Config) (*ServiceProvider, error) {
 	c := config.withDefaults()
 	if err := c.validate(); err != nil {
@@ -91,8 +94,9 @@ func New(config Config) (*ServiceProvider, error) {
 // newTimeout is how long New waits for the settings of the identity provider.
 const newTimeout = 5 * time.Second
 
-// Health reports whether logins can succeed now, as far as that is known without one: nil, or the faults that New would report, as joined *Error values.
-// The code is CodeNotConfigured if no identity provider is configured, and CodeIdentityProvider if its settings cannot be read.
+// Health reports whether logins can succeed now, as far as that is known without one: nil, or the
+// faults that New would report, as joined *Error values. The code is CodeNotConfigured if no
+// identity provider is configured, and CodeIdentityProvider if its settings cannot be read.
 func (sp *ServiceProvider) Health(ctx context.Context) error {
 	idp, err := sp.snapshot(ctx)
 	if err != nil {
@@ -109,7 +113,8 @@ func cloneKeys(keys [][]byte) [][]byte {
 	return list
 }
 
-// checkIdentityProvider refuses settings that nobody could sign in with, or that were pasted into the wrong field.
+// checkIdentityProvider refuses settings that nobody could sign in with, or that were pasted into
+// the wrong field.
 func (sp *ServiceProvider) checkIdentityProvider(idp *IdentityProvider) error {
 	var faults []error
 	if err := idp.checkAgainst(sp); err != nil {

@@ -18,15 +18,15 @@ import (
 	"github.com/iomete/saml/internal/seal"
 )
 
-// An AuthnRequest is a login that was begun. Send the browser to URL, or answer with Form where URL is empty, and keep State
-// in that browser.
+// An AuthnRequest is a login that was begun. Send the browser to URL, or answer with Form where URL
+// is empty, and keep State in that browser.
 type AuthnRequest struct {
 	ID string // "_" and 32 hex digits: 128 random bits
-	// URL is the login URL with the request in its query: HTTP-Redirect binding (SAML Bindings 2.0 §3.4). Empty where
-	// Form is used instead.
+	// URL is the login URL with the request in its query: HTTP-Redirect binding (SAML Bindings 2.0
+	// §3.4). Empty where Form is used instead.
 	URL string
-	// Form carries the request by the HTTP-POST binding (SAML Bindings 2.0 §3.5), where the identity provider has no
-	// HTTP-Redirect address or LoginOptions.POST asks for it; else nil.
+	// Form carries the request by the HTTP-POST binding (SAML Bindings 2.0 §3.5), where the
+	// identity provider has no HTTP-Redirect address or LoginOptions.POST asks for it; else nil.
 	Form  *RequestForm
 	State string // the sealed pending login, for FormResponse.State
 }
@@ -51,9 +51,9 @@ type LoginOptions struct {
 	Purpose    string // opaque, for the caller; Login.Purpose
 }
 
-// StartLogin begins a login. The error is always an *Error: CodeConfig for options that cannot be used,
-// CodeIdentityProvider where the settings cannot be read, CodeMetadataLoginURL where they have no usable login URL,
-// CodeInternal where the signing key fails.
+// StartLogin begins a login. The error is always an *Error: CodeConfig for options that cannot be
+// used, CodeIdentityProvider where the settings cannot be read, CodeMetadataLoginURL where they
+// have no usable login URL, CodeInternal where the signing key fails.
 func (sp *ServiceProvider) StartLogin(ctx context.Context, o LoginOptions) (*AuthnRequest, error) {
 	r, err := sp.startLogin(ctx, o)
 	sp.observeStart(ctx, r, err)
@@ -110,8 +110,8 @@ func newRequestID() string {
 	return "_" + hex.EncodeToString(random[:])
 }
 
-// requestURL puts the request into the query of the login URL, whose own query stays as it is. The signature, if any, is
-// over SAMLRequest and SigAlg alone.
+// requestURL puts the request into the query of the login URL, whose own query stays as it is. The
+// signature, if any, is over SAMLRequest and SigAlg alone.
 func (sp *ServiceProvider) requestURL(r message.AuthnRequest, loginHint string) (string, error) {
 	document, err := r.XML()
 	if err != nil {
@@ -185,14 +185,16 @@ func (p *pendingLogin) expiresAt() time.Time { return p.issuedAt().Add(pendingLi
 // pendingLifetime is how long a user may take at the identity provider.
 const pendingLifetime = 60 * time.Minute
 
-// pendingContext binds pending logins to tenant and service provider. The request ID stands in the sealed value.
+// pendingContext binds pending logins to tenant and service provider. The request ID stands in the
+// sealed value.
 func (sp *ServiceProvider) pendingContext() seal.Context {
 	return seal.Context{Purpose: "saml pending login", Name: "saml_login", Tenant: sp.config.Tenant, EntityID: sp.entityID}
 }
 
 func (sp *ServiceProvider) sealer() seal.Sealer { return seal.Sealer{Keys: sp.config.StateKeys} }
 
-// seal gives the state: the tenant, so that a Handler can find its settings, and the sealed login, which is bound to it.
+// seal gives the state: the tenant, so that a Handler can find its settings, and the sealed login,
+// which is bound to it.
 func (p pendingLogin) seal(s seal.Sealer, c seal.Context) string {
 	var plaintext bytes.Buffer
 	e := json.NewEncoder(&plaintext)

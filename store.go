@@ -8,39 +8,47 @@ import (
 	"time"
 )
 
-// A Store remembers, for all replicas of a service together, which keys were used up: answered requests, consumed
-// assertions, ended sessions. Keys are printable ASCII of at most 64 bytes beginning with "v1/".
+// A Store remembers, for all replicas of a service together, which keys were used up: answered
+// requests, consumed assertions, ended sessions. Keys are printable ASCII of at most 64 bytes
+// beginning with "v1/".
 //
-// A Store that forgets over a restart of the process implements ForgetfulStore too. A Store that wraps another one, for metrics
-// or logs, passes on the methods of both: a MemoryStore whose RemembersSince is hidden counts as one that forgets nothing, and
-// responses that were used before a restart would sign in again.
+// A Store that forgets over a restart of the process implements ForgetfulStore too. A Store that
+// wraps another one, for metrics or logs, passes on the methods of both: a MemoryStore whose
+// RemembersSince is hidden counts as one that forgets nothing, and responses that were used before
+// a restart would sign in again.
 //
 // Implementations are tested with package storetest.
 type Store interface {
-	// Claim records key for ttl and reports whether it was free. It is atomic: of any number of concurrent calls with
-	// one key, on any number of replicas, exactly one gets true until ttl has passed. A live entry is never dropped.
-	// After an error it is unknown whether the key was recorded; callers refuse and do not try again.
+	// Claim records key for ttl and reports whether it was free. It is atomic: of any number of
+	// concurrent calls with one key, on any number of replicas, exactly one gets true until ttl has
+	// passed. A live entry is never dropped. After an error it is unknown whether the key was
+	// recorded; callers refuse and do not try again.
 	Claim(ctx context.Context, key string, ttl time.Duration) (first bool, err error)
 
-	// Claimed reports whether key is recorded and its ttl has not passed, without recording anything.
+	// Claimed reports whether key is recorded and its ttl has not passed, without recording
+	// anything.
 	Claimed(ctx context.Context, key string) (bool, error)
 }
 
-// A ForgetfulStore is a Store that keeps nothing over a restart. A ServiceProvider refuses logins and responses that are older
-// than the store's memory, since nobody can tell whether they were used up.
+// A ForgetfulStore is a Store that keeps nothing over a restart. A ServiceProvider refuses logins
+// and responses that are older than the store's memory, since nobody can tell whether they were
+// used up.
 type ForgetfulStore interface {
 	Store
 
-	// RemembersSince returns the time at which the store began to remember: no claim made since then is forgotten before its
-	// ttl has passed. The zero time means that the store forgets nothing, as one without this method does; a wrapper returns
-	// it if the Store inside is no ForgetfulStore. The time is that of the clock that the process checks responses with.
+	// RemembersSince returns the time at which the store began to remember: no claim made since
+	// then is forgotten before its ttl has passed. The zero time means that the store forgets
+	// nothing, as one without this method does; a wrapper returns it if the Store inside is no
+	// ForgetfulStore. The time is that of the clock that the process checks responses with.
 	RemembersSince() time.Time
 }
 
-// maxMemoryEntries bounds a MemoryStore: about 200 MB. It is reached only by that many logins within an hour or so.
+// maxMemoryEntries bounds a MemoryStore: about 200 MB. It is reached only by that many logins
+// within an hour or so.
 const maxMemoryEntries = 1_000_000
 
-// A MemoryStore is a Store for one process: what it knows is neither shared nor kept over a restart. It is a ForgetfulStore.
+// A MemoryStore is a Store for one process: what it knows is neither shared nor kept over a
+// restart. It is a ForgetfulStore.
 type MemoryStore struct {
 	now  func() time.Time
 	made time.Time
@@ -96,7 +104,8 @@ func (m *MemoryStore) Claimed(ctx context.Context, key string) (bool, error) {
 	return ok && m.now().Before(end), nil
 }
 
-// drop forgets the entries that have ended. Each is dropped once, so a call costs what earlier calls put in.
+// drop forgets the entries that have ended. Each is dropped once, so a call costs what earlier
+// calls put in.
 func (m *MemoryStore) drop(now time.Time) {
 	for len(m.order) > 0 && !now.Before(m.order[0].end) {
 		delete(m.entries, heap.Pop(&m.order).(ending).key)

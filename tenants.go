@@ -5,13 +5,16 @@ import (
 	"errors"
 )
 
-// CheckTenants reports providers of different tenants that trust the same identity provider for the same audience. Between them a response can be carried: an
-// administrator of tenant B who enters the entity ID, login URL and certificate of A's identity provider gets A's people signed in to B, because what it
-// issues for one entity ID and Redirect URL is good for both tenants. Tenants that differ in either are safe: an assertion names its audience and its recipient.
+// CheckTenants reports providers of different tenants that trust the same identity provider for the
+// same audience. Between them a response can be carried: an administrator of tenant B who enters
+// the entity ID, login URL and certificate of A's identity provider gets A's people signed in to B,
+// because what it issues for one entity ID and Redirect URL is good for both tenants. Tenants that
+// differ in either are safe: an assertion names its audience and its recipient.
 //
-// Call it before settings are saved, with their provider and those of all tenants with the same IdentityProvider.EntityID. Providers of one tenant may share
-// everything. The error joins one *Error with CodeSharedIssuer for each provider that could be confused with an earlier one. It names no tenant. If settings cannot be read, the error
-// says so.
+// Call it before settings are saved, with their provider and those of all tenants with the same
+// IdentityProvider.EntityID. Providers of one tenant may share everything. The error joins one
+// *Error with CodeSharedIssuer for each provider that could be confused with an earlier one. It
+// names no tenant. If settings cannot be read, the error says so.
 func CheckTenants(providers ...*ServiceProvider) error {
 	type key struct{ issuer, audience, recipient string }
 	tenants := map[key]string{}

@@ -11,31 +11,35 @@ import (
 	"github.com/iomete/saml/internal/wire"
 )
 
-// A Verifier verifies SAML responses for one relying party and one identity provider, without logins, cookies or a Store. Use it if a service has its
-// own way to begin logins and to remember what was used; everybody else uses ServiceProvider, which does both. It is immutable and safe for
+// A Verifier verifies SAML responses for one relying party and one identity provider, without
+// logins, cookies or a Store. Use it if a service has its own way to begin logins and to remember
+// what was used; everybody else uses ServiceProvider, which does both. It is immutable and safe for
 // concurrent use. Make a new one if the settings of the identity provider change.
 type Verifier struct {
 	policy
 	idp *IdentityProvider
 }
 
-// A VerifierConfig describes whose responses a Verifier accepts, and for whom they must be made. Names that begin with Insecure or Allow weaken it.
+// A VerifierConfig describes whose responses a Verifier accepts, and for whom they must be made.
+// Names that begin with Insecure or Allow weaken it.
 type VerifierConfig struct {
-	// Issuer is the entity ID of the identity provider that must have issued the response (IdentityProvider.EntityID), compared byte for byte.
-	// Required.
+	// Issuer is the entity ID of the identity provider that must have issued the response
+	// (IdentityProvider.EntityID), compared byte for byte. Required.
 	Issuer string
 
-	// Keys are those that the identity provider signs with (ParseKeys, IdentityProvider.Keys): at least one that is usable, at most 16. Required.
+	// Keys are those that the identity provider signs with (ParseKeys, IdentityProvider.Keys): at
+	// least one that is usable, at most 16. Required.
 	Keys []TrustedKey
 
-	// EntityID is our name at the identity provider, 1 to 1024 bytes: each response must have it as an audience. Required.
+	// EntityID is our name at the identity provider, 1 to 1024 bytes: each response must have it as
+	// an audience. Required.
 	EntityID string
 
 	// FormerEntityIDs are accepted as audiences too; see Config.FormerEntityIDs.
 	FormerEntityIDs []string
 
-	// RedirectURLs are the URLs of our assertion consumer service, absolute and https, the current one first: each response must be addressed to one
-	// of them. Required.
+	// RedirectURLs are the URLs of our assertion consumer service, absolute and https, the current
+	// one first: each response must be addressed to one of them. Required.
 	RedirectURLs []string
 
 	// Tenant is part of the account keys of Identity and of the keys of Claim; see Config.Tenant.
@@ -57,18 +61,19 @@ type VerifierConfig struct {
 	Now func() time.Time
 }
 
-// VerifyOptions say which request a response must answer. One of RequestID and AllowUnsolicited is required.
+// VerifyOptions say which request a response must answer. One of RequestID and AllowUnsolicited is
+// required.
 type VerifyOptions struct {
-	// RequestID is the ID of the AuthnRequest that this browser was sent to the identity provider with. It must come from a place that the browser
-	// cannot choose.
+	// RequestID is the ID of the AuthnRequest that this browser was sent to the identity provider
+	// with. It must come from a place that the browser cannot choose.
 	RequestID string
 
-	// AllowUnsolicited accepts a response that answers no request (IdP-initiated sign-in), and no other. It is open to login CSRF: an attacker can
-	// sign a victim's browser in as himself.
+	// AllowUnsolicited accepts a response that answers no request (IdP-initiated sign-in), and no
+	// other. It is open to login CSRF: an attacker can sign a victim's browser in as himself.
 	AllowUnsolicited bool
 
-	// RequestedAt is when the request was made. With it, the user must have signed in at the identity provider after that, as a request with
-	// ForceAuthn demands. Default: any time.
+	// RequestedAt is when the request was made. With it, the user must have signed in at the
+	// identity provider after that, as a request with ForceAuthn demands. Default: any time.
 	RequestedAt time.Time
 }
 
@@ -78,17 +83,20 @@ type VerifiedResponse struct {
 	Assertion *Assertion
 	RequestID string // VerifyOptions.RequestID, "" for an unsolicited response
 
-	// Claims are what the caller must claim, in this order: the request, if there is one, and the assertion.
+	// Claims are what the caller must claim, in this order: the request, if there is one, and the
+	// assertion.
 	Claims []Claim
 }
 
-// A Claim is something that may be used once: a request that is answered, or an assertion. See Store for what claiming is.
+// A Claim is something that may be used once: a request that is answered, or an assertion. See
+// Store for what claiming is.
 type Claim struct {
 	Key string        // for Store.Claim: ASCII, at most 64 bytes
 	TTL time.Duration // how long the key must be remembered, from now on
 }
 
-// NewVerifier makes a Verifier. All faults of the configuration are reported at once, as joined *Error values.
+// NewVerifier makes a Verifier. All faults of the configuration are reported at once, as joined
+// *Error values.
 func NewVerifier(c VerifierConfig) (*Verifier, error) {
 	f := faults{of: "VerifierConfig"}
 	idp := &IdentityProvider{entityID: c.Issuer}
@@ -130,8 +138,9 @@ func NewVerifier(c VerifierConfig) (*Verifier, error) {
 
 // Verify checks a response. The caller must claim both keys, or the response can be replayed.
 //
-// It takes the form value SAMLResponse and passes all steps of Checks in their order but the two claims: VerifiedResponse.Claims has the keys for
-// Store.Claim. Only if each of them was claimed for the first time, the user is signed in. The error is always an *Error.
+// It takes the form value SAMLResponse and passes all steps of Checks in their order but the two
+// claims: VerifiedResponse.Claims has the keys for Store.Claim. Only if each of them was claimed
+// for the first time, the user is signed in. The error is always an *Error.
 func (v *Verifier) Verify(ctx context.Context, samlResponse string, o VerifyOptions) (*VerifiedResponse, error) {
 	r, err := v.verify(ctx, samlResponse, o, allChecks)
 	if err != nil {
