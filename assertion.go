@@ -5,7 +5,7 @@ import (
 )
 
 // An Assertion is what the identity provider stated and signed (SAML Core 2.0 §2.3.3). One that
-// FinishLogin returned has passed every check. Zero times are times that were not given.
+// FinishLogin returned has passed every check. A zero time was not sent.
 type Assertion struct {
 	ID           string // NCName, unique at the issuer
 	Version      string // "2.0"
@@ -90,7 +90,7 @@ type Attribute struct {
 	leftOut bool // there is a value with markup
 }
 
-// Values gives all values of the attribute with this name, nil if there is none.
+// Values returns all values of the attribute with this name, nil if there is none.
 func (a Attributes) Values(name string) []string {
 	for i := range a {
 		if a[i].Name == name {
@@ -100,7 +100,7 @@ func (a Attributes) Values(name string) []string {
 	return nil
 }
 
-// First gives the first value of the attribute with this name, "" if there is none.
+// First returns the first value of the attribute with this name, "" if there is none.
 func (a Attributes) First(name string) string {
 	if v := a.Values(name); len(v) > 0 {
 		return v[0]
@@ -108,7 +108,8 @@ func (a Attributes) First(name string) string {
 	return ""
 }
 
-// only gives the value of the attribute with this name if it has exactly one, whatever that holds.
+// only returns the value of the attribute with this name if it has exactly one, whatever that
+// holds.
 func (a Attributes) only(name string) (value string, several bool) {
 	for i := range a {
 		if a[i].Name == name {

@@ -12,7 +12,8 @@ import (
 	"github.com/iomete/saml/internal/xmlenc"
 )
 
-// attempt is all that the checks look at: the message, what was signed, and what was expected.
+// attempt is everything that the checks look at: the message, what was signed, and what was
+// expected.
 type attempt struct {
 	policy *policy
 	idp    *IdentityProvider
@@ -110,7 +111,8 @@ type CheckInfo struct {
 	Codes []Code // with which it refuses
 }
 
-// The names of the steps that are no members of the list because they are code that runs through.
+// The names of the steps that are not in the list, because they are code that runs from top to
+// bottom.
 const (
 	stepMessage   = "message"
 	stepSignature = "signature"
@@ -141,7 +143,7 @@ func Checks() []CheckInfo {
 	return list
 }
 
-// run goes through checks in order and gives the first refusal.
+// run makes the checks in order and returns the first refusal.
 func run(ctx context.Context, checks []check, a *attempt) *Error {
 	for i := range checks {
 		if err := checks[i].refuses(ctx, a); err != nil {
@@ -156,7 +158,7 @@ const entityFormat = "urn:oasis:names:tc:SAML:2.0:nameid-format:entity"
 
 func (a *attempt) inFuture(t time.Time) bool { return t.After(a.now.Add(a.policy.skew)) }
 
-// over reports whether an end that is not to be reached has been reached.
+// over reports whether a time that must not be reached (NotOnOrAfter) has been reached.
 func (a *attempt) over(end time.Time) bool { return !a.now.Before(end.Add(a.policy.skew)) }
 
 // clocks says how a time and our clock differ, for messages about time.

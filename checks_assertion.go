@@ -107,8 +107,8 @@ func checkAudience(_ context.Context, a *attempt) *Error {
 
 const methodBearer = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
 
-// checkSubjectConfirmation wants one bearer confirmation that fits in everything. Where none does,
-// the reason of the last bearer confirmation is given: there is hardly ever more than one.
+// checkSubjectConfirmation wants one bearer confirmation that fits in every respect. If none does,
+// the refusal is that of the last one: there is hardly ever more than one.
 func checkSubjectConfirmation(_ context.Context, a *attempt) *Error {
 	var why *Error
 	for i := range a.assertion.Confirmations {
@@ -248,7 +248,7 @@ func checkNameIDIsEmail(_ context.Context, a *attempt) *Error {
 	return nil
 }
 
-// emailFault says why s is no e-mail address that is taken, "" if it is.
+// emailFault says why s is not accepted as an e-mail address, "" if it is.
 func emailFault(s string, international bool) string {
 	switch {
 	case !isEmail(s):

@@ -7,8 +7,8 @@ import (
 	"github.com/iomete/saml/internal/storekey"
 )
 
-// How long beyond the end of acceptance a claim is kept, so that a replica whose clock lags cannot
-// be replayed to.
+// claimMargin is how long beyond the end of acceptance a claim is kept, so that nobody can replay a
+// response to a replica whose clock lags.
 const claimMargin = 5 * time.Minute
 
 // claimTimeout bounds the claims of a message. They run apart from the request: a browser that

@@ -21,8 +21,8 @@ import (
 const DefaultRedirectPath = "/api/v1/identity/auth/saml-acs"
 
 // A Config describes one service provider: our side of the trust, and the one identity provider
-// that it trusts. The zero value of every field but the three required ones is the safe choice;
-// names that begin with Insecure or Allow weaken it.
+// that it trusts. The zero value of every field but the required ones (BaseURL, IdentityProvider,
+// StateKeys) is the safe choice; names that begin with Insecure or Allow weaken it.
 type Config struct {
 	// BaseURL is the public address of the service as browsers see it: absolute, https, without
 	// path, query or fragment ("https://console.example.com"). Required. It is never taken from a
@@ -39,17 +39,17 @@ type Config struct {
 
 	// FormerRedirectURLs are Redirect URLs of the past, accepted as Recipient and Destination while
 	// a domain moves, also to another site: serve the Handler at the old address too, and it sends
-	// the response on to the Redirect URL. They are no names of ours: where EntityID is left at its
-	// default, the old Redirect URL was the entity ID too, and a moving domain lists it in
+	// the response on to the Redirect URL. They do not count as entity IDs: if EntityID is left at
+	// its default, the old Redirect URL was the entity ID too, and a moving domain lists it in
 	// FormerEntityIDs as well. Each is an absolute https URL. Empty in normal operation: each one
 	// widens what is accepted.
 	FormerRedirectURLs []string
 
 	// FormerEntityIDs are entity IDs of the past, 1 to 1024 bytes each, accepted as Audience and
-	// SPNameQualifier while the name at the identity provider changes. They are no addresses of
-	// ours: where EntityID was left at its default, a moving domain lists the old Redirect URL here
-	// and in FormerRedirectURLs. Empty in normal operation: an assertion that was made for any of
-	// these names is accepted.
+	// SPNameQualifier while the name at the identity provider changes. They do not count as
+	// addresses: if EntityID was left at its default, a moving domain lists the old Redirect URL
+	// here and in FormerRedirectURLs. Empty in normal operation: an assertion that was made for any
+	// of these names is accepted.
 	FormerEntityIDs []string
 
 	// Tenant is an opaque and stable name of the customer on whose behalf this provider acts, "" if
@@ -79,7 +79,7 @@ type Config struct {
 	Store Store
 
 	// NameID says what the subject's name must look like. Default EmailNameID. A change can change
-	// account keys: see Identity.Keys.
+	// account keys: see Identity.NameIDKey.
 	NameID NameIDPolicy
 
 	// AllowInternationalEmail takes e-mail addresses with characters beyond ASCII (RFC 6531:
@@ -114,24 +114,24 @@ type Config struct {
 	//
 	// One message costs at most 10 calls of Decrypt: 8 for an assertion (4 keys, each with 2
 	// EncryptedKeys), and 2 more for an encrypted NameID in it. An honest message with one key
-	// costs 1 or 2 for each. Anybody can send messages that cost the 8, and needs nothing but a
-	// pending login of his own: if your keys are in a service that charges for each call or allows
-	// few, set RequireSignedResponse.
+	// costs 1 or 2 for each. Anyone can send messages that cost the 8, and needs only a pending
+	// login of their own: if your keys are in a service that charges for each call or allows few,
+	// set RequireSignedResponse.
 	//
 	// Where the identity provider signs inside what it encrypts (Entra does), encryption with
 	// AES-CBC lets an attacker who has an encrypted response change its ciphertext and send it
-	// again. Every failure looks the same, so the answers tell him nothing, but how long an answer
-	// takes is not made equal. Prefer AES-GCM if the identity provider offers it. It is not enough
-	// that the identity provider signs the Response too, since the attacker leaves that signature
-	// out; RequireSignedResponse refuses what comes without it.
+	// again. Every failure looks the same, so the answers reveal nothing; but the time that an
+	// answer takes is not made equal. Prefer AES-GCM if the identity provider offers it. It is not
+	// enough that the identity provider signs the Response too, since the attacker leaves that
+	// signature out; RequireSignedResponse refuses what comes without it.
 	DecryptionKeys []DecryptionKey
 
 	// RequireSignedResponse refuses responses (code "unsigned") whose Response element is not
-	// signed itself, whatever the assertion is. That signature is checked before a decryption key
-	// is used, so only what the identity provider signed is ever decrypted. Default false: the
-	// assertion must be covered by a good signature, its own or the Response's, as Entra sends it.
-	// Entra: Single sign-on > SAML Certificates > Edit > Signing Option "Sign SAML response and
-	// assertion".
+	// signed itself, whether the assertion is signed or not. That signature is checked before a
+	// decryption key is used, so only what the identity provider signed is ever decrypted. Default
+	// false: the assertion must be covered by a good signature, its own or the Response's, as Entra
+	// sends it. Entra: Single sign-on > SAML Certificates > Edit > Signing Option "Sign SAML
+	// response and assertion".
 	RequireSignedResponse bool
 
 	// ClockSkew is how far clocks may differ. 0 means 3 minutes, negative none; more than 10
@@ -164,7 +164,7 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// A DecryptionKey is a key that an identity provider encrypts for us with.
+// A DecryptionKey opens what an identity provider encrypts for us.
 type DecryptionKey struct {
 	// Key is an RSA key of 2048 to 4096 bits that decrypts RSA-OAEP (*rsa.PrivateKey; an HSM must
 	// take *rsa.OAEPOptions). Required.
@@ -190,7 +190,8 @@ const (
 	// EmailNameID demands an e-mail address that agrees with Entra's emailaddress claim where there
 	// is exactly one.
 	EmailNameID NameIDPolicy = iota
-	// AllowAnyNameID takes any non-empty NameID. Identity.Email is then the e-mail claim, or empty.
+	// AllowAnyNameID accepts any non-empty NameID. Identity.Email is then the e-mail claim, or
+	// empty.
 	AllowAnyNameID
 )
 
@@ -202,21 +203,23 @@ const (
 	// RefuseUnsolicited refuses it.
 	RefuseUnsolicited UnsolicitedPolicy = iota
 	// RestartUnsolicited drops it unread and begins a login of our own: the safe way to serve a
-	// start at the identity provider. It is Handler that begins the login; FinishLogin refuses as
-	// RefuseUnsolicited does.
+	// start at the identity provider (IdP-initiated sign-in, Entra: My Apps). The Handler begins
+	// the login; FinishLogin refuses as RefuseUnsolicited does.
 	RestartUnsolicited
-	// AllowUnsolicited takes it. That is open to login CSRF: an attacker can sign a victim's
-	// browser in as himself. Have a Store that outlives the process: with a MemoryStore, a response
-	// that was issued before the process started is refused, since it may have been used before.
+	// AllowUnsolicited accepts it. This is open to login CSRF: attackers can sign a victim's
+	// browser in to their own account. Use a Store that outlives the process: with a MemoryStore, a
+	// response that was issued before the process started is refused, since it may have been used
+	// before.
 	AllowUnsolicited
 )
 
-// An IdentityProviderSource gives the identity provider to trust. *IdentityProvider is its own
+// An IdentityProviderSource returns the identity provider to trust. *IdentityProvider is its own
 // source.
 type IdentityProviderSource interface {
 	// Snapshot returns the current settings. It must be cheap, safe for concurrent use and must not
 	// block on the network. The error is ErrNotConfigured if there are none yet: then logins are
-	// refused with CodeNotConfigured. Any other error means that nobody can tell now.
+	// refused with CodeNotConfigured. Any other error means that the answer is not known at the
+	// moment.
 	Snapshot(ctx context.Context) (*IdentityProvider, error)
 }
 

@@ -2,6 +2,7 @@ package saml
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/iomete/saml/internal/dsig"
@@ -10,12 +11,12 @@ import (
 	"github.com/iomete/saml/internal/xmltree"
 )
 
-// Attribute names that appear more than once are joined by a scan while they are few, by a map
-// beyond.
+// attributeScan is up to how many attributes are searched one by one for a name that appears again;
+// beyond that a map is faster.
 const attributeScan = 32
 
-// decodeAssertion reads the one assertion from the bytes that were signed. It decides nothing that
-// a check decides.
+// decodeAssertion reads the one assertion from the bytes that were signed. It leaves all decisions
+// to the checks.
 func decodeAssertion(signed dsig.Signed, secret *xmlenc.Keys) (*Assertion, *Error) {
 	doc, err := signed.Parse()
 	if err != nil {
@@ -193,7 +194,7 @@ func (d *decoder) attributeStatement(e xmltree.Element) {
 	d.a.Attributes = slices.Grow(d.a.Attributes, attributes)
 	d.values = make([]string, 0, values)
 	for c := range e.Children() {
-		if c.Local() == "Attribute" { // not EncryptedAttribute: we have no use for what we cannot read
+		if c.Local() == "Attribute" { // not EncryptedAttribute: it cannot be read
 			d.readAttribute(c)
 		}
 	}
@@ -224,7 +225,7 @@ func (d *decoder) readAttribute(e xmltree.Element) {
 	}
 }
 
-// attribute gives the attribute with this name, new or to be continued.
+// attribute returns the attribute with this name: a new one, or one that gets more values.
 func (d *decoder) attribute(name string) *Attribute {
 	list := &d.a.Attributes
 	if len(*list) > attributeScan && d.index == nil {
@@ -249,8 +250,8 @@ func (d *decoder) attribute(name string) *Attribute {
 	return &(*list)[len(*list)-1]
 }
 
-// attributeValue gives the text of a value, or of the one saml:NameID in it. Other markup has no
-// value for us; elements of SAML or XML Signature in a value are a fault.
+// attributeValue returns the text of a value, or of the one saml:NameID in it. Other markup is
+// ignored; elements of SAML or XML Signature in a value are a fault.
 func (d *decoder) attributeValue(name string, v xmltree.Element) (string, bool) {
 	if text, ok := v.Text(); ok {
 		return text, true
@@ -280,7 +281,7 @@ func (d *decoder) bad(why, name string) {
 	}
 }
 
-// time reads an attribute; present is true also where the value is malformed, which badTimes
+// time reads an attribute. present is also true if the value is malformed, which badTimes
 // remembers.
 func (d *decoder) time(e xmltree.Element, name string) (t time.Time, present bool) {
 	text, present := e.Attr(name)
@@ -295,7 +296,8 @@ func (d *decoder) time(e xmltree.Element, name string) (t time.Time, present boo
 }
 
 // parseTime reads an xs:dateTime in UTC (SAML Core 2.0 §1.3.3): Z or a zero offset, seconds with a
-// fraction of any length. time.Parse is more tolerant than that.
+// fraction of any length. time.Parse alone takes more: hours of one digit, a comma before the
+// fraction, the year 0.
 func parseTime(s string) (time.Time, bool) {
 	const shape = "0000-00-00T00:00:00"
 	if len(s) <= len(shape) {
@@ -306,38 +308,17 @@ func parseTime(s string) (time.Time, bool) {
 			return time.Time{}, false
 		}
 	}
-	nanoseconds, rest := 0, s[len(shape):]
-	if rest[0] == '.' {
-		n := 1
-		for n < len(rest) && '0' <= rest[n] && rest[n] <= '9' {
-			n++
-		}
-		for i := 1; i <= 9; i++ {
-			nanoseconds *= 10
-			if i < n {
-				nanoseconds += int(rest[i] - '0')
-			}
-		}
-		if n == 1 {
+	zone := s[len(shape):]
+	if zone[0] == '.' {
+		digits := zone[1:]
+		if zone = strings.TrimLeft(digits, "0123456789"); len(zone) == len(digits) {
 			return time.Time{}, false
 		}
-		rest = rest[n:]
 	}
-	if rest != "Z" && rest != "+00:00" && rest != "-00:00" {
+	if zone != "Z" && zone != "+00:00" && zone != "-00:00" {
 		return time.Time{}, false
 	}
-	number := func(from, to int) (n int) {
-		for _, c := range s[from:to] {
-			n = n*10 + int(c-'0')
-		}
-		return n
-	}
-	year, month, day, hour, minute, second := number(0, 4), number(5, 7), number(8, 10), number(11, 13), number(14, 16), number(17, 19)
-	if year == 0 || hour > 23 || minute > 59 || second > 59 {
-		return time.Time{}, false
-	}
-	t := time.Date(year, time.Month(month), day, hour, minute, second, nanoseconds, time.UTC)
-	// time.Date turns 31 February into March. The first moment of the year 1 is what some write for
-	// "never", and means absence here.
-	return t, t.Day() == day && t.Month() == time.Month(month) && !t.IsZero()
+	t, err := time.Parse(time.RFC3339, s)
+	// The first moment of the year 1 is what some write for "never", and means absence here.
+	return t.UTC(), err == nil && t.Year() > 0 && !t.IsZero()
 }

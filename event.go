@@ -25,18 +25,17 @@ type Event struct {
 	Time   time.Time // by Config.Now
 	Tenant string
 
-	// RequestID is that of the request, so that beginning and end can be brought together. Empty if
-	// there was no pending login of ours: for an unsolicited response, and for what anyone can post
-	// without having begun a login.
+	// RequestID is that of the request, so that the begin and the end of a login can be matched.
+	// Empty if there was no pending login of ours: for an unsolicited response, and for what anyone
+	// can post without having begun a login.
 	RequestID string
 	Login     *Login // of a LoginSucceeded; personal data
 	// Err says why, for a LoginRefused. Its Got may be personal data, see Code.Personal, and so may
-	// be the text of the error that it wraps. Who holds the browser's cookie can post any number of
-	// responses for one login, so it may be refused several times, and with CodeReplayed after it
-	// succeeded.
+	// be the text of the error that it wraps. A browser can post any number of responses for one
+	// login, so a login may be refused several times, and with CodeReplayed after it succeeded.
 	Err *Error
 
-	signedIn bool // refused in a browser that is signed in, which is no trouble to anyone
+	signedIn bool // refused in a browser that is signed in, which troubles nobody
 }
 
 func (sp *ServiceProvider) observeStart(ctx context.Context, r *AuthnRequest, err *Error) {
@@ -65,14 +64,14 @@ func (sp *ServiceProvider) observe(ctx context.Context, e Event) {
 
 const (
 	refusalWindow = time.Minute
-	// Of each code, in a window, this many refusals are shown: without a pending login, which any
-	// post can cause, and with one, which a browser has to begin first.
+	// How many refusals of each code are shown in a window: without a pending login, which any post
+	// can cause, and with one, which a browser must begin first.
 	strayRefusals, pendingRefusals = 10, 60
 )
 
 // A refusalLog writes events to a log. Of the refusals of each code it writes some in full and
-// counts the others, so that nobody can fill the log and hide in it what matters. Those without a
-// pending login take nothing from those with one. Observe is told of each.
+// counts the others, so that nobody can flood the log to hide what matters. Refusals without a
+// pending login do not use up the limit of those with one. Observe gets every refusal.
 type refusalLog struct {
 	mu     sync.Mutex
 	counts map[refusalKind]*refusalCount // as many as there are codes, twice
@@ -104,8 +103,8 @@ func (l *refusalLog) write(ctx context.Context, to *slog.Logger, e Event) {
 	}
 }
 
-// count notes a refusal, and returns whether to show it, and how many were left out of the window
-// that it ends.
+// count counts a refusal. It reports whether to show it and, if it ends a window, how many of that
+// window were left out.
 func (l *refusalLog) count(kind refusalKind, now time.Time) (show bool, leftOut int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -129,8 +128,8 @@ func (l *refusalLog) count(kind refusalKind, now time.Time) (show bool, leftOut 
 	return c.n <= most, leftOut
 }
 
-// log writes what is not personal. Refusals are for an operator to see; what went well is not, and
-// no refusal that a signed-in user did not notice.
+// log writes what is not personal. Refusals are warnings for an operator; a success is not, nor is
+// a refusal that a signed-in user did not notice.
 func (e Event) log(ctx context.Context, l *slog.Logger) {
 	attrs := []slog.Attr{slog.String("tenant", e.Tenant)}
 	if e.RequestID != "" {
@@ -157,8 +156,8 @@ func (e Event) log(ctx context.Context, l *slog.Logger) {
 	l.LogAttrs(ctx, level, "saml: "+string(e.Kind), attrs...)
 }
 
-// causeInLog says what may be logged of an error that is not ours. Its text may name a person: a
-// Store's can hold a row, that of SignIn an address. So it is its type, and what it is known to be.
+// causeInLog returns what may be logged of an error that is not ours. Its text may name a person (a
+// row of a database, an address), so the log gets its type or a known cause instead.
 func causeInLog(err error) string {
 	var own *Error
 	switch {

@@ -33,9 +33,9 @@ type Login struct {
 	Purpose   string // LoginOptions.Purpose of the request
 }
 
-// FinishLogin checks a response and says who signed in. The steps are those of Checks, in their
-// order. The error is always an *Error; on error nothing was used up, unless it is CodeStore, or
-// CodeReplayed for an assertion that was used before.
+// FinishLogin verifies a response and reports who signed in. It takes the steps of Checks in their
+// order. The error is always an *Error. After an error nothing was used up, unless the code is
+// CodeStore, or CodeReplayed for an assertion that was used before (replay).
 func (sp *ServiceProvider) FinishLogin(ctx context.Context, r FormResponse) (*Login, error) {
 	login, err := sp.finish(ctx, r, allChecks)
 	sp.observeFinish(ctx, login, err)
@@ -50,10 +50,10 @@ func (sp *ServiceProvider) finish(ctx context.Context, r FormResponse, checks ch
 	return sp.judge(ctx, m, unreadable, r, checks)
 }
 
-// judge is the one way of a response, for FinishLogin and Handler alike: the message, the pending
-// login, the checks of what nobody signed, the signatures, the checks of what was signed, the
-// claims. If the message could not be read, unreadable says why, and the pending login is opened
-// only to know where the user was going.
+// judge is the one pipeline for responses, for FinishLogin and Handler alike: the message, the
+// pending login, the checks of what nobody signed, the signatures, the checks of what was signed,
+// the claims. If the message could not be read, unreadable says why, and the pending login is
+// opened only to learn where the user was going.
 func (sp *ServiceProvider) judge(ctx context.Context, m *wire.Response, unreadable error, r FormResponse, checks checkList) (*Login, *Error) {
 	a := &attempt{policy: &sp.policy, now: sp.now(), message: m, store: sp.store, cancelClaims: func() {}}
 	defer func() { a.cancelClaims() }()
@@ -74,8 +74,8 @@ func (sp *ServiceProvider) judge(ctx context.Context, m *wire.Response, unreadab
 		Tenant: sp.tenant, EntityID: sp.entityID, Purpose: a.expect.purpose}, nil
 }
 
-// check is the part of the way that a Verifier goes too: everything but the claims. It reads the
-// message, and fills in assertion and identity.
+// check is the part of the pipeline that a Verifier has too: everything but the claims. It reads
+// the message, and fills in assertion and identity.
 func (a *attempt) check(ctx context.Context, checks checkList) *Error {
 	if len(a.policy.decrypters) > 0 {
 		a.secret = xmlenc.ForMessage(a.policy.decrypters)
@@ -165,7 +165,7 @@ func (a *attempt) verify() *Error {
 	return err
 }
 
-// signed gives what a trusted key signed of the assertion and around it.
+// signed returns what a trusted key signed: the assertion, or the response around it.
 func (a *attempt) signed(keys []crypto.PublicKey) (dsig.Signed, *Error) {
 	var signed dsig.Signed
 	var err error

@@ -21,7 +21,7 @@ const (
 	// smallBody is the size, in bytes, up to which a body costs nothing of
 	// HandlerConfig.BodyMemory. A response of Entra with 150 groups has about 30 KiB.
 	smallBody = 64 << 10
-	// mediumBody is what no honest response reaches: 1,000 groups have some 200 KiB.
+	// mediumBody is more than any honest response needs: 1,000 groups have some 200 KiB.
 	mediumBody = 256 << 10
 	// bodyTimeout is how long a browser may take to send the form, and to take the page that
 	// repeats it.
@@ -31,7 +31,7 @@ const (
 	legField = "saml_leg"
 )
 
-// postedForm is what a form may hold. It owns the memory of the body; release gives it back.
+// postedForm is what a form may contain. It owns the memory of the body; release returns it.
 type postedForm struct {
 	response []byte // base64 by its alphabet, not decoded yet
 	leg      string // "" as the identity provider posts it
@@ -40,8 +40,8 @@ type postedForm struct {
 
 func (f *postedForm) release() { f.body.release() }
 
-// readForm reads and checks the form before anything of it is used or repeated. A RelayState is not
-// ours, since we send none, and is dropped. The caller must release the form, also after an error.
+// readForm reads and checks the form before anything of it is used or repeated. A RelayState is
+// dropped, because we never send one. The caller must release the form, also after an error.
 func (h *Handler) readForm(w http.ResponseWriter, r *http.Request) (*postedForm, *Error) {
 	form := &postedForm{body: body{budget: h.bodies}}
 	kind, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
@@ -156,7 +156,7 @@ func fromHex(c byte) int {
 	return -1
 }
 
-// take checks which fields there are, in the form and in the address, and keeps those that count.
+// take checks which fields the form and the address have, and keeps those that count.
 func (f *postedForm) take(fields []formField, query url.Values) *Error {
 	responses, relayStates, legs := 0, 0, 0
 	for _, field := range fields {
@@ -191,8 +191,8 @@ func (f *postedForm) take(fields []formField, query url.Values) *Error {
 	return nil
 }
 
-// looksLikeBase64 looks at the alphabet alone: enough to know that the value can be written into a
-// page as it is, and cheap.
+// looksLikeBase64 only looks at the alphabet. That is cheap, and enough to know that the value can
+// be written into a page as it is.
 func looksLikeBase64(s []byte) bool {
 	for _, c := range s {
 		switch {
@@ -204,9 +204,9 @@ func looksLikeBase64(s []byte) bool {
 	return len(s) > 0
 }
 
-// A memoryBudget is what all large bodies of a Handler may hold together. A quarter of it is kept
-// for those of medium size, so that a few very large ones that arrive slowly do not keep out the
-// honest ones, which are never that large.
+// A memoryBudget is how much memory all large bodies of a Handler may hold together. A quarter of
+// it is reserved for bodies of medium size: a few very large ones that arrive slowly must not keep
+// out honest ones, which are never that large.
 type memoryBudget struct {
 	free atomic.Int64
 	kept int64
@@ -218,8 +218,8 @@ func newMemoryBudget(bytes int) *memoryBudget {
 	return b
 }
 
-// take reports whether a body may hold n bytes more, and if so notes them. large says that the body
-// is above medium size then.
+// take reports whether a body may hold n more bytes, and if so counts them. large says that the
+// body would then be above medium size.
 func (b *memoryBudget) take(n int, large bool) bool {
 	least := int64(0)
 	if large {
@@ -234,7 +234,7 @@ func (b *memoryBudget) take(n int, large bool) bool {
 
 func (b *memoryBudget) give(n int) { b.free.Add(int64(n)) }
 
-// A body is the bytes of a request, and what they take of a budget.
+// A body has the bytes of a request, and how much they take of a budget.
 type body struct {
 	data   []byte
 	held   int
@@ -275,7 +275,7 @@ func (b *body) read(r io.Reader, length int64) error {
 	}
 }
 
-// atEnd returns an error unless r has no more to give.
+// atEnd returns an error unless r is at its end.
 func atEnd(r io.Reader) error {
 	switch n, err := io.ReadFull(r, make([]byte, 1)); {
 	case n > 0:
@@ -303,15 +303,14 @@ func (b *body) grow() error {
 	return nil
 }
 
-// release gives the memory back to the budget; data must not be used any more.
+// release returns the memory to the budget. data must not be used afterwards.
 func (b *body) release() {
 	b.budget.give(b.held)
 	b.data, b.held = nil, 0
 }
 
-// readDeadline sets a time by which the body has to be there, unless the server has an earlier one,
-// and returns how to take it away again. Without it, a slow sender could hold memory for as long as
-// it likes.
+// readDeadline sets a deadline for the body, unless the server has an earlier one, and returns a
+// function that removes it. Without it, a slow sender could hold memory as long as it likes.
 func readDeadline(w http.ResponseWriter, r *http.Request, d time.Duration) (restore func()) {
 	if s, ok := r.Context().Value(http.ServerContextKey).(*http.Server); ok && s.ReadTimeout > 0 && s.ReadTimeout <= d {
 		return func() {}

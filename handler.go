@@ -11,14 +11,14 @@ import (
 	"time"
 )
 
-// Sessions is what a Handler needs to know of the application's sessions. Package session has one.
+// Sessions is what a Handler needs of the application's sessions. Package session implements it.
 type Sessions interface {
-	// SignIn begins a session for a finished login. It may add headers and cookies to w, and leaves
-	// the answer itself to the Handler. A session that was there before must end.
+	// SignIn begins a session for a finished login. It may add headers and cookies to w, but must
+	// not write the answer: the Handler does. A session that existed before must end.
 	SignIn(w http.ResponseWriter, r *http.Request, login *Login) error
 
 	// SignedIn reports whether r carries a session that the application's pages accept.
-	// ProviderFromContext gives the settings that the request was resolved to.
+	// ProviderFromContext returns the provider that the request was resolved to.
 	SignedIn(r *http.Request) bool
 }
 
@@ -38,24 +38,25 @@ type HandlerConfig struct {
 	// ErrNotConfigured means that there is no such tenant.
 	//
 	// If the request names a tenant, sessions and pending logins of another tenant are refused, so
-	// that a session of one tenant is of no use at the host of another. The exception are pending
-	// logins of a provider with Config.Trial.
+	// that a session of one tenant cannot be used at the host of another. Pending logins of a
+	// provider with Config.Trial are the exception.
 	//
-	// Any other error means that nobody can tell now: status 503. Its text is left out of the log,
-	// since it may name a person; Observe gets it.
+	// Any other error means that the answer is not known at the moment: status 503. Its text is
+	// left out of the log, because it may name a person; Observe gets it.
 	//
-	// Return the same ServiceProvider for the same settings, or give each a Store: one that is made
-	// for each request and has none remembers nothing.
+	// Return the same ServiceProvider for the same settings, or give each one a Store: a provider
+	// that is made for each request, without a Store, remembers nothing, and a response could be
+	// replayed.
 	Resolve func(r *http.Request, tenant string) (*ServiceProvider, error)
 
 	// Sessions is the application's side. Required.
 	Sessions Sessions
 
-	// OnError answers in place of the Handler's own error page. It must not show more of err than
-	// Code and Reference to the user.
+	// OnError answers in place of the Handler's own error page. It must show the user nothing of
+	// err but Code, Reference and what Page returns.
 	OnError func(w http.ResponseWriter, r *http.Request, err *Error)
 
-	// Home is where a login without a return_to ends: a local path. Default "/".
+	// Home is the local path at which a login without a return_to ends. Default "/".
 	Home string
 
 	// BodyMemory is how many bytes all posted forms of more than 64 KiB may take together while
@@ -85,8 +86,9 @@ const (
 var ErrNotConfigured error = CodeNotConfigured
 
 // ErrNotEnabled is what HandlerConfig.Resolve returns if a request names a tenant for which single
-// sign-on is not enabled. The page is that of ErrNotConfigured, which errors.Is takes it for; but
-// at the address of this tenant the sessions of all others are refused.
+// sign-on is not enabled. The page is that of ErrNotConfigured, and errors.Is(ErrNotEnabled,
+// ErrNotConfigured) is true; but at the address of this tenant the sessions of all other tenants
+// are refused.
 var ErrNotEnabled error = notEnabled{}
 
 type notEnabled struct{}
@@ -97,8 +99,8 @@ func (notEnabled) Error() string {
 
 func (notEnabled) Is(target error) bool { return target == ErrNotConfigured }
 
-// A Handler serves the Redirect URL: GET begins a login, POST finishes it. It needs no other state
-// than the cookies it sets.
+// A Handler serves the Redirect URL (the assertion consumer service): GET begins a login, POST
+// finishes it. Its only state is in the cookies that it sets.
 type Handler struct {
 	config      HandlerConfig
 	bodies      *memoryBudget
@@ -120,7 +122,7 @@ func (sp *ServiceProvider) Handler(sessions Sessions) *Handler {
 	})
 }
 
-// NewHandler makes a handler for many tenants, or for settings that change at run time.
+// NewHandler returns a handler for many tenants, or for settings that change at run time.
 func NewHandler(c HandlerConfig) (*Handler, error) {
 	if c.Home == "" {
 		c.Home = "/"
@@ -145,9 +147,10 @@ func newHandler(c HandlerConfig) *Handler {
 	return &Handler{config: c, bodies: newMemoryBudget(c.BodyMemory), large: make(chan struct{}, largeMessages), bodyTimeout: bodyTimeout, refusals: &refusalLog{}}
 }
 
-// Provider returns the provider of tenant for r, as a session of tenant needs it; with tenant "",
-// the one that r itself names. The error is an *Error: CodeNotConfigured if there is none,
-// CodeTenant if r names the provider of another tenant, and otherwise nobody can tell now.
+// Provider returns the provider of tenant for r, for the session of a user of that tenant; with
+// tenant "", it returns the one that r itself names. The error is an *Error: CodeNotConfigured if
+// there is none, CodeTenant if r names the provider of another tenant; with any other code the
+// answer is not known at the moment.
 func (h *Handler) Provider(r *http.Request, tenant string) (*ServiceProvider, error) {
 	sp, trial, err := h.resolveTenant(r, tenant)
 	switch {
@@ -201,7 +204,7 @@ func (h *Handler) resolve(r *http.Request, tenant string) (*ServiceProvider, *Er
 
 type providerKey struct{}
 
-// ProviderFromContext gives the provider that a Handler resolved a request to, in calls of its
+// ProviderFromContext returns the provider that a Handler resolved a request to, in calls of its
 // Sessions; nil elsewhere.
 func ProviderFromContext(ctx context.Context) *ServiceProvider {
 	sp, _ := ctx.Value(providerKey{}).(*ServiceProvider)
@@ -288,5 +291,5 @@ func (h *Handler) StartLogin(w http.ResponseWriter, r *http.Request, sp *Service
 	h.start(w, r, sp, o)
 }
 
-// newReference names one refusal on the user's page and in the log.
+// newReference returns a random name for one refusal, for the user's page and the log.
 func newReference() string { return rand.Text()[:10] }

@@ -18,8 +18,8 @@ const (
 	restartLimit = time.Minute
 )
 
-// cookieName has the __Host- prefix on https: then no sibling host can set it, nor a page over
-// http.
+// cookieName adds the prefix __Host- on https, so that neither a sibling host nor a page over http
+// can set the cookie.
 func (sp *ServiceProvider) cookieName(name string) string {
 	if strings.HasPrefix(sp.redirectURL, "https:") {
 		return "__Host-" + name
@@ -41,8 +41,8 @@ func (sp *ServiceProvider) setCookie(w http.ResponseWriter, name, value string, 
 	http.SetCookie(w, c)
 }
 
-// keep puts the pending login into a cookie of its own, so that tabs do not disturb each other.
-// Where there are too many, the oldest go: browsers send the oldest first (RFC 6265 §5.4).
+// keep puts the pending login into a cookie of its own, so that tabs do not disturb each other. If
+// there are too many, the oldest are deleted: browsers send the oldest first (RFC 6265 §5.4).
 func (h *Handler) keep(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, request *AuthnRequest) {
 	prefix := sp.cookieName(loginCookie)
 	var pending []*http.Cookie
@@ -61,8 +61,8 @@ func (h *Handler) keep(w http.ResponseWriter, r *http.Request, sp *ServiceProvid
 	sp.setCookie(w, requestCookie(request.ID), request.State, loginMaxAge)
 }
 
-// clear takes away what a finished login leaves behind: its own pending login, those that are over,
-// and the count of restarts. Logins of other tabs stay.
+// clear deletes the cookies that a finished login leaves behind: its own pending login, those that
+// have expired, and the count of restarts. Logins of other tabs stay.
 func (h *Handler) clear(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, requestID string) {
 	if requestID != "" {
 		sp.setCookie(w, requestCookie(requestID), "", 0)
@@ -85,8 +85,8 @@ func (h *Handler) clear(w http.ResponseWriter, r *http.Request, sp *ServiceProvi
 	}
 }
 
-// cookie gives the value of the only cookie with this name, on https and on http. Two of one name
-// are a sign that somebody planted one, and count as none.
+// cookie returns the value of the only cookie with this name. Two cookies of one name are a sign
+// that someone planted one, and count as none.
 func cookie(r *http.Request, name string) string {
 	value, n := "", 0
 	for _, c := range r.Cookies() {

@@ -13,16 +13,16 @@ const (
 	// largeMessages is how many messages of more than smallBody bytes are verified at once, each of
 	// which takes some ten MiB for a moment.
 	largeMessages = 4
-	// largeWait is how long one waits for its turn. Verifying one takes a tenth of a second at
-	// most; a slow Store comes on top.
+	// largeWait is how long a large message waits for its turn. Verifying one takes a tenth of a
+	// second at most, plus the time of the Store.
 	largeWait = 5 * time.Second
 )
 
 // receive answers POST. The identity provider's form comes from another site, without our
 // SameSite=Lax cookies; so the first leg answers with a page of our own that posts the same
 // response again, and the second leg, which has the cookies, verifies it. A response to a former
-// Redirect URL on another site takes one leg more, since that page's post is cross-site again.
-// There is never a fourth.
+// Redirect URL on another site takes a third leg, because the post of that page is cross-site
+// again. There is never a fourth.
 func (h *Handler) receive(w http.ResponseWriter, r *http.Request) {
 	form, err := h.readForm(w, r)
 	defer form.release()
@@ -41,9 +41,9 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// postAgain parses and verifies nothing and asks no Store. It posts to the Redirect URL as
-// configured, since the response may have come to a former one, where the cookie is not. If the
-// tenant is not known yet, the page posts to its own address.
+// postAgain parses nothing, verifies nothing and asks no Store. Its page posts to the configured
+// Redirect URL, because the response may have come to a former one, where the browser has no
+// cookie. If the tenant is not known yet, the page posts to its own address.
 func (h *Handler) postAgain(w http.ResponseWriter, r *http.Request, response []byte, leg string) {
 	action := ""
 	sp, err := h.resolve(r, "")
@@ -59,7 +59,7 @@ func (h *Handler) postAgain(w http.ResponseWriter, r *http.Request, response []b
 }
 
 // finishPost finds the pending login by the request that the message says it answers, and finishes
-// it. That is a look-up only: FinishLogin compares with what was signed.
+// it. This is only a look-up: the checks compare with what was signed.
 func (h *Handler) finishPost(w http.ResponseWriter, r *http.Request, response []byte) {
 	if len(response) > smallBody {
 		done, err := h.largeTurn(r)
@@ -124,7 +124,8 @@ func (h *Handler) unresolved(w http.ResponseWriter, r *http.Request, tenant stri
 	h.fail(w, r, h.anyProvider(r), err)
 }
 
-// anyProvider is for the hints and the log of a refusal before the tenant is known.
+// anyProvider returns a provider for the hints and the log of a refusal, if the tenant is not known
+// yet.
 func (h *Handler) anyProvider(r *http.Request) *ServiceProvider {
 	sp, err := h.resolve(r, "")
 	if err != nil {
@@ -133,8 +134,8 @@ func (h *Handler) anyProvider(r *http.Request) *ServiceProvider {
 	return sp
 }
 
-// noPending answers a response whose pending login this browser does not have: in a browser that is
-// signed in it is an old page that was shown again.
+// noPending answers a response whose pending login this browser does not have. In a browser that is
+// signed in, this is an old page that was shown again.
 func (h *Handler) noPending(w http.ResponseWriter, r *http.Request) {
 	sp := h.anyProvider(r)
 	refusal := refuse(CodeStateMissing, "this browser has no pending login for the response", "", "").atStep(stepState)
@@ -145,8 +146,8 @@ func (h *Handler) noPending(w http.ResponseWriter, r *http.Request) {
 	h.fail(w, r, sp, refusal)
 }
 
-// home answers a response that is refused in a browser that is signed in, as after the Back button:
-// the start page, and an event.
+// home answers a response that is refused in a browser that is signed in, for example after the
+// Back button: with the start page and an event.
 func (h *Handler) home(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, refusal *Error) {
 	sp.observe(r.Context(), Event{Kind: LoginRefused, RequestID: refusal.requestID, Err: refusal, signedIn: true})
 	h.redirect(w, r, h.config.Home)
@@ -157,7 +158,7 @@ func (h *Handler) finish(w http.ResponseWriter, r *http.Request, sp *ServiceProv
 	switch {
 	case err == nil:
 		h.signIn(w, r, sp, login)
-	case err.Code == CodeStateInvalid: // it is not known whose it is
+	case err.Code == CodeStateInvalid: // nobody knows whose login it was
 		h.fail(w, r, h.anyProvider(r), err)
 	case (err.Code == CodeStateExpired || err.Code == CodeReplayed) && h.config.Sessions.SignedIn(r):
 		h.home(w, r, sp, err)
@@ -166,7 +167,7 @@ func (h *Handler) finish(w http.ResponseWriter, r *http.Request, sp *ServiceProv
 	}
 }
 
-// signIn hands a finished login to the application. Only if that succeeds, the login has succeeded.
+// signIn gives a finished login to the application. The login has succeeded only if that succeeds.
 func (h *Handler) signIn(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, login *Login) {
 	h.clear(w, r, sp, login.RequestID)
 	if err := h.config.Sessions.SignIn(w, r, login); err != nil {
@@ -179,7 +180,7 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request, sp *ServiceProv
 	h.redirect(w, r, cmp.Or(login.ReturnTo, h.config.Home))
 }
 
-// unsolicited answers a response that answers nothing.
+// unsolicited handles a response that answers no request (IdP-initiated).
 func (h *Handler) unsolicited(w http.ResponseWriter, r *http.Request, m *wire.Response) {
 	sp, err := h.resolve(r, "")
 	if err != nil {
@@ -203,9 +204,9 @@ func (h *Handler) unsolicited(w http.ResponseWriter, r *http.Request, m *wire.Re
 	}
 }
 
-// restarts returns how many logins RestartUnsolicited began in this browser lately. One alone may
-// be a stranger's doing, whose page can post a response here; an identity provider that answers
-// without naming the request would go on for ever.
+// restarts returns how many logins RestartUnsolicited began in this browser lately. A single one
+// may come from a stranger's page, which can post a response here. An identity provider that never
+// names the request would cause an endless redirect loop.
 func restarts(r *http.Request, sp *ServiceProvider) int {
 	n, _ := strconv.Atoi(cookie(r, sp.cookieName(restarted)))
 	return max(n, 0)

@@ -10,11 +10,12 @@ import (
 type Identity struct {
 	// Email is the user's e-mail address as sent: the NameID, which is one, or with AllowAnyNameID
 	// the e-mail claim, "" if there is none or it is no address. Nobody has checked that the user
-	// reads it, and it can be given to somebody else. Compare it with EqualEmail, never in SQL.
+	// reads it, and it can be given to another person later. Compare it with EqualEmail, never in
+	// SQL.
 	Email string
 	// EmailClaim is the e-mail attribute as sent, "" if there is none. It is for display. This and
-	// the other single-valued fields are "" too where the attribute has several values: nobody
-	// knows which one counts.
+	// the other single-valued fields are also "" if the attribute has several values, because
+	// nobody knows which one counts.
 	EmailClaim string
 	Username   string // Entra: user principal name
 	Name       string // display name
@@ -32,28 +33,28 @@ type Identity struct {
 	// URL). Entra only.
 	HomeIdentityProvider string
 
-	// ObjectKey and NameIDKey are the two keys under which to store an account. They are the same
-	// for ever, and differ between tenants and between identity providers. They are ASCII,
-	// case-sensitive, at most 64 bytes long, and begin with "v1/oid/" and "v1/nid/". Never store an
-	// account under "": everybody without the key would share it. The example shows how to look an
-	// account up by both, and what to do if one of them is missing, new, or belongs to somebody
-	// else. In sessions of your own, keep both.
+	// ObjectKey and NameIDKey are the two keys under which to store an account. They never change,
+	// and differ between tenants and between identity providers. They are ASCII, case-sensitive, at
+	// most 64 bytes long, and begin with "v1/oid/" and "v1/nid/". Never store an account under "":
+	// all users without the key would share it. The example shows how to look an account up by
+	// both, and what to do if one of them is missing, new, or belongs to another account. In
+	// sessions of your own, keep both.
 	//
 	// ObjectKey is made of Config.Tenant, the beginning of the Issuer (scheme, host, and first path
 	// segment, which must be the tenant ID), Entra's tenant ID and object ID. It is "" if the
 	// claims are absent, have several values, or belong to another directory than the issuer's.
 	ObjectKey string
 	// NameIDKey is made of Config.Tenant, the Issuer, the NameID and its NameQualifier. It is ""
-	// for a transient NameID, which is another one each time. ASCII case does not count in an
-	// e-mail address: if Config.NameID is EmailNameID, or the NameID's Format is emailAddress. So a
-	// change of Config.NameID can change the key of a NameID with capital letters.
+	// for a transient NameID, which is new each time. ASCII case does not count in an e-mail
+	// address: if Config.NameID is EmailNameID, or the NameID's Format is emailAddress. So a change
+	// of Config.NameID can change the key of a NameID with capital letters.
 	NameIDKey string
 }
 
 // AccountKey returns the key under which to store the account if there is to be one only: ObjectKey
 // or, if that is "", NameIDKey. The error is an *Error with CodeNoAccountKey if there is none,
-// which only happens with AllowAnyNameID: the user cannot be recognized the next time, and
-// everybody without a key would share one account.
+// which only happens with AllowAnyNameID: the user cannot be recognized the next time, and all
+// users without a key would share one account.
 func (i *Identity) AccountKey() (string, error) {
 	switch {
 	case i.ObjectKey != "":
@@ -77,7 +78,7 @@ const (
 // newIdentity reads the claims: Entra's URIs first, then the plain names of the guides for other
 // identity providers.
 func newIdentity(a *Assertion, p *policy) *Identity {
-	// only is the value of the first attribute that says anything, "" where it says several things.
+	// only returns the value of the first attribute that has one, "" if it has several.
 	only := func(names ...string) string {
 		for _, name := range names {
 			if v, several := a.Attributes.only(name); several || v != "" {
@@ -122,9 +123,9 @@ func newIdentity(a *Assertion, p *policy) *Identity {
 }
 
 // objectKey is empty unless the tenant ID is that of the issuer (https://sts.windows.net/<tenant
-// id>/): anything else would be one directory speaking for another's accounts. What follows in the
-// issuer is the application's ID if the administrator switches "Append application ID to issuer"
-// on, which makes no other person of anybody.
+// id>/): otherwise one directory could name accounts of another. What follows in the issuer is the
+// application's ID if the administrator switches "Append application ID to issuer" on; the person
+// stays the same.
 func objectKey(tenant, issuer, tenantID, objectID string) string {
 	scheme, afterScheme, _ := strings.Cut(issuer, "://")
 	host, path, _ := strings.Cut(afterScheme, "/")
@@ -137,7 +138,7 @@ func objectKey(tenant, issuer, tenantID, objectID string) string {
 
 // nameIDKey leaves out what may change while the account stays the same: the Format, a
 // NameQualifier that only repeats the issuer, and the SPNameQualifier, which is always ours. Case
-// is only left out of what is known to be an e-mail address: other names that differ in case name
+// is ignored only in what is known to be an e-mail address: other names that differ in case name
 // different people.
 func nameIDKey(tenant, issuer string, n NameID, policy NameIDPolicy) string {
 	if n.Format == formatTransient || n.Value == "" {

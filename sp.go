@@ -18,21 +18,22 @@ type ServiceProvider struct {
 	store    Store
 }
 
-// RedirectURL is BaseURL + RedirectPath: where responses are received, and by default our entity ID
-// and sign-on URL too.
+// RedirectURL returns BaseURL + RedirectPath: the assertion consumer service URL (ACS URL, Entra:
+// Reply URL), where responses are received. By default it is our entity ID and sign-on URL too.
 func (sp *ServiceProvider) RedirectURL() string { return sp.redirectURL }
 
-// RedirectPath is the path of RedirectURL, for registering a handler.
+// RedirectPath returns the path of RedirectURL, for registering a handler.
 func (sp *ServiceProvider) RedirectPath() string { return sp.config.RedirectPath }
 
-// EntityID is our name at the identity provider.
+// EntityID returns our name at the identity provider (Entra: Identifier).
 func (sp *ServiceProvider) EntityID() string { return sp.entityID }
 
-// Tenant is Config.Tenant.
+// Tenant returns Config.Tenant.
 func (sp *ServiceProvider) Tenant() string { return sp.config.Tenant }
 
-// IdentityProvider is whom we trust at this moment. The error is an *Error: CodeNotConfigured if
-// there is nobody yet, CodeIdentityProvider if the settings cannot be read.
+// IdentityProvider returns the identity provider that is trusted at this moment. The error is an
+// *Error: CodeNotConfigured if there is none yet, CodeIdentityProvider if the settings cannot be
+// read.
 func (sp *ServiceProvider) IdentityProvider(ctx context.Context) (*IdentityProvider, error) {
 	idp, err := sp.snapshot(ctx)
 	if err != nil {
@@ -41,7 +42,7 @@ func (sp *ServiceProvider) IdentityProvider(ctx context.Context) (*IdentityProvi
 	return idp, nil
 }
 
-// snapshot is the identity provider as it is trusted now.
+// snapshot returns the identity provider as it is trusted now, or a refusal, never neither.
 func (sp *ServiceProvider) snapshot(ctx context.Context) (*IdentityProvider, *Error) {
 	idp, err := sp.config.IdentityProvider.Snapshot(ctx)
 	if isNil(err) { // also a nil *Error
@@ -59,7 +60,7 @@ func (sp *ServiceProvider) snapshot(ctx context.Context) (*IdentityProvider, *Er
 	return idp, nil
 }
 
-// New makes a service provider. All faults of the configuration are reported at once, as joined
+// New returns a service provider. All faults of the configuration are reported at once, as joined
 // *Error values. So are those of the identity provider's settings: no usable key, no usable login
 // URL, our own names in its fields.
 //
@@ -113,8 +114,8 @@ func cloneKeys(keys [][]byte) [][]byte {
 	return list
 }
 
-// checkIdentityProvider refuses settings that nobody could sign in with, or that were pasted into
-// the wrong field.
+// checkIdentityProvider refuses settings that nobody could sign in with, and settings that were
+// pasted into the wrong field.
 func (sp *ServiceProvider) checkIdentityProvider(idp *IdentityProvider) error {
 	var faults []error
 	if err := idp.checkAgainst(sp); err != nil {
@@ -129,7 +130,7 @@ func (sp *ServiceProvider) checkIdentityProvider(idp *IdentityProvider) error {
 	return errors.Join(faults...)
 }
 
-// noUsableKey says why, in the words of the first key.
+// noUsableKey says why no key is usable: the reason of the first key.
 func (p *IdentityProvider) noUsableKey() *Error {
 	for _, k := range p.keys {
 		if k.unusable != nil {

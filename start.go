@@ -18,15 +18,15 @@ import (
 	"github.com/iomete/saml/internal/seal"
 )
 
-// An AuthnRequest is a login that was begun. Send the browser to URL, or answer with Form where URL
-// is empty, and keep State in that browser.
+// An AuthnRequest is a login that was begun (SP-initiated sign-in, SAML Core 2.0 §3.4.1). Send the
+// browser to URL, or answer with Form if URL is empty, and keep State in that browser.
 type AuthnRequest struct {
 	ID string // "_" and 32 hex digits: 128 random bits
 	// URL is the login URL with the request in its query: HTTP-Redirect binding (SAML Bindings 2.0
-	// §3.4). Empty where Form is used instead.
+	// §3.4). Empty if Form is used instead.
 	URL string
-	// Form carries the request by the HTTP-POST binding (SAML Bindings 2.0 §3.5), where the
-	// identity provider has no HTTP-Redirect address or LoginOptions.POST asks for it; else nil.
+	// Form carries the request by the HTTP-POST binding (SAML Bindings 2.0 §3.5), if the identity
+	// provider has no HTTP-Redirect address or LoginOptions.POST asks for it; otherwise nil.
 	Form  *RequestForm
 	State string // the sealed pending login, for FormResponse.State
 }
@@ -47,13 +47,13 @@ type LoginOptions struct {
 	ReturnTo   string // local path and query to come back to, at most 1 KiB; Login.ReturnTo
 	LoginHint  string // address to fill in at the identity provider (Entra: login_hint)
 	ForceAuthn bool   // ask for a fresh sign-in, and refuse an older one
-	POST       bool   // send the request by a form even where the identity provider takes it in the query
+	POST       bool   // send the request by a form even if the identity provider takes it in the query
 	Purpose    string // opaque, for the caller; Login.Purpose
 }
 
 // StartLogin begins a login. The error is always an *Error: CodeConfig for options that cannot be
-// used, CodeIdentityProvider where the settings cannot be read, CodeMetadataLoginURL where they
-// have no usable login URL, CodeInternal where the signing key fails.
+// used, CodeNotConfigured and CodeIdentityProvider if there are no settings or they cannot be read,
+// CodeMetadataLoginURL if they have no usable login URL, CodeInternal if the signing key fails.
 func (sp *ServiceProvider) StartLogin(ctx context.Context, o LoginOptions) (*AuthnRequest, error) {
 	r, err := sp.startLogin(ctx, o)
 	sp.observeStart(ctx, r, err)
@@ -103,7 +103,7 @@ func (sp *ServiceProvider) newPending(idp *IdentityProvider, o LoginOptions) pen
 		ReturnTo: o.ReturnTo, Purpose: o.Purpose, ForceAuthn: o.ForceAuthn, AuthnContexts: sp.config.RequestedAuthnContexts}
 }
 
-// newRequestID is an NCName, which Entra insists on (AADSTS7500529).
+// newRequestID returns an NCName, which Entra insists on (AADSTS7500529).
 func newRequestID() string {
 	var random [16]byte
 	rand.Read(random[:])
@@ -156,7 +156,7 @@ var deflaters = sync.Pool{New: func() any {
 	return w
 }}
 
-// deflated is the DEFLATE encoding of SAML Bindings 2.0 §3.4.4.1, in base64.
+// deflated returns the DEFLATE encoding of SAML Bindings 2.0 §3.4.4.1, in base64.
 func deflated(data []byte) string {
 	var b bytes.Buffer
 	w := deflaters.Get().(*flate.Writer)
@@ -185,7 +185,7 @@ func (p *pendingLogin) expiresAt() time.Time { return p.issuedAt().Add(pendingLi
 // pendingLifetime is how long a user may take at the identity provider.
 const pendingLifetime = 60 * time.Minute
 
-// pendingContext binds pending logins to tenant and service provider. The request ID stands in the
+// pendingContext binds pending logins to tenant and service provider. The request ID is inside the
 // sealed value.
 func (sp *ServiceProvider) pendingContext() seal.Context {
 	return seal.Context{Purpose: "saml pending login", Name: "saml_login", Tenant: sp.config.Tenant, EntityID: sp.entityID}
@@ -193,8 +193,8 @@ func (sp *ServiceProvider) pendingContext() seal.Context {
 
 func (sp *ServiceProvider) sealer() seal.Sealer { return seal.Sealer{Keys: sp.config.StateKeys} }
 
-// seal gives the state: the tenant, so that a Handler can find its settings, and the sealed login,
-// which is bound to it.
+// seal returns the state: the tenant, so that a Handler can find its settings, and the sealed
+// login, which is bound to it.
 func (p pendingLogin) seal(s seal.Sealer, c seal.Context) string {
 	var plaintext bytes.Buffer
 	e := json.NewEncoder(&plaintext)
@@ -207,7 +207,7 @@ func (p pendingLogin) seal(s seal.Sealer, c seal.Context) string {
 
 var tenantText = base64.RawURLEncoding.Strict()
 
-// tenantOf gives the tenant that a state names. It proves nothing before the seal is open.
+// tenantOf returns the tenant that a state names. This proves nothing until the seal is open.
 func tenantOf(state string) (string, bool) {
 	text, _, ok := strings.Cut(state, ".")
 	tenant, err := tenantText.DecodeString(text)

@@ -12,8 +12,8 @@ import (
 // requests, consumed assertions, ended sessions. Keys are printable ASCII of at most 64 bytes
 // beginning with "v1/".
 //
-// A Store that forgets over a restart of the process implements ForgetfulStore too. A Store that
-// wraps another one, for metrics or logs, passes on the methods of both: a MemoryStore whose
+// A Store that forgets when the process restarts implements ForgetfulStore too. A Store that wraps
+// another one, for metrics or logs, passes on the methods of both: a MemoryStore whose
 // RemembersSince is hidden counts as one that forgets nothing, and responses that were used before
 // a restart would sign in again.
 //
@@ -59,7 +59,7 @@ type MemoryStore struct {
 	order   endings
 }
 
-// NewMemoryStore makes an empty store.
+// NewMemoryStore returns an empty store.
 func NewMemoryStore() *MemoryStore { return newMemoryStore(time.Now) }
 
 func newMemoryStore(now func() time.Time) *MemoryStore {
@@ -112,7 +112,7 @@ func (m *MemoryStore) drop(now time.Time) {
 	}
 }
 
-// endings is a heap of entries, the one that ends first on top.
+// endings is a heap of entries; the one that ends first is on top.
 type endings []ending
 
 type ending struct {

@@ -6,10 +6,11 @@ import (
 )
 
 // CheckTenants reports providers of different tenants that trust the same identity provider for the
-// same audience. Between them a response can be carried: an administrator of tenant B who enters
-// the entity ID, login URL and certificate of A's identity provider gets A's people signed in to B,
-// because what it issues for one entity ID and Redirect URL is good for both tenants. Tenants that
-// differ in either are safe: an assertion names its audience and its recipient.
+// same audience. A response for one of them can be used at the other: an administrator of tenant B
+// who enters the entity ID, login URL and certificate of A's identity provider gets A's people
+// signed in to B, because what it issues for one entity ID and Redirect URL is good for both
+// tenants. Tenants that differ in either are safe: an assertion names its audience and its
+// recipient.
 //
 // Call it before settings are saved, with their provider and those of all tenants with the same
 // IdentityProvider.EntityID. Providers of one tenant may share everything. The error joins one

@@ -12,7 +12,7 @@ import (
 
 func isNCName(s string) bool { return xmltree.IsNCName(s) }
 
-// isNil reports whether v is nil or a nil pointer in an interface, which panics only when it is
+// isNil reports whether v is nil or a nil pointer in an interface, which would panic when it is
 // used.
 func isNil(v any) bool {
 	if v == nil {
@@ -29,8 +29,8 @@ func printable(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
-// visible reports whether s is printable and has none of the characters that are there to be read
-// and yet not seen: two names would look the same.
+// visible reports whether s is printable and has no character that is invisible: with one, two
+// names could look the same.
 func visible(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !isVisible(r) })
 }
@@ -52,8 +52,9 @@ func isASCII(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r >= utf8.RuneSelf })
 }
 
-// isEmail is the rule of Config.NameID: what mail systems in use deliver to, without quoting,
-// comments or routes. Characters beyond ASCII (RFC 6531) are for emailFault.
+// isEmail is the rule of Config.NameID: addresses that mail systems in use deliver to, without
+// quoting, comments or routes. It lets characters beyond ASCII (RFC 6531) pass; emailFault decides
+// about them.
 func isEmail(s string) bool {
 	local, domain, ok := strings.Cut(s, "@")
 	if !ok || local == "" || len(local) > 64 || domain == "" || len(domain) > 253 || !utf8.ValidString(s) {

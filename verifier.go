@@ -13,7 +13,7 @@ import (
 
 // A Verifier verifies SAML responses for one relying party and one identity provider, without
 // logins, cookies or a Store. Use it if a service has its own way to begin logins and to remember
-// what was used; everybody else uses ServiceProvider, which does both. It is immutable and safe for
+// what was used; otherwise use ServiceProvider, which does both. It is immutable and safe for
 // concurrent use. Make a new one if the settings of the identity provider change.
 type Verifier struct {
 	policy
@@ -69,7 +69,8 @@ type VerifyOptions struct {
 	RequestID string
 
 	// AllowUnsolicited accepts a response that answers no request (IdP-initiated sign-in), and no
-	// other. It is open to login CSRF: an attacker can sign a victim's browser in as himself.
+	// other. This is open to login CSRF: attackers can sign a victim's browser in to their own
+	// account.
 	AllowUnsolicited bool
 
 	// RequestedAt is when the request was made. With it, the user must have signed in at the
@@ -95,7 +96,7 @@ type Claim struct {
 	TTL time.Duration // how long the key must be remembered, from now on
 }
 
-// NewVerifier makes a Verifier. All faults of the configuration are reported at once, as joined
+// NewVerifier returns a Verifier. All faults of the configuration are reported at once, as joined
 // *Error values.
 func NewVerifier(c VerifierConfig) (*Verifier, error) {
 	f := faults{of: "VerifierConfig"}
@@ -136,7 +137,7 @@ func NewVerifier(c VerifierConfig) (*Verifier, error) {
 	return &Verifier{p, idp}, nil
 }
 
-// Verify checks a response. The caller must claim both keys, or the response can be replayed.
+// The caller must claim both keys, or the response can be replayed.
 //
 // It takes the form value SAMLResponse and passes all steps of Checks in their order but the two
 // claims: VerifiedResponse.Claims has the keys for Store.Claim. Only if each of them was claimed
