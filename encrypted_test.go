@@ -26,6 +26,9 @@ func TestEncryptedSignIn(t *testing.T) {
 			for _, style := range []samltest.Style{samltest.Entra, samltest.Prefixed, samltest.Pretty} {
 				for _, sign := range []samltest.Sign{samltest.SignAssertion, samltest.SignResponse, samltest.SignBoth} {
 					for _, layout := range []samltest.Encryption{{}, {Beside: true}, {OuterNamespaces: true}, {NameIDOnly: true}} {
+						if n++; raceDetector && n%20 != 1 {
+							continue
+						}
 						e := transport
 						e.Content, e.Certificates = content, [][]byte{certificate}
 						e.Beside, e.OuterNamespaces, e.NameIDOnly = layout.Beside, layout.OuterNamespaces, layout.NameIDOnly
@@ -37,7 +40,6 @@ func TestEncryptedSignIn(t *testing.T) {
 						if login.Identity.Email != user.Mail || login.Identity.ObjectID != user.ObjectID || len(login.Identity.Groups) != len(user.Groups) {
 							t.Fatalf("%.300s: got %+v", what, login.Identity)
 						}
-						n++
 					}
 				}
 			}

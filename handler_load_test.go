@@ -100,7 +100,10 @@ func TestHonestLoginsUnderHostileLoad(t *testing.T) {
 		return response, err
 	}
 	var all sync.WaitGroup
-	const hostile, honest = 200, 40
+	hostile, honest := 200, 40
+	if raceDetector {
+		hostile, honest = 40, 10
+	}
 	for i := range hostile {
 		all.Go(func() {
 			browser, id, err := begin()
