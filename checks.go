@@ -187,7 +187,7 @@ func checkStatus(_ context.Context, a *attempt) *Error {
 		}
 	}
 	e := refuse(CodeStatus, "the identity provider reports "+a.message.status.name()+" ("+signed+")", a.message.status.String(), "Success")
-	if hint := aadstsHint(a.message.status.message); hint != "" {
+	if hint := statusHint(a.message.status.message); hint != "" {
 		e.Hint = hint
 	}
 	return e
@@ -241,10 +241,7 @@ func checkResponseSigned(_ context.Context, a *attempt) *Error {
 		return nil
 	}
 	e := refuse(CodeUnsigned, "the Response itself is not signed, and the settings demand it", "", "a signature directly in the Response (Config.RequireSignedResponse)")
-	e.Hint = signResponseHint
-	if a.idp.isEntra() {
-		e.Hint = entraSignResponseHint
-	}
+	e.Hint = a.idp.signResponseHint()
 	return e
 }
 

@@ -197,7 +197,7 @@ const (
 func (c *Config) validate() error {
 	var faults []error
 	fault := func(field, message, got, want string) {
-		faults = append(faults, refuse(CodeConfig, "Config."+field+" "+message, got, want))
+		faults = append(faults, refuse(CodeConfig, "Config."+field+" "+message, got, want).inField(field))
 	}
 	if why := c.badBaseURL(c.BaseURL); why != "" {
 		fault("BaseURL", why, c.BaseURL, "https://host[:port]")

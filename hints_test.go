@@ -27,27 +27,12 @@ import (
 type hintList struct{ lines []string }
 
 func (l *hintList) add(entrance string, err error) {
-	for _, e := range allErrors(err) {
+	for _, e := range saml.Errors(err) {
 		line := fmt.Sprintf("%s | %s | %s", entrance, string(e.Code), e.Hint)
 		if !slices.Contains(l.lines, line) {
 			l.lines = append(l.lines, line)
 		}
 	}
-}
-
-// allErrors takes joined errors apart.
-func allErrors(err error) (list []*saml.Error) {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		for _, e := range joined.Unwrap() {
-			list = append(list, allErrors(e)...)
-		}
-		return list
-	}
-	var e *saml.Error
-	if errors.As(err, &e) {
-		list = append(list, e)
-	}
-	return list
 }
 
 // TestHintsOfAllEntrances: testdata/hints.txt has the hint of each refusal that a user of the package can meet, by the function that it comes from.

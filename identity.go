@@ -56,22 +56,14 @@ func (i *Identity) AccountKey() (string, error) {
 	case i.NameIDKey != "":
 		return i.NameIDKey, nil
 	}
-	return "", refuse(CodeNoAccountKey, "nothing in the response names the user for longer than this session", "", "a NameID that is not transient, or Entra's object ID and tenant ID")
+	return "", refuse(CodeNoAccountKey, "nothing in the response names the user for longer than this session", "", "a NameID that is not transient, or Entra's object ID and tenant ID").completed(nil)
 }
 
 // EqualEmail reports whether two addresses, or two domains of addresses, are equal but for ASCII case. strings.ToLower, strings.EqualFold and
 // databases (lower, collations) also take other characters for ASCII letters, U+212A KELVIN SIGN for k among them, and find another person's account.
 func EqualEmail(a, b string) bool { return foldASCII(a) == foldASCII(b) }
 
-const (
-	claimTenantID   = "http://schemas.microsoft.com/identity/claims/tenantid"
-	claimObjectID   = "http://schemas.microsoft.com/identity/claims/objectidentifier"
-	claimEmail      = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress"
-	claimGroups     = "http://schemas.microsoft.com/ws/2008/06/identity/claims/groups"
-	claimGroupsLink = "http://schemas.microsoft.com/claims/groups.link"
-
-	formatTransient = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
-)
+const formatTransient = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
 
 // newIdentity reads the claims: Entra's URIs first, then the plain names of the guides for other identity providers.
 func newIdentity(a *Assertion, c *Config) *Identity {
@@ -96,17 +88,17 @@ func newIdentity(a *Assertion, c *Config) *Identity {
 	}
 	i := &Identity{
 		EmailClaim: only(claimEmail, "email", "mail"),
-		Username:   only("http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name", "username"),
-		Name:       only("http://schemas.microsoft.com/identity/claims/displayname", "displayName", "name"),
-		GivenName:  only("http://schemas.xmlsoap.org/ws/2005/05/identity/claims/givenname", "firstName", "givenName"),
-		Surname:    only("http://schemas.xmlsoap.org/ws/2005/05/identity/claims/surname", "lastName", "sn"),
+		Username:   only(claimUsername, "username"),
+		Name:       only(claimDisplayName, "displayName", "name"),
+		GivenName:  only(claimGivenName, "firstName", "givenName"),
+		Surname:    only(claimSurname, "lastName", "sn"),
 		Groups:     all(claimGroups, "groups"),
-		Roles:      all("http://schemas.microsoft.com/ws/2008/06/identity/claims/role", "roles", "Role"),
+		Roles:      all(claimRole, "roles", "Role"),
 		ObjectID:   only(claimObjectID),
 		TenantID:   only(claimTenantID),
 
 		GroupsOverage:        a.Attributes.Values(claimGroupsLink) != nil,
-		HomeIdentityProvider: only("http://schemas.microsoft.com/identity/claims/identityprovider"),
+		HomeIdentityProvider: only(claimIdentityProvider),
 	}
 	switch {
 	case c.NameID == EmailNameID:
@@ -182,7 +174,7 @@ func checkNameIDIsEmail(_ context.Context, a *attempt) *Error {
 	switch {
 	case a.sp.config.NameID == AllowAnyNameID:
 		return nil
-	case strings.Contains(foldASCII(n.Value), "#ext#"):
+	case strings.Contains(foldASCII(n.Value), guestMark):
 		return refuse(CodeNameIDGuest, "the NameID is the user principal name of a guest, not an e-mail address", n.Value, "")
 	case n.Format == formatTransient:
 		return refuse(CodeNameIDNotEmail, "the NameID is transient: it names the user for this session only", n.Value, "an e-mail address")
@@ -196,6 +188,8 @@ func checkNameIDIsEmail(_ context.Context, a *attempt) *Error {
 	}
 	return nil
 }
+
+const hintInternationalEmail = "Let the identity provider send the user's address in ASCII; for a company whose mail system has such addresses set Config.AllowInternationalEmail."
 
 // emailFault says why s is no e-mail address that is taken, "" if it is.
 func emailFault(s string, international bool) string {

@@ -46,7 +46,7 @@ func (sp *ServiceProvider) Tenant() string { return sp.config.Tenant }
 func (sp *ServiceProvider) IdentityProvider(ctx context.Context) (*IdentityProvider, error) {
 	idp, err := sp.snapshot(ctx)
 	if err != nil {
-		return nil, err
+		return nil, err.completed(nil)
 	}
 	return idp, nil
 }
@@ -154,9 +154,7 @@ func (a *attempt) refused(step string, err *Error) *Error {
 	if step != "" {
 		err.Check = step
 	}
-	if a.idp != nil && err.Hint == hints[err.Code] {
-		err.Hint = a.idp.hint(err.Code)
-	}
+	err = err.completed(a.idp)
 	err.ReturnTo, err.requestID = a.expect.returnTo, a.expect.requestID
 	return err
 }
@@ -255,7 +253,7 @@ func New(config Config) (*ServiceProvider, error) {
 		sp.skew = defaultClockSkew
 	}
 	if err := c.validate(); err != nil {
-		return nil, err
+		return nil, completeAll(err, nil)
 	}
 	sp.redirectURL = strings.TrimSuffix(c.BaseURL, "/") + c.RedirectPath
 	sp.entityID = c.EntityID
@@ -293,19 +291,19 @@ func cloneKeys(keys [][]byte) [][]byte {
 func (sp *ServiceProvider) checkIdentityProvider() error {
 	idp, err := sp.snapshot(context.Background())
 	if err != nil {
-		return err
+		return err.completed(nil)
 	}
 	var faults []error
 	if err := idp.checkAgainst(sp); err != nil {
 		faults = append(faults, err)
 	}
 	if len(idp.usableKeys) == 0 {
-		faults = append(faults, idp.noUsableKey())
+		faults = append(faults, idp.noUsableKey().inField(FieldCertificate))
 	}
 	if err := sp.checkLoginURL(idp.LoginURL()); err != nil {
-		faults = append(faults, err)
+		faults = append(faults, err.inField(FieldLoginURL))
 	}
-	return errors.Join(faults...)
+	return completeAll(errors.Join(faults...), idp)
 }
 
 // noUsableKey says why, in the words of the first key.
