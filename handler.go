@@ -49,7 +49,7 @@ type HandlerConfig struct {
 	// Sessions is the application's side. Required.
 	Sessions Sessions
 
-	// OnError answers in place of the Handler's own error page. It must not show more of err than Code and Reference to the user.
+	// OnError answers in place of the Handler's own error page. It must not show more of err to the user than Page, Code and Reference.
 	OnError func(w http.ResponseWriter, r *http.Request, err *Error)
 
 	// Home is where a login without a return_to ends: a local path. Default "/".

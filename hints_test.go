@@ -39,7 +39,6 @@ func (l *hintList) add(entrance string, err error) {
 // TestHintsOfAllEntrances: testdata/hints.txt has the hint of each refusal that a user of the package can meet, by the function that it comes from.
 // Entrances with "Entra" have an identity provider that is one, those with "other" have another, and the rest know none.
 func TestHintsOfAllEntrances(t *testing.T) {
-	const name = "testdata/hints.txt"
 	var l hintList
 	recordSetup(t, &l)
 	for product, entityID := range map[string]string{"Entra": "", "other": "https://idp.example.com/"} {
@@ -47,13 +46,24 @@ func TestHintsOfAllEntrances(t *testing.T) {
 		recordHandler(t, &l, product, entityID)
 	}
 	recordUnresolved(t, &l)
+	l.compare(t, "testdata/hints.txt")
+}
+
+// TestHintsOfVectors is TestHintsOfAllEntrances for FinishLogin and every vector. Their identity provider is Entra.
+func TestHintsOfVectors(t *testing.T) {
+	var l hintList
 	for _, err := range saml.VectorRefusals(t) {
-		l.add("FinishLogin of a vector", err)
+		l.add("FinishLogin", err)
 	}
+	l.compare(t, "testdata/hints_vectors.txt")
+}
+
+// compare compares with a file, or writes it with -update.
+func (l *hintList) compare(t *testing.T, name string) {
+	t.Helper()
 	slices.Sort(l.lines)
-	got := strings.Join(l.lines, "\n") + "\n"
 	if f := flag.Lookup("update"); f != nil && f.Value.String() == "true" {
-		if err := os.WriteFile(name, []byte(got), 0o666); err != nil {
+		if err := os.WriteFile(name, []byte(strings.Join(l.lines, "\n")+"\n"), 0o666); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -77,7 +87,7 @@ func TestHintsOfAllEntrances(t *testing.T) {
 	}
 }
 
-// provider makes a provider that trusts idp, under another name if entityID is not "".
+// hintProvider makes a provider that trusts idp, under another name if entityID is not "".
 func hintProvider(t *testing.T, idp *samltest.IdentityProvider, entityID string, change func(*saml.Config)) *saml.ServiceProvider {
 	t.Helper()
 	return newProvider(t, idp, func(c *saml.Config) {
