@@ -94,7 +94,7 @@ func TestPastedFieldsTogether(t *testing.T) {
 		{name: "only the certificate", entity: issuer, login: login, pasted: "-----BEGIN CERTIFICATE-----", want: []string{certificate + " key"}},
 		{name: "a service's metadata as certificate", entity: issuer, login: login, pasted: metadataText(` entityID="x"`, ``), want: []string{certificate + " metadata_role"}},
 		{name: "too large", entity: issuer, login: login, pasted: strings.Repeat("x", 4<<20+1), want: []string{certificate + " too_large"}},
-		{name: "our own address in both", entity: redirectURL, login: redirectURL, pasted: good, onlyForServiceProviders: []string{loginURL + " metadata_login_url"}},
+		{name: "our own address in both", entity: redirectURL, login: redirectURL, pasted: good, onlyForServiceProviders: []string{entityID + " metadata_entity_id", loginURL + " metadata_login_url"}},
 		{name: "our own name, and no certificate", entity: redirectURL, login: login, want: []string{certificate + " key"}, onlyForServiceProviders: []string{entityID + " metadata_entity_id"}},
 		{name: "http, and no certificate", entity: issuer, login: "http://idp.example.com/login", want: []string{certificate + " key"}, onlyForServiceProviders: []string{loginURL + " metadata_login_url"}},
 		{name: "a weak key and http", entity: issuer, login: "http://idp.example.com/login", pasted: string(pemOf(weakCertificate(t))),

@@ -26,13 +26,13 @@ type IdentityProvider struct {
 	publicKeys []crypto.PublicKey // of usableKeys
 }
 
-// Snapshot makes an IdentityProvider its own source.
+// Snapshot returns p: an IdentityProvider is its own IdentityProviderSource.
 func (p *IdentityProvider) Snapshot(context.Context) (*IdentityProvider, error) { return p, nil }
 
-// EntityID is the name of the identity provider, compared byte for byte ("https://sts.windows.net/<tenant id>/").
+// EntityID returns the name of the identity provider, compared byte for byte ("https://sts.windows.net/<tenant id>/").
 func (p *IdentityProvider) EntityID() string { return p.entityID }
 
-// LoginURL is where logins are sent: by HTTP-Redirect, or where the identity provider has none, by HTTP-POST.
+// LoginURL returns the address that logins are sent to: by HTTP-Redirect or, if the identity provider has no address for that, by HTTP-POST.
 func (p *IdentityProvider) LoginURL() string {
 	if p.loginURL == "" {
 		return p.loginPOST
@@ -40,13 +40,13 @@ func (p *IdentityProvider) LoginURL() string {
 	return p.loginURL
 }
 
-// LogoutURL is the HTTP-Redirect single logout service, "" if there is none.
+// LogoutURL returns the address of the HTTP-Redirect single logout service, "" if there is none.
 func (p *IdentityProvider) LogoutURL() string { return p.logoutURL }
 
-// Keys are the keys for signing, usable or not, in the order of the document, at most 16. Responses are verified with those that are usable alone.
+// Keys returns the keys for signing, usable or not, in the order of the document, at most 16. Only the usable ones verify responses.
 func (p *IdentityProvider) Keys() []TrustedKey { return slices.Clone(p.keys) }
 
-// ValidUntil is until when the document means to be used, zero if it does not say. It does not limit the keys.
+// ValidUntil returns until when the document says that it is valid, the zero time if it does not say. It does not limit the keys.
 func (p *IdentityProvider) ValidUntil() time.Time { return p.validUntil }
 
 // WantsSignedRequests reports whether the metadata asks for signed requests.
@@ -96,8 +96,10 @@ func (sp *ServiceProvider) ParseSettings(entityID, loginURL, certificate string)
 	faulty := func(field string) bool {
 		return slices.ContainsFunc(faults, func(e *Error) bool { return e.Field == field })
 	}
-	if err := p.checkAgainst(sp); err != nil && !faulty(err.Field) {
-		faults = append(faults, err)
+	for _, err := range p.checkAgainst(sp) {
+		if !faulty(err.Field) {
+			faults = append(faults, err)
+		}
 	}
 	if err := sp.checkLoginURL(p.loginURL); err != nil && !faulty(FieldLoginURL) {
 		faults = append(faults, err.inField(FieldLoginURL))
@@ -168,15 +170,16 @@ func checkEndpoint(address string) *Error {
 	return nil
 }
 
-// checkAgainst refuses our own address in the identity provider's field: Entra's portal calls both sides' names "Entity ID".
-func (p *IdentityProvider) checkAgainst(sp *ServiceProvider) *Error {
-	if slices.Contains(sp.recipients, p.LoginURL()) {
-		return refuse(CodeMetadataLoginURL, "the login URL is our own Redirect URL", p.LoginURL(), "the identity provider's (Login URL)").inField(FieldLoginURL)
-	}
+// checkAgainst refuses our own address in the identity provider's fields: Entra's portal calls both sides' names "Entity ID". That both sides have one
+// other name is odd, and occurs.
+func (p *IdentityProvider) checkAgainst(sp *ServiceProvider) (faults []*Error) {
 	if slices.Contains(sp.recipients, p.entityID) {
-		return refuse(CodeMetadataEntityID, "the identity provider's entity ID is our own Redirect URL", p.entityID, "the identity provider's ("+entraIdentifierName+")").inField(FieldEntityID)
+		faults = append(faults, refuse(CodeMetadataEntityID, "the identity provider's entity ID is our own Redirect URL", p.entityID, "the identity provider's ("+entraIdentifierName+")").inField(FieldEntityID))
 	}
-	return nil // that both sides have one other name is odd, and occurs
+	if slices.Contains(sp.recipients, p.LoginURL()) {
+		faults = append(faults, refuse(CodeMetadataLoginURL, "the login URL is our own Redirect URL", p.LoginURL(), "the identity provider's (Login URL)").inField(FieldLoginURL))
+	}
+	return faults
 }
 
 // A Warning is something about an identity provider's settings that works today, or may work, but that an administrator

@@ -294,7 +294,7 @@ func (sp *ServiceProvider) checkIdentityProvider() error {
 		return err.completed(nil)
 	}
 	var faults []error
-	if err := idp.checkAgainst(sp); err != nil {
+	for _, err := range idp.checkAgainst(sp) {
 		faults = append(faults, err)
 	}
 	if len(idp.usableKeys) == 0 {
