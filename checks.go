@@ -191,7 +191,7 @@ func checkStatus(_ context.Context, a *attempt) *Error {
 		}
 	}
 	e := refuse(CodeStatus, "the identity provider reports "+statusName(a.message.Status)+" ("+signed+")", a.message.Status.String(), "Success")
-	if hint := aadstsHint(a.message.Status.Message); hint != "" {
+	if hint := statusHint(a.message.Status.Message); hint != "" {
 		e.Hint = hint
 	}
 	return e
@@ -265,10 +265,7 @@ func checkResponseSigned(_ context.Context, a *attempt) *Error {
 		return nil
 	}
 	e := refuse(CodeUnsigned, "the Response itself is not signed, and the settings demand it", "", "a signature directly in the Response (Config.RequireSignedResponse)")
-	e.Hint = signResponseHint
-	if a.idp.isEntra() {
-		e.Hint = entraSignResponseHint
-	}
+	e.Hint = a.idp.signResponseHint()
 	return e
 }
 

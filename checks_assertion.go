@@ -233,7 +233,7 @@ func checkNameIDIsEmail(_ context.Context, a *attempt) *Error {
 	switch {
 	case a.policy.nameID == AllowAnyNameID:
 		return nil
-	case strings.Contains(foldASCII(n.Value), "#ext#"):
+	case strings.Contains(foldASCII(n.Value), guestMark):
 		return refuse(CodeNameIDGuest, "the NameID is the user principal name of a guest, not an e-mail address", n.Value, "")
 	case n.Format == formatTransient:
 		return refuse(CodeNameIDNotEmail, "the NameID is transient: it names the user for this session only", n.Value, "an e-mail address")
@@ -247,6 +247,9 @@ func checkNameIDIsEmail(_ context.Context, a *attempt) *Error {
 	}
 	return nil
 }
+
+const hintInternationalEmail = "Let the identity provider send the user's address in ASCII; for a company " +
+	"whose mail system has such addresses set Config.AllowInternationalEmail."
 
 // emailFault says why s is not accepted as an e-mail address, "" if it is.
 func emailFault(s string, international bool) string {

@@ -18,11 +18,11 @@ func TestRefusalsSayWhat(t *testing.T) {
 	for _, row := range []struct{ vector, message, got, want, hint string }{
 		{"c23-refusal", "reports an error Requester RequestUnsupported AADSTS75011 (unsigned)", "Requester: RequestUnsupported: AADSTS75011: Authentication", "Success", "RequestedAuthnContexts"},
 		{"c23-refusal-signed", "reports an error Requester RequestUnsupported AADSTS75011 (signed)", "Requester: RequestUnsupported: AADSTS75011: Authentication", "Success", "RequestedAuthnContexts"},
-		{"c23-responder-signed", "reports an error Responder (", `"Responder"`, "Success", hints[CodeStatus]},
+		{"c23-responder-signed", "reports an error Responder (", `"Responder"`, "Success", CodeStatus.hint()},
 		{"c51-other", "another method", "urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified", "classes:X509 or urn", ""},
 		{"p38-rsa-1.5", "encrypted by an algorithm that is not allowed", "rsa-1_5", "RSA-OAEP", "AES-256"},
 		{"p37-cipher-reference", "elsewhere than in one CipherValue", "CipherReference", "", entraHints[CodeDecryption]},
-		{"p26-unsigned", "neither the response nor the assertion is signed", "", "", hints[CodeUnsigned]},
+		{"p26-unsigned", "neither the response nor the assertion is signed", "", "", CodeUnsigned.hint()},
 	} {
 		v := vectors[row.vector]
 		if v == nil {

@@ -1,21 +1,25 @@
 package saml
 
-import "github.com/iomete/saml/internal/fault"
+import (
+	"net/http"
 
-// The codes, in the order in which a response meets them. See docs and Checks for the rule behind each.
+	"github.com/iomete/saml/internal/fault"
+)
+
+// The codes, in the order in which a response meets them. Code.Meaning and docs/codes.md say what each means, and Checks which step refuses with it.
 const (
 	// The form value and its XML.
-	CodeResponseMissing    Code = fault.ResponseMissing // no SAMLResponse
-	CodeBase64             Code = fault.Base64          // not strict base64
-	CodeEncoding           Code = fault.Encoding        // not UTF-8, or a character that XML 1.0 forbids
+	CodeResponseMissing    Code = fault.ResponseMissing
+	CodeBase64             Code = fault.Base64
+	CodeEncoding           Code = fault.Encoding
 	CodeXMLDeclaration     Code = fault.XMLDeclaration
 	CodeDoctype            Code = fault.Doctype
-	CodeComment            Code = fault.Comment // a comment or a processing instruction in a message
+	CodeComment            Code = fault.Comment
 	CodeEntity             Code = fault.Entity
 	CodeXMLSyntax          Code = fault.XMLSyntax
-	CodeNamespace          Code = fault.Namespace // undeclared, rebound or unusable namespace
+	CodeNamespace          Code = fault.Namespace
 	CodeDuplicateAttribute Code = fault.DuplicateAttribute
-	CodeTooLarge           Code = fault.TooLarge // a limit on size, depth or number
+	CodeTooLarge           Code = fault.TooLarge
 
 	// The shape of the message.
 	CodeNotAResponse       Code = fault.NotAResponse
@@ -25,28 +29,26 @@ const (
 	CodeSchema             Code = fault.Schema
 	CodeAssertionCount     Code = fault.AssertionCount
 	CodeDuplicateID        Code = fault.DuplicateID
-	CodeStatus             Code = "status" // the identity provider reported an error
+	CodeStatus             Code = "status"
 	CodeResponseIssuer     Code = "response_issuer"
 	CodeDestination        Code = "destination"
-	CodeEncryptedAssertion Code = "encrypted_assertion" // encrypted, but there is no key to decrypt with
-	CodeDecryption         Code = fault.Decryption      // whatever went wrong with what is encrypted, up to its inner signature
-	CodeIdentityProvider   Code = "identity_provider"   // its settings could not be read, or changed during the sign-in
-	CodeCertificateExpired Code = "certificate_expired" // only with RefuseExpiredCertificates
+	CodeEncryptedAssertion Code = "encrypted_assertion"
+	CodeDecryption         Code = fault.Decryption
+	CodeIdentityProvider   Code = "identity_provider"
+	CodeCertificateExpired Code = "certificate_expired"
 
 	// The signature.
-	CodeUnsigned           Code = fault.Unsigned
-	CodeSignaturePlacement Code = fault.SignaturePlacement
-	CodeSignatureStructure Code = fault.SignatureStructure
-	CodeReferenceURI       Code = fault.ReferenceURI
-	CodeTransform          Code = fault.Transform
-	CodeCanonicalization   Code = fault.Canonicalization
-	CodeSignatureAlgorithm Code = fault.SignatureAlgorithm // not on the allow-list, or no trusted key fits it
-	CodeDigestAlgorithm    Code = fault.DigestAlgorithm
-	CodeWeakKey            Code = fault.WeakKey
-	CodeDigest             Code = fault.Digest // the signed element was changed after signing
-	CodeSignature          Code = fault.Signature
-
-	// The assertion.
+	CodeUnsigned              Code = fault.Unsigned
+	CodeSignaturePlacement    Code = fault.SignaturePlacement
+	CodeSignatureStructure    Code = fault.SignatureStructure
+	CodeReferenceURI          Code = fault.ReferenceURI
+	CodeTransform             Code = fault.Transform
+	CodeCanonicalization      Code = fault.Canonicalization
+	CodeSignatureAlgorithm    Code = fault.SignatureAlgorithm
+	CodeDigestAlgorithm       Code = fault.DigestAlgorithm
+	CodeWeakKey               Code = fault.WeakKey
+	CodeDigest                Code = fault.Digest
+	CodeSignature             Code = fault.Signature
 	CodeTime                  Code = "time_format"
 	CodeAssertionIssuer       Code = "assertion_issuer"
 	CodeTooOld                Code = "too_old"
@@ -65,47 +67,216 @@ const (
 	CodeNameID                Code = "name_id"
 	CodeNameIDNotEmail        Code = "name_id_not_email"
 	CodeNameIDGuest           Code = "name_id_guest"
-	CodeNameIDMismatch        Code = "name_id_mismatch" // the NameID and the emailaddress claim disagree
+	CodeNameIDMismatch        Code = "name_id_mismatch"
 	CodeSPNameQualifier       Code = "sp_name_qualifier"
 	CodeAttributes            Code = "attributes"
 	CodeObjectIDMissing       Code = "object_id_missing"
-	CodeNoAccountKey          Code = "no_account_key" // of Identity.AccountKey: nothing names the user for longer than this session
+	CodeNoAccountKey          Code = "no_account_key"
 
 	// The pending login and what was used up.
 	CodeStateMissing Code = "state_missing"
 	CodeStateInvalid Code = "state_invalid"
 	CodeStateExpired Code = "state_expired"
 	CodeReplayed     Code = "replayed"
-	CodeForm         Code = "form"        // the browser's request is not a form that carries one response
-	CodeStore        Code = "store"       // the Store failed, so nothing can be accepted
-	CodeStoreYoung   Code = "store_young" // older than what a ForgetfulStore remembers: it may have been used before
-	CodeTenant       Code = "tenant"      // of another tenant than the request's host or path names
-	CodeBusy         Code = "busy"        // too many large forms at once
+	CodeForm         Code = "form"
+	CodeStore        Code = "store"
+	CodeStoreYoung   Code = "store_young"
+	CodeTenant       Code = "tenant"
+	CodeBusy         Code = "busy"
 
 	// Metadata, keys and configuration.
-	CodeMetadata          Code = "metadata"           // not a metadata document at all
-	CodeMetadataRole      Code = "metadata_role"      // metadata, but not of an identity provider
-	CodeMetadataAggregate Code = "metadata_aggregate" // several entities, and none was named
-	CodeMetadataEntityID  Code = "metadata_entity_id" // no entity ID
-	CodeMetadataTenant    Code = "metadata_tenant"    // {tenantid} placeholder
-	CodeMetadataLoginURL  Code = "metadata_login_url" // no usable single sign-on service
-	CodeMetadataKeys      Code = "metadata_keys"      // no usable signing key
-	CodeMetadataFetch     Code = "metadata_fetch"     // not found at its address
-	CodeKey               Code = "key"                // not a certificate in any known form
-	CodePrivateKey        Code = "private_key"        // a private key where a certificate belongs
+	CodeMetadata          Code = "metadata"
+	CodeMetadataRole      Code = "metadata_role"
+	CodeMetadataAggregate Code = "metadata_aggregate"
+	CodeMetadataEntityID  Code = "metadata_entity_id"
+	CodeMetadataTenant    Code = "metadata_tenant"
+	CodeMetadataLoginURL  Code = "metadata_login_url"
+	CodeMetadataKeys      Code = "metadata_keys"
+	CodeMetadataFetch     Code = "metadata_fetch"
+	CodeKey               Code = "key"
+	CodePrivateKey        Code = "private_key"
 	CodeConfig            Code = "config"
-	CodeSharedIssuer      Code = "shared_issuer"  // two tenants trust one identity provider for one entity ID
-	CodeNotConfigured     Code = "not_configured" // single sign-on is not switched on
-	CodeSession           Code = "session"        // the application could not begin its session
-	CodeAccountEnded      Code = "account_ended"  // the application says that the account may not sign in
+	CodeSharedIssuer      Code = "shared_issuer"
+	CodeNotConfigured     Code = "not_configured"
+	CodeSession           Code = "session"
+	CodeAccountEnded      Code = "account_ended"
 	CodeInternal          Code = "internal"
 )
 
+// Meaning returns one sentence about what the code means, "" for a code that is not one of this package.
+func (c Code) Meaning() string { return codes[c].meaning }
+
 // Personal reports whether Got of an Error with this code is personal data, which neither Error nor a log shows.
-func (c Code) Personal() bool {
-	switch c {
-	case CodeStatus, CodeNameID, CodeNameIDNotEmail, CodeNameIDGuest, CodeNameIDMismatch, CodeAttributes:
-		return true
-	}
-	return false
+func (c Code) Personal() bool { return codes[c].personal }
+
+// hint returns what to change if nothing is known about the identity provider, "" if there is no standing advice.
+func (c Code) hint() string { return codes[c].hint }
+
+// temporary reports whether the same request may succeed in a moment: its page has status 503.
+func (c Code) temporary() bool { return codes[c].page.Status == http.StatusServiceUnavailable }
+
+// codeInfo is what there is to know about a code. What the portal of one product calls the place to change is in the file of that product.
+type codeInfo struct {
+	meaning  string // one sentence
+	personal bool   // Error.Got is personal data
+	hint     string // what to change and where, at any identity provider; "" if nothing can be said in general
+	page     Page   // what the user reads; the zero Page stands for defaultPage
+}
+
+// codes has one row for each code, in the order of the constants.
+var codes = map[Code]codeInfo{
+	CodeResponseMissing: {meaning: "The form has no SAMLResponse."},
+	CodeBase64: {meaning: "The SAMLResponse is not base64.",
+		hint: "The form value was changed on its way: look for a proxy or firewall that rewrites request bodies."},
+	CodeEncoding:           {meaning: "The XML is not UTF-8, or has a character that XML 1.0 forbids."},
+	CodeXMLDeclaration:     {meaning: "The XML declaration is not of version 1.0 and UTF-8, or is not at the start."},
+	CodeDoctype:            {meaning: "The XML has a DOCTYPE or another declaration."},
+	CodeComment:            {meaning: "The message has a comment or a processing instruction."},
+	CodeEntity:             {meaning: "The XML refers to an entity that XML 1.0 does not predefine."},
+	CodeXMLSyntax:          {meaning: "The XML is not well-formed."},
+	CodeNamespace:          {meaning: "A namespace prefix is undeclared or rebound, or a namespace name cannot be used."},
+	CodeDuplicateAttribute: {meaning: "An element has the same attribute twice."},
+	CodeTooLarge: {meaning: "A limit on size, depth or number is exceeded.",
+		page: Page{http.StatusRequestEntityTooLarge, "The response is too large", "The identity provider sent more than this service accepts.", again, true}},
+	CodeNotAResponse: {meaning: "The XML is not a SAML Response."},
+	CodeVersion:      {meaning: "The message is not SAML 2.0."},
+	CodeID:           {meaning: "An ID is missing or has a form that SAML does not allow."},
+	CodeIssueInstant: {meaning: "The IssueInstant is missing or in the future.",
+		hint: "Set the clocks of both sides by NTP."},
+	CodeSchema:         {meaning: "An element is not in the SAML schema, repeated, or out of order."},
+	CodeAssertionCount: {meaning: "The response does not have exactly one assertion."},
+	CodeDuplicateID:    {meaning: "The same ID occurs twice."},
+	CodeStatus: {meaning: "The identity provider reported an error.", personal: true,
+		hint: "Look up the code in the identity provider's sign-in log.",
+		page: Page{http.StatusForbidden, "The identity provider did not sign you in", "The identity provider reported an error.", again, true}},
+	CodeResponseIssuer: {meaning: "The Response comes from another identity provider than the configured one.",
+		hint: "Compare the identity provider's entity ID in the settings with its metadata, character by character."},
+	CodeDestination: {meaning: "The Response is addressed to another URL than the Redirect URL.",
+		hint: "Register the Redirect URL as assertion consumer service (ACS) URL at the identity provider, character by character."},
+	CodeEncryptedAssertion: {meaning: "The assertion is encrypted, and there is no key to decrypt it with.",
+		hint: "Switch assertion encryption off at the identity provider, or configure the key that belongs to the certificate it encrypts for."},
+	CodeDecryption: {meaning: "Something that is encrypted cannot be decrypted, or its inner signature is wrong.",
+		hint: "Give the identity provider the encryption certificate of our metadata, and us the signing certificate that it uses now; let it sign the assertion."},
+	CodeIdentityProvider: {meaning: "The settings of the identity provider cannot be read, or changed during the sign-in.",
+		hint: "Sign in again.",
+		page: Page{http.StatusServiceUnavailable, "Single sign-on cannot be used at this moment", "Its settings cannot be read, or changed during the sign-in.", "Try again", false}},
+	CodeCertificateExpired: {meaning: "The certificate that signed is outside its dates (only with Config.RefuseExpiredCertificates).",
+		hint: "Create a new signing certificate at the identity provider and give it to us."},
+	CodeUnsigned: {meaning: "What must be signed is not signed.",
+		hint: "Let the identity provider sign the assertion."},
+	CodeSignaturePlacement: {meaning: "A signature is in a place where SAML allows none."},
+	CodeSignatureStructure: {meaning: "A signature does not have the structure of XML Signature, or has more than SAML allows."},
+	CodeReferenceURI: {meaning: "A signature does not refer to the element that it is in.",
+		hint: "The identity provider must sign by reference to the ID of the response or assertion."},
+	CodeTransform:        {meaning: "A signature uses a transform that SAML does not allow."},
+	CodeCanonicalization: {meaning: "A signature uses a canonicalization that is not allowed, or it fails."},
+	CodeSignatureAlgorithm: {meaning: "The signature algorithm is not allowed, or no trusted key fits it.",
+		hint: "Set the identity provider's signature algorithm to RSA with SHA-256."},
+	CodeDigestAlgorithm: {meaning: "The digest algorithm is not allowed.",
+		hint: "Set the identity provider's digest algorithm to SHA-256."},
+	CodeWeakKey: {meaning: "A key is too short, or of a kind that cannot be used.",
+		hint: "Create a signing certificate with an RSA key of at least 2048 bits at the identity provider and give it to us."},
+	CodeDigest: {meaning: "The signed element was changed after it was signed.",
+		hint: "The response was changed after it was signed: look for a proxy that rewrites it."},
+	CodeSignature: {meaning: "No trusted key made the signature.",
+		hint: "Give us the signing certificate that the identity provider uses now; both, during a change of certificates."},
+	CodeTime: {meaning: "A time is not an xs:dateTime in UTC."},
+	CodeAssertionIssuer: {meaning: "The Assertion comes from another identity provider than the configured one.",
+		hint: "Compare the identity provider's entity ID in the settings with its metadata, character by character."},
+	CodeTooOld: {meaning: "The Assertion was issued more than 24 hours ago.",
+		hint: "Sign in again; if it happens again, set the clocks of both sides by NTP."},
+	CodeConditions: {meaning: "The Conditions are missing, contradict each other, or have one that is not understood."},
+	CodeNotYetValid: {meaning: "The Assertion is not valid yet.",
+		hint: "Set the clocks of both sides by NTP."},
+	CodeExpired: {meaning: "The Assertion is no longer valid.",
+		hint: "Sign in again; if it happens again, set the clocks of both sides by NTP."},
+	CodeAudience: {meaning: "The Assertion is for another service than ours.",
+		hint: "Register our entity ID as audience at the identity provider, character by character."},
+	CodeSubjectConfirmation: {meaning: "The subject has no bearer confirmation that can be used."},
+	CodeRecipient: {meaning: "The Assertion was made for another URL than the Redirect URL.",
+		hint: "Register the Redirect URL as assertion consumer service (ACS) URL at the identity provider, character by character."},
+	CodeInResponseTo: {meaning: "The response answers another request than the one of this browser.",
+		hint: "Sign in again."},
+	CodeUnsolicited: {meaning: "The response answers no sign-in that this browser began.",
+		hint: "Begin at the service's own address; at the identity provider, set the sign-on URL to the Redirect URL.",
+		page: Page{http.StatusForbidden, "Please start here", "The sign-in was not begun in this browser.", "Sign in", false}},
+	CodeAuthnStatementMissing: {meaning: "The Assertion does not say how the user signed in.",
+		hint: "Let the identity provider include an AuthnStatement (Keycloak: client settings > Include AuthnStatement)."},
+	CodeAuthnInstant: {meaning: "The user signed in in the future, or too long ago although a fresh sign-in was asked for.",
+		hint: "Set the clocks of both sides by NTP."},
+	CodeSessionExpired: {meaning: "The session at the identity provider is over."},
+	CodeAuthnContext:   {meaning: "The user signed in by another method than the requested ones."},
+	CodeNameID: {meaning: "The subject does not have exactly one NameID that can be read.", personal: true,
+		hint: "Let the identity provider send the user's e-mail address as NameID.",
+		page: noAddress},
+	CodeNameIDNotEmail: {meaning: "The NameID is not an e-mail address.", personal: true,
+		hint: "Let the identity provider send the user's e-mail address as NameID.",
+		page: noAddress},
+	CodeNameIDGuest: {meaning: "The NameID is the user principal name of a guest, not an e-mail address.", personal: true,
+		hint: "Let the identity provider send the user's e-mail address as NameID.",
+		page: noAddress},
+	CodeNameIDMismatch: {meaning: "The NameID and the emailaddress claim differ.", personal: true,
+		hint: "Let the identity provider send the user's e-mail address as NameID.",
+		page: noAddress},
+	CodeSPNameQualifier: {meaning: "The NameID was made for another service than ours."},
+	CodeAttributes:      {meaning: "An attribute has no name, or a value with SAML or signature elements in it.", personal: true},
+	CodeObjectIDMissing: {meaning: "The response has no object ID of the issuer's own directory (only with Config.RequireObjectID).",
+		hint: "Let the identity provider send the object ID and tenant ID claims."},
+	CodeNoAccountKey: {meaning: "Nothing in the response names the user for longer than this session (from Identity.AccountKey).",
+		hint: "Let the identity provider send a NameID that stays the same (Format persistent or emailAddress, not transient), or Entra's object ID and tenant ID claims."},
+	CodeStateMissing: {meaning: "The browser has no pending login for the response.",
+		page: signInAgain("This browser did not keep the sign-in: cookies are blocked, many sign-ins were open, or it is older than a day.")},
+	CodeStateInvalid: {meaning: "The pending login cannot be opened.",
+		hint: "Give all replicas the same StateKeys, and sign in again.",
+		page: signInAgain("This browser did not keep the sign-in as it was begun.")},
+	CodeStateExpired: {meaning: "The sign-in took longer than an hour.",
+		hint: "Sign in again.",
+		page: signInAgain("The sign-in took too long.")},
+	CodeReplayed: {meaning: "The sign-in or the Assertion was used before.",
+		hint: "Sign in again.",
+		page: signInAgain("This sign-in was used already.")},
+	CodeForm: {meaning: "The browser's request is not a form that carries one response.",
+		page: Page{http.StatusBadRequest, "This is not a sign-in", "The page was opened in a way that cannot sign anybody in. If a sign-out led here, the Logout URL at the identity provider is set to this address by mistake.", "Sign in", false}},
+	CodeStore: {meaning: "The Store failed, so nothing can be accepted.",
+		hint: "See why the store failed, and sign in again.",
+		page: Page{http.StatusServiceUnavailable, "Please try again in a moment", "The service cannot sign anybody in at this moment.", "Try again", false}},
+	CodeStoreYoung: {meaning: "The sign-in is older than what the Store remembers, so it may have been used before.",
+		hint: "Sign in again. If it happens at every restart, give Config.Store a store that outlives the process (package sqlstore). If it happens at every sign-in, a ServiceProvider without a Store is made for each request: make it once, or give it a Store. If the clock was set back since the service started, restart it.",
+		page: signInAgain("The service was restarted during the sign-in.")},
+	CodeTenant: {meaning: "The session or pending login belongs to another tenant than the one that the address names.",
+		hint: "Sign in at the address of the tenant. If the tenants share one address, HandlerConfig.Resolve must return ErrNotConfigured for the tenant \"\".",
+		page: signInAgain("The sign-in belongs to another address of this service.")},
+	CodeBusy: {meaning: "Too many large forms or responses arrived at once.",
+		hint: "Try again in a moment. If honest sign-ins meet this, raise HandlerConfig.BodyMemory and the memory of the service.",
+		page: Page{http.StatusServiceUnavailable, "Please try again in a moment", "The service is busy with other sign-ins.", "Try again", false}},
+	CodeMetadata: {meaning: "The file is not SAML metadata.",
+		hint: entraDownload},
+	CodeMetadataRole: {meaning: "The metadata is not that of an identity provider.",
+		hint: "Take the metadata of the identity provider, not that of a service."},
+	CodeMetadataAggregate: {meaning: "The metadata has several entities, and none of them was named.",
+		hint: "Name the identity provider by its entity ID."},
+	CodeMetadataEntityID: {meaning: "The identity provider's entity ID is missing or cannot be right.",
+		hint: entraIdentifierPlace},
+	CodeMetadataTenant: {meaning: "The metadata is for every tenant: its entity ID has a placeholder.",
+		hint: entraDownloadOwn},
+	CodeMetadataLoginURL: {meaning: "The identity provider's login URL is missing or cannot be used.",
+		hint: entraLoginURLPlace},
+	CodeMetadataKeys: {meaning: "There is no signing certificate.",
+		hint: entraCertificates},
+	CodeMetadataFetch: {meaning: "The metadata could not be fetched from its address.",
+		hint: entraMetadataURL},
+	CodeKey: {meaning: "The text is not a certificate in any known form.",
+		hint: entraCertificateOrMetadata},
+	CodePrivateKey: {meaning: "A private key was given where a certificate belongs.",
+		hint: "A private key must not leave its place: replace it where it is used, and give us the certificate."},
+	CodeConfig: {meaning: "The configuration, or an option of one call, cannot be used."},
+	CodeSharedIssuer: {meaning: "Two tenants trust one identity provider for the same entity ID and Redirect URL.",
+		hint: "Give each tenant a Redirect URL of its own (Config.RedirectPath, such as /sso/<tenant>/acs) or an EntityID of its own."},
+	CodeNotConfigured: {meaning: "Single sign-on is not enabled.",
+		page: Page{http.StatusNotFound, "Single sign-on is not enabled", "An administrator can enable it in the settings of this service.", "", false}},
+	CodeSession: {meaning: "The application could not begin its session.",
+		page: Page{http.StatusInternalServerError, "You could not be signed in", "The identity provider signed you in, but this service could not begin a session.", again, true}},
+	CodeAccountEnded: {meaning: "The application does not let the account sign in.",
+		page: Page{http.StatusForbidden, "You may not sign in here", "The identity provider signed you in, but your account at this service is disabled or has ended.", "", true}},
+	CodeInternal: {meaning: "A step failed that should never fail."},
 }

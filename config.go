@@ -337,7 +337,7 @@ type faults struct {
 }
 
 func (f *faults) add(field, message, got, want string) {
-	f.list = append(f.list, refuse(CodeConfig, f.of+"."+field+" "+message, got, want))
+	f.list = append(f.list, refuse(CodeConfig, f.of+"."+field+" "+message, got, want).inField(field))
 }
 
 // urls is for addresses of our own assertion consumer service.

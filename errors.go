@@ -1,6 +1,7 @@
 package saml
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -10,7 +11,7 @@ import (
 	"github.com/iomete/saml/internal/fault"
 )
 
-// A Code names one reason for a refusal. Codes are stable: programs may compare them, documentation lists them.
+// A Code names one reason for a refusal. Codes are stable: programs may compare them, and docs/codes.md lists them.
 // A Code is itself an error, so errors.Is(err, saml.CodeReplayed) tells whether err is, or wraps, such a refusal.
 type Code string
 
@@ -31,8 +32,11 @@ type Error struct {
 	Got string
 	// Want is what was expected, "" where the message says it.
 	Want string
-	// Hint says what to change, and where: in Microsoft Entra's own field names when the identity provider is Entra.
+	// Hint says what to change, and where: in the words of the identity provider's portal if it is known (Microsoft Entra ID). "" if there is no advice.
 	Hint string
+	// Field is the setting that is wrong: FieldEntityID, FieldLoginURL or FieldCertificate for what an administrator entered about the identity provider,
+	// or the name of a field of Config, HandlerConfig or LoginOptions ("BaseURL"). "" if no single setting is known to be wrong.
+	Field string
 	// Reference is a random number that appears on the user's error page and in the log, "" outside the HTTP handlers.
 	Reference string
 	// ReturnTo is LoginOptions.ReturnTo of the login that was refused, for a link that begins it again; "" where that is not known.
@@ -74,9 +78,50 @@ func (e *Error) Is(target error) bool {
 	return ok && c == e.Code
 }
 
-// refuse makes an Error. got is quoted and cut; pass want as it shall read.
+// The values of Error.Field for the settings of an identity provider, so that a settings page can show each fault beside its field. No field of Config
+// has one of these names: Config.EntityID is our own.
+const (
+	FieldEntityID    = "IdentityProvider.EntityID"    // the identity provider's entity ID (Entra: Microsoft Entra Identifier)
+	FieldLoginURL    = "IdentityProvider.LoginURL"    // its login URL
+	FieldCertificate = "IdentityProvider.Certificate" // its signing certificates
+)
+
+// Errors takes an error of this package apart, such as one of New, NewIdentityProvider, ParseSettings or CheckTenants, which report several faults at
+// once. It returns the *Error values in err, in their order and each once. It looks into joined and wrapped errors, but not into an *Error: what an
+// *Error wraps is the cause of that refusal, and its text is in Error.
+//
+// Nothing is lost: an error without an *Error in it becomes one with CodeInternal whose Message is its text. So Errors returns nil only if err is nil.
+func Errors(err error) []*Error {
+	var list []*Error
+	seen := map[*Error]bool{}
+	var add func(error)
+	add = func(err error) {
+		switch e := err.(type) {
+		case nil:
+		case *Error:
+			if e != nil && !seen[e] {
+				seen[e] = true
+				list = append(list, e)
+			}
+		case interface{ Unwrap() []error }:
+			for _, one := range e.Unwrap() {
+				add(one)
+			}
+		default:
+			if inner := errors.Unwrap(err); inner != nil && errors.As(inner, new(*Error)) {
+				add(inner)
+				return
+			}
+			list = append(list, &Error{Code: CodeInternal, Message: err.Error()})
+		}
+	}
+	add(err)
+	return list
+}
+
+// refuse makes an Error without a Hint: completed adds it where the error leaves the package. got is quoted and cut; want is shown as is.
 func refuse(code Code, message, got, want string) *Error {
-	e := &Error{Code: code, Message: message, Want: want, Hint: hints[code]}
+	e := &Error{Code: code, Message: message, Want: want}
 	if got != "" {
 		e.Got = quote(got)
 	}
@@ -86,6 +131,47 @@ func refuse(code Code, message, got, want string) *Error {
 // refusef is refuse for a message with values of our own in it; what came off the wire belongs into Got.
 func refusef(code Code, format string, args ...any) *Error {
 	return refuse(code, fmt.Sprintf(format, args...), "", "")
+}
+
+// inField returns e as the fault of one setting. e itself may be shared, and stays as it is.
+func (e *Error) inField(field string) *Error {
+	own := *e
+	own.Field = field
+	return &own
+}
+
+// completed returns e with its Hint: the one that it has, else that of its code, in the words of p's portal. p is nil if it is not known whose settings
+// are used. Every exported function calls it with what it returns or hands over. e itself may be shared, and stays as it is; it may be nil.
+func (e *Error) completed(p *IdentityProvider) *Error {
+	if e == nil || e.Hint != "" {
+		return e
+	}
+	own := *e
+	own.Hint = p.hint(e.Code)
+	return &own
+}
+
+// completeAll is completed for joined errors.
+func completeAll(err error, p *IdentityProvider) error {
+	return joined(Errors(err), p)
+}
+
+// joined makes one error of several faults, with their hints. It returns nil if there are none.
+func joined(faults []*Error, p *IdentityProvider) error {
+	list := make([]error, len(faults))
+	for i, e := range faults {
+		list[i] = e.completed(p)
+	}
+	return errors.Join(list...)
+}
+
+// completed is Error.completed with the identity provider that is trusted now.
+func (sp *ServiceProvider) completed(ctx context.Context, e *Error) *Error {
+	if e == nil || e.Hint != "" {
+		return e
+	}
+	p, _ := sp.snapshot(ctx)
+	return e.completed(p)
 }
 
 // withCause records the error that led to the refusal.

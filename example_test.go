@@ -275,3 +275,17 @@ func signInAt(idp *samltest.IdentityProvider, c saml.Config, answer samltest.Ans
 	}
 	return sp.FinishLogin(context.Background(), saml.FormResponse{SAMLResponse: value, State: request.State})
 }
+
+// A settings page shows what is wrong beside each field, all at once.
+func ExampleParseSettings() {
+	field := map[string]string{saml.FieldEntityID: "Entity ID", saml.FieldLoginURL: "Login URL", saml.FieldCertificate: "Certificate"}
+
+	_, err := saml.ParseSettings("https://login.microsoftonline.com/7f1f0a52-7a3c-4d8e-9d1b-5c0f5e2a9b11/saml2", "", "A78C6984CA9557E9AF2D80CB237429F6D0AA179F")
+	for _, e := range saml.Errors(err) {
+		fmt.Printf("%s: %s\n", field[e.Field], e.Message)
+	}
+	// Output:
+	// Entity ID: the entity ID is the Login URL
+	// Login URL: the login URL is missing
+	// Certificate: this is the thumbprint of a certificate, not the certificate
+}

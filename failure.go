@@ -18,9 +18,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, sp *ServiceProvid
 	err.Reference = newReference()
 	login := ""
 	if sp != nil {
-		if idp, _ := sp.snapshot(r.Context()); idp != nil && err.Hint == hints[err.Code] {
-			err.Hint = idp.hint(err.Code)
-		}
+		err = sp.completed(r.Context(), err)
 		sp.observe(r.Context(), Event{Kind: LoginRefused, RequestID: err.requestID, Err: err})
 		login = sp.redirectURL
 		if _, unnamed := h.resolve(r, ""); unnamed != nil && unnamed.Code == CodeNotConfigured {
@@ -29,6 +27,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, sp *ServiceProvid
 			login += "?return_to=" + url.QueryEscape(err.ReturnTo)
 		}
 	} else {
+		err = err.completed(nil)
 		event := Event{Kind: LoginRefused, Time: time.Now(), Err: err}
 		h.refusals.write(r.Context(), cmp.Or(h.config.Logger, slog.Default()), event)
 		if h.config.Observe != nil {
@@ -67,55 +66,45 @@ func sessionRefused(err error) *Error {
 	return refuse(CodeSession, "the application could not begin a session", "", "").withCause(err)
 }
 
-// temporary reports whether the same request may succeed in a moment: its page has status 503.
-func (c Code) temporary() bool { return failures[c].status == http.StatusServiceUnavailable }
-
 // atStep names the step that refused.
 func (e *Error) atStep(step string) *Error {
 	e.Check = step
 	return e
 }
 
-// failure is what a user reads.
-type failure struct {
-	status   int
-	title    string
-	sentence string
-	button   string // on the link that begins a login
+// A Page is what a user may be told about a refusal, for pages of your own (HandlerConfig.OnError). It has no secrets, no personal data, and nothing of
+// the message or the settings. Its texts are plain text: escape them for HTML. Show Error.Code and Error.Reference with it.
+type Page struct {
+	Status   int    // of HTTP, 4xx or 5xx; with 503 the same request may succeed in a moment
+	Title    string // a few words
+	Sentence string // one or two sentences, with their periods
+	Button   string // on a link that begins another login, "" if another login would be refused too
+	// AskAdministrator says that the user cannot do anything about the refusal, and an administrator can: by the reference.
+	AskAdministrator bool
 }
 
-const (
-	again     = "Sign in again"
-	reference = " Your administrator can look up the reference below."
-)
-
-// failures are the pages of the codes that a user can do something about; other codes have the page of "".
-var failures = map[Code]failure{
-	CodeForm:             {http.StatusBadRequest, "This is not a sign-in", "The page was opened in a way that cannot sign anybody in. If a sign-out led here, the Logout URL at the identity provider is set to this address by mistake.", "Sign in"},
-	CodeTooLarge:         {http.StatusRequestEntityTooLarge, "The response is too large", "The identity provider sent more than can be taken." + reference, again},
-	CodeStateMissing:     {http.StatusForbidden, "Please sign in again", "This browser did not keep the sign-in: cookies are blocked, many sign-ins were open, or it is older than a day.", again},
-	CodeStateInvalid:     {http.StatusForbidden, "Please sign in again", "This browser did not keep the sign-in as it was begun.", again},
-	CodeStateExpired:     {http.StatusForbidden, "Please sign in again", "The sign-in took too long.", again},
-	CodeStoreYoung:       {http.StatusForbidden, "Please sign in again", "The service was started anew during the sign-in.", again},
-	CodeTenant:           {http.StatusForbidden, "Please sign in again", "The sign-in belongs to another address of this service.", again},
-	CodeBusy:             {http.StatusServiceUnavailable, "Please try again in a moment", "The service is busy with other sign-ins.", "Try again"},
-	CodeReplayed:         {http.StatusForbidden, "Please sign in again", "This sign-in was used already.", again},
-	CodeUnsolicited:      {http.StatusForbidden, "Please start here", "The sign-in was not begun in this browser.", "Sign in"},
-	CodeStatus:           {http.StatusForbidden, "The identity provider did not sign you in", "The identity provider reported an error." + reference, again},
-	CodeNotConfigured:    {http.StatusNotFound, "Single sign-on is not enabled", "An administrator can enable it in the settings of this service.", ""},
-	CodeStore:            {http.StatusServiceUnavailable, "Please try again in a moment", "The service cannot sign anybody in at this moment.", "Try again"},
-	CodeIdentityProvider: {http.StatusServiceUnavailable, "Single sign-on cannot be used at this moment", "Its settings cannot be read, or changed during the sign-in.", "Try again"},
-	CodeSession:          {http.StatusInternalServerError, "You could not be signed in", "The identity provider signed you in, but this service could not begin a session." + reference, again},
-	CodeAccountEnded:     {http.StatusForbidden, "You may not sign in here", "The identity provider signed you in, but your account at this service is disabled or has ended." + reference, ""},
-	CodeNameID:           noAddress,
-	CodeNameIDNotEmail:   noAddress,
-	CodeNameIDGuest:      noAddress,
-	CodeNameIDMismatch:   noAddress,
-	"":                   {http.StatusForbidden, "You could not be signed in", "The response of the identity provider was refused." + reference, again},
+// Page returns what a user may be told about e.
+func (e *Error) Page() Page {
+	if p := codes[e.Code].page; p.Status != 0 {
+		return p
+	}
+	return defaultPage
 }
 
-var noAddress = failure{http.StatusForbidden, "Your account has no usable e\u2011mail address",
-	"The identity provider must send your e\u2011mail address as your name. Your administrator can fill in the e\u2011mail field of your account.", again}
+const again = "Sign in again"
+
+// defaultPage is for codes that a user can do nothing about.
+var defaultPage = Page{http.StatusForbidden, "You could not be signed in", "The response of the identity provider was refused.", again, true}
+
+var noAddress = Page{http.StatusForbidden, "Your account has no usable e-mail address",
+	"The identity provider must send your e-mail address as your name. Your administrator can fill in the e-mail field of your account.", again, false}
+
+func signInAgain(sentence string) Page {
+	return Page{http.StatusForbidden, "Please sign in again", sentence, again, false}
+}
+
+// askAdministrator follows the sentence of a page with AskAdministrator.
+const askAdministrator = " Your administrator can look up the reference below."
 
 var errorPage = template.Must(template.New("error").Parse(`<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{.Title}}</title>
@@ -125,15 +114,20 @@ var errorPage = template.Must(template.New("error").Parse(`<!DOCTYPE html>
 <p><small>Code <code>{{.Code}}</code>, reference <code>{{.Reference}}</code></small></p></main></body></html>
 `))
 
-// writeErrorPage links to login, the Redirect URL, where it is known and of use, else to home.
+// writeErrorPage links to login, the Redirect URL, if it is known and of use, else to home.
 func writeErrorPage(w http.ResponseWriter, err *Error, login, home string) {
-	f, ok := failures[err.Code]
-	if !ok {
-		f = failures[""]
+	page := err.Page()
+	if page.AskAdministrator {
+		page.Sentence += askAdministrator
 	}
 	nonce := pageHeaders(w)
-	w.WriteHeader(f.status)
+	w.WriteHeader(page.Status)
 	errorPage.Execute(w, struct {
-		Title, Sentence, Button, Nonce, Login, Home, Code, Reference string
-	}{f.title, f.sentence, f.button, nonce, login, home, string(err.Code), err.Reference}) // an error is the browser's hanging up
+		Page
+		Nonce, Login, Home, Code, Reference string
+	}{page, nonce, login, home, string(err.Code), err.Reference}) // the only possible error is that the browser went away
 }
+
+// IsLocalPath reports whether s can be LoginOptions.ReturnTo: a path and query on the service's own host, of 1 to 1024 bytes, that no browser takes for
+// another host ("//evil.example", "/\\evil.example"). It is for addresses that a request brought, before anything redirects to them.
+func IsLocalPath(s string) bool { return localPath(s) }

@@ -52,7 +52,7 @@ func FetchMetadata(ctx context.Context, address string, o FetchOptions) ([]byte,
 		tls: &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12}}
 	data, err := f.fetch(ctx, address)
 	if err != nil {
-		return nil, err
+		return nil, err.completed(nil)
 	}
 	return data, nil
 }
@@ -102,7 +102,7 @@ func (f *fetcher) fetch(ctx context.Context, address string) ([]byte, *Error) {
 	}
 	if len(data) > maxMetadata {
 		e := refusef(CodeTooLarge, "what is found there has more than %d MiB, so it is not the metadata of one identity provider", maxMetadata>>20)
-		e.Hint = hints[CodeMetadataFetch]
+		e.Hint = CodeMetadataFetch.hint()
 		return nil, e
 	}
 	return data, nil

@@ -198,9 +198,7 @@ func (a *attempt) refused(step string, err *Error) *Error {
 	if step != "" {
 		err.Check = step
 	}
-	if a.idp != nil && err.Hint == hints[err.Code] {
-		err.Hint = a.idp.hint(err.Code)
-	}
+	err = err.completed(a.idp)
 	err.ReturnTo, err.requestID = a.expect.returnTo, a.expect.requestID
 	return err
 }

@@ -129,13 +129,13 @@ func NewHandler(c HandlerConfig) (*Handler, error) {
 	}
 	switch {
 	case c.Resolve == nil:
-		return nil, refuse(CodeConfig, "HandlerConfig.Resolve is missing", "", "")
+		return nil, refuse(CodeConfig, "HandlerConfig.Resolve is missing", "", "").inField("Resolve")
 	case isNil(c.Sessions):
-		return nil, refuse(CodeConfig, "HandlerConfig.Sessions is missing", "", "")
+		return nil, refuse(CodeConfig, "HandlerConfig.Sessions is missing", "", "").inField("Sessions")
 	case !localPath(c.Home):
-		return nil, refuse(CodeConfig, "HandlerConfig.Home is not a path on this host", c.Home, "/path?query of at most 1024 bytes")
+		return nil, refuse(CodeConfig, "HandlerConfig.Home is not a path on this host", c.Home, "/path?query of at most 1024 bytes").inField("Home")
 	case c.BodyMemory != 0 && c.BodyMemory < leastBodyMemory:
-		return nil, refuse(CodeConfig, "HandlerConfig.BodyMemory is too small", strconv.Itoa(c.BodyMemory), strconv.Itoa(leastBodyMemory)+" bytes or more, or 0")
+		return nil, refuse(CodeConfig, "HandlerConfig.BodyMemory is too small", strconv.Itoa(c.BodyMemory), strconv.Itoa(leastBodyMemory)+" bytes or more, or 0").inField("BodyMemory")
 	}
 	return newHandler(c), nil
 }
@@ -155,9 +155,9 @@ func (h *Handler) Provider(r *http.Request, tenant string) (*ServiceProvider, er
 	sp, trial, err := h.resolveTenant(r, tenant)
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, err.completed(nil)
 	case trial:
-		return nil, otherTenant() // no session is one of settings on trial
+		return nil, otherTenant().completed(nil) // no session is one of settings on trial
 	}
 	return sp, nil
 }

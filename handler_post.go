@@ -149,7 +149,7 @@ func (h *Handler) noPending(w http.ResponseWriter, r *http.Request) {
 // home answers a response that is refused in a browser that is signed in, for example after the
 // Back button: with the start page and an event.
 func (h *Handler) home(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, refusal *Error) {
-	sp.observe(r.Context(), Event{Kind: LoginRefused, RequestID: refusal.requestID, Err: refusal, signedIn: true})
+	sp.observe(r.Context(), Event{Kind: LoginRefused, RequestID: refusal.requestID, Err: sp.completed(r.Context(), refusal), signedIn: true})
 	h.redirect(w, r, h.config.Home)
 }
 

@@ -62,18 +62,10 @@ func (i *Identity) AccountKey() (string, error) {
 	case i.NameIDKey != "":
 		return i.NameIDKey, nil
 	}
-	return "", refuse(CodeNoAccountKey, "nothing in the response names the user for longer than this session", "", "a NameID that is not transient, or Entra's object ID and tenant ID")
+	return "", refuse(CodeNoAccountKey, "nothing in the response names the user for longer than this session", "", "a NameID that is not transient, or Entra's object ID and tenant ID").completed(nil)
 }
 
-const (
-	claimTenantID   = "http://schemas.microsoft.com/identity/claims/tenantid"
-	claimObjectID   = "http://schemas.microsoft.com/identity/claims/objectidentifier"
-	claimEmail      = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress"
-	claimGroups     = "http://schemas.microsoft.com/ws/2008/06/identity/claims/groups"
-	claimGroupsLink = "http://schemas.microsoft.com/claims/groups.link"
-
-	formatTransient = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
-)
+const formatTransient = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
 
 // newIdentity reads the claims: Entra's URIs first, then the plain names of the guides for other
 // identity providers.
@@ -99,17 +91,17 @@ func newIdentity(a *Assertion, p *policy) *Identity {
 	}
 	i := &Identity{
 		EmailClaim: only(claimEmail, "email", "mail"),
-		Username:   only("http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name", "username"),
-		Name:       only("http://schemas.microsoft.com/identity/claims/displayname", "displayName", "name"),
-		GivenName:  only("http://schemas.xmlsoap.org/ws/2005/05/identity/claims/givenname", "firstName", "givenName"),
-		Surname:    only("http://schemas.xmlsoap.org/ws/2005/05/identity/claims/surname", "lastName", "sn"),
+		Username:   only(claimUsername, "username"),
+		Name:       only(claimDisplayName, "displayName", "name"),
+		GivenName:  only(claimGivenName, "firstName", "givenName"),
+		Surname:    only(claimSurname, "lastName", "sn"),
 		Groups:     all(claimGroups, "groups"),
-		Roles:      all("http://schemas.microsoft.com/ws/2008/06/identity/claims/role", "roles", "Role"),
+		Roles:      all(claimRole, "roles", "Role"),
 		ObjectID:   only(claimObjectID),
 		TenantID:   only(claimTenantID),
 
 		GroupsOverage:        a.Attributes.Values(claimGroupsLink) != nil,
-		HomeIdentityProvider: only("http://schemas.microsoft.com/identity/claims/identityprovider"),
+		HomeIdentityProvider: only(claimIdentityProvider),
 	}
 	switch {
 	case p.nameID == EmailNameID:

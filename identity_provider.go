@@ -3,10 +3,8 @@ package saml
 import (
 	"context"
 	"crypto"
-	"errors"
 	"fmt"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -28,13 +26,13 @@ type IdentityProvider struct {
 	publicKeys []crypto.PublicKey // of usableKeys
 }
 
-// Snapshot makes an IdentityProvider its own source.
+// Snapshot returns p: an IdentityProvider is its own IdentityProviderSource.
 func (p *IdentityProvider) Snapshot(context.Context) (*IdentityProvider, error) { return p, nil }
 
-// EntityID is the name of the identity provider, compared byte for byte ("https://sts.windows.net/<tenant id>/").
+// EntityID returns the name of the identity provider, compared byte for byte ("https://sts.windows.net/<tenant id>/").
 func (p *IdentityProvider) EntityID() string { return p.entityID }
 
-// LoginURL is where logins are sent: by HTTP-Redirect, or where the identity provider has none, by HTTP-POST.
+// LoginURL returns the address that logins are sent to: by HTTP-Redirect or, if the identity provider has no address for that, by HTTP-POST.
 func (p *IdentityProvider) LoginURL() string {
 	if p.loginURL == "" {
 		return p.loginPOST
@@ -42,13 +40,13 @@ func (p *IdentityProvider) LoginURL() string {
 	return p.loginURL
 }
 
-// LogoutURL is the HTTP-Redirect single logout service, "" if there is none.
+// LogoutURL returns the address of the HTTP-Redirect single logout service, "" if there is none.
 func (p *IdentityProvider) LogoutURL() string { return p.logoutURL }
 
-// Keys are the keys for signing, usable or not, in the order of the document, at most 16. Responses are verified with those that are usable alone.
+// Keys returns the keys for signing, usable or not, in the order of the document, at most 16. Only the usable ones verify responses.
 func (p *IdentityProvider) Keys() []TrustedKey { return slices.Clone(p.keys) }
 
-// ValidUntil is until when the document means to be used, zero if it does not say. It does not limit the keys.
+// ValidUntil returns until when the document says that it is valid, the zero time if it does not say. It does not limit the keys.
 func (p *IdentityProvider) ValidUntil() time.Time { return p.validUntil }
 
 // WantsSignedRequests reports whether the metadata asks for signed requests.
@@ -65,59 +63,78 @@ func (p *IdentityProvider) finish() {
 	p.warn()
 }
 
-// isEntra reports whether the settings are those of Microsoft Entra ID in one of its clouds.
-func (p *IdentityProvider) isEntra() bool {
-	for _, s := range []string{p.entityID, p.LoginURL()} {
-		if u, err := url.Parse(s); err == nil && isEntraHost(u.Hostname()) {
-			return true
+// NewIdentityProvider takes the three fields of a settings page: entity ID (Entra: "Microsoft Entra Identifier"), login URL, and the keys of
+// ParseKeys. White space around the first two is left out. All faults are reported at once, as joined *Error values that name their Field: see Errors.
+// ParseSettings takes the certificate as text.
+func NewIdentityProvider(entityID, loginURL string, keys ...TrustedKey) (*IdentityProvider, error) {
+	unique, noKeys := uniqueKeys(keys)
+	if len(keys) == 0 {
+		noKeys = refuse(CodeMetadataKeys, "there is no certificate", "", "")
+	}
+	p, faults := newIdentityProvider(entityID, loginURL, unique, noKeys)
+	if len(faults) > 0 {
+		return nil, joined(faults, nil)
+	}
+	return p, nil
+}
+
+// ParseSettings reads the three fields of a settings page as they were pasted: entity ID (Entra: "Microsoft Entra Identifier"), login URL, and the
+// certificate in any form that ParseKeys reads. All faults of all fields are reported at once, as joined *Error values that name their Field: see
+// Errors. ServiceProvider.ParseSettings also looks for what New would refuse.
+func ParseSettings(entityID, loginURL, certificate string) (*IdentityProvider, error) {
+	p, faults := parseSettings(entityID, loginURL, certificate)
+	if len(faults) > 0 {
+		return nil, joined(faults, nil)
+	}
+	return p, nil
+}
+
+// ParseSettings is the function ParseSettings for settings that this service provider is to use: it also reports what New would refuse, such as our own
+// Redirect URL in one of the fields, or a login URL on http. It does not change the service provider.
+func (sp *ServiceProvider) ParseSettings(entityID, loginURL, certificate string) (*IdentityProvider, error) {
+	p, faults := parseSettings(entityID, loginURL, certificate)
+	faulty := func(field string) bool {
+		return slices.ContainsFunc(faults, func(e *Error) bool { return e.Field == field })
+	}
+	for _, err := range p.checkAgainst(sp) {
+		if !faulty(err.Field) {
+			faults = append(faults, err)
 		}
 	}
-	return false
-}
-
-func isEntraHost(host string) bool {
-	switch host {
-	case "sts.windows.net", "sts.chinacloudapi.cn", "login.microsoftonline.com", "login.microsoftonline.us",
-		"login.partner.microsoftonline.cn", "login.chinacloudapi.cn", "login.windows.net":
-		return true
+	if err := sp.checkLoginURL(p.loginURL); err != nil && !faulty(FieldLoginURL) {
+		faults = append(faults, err.inField(FieldLoginURL))
 	}
-	return false
-}
-
-// hint says what to change, in the words of this identity provider's portal.
-func (p *IdentityProvider) hint(code Code) string {
-	if h, ok := entraHints[code]; ok && p.isEntra() {
-		return h
-	}
-	return hints[code]
-}
-
-// NewIdentityProvider takes the three fields of a settings page: entity ID (Entra: "Microsoft Entra Identifier"), login
-// URL, and the keys of ParseKeys. All faults are reported at once, as joined *Error values.
-func NewIdentityProvider(entityID, loginURL string, keys ...TrustedKey) (*IdentityProvider, error) {
-	p := &IdentityProvider{entityID: strings.TrimSpace(entityID), loginURL: strings.TrimSpace(loginURL)}
-	var faults []error
-	var refusal *Error
-	if p.keys, refusal = uniqueKeys(keys); refusal != nil {
-		faults = append(faults, refusal)
-	}
-	if err := checkEntityID(p.entityID); err != nil {
-		faults = append(faults, err)
-	}
-	if err := misplaced(p.entityID, p.loginURL); err != nil {
-		faults = append(faults, err)
-	}
-	if err := checkEndpoint(p.loginURL); err != nil {
-		faults = append(faults, err)
-	}
-	if len(keys) == 0 {
-		faults = append(faults, refuse(CodeMetadataKeys, "there is no certificate", "", ""))
+	if len(p.usableKeys) == 0 && !faulty(FieldCertificate) {
+		faults = append(faults, p.noUsableKey().inField(FieldCertificate))
 	}
 	if len(faults) > 0 {
-		return nil, errors.Join(faults...)
+		return nil, joined(faults, p)
+	}
+	return p, nil
+}
+
+func parseSettings(entityID, loginURL, certificate string) (*IdentityProvider, []*Error) {
+	keys, unreadable := readKeys([]byte(certificate))
+	return newIdentityProvider(entityID, loginURL, keys, unreadable)
+}
+
+// newIdentityProvider checks the fields, each for itself and against each other. noKeys is what is wrong with the certificates, nil if nothing is. The
+// identity provider is returned also if there are faults, to be checked further; it must not be used then.
+func newIdentityProvider(entityID, loginURL string, keys []TrustedKey, noKeys *Error) (*IdentityProvider, []*Error) {
+	p := &IdentityProvider{entityID: strings.TrimSpace(entityID), loginURL: strings.TrimSpace(loginURL), keys: keys}
+	var faults []*Error
+	if err := checkEntityID(p.entityID); err != nil {
+		faults = append(faults, err.inField(FieldEntityID))
+	}
+	faults = append(faults, misplaced(p.entityID, p.loginURL)...)
+	if err := checkEndpoint(p.loginURL); err != nil {
+		faults = append(faults, err.inField(FieldLoginURL))
+	}
+	if noKeys != nil {
+		faults = append(faults, noKeys.inField(FieldCertificate))
 	}
 	p.finish()
-	return p, nil
+	return p, faults
 }
 
 func checkEntityID(id string) *Error {
@@ -127,37 +144,12 @@ func checkEntityID(id string) *Error {
 	case len(id) > maxEntityID:
 		return refuse(CodeMetadataEntityID, "the entity ID is too long", id, "at most 1024 bytes")
 	case strings.Contains(id, "{tenant"):
-		return refuse(CodeMetadataTenant, "the metadata is for every tenant: its entity ID has a placeholder", id, "https://sts.windows.net/<tenant id>/")
+		return refuse(CodeMetadataTenant, "the metadata is for every tenant: its entity ID has a placeholder", id, entraIssuerForm)
 	case !visible(id):
 		return refuse(CodeMetadataEntityID, "the entity ID has a character that cannot be seen", id, "the entity ID without it: type it, or copy it from the metadata")
 	}
 	return nil
 }
-
-// misplaced recognizes values of the Entra portal that were pasted into the wrong field.
-func misplaced(entityID, loginURL string) *Error {
-	entity, _ := url.Parse(entityID)
-	login, _ := url.Parse(loginURL)
-	shown := withoutUserInfo(loginURL)
-	const entityWanted, loginWanted = "https://sts.windows.net/<tenant id>/", "https://login.microsoftonline.com/<tenant id>/saml2"
-	switch {
-	case strings.Contains(strings.ToLower(entityID), "/federationmetadata/"):
-		return refuse(CodeMetadataEntityID, "the entity ID is the address of the metadata", withoutUserInfo(entityID), entityWanted)
-	case entity != nil && isEntraHost(entity.Hostname()) && strings.HasSuffix(entity.Path, "/saml2"):
-		return refuse(CodeMetadataEntityID, "the entity ID is the Login URL", withoutUserInfo(entityID), entityWanted)
-	case strings.Contains(strings.ToLower(loginURL), "/federationmetadata/"):
-		return refuse(CodeMetadataLoginURL, "the login URL is the address of the metadata", shown, loginWanted)
-	case login != nil && isEntraHost(login.Hostname()) && strings.HasSuffix(login.Path, "/wsfed"):
-		return refuse(CodeMetadataLoginURL, "the login URL is that of WS-Federation, not of SAML", shown, loginWanted)
-	case login != nil && isEntraHost(login.Hostname()) && guid.MatchString(entityID):
-		return refuse(CodeMetadataEntityID, "the entity ID is an ID alone, as of a tenant or an application", entityID, entityWanted)
-	case login != nil && (login.Hostname() == "sts.windows.net" || login.Hostname() == "sts.chinacloudapi.cn"):
-		return refuse(CodeMetadataLoginURL, "the login URL is the Microsoft Entra Identifier", shown, loginWanted)
-	}
-	return nil
-}
-
-var guid = regexp.MustCompile(`^\{?[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}?$`)
 
 // maxLoginURL is more than any server takes with a request behind it: 8 KiB is the usual limit of servers and proxies for a whole address.
 const maxLoginURL = 8 << 10
@@ -178,13 +170,105 @@ func checkEndpoint(address string) *Error {
 	return nil
 }
 
-// checkAgainst refuses our own address in the identity provider's field: Entra's portal calls both sides' names "Entity ID".
-func (p *IdentityProvider) checkAgainst(sp *ServiceProvider) *Error {
-	if slices.Contains(sp.recipients, p.LoginURL()) {
-		return refuse(CodeMetadataLoginURL, "the login URL is our own Redirect URL", p.LoginURL(), "the identity provider's (Login URL)")
-	}
+// checkAgainst refuses our own address in the identity provider's fields: Entra's portal calls both sides' names "Entity ID". That both sides have one
+// other name is odd, and occurs.
+func (p *IdentityProvider) checkAgainst(sp *ServiceProvider) (faults []*Error) {
 	if slices.Contains(sp.recipients, p.entityID) {
-		return refuse(CodeMetadataEntityID, "the identity provider's entity ID is our own Redirect URL", p.entityID, "the identity provider's (Microsoft Entra Identifier)")
+		faults = append(faults, refuse(CodeMetadataEntityID, "the identity provider's entity ID is our own Redirect URL", p.entityID, "the identity provider's ("+entraIdentifierName+")").inField(FieldEntityID))
 	}
-	return nil // that both sides have one other name is odd, and occurs
+	if slices.Contains(sp.recipients, p.LoginURL()) {
+		faults = append(faults, refuse(CodeMetadataLoginURL, "the login URL is our own Redirect URL", p.LoginURL(), "the identity provider's (Login URL)").inField(FieldLoginURL))
+	}
+	return faults
+}
+
+// A Warning is something about an identity provider's settings that works today, or may work, but that an administrator
+// should know.
+type Warning struct {
+	Code    string // stable name
+	Message string // one sentence for the administrator, without a final period
+	Hint    string // what to change and where, "" if nothing
+}
+
+// String returns the message and what to do.
+func (w Warning) String() string {
+	if w.Hint == "" {
+		return w.Message
+	}
+	return w.Message + ". " + w.Hint
+}
+
+// Warnings lists what an administrator should know at this time: about the document, the fields, and each key that cannot
+// be used, has ended or ends within 60 days.
+func (p *IdentityProvider) Warnings(now time.Time) []Warning {
+	list := slices.Clone(p.warnings)
+	if !p.validUntil.IsZero() && p.validUntil.Before(now) {
+		list = append(list, Warning{"valid_until_past", "the document says that it was valid until " + showTime(p.validUntil),
+			"Download the metadata anew. The keys in it are used all the same."})
+	}
+	for _, k := range p.keys {
+		if w, ok := p.keyWarning(k, now); ok {
+			list = append(list, w)
+		}
+	}
+	return list
+}
+
+// name is the certificate for a warning.
+func (k TrustedKey) name() string {
+	return fmt.Sprintf("the certificate %s (thumbprint %s)", quote(k.subject), k.ThumbprintSHA1())
+}
+
+// expiryWarning is how long before its end a certificate is warned about: Entra mails 60, 30 and 7 days ahead.
+const expiryWarning = 60 * 24 * time.Hour
+
+func (p *IdentityProvider) keyWarning(k TrustedKey, now time.Time) (Warning, bool) {
+	name := k.name()
+	if k.issued != "" {
+		return Warning{"key_issuer", name + " issued " + k.issued + " in the same list: it belongs to a certificate authority, and its key is not trusted to sign responses", issuerHint}, true
+	}
+	hint := p.hint(CodeCertificateExpired)
+	if slices.ContainsFunc(p.usableKeys, func(o TrustedKey) bool { return o.notAfter.Sub(now) >= expiryWarning && !now.Before(o.notBefore) }) {
+		hint = "Another certificate is valid for longer: make it the active one, if it is not, and delete this one."
+	}
+	switch left := k.notAfter.Sub(now); {
+	case k.unusable != nil:
+		return Warning{"key_unusable", name + " cannot be used: " + k.unusable.Message + gotWant(k.unusable), k.unusable.completed(p).Hint}, true
+	case now.Before(k.notBefore):
+		return Warning{"certificate_not_yet_valid", name + " begins only on " + showDate(k.notBefore), ""}, true
+	case left < 0:
+		return Warning{"certificate_expired", name + " ended on " + showDate(k.notAfter) + "; it is accepted all the same unless that is switched off",
+			hint}, true
+	case left < expiryWarning:
+		return Warning{"certificate_expiring", fmt.Sprintf("%s ends in %d days, on %s", name, int(left.Hours()/24), showDate(k.notAfter)),
+			hint}, true
+	}
+	return Warning{}, false
+}
+
+func gotWant(e *Error) string {
+	var b strings.Builder
+	if e.Got != "" {
+		b.WriteString(", got " + e.Got)
+	}
+	if e.Want != "" {
+		b.WriteString(", want " + e.Want)
+	}
+	return b.String()
+}
+
+func showDate(t time.Time) string { return t.UTC().Format(time.DateOnly) }
+
+// warn finds what does not depend on the time.
+func (p *IdentityProvider) warn() {
+	add := func(code, message, hint string) { p.warnings = append(p.warnings, Warning{code, message, hint}) }
+	if strings.HasPrefix(p.LoginURL(), "http:") {
+		add("http_endpoint", "the login URL "+quote(p.LoginURL())+" is not https: passwords would travel in the clear", "")
+	}
+	for _, known := range products {
+		p.warnings = append(p.warnings, known.warnings(p)...)
+	}
+	if p.wantSigned {
+		add("wants_signed_requests", "the identity provider asks for signed requests; it may refuse ours unless a signing key is configured", "")
+	}
 }

@@ -72,7 +72,7 @@ func (k TrustedKey) ThumbprintSHA1() string { return thumbprint(k.der) }
 // certificate issued another one of the same list, so that it belongs to an authority and not to a signer.
 func (k TrustedKey) Usable() error {
 	if k.unusable != nil {
-		return k.unusable
+		return k.unusable.completed(nil)
 	}
 	return nil
 }
@@ -103,7 +103,7 @@ func thumbprint(der []byte) string {
 func ParseKeys(data []byte) ([]TrustedKey, error) {
 	keys, err := readKeys(data)
 	if err != nil {
-		return nil, err
+		return nil, err.completed(nil)
 	}
 	return keys, nil
 }

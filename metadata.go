@@ -49,7 +49,7 @@ func ParseMetadata(document []byte, options ...ParseMetadataOptions) (*IdentityP
 	}
 	p, err := parseMetadata(document, o)
 	if err != nil {
-		return nil, err
+		return nil, err.completed(nil)
 	}
 	return p, nil
 }
@@ -64,7 +64,7 @@ func parseMetadata(document []byte, r ParseMetadataOptions) (*IdentityProvider, 
 		if e.Code == fault.TooLarge {
 			return nil, e
 		}
-		e.Hint = hints[CodeMetadata]
+		e.Hint = CodeMetadata.hint()
 		return nil, e
 	}
 	entity, role, refusal := r.find(doc.Root())

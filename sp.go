@@ -37,7 +37,7 @@ func (sp *ServiceProvider) Tenant() string { return sp.config.Tenant }
 func (sp *ServiceProvider) IdentityProvider(ctx context.Context) (*IdentityProvider, error) {
 	idp, err := sp.snapshot(ctx)
 	if err != nil {
-		return nil, err
+		return nil, err.completed(nil)
 	}
 	return idp, nil
 }
@@ -70,7 +70,7 @@ func (sp *ServiceProvider) snapshot(ctx context.Context) (*IdentityProvider, *Er
 func New(config Config) (*ServiceProvider, error) {
 	c := config.withDefaults()
 	if err := c.validate(); err != nil {
-		return nil, err
+		return nil, completeAll(err, nil)
 	}
 	sp := &ServiceProvider{config: c, policy: c.policy(), store: c.Store, refusals: &refusalLog{}}
 	if sp.store == nil {
@@ -101,7 +101,7 @@ const newTimeout = 5 * time.Second
 func (sp *ServiceProvider) Health(ctx context.Context) error {
 	idp, err := sp.snapshot(ctx)
 	if err != nil {
-		return err
+		return err.completed(nil)
 	}
 	return sp.checkIdentityProvider(idp)
 }
@@ -118,16 +118,16 @@ func cloneKeys(keys [][]byte) [][]byte {
 // pasted into the wrong field.
 func (sp *ServiceProvider) checkIdentityProvider(idp *IdentityProvider) error {
 	var faults []error
-	if err := idp.checkAgainst(sp); err != nil {
+	for _, err := range idp.checkAgainst(sp) {
 		faults = append(faults, err)
 	}
 	if len(idp.usableKeys) == 0 {
-		faults = append(faults, idp.noUsableKey())
+		faults = append(faults, idp.noUsableKey().inField(FieldCertificate))
 	}
 	if err := sp.checkLoginURL(idp.LoginURL()); err != nil {
-		faults = append(faults, err)
+		faults = append(faults, err.inField(FieldLoginURL))
 	}
-	return errors.Join(faults...)
+	return completeAll(errors.Join(faults...), idp)
 }
 
 // noUsableKey says why no key is usable: the reason of the first key.

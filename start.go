@@ -56,6 +56,7 @@ type LoginOptions struct {
 // CodeMetadataLoginURL if they have no usable login URL, CodeInternal if the signing key fails.
 func (sp *ServiceProvider) StartLogin(ctx context.Context, o LoginOptions) (*AuthnRequest, error) {
 	r, err := sp.startLogin(ctx, o)
+	err = sp.completed(ctx, err)
 	sp.observeStart(ctx, r, err)
 	if err != nil {
 		return nil, err
@@ -69,10 +70,10 @@ func (sp *ServiceProvider) startLogin(ctx context.Context, o LoginOptions) (*Aut
 		return nil, refusal
 	}
 	if o.ReturnTo != "" && !localPath(o.ReturnTo) {
-		return nil, refuse(CodeConfig, "LoginOptions.ReturnTo is not a path on this host", o.ReturnTo, "/path?query of at most 1024 bytes")
+		return nil, refuse(CodeConfig, "LoginOptions.ReturnTo is not a path on this host", o.ReturnTo, "/path?query of at most 1024 bytes").inField("ReturnTo")
 	}
 	if sp.config.Trial && o.Purpose == "" {
-		return nil, refuse(CodeConfig, "the settings are on trial, and the login has no purpose", "", "LoginOptions.Purpose")
+		return nil, refuse(CodeConfig, "the settings are on trial, and the login has no purpose", "", "LoginOptions.Purpose").inField("Purpose")
 	}
 	byForm := idp.loginURL == "" || o.POST && idp.loginPOST != ""
 	login := idp.loginURL
@@ -80,7 +81,7 @@ func (sp *ServiceProvider) startLogin(ctx context.Context, o LoginOptions) (*Aut
 		login = idp.loginPOST
 	}
 	if err := sp.checkLoginURL(login); err != nil {
-		return nil, err
+		return nil, err.inField(FieldLoginURL)
 	}
 	pending := sp.newPending(idp, o)
 	request := message.AuthnRequest{ID: pending.RequestID, IssueInstant: pending.issuedAt(), Destination: login, RedirectURL: sp.redirectURL,

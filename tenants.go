@@ -23,7 +23,7 @@ func CheckTenants(providers ...*ServiceProvider) error {
 	for _, sp := range providers {
 		idp, err := sp.snapshot(context.Background())
 		if err != nil {
-			return err
+			return err.completed(nil)
 		}
 		shared := false
 		for _, audience := range sp.audiences {
@@ -40,5 +40,5 @@ func CheckTenants(providers ...*ServiceProvider) error {
 			faults = append(faults, refuse(CodeSharedIssuer, "another tenant trusts the same identity provider for the same entity ID and Redirect URL", idp.entityID, "a Redirect URL or entity ID that only this tenant has"))
 		}
 	}
-	return errors.Join(faults...)
+	return completeAll(errors.Join(faults...), nil)
 }

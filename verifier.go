@@ -102,14 +102,14 @@ func NewVerifier(c VerifierConfig) (*Verifier, error) {
 	f := faults{of: "VerifierConfig"}
 	idp := &IdentityProvider{entityID: c.Issuer}
 	if err := checkEntityID(c.Issuer); err != nil {
-		f.list = append(f.list, err)
+		f.list = append(f.list, err.inField("Issuer"))
 	}
 	var err *Error
 	if idp.keys, err = uniqueKeys(c.Keys); err != nil {
-		f.list = append(f.list, err)
+		f.list = append(f.list, err.inField("Keys"))
 	}
 	if idp.finish(); err == nil && len(idp.usableKeys) == 0 {
-		f.list = append(f.list, idp.noUsableKey())
+		f.list = append(f.list, idp.noUsableKey().inField("Keys"))
 	}
 	if c.EntityID == "" {
 		f.add("EntityID", "is missing", "", "the name of this service at the identity provider")
@@ -122,7 +122,7 @@ func NewVerifier(c VerifierConfig) (*Verifier, error) {
 	f.policies(c.NameID, c.ClockSkew, c.RequestedAuthnContexts)
 	f.decryptionKeys(c.DecryptionKeys)
 	if err := errors.Join(f.list...); err != nil {
-		return nil, err
+		return nil, completeAll(err, idp)
 	}
 	p := policy{
 		tenant: c.Tenant, entityID: c.EntityID, redirectURL: c.RedirectURLs[0],
@@ -152,7 +152,7 @@ func (v *Verifier) Verify(ctx context.Context, samlResponse string, o VerifyOpti
 
 func (v *Verifier) verify(ctx context.Context, samlResponse string, o VerifyOptions, checks checkList) (*VerifiedResponse, *Error) {
 	if o.RequestID != "" && o.AllowUnsolicited {
-		return nil, refuse(CodeConfig, "VerifyOptions has a RequestID and AllowUnsolicited", strconv.Quote(o.RequestID), "one of them")
+		return nil, refuse(CodeConfig, "VerifyOptions has a RequestID and AllowUnsolicited", strconv.Quote(o.RequestID), "one of them").completed(nil)
 	}
 	a := &attempt{policy: &v.policy, idp: v.idp, now: v.now()}
 	a.expect = expectation{requestID: o.RequestID, unsolicited: o.AllowUnsolicited, issuedAt: o.RequestedAt, forceAuthn: !o.RequestedAt.IsZero(),

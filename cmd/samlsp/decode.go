@@ -40,7 +40,7 @@ func (t *tool) decode(args []string) int {
 		name = flags.Arg(0)
 	}
 	if err := t.decodeSource(name); err != nil {
-		for _, e := range refusals(err) {
+		for _, e := range saml.Errors(err) {
 			t.complain("decode", name+": "+line(e))
 		}
 		return exitRefused

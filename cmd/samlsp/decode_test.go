@@ -167,7 +167,7 @@ func TestIndentBrokenXML(t *testing.T) {
 	} {
 		var got strings.Builder
 		err := indent(&got, []byte(c.xml))
-		if err == nil || got.String() != c.shown || !strings.Contains(sentence(refusals(err)[0]), c.word) {
+		if err == nil || got.String() != c.shown || !strings.Contains(sentence(saml.Errors(err)[0]), c.word) {
 			t.Errorf("%s: got %q, %v; want %q and %q", c.what, got.String(), err, c.shown, c.word)
 		}
 	}

@@ -32,7 +32,7 @@ func (t *tool) demo(args []string) int {
 		return t.misused("demo", "it takes no operand")
 	}
 	if err := t.signIn(); err != nil {
-		for _, e := range refusals(err) {
+		for _, e := range saml.Errors(err) {
 			t.complain("demo", line(e))
 		}
 		return exitRefused

@@ -42,7 +42,7 @@ func (t *tool) metadata(args []string) int {
 		idp, err = parseMetadata(document, *entityID, "-entity-id")
 	}
 	if err != nil {
-		for _, e := range refusals(err) {
+		for _, e := range saml.Errors(err) {
 			if e.Hint == "" {
 				e.Hint = "Give the identity provider's metadata as it was downloaded (Entra: SAML Certificates > Federation Metadata XML)."
 			}
@@ -92,7 +92,7 @@ func printKey(w io.Writer, k saml.TrustedKey, now time.Time) {
 	row(w, 2, "Valid", fmt.Sprintf("%s to %s, %s", showTime(k.NotBefore()), showTime(k.NotAfter()), life(k, now)))
 	usable := "yes"
 	if err := k.Usable(); err != nil {
-		usable = "no: " + line(refusals(err)[0])
+		usable = "no: " + line(saml.Errors(err)[0])
 	}
 	row(w, 2, "Usable", usable)
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -61,22 +60,6 @@ func rows(w io.Writer, indent int, label string, values []string) {
 // refusal makes an error of this tool look like one of the library.
 func refusal(code saml.Code, message, hint string) *saml.Error {
 	return &saml.Error{Code: code, Message: message, Hint: hint}
-}
-
-// refusals gives the errors of the library in err, which may be joined.
-func refusals(err error) []*saml.Error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		var list []*saml.Error
-		for _, e := range joined.Unwrap() {
-			list = append(list, refusals(e)...)
-		}
-		return list
-	}
-	var e *saml.Error
-	if errors.As(err, &e) {
-		return []*saml.Error{e}
-	}
-	return []*saml.Error{refusal(saml.CodeInternal, err.Error(), "")}
 }
 
 // sentence says what is wrong, with what was got and wanted. Personal data is shown: who runs this tool has the message.

@@ -201,11 +201,13 @@ func (t *tool) trusted(o *verifyOptions) (*saml.IdentityProvider, error) {
 		idp, err := parseMetadata(data, o.idpEntityID, "-idp-entity-id")
 		return idp, in(name, err)
 	}
-	keys, err := saml.ParseKeys(data)
-	if err != nil {
-		return nil, in(name, err)
+	idp, err := saml.ParseSettings(o.idpEntityID, placeholderLoginURL, string(data))
+	for _, e := range saml.Errors(err) {
+		if e.Field == saml.FieldCertificate {
+			e.Message = name + ": " + e.Message
+		}
 	}
-	return saml.NewIdentityProvider(o.idpEntityID, placeholderLoginURL, keys...)
+	return idp, err
 }
 
 // in puts the name of a file before what is wrong with it.
@@ -219,7 +221,7 @@ func in(name string, err error) error {
 
 // unusable reports a configuration that no file can be verified with.
 func (t *tool) unusable(o *verifyOptions, files []string, err error) int {
-	faults := refusals(err)
+	faults := saml.Errors(err)
 	for _, e := range faults {
 		t.complain("verify", line(e))
 	}
@@ -258,11 +260,11 @@ func (t *tool) verifyFile(o *verifyOptions, config saml.Config, name string) int
 	}
 	switch {
 	case status == exitUsage && !o.json:
-		t.complain("verify", name+": "+line(refusals(err)[0]))
+		t.complain("verify", name+": "+line(saml.Errors(err)[0]))
 	case err != nil && o.json:
-		printRefusedJSON(t.stdout, name, refusals(err)[0])
+		printRefusedJSON(t.stdout, name, saml.Errors(err)[0])
 	case err != nil:
-		printRefused(t.stdout, name, refusals(err)[0])
+		printRefused(t.stdout, name, saml.Errors(err)[0])
 	case o.json:
 		printAcceptedJSON(t.stdout, name, login, o.requestID)
 	default:

@@ -321,6 +321,17 @@ func TestVerifyConfiguration(t *testing.T) {
 	}
 }
 
+// TestVerifyFieldsAtOnce: a wrong entity ID and a certificate that cannot be read are reported together, and only the second has the name of the file.
+func TestVerifyFieldsAtOnce(t *testing.T) {
+	t.Parallel()
+	certificate := tempFile(t, "c.pem", []byte("lorem ipsum"))
+	r := samlsp(t, "verify", "-certificate", certificate, "-idp-entity-id", "https://sts.windows.net/{tenantid}/", "-redirect-url", redirectURL, "-unsolicited", "response.xml")
+	lines := strings.Split(strings.TrimSuffix(r.stderr, "\n"), "\n")
+	if r.code != exitUsage || len(lines) != 2 || !strings.HasPrefix(lines[0], "samlsp verify: the metadata is for every tenant") || !strings.HasPrefix(lines[1], "samlsp verify: "+certificate+": this is not a certificate") {
+		t.Errorf("status %d, got %q", r.code, lines)
+	}
+}
+
 // TestVerifyHostileValues: what a signed message says does not reach the terminal as control characters.
 func TestVerifyHostileValues(t *testing.T) {
 	t.Parallel()

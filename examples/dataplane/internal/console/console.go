@@ -62,9 +62,9 @@ type Config struct {
 type Console struct {
 	Config
 	redirectURL string
-	metadata    []byte            // our own, for the identity provider
-	standIn     []saml.TrustedKey // where there is no certificate to check the rest of a form with
-	host        string            // of BaseURL, as withoutPort80 gives it, where this machine alone can reach it; "" elsewhere
+	metadata    []byte                // our own, for the identity provider
+	ownSide     *saml.ServiceProvider // checks settings that are typed, and signs nobody in
+	host        string                // of BaseURL, as withoutPort80 gives it, where this machine alone can reach it; "" elsewhere
 	secure      bool
 	sessions    *session.Manager
 	login       *saml.Handler
@@ -133,7 +133,7 @@ func (c *Console) readOwnSide() error {
 	if err != nil {
 		return err
 	}
-	c.redirectURL, c.standIn = sp.RedirectURL(), idp.Keys()
+	c.redirectURL, c.ownSide = sp.RedirectURL(), sp
 	if u, err := url.Parse(c.redirectURL); err == nil && u.Scheme == "http" {
 		c.host = withoutPort80(u.Host)
 	}

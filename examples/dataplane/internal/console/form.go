@@ -81,9 +81,9 @@ func (f *form) refuse(field, message, hint string) {
 
 // refuseAll sorts errors of package saml to the fields that they are about; others goes to where everything else belongs.
 func (f *form) refuseAll(err error, others string) {
-	for _, e := range refusals(err) {
-		field, ok := fieldOf[e.Code]
-		if !ok || others == fieldSource || others == fieldMetadataURL {
+	for _, e := range saml.Errors(err) {
+		field, ok := fieldOf[e.Field]
+		if !ok {
 			field = others
 		}
 		message := e.Message
@@ -97,33 +97,11 @@ func (f *form) refuseAll(err error, others string) {
 	}
 }
 
-var fieldOf = map[saml.Code]string{
-	saml.CodeMetadataEntityID: fieldEntityID,
-	saml.CodeMetadataTenant:   fieldEntityID,
-	saml.CodeMetadataLoginURL: fieldLoginURL,
-	saml.CodeMetadataKeys:     fieldCertificate,
-	saml.CodeKey:              fieldCertificate,
-	saml.CodePrivateKey:       fieldCertificate,
-	saml.CodeWeakKey:          fieldCertificate,
-}
-
-// refusals takes joined errors apart. One that is no refusal becomes one.
-func refusals(err error) []*saml.Error {
-	if err == nil {
-		return nil
-	}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		var list []*saml.Error
-		for _, e := range joined.Unwrap() {
-			list = append(list, refusals(e)...)
-		}
-		return list
-	}
-	var e *saml.Error
-	if errors.As(err, &e) {
-		return []*saml.Error{e}
-	}
-	return []*saml.Error{{Code: saml.CodeInternal, Message: err.Error()}}
+// fieldOf is where a fault is shown, by Error.Field.
+var fieldOf = map[string]string{
+	saml.FieldEntityID:    fieldEntityID,
+	saml.FieldLoginURL:    fieldLoginURL,
+	saml.FieldCertificate: fieldCertificate,
 }
 
 // readForm reads the multipart form of the settings page, part by part, so that an upload that is too large costs no memory and takes
@@ -300,15 +278,10 @@ func (c *Console) settings(f *form) (storage.Settings, *saml.IdentityProvider) {
 		return storage.Settings{}, nil
 	}
 	s := storage.Settings{EntityID: f.EntityID, LoginURL: f.LoginURL, MetadataURL: f.MetadataURL}
-	keys, err := saml.ParseKeys([]byte(f.Certificate))
+	idp, err := c.readFields(f, &s)
 	if errors.Is(err, saml.CodePrivateKey) {
 		f.Certificate = ""
 	}
-	if err != nil {
-		f.refuseAll(err, fieldCertificate)
-		keys = c.standIn // so that the other fields are looked at all the same
-	}
-	idp, err := c.readFields(f, keys, &s)
 	f.refuseAll(err, fieldForm)
 	if len(f.problems) > 0 {
 		return storage.Settings{}, nil
@@ -320,18 +293,34 @@ func (c *Console) settings(f *form) (storage.Settings, *saml.IdentityProvider) {
 	return s, idp
 }
 
-func (c *Console) readFields(f *form, keys []saml.TrustedKey, s *storage.Settings) (*saml.IdentityProvider, error) {
-	s.Certificates = pemOf(keys)
-	idp, err := saml.ParseMetadata(f.Document)
-	if err == nil && idp.EntityID() == f.EntityID && idp.LoginURL() == f.LoginURL && sameKeys(idp.Keys(), keys) {
+func (c *Console) readFields(f *form, s *storage.Settings) (*saml.IdentityProvider, error) {
+	idp := f.fromDocument()
+	if idp != nil {
 		s.Document = string(f.Document)
-	} else if idp, err = saml.NewIdentityProvider(f.EntityID, f.LoginURL, keys...); err != nil {
-		return nil, err
+	} else {
+		var err error
+		if idp, err = c.ownSide.ParseSettings(f.EntityID, f.LoginURL, f.Certificate); err != nil {
+			return nil, err
+		}
 	}
+	s.Certificates = pemOf(idp.Keys())
 	if _, err := saml.New(c.providerConfig("", idp)); err != nil {
 		return nil, err
 	}
 	return idp, nil
+}
+
+// fromDocument returns the identity provider of the document, nil if the fields are no longer as the document filled them in.
+func (f *form) fromDocument() *saml.IdentityProvider {
+	idp, err := saml.ParseMetadata(f.Document)
+	if err != nil || idp.EntityID() != f.EntityID || idp.LoginURL() != f.LoginURL {
+		return nil
+	}
+	keys, err := saml.ParseKeys([]byte(f.Certificate))
+	if err != nil || !sameKeys(idp.Keys(), keys) {
+		return nil
+	}
+	return idp
 }
 
 func sameKeys(a, b []saml.TrustedKey) bool {

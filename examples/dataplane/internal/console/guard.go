@@ -150,15 +150,6 @@ func (c *Console) hidesClients(r *http.Request) bool {
 	return !c.TrustForwardedFor && r.Header.Get("X-Forwarded-For") != ""
 }
 
-// localPath reports whether s is a path of ours that a browser cannot take for another host.
-func localPath(s string) bool {
-	if !strings.HasPrefix(s, "/") || strings.HasPrefix(s, "//") || len(s) > 1024 || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7F || r == '\\' }) {
-		return false
-	}
-	u, err := url.Parse(s)
-	return err == nil && u.Scheme == "" && u.Host == ""
-}
-
 func redirect(w http.ResponseWriter, r *http.Request, to string) {
 	w.Header().Set("Cache-Control", "no-store")
 	http.Redirect(w, r, to, http.StatusSeeOther)

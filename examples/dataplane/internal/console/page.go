@@ -147,57 +147,24 @@ func (c *Console) crossSite(w http.ResponseWriter, r *http.Request) {
 	c.showMessage(w, r, http.StatusForbidden, message{Title: "This came from another site", Text: "A page of another site tried to change something here. Nothing was changed.", Link: "/", Label: "Go to the start page"})
 }
 
-// A failure is what somebody reads who could not be signed in.
-type failure struct {
-	status      int
-	title, text string
-	again       string // label of the link that begins anew, "" for none
-}
-
 const askAdmin = " Give your administrator the reference below: with it, the settings page says what to change."
-
-// failures are the sentences of the codes that a user can do something about; the others share that of "".
-var failures = map[saml.Code]failure{
-	saml.CodeForm:             {http.StatusBadRequest, "This is not a sign-in", "The page was opened in a way that cannot sign anybody in. If a sign-out led here, the Logout URL at the identity provider is set to this address by mistake.", "Sign in"},
-	saml.CodeTooLarge:         {http.StatusRequestEntityTooLarge, "The response is too large", "The identity provider sent more than the console takes." + askAdmin, "Sign in again"},
-	saml.CodeStateMissing:     {http.StatusForbidden, "Please sign in again", "This browser did not keep the sign-in: cookies are blocked, or it is older than a day.", "Sign in again"},
-	saml.CodeStateInvalid:     {http.StatusForbidden, "Please sign in again", "This browser did not keep the sign-in as it was begun.", "Sign in again"},
-	saml.CodeStateExpired:     {http.StatusForbidden, "Please sign in again", "The sign-in took too long.", "Sign in again"},
-	saml.CodeStoreYoung:       {http.StatusForbidden, "Please sign in again", "The console was started anew during the sign-in.", "Sign in again"},
-	saml.CodeTenant:           {http.StatusForbidden, "Please sign in again", "The sign-in belongs to another address of the console.", "Sign in again"},
-	saml.CodeBusy:             {http.StatusServiceUnavailable, "Please try again in a moment", "The console is busy with other sign-ins.", "Try again"},
-	saml.CodeReplayed:         {http.StatusForbidden, "Please sign in again", "This sign-in was used already.", "Sign in again"},
-	saml.CodeUnsolicited:      {http.StatusForbidden, "Please start here", "The sign-in was not begun in this browser.", "Sign in"},
-	saml.CodeStatus:           {http.StatusForbidden, "The identity provider did not sign you in", "It reported an error." + askAdmin, "Sign in again"},
-	saml.CodeNotConfigured:    {http.StatusNotFound, "Single sign-on is not enabled", "An administrator can enable it under Settings, IAM, Single Sign-On.", ""},
-	saml.CodeStore:            {http.StatusServiceUnavailable, "Please try again in a moment", "The console cannot sign anybody in at this moment, because its database does not answer.", "Try again"},
-	saml.CodeIdentityProvider: {http.StatusServiceUnavailable, "Please try again in a moment", "The settings of single sign-on cannot be read, or changed during the sign-in.", "Try again"},
-	saml.CodeAccountEnded:     {http.StatusForbidden, "You may not sign in here", "Your account at the console is disabled or has ended." + askAdmin, ""},
-	saml.CodeSession:          {http.StatusInternalServerError, "You could not be signed in", "The identity provider signed you in, but the console could not begin a session." + askAdmin, "Sign in again"},
-	saml.CodeNameID:           noAddress,
-	saml.CodeNameIDNotEmail:   noAddress,
-	saml.CodeNameIDGuest:      noAddress,
-	saml.CodeNameIDMismatch:   noAddress,
-	"":                        {http.StatusForbidden, "You could not be signed in", "The console refused what the identity provider sent." + askAdmin, "Sign in again"},
-}
-
-var noAddress = failure{http.StatusForbidden, "Your account has no usable e-mail address",
-	"The console knows people by their e-mail address, and the identity provider sent none for you. Ask your administrator to fill in the Email field of your account at the identity provider." + askAdmin, "Sign in again"}
 
 // renderFailure shows a user that the sign-in failed: no more than a sentence, the code and the reference.
 func (c *Console) renderFailure(w http.ResponseWriter, r *http.Request, err *saml.Error) {
-	f, ok := failures[err.Code]
-	if !ok {
-		f = failures[""]
+	p := err.Page()
+	switch {
+	case errors.Is(err, errAdminIsSignedIn):
+		p = saml.Page{Status: http.StatusConflict, Title: "The local administrator is signed in here", Sentence: "One browser is one person: sign out as administrator first, then sign in again.", Button: "Sign in again"}
+	case err.Code == saml.CodeNotConfigured:
+		p.Sentence = "An administrator can enable it under Settings, IAM, Single Sign-On."
+	case p.AskAdministrator:
+		p.Sentence += askAdmin
 	}
-	if errors.Is(err, errAdminIsSignedIn) {
-		f = failure{http.StatusConflict, "The local administrator is signed in here", "One browser is one person: sign out as administrator first, then sign in again.", "Sign in again"}
+	m := message{Title: p.Title, Text: p.Sentence, Code: string(err.Code), Reference: err.Reference, Other: "/sign-in", OtherLabel: "Administrator sign-in"}
+	if p.Button != "" {
+		m.Link, m.Label = c.beginAt(err.ReturnTo), p.Button
 	}
-	m := message{Title: f.title, Text: f.text, Code: string(err.Code), Reference: err.Reference, Other: "/sign-in", OtherLabel: "Administrator sign-in"}
-	if f.again != "" {
-		m.Link, m.Label = c.beginAt(err.ReturnTo), f.again
-	}
-	c.showMessage(w, r, f.status, m)
+	c.showMessage(w, r, p.Status, m)
 }
 
 func isNotConfigured(err error) bool { return errors.Is(err, saml.CodeNotConfigured) }

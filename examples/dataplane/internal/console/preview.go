@@ -77,7 +77,7 @@ func newCertificate(k saml.TrustedKey, now time.Time) certificate {
 	row.Left = inDays(row.DaysLeft)
 	switch err := k.Usable(); {
 	case err != nil:
-		row.State, row.Unusable = "unusable", sentence(refusals(err)[0].Message)
+		row.State, row.Unusable = "unusable", sentence(saml.Errors(err)[0].Message)
 	case !now.Before(k.NotAfter()):
 		row.State = "ended"
 	case now.Before(k.NotBefore()):

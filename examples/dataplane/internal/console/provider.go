@@ -194,11 +194,7 @@ func identityProvider(s storage.Settings) (*saml.IdentityProvider, error) {
 	if s.Document != "" {
 		return saml.ParseMetadata([]byte(s.Document))
 	}
-	keys, err := saml.ParseKeys([]byte(s.Certificates))
-	if err != nil {
-		return nil, err
-	}
-	return saml.NewIdentityProvider(s.EntityID, s.LoginURL, keys...)
+	return saml.ParseSettings(s.EntityID, s.LoginURL, s.Certificates)
 }
 
 // nobody is an identity provider that can sign nobody in, since its private key is thrown away at once. It stands in where our own side is

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/iomete/saml"
 	"github.com/iomete/saml/examples/dataplane/internal/password"
 )
 
@@ -25,7 +26,7 @@ type signInPage struct {
 
 func (c *Console) showSignIn(w http.ResponseWriter, r *http.Request) {
 	returnTo := r.URL.Query().Get("return_to")
-	if !localPath(returnTo) {
+	if !saml.IsLocalPath(returnTo) {
 		returnTo = ""
 	}
 	if admin, err := c.admin(r); err == nil && admin != nil {
@@ -65,7 +66,7 @@ func (c *Console) beginAt(returnTo string) string {
 func (c *Console) signInLocally(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxSignInForm)
 	p := signInPage{Name: r.PostFormValue("name"), ReturnTo: r.PostFormValue("return_to")}
-	if !localPath(p.ReturnTo) {
+	if !saml.IsLocalPath(p.ReturnTo) {
 		p.ReturnTo = ""
 	}
 	browser := c.readMark(r, browserMark)

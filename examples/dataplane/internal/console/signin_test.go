@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/iomete/saml"
 	"github.com/iomete/saml/examples/dataplane/internal/console"
 	"github.com/iomete/saml/examples/dataplane/internal/storage"
 	"github.com/iomete/saml/samltest"
@@ -51,7 +52,7 @@ func TestUsers(t *testing.T) {
 	noMail := signIn(users[1])
 	noMail.want(http.StatusForbidden)
 	noMail.wantText("message-title", "no usable e-mail address")
-	noMail.wantText("message-text", "fill in the Email field")
+	noMail.wantText("message-text", (&saml.Error{Code: saml.CodeNameIDNotEmail}).Page().Sentence, "fill in the e-mail field")
 	if again := w.console.RedirectURL() + "?return_to=%2Fjobs"; !strings.Contains(noMail.last.body, again) {
 		t.Errorf("no link to %s: %s", again, noMail.last.body)
 	}

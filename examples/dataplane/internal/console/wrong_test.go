@@ -820,3 +820,30 @@ func TestWrongCertificateEnabled(t *testing.T) {
 	user.signIn("/")
 	user.want(http.StatusOK)
 }
+
+// TestAllFaultsAtOnce: whoever pastes three wrong values learns of all three, each beside its field, and not of one after the other.
+func TestAllFaultsAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const login, issuer = "https://login.microsoftonline.com/8aef4c87-1a42-4f3b-9a0f-0d6f24f6a2f6/saml2", "https://sts.windows.net/8aef4c87-1a42-4f3b-9a0f-0d6f24f6a2f6/"
+	for name, test := range map[string]struct {
+		form settingsForm
+		says map[string]string
+	}{
+		"both addresses in each other's place, and a thumbprint": {settingsForm{entityID: login, loginURL: issuer, certificate: "A78C6984CA9557E9AF2D80CB237429F6D0AA179F"},
+			map[string]string{"entity_id": "the entity ID is the Login URL", "login_url": "the login URL is the Microsoft Entra Identifier", "certificate": "thumbprint"}},
+		"our own name, http, and no certificate": {settingsForm{entityID: w.console.RedirectURL(), loginURL: "http://login.example.com/saml2"},
+			map[string]string{"entity_id": "our own Redirect URL", "login_url": "not https", "certificate": "the certificate is empty"}},
+		"a certificate alone": {settingsForm{certificate: string(w.idp.CertificatePEM())},
+			map[string]string{"entity_id": "is missing", "login_url": "is missing"}},
+	} {
+		b := w.admin()
+		b.submit("save", test.form)
+		b.want(http.StatusUnprocessableEntity)
+		for field, want := range test.says {
+			if got := b.last.text("problem-" + field); !strings.Contains(strings.ToLower(got), strings.ToLower(want)) {
+				t.Errorf("%s: beside %s stands %q, want %q", name, field, got, want)
+			}
+		}
+	}
+}

@@ -1,0 +1,261 @@
+package saml
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"net/http"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode"
+)
+
+// TestEachCodeHasOneRow: adding a code is one constant and one row.
+func TestEachCodeHasOneRow(t *testing.T) {
+	t.Parallel()
+	declared := declaredCodes(t)
+	named := map[Code]string{}
+	for name, code := range declared {
+		if other := named[code]; other != "" || code == "" {
+			t.Errorf("%s and %s are both %q", name, other, string(code))
+		}
+		if named[code] = name; codes[code].meaning == "" {
+			t.Errorf("%s has no row", name)
+		}
+	}
+	for code := range codes {
+		if named[code] == "" {
+			t.Errorf("there is a row for %q, and no constant", string(code))
+		}
+	}
+	if rows := rowsOfCodes(t); !slices.Equal(rows, constantsInOrder(t)) {
+		t.Errorf("the rows are not in the order of the constants:\n%s", strings.Join(rows, "\n"))
+	}
+}
+
+// TestRowsOfCodes: each row can be read by an operator, and its page by a user.
+func TestRowsOfCodes(t *testing.T) {
+	t.Parallel()
+	meanings := map[string]Code{}
+	for code, row := range codes {
+		if !isSentence(row.meaning) || row.meaning != code.Meaning() {
+			t.Errorf("%s: the meaning is no sentence: %q", string(code), row.meaning)
+		}
+		if other, taken := meanings[row.meaning]; taken {
+			t.Errorf("%s means what %s means", string(code), string(other))
+		}
+		meanings[row.meaning] = code
+		if row.hint != "" && !isSentence(row.hint) {
+			t.Errorf("%s: the hint is no sentence: %q", string(code), row.hint)
+		}
+		p := (&Error{Code: code}).Page()
+		if p.Status < 400 || http.StatusText(p.Status) == "" || p.Title == "" || !isSentence(p.Sentence) || row.page.Status == 0 && row.page != (Page{}) {
+			t.Errorf("%s: the page is not whole: %+v", string(code), p)
+		}
+		if strings.ContainsAny(p.Title+p.Sentence+p.Button, "<>&") {
+			t.Errorf("%s: the page has HTML: %+v", string(code), p)
+		}
+		if strings.HasSuffix(p.Title, ".") || unicode.IsLower(rune(p.Title[0])) {
+			t.Errorf("%s: the title is %q", string(code), p.Title)
+		}
+		if again := p.Status == http.StatusServiceUnavailable; code.temporary() != again {
+			t.Errorf("%s: status %d, temporary %t", string(code), p.Status, code.temporary())
+		}
+	}
+	if got := (&Error{Code: "of the application"}).Page(); got != defaultPage {
+		t.Errorf("a code of the application has the page %+v", got)
+	}
+	if got := Code("of the application").Meaning(); got != "" {
+		t.Errorf("a code of the application means %q", got)
+	}
+}
+
+// TestPersonalCodes: Got of these is what an identity provider says about a person. One that is missing here would be in every log.
+func TestPersonalCodes(t *testing.T) {
+	t.Parallel()
+	want := []Code{CodeAttributes, CodeNameID, CodeNameIDGuest, CodeNameIDMismatch, CodeNameIDNotEmail, CodeStatus}
+	var got []Code
+	for code := range codes {
+		if code.Personal() {
+			got = append(got, code)
+		}
+	}
+	slices.Sort(got)
+	if slices.Sort(want); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func isSentence(s string) bool {
+	return s != "" && s[len(s)-1] == '.' && !unicode.IsLower(rune(s[0])) && strings.TrimSpace(s) == s && !strings.Contains(s, "  ")
+}
+
+// constantsInOrder returns the names of the codes as codes.go declares them.
+func constantsInOrder(t *testing.T) (names []string) {
+	t.Helper()
+	inspect(t, "codes.go", func(n ast.Node) {
+		if spec, ok := n.(*ast.ValueSpec); ok && strings.HasPrefix(spec.Names[0].Name, "Code") {
+			names = append(names, spec.Names[0].Name)
+		}
+	})
+	return names
+}
+
+func rowsOfCodes(t *testing.T) (names []string) {
+	t.Helper()
+	inspect(t, "codes.go", func(n ast.Node) {
+		if pair, ok := n.(*ast.KeyValueExpr); ok {
+			if key, ok := pair.Key.(*ast.Ident); ok && strings.HasPrefix(key.Name, "Code") {
+				names = append(names, key.Name)
+			}
+		}
+	})
+	return names
+}
+
+func inspect(t *testing.T, file string, f func(ast.Node)) {
+	t.Helper()
+	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ast.Inspect(parsed, func(n ast.Node) bool {
+		f(n)
+		return true
+	})
+}
+
+// TestDocsListTheCodes: docs/codes.md is the table of the code.
+func TestDocsListTheCodes(t *testing.T) {
+	const name, begin, end = "docs/codes.md", "<!-- codes -->\n", "<!-- /codes -->"
+	page, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, ok1 := strings.Cut(string(page), begin)
+	got, after, ok2 := strings.Cut(rest, end)
+	if !ok1 || !ok2 {
+		t.Fatalf("%s has no place for the codes", name)
+	}
+	want := codesPage(t)
+	if *update {
+		if err := os.WriteFile(name, []byte(before+begin+want+end+after), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if got != want {
+		t.Errorf("the codes in %s are not those of codes.go: run go test -run %s -update .", name, t.Name())
+	}
+}
+
+// codesPage is the list as it stands in the page.
+func codesPage(t *testing.T) string {
+	t.Helper()
+	var b strings.Builder
+	declared := declaredCodes(t)
+	for _, name := range constantsInOrder(t) {
+		code := declared[name]
+		fmt.Fprintf(&b, "**`%s`** %s\n", string(code), code.Meaning())
+		if hint := code.hint(); hint != "" {
+			fmt.Fprintf(&b, "What to change: %s\n", hint)
+		}
+		for _, known := range products {
+			if hint := known.hints[code]; hint != "" {
+				fmt.Fprintf(&b, "%s: %s\n", known.name, hint)
+			}
+		}
+		if p := codes[code].page; p.Status != 0 {
+			fmt.Fprintf(&b, "The user reads: %s. %s\n", p.Title, p.Sentence)
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+// TestProducts: what is known about a product is whole, and about codes that exist.
+func TestProducts(t *testing.T) {
+	t.Parallel()
+	for _, known := range products {
+		if known.name == "" || known.matches == nil || known.statusHint == nil || known.misplaced == nil || known.warnings == nil || !isSentence(known.signResponse) {
+			t.Errorf("%q is not whole", known.name)
+		}
+		for _, code := range slices.Sorted(maps.Keys(known.hints)) {
+			if row, ok := codes[code]; !ok || row.hint == "" {
+				t.Errorf("%s: %s has a hint for this product, and none in general", known.name, string(code))
+			}
+			if !isSentence(known.hints[code]) {
+				t.Errorf("%s: the hint of %s is no sentence: %q", known.name, string(code), known.hints[code])
+			}
+		}
+	}
+}
+
+// ofEntra is what stands for Microsoft Entra ID in a text: its hosts, claims, error numbers, and the words of its portal.
+var ofEntra = regexp.MustCompile(`windows\.net|microsoftonline|chinacloudapi|schemas\.(microsoft|xmlsoap)|AADSTS|Microsoft|Entra: |In Entra|#ext#`)
+
+// TestEntraHasOneFile: whoever learns something new about Entra, or about the next product, changes one file.
+func TestEntraHasOneFile(t *testing.T) {
+	t.Parallel()
+	found := 0
+	for _, name := range sourceFiles(t) {
+		inspect(t, name, func(n ast.Node) {
+			literal, ok := n.(*ast.BasicLit)
+			if !ok || literal.Kind != token.STRING {
+				return
+			}
+			text, err := strconv.Unquote(literal.Value)
+			if err != nil || !ofEntra.MatchString(text) {
+				return
+			}
+			if found++; name != "entra.go" {
+				t.Errorf("%s: %q belongs into entra.go", name, text)
+			}
+		})
+	}
+	if found < 40 {
+		t.Errorf("found %d texts about Entra: this test cannot read them any more", found)
+	}
+}
+
+// TestHintsAreNotCompared: a hint is added once, and nothing depends on its words.
+func TestHintsAreNotCompared(t *testing.T) {
+	t.Parallel()
+	for _, name := range sourceFiles(t) {
+		inspect(t, name, func(n ast.Node) {
+			b, ok := n.(*ast.BinaryExpr)
+			if !ok || b.Op != token.EQL && b.Op != token.NEQ {
+				return
+			}
+			left, ok := b.X.(*ast.SelectorExpr)
+			right, empty := b.Y.(*ast.BasicLit)
+			if ok && left.Sel.Name == "Hint" && (!empty || right.Value != `""`) {
+				t.Errorf("%s compares a hint", name)
+			}
+		})
+	}
+	if e := refuse(CodeSignature, "m", "", ""); e.Hint != "" {
+		t.Errorf("a new refusal has the hint %q, before it is known whose words it needs", e.Hint)
+	}
+}
+
+// sourceFiles are the files of the package without its tests.
+func sourceFiles(t *testing.T) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if name := e.Name(); strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go") {
+			names = append(names, name)
+		}
+	}
+	return names
+}
