@@ -318,7 +318,10 @@ func parseTime(s string) (time.Time, bool) {
 	if zone != "Z" && zone != "+00:00" && zone != "-00:00" {
 		return time.Time{}, false
 	}
-	t, err := time.Parse(time.RFC3339, s)
 	// The first moment of the year 1 is what some write for "never", and means absence here.
-	return t.UTC(), err == nil && t.Year() > 0 && !t.IsZero()
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil || t.Year() == 0 || t.IsZero() {
+		return time.Time{}, false
+	}
+	return t.UTC(), true
 }

@@ -20,7 +20,11 @@ func TestErrorsTakesApart(t *testing.T) {
 	t.Parallel()
 	_, cause := saml.ParseKeys(nil)
 	a, b, c := &saml.Error{Code: saml.CodeKey, Message: "a"}, &saml.Error{Code: saml.CodeKey, Message: "a"}, &saml.Error{Code: saml.CodeConfig, Message: "c"}
-	_, outer := saml.New(saml.Config{BaseURL: "https://x.example", StateKeys: [][]byte{saml.NewStateKey()}, IdentityProvider: &flakySource{err: cause}})
+	sp, err := saml.New(saml.Config{BaseURL: "https://x.example", StateKeys: [][]byte{saml.NewStateKey()}, IdentityProvider: &flakySource{err: cause}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	outer := sp.Health(t.Context())
 	for _, row := range []struct {
 		name string
 		err  error
