@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/iomete/saml/internal/page"
 )
 
 // fail ends a request with an error page. The page says a fixed sentence, the code and a reference; the rest goes to the observer and
@@ -131,7 +133,7 @@ func writeErrorPage(w http.ResponseWriter, err *Error, login, home string) {
 	if !ok {
 		f = failures[""]
 	}
-	nonce := pageHeaders(w)
+	nonce := page.Headers(w)
 	w.WriteHeader(f.status)
 	errorPage.Execute(w, struct {
 		Title, Sentence, Button, Nonce, Login, Home, Code, Reference string

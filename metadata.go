@@ -13,7 +13,6 @@ import (
 	"github.com/iomete/saml/internal/b64"
 	"github.com/iomete/saml/internal/dsig"
 	"github.com/iomete/saml/internal/fault"
-	"github.com/iomete/saml/internal/message"
 	"github.com/iomete/saml/internal/xmltree"
 )
 
@@ -418,29 +417,4 @@ func (p *IdentityProvider) warnUnrelated(lists [][]int) {
 			return // the others say nothing new
 		}
 	}
-}
-
-const formatEmail = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
-
-// Metadata is our own side of the trust as a SAML metadata document (SAML Metadata 2.0 §2.4.4), for identity providers that
-// take one: entity ID, Redirect URL, certificates of the signing key and of the decryption keys, where there are any. It does not run out
-// (no validUntil); an identity provider that fetches it may keep it for 24 hours (cacheDuration, SAML Metadata 2.0 §2.3.2).
-func (sp *ServiceProvider) Metadata() ([]byte, error) {
-	m := message.Metadata{EntityID: sp.entityID, RedirectURL: sp.redirectURL}
-	if sp.config.NameID == EmailNameID {
-		m.NameIDFormat = formatEmail
-	}
-	if sp.config.SigningKey != nil {
-		m.SigningCertificates = [][]byte{sp.config.SigningCertificate}
-	}
-	for _, k := range sp.config.DecryptionKeys {
-		if k.Certificate != nil {
-			m.EncryptionCertificates = append(m.EncryptionCertificates, k.Certificate)
-		}
-	}
-	document, err := m.XML()
-	if err != nil {
-		return nil, refuse(CodeInternal, "the metadata cannot be written", "", "").withCause(err)
-	}
-	return document, nil
 }

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/iomete/saml/internal/page"
 )
 
 const (
@@ -48,7 +50,7 @@ func (h *Handler) postAgain(w http.ResponseWriter, r *http.Request, response []b
 		return
 	}
 	defer writeDeadline(w, r, h.bodyTimeout)()
-	postPage{Title: "Signing in", Action: action, Field: "SAMLResponse", Leg: leg}.write(w, response)
+	page.Post{Title: "Signing in", Action: action, Field: "SAMLResponse", Mark: page.Field{Name: legField, Value: leg}}.Write(w, response)
 }
 
 // finishPost finds the pending login by the request that the message says it answers, and finishes it. That is a look-up only: FinishLogin

@@ -5,7 +5,6 @@ import (
 	"crypto"
 	"errors"
 	"log/slog"
-	"net"
 	"net/url"
 	"slices"
 	"strings"
@@ -327,9 +326,4 @@ func (sp *ServiceProvider) checkLoginURL(login string) *Error {
 		return refuse(CodeMetadataLoginURL, "the login URL is not https: passwords would travel in the clear", login, "https://...")
 	}
 	return nil
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
 }
