@@ -31,7 +31,7 @@ type FetchOptions struct {
 // never connected to; private and loopback ones only if the address that was typed leads to one by itself. A proxy of the environment is not
 // used: behind one, it would be the proxy that dials. For addresses that strangers type see FetchOptions.PublicOnly.
 func FetchMetadata(ctx context.Context, address string, o FetchOptions) ([]byte, error) {
-	data, err := fetch.Get(ctx, address, fetch.Options{RootCAs: o.RootCAs, PublicOnly: o.PublicOnly, MaxBytes: maxMetadata})
+	data, err := fetch.Get(ctx, address, fetch.Options{RootCAs: o.RootCAs, PublicOnly: o.PublicOnly, MaxBytes: maxFile})
 	if err != nil {
 		return nil, fromFetch(err)
 	}

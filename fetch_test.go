@@ -35,7 +35,7 @@ func TestFetchMetadata(t *testing.T) {
 			http.SetCookie(w, &http.Cookie{Name: "a", Value: "b"})
 			http.Redirect(w, r, strings.TrimPrefix(path, "/hop")+"?", http.StatusFound)
 		case path == "/full":
-			w.Write(make([]byte, maxMetadata))
+			w.Write(make([]byte, maxFile))
 		default:
 			w.Write([]byte(document))
 		}
@@ -46,7 +46,7 @@ func TestFetchMetadata(t *testing.T) {
 			t.Errorf("%s: got %q, %v", path, got, err)
 		}
 	}
-	if got, err := FetchMetadata(t.Context(), server.URL+"/full", options); err != nil || len(got) != maxMetadata {
+	if got, err := FetchMetadata(t.Context(), server.URL+"/full", options); err != nil || len(got) != maxFile {
 		t.Errorf("4 MiB: got %d bytes, %v", len(got), err)
 	}
 	plain := httptest.NewServer(server.Config.Handler)

@@ -3,14 +3,11 @@ package saml
 import (
 	"bytes"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/rsa"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/iomete/saml/internal/b64"
+	"github.com/iomete/saml/internal/certs"
 	"github.com/iomete/saml/internal/dsig"
 	"github.com/iomete/saml/internal/fault"
 	"github.com/iomete/saml/internal/xmltree"
@@ -32,7 +29,6 @@ const (
 	bindingRedirect = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect"
 	bindingPOST     = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"
 	protocolSAML2   = xmltree.NSProtocol
-	maxMetadata     = 4 << 20
 )
 
 // ParseMetadata reads SAML 2.0 metadata (OASIS saml-metadata-2.0-os) of an identity provider, such as Entra's Federation
@@ -57,7 +53,7 @@ func parseMetadata(document []byte, r ParseMetadataOptions) (*IdentityProvider, 
 	if err := notMetadata(document); err != nil {
 		return nil, err
 	}
-	doc, err := xmltree.Parse(bytes.Clone(bytes.TrimLeft(document, " \t\r\n")), xmltree.Options{MaxBytes: maxMetadata, AllowComments: true})
+	doc, err := xmltree.Parse(bytes.Clone(bytes.TrimLeft(document, " \t\r\n")), xmltree.Options{MaxBytes: maxFile, AllowComments: true})
 	if err != nil {
 		e := fromFault(err)
 		if e.Code == fault.TooLarge {
@@ -124,63 +120,52 @@ func brokenSignature(parent xmltree.Element) bool {
 	if !s.Exists() {
 		return false
 	}
-	k, refusal := parseCertificate(firstOf(s.CertificateInKeyInfo()))
-	if refusal != nil || !boundedKey(k.public) {
+	c, problem := certs.Parse(certs.FirstOf(s.CertificateInKeyInfo()))
+	if problem != nil || !certs.IsBounded(c.Key) {
 		return false // no certificate to check it with
 	}
-	_, err = s.Verify(publicKeys([]TrustedKey{k}), dsig.Policy{AllowSHA1: true})
+	_, err = s.Verify([]crypto.PublicKey{c.Key}, dsig.Policy{AllowSHA1: true})
 	return err != nil
-}
-
-// boundedKey reports whether verifying with a key takes a bounded time. It may be too short to be trusted.
-func boundedKey(key crypto.PublicKey) bool {
-	switch key := key.(type) {
-	case *rsa.PublicKey:
-		return key.N.BitLen() >= 1024 && key.N.BitLen() <= maxRSABits // crypto/rsa verifies with no shorter one
-	case *ecdsa.PublicKey:
-		return true
-	}
-	return false
-}
-
-func publicKeys(keys []TrustedKey) []crypto.PublicKey {
-	list := make([]crypto.PublicKey, len(keys))
-	for i, k := range keys {
-		list[i] = k.public
-	}
-	return list
 }
 
 // notMetadata recognizes what administrators hand over by mistake.
 func notMetadata(document []byte) *Error {
-	start := bytes.TrimSpace(bytes.TrimPrefix(document, []byte("\uFEFF")))
-	head := string(start[:min(len(start), 4096)])
-	lower := strings.ToLower(head[:min(len(head), 512)])
-	switch {
-	case len(start) == 0:
-		return refuse(CodeMetadata, "the file is empty", "", "")
-	case len(document) > maxMetadata:
-		return refusef(CodeTooLarge, "the file has %d bytes, more than %d: this is not the metadata of one identity provider", len(document), maxMetadata)
-	case strings.HasPrefix(lower, "<!doctype html"), strings.HasPrefix(lower, "<html"), strings.Contains(lower, "<html "):
-		return refuse(CodeMetadata, "this is a web page, not metadata: perhaps the sign-in page that came instead of the file", "", "")
-	case start[0] == '<', bytes.HasPrefix(document, utf16LE), bytes.HasPrefix(document, utf16BE):
+	start := withoutMark(document)
+	sniffed := sniff(document)
+	switch sniffed {
+	case formXML, formUTF16:
 		return nil
-	case start[0] == '{':
+	case formEmpty:
+		return refuse(CodeMetadata, "the file is empty", "", "")
+	case formTooLarge:
+		return refusef(CodeTooLarge, "the file has %d bytes, more than %d: this is not the metadata of one identity provider", len(document), maxFile)
+	case formWebPage:
+		return refuse(CodeMetadata, "this is a web page, not metadata: perhaps the sign-in page that came instead of the file", "", "")
+	case formJSON:
 		return refuse(CodeMetadata, "this is JSON, not metadata", "", "")
-	}
-	if metadataStart(string(document)) >= 0 {
-		before, _, _ := strings.Cut(head, "<") // an error holds no XML
+	case formMetadataInText:
+		before, _, _ := strings.Cut(string(start[:min(len(start), 4096)]), "<") // an error holds no XML
 		return refuse(CodeMetadata, "there is text before the metadata", before, "a file that begins with <")
-	}
-	if _, err := readKeys(document); err == nil || strings.Contains(head, "-----BEGIN CERTIFICATE") {
+	case formPEM:
 		return refuse(CodeMetadata, "this is a certificate, not metadata", "", "")
-	} else if err.Code == CodePrivateKey {
+	case formPrivateKey:
+		return fromCerts(certs.PrivateKeyIn(string(start)))
+	}
+	var list keyList
+	var err *Error
+	if sniffed == formDER {
+		_, err = list.readDER(document)
+	} else {
+		err = list.readText(string(start))
+	}
+	switch {
+	case err != nil && err.Code == CodePrivateKey:
 		return err
+	case err == nil && len(list.keys) > 0:
+		return refuse(CodeMetadata, "this is a certificate, not metadata", "", "")
 	}
 	return refuse(CodeMetadata, "this is not XML", "", "")
 }
-
-var utf16LE, utf16BE = []byte{0xFF, 0xFE}, []byte{0xFE, 0xFF}
 
 // find picks the entity and its identity provider role.
 func (r ParseMetadataOptions) find(root xmltree.Element) (entity, role xmltree.Element, refusal *Error) {
@@ -294,127 +279,4 @@ func (p *IdentityProvider) readPart(e xmltree.Element, keys *metadataKeys) *Erro
 		}
 	}
 	return nil
-}
-
-// metadataKeys are the certificates of a role.
-type metadataKeys struct {
-	list        keyList
-	number      int      // of X509Certificate elements
-	descriptors [][]int  // what each KeyDescriptor holds, by index in list
-	lists       [][]int  // what each X509Data holds
-	unread      []string // what is wrong with the first that cannot be read
-	notRead     int      // how many cannot be read
-	withoutKey  bool     // a KeyDescriptor has no X509Certificate
-	unknownUse  string   // the use of a KeyDescriptor for something that is neither signing nor encryption
-}
-
-const mostUnread = 4
-
-// read takes the certificates of one KeyDescriptor. One that cannot be read at all is a warning: another may do.
-func (m *metadataKeys) read(descriptor xmltree.Element) *Error {
-	var group, list []int
-	var data xmltree.Element
-	before := m.number
-	for e := range descriptor.Descendants() {
-		if e.Local() != "X509Certificate" || e.Space() != xmltree.NSDSig && e.Space() != xmltree.NSMetadata { // some forget the namespace
-			continue
-		}
-		m.number++
-		if parent := e.Parent(); parent != data {
-			m.lists = appendGroup(m.lists, list)
-			data, list = parent, nil
-		}
-		text, _ := e.Text()
-		added, err := m.certificate(text)
-		if m.list.full {
-			return err
-		}
-		if err != nil {
-			if m.notRead++; m.notRead <= mostUnread {
-				m.unread = append(m.unread, fmt.Sprintf("certificate %d of the metadata cannot be read: %s", m.number, err.Message))
-			}
-			continue
-		}
-		group, list = mergeIndices(group, added), mergeIndices(list, added)
-	}
-	m.lists = appendGroup(m.lists, list)
-	m.descriptors = append(m.descriptors, group)
-	m.withoutKey = m.withoutKey || m.number == before
-	return nil
-}
-
-// certificate reads the text of one X509Certificate element, in which some leave the armour.
-func (m *metadataKeys) certificate(text string) ([]int, *Error) {
-	der, err := b64.Decode(text)
-	if err == nil {
-		return m.list.readDER(der)
-	}
-	label, length, ok := pemLabel(strings.TrimSpace(text), pemBegin)
-	if ok && isCertificateLabel(label) {
-		body, _, _ := strings.Cut(strings.TrimSpace(text)[length:], pemEnd+label+pemHyphens)
-		if der, err = b64.Decode(body); err == nil {
-			return m.list.readDER(der)
-		}
-	}
-	return nil, refuse(CodeKey, "it is empty or not base64", "", "")
-}
-
-// mergeIndices adds what is not there yet. There are at most maxKeys different ones.
-func mergeIndices(list, more []int) []int {
-	for _, i := range more {
-		if !slices.Contains(list, i) {
-			list = append(list, i)
-		}
-	}
-	return list
-}
-
-// appendGroup leaves out what says nothing: a certificate alone is in no chain.
-func appendGroup(groups [][]int, group []int) [][]int {
-	if len(group) < 2 {
-		return groups
-	}
-	return append(groups, group)
-}
-
-// takeKeys trusts the keys of a role, and warns about those that it leaves out and those that should not stand together.
-func (p *IdentityProvider) takeKeys(m *metadataKeys) {
-	m.list.markIssuersIn(m.descriptors)
-	p.keys = m.list.keys
-	if len(m.unread) > 0 {
-		p.unread = m.unread[0]
-	}
-	if more := m.notRead - len(m.unread); more > 0 {
-		m.unread = append(m.unread, fmt.Sprintf("%d more certificates of the metadata cannot be read", more))
-	}
-	for _, message := range m.unread {
-		p.warnings = append(p.warnings, Warning{"key_unreadable", message,
-			"Download the metadata again and give the file unchanged. If the identity provider signs with this certificate, its responses are refused."})
-	}
-	if m.withoutKey {
-		p.warnings = append(p.warnings, Warning{"key_without_certificate", "a KeyDescriptor of the metadata has no X509Certificate: keys in other forms are not read",
-			"If the identity provider signs with this key, its metadata must have the certificate."})
-	}
-	if m.unknownUse != "" {
-		p.warnings = append(p.warnings, Warning{"key_use_unknown", "a KeyDescriptor of the metadata has the use " + quote(m.unknownUse) + ", which is neither signing nor encryption: it is not read", ""})
-	}
-	p.warnUnrelated(m.lists)
-}
-
-// warnUnrelated warns about lists with several keys that did not certify each other: each list describes one key (XML Signature 1.1 §4.5.4).
-func (p *IdentityProvider) warnUnrelated(lists [][]int) {
-	for _, list := range lists {
-		var names []string
-		var public []crypto.PublicKey
-		for _, i := range list {
-			if k := p.keys[i]; k.unusable == nil && !slices.ContainsFunc(public, func(o crypto.PublicKey) bool { return sameKey(o, k.public) }) {
-				public, names = append(public, k.public), append(names, k.name())
-			}
-		}
-		if len(names) > 1 {
-			p.warnings = append(p.warnings, Warning{"keys_unrelated", fmt.Sprintf("one X509Data of the metadata should describe one key, but has %d that did not issue each other; all of them are trusted: %s", len(names), strings.Join(names, ", ")),
-				"If the identity provider signs with only one of them, ask for metadata without the others, or enter entity ID, login URL and that certificate by hand."})
-			return // the others say nothing new
-		}
-	}
 }

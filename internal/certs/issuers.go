@@ -1,4 +1,4 @@
-package saml
+package certs
 
 import (
 	"bytes"
@@ -13,42 +13,40 @@ import (
 	cryptobyteasn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// XML Signature 1.1 §4.5.4 lets a signer add the certificates of its authorities to its own. An authority signs certificates, not responses:
-// if its key were trusted, whoever operates the authority could sign in as anybody.
-
-// markIssuers makes those keys unusable that issued another one of the list.
-func (l *keyList) markIssuers() {
-	l.markIssuersIn([][]int{makeRange(len(l.keys))})
+// A Candidate is a certificate that may have issued others of a list.
+type Candidate struct {
+	DER    []byte
+	Key    crypto.PublicKey // of the certificate
+	Usable bool             // false: no signature is verified with Key, and it issued nothing
 }
 
-// markIssuersIn makes those keys unusable that issued another one of the same group, in every group that they are in. A group is a list of
-// indices: certificates that were given together.
-func (l *keyList) markIssuersIn(groups [][]int) {
+// Authorities returns for each certificate of a list the index of another one that it issued, itself or through others, or -1. Each group
+// is a list of indices: certificates that were given together. A certificate is an authority only if every group that has it
+// also has one that it issued. At most some 40 ms go into checking signatures, however long the list is; what was not checked
+// counts as not issued.
+func Authorities(list []Candidate, groups [][]int) []int {
+	issued := slices.Repeat([]int{-1}, len(list))
 	if !slices.ContainsFunc(groups, func(g []int) bool { return len(g) > 1 }) {
-		return
+		return issued
 	}
-	issuers := issuersOf(l.keys)
-	var alone [maxKeys]bool // some group has it without one that it issued
-	var issued [maxKeys]int // which one it issued: its index plus one
+	issuers := issuersOf(list)
+	alone := make([]bool, len(list)) // some group has it without one that it issued
 	for _, g := range groups {
 		for n, below := range issuedIn(issuers, g) {
 			if below < 0 {
 				alone[g[n]] = true
 			} else {
-				issued[g[n]] = below + 1
+				issued[g[n]] = below
 			}
 		}
 	}
-	for i := range l.keys {
-		if k := &l.keys[i]; issued[i] > 0 && !alone[i] && k.unusable == nil {
-			k.issued = l.keys[issued[i]-1].name()
-			k.unusable = refuse(CodeKey, "the certificate issued another one in the same list, so it belongs to a certificate authority: its key is not trusted to sign responses", "", "")
-			k.unusable.Hint = issuerHint
+	for i := range list {
+		if alone[i] {
+			issued[i] = -1
 		}
 	}
+	return issued
 }
-
-const issuerHint = "Usually nothing needs to change, because the identity provider signs with the other certificate. If it signs with this one, provide this one alone."
 
 // issuedIn returns for each certificate of a group the index of another one in it that it issued, or -1. Two authorities that certified each
 // other do not count as issuers for that alone, or no key would be left.
@@ -87,23 +85,20 @@ const maxIssuerWork = 480
 // signed has none, and the others with this key are its predecessors or successors.
 //
 // That names match proves nothing, but says what to try first. Keys that cannot be used, for their length too, are not tried.
-func issuersOf(keys []TrustedKey) [][]int {
-	s := issuerSearch{keys: keys, tried: make([][]crypto.PublicKey, len(keys)), work: maxIssuerWork}
-	for _, k := range keys {
-		s.signatures = append(s.signatures, readCertificateSignature(k.der))
-	}
-	signers := make([]crypto.PublicKey, len(keys))
+func issuersOf(list []Candidate) [][]int {
+	s := newIssuerSearch(list)
+	signers := make([]crypto.PublicKey, len(list))
 	for _, byName := range []bool{true, false} {
-		for i := range keys {
+		for i := range list {
 			if signers[i] == nil {
 				signers[i] = s.signer(i, byName)
 			}
 		}
 	}
-	issuers := make([][]int, len(keys))
+	issuers := make([][]int, len(list))
 	for i, signer := range signers {
-		for j, k := range keys {
-			if signer != nil && k.unusable == nil && sameKey(k.public, signer) && !sameKey(k.public, keys[i].public) {
+		for j, c := range list {
+			if signer != nil && c.Usable && SameKey(c.Key, signer) && !SameKey(c.Key, list[i].Key) {
 				issuers[i] = append(issuers[i], j)
 			}
 		}
@@ -112,21 +107,32 @@ func issuersOf(keys []TrustedKey) [][]int {
 }
 
 type issuerSearch struct {
-	keys       []TrustedKey
-	signatures []certificateSignature // of keys
-	tried      [][]crypto.PublicKey   // for each of keys
+	list       []Candidate
+	signatures []certificateSignature // of list
+	tried      [][]crypto.PublicKey   // for each of list
 	work       int                    // what is left of maxIssuerWork
+}
+
+func newIssuerSearch(list []Candidate) *issuerSearch {
+	s := &issuerSearch{list: list, tried: make([][]crypto.PublicKey, len(list)), work: maxIssuerWork}
+	for _, c := range list {
+		s.signatures = append(s.signatures, readCertificateSignature(c.DER))
+	}
+	return s
 }
 
 // signer returns the key that signed certificate i, nil if it is not found: its own first, then those of certificates with the name of its issuer,
 // or with other names.
 func (s *issuerSearch) signer(i int, byName bool) crypto.PublicKey {
 	signature := &s.signatures[i]
-	candidates := append([]int{i}, makeRange(len(s.keys))...)
-	for _, j := range candidates {
-		key := s.keys[j].public
-		if s.keys[j].unusable != nil || bytes.Equal(signature.issuer, s.signatures[j].subject) != byName ||
-			slices.ContainsFunc(s.tried[i], func(o crypto.PublicKey) bool { return sameKey(o, key) }) {
+	order := []int{i}
+	for j := range s.list {
+		order = append(order, j)
+	}
+	for _, j := range order {
+		key := s.list[j].Key
+		if !s.list[j].Usable || bytes.Equal(signature.issuer, s.signatures[j].subject) != byName ||
+			slices.ContainsFunc(s.tried[i], func(o crypto.PublicKey) bool { return SameKey(o, key) }) {
 			continue
 		}
 		s.tried[i] = append(s.tried[i], key)
@@ -142,24 +148,6 @@ func (s *issuerSearch) signer(i int, byName bool) crypto.PublicKey {
 		}
 	}
 	return nil
-}
-
-func makeRange(n int) []int {
-	list := make([]int, n)
-	for i := range list {
-		list[i] = i
-	}
-	return list
-}
-
-func sameKey(a, b crypto.PublicKey) bool {
-	switch a := a.(type) {
-	case *rsa.PublicKey:
-		return a.Equal(b)
-	case *ecdsa.PublicKey:
-		return a.Equal(b)
-	}
-	return false
 }
 
 // A certificateSignature is who signed a certificate, in so far as that can be found out (RFC 5280 §4.1.1).
