@@ -64,6 +64,11 @@ func (k TrustedKey) Usable() error {
 	return nil
 }
 
+// name is what messages call the certificate.
+func (k TrustedKey) name() string {
+	return fmt.Sprintf("the certificate %s (thumbprint %s)", quote(k.subject), k.ThumbprintSHA1())
+}
+
 func thumbprint(der []byte) string {
 	sum := sha1.Sum(der) // a name, not a protection: it is what the portal shows
 	return strings.ToUpper(hex.EncodeToString(sum[:]))
