@@ -13,8 +13,9 @@ import (
 	"github.com/iomete/saml/internal/certs"
 )
 
-// A TrustedKey is a public key that an identity provider signs with, and what its certificate says about it. It is trusted
-// because it was configured; who issued the certificate does not count.
+// A TrustedKey is a public key that an identity provider signs with, and what its certificate says
+// about it. It is trusted because it was configured: who issued the certificate does not count (the
+// certificate is pinned). The zero value is no key.
 type TrustedKey struct {
 	public    crypto.PublicKey // *rsa.PublicKey or *ecdsa.PublicKey
 	der       []byte           // the certificate
@@ -27,36 +28,43 @@ type TrustedKey struct {
 
 const (
 	maxKeys    = 16
-	maxSlow    = 8 // of these, keys that take several times as long as others to verify with: RSA of more than 4096 bits, and P-521
+	maxSlow    = 8 // of these, keys with which verifying takes several times as long: RSA of more than 4096 bits, P-521
 	minRSABits = certs.MinRSABits
 )
 
-// PublicKey is an *rsa.PublicKey or *ecdsa.PublicKey, nil if the certificate holds another kind.
+// PublicKey returns an *rsa.PublicKey or *ecdsa.PublicKey, or nil if the certificate holds another
+// kind.
 func (k TrustedKey) PublicKey() crypto.PublicKey { return k.public }
 
-// Subject is the subject of the certificate ("CN=Microsoft Azure Federated SSO Certificate"), "" if it cannot be read or has more than 4 KiB.
+// Subject returns the subject of the certificate ("CN=Microsoft Azure Federated SSO Certificate"),
+// "" if it cannot be read or has more than 4 KiB.
 func (k TrustedKey) Subject() string { return k.subject }
 
-// NotBefore is when the certificate begins.
+// NotBefore returns when the validity of the certificate begins, in UTC. A date in the future is a
+// warning, no refusal.
 func (k TrustedKey) NotBefore() time.Time { return k.notBefore }
 
-// NotAfter is when the certificate ends.
+// NotAfter returns when the validity of the certificate ends, in UTC. See
+// Config.RefuseExpiredCertificates.
 func (k TrustedKey) NotAfter() time.Time { return k.notAfter }
 
-// DER is the certificate.
+// DER returns a copy of the certificate in DER.
 func (k TrustedKey) DER() []byte { return slices.Clone(k.der) }
 
-// ThumbprintSHA256 is the thumbprint of the certificate in upper-case hex.
+// ThumbprintSHA256 returns the SHA-256 thumbprint (fingerprint) of the certificate: 64 upper-case
+// hex digits.
 func (k TrustedKey) ThumbprintSHA256() string {
 	sum := sha256.Sum256(k.der)
 	return strings.ToUpper(hex.EncodeToString(sum[:]))
 }
 
-// ThumbprintSHA1 is the thumbprint of the certificate in upper-case hex, as Entra's portal shows it.
+// ThumbprintSHA1 returns the SHA-1 thumbprint (fingerprint) of the certificate as Entra's portal
+// shows it: 40 upper-case hex digits.
 func (k TrustedKey) ThumbprintSHA1() string { return thumbprint(k.der) }
 
-// Usable is nil if responses may be verified with the key, else an *Error that says why not: the key is of an unusable kind or length, or the
-// certificate issued another one of the same list, so that it belongs to an authority and not to a signer.
+// Usable returns nil if responses may be verified with the key, else an *Error that says why not.
+// CodeWeakKey: the key is of an unusable kind or length. CodeKey: the certificate issued another
+// one of the same list, so it belongs to a certificate authority (CA) and not to a signer.
 func (k TrustedKey) Usable() error {
 	if k.unusable != nil {
 		return k.unusable
@@ -107,7 +115,8 @@ func publicKeys(keys []TrustedKey) []crypto.PublicKey {
 	return list
 }
 
-// A keyList collects certificates that differ, in their order, and refuses the one beyond the limit, so that what follows is not looked at.
+// A keyList collects certificates that differ, in their order, and refuses the one beyond the
+// limit, so that what follows is not looked at.
 type keyList struct {
 	keys []TrustedKey
 	seen map[[sha256.Size]byte]int // hash of the certificate -> index in keys
@@ -170,7 +179,8 @@ func (l *keyList) append(hash [sha256.Size]byte, k TrustedKey) (int, *Error) {
 	if k.unusable == nil && certs.IsSlow(k.public) {
 		if l.slow == maxSlow {
 			l.full = true
-			return 0, refusef(CodeKey, "there are more than %d certificates with RSA keys of more than 4096 bits or ECDSA keys on P-521", maxSlow)
+			return 0, refusef(CodeKey,
+				"there are more than %d certificates with RSA keys of more than 4096 bits or ECDSA keys on P-521", maxSlow)
 		}
 		l.slow++
 	}
@@ -182,8 +192,8 @@ func (l *keyList) append(hash [sha256.Size]byte, k TrustedKey) (int, *Error) {
 	return len(l.keys) - 1, nil
 }
 
-// uniqueKeys leaves out repeated certificates. Of two that are the same, one may have been read beside a certificate that it issued, and the other
-// alone: then it counts as given alone.
+// uniqueKeys leaves out repeated certificates. Of two that are the same, one may have been read
+// beside a certificate that it issued, and the other alone: then it counts as given alone.
 func uniqueKeys(keys []TrustedKey) ([]TrustedKey, *Error) {
 	var l keyList
 	for _, k := range keys {
@@ -199,16 +209,17 @@ func uniqueKeys(keys []TrustedKey) ([]TrustedKey, *Error) {
 	return l.keys, nil
 }
 
-// XML Signature 1.1 §4.5.4 lets a signer add the certificates of its authorities to its own. An authority signs certificates, not responses:
-// if its key were trusted, whoever operates the authority could sign in as anybody.
+// XML Signature 1.1 §4.5.4 lets a signer add the certificates of its authorities to its own. An
+// authority signs certificates, not responses: if its key were trusted, whoever operates the
+// authority could sign in as anybody.
 
 // markIssuers makes those keys unusable that issued another one of the list.
 func (l *keyList) markIssuers() {
 	l.markIssuersIn([][]int{indices(len(l.keys))})
 }
 
-// markIssuersIn makes those keys unusable that issued another one of the same group, in every group that they are in. A group is a list of
-// indices: certificates that were given together.
+// markIssuersIn makes those keys unusable that issued another one of the same group, in every group
+// that they are in. A group is a list of indices: certificates that were given together.
 func (l *keyList) markIssuersIn(groups [][]int) {
 	candidates := make([]certs.Candidate, len(l.keys))
 	for i, k := range l.keys {
@@ -217,13 +228,15 @@ func (l *keyList) markIssuersIn(groups [][]int) {
 	for i, issued := range certs.Authorities(candidates, groups) {
 		if k := &l.keys[i]; issued >= 0 && k.unusable == nil {
 			k.issued = l.keys[issued].name()
-			k.unusable = refuse(CodeKey, "the certificate issued another one in the same list, so it belongs to a certificate authority: its key is not trusted to sign responses", "", "")
+			k.unusable = refuse(CodeKey, "the certificate issued another one in the same list, "+
+				"so it belongs to a certificate authority: its key is not trusted to sign responses", "", "")
 			k.unusable.Hint = issuerHint
 		}
 	}
 }
 
-const issuerHint = "Usually nothing needs to change, because the identity provider signs with the other certificate. If it signs with this one, provide this one alone."
+const issuerHint = "Usually nothing needs to change, because the identity provider signs with the other certificate. " +
+	"If it signs with this one, provide this one alone."
 
 // indices returns the numbers from 0 to n-1.
 func indices(n int) []int {

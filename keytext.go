@@ -6,13 +6,19 @@ import (
 	"github.com/iomete/saml/internal/certs"
 )
 
-// ParseKeys reads the certificates in what an administrator pasted or uploaded: federation metadata, PEM, bare base64 with or without line
-// breaks, X509Certificate elements, also several of these together with other text around and between them, or DER. At most 16, and
-// of these 8 with RSA keys of more than 4096 bits or ECDSA keys on P-521, which take long to verify with; the
-// same key twice counts once. No certificate is left out silently: if a part cannot be read the error names it. Errors are *Error.
+// ParseKeys reads the certificates in what an administrator pasted or uploaded, in their order. It
+// takes DER, or a text with any mixture of PEM, bare base64 with or without line breaks,
+// X509Certificate elements and federation metadata, with other text around and between. The limit
+// is 4 MiB and 16 certificates, 8 of them with RSA keys of more than 4096 bits or ECDSA keys on
+// P-521, which take long to verify with. The same certificate twice counts once.
 //
-// A certificate that issued another one of them is an authority's, and signs no responses: it is returned, so that it can be shown, but Usable says
-// that it is not trusted, and IdentityProvider.Warnings warns about it. If it signs responses all the same, give it alone.
+// No certificate is left out silently: if a part cannot be read, the error names its line. The
+// error is an *Error: CodeKey, CodePrivateKey if there is a private key, CodeTooLarge, or a code of
+// ParseMetadata.
+//
+// A certificate that issued another one of them belongs to a certificate authority (CA), which
+// signs no responses. It is returned, so that it can be shown, but Usable says that it is not
+// trusted, and IdentityProvider.Warnings warns about it. If it does sign responses, pass it alone.
 func ParseKeys(data []byte) ([]TrustedKey, error) {
 	keys, err := readKeys(data)
 	if err != nil {
@@ -41,7 +47,8 @@ func readKeys(data []byte) ([]TrustedKey, *Error) {
 	return readKeysInText(string(withoutMark(data)))
 }
 
-// readKeysInText reads metadata, PEM, bare base64 and X509Certificate elements, with other text around and between. The text is not empty.
+// readKeysInText reads metadata, PEM, bare base64 and X509Certificate elements, with other text
+// around and between. The text is not empty.
 func readKeysInText(text string) ([]TrustedKey, *Error) {
 	if p := certs.PrivateKeyIn(text); p != nil {
 		return nil, fromCerts(p)
@@ -81,8 +88,9 @@ func readKeysInText(text string) ([]TrustedKey, *Error) {
 	return keys, nil
 }
 
-// markPasted makes those keys unusable that issued another one of the paste. Metadata has its own groups, which have been looked at: what stands
-// in a KeyDescriptor of its own there stays trusted, whatever is pasted beside it.
+// markPasted makes those keys unusable that issued another one of the paste. Metadata has its own
+// groups, which have been looked at: what stands in a KeyDescriptor of its own there stays trusted,
+// whatever is pasted beside it.
 func markPasted(keys []TrustedKey, fromMetadata int) {
 	groups := [][]int{indices(len(keys))}
 	for i := range fromMetadata {
@@ -96,7 +104,8 @@ func notACertificate(text string) *Error {
 	case formSSHKey:
 		return refuse(CodeKey, "this is an SSH key, not a certificate", "", "")
 	case formAddress:
-		return refuse(CodeKey, "this is an address, not a certificate", "", "the certificate or the metadata that is found there")
+		return refuse(CodeKey, "this is an address, not a certificate", "",
+			"the certificate or the metadata that is found there")
 	case formThumbprint:
 		return refuse(CodeKey, "this is the thumbprint of a certificate, not the certificate", "", "")
 	}

@@ -13,13 +13,16 @@ import (
 	"github.com/iomete/saml/internal/xmltree"
 )
 
-// ParseMetadataOptions change how ParseMetadata reads a document. The zero value is right for the metadata of one identity provider.
+// ParseMetadataOptions change how ParseMetadata reads a document. The zero value is right for the
+// metadata of one identity provider.
 type ParseMetadataOptions struct {
-	// EntityID picks one identity provider from a document that holds several. Default: there must be one only.
+	// EntityID picks one identity provider from a document that holds several (EntitiesDescriptor).
+	// Default "": there must be only one.
 	EntityID string
-	// SignedBy are keys of which one must have signed the document; nothing but what it signed is read. Default none: then a signature that does not
-	// verify is a warning, because editors re-format the file, and the key that signs it is in the file itself. An empty list that is not nil
-	// trusts nobody.
+	// SignedBy are keys of which one must have signed the document; nothing but what it signed is
+	// read. Default nil: a signature that does not verify is only a warning, because editors
+	// re-format the file, and the key that signs it is in the file itself. An empty list that is
+	// not nil trusts nobody.
 	SignedBy []TrustedKey
 }
 
@@ -31,8 +34,14 @@ const (
 	protocolSAML2   = xmltree.NSProtocol
 )
 
-// ParseMetadata reads SAML 2.0 metadata (OASIS saml-metadata-2.0-os) of an identity provider, such as Entra's Federation
-// Metadata XML: at most 4 MiB. Give options once, or leave them out. Errors are *Error.
+// ParseMetadata reads SAML 2.0 metadata (OASIS saml-metadata-2.0-os) of an identity provider, such
+// as Entra's Federation Metadata XML: at most 4 MiB of UTF-8. Pass options once, or leave them out.
+//
+// What an administrator may hand over instead, such as a web page or a certificate, is named in the
+// error. The error is an *Error with one of the codes CodeMetadata to CodeMetadataKeys, CodeKey for
+// too many certificates, CodeTooLarge, CodePrivateKey, a code of the XML reader or, with SignedBy,
+// of a signature; CodeConfig for more than one options. What is odd but usable is in
+// IdentityProvider.Warnings.
 func ParseMetadata(document []byte, options ...ParseMetadataOptions) (*IdentityProvider, error) {
 	var o ParseMetadataOptions
 	switch len(options) {
@@ -40,7 +49,8 @@ func ParseMetadata(document []byte, options ...ParseMetadataOptions) (*IdentityP
 	case 1:
 		o = options[0]
 	default:
-		return nil, refuse(CodeConfig, "ParseMetadata was given several options", strconv.Itoa(len(options)), "at most one ParseMetadataOptions")
+		return nil, refuse(CodeConfig, "ParseMetadata was given several options", strconv.Itoa(len(options)),
+			"at most one ParseMetadataOptions")
 	}
 	p, err := parseMetadata(document, o)
 	if err != nil {
@@ -53,7 +63,8 @@ func parseMetadata(document []byte, r ParseMetadataOptions) (*IdentityProvider, 
 	if err := notMetadata(document); err != nil {
 		return nil, err
 	}
-	doc, err := xmltree.Parse(bytes.Clone(bytes.TrimLeft(document, " \t\r\n")), xmltree.Options{MaxBytes: maxFile, AllowComments: true})
+	document = bytes.Clone(bytes.TrimLeft(document, " \t\r\n"))
+	doc, err := xmltree.Parse(document, xmltree.Options{MaxBytes: maxFile, AllowComments: true})
 	if err != nil {
 		e := fromFault(err)
 		if e.Code == fault.TooLarge {
@@ -76,18 +87,23 @@ func parseMetadata(document []byte, r ParseMetadataOptions) (*IdentityProvider, 
 		return nil, refusal
 	}
 	if !r.mustBeSigned() && (brokenSignature(doc.Root()) || entity != doc.Root() && brokenSignature(entity)) {
-		p.warnings = append(p.warnings, Warning{"signature_broken", "the document was changed after it was signed, perhaps only by an editor that re-formatted it",
+		p.warnings = append(p.warnings, Warning{"signature_broken",
+			"the document was changed after it was signed, perhaps only by an editor that re-formatted it",
 			"If nobody changed it on purpose, download it again and upload the file as it is."})
 	}
 	p.finish()
 	return p, nil
 }
 
-// signedPart finds the entity again in the bytes that a pinned key signed: its own, or those of the whole document.
-func (r ParseMetadataOptions) signedPart(doc *xmltree.Document, entity xmltree.Element) (signedEntity, role xmltree.Element, refusal *Error) {
+// signedPart finds the entity again in the bytes that a pinned key signed: its own, or those of the
+// whole document.
+func (r ParseMetadataOptions) signedPart(
+	doc *xmltree.Document, entity xmltree.Element,
+) (signedEntity, role xmltree.Element, refusal *Error) {
 	refusal = refuse(CodeUnsigned, "the metadata is not signed, although a key for it is pinned", "", "")
 	pinned := publicKeys(slices.DeleteFunc(slices.Clone(r.SignedBy), func(k TrustedKey) bool { return k.unusable != nil }))
-	for _, parent := range []xmltree.Element{doc.Root(), entity} { // a federation may sign the whole, and the identity provider its part
+	// A federation may sign the whole, and the identity provider its part.
+	for _, parent := range []xmltree.Element{doc.Root(), entity} {
 		s, err := dsig.Of(parent)
 		if err != nil {
 			return signedEntity, role, fromFault(err)
@@ -110,8 +126,9 @@ func (r ParseMetadataOptions) signedPart(doc *xmltree.Document, entity xmltree.E
 	return signedEntity, role, refusal
 }
 
-// brokenSignature reports whether parent has a signature that does not fit it. The key is taken from the document itself, so that a good
-// one proves nothing but that the file is as it was written. Keys that are too long are not tried: whoever wrote the document chose them.
+// brokenSignature reports whether parent has a signature that does not fit it. The key is taken
+// from the document itself, so that a good one proves nothing but that the file is as it was
+// written. Keys that are too long are not tried: whoever wrote the document chose them.
 func brokenSignature(parent xmltree.Element) bool {
 	s, err := dsig.Of(parent)
 	if err != nil {
@@ -138,9 +155,11 @@ func notMetadata(document []byte) *Error {
 	case formEmpty:
 		return refuse(CodeMetadata, "the file is empty", "", "")
 	case formTooLarge:
-		return refusef(CodeTooLarge, "the file has %d bytes, more than %d: this is not the metadata of one identity provider", len(document), maxFile)
+		return refusef(CodeTooLarge, 
+			"the file has %d bytes, more than %d: this is not the metadata of one identity provider", len(document), maxFile)
 	case formWebPage:
-		return refuse(CodeMetadata, "this is a web page, not metadata: perhaps the sign-in page that came instead of the file", "", "")
+		return refuse(CodeMetadata,
+			"this is a web page, not metadata: perhaps the sign-in page that came instead of the file", "", "")
 	case formJSON:
 		return refuse(CodeMetadata, "this is JSON, not metadata", "", "")
 	case formMetadataInText:
@@ -195,11 +214,14 @@ func (r ParseMetadataOptions) find(root xmltree.Element) (entity, role xmltree.E
 	different := slices.Compact(slices.Sorted(slices.Values(names)))
 	switch {
 	case len(names) == 0 && r.EntityID != "":
-		return entity, role, refuse(CodeMetadataAggregate, "the document has no identity provider of that name", "", quote(r.EntityID))
+		return entity, role, refuse(CodeMetadataAggregate, 
+			"the document has no identity provider of that name", "", quote(r.EntityID))
 	case len(names) == 0:
-		return entity, role, refuse(CodeMetadataRole, "the metadata is not that of an identity provider: it has no IDPSSODescriptor for SAML 2.0", "", "")
+		return entity, role, refuse(CodeMetadataRole, 
+			"the metadata is not that of an identity provider: it has no IDPSSODescriptor for SAML 2.0", "", "")
 	case len(names) > 1 || r.EntityID == "" && len(entities) > 1:
-		return entity, role, refuse(CodeMetadataAggregate, "the document is a collection of entities", strings.Join(different, ", "), "one of them, named by its entity ID")
+		return entity, role, refuse(CodeMetadataAggregate, 
+			"the document is a collection of entities", strings.Join(different, ", "), "one of them, named by its entity ID")
 	}
 	return entity, role, nil
 }
@@ -227,7 +249,8 @@ func (p *IdentityProvider) read(entity, role xmltree.Element) *Error {
 		if text, ok := e.Attr("validUntil"); ok {
 			t, ok := parseTime(text)
 			if !ok {
-				p.warnings = append(p.warnings, Warning{"valid_until_unreadable", "the document says until when it is valid in a form that cannot be read: " + quote(text), ""})
+				p.warnings = append(p.warnings, Warning{"valid_until_unreadable",
+					"the document says until when it is valid in a form that cannot be read: " + quote(text), ""})
 			}
 			if ok && (p.validUntil.IsZero() || t.Before(p.validUntil)) {
 				p.validUntil = t
@@ -242,7 +265,8 @@ func (p *IdentityProvider) read(entity, role xmltree.Element) *Error {
 	}
 	p.takeKeys(&keys)
 	if p.loginURL == "" && p.loginPOST == "" {
-		return refuse(CodeMetadataLoginURL, "the identity provider has no usable single sign-on service", "", "SingleSignOnService with HTTP-Redirect or HTTP-POST")
+		return refuse(CodeMetadataLoginURL, "the identity provider has no usable single sign-on service", "",
+			"SingleSignOnService with HTTP-Redirect or HTTP-POST")
 	}
 	if len(p.keys) == 0 {
 		return refuse(CodeMetadataKeys, "the metadata has no signing certificate", "", "KeyDescriptor with an X509Certificate")
@@ -274,7 +298,8 @@ func (p *IdentityProvider) readPart(e xmltree.Element, keys *metadataKeys) *Erro
 		}
 	case "SingleLogoutService":
 		binding, _ := e.Attr("Binding")
-		if location, _ := e.Attr("Location"); binding == bindingRedirect && p.logoutURL == "" && checkEndpoint(location) == nil {
+		location, _ := e.Attr("Location")
+		if binding == bindingRedirect && p.logoutURL == "" && checkEndpoint(location) == nil {
 			p.logoutURL = location
 		}
 	}

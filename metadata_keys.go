@@ -24,13 +24,17 @@ type metadataKeys struct {
 
 const mostUnread = 4
 
-// read takes the certificates of one KeyDescriptor. One that cannot be read at all is a warning: another may do.
+// read takes the certificates of one KeyDescriptor. One that cannot be read at all is a warning:
+// another may do.
 func (m *metadataKeys) read(descriptor xmltree.Element) *Error {
 	var group, list []int
 	var data xmltree.Element
 	before := m.number
 	for e := range descriptor.Descendants() {
-		if e.Local() != "X509Certificate" || e.Space() != xmltree.NSDSig && e.Space() != xmltree.NSMetadata { // some forget the namespace
+		if e.Local() != "X509Certificate" {
+			continue
+		}
+		if e.Space() != xmltree.NSDSig && e.Space() != xmltree.NSMetadata { // some forget the namespace
 			continue
 		}
 		m.number++
@@ -84,7 +88,8 @@ func appendGroup(groups [][]int, group []int) [][]int {
 	return append(groups, group)
 }
 
-// takeKeys trusts the keys of a role, and warns about those that it leaves out and those that should not stand together.
+// takeKeys trusts the keys of a role, and warns about those that it leaves out and those that
+// should not stand together.
 func (p *IdentityProvider) takeKeys(m *metadataKeys) {
 	m.list.markIssuersIn(m.descriptors)
 	p.keys = m.list.keys
@@ -96,31 +101,40 @@ func (p *IdentityProvider) takeKeys(m *metadataKeys) {
 	}
 	for _, message := range m.unread {
 		p.warnings = append(p.warnings, Warning{"key_unreadable", message,
-			"Download the metadata again and give the file unchanged. If the identity provider signs with this certificate, its responses are refused."})
+			"Download the metadata again and give the file unchanged. " +
+				"If the identity provider signs with this certificate, its responses are refused."})
 	}
 	if m.withoutKey {
-		p.warnings = append(p.warnings, Warning{"key_without_certificate", "a KeyDescriptor of the metadata has no X509Certificate: keys in other forms are not read",
+		p.warnings = append(p.warnings, Warning{"key_without_certificate",
+			"a KeyDescriptor of the metadata has no X509Certificate: keys in other forms are not read",
 			"If the identity provider signs with this key, its metadata must have the certificate."})
 	}
 	if m.unknownUse != "" {
-		p.warnings = append(p.warnings, Warning{"key_use_unknown", "a KeyDescriptor of the metadata has the use " + quote(m.unknownUse) + ", which is neither signing nor encryption: it is not read", ""})
+		p.warnings = append(p.warnings, Warning{"key_use_unknown",
+			"a KeyDescriptor of the metadata has the use " + quote(m.unknownUse) + ", which is neither signing nor encryption: it is not read", ""})
 	}
 	p.warnUnrelated(m.lists)
 }
 
-// warnUnrelated warns about lists with several keys that did not certify each other: each list describes one key (XML Signature 1.1 §4.5.4).
+// warnUnrelated warns about lists with several keys that did not certify each other: each list
+// describes one key (XML Signature 1.1 §4.5.4).
 func (p *IdentityProvider) warnUnrelated(lists [][]int) {
 	for _, list := range lists {
 		var names []string
 		var public []crypto.PublicKey
 		for _, i := range list {
-			if k := p.keys[i]; k.unusable == nil && !slices.ContainsFunc(public, func(o crypto.PublicKey) bool { return certs.SameKey(o, k.public) }) {
+			k := p.keys[i]
+			known := slices.ContainsFunc(public, func(o crypto.PublicKey) bool { return certs.SameKey(o, k.public) })
+			if k.unusable == nil && !known {
 				public, names = append(public, k.public), append(names, k.name())
 			}
 		}
 		if len(names) > 1 {
-			p.warnings = append(p.warnings, Warning{"keys_unrelated", fmt.Sprintf("one X509Data of the metadata should describe one key, but has %d that did not issue each other; all of them are trusted: %s", len(names), strings.Join(names, ", ")),
-				"If the identity provider signs with only one of them, ask for metadata without the others, or enter entity ID, login URL and that certificate by hand."})
+			p.warnings = append(p.warnings, Warning{"keys_unrelated",
+				fmt.Sprintf("one X509Data of the metadata should describe one key, but has %d that did not issue each other; "+
+					"all of them are trusted: %s", len(names), strings.Join(names, ", ")),
+				"If the identity provider signs with only one of them, ask for metadata without the others, " +
+					"or enter entity ID, login URL and that certificate by hand."})
 			return // the others say nothing new
 		}
 	}

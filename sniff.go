@@ -8,7 +8,8 @@ import (
 	"github.com/iomete/saml/internal/certs"
 )
 
-// A form is what a file or a pasted text is at first sight. ParseKeys and ParseMetadata are given the same things, often the wrong one.
+// A form is what a file or a pasted text is at first sight. ParseKeys and ParseMetadata are given
+// the same things, often the wrong one.
 type form int
 
 const (
@@ -31,7 +32,8 @@ const (
 // maxFile is how long a file may be, in bytes: metadata of one identity provider, or certificates.
 const maxFile = 4 << 20
 
-// sniff says what data is, by a look at its beginning and a search for a few words. It parses nothing.
+// sniff says what data is, by a look at its beginning and a search for a few words. It parses
+// nothing.
 func sniff(data []byte) form {
 	start := withoutMark(data)
 	switch {
@@ -72,7 +74,8 @@ func sniff(data []byte) form {
 	return formText
 }
 
-// thumbprintText is a SHA-1 or SHA-256 thumbprint as portals show it. Without its colons it is base64 too.
+// thumbprintText is a SHA-1 or SHA-256 thumbprint as portals show it. Without its colons it is
+// base64 too.
 var thumbprintText = regexp.MustCompile(`^([0-9A-Fa-f]{2}[: ]?){19}([0-9A-Fa-f]{2}[: ]?){0,12}[0-9A-Fa-f]{2}$`)
 
 // withoutMark is data without white space around it and without the byte order mark of UTF-8.

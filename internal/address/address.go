@@ -1,5 +1,5 @@
-// Package address says things about addresses that people type: which are on this machine, and how one is shown without the
-// secrets that it may hold.
+// Package address says things about addresses that people type: which are on this machine, and how
+// one is shown without the secrets that it may hold.
 package address
 
 import (
@@ -8,21 +8,21 @@ import (
 	"strings"
 )
 
-// IsLoopback reports whether a host name or IP address, without a port, is of this machine: "localhost", "x.localhost"
-// (RFC 6761 §6.3), 127.0.0.0/8 or ::1. Nothing is looked up.
+// IsLoopback reports whether a host name or IP address, without a port, is of this machine:
+// "localhost", "x.localhost" (RFC 6761 §6.3), 127.0.0.0/8 or ::1. Nothing is looked up.
 func IsLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
 }
 
-// HasUserInfo reports whether there may be a user name or password in an address. That includes an address that does not parse, or parses
-// otherwise than meant, because the password holds a slash.
+// HasUserInfo reports whether there may be a user name or password in an address. That includes an
+// address that does not parse, or parses otherwise than meant, because the password holds a slash.
 func HasUserInfo(address string) bool {
 	return strings.Contains(address, "@") || strings.Contains(address, "%40")
 }
 
-// WithoutUserInfo replaces everything before the last @ of an address, except its scheme, by "xxxxx". It may hide too much, which
-// harms nobody.
+// WithoutUserInfo replaces everything before the last @ of an address, except its scheme, by
+// "xxxxx". It may hide too much, which harms nobody.
 func WithoutUserInfo(address string) string {
 	if !HasUserInfo(address) {
 		return address
@@ -39,9 +39,10 @@ func WithoutUserInfo(address string) string {
 	return scheme + "xxxxx@" + address
 }
 
-// Shown returns an address as an error may show it: without user name and password, and without the query and fragment, in which
-// tokens stand. It returns "" for one that does not parse, and the scheme alone for one without host and path, because it is
-// hard to say where the secrets are in these.
+// Shown returns an address as an error may show it: without user name and password, and without the
+// query and fragment, in which tokens stand. It returns "" for one that does not parse, and the
+// scheme alone for one without host and path, because it is hard to say where the secrets are in
+// these.
 func Shown(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {

@@ -1,6 +1,7 @@
-// Package certs reads X.509 certificates (RFC 5280): one in DER, several that follow each other, and those in a text that somebody
-// pasted. It is the only door to golang.org/x/crypto, whose cryptobyte reads what crypto/x509 refuses. It says what is there and what is
-// wrong with it; whom to trust is decided elsewhere.
+// Package certs reads X.509 certificates (RFC 5280): one in DER, several that follow each other,
+// and those in a text that somebody pasted. It is the only door to golang.org/x/crypto, whose
+// cryptobyte reads what crypto/x509 refuses. It says what is there and what is wrong with it; whom
+// to trust is decided elsewhere.
 package certs
 
 import (
@@ -51,8 +52,9 @@ const (
 	maxKeyInfo = 4 << 10 // bytes of a public key that is read: four times those of RSA with 8192 bits
 )
 
-// Split yields the DER of certificates that follow each other, without looking into them. A line break behind the last one is
-// passed over: an editor may have added it. What is no ASN.1 sequence is a Problem, and the end.
+// Split yields the DER of certificates that follow each other, without looking into them. A line
+// break behind the last one is passed over: an editor may have added it. What is no ASN.1 sequence
+// is a Problem, and the end.
 func Split(data []byte) iter.Seq2[[]byte, *Problem] {
 	return func(yield func([]byte, *Problem) bool) {
 		rest := cryptobyte.String(data)
@@ -79,9 +81,10 @@ func FirstOf(data []byte) []byte {
 	return first
 }
 
-// Parse reads the few fields of one certificate that are needed (RFC 5280 §4.1), and checks no signature. crypto/x509 refuses
-// certificates that are in use, for instance with a negative serial number. The Problem is Unreadable or PrivateKey; a key that must
-// not be used is no Problem of Parse, but is in Certificate.Unusable.
+// Parse reads the few fields of one certificate that are needed (RFC 5280 §4.1), and checks no
+// signature. crypto/x509 refuses certificates that are in use, for instance with a negative serial
+// number. The Problem is Unreadable or PrivateKey; a key that must not be used is no Problem of
+// Parse, but is in Certificate.Unusable.
 func Parse(der []byte) (Certificate, *Problem) {
 	c, what := parse(der)
 	if what == "" {
@@ -90,7 +93,10 @@ func Parse(der []byte) (Certificate, *Problem) {
 	if p := privateKey(der); p != nil {
 		return Certificate{}, p
 	}
-	return Certificate{}, &Problem{Message: "this is not a certificate: " + what + " cannot be read", Want: "an X.509 certificate"}
+	return Certificate{}, &Problem{
+		Message: "this is not a certificate: " + what + " cannot be read",
+		Want:    "an X.509 certificate",
+	}
 }
 
 // parse says which part cannot be read, "" if all can.
@@ -140,8 +146,8 @@ func isPrivateKey() *Problem {
 	return &Problem{Kind: PrivateKey, Message: "this is a private key, not a certificate"}
 }
 
-// privateKey recognizes a private key by the types of its first elements. Its numbers are not looked at: checking whether a
-// stranger's numbers are a key takes time without bound.
+// privateKey recognizes a private key by the types of its first elements. Its numbers are not
+// looked at: checking whether a stranger's numbers are a key takes time without bound.
 func privateKey(der []byte) *Problem {
 	found := isPrivateKey()
 	input := cryptobyte.String(der)

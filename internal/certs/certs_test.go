@@ -13,8 +13,10 @@ import (
 	"encoding/asn1"
 	"encoding/base64"
 	"encoding/pem"
+	"math"
 	"math/big"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -132,6 +134,47 @@ func TestParse(t *testing.T) {
 	}
 	if c, problem := Parse(negative); problem != nil || c.Unusable != nil || c.Subject != "CN=x" {
 		t.Errorf("a negative serial number: got %v, %v", c.Subject, problem)
+	}
+}
+
+// TestRSAKeys: the exponents that are verified with, and from which size on a key is not even read.
+func TestRSAKeys(t *testing.T) {
+	t.Parallel()
+	parse := func(name string, bits, exponent int) Certificate {
+		n := make([]byte, bits/8)
+		rand.Read(n)
+		n[0], n[len(n)-1] = n[0]|0x80, n[len(n)-1]|1
+		public, err := x509.MarshalPKIXPublicKey(&rsa.PublicKey{N: new(big.Int).SetBytes(n), E: exponent})
+		if err != nil {
+			t.Fatal(err)
+		}
+		algorithm := pkix.AlgorithmIdentifier{Algorithm: asn1.ObjectIdentifier{1, 2}}
+		c, problem := Parse(rawDER(t, 1, []byte{0x30, 0}, public, algorithm, nil))
+		if problem != nil {
+			t.Fatalf("%s: %v", name, problem)
+		}
+		if size := len(public); (c.Key == nil) != (size > maxKeyInfo) {
+			t.Errorf("%s: the key of %d bytes is read: %t", name, size, c.Key != nil)
+		}
+		return c
+	}
+	for exponent, usable := range map[int]bool{
+		1: false, 2: false, 3: true, 4: false, 5: true, 65536: false, 65537: true,
+		math.MaxInt32: true, math.MaxInt32 + 1: false, math.MaxInt32 + 2: false,
+	} {
+		c := parse("exponent "+strconv.Itoa(exponent), 2048, exponent)
+		if u := c.Unusable; (u == nil) != usable || u != nil && (u.Kind != UnusableKey || !strings.Contains(u.Message, "exponent")) {
+			t.Errorf("exponent %d: got %v, want usable %t", exponent, u, usable)
+		}
+	}
+	for bits, message := range map[int]string{2040: "length", 2048: "", 8192: "", 8200: "length"} {
+		c := parse(strconv.Itoa(bits)+" bits", bits, 65537)
+		if u := c.Unusable; (u == nil) != (message == "") || u != nil && !strings.Contains(u.Message, message) {
+			t.Errorf("%d bits: got %v, want %q", bits, u, message)
+		}
+	}
+	for size := 4040; size <= 4080; size++ { // with its frame, some have exactly maxKeyInfo bytes
+		parse(strconv.Itoa(size)+" bytes", 8*size, 65537)
 	}
 }
 

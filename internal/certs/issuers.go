@@ -20,10 +20,11 @@ type Candidate struct {
 	Usable bool             // false: no signature is verified with Key, and it issued nothing
 }
 
-// Authorities returns for each certificate of a list the index of another one that it issued, itself or through others, or -1. Each group
-// is a list of indices: certificates that were given together. A certificate is an authority only if every group that has it
-// also has one that it issued. At most some 40 ms go into checking signatures, however long the list is; what was not checked
-// counts as not issued.
+// Authorities returns for each certificate of a list the index of another one that it issued,
+// itself or through others, or -1. Each group is a list of indices: certificates that were given
+// together. A certificate is an authority only if every group that has it also has one that it
+// issued. At most some 40 ms go into checking signatures, however long the list is; what was not
+// checked counts as not issued.
 func Authorities(list []Candidate, groups [][]int) []int {
 	issued := slices.Repeat([]int{-1}, len(list))
 	if !slices.ContainsFunc(groups, func(g []int) bool { return len(g) > 1 }) {
@@ -48,8 +49,9 @@ func Authorities(list []Candidate, groups [][]int) []int {
 	return issued
 }
 
-// issuedIn returns for each certificate of a group the index of another one in it that it issued, or -1. Two authorities that certified each
-// other do not count as issuers for that alone, or no key would be left.
+// issuedIn returns for each certificate of a group the index of another one in it that it issued,
+// or -1. Two authorities that certified each other do not count as issuers for that alone, or no
+// key would be left.
 func issuedIn(issuers [][]int, group []int) []int {
 	reach := make([][]bool, len(group)) // reach[a][b]: a issued b, or an issuer of it
 	for a := range group {
@@ -77,14 +79,18 @@ func issuedIn(issuers [][]int, group []int) []int {
 	return below
 }
 
-// maxIssuerWork bounds how many signatures are checked in a list, in units of one with RSA and 2048 bits: some 40 ms. That is enough for all pairs of
-// 16 certificates with such keys or P-256. Certificates that name their issuers need one check each, so even with P-521 there may be a dozen.
+// maxIssuerWork bounds how many signatures are checked in a list, in units of one with RSA and 2048
+// bits: some 40 ms. That is enough for all pairs of 16 certificates with such keys or P-256.
+// Certificates that name their issuers need one check each, so even with P-521 there may be a
+// dozen.
 const maxIssuerWork = 480
 
-// issuersOf returns for each certificate the others, by index, whose key signed it. There are several only if they have one key. One that its own key
-// signed has none, and the others with this key are its predecessors or successors.
+// issuersOf returns for each certificate the others, by index, whose key signed it. There are
+// several only if they have one key. One that its own key signed has none, and the others with this
+// key are its predecessors or successors.
 //
-// That names match proves nothing, but says what to try first. Keys that cannot be used, for their length too, are not tried.
+// That names match proves nothing, but says what to try first. Keys that cannot be used, for their
+// length too, are not tried.
 func issuersOf(list []Candidate) [][]int {
 	s := newIssuerSearch(list)
 	signers := make([]crypto.PublicKey, len(list))
@@ -121,8 +127,8 @@ func newIssuerSearch(list []Candidate) *issuerSearch {
 	return s
 }
 
-// signer returns the key that signed certificate i, nil if it is not found: its own first, then those of certificates with the name of its issuer,
-// or with other names.
+// signer returns the key that signed certificate i, nil if it is not found: its own first, then
+// those of certificates with the name of its issuer, or with other names.
 func (s *issuerSearch) signer(i int, byName bool) crypto.PublicKey {
 	signature := &s.signatures[i]
 	order := []int{i}
@@ -150,7 +156,8 @@ func (s *issuerSearch) signer(i int, byName bool) crypto.PublicKey {
 	return nil
 }
 
-// A certificateSignature is who signed a certificate, in so far as that can be found out (RFC 5280 §4.1.1).
+// A certificateSignature is who signed a certificate, in so far as that can be found out (RFC 5280
+// §4.1.1).
 type certificateSignature struct {
 	ecdsa, pss      bool
 	hash            crypto.Hash // 0 if it cannot be checked
@@ -159,7 +166,8 @@ type certificateSignature struct {
 	issuer, subject []byte // names, DER
 }
 
-// The object identifiers of RFC 8017 appendix C, RFC 5758 §3.2 and RFC 5754 §2, without tag and length.
+// The object identifiers of RFC 8017 appendix C, RFC 5758 §3.2 and RFC 5754 §2, without tag and
+// length.
 const (
 	oidPKCS1  = "\x2a\x86\x48\x86\xf7\x0d\x01\x01"
 	oidECDSA  = "\x2a\x86\x48\xce\x3d\x04"
@@ -172,20 +180,26 @@ const (
 
 const maxECDSA = 160 // bytes: a signature on P-521 in ASN.1 has fewer
 
-// readCertificateSignature reads the signature of a certificate: crypto/x509 refuses some that are in use. SHA-1 is good enough here: a forged
-// issuer makes a key untrusted that stands beside it, and nothing trusted.
+// readCertificateSignature reads the signature of a certificate: crypto/x509 refuses some that are
+// in use. SHA-1 is good enough here: a forged issuer makes a key untrusted that stands beside it,
+// and nothing trusted.
 func readCertificateSignature(der []byte) (s certificateSignature) {
 	input := cryptobyte.String(der)
 	var certificate, tbs, algorithm, oid, issuer, subject cryptobyte.String
-	if !input.ReadASN1(&certificate, cryptobyteasn1.SEQUENCE) || !certificate.ReadASN1Element(&tbs, cryptobyteasn1.SEQUENCE) ||
-		!certificate.ReadASN1(&algorithm, cryptobyteasn1.SEQUENCE) || !algorithm.ReadASN1(&oid, cryptobyteasn1.OBJECT_IDENTIFIER) ||
+	if !input.ReadASN1(&certificate, cryptobyteasn1.SEQUENCE) ||
+		!certificate.ReadASN1Element(&tbs, cryptobyteasn1.SEQUENCE) ||
+		!certificate.ReadASN1(&algorithm, cryptobyteasn1.SEQUENCE) ||
+		!algorithm.ReadASN1(&oid, cryptobyteasn1.OBJECT_IDENTIFIER) ||
 		!certificate.ReadASN1BitStringAsBytes(&s.value) {
 		return s
 	}
 	fields := tbs
-	if !fields.ReadASN1(&fields, cryptobyteasn1.SEQUENCE) || !fields.SkipOptionalASN1(cryptobyteasn1.Tag(0).Constructed().ContextSpecific()) || // version
-		!fields.SkipASN1(cryptobyteasn1.INTEGER) || !fields.SkipASN1(cryptobyteasn1.SEQUENCE) || // serial number, signature algorithm
-		!fields.ReadASN1Element(&issuer, cryptobyteasn1.SEQUENCE) || !fields.SkipASN1(cryptobyteasn1.SEQUENCE) || // validity
+	if !fields.ReadASN1(&fields, cryptobyteasn1.SEQUENCE) ||
+		!fields.SkipOptionalASN1(cryptobyteasn1.Tag(0).Constructed().ContextSpecific()) || // version
+		!fields.SkipASN1(cryptobyteasn1.INTEGER) || // serial number
+		!fields.SkipASN1(cryptobyteasn1.SEQUENCE) || // signature algorithm
+		!fields.ReadASN1Element(&issuer, cryptobyteasn1.SEQUENCE) ||
+		!fields.SkipASN1(cryptobyteasn1.SEQUENCE) || // validity
 		!fields.ReadASN1Element(&subject, cryptobyteasn1.SEQUENCE) {
 		return s
 	}
@@ -218,7 +232,8 @@ func readCertificateSignature(der []byte) (s certificateSignature) {
 	return s
 }
 
-// pssHash is the hash in the parameters of RSASSA-PSS (RFC 8017 appendix A.2.3), 0 if it is none of these.
+// pssHash is the hash in the parameters of RSASSA-PSS (RFC 8017 appendix A.2.3), 0 if it is none of
+// these.
 func pssHash(parameters cryptobyte.String) crypto.Hash {
 	var fields, tagged, algorithm, oid cryptobyte.String
 	var present bool
@@ -243,8 +258,8 @@ func pssHash(parameters cryptobyte.String) crypto.Hash {
 	return 0
 }
 
-// work returns what it costs to check whether a usable key made the signature, in units of maxIssuerWork, 0 if it cannot be: the kind or the length is
-// another.
+// work returns what it costs to check whether a usable key made the signature, in units of
+// maxIssuerWork, 0 if it cannot be: the kind or the length is another.
 func (s *certificateSignature) work(key crypto.PublicKey) int {
 	switch key := key.(type) {
 	case *rsa.PublicKey:

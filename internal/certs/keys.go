@@ -16,13 +16,15 @@ const (
 	MaxRSABits = 8192
 )
 
-// readKey reads a SubjectPublicKeyInfo (RFC 5280 §4.1.2.7), and says why no signature must be verified with the key, if so.
+// readKey reads a SubjectPublicKeyInfo (RFC 5280 §4.1.2.7), and says why no signature must be
+// verified with the key, if so.
 func readKey(der []byte) (crypto.PublicKey, *Problem) {
 	unusable := func(message, got, want string) *Problem {
 		return &Problem{Kind: UnusableKey, Message: message, Got: got, Want: want}
 	}
 	if len(der) > maxKeyInfo {
-		return nil, unusable("the certificate holds a key that is too long", fmt.Sprintf("%d bytes", len(der)), "RSA with 2048 to 8192 bits, or ECDSA")
+		return nil, unusable("the certificate holds a key that is too long",
+			fmt.Sprintf("%d bytes", len(der)), "RSA with 2048 to 8192 bits, or ECDSA")
 	}
 	public, err := x509.ParsePKIXPublicKey(der)
 	if err != nil {
@@ -46,7 +48,8 @@ func readKey(der []byte) (crypto.PublicKey, *Problem) {
 		}
 		return key, unusable("the ECDSA key is on an unusable curve", key.Curve.Params().Name, "P-256, P-384 or P-521")
 	}
-	return nil, unusable("the certificate holds a key of a kind that is not supported", fmt.Sprintf("%T", public), "RSA or ECDSA")
+	return nil, unusable("the certificate holds a key of a kind that is not supported",
+		fmt.Sprintf("%T", public), "RSA or ECDSA")
 }
 
 // SameKey reports whether two keys are the same RSA or ECDSA key.
@@ -60,8 +63,8 @@ func SameKey(a, b crypto.PublicKey) bool {
 	return false
 }
 
-// IsSlow reports whether a signature takes several times as long to verify as with the keys that identity providers use: RSA of
-// more than 4096 bits, and P-521.
+// IsSlow reports whether a signature takes several times as long to verify as with the keys that
+// identity providers use: RSA of more than 4096 bits, and P-521.
 func IsSlow(key crypto.PublicKey) bool {
 	switch key := key.(type) {
 	case *rsa.PublicKey:
@@ -72,7 +75,8 @@ func IsSlow(key crypto.PublicKey) bool {
 	return false
 }
 
-// IsBounded reports whether verifying with a key takes a bounded time. The key may be too short to be trusted.
+// IsBounded reports whether verifying with a key takes a bounded time. The key may be too short to
+// be trusted.
 func IsBounded(key crypto.PublicKey) bool {
 	switch key := key.(type) {
 	case *rsa.PublicKey:

@@ -11,8 +11,8 @@ import (
 	"github.com/iomete/saml/internal/b64"
 )
 
-// PrivateKeyIn returns a Problem if a text has the armour of a private key anywhere: also in a form that is no PEM block, and beside
-// a certificate.
+// PrivateKeyIn returns a Problem if a text has the armour of a private key anywhere: also in a form
+// that is no PEM block, and beside a certificate.
 func PrivateKeyIn(text string) *Problem {
 	if !strings.Contains(text, "PRIVATE KEY-----") {
 		return nil
@@ -32,9 +32,11 @@ func (p Part) Line() int { return lineOf(p.text, p.at) }
 
 func lineOf(text string, at int) int { return 1 + strings.Count(text[:at], "\n") }
 
-// Parts yields the certificates in a text from front to back: PEM, bare base64 with or without line breaks, and X509Certificate elements,
-// with other text around and between them. Escapes of JSON and XML are undone first. Nothing is passed over that could be a certificate
-// or a part of one: that is a Problem, which names its line, and the end. Each byte is read a bounded number of times.
+// Parts yields the certificates in a text from front to back: PEM, bare base64 with or without line
+// breaks, and X509Certificate elements, with other text around and between them. Escapes of JSON
+// and XML are undone first. Nothing is passed over that could be a certificate or a part of one:
+// that is a Problem, which names its line, and the end. Each byte is read a bounded number of
+// times.
 func Parts(text string) iter.Seq2[Part, *Problem] {
 	return func(yield func(Part, *Problem) bool) {
 		r := textReader{text: unescape(text)}
@@ -50,13 +52,17 @@ func Parts(text string) iter.Seq2[Part, *Problem] {
 			at += length
 		}
 		if r.element && r.message != "" {
-			yield(Part{}, &Problem{Message: "the certificate is part of a SAML message or signature, which anybody can have made", Got: r.message,
-				Want: "the metadata of the identity provider, or the certificate alone"})
+			yield(Part{}, &Problem{
+				Message: "the certificate is part of a SAML message or signature, which anybody can have made",
+				Got:     r.message,
+				Want:    "the metadata of the identity provider, or the certificate alone",
+			})
 		}
 	}
 }
 
-// DecodeElement decodes the text of one X509Certificate element: base64, around which some leave the armour of PEM.
+// DecodeElement decodes the text of one X509Certificate element: base64, around which some leave
+// the armour of PEM.
 func DecodeElement(text string) (der []byte, ok bool) {
 	der, err := b64.Decode(text)
 	if err == nil {
@@ -72,8 +78,8 @@ func DecodeElement(text string) (der []byte, ok bool) {
 	return der, err == nil
 }
 
-// unescape undoes what JSON and XML make of line breaks and of the characters of base64 and tags. None of these sequences can be part of a
-// certificate.
+// unescape undoes what JSON and XML make of line breaks and of the characters of base64 and tags.
+// None of these sequences can be part of a certificate.
 func unescape(text string) string {
 	if strings.Contains(text, "&") {
 		text = xmlEscapes.Replace(text)
@@ -85,10 +91,15 @@ func unescape(text string) string {
 }
 
 var (
-	xmlEscapes = strings.NewReplacer("&#10;", "\n", "&#xA;", "\n", "&#xa;", "\n", "&#13;", "\r", "&#xD;", "\r", "&#xd;", "\r", "&lt;", "<", "&gt;", ">")
+	xmlEscapes = strings.NewReplacer(
+		"&#10;", "\n", "&#xA;", "\n", "&#xa;", "\n", "&#13;", "\r", "&#xD;", "\r", "&#xd;", "\r",
+		"&lt;", "<", "&gt;", ">")
 	// Twice escaped occurs too: a JSON text in a JSON text.
-	jsonEscapes = strings.NewReplacer(`\\n`, "\n", `\n`, "\n", `\\r`, "\r", `\r`, "\r", `\t`, "\t", `\/`, "/", `\u002B`, "+", `\u002b`, "+", `\u002F`, "/", `\u002f`, "/",
-		`\u003D`, "=", `\u003d`, "=", `\u003C`, "<", `\u003c`, "<", `\u003E`, ">", `\u003e`, ">", `\u000A`, "\n", `\u000a`, "\n", `\u000D`, "\r", `\u000d`, "\r")
+	jsonEscapes = strings.NewReplacer(
+		`\\n`, "\n", `\n`, "\n", `\\r`, "\r", `\r`, "\r", `\t`, "\t", `\/`, "/",
+		`\u002B`, "+", `\u002b`, "+", `\u002F`, "/", `\u002f`, "/", `\u003D`, "=", `\u003d`, "=",
+		`\u003C`, "<", `\u003c`, "<", `\u003E`, ">", `\u003e`, ">",
+		`\u000A`, "\n", `\u000a`, "\n", `\u000D`, "\r", `\u000d`, "\r")
 )
 
 // A textReader reads the certificates in a text from front to back.
@@ -98,7 +109,8 @@ type textReader struct {
 	message string // the name of an element of a SAML message or signature, "" if there was none
 }
 
-// next reads what stands at a place, and returns how long it is and the certificates that it holds, nil if none.
+// next reads what stands at a place, and returns how long it is and the certificates that it holds,
+// nil if none.
 func (r *textReader) next(at int) (length int, der []byte, _ *Problem) {
 	switch c := r.text[at]; {
 	case c == '-' && strings.HasPrefix(r.text[at:], pemBegin):
@@ -115,7 +127,10 @@ func (r *textReader) next(at int) (length int, der []byte, _ *Problem) {
 
 // damaged names the line of what cannot be read.
 func (r *textReader) damaged(at int, message string) (int, []byte, *Problem) {
-	return 0, nil, &Problem{Message: fmt.Sprintf("line %d %s", lineOf(r.text, at), message), Want: "each certificate whole, from BEGIN CERTIFICATE to END CERTIFICATE"}
+	return 0, nil, &Problem{
+		Message: fmt.Sprintf("line %d %s", lineOf(r.text, at), message),
+		Want:    "each certificate whole, from BEGIN CERTIFICATE to END CERTIFICATE",
+	}
 }
 
 const (
@@ -123,7 +138,8 @@ const (
 	maxLabel                     = 64
 )
 
-// pemLabel is the label of the BEGIN or END line that begins at the start of text, and how long that line is.
+// pemLabel is the label of the BEGIN or END line that begins at the start of text, and how long
+// that line is.
 func pemLabel(text, begin string) (label string, length int, ok bool) {
 	rest, ok := strings.CutPrefix(text, begin)
 	if !ok {
@@ -137,7 +153,8 @@ func isCertificateLabel(label string) bool {
 	return label == "CERTIFICATE" || label == "X509 CERTIFICATE" || label == "TRUSTED CERTIFICATE"
 }
 
-// block reads a PEM block. It is more tolerant than encoding/pem: armour and base64 may be indented, as forms and chats leave them.
+// block reads a PEM block. It is more tolerant than encoding/pem: armour and base64 may be
+// indented, as forms and chats leave them.
 func (r *textReader) block(at int) (int, []byte, *Problem) {
 	label, length, ok := pemLabel(r.text[at:], pemBegin)
 	if !ok {
@@ -175,7 +192,8 @@ func (r *textReader) tag(at int) (int, []byte, *Problem) {
 	switch local := name[strings.LastIndexByte(name, ':')+1:]; local {
 	default:
 		return 1 + len(name), nil, nil
-	case "Response", "Assertion", "EncryptedAssertion", "AuthnRequest", "LogoutRequest", "LogoutResponse", "Signature", "SignedInfo":
+	case "Response", "Assertion", "EncryptedAssertion", "AuthnRequest", "LogoutRequest", "LogoutResponse",
+		"Signature", "SignedInfo":
 		r.message = local
 		return 1 + len(name), nil, nil
 	case "KeyDescriptor", "X509Certificate":
@@ -226,8 +244,9 @@ func isBase64(c byte) bool {
 	return 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '+' || c == '/'
 }
 
-// longRun is as long as a run of letters and digits is at least that is taken for base64 of which the beginning is missing. Lines of base64
-// have 64 or 76 characters, the longest thumbprint 64 hexadecimal digits, a GUID 12 between its hyphens.
+// longRun is as long as a run of letters and digits is at least that is taken for base64 of which
+// the beginning is missing. Lines of base64 have 64 or 76 characters, the longest thumbprint 64
+// hexadecimal digits, a GUID 12 between its hyphens.
 const longRun = 48
 
 // run reads what may be a word of text, or begin a certificate in base64 without armour.
@@ -260,21 +279,22 @@ func (r *textReader) word(at, end int) string {
 	return r.text[start:end]
 }
 
-// isPath reports whether a word is an address or the path of a file. Base64 has slashes too, but no other sign of either, and not so many that
-// no part between two of them is long.
+// isPath reports whether a word is an address or the path of a file. Base64 has slashes too, but no
+// other sign of either, and not so many that no part between two of them is long.
 func isPath(word string) bool {
 	if strings.Contains(word, "://") {
 		return true
 	}
-	if !strings.HasPrefix(word, "/") && !strings.HasPrefix(word, "~/") && !strings.HasPrefix(word, "./") && !strings.HasPrefix(word, "../") {
+	begins := func(prefix string) bool { return strings.HasPrefix(word, prefix) }
+	if !slices.ContainsFunc([]string{"/", "~/", "./", "../"}, begins) {
 		return false
 	}
 	const longName = 40
 	return !slices.ContainsFunc(strings.Split(word, "/"), func(name string) bool { return len(name) > longName })
 }
 
-// derSize is how many bytes the ASN.1 structure has whose base64 begins with these characters, 0 if they begin none that could be a
-// certificate or a key.
+// derSize is how many bytes the ASN.1 structure has whose base64 begins with these characters, 0 if
+// they begin none that could be a certificate or a key.
 func derSize(start string) int {
 	const enough = 12 // characters, for the longest header and the tag and length behind it
 	var b [enough / 4 * 3]byte
@@ -296,17 +316,21 @@ func derSize(start string) int {
 	}
 	switch tag, length := b[header], b[header+1]; {
 	case b[0] != 0x30:
-	case b[1] >= 0x80 && (tag == 0x30 || tag == 0x06), tag == 0x02 && length == 1: // a sequence or identifier: certificates, encrypted keys, PKCS #7; a version: keys
+	case b[1] >= 0x80 && (tag == 0x30 || tag == 0x06): // a sequence or identifier: certificates, encrypted keys, PKCS #7
+		return header + size
+	case tag == 0x02 && length == 1: // a version: keys
 		return header + size
 	}
 	return 0
 }
 
-// bare reads a certificate in base64 without armour, which has this many bytes; or several that were encoded as one.
+// bare reads a certificate in base64 without armour, which has this many bytes; or several that
+// were encoded as one.
 func (r *textReader) bare(at, size int) (int, []byte, *Problem) {
 	length, whole := base64Length(r.text[at:], base64.StdEncoding.EncodedLen(size))
 	next := r.text[at+length:]
-	if whole && (size%3 != 0 && r.text[at+length-1] != '=' || next != "" && isBase64(next[0])) { // it goes on behind the first
+	unpadded := whole && size%3 != 0 && r.text[at+length-1] != '='
+	if unpadded || whole && next != "" && isBase64(next[0]) { // it goes on behind the first
 		length, _ = base64Length(r.text[at:], len(r.text))
 	}
 	der, err := b64.Decode(r.text[at : at+length])
@@ -316,8 +340,8 @@ func (r *textReader) bare(at, size int) (int, []byte, *Problem) {
 	return length, der, nil
 }
 
-// base64Length is how much of text holds most characters of base64 with white space between them, and whether there are so many. Padding
-// ends it.
+// base64Length is how much of text holds most characters of base64 with white space between them,
+// and whether there are so many. Padding ends it.
 func base64Length(text string, most int) (length int, whole bool) {
 	padded := false
 	for i := 0; i < len(text) && most > 0; i++ {

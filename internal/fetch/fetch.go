@@ -1,7 +1,8 @@
-// Package fetch gets a document from an address that a person typed, and does not become a way into the network of the service
-// (server-side request forgery, SSRF).
+// Package fetch gets a document from an address that a person typed, and does not become a way into
+// the network of the service (server-side request forgery, SSRF).
 //
-// Where the address leads is up to strangers: DNS, redirects. So the IP address of every connection is looked at when it is dialled.
+// Where the address leads is up to strangers: DNS, redirects. So the IP address of every connection
+// is looked at when it is dialed.
 package fetch
 
 import (
@@ -29,8 +30,8 @@ type Options struct {
 	MaxBytes   int            // the largest document; required
 }
 
-// An Error says why there is no document. It shows neither a user name or password of an address, nor its query, nor an address
-// of our own network that was not typed.
+// An Error says why there is no document. It shows neither a user name or password of an address,
+// nor its query, nor an address of our own network that was not typed.
 type Error struct {
 	Message  string // one sentence without a final period
 	Got      string // the host that was typed, or what the server answered; raw, "" if there is nothing to show
@@ -39,7 +40,8 @@ type Error struct {
 	Cause    error  // only context.Canceled, or why the server's certificate is not trusted; else nil
 }
 
-// Error returns the message for tests and logs of this package; users see the public error made from it.
+// Error returns the message for tests and logs of this package; users see the public error made
+// from it.
 func (e *Error) Error() string { return e.Message }
 
 const (
@@ -48,22 +50,31 @@ const (
 	maxRedirects   = 5
 )
 
-// Get returns the document at an address: https, or http on a loopback address unless PublicOnly is set. It takes at most 10 seconds
-// and follows 5 redirects. Link-local addresses and the metadata services of clouds are never connected to; private and loopback
-// addresses only if the typed address itself leads to one. No proxy of the environment is used.
+// Get returns the document at an address: https, or http on a loopback address unless PublicOnly is
+// set. It takes at most 10 seconds and follows 5 redirects. Link-local addresses and the metadata
+// services of clouds are never connected to; private and loopback addresses only if the typed
+// address itself leads to one. No proxy of the environment is used.
 func Get(ctx context.Context, typed string, o Options) ([]byte, *Error) {
-	f := fetcher{publicOnly: o.PublicOnly, public: isPublic, timeout: timeout, connectTimeout: connectTimeout, maxBytes: o.MaxBytes,
-		tls: &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12}}
+	f := fetcher{
+		publicOnly:     o.PublicOnly,
+		public:         isPublic,
+		timeout:        timeout,
+		connectTimeout: connectTimeout,
+		maxBytes:       o.MaxBytes,
+		tls:            &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12},
+	}
 	return f.get(ctx, typed)
 }
 
 func (f *fetcher) get(ctx context.Context, typed string) ([]byte, *Error) {
+	const noAddress = "this is no address that metadata is fetched from"
 	u, err := url.Parse(typed)
 	if err != nil {
-		return nil, &Error{Message: "this is no address that metadata is fetched from: it is not a valid URL; look for a space or a wrong port", Got: address.Shown(typed), Want: f.wanted()}
+		message := noAddress + ": it is not a valid URL; look for a space or a wrong port"
+		return nil, &Error{Message: message, Got: address.Shown(typed), Want: f.wanted()}
 	}
 	if !f.fetchable(u) {
-		return nil, &Error{Message: "this is no address that metadata is fetched from", Got: address.Shown(typed), Want: f.wanted()}
+		return nil, &Error{Message: noAddress, Got: address.Shown(typed), Want: f.wanted()}
 	}
 	f.first, f.typed = u, u.Host
 	if address.HasUserInfo(typed) { // "https://name:1/2@host/" parses with the host "name:1"
@@ -90,7 +101,9 @@ func (f *fetcher) get(ctx context.Context, typed string) ([]byte, *Error) {
 		return nil, f.failed(err)
 	}
 	if len(data) > f.maxBytes {
-		return nil, &Error{Message: fmt.Sprintf("what is found there has more than %d MiB, so it is not the metadata of one identity provider", f.maxBytes>>20), TooLarge: true}
+		message := fmt.Sprintf("what is found there has more than %d MiB, so it is not the metadata of one identity provider",
+			f.maxBytes>>20)
+		return nil, &Error{Message: message, TooLarge: true}
 	}
 	return data, nil
 }
@@ -112,7 +125,8 @@ func (f *fetcher) client() *http.Client {
 
 // fetchable reports whether an address may be asked at all.
 func (f *fetcher) fetchable(u *url.URL) bool {
-	return u.Host != "" && u.User == nil && (u.Scheme == "https" || u.Scheme == "http" && address.IsLoopback(u.Hostname()) && !f.publicOnly)
+	local := u.Scheme == "http" && address.IsLoopback(u.Hostname()) && !f.publicOnly
+	return u.Host != "" && u.User == nil && (u.Scheme == "https" || local)
 }
 
 func (f *fetcher) wanted() string {
@@ -137,13 +151,14 @@ type fetcher struct {
 	connecting atomic.Bool // with publicOnly: there is no connection to the server that is asked now
 }
 
-// errForbidden is a connection that is not made. An address in our network is not named: the administrator did not type it.
+// errForbidden is a connection that is not made. An address in our network is not named: the
+// administrator did not type it.
 type errForbidden struct{ why, redirect string }
 
 func (e errForbidden) Error() string { return e.why }
 
-// dial connects, and remembers whether the first connection went to an address of our own network. A dial that lost against another may still be
-// under way at the next one.
+// dial connects, and remembers whether the first connection went to an address of our own network.
+// A dial that lost against another may still be under way at the next one.
 func (f *fetcher) dial(ctx context.Context, network, target string) (net.Conn, error) {
 	c, err := (&net.Dialer{Control: f.control}).DialContext(ctx, network, target)
 	if err != nil || f.moved.Load() {
@@ -155,8 +170,9 @@ func (f *fetcher) dial(ctx context.Context, network, target string) (net.Conn, e
 	return c, nil
 }
 
-// dialPublic connects to a public server that has a trusted certificate. Whatever fails, be it the look-up of the name, the address, the port or
-// TLS, it fails at the same time after the beginning: how long it took tells nothing either.
+// dialPublic connects to a public server that has a trusted certificate. Whatever fails, be it the
+// look-up of the name, the address, the port or TLS, it fails at the same time after the beginning:
+// how long it took tells nothing either.
 func (f *fetcher) dialPublic(ctx context.Context, network, target string) (net.Conn, error) {
 	f.connecting.Store(true)
 	ctx, cancel := context.WithTimeout(ctx, f.connectTimeout)
@@ -171,7 +187,8 @@ func (f *fetcher) dialPublic(ctx context.Context, network, target string) (net.C
 	return c, nil
 }
 
-// control looks at each address when it is dialled: names that change between two look-ups change nothing.
+// control looks at each address when it is dialed: names that change between two look-ups change
+// nothing.
 func (f *fetcher) control(_, target string, _ syscall.RawConn) error {
 	a, err := netip.ParseAddrPort(target)
 	if err != nil {
@@ -213,7 +230,8 @@ func (f *fetcher) failed(err error) *Error {
 	e := &Error{Message: "the server cannot be reached", Got: f.typed}
 	switch {
 	case f.connecting.Load() && !errors.Is(err, context.Canceled):
-		e.Message = "no public server could be reached there by https: the name must be in the public DNS, the address public, the port open, and the certificate from a trusted authority"
+		e.Message = "no public server could be reached there by https: the name must be in the public DNS, " +
+			"the address public, the port open, and the certificate from a trusted authority"
 	case errors.As(err, &forbidden):
 		e.Message = "this address is not fetched: " + forbidden.why
 		if forbidden.redirect != "" {

@@ -5,14 +5,15 @@ import (
 	"slices"
 )
 
-// neverDialled are addresses that no identity provider is at: link-local (with the metadata services of the clouds), unspecified, multicast, and
-// cloud metadata services elsewhere.
+// neverDialled are addresses that no identity provider is at: link-local (with the metadata
+// services of the clouds), unspecified, multicast, and cloud metadata services elsewhere.
 func neverDialled(ip netip.Addr) bool {
 	return ip.IsLinkLocalUnicast() || ip.IsUnspecified() || ip.IsMulticast() || cloudMetadata[ip] ||
 		slices.ContainsFunc(noServers, func(p netip.Prefix) bool { return p.Contains(ip) })
 }
 
-// isPublic reports whether an address is one that servers on the Internet have. All of IPv6 that is given to anybody is in 2000::/3.
+// isPublic reports whether an address is one that servers on the Internet have. All of IPv6 that is
+// given to anybody is in 2000::/3.
 func isPublic(ip netip.Addr) bool {
 	return !neverDialled(ip) && !inside(ip) && (ip.Is4() || internet.Contains(ip)) &&
 		!slices.ContainsFunc(notPublic, func(p netip.Prefix) bool { return p.Contains(ip) })
@@ -58,7 +59,8 @@ var (
 	}
 )
 
-// embedded returns the IPv4 address that an IPv6 address of a translator stands for, else the address itself.
+// embedded returns the IPv4 address that an IPv6 address of a translator stands for, else the
+// address itself.
 func embedded(ip netip.Addr) netip.Addr {
 	b := ip.As16()
 	switch {

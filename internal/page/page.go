@@ -1,5 +1,6 @@
-// Package page writes HTML pages that load nothing from elsewhere: their headers, with a Content-Security-Policy (CSP) and its
-// nonce, and the page that posts a SAML message (the form of the HTTP-POST binding, SAML Bindings 2.0 §3.5.4).
+// Package page writes HTML pages that load nothing from elsewhere: their headers, with a
+// Content-Security-Policy (CSP) and its nonce, and the page that posts a SAML message (the form of
+// the HTTP-POST binding, SAML Bindings 2.0 §3.5.4).
 package page
 
 import (
@@ -11,8 +12,9 @@ import (
 	"strings"
 )
 
-// postTemplate posts its form at once by script. The button is for browsers without scripts. The script disables it, so that
-// nothing is posted twice. Write puts the message where the last field of the form says so.
+// postTemplate posts its form at once by script. The button is for browsers without scripts. The
+// script disables it, so that nothing is posted twice. Write puts the message where the last field
+// of the form says so.
 var postTemplate = template.Must(template.New("post").Parse(`<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{.Title}}</title>
 <style nonce="{{.Nonce}}">body{font:1rem/1.5 system-ui,sans-serif;color-scheme:light dark;text-align:center;margin:20vh 1rem}button{font:inherit;padding:.5em 1.5em}</style>
@@ -36,8 +38,9 @@ type Post struct {
 // A Field is a hidden field of a form.
 type Field struct{ Name, Value string }
 
-// Write answers with the page, status 200. All values are escaped, the message too. It is written behind the rest and without
-// a copy of it: it may have 2 MiB, which a template would copy several times.
+// Write answers with the page, status 200. All values are escaped, the message too. It is written
+// behind the rest and without a copy of it: it may have 2 MiB, which a template would copy several
+// times.
 func (p Post) Write(w http.ResponseWriter, message []byte) {
 	var page bytes.Buffer
 	content := struct {
@@ -54,9 +57,10 @@ func (p Post) Write(w http.ResponseWriter, message []byte) {
 	io.WriteString(w, `"`+tail)
 }
 
-// Headers sets the headers of a page that shows nothing from elsewhere: type, no caching, the policy. It returns the nonce for
-// the page's script and style elements. The policy has no form-action, which Chromium applies to the redirects that follow a post,
-// and no sandbox, whose opaque origin has no cookies.
+// Headers sets the headers of a page that shows nothing from elsewhere: type, no caching, the
+// policy. It returns the nonce for the page's script and style elements. The policy has no
+// form-action, which Chromium applies to the redirects that follow a post, and no sandbox, whose
+// opaque origin has no cookies.
 func Headers(w http.ResponseWriter) (nonce string) {
 	nonce = rand.Text()
 	h := w.Header()
