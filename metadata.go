@@ -155,7 +155,7 @@ func notMetadata(document []byte) *Error {
 	case formEmpty:
 		return refuse(CodeMetadata, "the file is empty", "", "")
 	case formTooLarge:
-		return refusef(CodeTooLarge, 
+		return refusef(CodeTooLarge,
 			"the file has %d bytes, more than %d: this is not the metadata of one identity provider", len(document), maxFile)
 	case formWebPage:
 		return refuse(CodeMetadata,
@@ -214,13 +214,13 @@ func (r ParseMetadataOptions) find(root xmltree.Element) (entity, role xmltree.E
 	different := slices.Compact(slices.Sorted(slices.Values(names)))
 	switch {
 	case len(names) == 0 && r.EntityID != "":
-		return entity, role, refuse(CodeMetadataAggregate, 
+		return entity, role, refuse(CodeMetadataAggregate,
 			"the document has no identity provider of that name", "", quote(r.EntityID))
 	case len(names) == 0:
-		return entity, role, refuse(CodeMetadataRole, 
+		return entity, role, refuse(CodeMetadataRole,
 			"the metadata is not that of an identity provider: it has no IDPSSODescriptor for SAML 2.0", "", "")
 	case len(names) > 1 || r.EntityID == "" && len(entities) > 1:
-		return entity, role, refuse(CodeMetadataAggregate, 
+		return entity, role, refuse(CodeMetadataAggregate,
 			"the document is a collection of entities", strings.Join(different, ", "), "one of them, named by its entity ID")
 	}
 	return entity, role, nil
