@@ -47,6 +47,52 @@ func TestAuthorities(t *testing.T) {
 	}
 }
 
+// TestCertificateAlgorithms: a signature of each algorithm is checked, and one that does not fit, or by another kind of key, is not good.
+func TestCertificateAlgorithms(t *testing.T) {
+	t.Parallel()
+	long, p256, p384, p521 := newRSAKey(t, 2048), newKey(t, elliptic.P256()), newKey(t, elliptic.P384()), newKey(t, elliptic.P521())
+	leafKey, others := newKey(t, elliptic.P256()), []crypto.Signer{newRSAKey(t, 2048), newRSAKey(t, 3072), newKey(t, elliptic.P256()), newKey(t, elliptic.P521())}
+	for _, row := range []struct {
+		algorithm x509.SignatureAlgorithm
+		key       crypto.Signer
+	}{
+		{x509.SHA256WithRSA, long}, {x509.SHA384WithRSA, long}, {x509.SHA512WithRSA, long},
+		{x509.SHA256WithRSAPSS, long}, {x509.SHA384WithRSAPSS, long}, {x509.SHA512WithRSAPSS, long},
+		{x509.ECDSAWithSHA256, p256}, {x509.ECDSAWithSHA384, p384}, {x509.ECDSAWithSHA512, p521},
+	} {
+		template := &x509.Certificate{SerialNumber: big.NewInt(1), SignatureAlgorithm: row.algorithm}
+		der, err := x509.CreateCertificate(rand.Reader, template, template, leafKey.Public(), row.key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := readCertificateSignature(der)
+		if s.work(row.key.Public()) == 0 || !s.by(row.key.Public()) {
+			t.Errorf("%s: the signature is not good by its key", row.algorithm)
+		}
+		s.digest[0]++
+		if s.by(row.key.Public()) {
+			t.Errorf("%s: a signature of something else is good", row.algorithm)
+		}
+		s.digest[0]--
+		for i, other := range others {
+			if s.work(other.Public()) > 0 && s.by(other.Public()) {
+				t.Errorf("%s: the signature is good by other key %d", row.algorithm, i)
+			}
+		}
+		_, isRSA := row.key.(*rsa.PrivateKey)
+		for key, fits := range map[crypto.Signer]bool{others[0]: isRSA, others[1]: false, others[3]: !isRSA} {
+			if got := s.work(key.Public()) > 0; got != fits {
+				t.Errorf("%s: a check by a key %T costs something: %t, want %t", row.algorithm, key, got, fits)
+			}
+		}
+	}
+	for name, der := range map[string][]byte{"nothing": nil, "an empty sequence": {0x30, 0}, "another algorithm": rawDER(t, 1, []byte{0x30, 0}, []byte{0x30, 0}, pkix.AlgorithmIdentifier{Algorithm: asn1.ObjectIdentifier{1, 2}}, make([]byte, 256))} {
+		if s := readCertificateSignature(der); s.hash != 0 || s.work(long.Public()) != 0 || s.work(p256.Public()) != 0 {
+			t.Errorf("%s: got a signature that can be checked", name)
+		}
+	}
+}
+
 // TestIssuerWork: however the certificates of a list are made, a bounded number of signatures is checked.
 func TestIssuerWork(t *testing.T) {
 	t.Parallel()
