@@ -1,10 +1,11 @@
 package saml
 
 import (
-	"net"
 	"net/url"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/iomete/saml/internal/address"
 )
 
 const maxReturnTo = 1 << 10 // bytes
@@ -35,7 +36,8 @@ func addQuery(address, query string) string {
 	return address + "?" + query
 }
 
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
-}
+// isLoopback reports whether a host, without a port, is of this machine.
+func isLoopback(host string) bool { return address.IsLoopback(host) }
+
+// withoutUserInfo hides the user name and password that an address may hold.
+func withoutUserInfo(s string) string { return address.WithoutUserInfo(s) }

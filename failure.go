@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/iomete/saml/internal/page"
 )
 
 // fail ends a request with an error page. The page says a fixed sentence, the code and a reference; the rest goes to the observer and
@@ -116,16 +118,16 @@ var errorPage = template.Must(template.New("error").Parse(`<!DOCTYPE html>
 
 // writeErrorPage links to login, the Redirect URL, if it is known and of use, else to home.
 func writeErrorPage(w http.ResponseWriter, err *Error, login, home string) {
-	page := err.Page()
-	if page.AskAdministrator {
-		page.Sentence += askAdministrator
+	shown := err.Page()
+	if shown.AskAdministrator {
+		shown.Sentence += askAdministrator
 	}
-	nonce := pageHeaders(w)
-	w.WriteHeader(page.Status)
+	nonce := page.Headers(w)
+	w.WriteHeader(shown.Status)
 	errorPage.Execute(w, struct {
 		Page
 		Nonce, Login, Home, Code, Reference string
-	}{page, nonce, login, home, string(err.Code), err.Reference}) // the only possible error is that the browser went away
+	}{shown, nonce, login, home, string(err.Code), err.Reference}) // the only possible error is that the browser went away
 }
 
 // IsLocalPath reports whether s can be LoginOptions.ReturnTo: a path and query on the service's own host, of 1 to 1024 bytes, that no browser takes for

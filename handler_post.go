@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/iomete/saml/internal/page"
 	"github.com/iomete/saml/internal/wire"
 )
 
@@ -55,7 +56,7 @@ func (h *Handler) postAgain(w http.ResponseWriter, r *http.Request, response []b
 		return
 	}
 	defer writeDeadline(w, r, h.bodyTimeout)()
-	postPage{Title: "Signing in", Action: action, Field: "SAMLResponse", Leg: leg}.write(w, response)
+	page.Post{Title: "Signing in", Action: action, Field: "SAMLResponse", Mark: page.Field{Name: legField, Value: leg}}.Write(w, response)
 }
 
 // finishPost finds the pending login by the request that the message says it answers, and finishes

@@ -214,11 +214,6 @@ func (p *IdentityProvider) Warnings(now time.Time) []Warning {
 	return list
 }
 
-// name is the certificate for a warning.
-func (k TrustedKey) name() string {
-	return fmt.Sprintf("the certificate %s (thumbprint %s)", quote(k.subject), k.ThumbprintSHA1())
-}
-
 // expiryWarning is how long before its end a certificate is warned about: Entra mails 60, 30 and 7 days ahead.
 const expiryWarning = 60 * 24 * time.Hour
 

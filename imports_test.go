@@ -42,8 +42,9 @@ var rooms = func() map[string]room {
 	xml := thirdParty[:3]
 	const leaf = "it is a leaf that everybody builds on"
 	return map[string]room{
-		".": {append(internal("b64", "dsig", "fault", "message", "seal", "storekey", "wire", "xmlenc", "xmltree"), "golang.org/x/crypto/cryptobyte", "golang.org/x/crypto/cryptobyte/asn1"),
-			"hostile XML is read by xmltree alone, other modules have their one door in internal/message, and session, samltest and the commands build on the library, not it on them"},
+		".": {internal("address", "b64", "certs", "dsig", "fault", "fetch", "outgoing", "page", "seal", "storekey", "wire", "xmlenc", "xmltree"),
+			"hostile XML is read by xmltree alone, certificates by certs, other modules have their one door in internal/certs and internal/outgoing, and session, samltest and the commands build on the library, not it on them"},
+		"internal/address":     {nil, leaf},
 		"internal/b64":         {nil, leaf},
 		"internal/fault":       {nil, leaf},
 		"internal/seal":        {nil, leaf},
@@ -52,7 +53,10 @@ var rooms = func() map[string]room {
 		"internal/dsig":        {internal("b64", "fault", "xmltree"), "what decides whom we trust must not share code with the judges that the tests ask about it"},
 		"internal/wire":        {internal("b64", "dsig", "fault", "xmlenc", "xmltree"), "it knows what a message looks like, and nothing of whom to trust"},
 		"internal/xmlenc":      {internal("b64", "fault", "xmltree"), "it handles what anybody can send and what our private keys make of it"},
-		"internal/message":     {xml, "it only writes: it must not come near the verifier, nor the verifier near these modules"},
+		"internal/certs":       {append(internal("b64"), "golang.org/x/crypto/cryptobyte", "golang.org/x/crypto/cryptobyte/asn1"), "it reads what anybody pastes, and says what is there without knowing what it is for"},
+		"internal/fetch":       {internal("address"), "it goes where strangers lead it, and must not know what is done with what it brings"},
+		"internal/page":        {nil, "it writes what it is given, and decides nothing"},
+		"internal/outgoing":    {xml, "it only writes: it must not come near the verifier, nor the verifier near these modules"},
 		"internal/makevectors": {internal("xmltree"), "it makes the vectors that the verifier is measured by"},
 		"session":              {append(internal("seal", "storekey"), module), "it gets a verified login and has no business with messages"},
 		"samltest":             {xml, "it is a second opinion about our verifier, and one that shares our code would share our mistakes"},

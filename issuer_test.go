@@ -315,71 +315,7 @@ func TestChainScope(t *testing.T) {
 	}
 }
 
-// TestIssuerWork: however the certificates of a list are made, a bounded number of signatures is checked.
-func TestIssuerWork(t *testing.T) {
-	t.Parallel()
-	curve := newECKey(t, elliptic.P521())
-	forged, err := ecdsa.SignASN1(rand.Reader, curve, make([]byte, 64))
-	if err != nil {
-		t.Fatal(err)
-	}
-	oid := func(last ...int) pkix.AlgorithmIdentifier {
-		return pkix.AlgorithmIdentifier{Algorithm: append(asn1.ObjectIdentifier{1, 2, 840}, last...)}
-	}
-	longRSA := func() crypto.PublicKey {
-		n := make([]byte, maxRSABits/8)
-		rand.Read(n)
-		n[0], n[len(n)-1] = n[0]|0x80, n[len(n)-1]|1
-		return &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: 1<<31 - 1}
-	}
-	for name, test := range map[string]struct {
-		key       func() crypto.PublicKey
-		algorithm pkix.AlgorithmIdentifier
-		signature []byte
-		unit      int
-	}{
-		"RSA with 8192 bits and a large exponent": {longRSA, oid(113549, 1, 1, 11), slices.Concat([]byte{0}, bytes.Repeat([]byte{1}, maxRSABits/8-1)), 48},
-		"P-521": {func() crypto.PublicKey { return newECKey(t, elliptic.P521()).Public() }, oid(10045, 4, 3, 4), forged, 40},
-	} {
-		var keys []TrustedKey
-		for i := range maxKeys {
-			public, err := x509.MarshalPKIXPublicKey(test.key())
-			if err != nil {
-				t.Fatal(err)
-			}
-			keys = append(keys, rawCertificate(t, int64(i+1), []byte{0x30, 0}, public, test.algorithm, test.signature))
-		}
-		s := issuerSearch{keys: keys, tried: make([][]crypto.PublicKey, len(keys)), work: maxIssuerWork}
-		for _, k := range keys {
-			s.signatures = append(s.signatures, readCertificateSignature(k.der))
-		}
-		for i := range keys {
-			for _, byName := range []bool{true, false} {
-				if s.signer(i, byName) != nil {
-					t.Fatalf("%s: a forged signature is good", name)
-				}
-			}
-		}
-		checks := 0
-		for _, tried := range s.tried {
-			checks += len(tried)
-		}
-		if most := maxIssuerWork/test.unit + maxKeys + maxKeys; checks > most || checks < 8 {
-			t.Errorf("%s: %d signatures were checked or given up, want 8 to %d", name, checks, most)
-		}
-	}
-}
-
-// rawCertificate makes a certificate of parts that nobody would put together.
-func rawCertificate(t testing.TB, serial int64, subject, public []byte, algorithm pkix.AlgorithmIdentifier, signature []byte) TrustedKey {
-	t.Helper()
-	k, err := parseCertificate(rawDER(t, serial, subject, public, algorithm, signature))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return k
-}
-
+// rawDER makes a certificate of parts that nobody would put together.
 func rawDER(t testing.TB, serial int64, subject, public []byte, algorithm pkix.AlgorithmIdentifier, signature []byte) []byte {
 	t.Helper()
 	dates := "0\x1e\x17\x0d250101000000Z\x17\x0d300101000000Z"

@@ -14,7 +14,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/iomete/saml/internal/message"
+	"github.com/iomete/saml/internal/outgoing"
+	"github.com/iomete/saml/internal/page"
 	"github.com/iomete/saml/internal/seal"
 )
 
@@ -39,7 +40,7 @@ type RequestForm struct {
 
 // ServeHTTP answers with a page that posts the form at once, by script or by its button.
 func (f *RequestForm) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
-	postPage{Title: "Sign in", Action: f.Action, Field: "SAMLRequest"}.write(w, []byte(f.SAMLRequest))
+	page.Post{Title: "Sign in", Action: f.Action, Field: "SAMLRequest"}.Write(w, []byte(f.SAMLRequest))
 }
 
 // LoginOptions are what one login may ask for. The zero value is the usual login.
@@ -84,7 +85,7 @@ func (sp *ServiceProvider) startLogin(ctx context.Context, o LoginOptions) (*Aut
 		return nil, err.inField(FieldLoginURL)
 	}
 	pending := sp.newPending(idp, o)
-	request := message.AuthnRequest{ID: pending.RequestID, IssueInstant: pending.issuedAt(), Destination: login, RedirectURL: sp.redirectURL,
+	request := outgoing.AuthnRequest{ID: pending.RequestID, IssueInstant: pending.issuedAt(), Destination: login, RedirectURL: sp.redirectURL,
 		EntityID: sp.entityID, ForceAuthn: o.ForceAuthn, Contexts: pending.AuthnContexts}
 	r := &AuthnRequest{ID: pending.RequestID, State: pending.seal(sp.sealer(), sp.pendingContext())}
 	var err error
@@ -113,21 +114,21 @@ func newRequestID() string {
 
 // requestURL puts the request into the query of the login URL, whose own query stays as it is. The
 // signature, if any, is over SAMLRequest and SigAlg alone.
-func (sp *ServiceProvider) requestURL(r message.AuthnRequest, loginHint string) (string, error) {
+func (sp *ServiceProvider) requestURL(r outgoing.AuthnRequest, loginHint string) (string, error) {
 	document, err := r.XML()
 	if err != nil {
 		return "", err
 	}
 	query := "SAMLRequest=" + url.QueryEscape(deflated(document))
 	if key := sp.config.SigningKey; key != nil {
-		if query, err = message.SignQuery(query, key); err != nil {
+		if query, err = outgoing.SignQuery(query, key); err != nil {
 			return "", err
 		}
 	}
 	return addQuery(addQuery(r.Destination, query), hintQuery(loginHint)), nil
 }
 
-func (sp *ServiceProvider) requestForm(r message.AuthnRequest, loginHint string) (*RequestForm, error) {
+func (sp *ServiceProvider) requestForm(r outgoing.AuthnRequest, loginHint string) (*RequestForm, error) {
 	var document []byte
 	var err error
 	if key := sp.config.SigningKey; key != nil {

@@ -1,6 +1,6 @@
-// Package message writes what we send: authentication requests and our own metadata, in crewjam/saml's types, signed by
+// Package outgoing writes what we send: authentication requests and our own metadata, in crewjam/saml's types, signed by
 // goxmldsig. It is the only door to these packages; nothing that comes in passes through it.
-package message
+package outgoing
 
 import (
 	"crypto"

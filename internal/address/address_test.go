@@ -1,0 +1,44 @@
+package address
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestIsLoopback(t *testing.T) {
+	t.Parallel()
+	for host, want := range map[string]bool{
+		"localhost": true, "console.localhost": true, "127.0.0.1": true, "127.8.8.8": true, "::1": true, "::ffff:127.0.0.1": true,
+		"": false, "localhost.example.com": false, "notlocalhost": false, "10.0.0.1": false, "0.0.0.0": false, "::": false, "127.0.0.1.example.com": false,
+	} {
+		if got := IsLoopback(host); got != want {
+			t.Errorf("%q: got %t, want %t", host, got, want)
+		}
+	}
+}
+
+func TestShown(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]string{
+		"https://idp.example.com:8443/saml/metadata.xml": "https://idp.example.com:8443/saml/metadata.xml",
+		"https://user:secret@idp.example.com/x":          "https://xxxxx@idp.example.com/x",
+		"https://user:secret/@idp.example.com/":          "", // "secret" is no port
+		"https://user:1/secret@idp.example.com/":         "https://xxxxx@idp.example.com/",
+		"https://a:b@c:secret@host/":                     "https://xxxxx@host/",
+		"https://user%3Asecret%40host/":                  "", // no host has a colon
+		"https://idp.example.com/?token=secret":          "https://idp.example.com/?…",
+		"https://idp.example.com/x#secret":               "https://idp.example.com/x#…",
+		"user:secret":                                    "user:…",
+		"user:secret@host/path":                          "user:…",
+		"//user:secret@host/path":                        "xxxxx@host/path",
+		"https://user:secret@ho st/":                     "",
+		"metadata.xml":                                   "metadata.xml",
+	} {
+		if got := Shown(address); got != want || strings.Contains(got, "secret") {
+			t.Errorf("%q: got %q, want %q", address, got, want)
+		}
+	}
+	if got := WithoutUserInfo("https://user:secret%40host/"); got != "https://xxxxx@host/" {
+		t.Errorf("an @ that is escaped: got %q", got)
+	}
+}

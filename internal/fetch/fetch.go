@@ -1,0 +1,254 @@
+// Package fetch gets a document from an address that a person typed, and does not become a way into
+// the network of the service (server-side request forgery, SSRF).
+//
+// Where the address leads is up to strangers: DNS, redirects. So the IP address of every connection
+// is looked at when it is dialed.
+package fetch
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/iomete/saml/internal/address"
+)
+
+// Options change how Get connects.
+type Options struct {
+	RootCAs    *x509.CertPool // certificate authorities that vouch for the server; nil: those of the system
+	PublicOnly bool           // https only, and public addresses only; all failures to connect look and last the same
+	MaxBytes   int            // the largest document; required
+}
+
+// An Error says why there is no document. It shows neither a user name or password of an address,
+// nor its query, nor an address of our own network that was not typed.
+type Error struct {
+	Message  string // one sentence without a final period
+	Got      string // the host that was typed, or what the server answered; raw, "" if there is nothing to show
+	Want     string // "" if the message says it
+	TooLarge bool   // the document has more than MaxBytes
+	Cause    error  // only context.Canceled, or why the server's certificate is not trusted; else nil
+}
+
+// Error returns the message for tests and logs of this package; users see the public error made
+// from it.
+func (e *Error) Error() string { return e.Message }
+
+const (
+	timeout        = 10 * time.Second
+	connectTimeout = 5 * time.Second // with PublicOnly, for each server: also how long every failure takes
+	maxRedirects   = 5
+)
+
+// Get returns the document at an address: https, or http on a loopback address unless PublicOnly is
+// set. It takes at most 10 seconds and follows 5 redirects. Link-local addresses and the metadata
+// services of clouds are never connected to; private and loopback addresses only if the typed
+// address itself leads to one. No proxy of the environment is used.
+func Get(ctx context.Context, typed string, o Options) ([]byte, *Error) {
+	f := fetcher{
+		publicOnly:     o.PublicOnly,
+		public:         isPublic,
+		timeout:        timeout,
+		connectTimeout: connectTimeout,
+		maxBytes:       o.MaxBytes,
+		tls:            &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12},
+	}
+	return f.get(ctx, typed)
+}
+
+func (f *fetcher) get(ctx context.Context, typed string) ([]byte, *Error) {
+	const noAddress = "this is no address that metadata is fetched from"
+	u, err := url.Parse(typed)
+	if err != nil {
+		message := noAddress + ": it is not a valid URL; look for a space or a wrong port"
+		return nil, &Error{Message: message, Got: address.Shown(typed), Want: f.wanted()}
+	}
+	if !f.fetchable(u) {
+		return nil, &Error{Message: noAddress, Got: address.Shown(typed), Want: f.wanted()}
+	}
+	f.first, f.typed = u, u.Host
+	if address.HasUserInfo(typed) { // "https://name:1/2@host/" parses with the host "name:1"
+		f.typed = address.Shown(typed)
+	}
+	ctx, cancel := context.WithTimeout(ctx, f.timeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return nil, &Error{Message: "this is no address", Got: f.typed}
+	}
+	request.Header.Set("Accept", "application/samlmetadata+xml, application/xml, text/xml, */*;q=0.1")
+	request.Header.Set("User-Agent", "iomete-saml")
+	response, err := f.client().Do(request)
+	if err != nil {
+		return nil, f.failed(err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return nil, &Error{Message: "the server does not give the document", Got: response.Status}
+	}
+	data, err := io.ReadAll(io.LimitReader(response.Body, int64(f.maxBytes)+1))
+	if err != nil {
+		return nil, f.failed(err)
+	}
+	if len(data) > f.maxBytes {
+		message := fmt.Sprintf("what is found there has more than %d MiB, so it is not the metadata of one identity provider",
+			f.maxBytes>>20)
+		return nil, &Error{Message: message, TooLarge: true}
+	}
+	return data, nil
+}
+
+// client uses no proxy: it would be the proxy that connects, to addresses that nobody looks at.
+func (f *fetcher) client() *http.Client {
+	transport := &http.Transport{
+		DialContext:            f.dial,
+		TLSClientConfig:        f.tls,
+		DisableCompression:     true, // what is counted is what is read
+		DisableKeepAlives:      true,
+		MaxResponseHeaderBytes: 64 << 10,
+	}
+	if f.publicOnly {
+		transport.DialTLSContext = f.dialPublic
+	}
+	return &http.Client{Transport: transport, CheckRedirect: f.redirect}
+}
+
+// fetchable reports whether an address may be asked at all.
+func (f *fetcher) fetchable(u *url.URL) bool {
+	local := u.Scheme == "http" && address.IsLoopback(u.Hostname()) && !f.publicOnly
+	return u.Host != "" && u.User == nil && (u.Scheme == "https" || local)
+}
+
+func (f *fetcher) wanted() string {
+	if f.publicOnly {
+		return "https://host/path"
+	}
+	return "https://host/path, or http on this machine"
+}
+
+// A fetcher follows one address that was typed.
+type fetcher struct {
+	publicOnly              bool
+	public                  func(netip.Addr) bool // isPublic
+	timeout, connectTimeout time.Duration
+	tls                     *tls.Config
+	maxBytes                int
+
+	first      *url.URL
+	typed      string      // the host that was typed, for errors
+	moved      atomic.Bool // a redirect was followed
+	private    atomic.Bool // the address that was typed led to a private or loopback address
+	connecting atomic.Bool // with publicOnly: there is no connection to the server that is asked now
+}
+
+// errForbidden is a connection that is not made. An address in our network is not named: the
+// administrator did not type it.
+type errForbidden struct{ why, redirect string }
+
+func (e errForbidden) Error() string { return e.why }
+
+// dial connects, and remembers whether the first connection went to an address of our own network.
+// A dial that lost against another may still be under way at the next one.
+func (f *fetcher) dial(ctx context.Context, network, target string) (net.Conn, error) {
+	c, err := (&net.Dialer{Control: f.control}).DialContext(ctx, network, target)
+	if err != nil || f.moved.Load() {
+		return c, err
+	}
+	if a, err := netip.ParseAddrPort(c.RemoteAddr().String()); err == nil && inside(embedded(a.Addr().Unmap())) {
+		f.private.Store(true)
+	}
+	return c, nil
+}
+
+// dialPublic connects to a public server that has a trusted certificate. Whatever fails, be it the
+// look-up of the name, the address, the port or TLS, it fails at the same time after the beginning:
+// how long it took tells nothing either.
+func (f *fetcher) dialPublic(ctx context.Context, network, target string) (net.Conn, error) {
+	f.connecting.Store(true)
+	ctx, cancel := context.WithTimeout(ctx, f.connectTimeout)
+	defer cancel()
+	dialer := tls.Dialer{NetDialer: &net.Dialer{Control: f.control}, Config: f.tls}
+	c, err := dialer.DialContext(ctx, network, target)
+	if err != nil {
+		<-ctx.Done()
+		return nil, err
+	}
+	f.connecting.Store(false)
+	return c, nil
+}
+
+// control looks at each address when it is dialed: names that change between two look-ups change
+// nothing.
+func (f *fetcher) control(_, target string, _ syscall.RawConn) error {
+	a, err := netip.ParseAddrPort(target)
+	if err != nil {
+		return errForbidden{why: "it leads to an address that cannot be read"}
+	}
+	switch ip := embedded(a.Addr().Unmap().WithZone("")); {
+	case f.publicOnly && !f.public(ip):
+		return errForbidden{why: "it leads to an address that is not public"}
+	case f.publicOnly:
+		return nil
+	case neverDialled(ip):
+		return errForbidden{why: "it leads to a link-local address, or another that no server has"}
+	case f.first.Scheme == "http" && !ip.IsLoopback():
+		return errForbidden{why: "it is http, and leads to another machine"}
+	case inside(ip) && f.moved.Load() && !f.private.Load():
+		return errForbidden{why: "it redirects from a public to a private address"}
+	}
+	return nil
+}
+
+// redirect is the rule for where a server sends us.
+func (f *fetcher) redirect(next *http.Request, via []*http.Request) error {
+	f.moved.Store(true)
+	next.Header.Del("Referer")
+	switch {
+	case len(via) > maxRedirects:
+		return errForbidden{why: "it redirects too often"}
+	case next.URL.Scheme != f.first.Scheme || !f.fetchable(next.URL):
+		return errForbidden{"it redirects to an address that is not followed", address.Shown(next.URL.String())}
+	}
+	return nil
+}
+
+// failed says in one sentence what went wrong.
+func (f *fetcher) failed(err error) *Error {
+	var forbidden errForbidden
+	var certificate *tls.CertificateVerificationError
+	var name *net.DNSError
+	e := &Error{Message: "the server cannot be reached", Got: f.typed}
+	switch {
+	case f.connecting.Load() && !errors.Is(err, context.Canceled):
+		e.Message = "no public server could be reached there by https: the name must be in the public DNS, " +
+			"the address public, the port open, and the certificate from a trusted authority"
+	case errors.As(err, &forbidden):
+		e.Message = "this address is not fetched: " + forbidden.why
+		if forbidden.redirect != "" {
+			e.Got = forbidden.redirect
+		}
+	case errors.Is(err, context.Canceled):
+		e.Message = "the request was given up"
+		e.Cause = context.Canceled
+	case errors.Is(err, context.DeadlineExceeded):
+		e.Message = fmt.Sprintf("the server does not answer within %s", f.timeout)
+	case errors.As(err, &certificate):
+		e.Message = "the server's own certificate is not trusted"
+		e.Cause = certificate.Err
+	case errors.Is(err, syscall.ECONNREFUSED):
+		e.Message = "the server refuses the connection"
+	case errors.As(err, &name):
+		e.Message = "there is no server of this name"
+	}
+	return e // any other cause is left out: it names addresses in our network
+}

@@ -1,0 +1,89 @@
+package page
+
+import (
+	"bytes"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestPostPage: the page has the fields and nothing else to post, escaped, and runs no script but its own.
+func TestPostPage(t *testing.T) {
+	t.Parallel()
+	const hostile = `"><script>alert(1)</script>` + "'&\x00" + messagePlace
+	for _, row := range []struct {
+		name   string
+		page   Post
+		body   string
+		fields int
+	}{
+		{"a message", Post{Title: "Sign in", Action: "https://idp.example.com/sso?a=1", Field: "SAMLRequest"}, "PHg+/8=\r\n", 1},
+		{"a marked message to the same address", Post{Title: "Signing in", Field: "SAMLResponse", Mark: Field{"leg", "2"}}, "PHg+", 2},
+		{"a mark without a value", Post{Field: "SAMLResponse", Mark: Field{Name: "leg"}}, "PHg+", 1},
+		{"hostile values", Post{hostile, "https://idp.example.com/?" + hostile, hostile, Field{hostile, hostile}}, hostile, 2},
+		{"a script for an action", Post{Action: "javascript:alert(1)", Field: "SAMLRequest"}, "PHg+", 1},
+	} {
+		w := httptest.NewRecorder()
+		row.page.Write(w, []byte(row.body))
+		html := w.Body.String()
+		if n := strings.Count(html, `type="hidden"`); n != row.fields || strings.Count(html, "<script") != 1 || strings.Contains(html, `action="javascript:`) {
+			t.Errorf("%s: got %d fields, want %d, and one script:\n%s", row.name, n, row.fields, html)
+		}
+		escaped := strings.NewReplacer(`"`, "&#34;", "<", "&lt;", ">", "&gt;", "'", "&#39;", "&", "&amp;", "\x00", "\uFFFD").Replace(row.body)
+		if !strings.Contains(html, ` value="`+escaped+`">`+"\n<noscript>") {
+			t.Errorf("%s: the message is not the value of the last field:\n%s", row.name, html)
+		}
+		if strings.Contains(html, `<input type="hidden" name="leg" value="2">`) != (row.page.Mark.Value == "2") {
+			t.Errorf("%s: the mark is missing or there without a value:\n%s", row.name, html)
+		}
+	}
+}
+
+// TestHeaders: what a page may do is in its headers, and a nonce serves one answer only.
+func TestHeaders(t *testing.T) {
+	t.Parallel()
+	var nonces []string
+	for range 2 {
+		w := httptest.NewRecorder()
+		Post{Field: "SAMLResponse"}.Write(w, []byte("PHg+"))
+		policy := w.Header().Get("Content-Security-Policy")
+		nonce := regexp.MustCompile(`^default-src 'none'; script-src 'nonce-([^']+)'; style-src 'nonce-([^']+)'; base-uri 'none'; frame-ancestors 'none'$`).FindStringSubmatch(policy)
+		if nonce == nil || nonce[1] != nonce[2] || len(nonce[1]) < 22 {
+			t.Fatalf("got the policy %q", policy)
+		}
+		if n := strings.Count(w.Body.String(), `nonce="`+nonce[1]+`"`); n != 2 || slices.Contains(nonces, nonce[1]) {
+			t.Errorf("the nonce %s is in the page %d times, want 2, and it is in no other page", nonce[1], n)
+		}
+		nonces = append(nonces, nonce[1])
+		for name, want := range map[string]string{"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-store", "Referrer-Policy": "same-origin", "X-Content-Type-Options": "nosniff"} {
+			if got := w.Header().Get(name); got != want {
+				t.Errorf("%s: got %q, want %q", name, got, want)
+			}
+		}
+	}
+}
+
+// pieces keeps the slices that it is given.
+type pieces struct {
+	http.ResponseWriter
+	written [][]byte
+}
+
+func (p *pieces) Write(b []byte) (int, error) {
+	p.written = append(p.written, b)
+	return len(b), nil
+}
+
+// TestMessageIsNotCopied: a message of 2 MiB in base64 is written from where it is.
+func TestMessageIsNotCopied(t *testing.T) {
+	t.Parallel()
+	message := bytes.Repeat([]byte("PHg+"), 1<<19)
+	w := &pieces{ResponseWriter: httptest.NewRecorder()}
+	Post{Field: "SAMLResponse"}.Write(w, message)
+	if !slices.ContainsFunc(w.written, func(b []byte) bool { return len(b) == len(message) && &b[0] == &message[0] }) {
+		t.Error("no write has the message itself")
+	}
+}
