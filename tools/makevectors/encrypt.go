@@ -66,7 +66,7 @@ func drawn(n int, purpose string) []byte {
 }
 
 // encrypt replaces the element by EncryptedAssertion or EncryptedID.
-func (k *kitchen) encrypt(text string, e encryption) (string, error) {
+func (b *builder) encrypt(text string, e encryption) (string, error) {
 	element := e.element
 	if element == "" {
 		element = "Assertion"
@@ -82,7 +82,7 @@ func (k *kitchen) encrypt(text string, e encryption) (string, error) {
 			return "", err
 		}
 	}
-	encrypted, err := k.encrypted(plaintext, e)
+	encrypted, err := b.encrypted(plaintext, e)
 	if err != nil {
 		return "", err
 	}
@@ -95,7 +95,7 @@ func (k *kitchen) encrypt(text string, e encryption) (string, error) {
 }
 
 // encrypted writes EncryptedData and what stands beside it.
-func (k *kitchen) encrypted(plaintext string, e encryption) (string, error) {
+func (b *builder) encrypted(plaintext string, e encryption) (string, error) {
 	content := e.content
 	if content == "" {
 		content = aes256CBC
@@ -121,7 +121,7 @@ func (k *kitchen) encrypted(plaintext string, e encryption) (string, error) {
 	}
 	var keys strings.Builder
 	for _, r := range recipients {
-		text, err := k.encryptedKey(r, contentKey)
+		text, err := b.encryptedKey(r, contentKey)
 		if err != nil {
 			return "", err
 		}
@@ -146,7 +146,7 @@ func (k *kitchen) encrypted(plaintext string, e encryption) (string, error) {
 		`<xenc:CipherData><xenc:CipherValue>` + base64.StdEncoding.EncodeToString(octets) + `</xenc:CipherValue></xenc:CipherData></xenc:EncryptedData>` + beside, nil
 }
 
-func (k *kitchen) encryptedKey(r recipient, contentKey []byte) (string, error) {
+func (b *builder) encryptedKey(r recipient, contentKey []byte) (string, error) {
 	if r.key == "" {
 		r.key = spA
 	}
@@ -156,7 +156,7 @@ func (k *kitchen) encryptedKey(r recipient, contentKey []byte) (string, error) {
 			r.parameters = `<DigestMethod xmlns="` + nsDSig + `" Algorithm="` + nsDSig + `sha1"/>`
 		}
 	}
-	public, ok := k.keys[r.key].private.Public().(*rsa.PublicKey)
+	public, ok := b.keys[r.key].private.Public().(*rsa.PublicKey)
 	if !ok {
 		return "", fmt.Errorf("%s is not an RSA key", r.key)
 	}
@@ -174,7 +174,7 @@ func (k *kitchen) encryptedKey(r recipient, contentKey []byte) (string, error) {
 		id = ` Id="` + r.id + `"`
 	}
 	return `<e:EncryptedKey xmlns:e="` + nsXEnc + `"` + id + `><e:EncryptionMethod Algorithm="` + r.transport + `">` + r.parameters + `</e:EncryptionMethod>` +
-		`<KeyInfo xmlns="` + nsDSig + `"><X509Data><X509Certificate>` + k.keys[r.key].certificate + `</X509Certificate></X509Data></KeyInfo>` +
+		`<KeyInfo xmlns="` + nsDSig + `"><X509Data><X509Certificate>` + b.keys[r.key].certificate + `</X509Certificate></X509Data></KeyInfo>` +
 		`<e:CipherData><e:CipherValue>` + base64.StdEncoding.EncodeToString(wrapped) + `</e:CipherValue></e:CipherData></e:EncryptedKey>`, nil
 }
 
@@ -264,8 +264,8 @@ func raise(public *rsa.PublicKey, encoded []byte) []byte {
 }
 
 // decrypt asks xmlsec1 whether it finds in the message what was encrypted.
-func (k *kitchen) decrypt(message, want string) error {
-	out, err := k.xmlsecAlone("--decrypt", message, "--privkey-pem", filepath.Join(k.dir, keyFile(spA)), "--id-attr:Id", nsXEnc+":EncryptedKey")
+func (b *builder) decrypt(message, want string) error {
+	out, err := b.xmlsecAlone("--decrypt", message, "--privkey-pem", filepath.Join(b.dir, keyFile(spA)), "--id-attr:Id", nsXEnc+":EncryptedKey")
 	if err != nil {
 		return err
 	}
