@@ -24,6 +24,7 @@ import (
 	"testing"
 
 	"github.com/iomete/saml/internal/fault"
+	"github.com/iomete/saml/internal/rsaoaep"
 	"github.com/iomete/saml/internal/testfiles"
 	"github.com/iomete/saml/internal/xmltree"
 )
@@ -67,7 +68,13 @@ func (s sealed) encryptedKey(wrapped []byte) string {
 
 func (s sealed) wrap(t testing.TB, contentKey []byte) []byte {
 	t.Helper()
-	wrapped, err := rsa.EncryptOAEPWithOptions(rand.Reader, s.key, contentKey, &s.options)
+	seed := make([]byte, s.options.Hash.Size())
+	rand.Read(seed) // never fails
+	mask := s.options.MGFHash
+	if mask == 0 {
+		mask = s.options.Hash
+	}
+	wrapped, err := rsaoaep.Encrypt(s.key, contentKey, s.options.Label, seed, s.options.Hash, mask)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,8 @@ import (
 	"math/big"
 	"path/filepath"
 	"strings"
+
+	"github.com/iomete/saml/internal/rsaoaep"
 )
 
 const (
@@ -164,7 +166,12 @@ func (b *builder) encryptedKey(r recipient, contentKey []byte) (string, error) {
 	if r.transport == rsa15 {
 		wrapped = wrap15(public, contentKey)
 	} else {
-		wrapped = wrapOAEP(public, contentKey, orSHA1(r.hash), orSHA1(r.mask), []byte(r.label))
+		hash := orSHA1(r.hash) // crypto/rsa would draw the seed itself, another one each time
+		var err error
+		wrapped, err = rsaoaep.Encrypt(public, contentKey, []byte(r.label), drawn(hash.Size(), "seed for "+string(contentKey)), hash, orSHA1(r.mask))
+		if err != nil {
+			return "", err
+		}
 	}
 	if r.wrapped != nil {
 		wrapped = r.wrapped(wrapped)
@@ -218,35 +225,6 @@ func seal(algorithm string, key, plaintext []byte, padding func(n int) []byte) (
 	out := make([]byte, len(padded))
 	cipher.NewCBCEncrypter(block, iv).CryptBlocks(out, padded)
 	return append(iv, out...), nil
-}
-
-// wrapOAEP is RSA-OAEP (RFC 8017 §7.1.1) with a seed that is always the same for the same key: crypto/rsa takes none.
-func wrapOAEP(public *rsa.PublicKey, message []byte, hash, mask crypto.Hash, label []byte) []byte {
-	size := public.Size()
-	h := hash.New()
-	h.Write(label)
-	db := make([]byte, size-hash.Size()-1)
-	copy(db, h.Sum(nil))
-	db[len(db)-len(message)-1] = 1
-	copy(db[len(db)-len(message):], message)
-	seed := drawn(hash.Size(), "seed for "+string(message))
-	maskWith(db, mask, seed)
-	maskWith(seed, mask, db)
-	return raise(public, append(append([]byte{0}, seed...), db...))
-}
-
-// maskWith is MGF1 (RFC 8017 §B.2.1).
-func maskWith(out []byte, hash crypto.Hash, seed []byte) {
-	var stream []byte
-	for i := uint32(0); len(stream) < len(out); i++ {
-		h := hash.New()
-		h.Write(seed)
-		h.Write([]byte{byte(i >> 24), byte(i >> 16), byte(i >> 8), byte(i)})
-		stream = h.Sum(stream)
-	}
-	for i := range out {
-		out[i] ^= stream[i]
-	}
 }
 
 // wrap15 is the padding of PKCS #1 v1.5 (RFC 8017 §7.2.1).
