@@ -1,5 +1,5 @@
 // Package saml is a SAML 2.0 service provider for Go web services: it sends people to their company's identity provider,
-// above all Microsoft Entra ID, and says who came back.
+// above all Microsoft Entra ID, and reports who signed in.
 //
 // # How a response is read
 //

@@ -74,7 +74,7 @@ func (e *Error) Is(target error) bool {
 	return ok && c == e.Code
 }
 
-// refuse makes an Error. got is quoted and cut; pass want as it shall read.
+// refuse makes an Error. got is quoted and cut; want is shown as is.
 func refuse(code Code, message, got, want string) *Error {
 	e := &Error{Code: code, Message: message, Want: want, Hint: hints[code]}
 	if got != "" {

@@ -44,7 +44,7 @@ const (
 // an address, nor its query, which may hold a token.
 //
 // The address comes from a person, and where it leads from a stranger, so it must not become a way into the network of the service: the address of
-// every connection is looked at when it is dialled, redirects included. Link-local addresses, among them those of the clouds' metadata services, are
+// every connection is looked at when it is dialed, redirects included. Link-local addresses, among them those of the clouds' metadata services, are
 // never connected to; private and loopback ones only if the address that was typed leads to one by itself. A proxy of the environment is not
 // used: behind one, it would be the proxy that dials. For addresses that strangers type see FetchOptions.PublicOnly.
 func FetchMetadata(ctx context.Context, address string, o FetchOptions) ([]byte, error) {
@@ -212,7 +212,7 @@ func (f *fetcher) dialPublic(ctx context.Context, network, address string) (net.
 	return c, nil
 }
 
-// control looks at each address when it is dialled: names that change between two look-ups change nothing.
+// control looks at each address when it is dialed: names that change between two look-ups change nothing.
 func (f *fetcher) control(_, address string, _ syscall.RawConn) error {
 	a, err := netip.ParseAddrPort(address)
 	if err != nil {

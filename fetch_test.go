@@ -195,9 +195,9 @@ func TestFetchedAddresses(t *testing.T) {
 		}
 	}
 	plain := &fetcher{first: &url.URL{Scheme: "http"}}
-	for address, dialled := range map[string]bool{"nonsense": false, "127.0.0.1:80": true, "[::1]:80": true, "10.0.0.1:80": false, "8.8.8.8:80": false} {
-		if err := plain.control("tcp", address, nil); (err == nil) != dialled {
-			t.Errorf("http to %s: %v, want dialled %t", address, err, dialled)
+	for address, dialed := range map[string]bool{"nonsense": false, "127.0.0.1:80": true, "[::1]:80": true, "10.0.0.1:80": false, "8.8.8.8:80": false} {
+		if err := plain.control("tcp", address, nil); (err == nil) != dialed {
+			t.Errorf("http to %s: %v, want dialed %t", address, err, dialed)
 		}
 	}
 }
@@ -378,7 +378,7 @@ func TestPublicAddresses(t *testing.T) {
 	} {
 		f := &fetcher{publicOnly: true, public: isPublic, first: &url.URL{Scheme: "https"}}
 		if err := f.control("tcp", netip.AddrPortFrom(netip.MustParseAddr(address), 443).String(), nil); (err == nil) != want {
-			t.Errorf("%s: dialled %t, want %t", address, err == nil, want)
+			t.Errorf("%s: dialed %t, want %t", address, err == nil, want)
 		}
 	}
 }

@@ -32,7 +32,7 @@ type Identity struct {
 	// HomeIdentityProvider is where a guest comes from ("live.com", "mail", another directory's URL). Entra only.
 	HomeIdentityProvider string
 
-	// ObjectKey and NameIDKey are the two keys under which to store an account. They are the same for ever, and differ between tenants and between
+	// ObjectKey and NameIDKey are the two keys under which to store an account. They are the same forever, and differ between tenants and between
 	// identity providers. They are ASCII, case-sensitive, at most 64 bytes long, and begin with "v1/oid/" and "v1/nid/". Never store an account under
 	// "": everybody without the key would share it. The example shows how to look an account up by both, and what to do if one of them is missing,
 	// new, or belongs to somebody else. In sessions of your own, keep both.

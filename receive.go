@@ -196,7 +196,7 @@ func (h *Handler) unsolicited(w http.ResponseWriter, r *http.Request, m *wireRes
 }
 
 // restarts returns how many logins RestartUnsolicited began in this browser lately. One alone may be a stranger's doing, whose page can post a response
-// here; an identity provider that answers without naming the request would go on for ever.
+// here; an identity provider that answers without naming the request would go on forever.
 func restarts(r *http.Request, sp *ServiceProvider) int {
 	n, _ := strconv.Atoi(cookie(r, sp.cookieName(restarted)))
 	return max(n, 0)

@@ -54,14 +54,14 @@ type vectorStore struct {
 }
 
 func (s vectorStore) Claim(ctx context.Context, key string, ttl time.Duration) (bool, error) {
-	kinds := map[string]string{"request": "v1/req/", "assertion": "v1/ast/"} // how keys begin, for ever
+	kinds := map[string]string{"request": "v1/req/", "assertion": "v1/ast/"} // how keys begin, forever
 	switch kind, ok := kinds[s.seen]; {
 	case s.fails:
 		return false, errors.New("the store does not answer")
 	case ok && strings.HasPrefix(key, kind):
 		return false, nil
 	}
-	return s.MemoryStore.Claim(ctx, key, max(ttl, time.Second)) // whatever ttl: the checks alone shall refuse
+	return s.MemoryStore.Claim(ctx, key, max(ttl, time.Second)) // whatever ttl: the checks alone must refuse
 }
 
 // RemembersSince says that it forgets nothing, as a database does.

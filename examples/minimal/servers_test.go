@@ -12,7 +12,7 @@ import (
 )
 
 // TestServersHaveLimits looks at each server that a program of this repository makes: net/http has no limit of its own, so a field that is left
-// out lets slow clients hold connections for ever.
+// out lets slow clients hold connections forever.
 func TestServersHaveLimits(t *testing.T) {
 	t.Parallel()
 	found := 0

@@ -57,7 +57,7 @@ func conditionVectors() []vector {
 	window := family("entra", "not before", "conditions")
 	end := family("entra", "not on or after", "expired")
 	return []vector{
-		{name: "c42-no-conditions", from: "entra", expect: "conditions", check: "conditions", change: cutElement("<Conditions ", "</Conditions>"), why: "The Assertion has no Conditions: it is for anybody, for ever."},
+		{name: "c42-no-conditions", from: "entra", expect: "conditions", check: "conditions", change: cutElement("<Conditions ", "</Conditions>"), why: "The Assertion has no Conditions: it is for anybody, forever."},
 		{name: "c42-two-conditions", from: "entra", expect: "schema", change: insertAfter("</Conditions>", "<Conditions/>"),
 			why: "The Assertion has Conditions twice, the second ones without any limit."},
 		begin("c42-not-before-future", swap(notBefore, beyondSkew), "NotBefore has not come, just beyond the skew of three minutes."),
