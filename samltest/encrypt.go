@@ -151,8 +151,7 @@ func (o Encryption) encryptedKey(certificate, key []byte) (*etree.Element, error
 	method.CreateAttr("Algorithm", string(o.Transport))
 	var wrapped []byte
 	if o.Transport == RSA15 {
-		//lint:ignore SA1019 it is what tests want to see refused
-		wrapped, err = rsa.EncryptPKCS1v15(rand.Reader, public, key)
+		wrapped, err = rsa.EncryptPKCS1v15(rand.Reader, public, key) // weak: it is what tests want to see refused
 	} else {
 		hash, mask := cmpHash(o.Digest), cmpHash(o.Mask)
 		algorithm(method, "ds:DigestMethod", "ds", dsig.Namespace, digestURIs[hash])
