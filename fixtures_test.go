@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/iomete/saml/internal/testfiles"
 )
 
 // fixtureDir gives the directory of real metadata and responses, with the folders metadata and responses in it. The files
@@ -19,11 +21,7 @@ func fixtureDir(t testing.TB) string {
 	if _, err := os.Stat(filepath.Join(dir, "INDEX.md")); err == nil {
 		return dir
 	}
-	const missing = "no fixtures in %s: set SAML_FIXTURES to the directory that holds INDEX.md, metadata and responses"
-	if os.Getenv("SAML_TEST_REQUIRE") == "all" {
-		t.Fatalf(missing, dir)
-	}
-	t.Skipf(missing, dir)
+	testfiles.Missing(t, "no fixtures in %s: set SAML_FIXTURES to the directory that holds INDEX.md, metadata and responses", dir)
 	return ""
 }
 

@@ -432,7 +432,7 @@ func TestUnsolicitedAtTheHandler(t *testing.T) {
 		t.Fatal(err)
 	}
 	v.wantPage(v.post(form), alice+" at /")
-	// An identity provider that always answers so would go on for ever; but some posts of a stranger's page must not refuse an honest tile.
+	// An identity provider that always answers so would go on forever; but some posts of a stranger's page must not refuse an honest tile.
 	v = restarting.visitor()
 	for range 5 {
 		if form, err = samltest.ReadForm(v.post(answer(restarting))); err != nil {
@@ -449,7 +449,7 @@ func TestUnsolicitedAtTheHandler(t *testing.T) {
 	v = accepting.visitor()
 	first := answer(accepting)
 	v.wantPage(v.post(first), alice+" at /")
-	v.wantPage(v.post(answer(accepting)), alice+" at /") // signed in already: nobody is signed in over his head
+	v.wantPage(v.post(answer(accepting)), alice+" at /") // signed in already: an existing session is never replaced
 	other := accepting.visitor()
 	other.wantFailure(other.post(first), http.StatusForbidden, saml.CodeReplayed)
 }
@@ -649,7 +649,7 @@ func TestMFAThatTakesLong(t *testing.T) {
 	}
 }
 
-// TestSessionsOverHTTP: a browser drops a Secure cookie on http, and would sign in for ever. The refusal names the field to set.
+// TestSessionsOverHTTP: a browser drops a Secure cookie on http, and would sign in forever. The refusal names the field to set.
 func TestSessionsOverHTTP(t *testing.T) {
 	var cause error
 	s := newSite(t, nil)

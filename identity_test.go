@@ -43,7 +43,7 @@ const (
 	testIssuer   = "https://sts.windows.net/" + testTenantID + "/"
 )
 
-// TestAccountKeysAreStable: accounts are stored under these for ever. The digests were computed with another program.
+// TestAccountKeysAreStable: accounts are stored under these forever. The digests were computed with another program.
 func TestAccountKeysAreStable(t *testing.T) {
 	const (
 		object    = "v1/oid/nyTYSWo_IlPK-RVAqa0KIt3L_O7ezli2r5RFRazQwDE"

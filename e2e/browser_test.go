@@ -23,7 +23,7 @@ type tab interface {
 	HTML() (string, error)
 	Click(css string) error // the user's click, or what the engine has that comes nearest to it
 	Back() error
-	Reload() error // with the answer "yes" to the question whether a form shall be posted again
+	Reload() error // with the answer "yes" to the question whether to post a form again
 	Screenshot() (png []byte, err error)
 }
 

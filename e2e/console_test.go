@@ -438,7 +438,7 @@ func TestConsoleWrongWays(t *testing.T) {
 	}
 }
 
-// TestConsoleWrongCertificate: settings that nobody can sign in with lock nobody out who can mend them.
+// TestConsoleWrongCertificate: settings that nobody can sign in with lock nobody out who can fix them.
 func TestConsoleWrongCertificate(t *testing.T) {
 	d, _ := consoleDesk(t)
 	document := d.register()

@@ -2,7 +2,10 @@ module github.com/iomete/saml/e2e
 
 go 1.26.0
 
-replace github.com/iomete/saml => ../
+replace (
+	github.com/iomete/saml => ../
+	github.com/iomete/saml/testdata/vectors => ../testdata/vectors
+)
 
 require (
 	github.com/alexedwards/scs/v2 v2.9.0
@@ -13,6 +16,7 @@ require (
 	github.com/go-chi/chi/v5 v5.5.0
 	github.com/go-sql-driver/mysql v1.10.1
 	github.com/iomete/saml v0.0.0
+	github.com/iomete/saml/testdata/vectors v0.0.0
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/labstack/echo/v5 v5.4.4
 	modernc.org/sqlite v1.62.0

@@ -18,6 +18,8 @@ import (
 
 	"github.com/beevik/etree"
 	dsig "github.com/russellhaering/goxmldsig"
+
+	"github.com/iomete/saml/internal/rsaoaep"
 )
 
 const (
@@ -149,15 +151,16 @@ func (o Encryption) encryptedKey(certificate, key []byte) (*etree.Element, error
 	method.CreateAttr("Algorithm", string(o.Transport))
 	var wrapped []byte
 	if o.Transport == RSA15 {
-		//lint:ignore SA1019 it is what tests want to see refused
-		wrapped, err = rsa.EncryptPKCS1v15(rand.Reader, public, key)
+		wrapped, err = rsa.EncryptPKCS1v15(rand.Reader, public, key) // weak: it is what tests want to see refused
 	} else {
-		options := &rsa.OAEPOptions{Hash: cmpHash(o.Digest), MGFHash: cmpHash(o.Mask)}
-		algorithm(method, "ds:DigestMethod", "ds", dsig.Namespace, digestURIs[options.Hash])
+		hash, mask := cmpHash(o.Digest), cmpHash(o.Mask)
+		algorithm(method, "ds:DigestMethod", "ds", dsig.Namespace, digestURIs[hash])
 		if o.Transport == RSAOAEP {
-			algorithm(method, "xenc11:MGF", "xenc11", nsXEnc11, maskURIs[options.MGFHash])
+			algorithm(method, "xenc11:MGF", "xenc11", nsXEnc11, maskURIs[mask])
 		}
-		wrapped, err = rsa.EncryptOAEPWithOptions(rand.Reader, public, key, options)
+		seed := make([]byte, hash.Size())
+		rand.Read(seed) // never fails
+		wrapped, err = rsaoaep.Encrypt(public, key, nil, seed, hash, mask)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("samltest: %w", err)

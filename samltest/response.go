@@ -16,7 +16,7 @@ const (
 	FormatTransient   = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
 )
 
-// Absent, in a string field of an Answer, leaves the attribute or element out.
+// Absent leaves the attribute or element out, in a string field of an Answer.
 const Absent = "(absent)"
 
 // Answer describes one response. What is not set is as Entra makes it.

@@ -39,7 +39,7 @@ type Config struct {
 	Idle time.Duration
 
 	// Lifetime is how long a session lives at most: a minute or more. Default 12 hours. SessionNotOnOrAfter of the identity provider can shorten it, but
-	// to no less than three minutes: a session that is over at once would send the browser to the identity provider and back for ever.
+	// to no less than three minutes: a session that is over at once would send the browser to the identity provider and back forever.
 	Lifetime time.Duration
 
 	// AllowBeyondSessionNotOnOrAfter ignores SessionNotOnOrAfter of the identity provider. It is for one that sends a few minutes for

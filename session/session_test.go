@@ -157,7 +157,7 @@ func TestSessionNotOnOrAfterCapsTheSession(t *testing.T) {
 }
 
 // TestShortSession: a response is good within the clock skew, and so is the sign-in; but a session that is over at once would send the
-// browser to the identity provider and back for ever, as would one that the next replica, two minutes ahead, takes for over.
+// browser to the identity provider and back forever, as would one that the next replica, two minutes ahead, takes for over.
 func TestShortSession(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {

@@ -197,7 +197,7 @@ func wrapped(pkcs1 []byte) []byte {
 	return der
 }
 
-func armoured(der []byte) string {
+func armored(der []byte) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 }
 
@@ -261,9 +261,9 @@ func documents() []document {
 		{"pasted: a huge private key", refusedKey, readPasted, func(size int) []byte { return privateKey(size - frame) }},
 		{"pasted: a huge private key in PKCS #8", refusedKey, readPasted, func(size int) []byte { return wrapped(privateKey(size - frame)) }},
 		{"pasted: a huge private key in base64", refusedKey, readPasted, func(size int) []byte { return []byte(base64.StdEncoding.EncodeToString(privateKey(inBase64(size)))) }},
-		{"pasted: a huge private key as a certificate in PEM", refusedKey, readPasted, func(size int) []byte { return []byte(armoured(privateKey(inBase64(size) / 66 * 64))) }},
-		{"pasted: many certificates in PEM", tooMany, readPasted, func(size int) []byte { return []byte(filled(size, armoured)) }},
-		{"pasted: one certificate many times in PEM", either, readPasted, func(size int) []byte { return []byte(many(size, 1<<30, same(armoured(someCertificate())))) }},
+		{"pasted: a huge private key as a certificate in PEM", refusedKey, readPasted, func(size int) []byte { return []byte(armored(privateKey(inBase64(size) / 66 * 64))) }},
+		{"pasted: many certificates in PEM", tooMany, readPasted, func(size int) []byte { return []byte(filled(size, armored)) }},
+		{"pasted: one certificate many times in PEM", either, readPasted, func(size int) []byte { return []byte(many(size, 1<<30, same(armored(someCertificate())))) }},
 		{"pasted: many certificates in DER", tooMany, readPasted, func(size int) []byte { return []byte(filled(size, func(der []byte) string { return string(der) })) }},
 		{"pasted: many certificates, one by one", tooMany, readOneByOne, func(size int) []byte { return []byte(filled(size, func(der []byte) string { return string(der) })) }},
 		{"pasted: a certificate of a long subject", either, readPasted, func(size int) []byte { return longSubject(size - frame) }},

@@ -9,34 +9,21 @@ import (
 	"encoding/pem"
 	"testing"
 
-	"github.com/iomete/saml/testdata/vectors"
+	"github.com/iomete/saml/internal/testfiles"
 )
 
 // vectorArguments are those of one of the published vectors, and the file of its response.
 func vectorArguments(t *testing.T, name string) (arguments []string, file string) {
 	t.Helper()
-	all, err := vectors.All()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, v := range all {
+	for _, v := range testfiles.Vectors(t) {
 		if v.Name != name {
 			continue
 		}
-		return []string{"verify", "-certificate", tempFile(t, "idp.pem", vectorKey(t, v.Header["keys"])), "-idp-entity-id", v.Header["idp_entity_id"],
+		return []string{"verify", "-certificate", tempFile(t, "idp.pem", testfiles.Key(t, v.Header["keys"])), "-idp-entity-id", v.Header["idp_entity_id"],
 			"-redirect-url", v.Header["redirect_url"], "-request-id", v.Header["request_id"], "-at", v.Header["at"]}, tempFile(t, "response.txt", []byte(v.Form))
 	}
 	t.Fatalf("there is no vector %s", name)
 	return nil, ""
-}
-
-func vectorKey(t *testing.T, file string) []byte {
-	t.Helper()
-	data, err := vectors.Key(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
 }
 
 func pemOf(kind string, der []byte) []byte {
@@ -46,7 +33,7 @@ func pemOf(kind string, der []byte) []byte {
 func TestVerifyEncrypted(t *testing.T) {
 	t.Parallel()
 	arguments, file := vectorArguments(t, "encrypted-entra")
-	pkcs8, other := vectorKey(t, "test-sp-a.key.pem"), tempFile(t, "other.pem", vectorKey(t, "test-sp-b.key.pem"))
+	pkcs8, other := testfiles.Key(t, "test-sp-a.key.pem"), tempFile(t, "other.pem", testfiles.Key(t, "test-sp-b.key.pem"))
 	block, _ := pem.Decode(pkcs8)
 	key, ok := privateKey(block.Bytes)
 	if !ok {
@@ -56,7 +43,7 @@ func TestVerifyEncrypted(t *testing.T) {
 	for what, keys := range map[string][]string{
 		"the key":               {"-key", right},
 		"the key in PKCS #1":    {"-key", tempFile(t, "pkcs1.pem", pemOf("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(key)))},
-		"the key behind others": {"-key", other, "-key", tempFile(t, "both.pem", append(vectorKey(t, "test-sp-a.crt.pem"), pkcs8...))},
+		"the key behind others": {"-key", other, "-key", tempFile(t, "both.pem", append(testfiles.Key(t, "test-sp-a.crt.pem"), pkcs8...))},
 	} {
 		if r := samlsp(t, append(append(arguments[:len(arguments):len(arguments)], keys...), file)...); r.code != exitOK {
 			t.Errorf("%s: got %+v", what, r)
@@ -92,7 +79,7 @@ func TestKeysThatAreRefused(t *testing.T) {
 		words string
 	}{
 		"nothing":                               {nil, "no private key"},
-		"a certificate":                         {vectorKey(t, "test-sp-a.crt.pem"), "no private key"},
+		"a certificate":                         {testfiles.Key(t, "test-sp-a.crt.pem"), "no private key"},
 		"a key with a password":                 {pemOf("ENCRYPTED PRIVATE KEY", []byte("x")), "password"},
 		"a key with a password in an old form":  {legacy, "password"},
 		"an elliptic key":                       {pemOf("PRIVATE KEY", elliptic), "not RSA"},

@@ -152,7 +152,7 @@ func (s *server) openDatabase(ctx context.Context) (err error) {
 	if s.db, err = storage.OpenSQLite(ctx, filepath.Join(s.options.data, "console.db"), time.Now); err != nil {
 		return err
 	}
-	for _, file := range s.db.Mended {
+	for _, file := range s.db.Tightened {
 		s.logger.Warn("others could read this file of the database until now: its mode is 0600 from here on. If others use this machine, change the administrator's password (-reset-admin-password)", "file", file)
 	}
 	return nil

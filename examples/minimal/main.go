@@ -57,7 +57,7 @@ func serve() error {
 }
 
 // newServer bounds how long a client may take and how much it may send before a handler sees it: without these limits of net/http, which has
-// none of its own, slow clients hold connections and memory for ever. A response of SAML has 2 MiB at most, see saml.Handler.
+// none of its own, slow clients hold connections and memory forever. A response of SAML has 2 MiB at most, see saml.Handler.
 func newServer(h http.Handler) *http.Server {
 	return &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 64 << 10}

@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,7 +13,7 @@ import (
 )
 
 // TestServersHaveLimits looks at each server that a program of this repository makes: net/http has no limit of its own, so a field that is left
-// out lets slow clients hold connections for ever.
+// out lets slow clients hold connections forever.
 func TestServersHaveLimits(t *testing.T) {
 	t.Parallel()
 	found := 0
@@ -47,8 +48,12 @@ func TestServersHaveLimits(t *testing.T) {
 		})
 		return nil
 	})
-	if err != nil || found < 3 {
-		t.Errorf("got %d servers and %v, want those of minimal, dataplane and samlsp at least", found, err)
+	want := 3 // minimal, samlsp and dataplane
+	if _, err := os.Stat(filepath.Join("..", "dataplane")); err != nil {
+		want = 2 // dataplane is a module of its own, which the published module does not hold
+	}
+	if err != nil || found < want {
+		t.Errorf("got %d servers and %v, want at least %d", found, err, want)
 	}
 }
 

@@ -256,7 +256,7 @@ func (m method) verify(keys []crypto.PublicKey, first int, signed, signature []b
 	}
 	if m.ecdsa && isASN1(keys, digest, signature) {
 		return 0, &fault.Fault{Code: fault.Signature, Message: "a trusted key made the signature, but its form is not that of XML Signature",
-			Got: "ASN.1", Want: "r and s side by side (XML Signature 1.1 §6.4.3)", Hint: "The identity provider's software must be mended, or sign with RSA."}
+			Got: "ASN.1", Want: "r and s side by side (XML Signature 1.1 §6.4.3)", Hint: "The identity provider's software must be fixed, or sign with RSA."}
 	}
 	return 0, fault.New(fault.Signature, "none of the trusted keys made the signature")
 }

@@ -10,18 +10,14 @@ import (
 
 	"github.com/iomete/saml/internal/b64"
 	"github.com/iomete/saml/internal/fault"
+	"github.com/iomete/saml/internal/testfiles"
 	"github.com/iomete/saml/internal/xmltree"
-	"github.com/iomete/saml/testdata/vectors"
 )
 
 // vectorMessages are the messages of the published vectors that are base64 and small.
 func vectorMessages(t testing.TB) (messages [][]byte) {
 	t.Helper()
-	all, err := vectors.All()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, v := range all {
+	for _, v := range testfiles.Vectors(t) {
 		if message, err := b64.Decode(v.Form); err == nil && len(message) < 32<<10 {
 			messages = append(messages, message)
 		}
@@ -32,11 +28,7 @@ func vectorMessages(t testing.TB) (messages [][]byte) {
 func vectorKeys(t testing.TB) (keys []crypto.PublicKey) {
 	t.Helper()
 	for _, name := range []string{"test-idp-a", "test-idp-b", "test-ec-p256"} {
-		data, err := vectors.Key(name + ".crt.pem")
-		if err != nil {
-			t.Fatal(err)
-		}
-		block, _ := pem.Decode(data)
+		block, _ := pem.Decode(testfiles.Key(t, name+".crt.pem"))
 		certificate, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
 			t.Fatal(err)

@@ -46,7 +46,7 @@ func readSignature(e xmltree.Element, id string) (signature, error) {
 }
 
 // readSignedInfo reads ds:SignedInfo (XML Signature 1.1 §4.4): one reference to this ID with the two transforms of SAML Core 2.0 §5.4.4.
-// The reference comes first: where it is not as SAML demands, nothing else about the signature is worth mending.
+// The reference comes first: where it is not as SAML demands, nothing else about the signature is worth fixing.
 func readSignedInfo(e xmltree.Element, id string) (info signedInfo, err error) {
 	parts, err := children(e, "CanonicalizationMethod", "SignatureMethod", "Reference")
 	if err != nil {

@@ -1,5 +1,5 @@
 // Package vectors holds the published test vectors for verifiers of SAML responses: one file, one fault, each with the conditions under which it is
-// read and the verdict. README.md beside it describes the format. It depends on nothing, so that other libraries can run them:
+// read and the verdict. README.md beside it describes the format. It is a module of its own that requires nothing, so that other libraries can run them:
 //
 //	list, err := vectors.All()
 //	for _, v := range list {

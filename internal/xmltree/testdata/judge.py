@@ -1,8 +1,8 @@
-"""Exclusive canonicalisation by libxml2, in two ways, for many documents in one process.
+"""Exclusive canonicalization by libxml2, in two ways, for many documents in one process.
 
 Reads one JSON object a line:
   xml       the document, base64
-  apex      which element to canonicalise: its number in document order, the root is 0
+  apex      which element to canonicalize: its number in document order, the root is 0
   omit      the number of an element below it that is left out with all that it holds, or -1
   prefixes  the names of the PrefixList
 Writes one JSON object a line:
@@ -98,7 +98,7 @@ def by_nodeset(case, source):
         out = xml2.xmlAllocOutputBuffer(None)
         try:
             if xml2.xmlC14NExecute(doc, IsVisible(is_visible), None, EXCLUSIVE, prefixes, 0, out) < 0:
-                raise ValueError("libxml2 refuses to canonicalise")
+                raise ValueError("libxml2 refuses to canonicalize")
             return ctypes.string_at(xml2.xmlOutputBufferGetContent(out), xml2.xmlOutputBufferGetSize(out))
         finally:
             xml2.xmlOutputBufferClose(out)

@@ -30,8 +30,8 @@ func TestOpenMode(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "console.db")
 	first := openSQLite(t, file)
-	if len(first.Mended) > 0 {
-		t.Errorf("a new file: mended %v", first.Mended)
+	if len(first.Tightened) > 0 {
+		t.Errorf("a new file: tightened %v", first.Tightened)
 	}
 	for _, name := range []string{file, file + "-wal"} { // the WAL is there while the first is open
 		if err := os.Chmod(name, 0o644); err != nil {
@@ -39,8 +39,8 @@ func TestOpenMode(t *testing.T) {
 		}
 	}
 	second := openSQLite(t, file)
-	if want := []string{file, file + "-wal"}; !slices.Equal(second.Mended, want) {
-		t.Errorf("mended %v, want %v", second.Mended, want)
+	if want := []string{file, file + "-wal"}; !slices.Equal(second.Tightened, want) {
+		t.Errorf("tightened %v, want %v", second.Tightened, want)
 	}
 	for _, name := range []string{file, file + "-wal", file + "-shm"} {
 		if info, err := os.Stat(name); err != nil || info.Mode().Perm() != 0o600 {

@@ -47,26 +47,26 @@ type DB struct {
 	postgres            bool
 	now                 func() time.Time
 
-	// Mended are the files that others could read until OpenSQLite took that right away.
-	Mended []string
+	// Tightened are the files that others could read until OpenSQLite took that right away.
+	Tightened []string
 }
 
 // OpenSQLite opens a file, and makes it if it is not there. Only its owner may read it: OpenSQLite takes the rights of others away, lists
-// such files in DB.Mended, and fails if it may not do that.
+// such files in DB.Tightened, and fails if it may not do that.
 func OpenSQLite(ctx context.Context, file string, now func() time.Time) (*DB, error) {
 	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600) // the driver would let others read it
 	if err != nil {
 		return nil, err
 	}
 	f.Close()
-	mended, err := closeToOthers(file, file+"-wal", file+"-shm")
+	tightened, err := closeToOthers(file, file+"-wal", file+"-shm")
 	if err != nil {
 		return nil, err
 	}
 	// A transaction takes the write lock when it begins, so that none fails half-way because another one was first.
 	options := url.Values{"_txlock": {"immediate"}, "_pragma": {"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"}}
 	address := url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(file), RawQuery: options.Encode()}
-	db := &DB{now: now, Mended: mended}
+	db := &DB{now: now, Tightened: tightened}
 	for pool, most := range map[**sql.DB]int{&db.sql: 8, &db.writer: 1, &db.claims: 1} {
 		if *pool, err = sql.Open("sqlite", address.String()); err != nil {
 			return nil, err // of the address: nothing is open yet
@@ -77,7 +77,7 @@ func OpenSQLite(ctx context.Context, file string, now func() time.Time) (*DB, er
 }
 
 // closeToOthers takes the rights of all but the owner away, and returns the files that had given them.
-func closeToOthers(files ...string) (mended []string, err error) {
+func closeToOthers(files ...string) (tightened []string, err error) {
 	for _, file := range files {
 		info, err := os.Stat(file)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -92,9 +92,9 @@ func closeToOthers(files ...string) (mended []string, err error) {
 		if err := os.Chmod(file, 0o600); err != nil {
 			return nil, fmt.Errorf("%s has mode %04o, want 0600: others can read the accounts and the hash of the administrator's password, and the mode cannot be changed. Make the file belong to the user that runs the console: %w", file, info.Mode().Perm(), err)
 		}
-		mended = append(mended, file)
+		tightened = append(tightened, file)
 	}
-	return mended, nil
+	return tightened, nil
 }
 
 // OpenPostgreSQL opens a database by its URL, postgres://user:password@host/database.

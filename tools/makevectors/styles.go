@@ -99,9 +99,9 @@ func (s style) signed(slot, id, empty string) string {
 		`<%dSignatureValue>VALUE-` + slot + `</%dSignatureValue>` + info + `</%dSignature>`
 }
 
-// styleRecipes are responses in the layouts of identity providers: which prefixes, where they are declared, in which order, what is signed, how the key
+// styleVectors are responses in the layouts of identity providers: which prefixes, where they are declared, in which order, what is signed, how the key
 // is named. What they say is ours.
-func styleRecipes() []recipe {
+func styleVectors() []vector {
 	const (
 		usualData     = `InResponseTo="{FOR}" NotOnOrAfter="{END}" Recipient="{TO}"`
 		sp, sa        = ` xmlns:samlp="` + nsProtocol + `"`, ` xmlns:saml="` + nsAssertion + `"`
@@ -113,7 +113,7 @@ func styleRecipes() []recipe {
 		anything      = "urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified"
 	)
 	typed := ` xsi:type="xs:string"`
-	var list []recipe
+	var list []vector
 	for _, s := range []style{
 		{name: "ad-fs", why: "AD FS: a blank before the end of empty elements, Consent, and a KeyInfo that declares the namespace anew.", p: "samlp:", d: "ds:", end: " />",
 			response: `ID="{ID}" Version="2.0" IssueInstant="{AT}" Destination="{TO}" Consent="urn:oasis:names:tc:SAML:2.0:consent:unspecified" InResponseTo="{FOR}"` + sp, responseIssuer: ` xmlns="` + nsAssertion + `"`,
@@ -211,13 +211,13 @@ func styleRecipes() []recipe {
 		{name: "lines", why: "Each element on its own line, in a signed response with a signed assertion.", p: "samlp:", a: "saml:", d: "ds:", response: strings.TrimSpace(sp) + sa + ` ` + usualResponse, signs: "AR", signature: ds, keyInfo: certificate,
 			assertion: `ID="{ID}" IssueInstant="{AT}" Version="2.0"`, nameID: email, data: usualData, statements: authn("", anything), space: "\n\t"},
 	} {
-		list = append(list, recipe{name: "style-" + s.name, text: s.text(), why: s.why})
+		list = append(list, vector{name: "style-" + s.name, text: s.text(), why: s.why})
 	}
-	return append(list, entraRecipes()...)
+	return append(list, entraVectors()...)
 }
 
-// entraRecipes are what an administrator can choose at Entra.
-func entraRecipes() []recipe {
+// entraVectors are what an administrator can choose at Entra.
+func entraVectors() []vector {
 	const groupsClaim = "http://schemas.microsoft.com/ws/2008/06/identity/claims/groups"
 	var groups []string
 	for i := range 150 {
@@ -226,7 +226,7 @@ func entraRecipes() []recipe {
 	claim := func(name string, values ...string) edit {
 		return insertBefore("</AttributeStatement>", attribute(name, values...))
 	}
-	return []recipe{
+	return []vector{
 		{name: "entra-150-groups", from: "entra", change: claim(groupsClaim, groups...), why: "As many groups as Entra sends."},
 		{name: "entra-groups-link", from: "entra", change: claim("http://schemas.microsoft.com/claims/groups.link", "https://graph.windows.net/"+tenantID+"/users/3e1a7c55-0d3b-4f2e-8a64-2b9d7f10c6e4/getMemberObjects"),
 			why: "More than 150 groups: a link in place of them."},
@@ -243,15 +243,15 @@ func entraRecipes() []recipe {
 		{name: "entra-hours", from: "entra", change: swap(notOnOrAfter, "2026-03-11T09:29:58.002Z"), why: "A token that lives for 24 hours, as a lifetime policy can have it."},
 		{name: "rsa-3072", from: "entra", key: rsa3072, header: header{"keys": certificateFile(rsa3072)}, why: "A key of 3072 bits."},
 		{name: "rsa-4096", from: "entra", key: rsa4096, header: header{"keys": certificateFile(rsa4096)}, why: "A key of 4096 bits."},
-		ellipticRecipe("ecdsa-p384", p384, dsigMore+"ecdsa-sha384", crypto.SHA384, 48, "ECDSA on P-384 with SHA-384."),
-		ellipticRecipe("ecdsa-p521", p521, dsigMore+"ecdsa-sha512", crypto.SHA512, 66, "ECDSA on P-521 with SHA-512."),
+		ellipticVector("ecdsa-p384", p384, dsigMore+"ecdsa-sha384", crypto.SHA384, 48, "ECDSA on P-384 with SHA-384."),
+		ellipticVector("ecdsa-p521", p521, dsigMore+"ecdsa-sha512", crypto.SHA512, 66, "ECDSA on P-521 with SHA-512."),
 		{name: "four-keys", from: "entra", key: rsa4096, header: header{"keys": strings.Join([]string{certificateFile(idpA), certificateFile(ec), certificateFile(rsa3072), certificateFile(rsa4096)}, " ")},
 			why: "Four trusted keys of several kinds, and the last one signed."},
 	}
 }
 
-func ellipticRecipe(name, key, method string, hash crypto.Hash, size int, why string) recipe {
-	return recipe{name: name, from: "entra", key: key, header: header{"keys": certificateFile(key)}, change: all(swap(rsaSHA256, method), cut(keyInfo(slotAssertion))), why: why,
+func ellipticVector(name, key, method string, hash crypto.Hash, size int, why string) vector {
+	return vector{name: name, from: "entra", key: key, header: header{"keys": certificateFile(key)}, change: all(swap(rsaSHA256, method), cut(keyInfo(slotAssertion))), why: why,
 		byHand: &hand{value: signECDSA(hash, func(r, s *big.Int) []byte {
 			return append(r.FillBytes(make([]byte, size)), s.FillBytes(make([]byte, size))...)
 		})}}

@@ -10,19 +10,19 @@ import (
 	"unicode/utf16"
 )
 
-// parseRecipes break the rules of base64 and XML. What is changed lies outside the signature, or the signature is valid for
+// parseVectors break the rules of base64 and XML. What is changed lies outside the signature, or the signature is valid for
 // whoever reads the message as the attacker wants it read.
-func parseRecipes() []recipe {
-	var list []recipe
-	for _, part := range [][]recipe{base64Recipes(), encodingRecipes(), declarationRecipes(), doctypeRecipes(), commentRecipes(), entityRecipes(),
-		rootRecipes(), nameRecipes(), namespaceRecipes(), duplicateRecipes(), limitRecipes()} {
+func parseVectors() []vector {
+	var list []vector
+	for _, part := range [][]vector{base64Recipes(), encodingVectors(), declarationVectors(), doctypeVectors(), commentVectors(), entityVectors(),
+		rootVectors(), nameVectors(), namespaceVectors(), duplicateVectors(), limitVectors()} {
 		list = append(list, part...)
 	}
 	return list
 }
 
-func base64Recipes() []recipe {
-	return []recipe{
+func base64Recipes() []vector {
+	return []vector{
 		{name: "p07-empty", from: "entra", expect: "response_missing", form: func(string) (string, error) { return "", nil },
 			why: "There is no form value."},
 		{name: "p07-white-space-only", from: "entra", expect: "base64", form: func(string) (string, error) { return " \r\n", nil },
@@ -83,11 +83,11 @@ func deflated(form string) (string, error) {
 // inStatusMessage puts bytes where nothing is signed.
 func inStatusMessage(what string) edit { return swap("signed in", "signed"+what+"in") }
 
-func encodingRecipes() []recipe {
-	illegal := func(name, what, why string) recipe {
-		return recipe{name: name, from: "status-message", expect: "encoding", after: inStatusMessage(what), judge: beyond, why: why}
+func encodingVectors() []vector {
+	illegal := func(name, what, why string) vector {
+		return vector{name: name, from: "status-message", expect: "encoding", after: inStatusMessage(what), judge: beyond, why: why}
 	}
-	return []recipe{
+	return []vector{
 		illegal("p08-nul", "\x00", "A NUL byte: C code reads up to it."),
 		illegal("p08-vertical-tab", "\v", "A control character that XML 1.0 forbids."),
 		illegal("p08-escape", "\x1B", "A control character that XML 1.0 forbids."),
@@ -123,12 +123,12 @@ func inUTF16(mark string) edit {
 	}
 }
 
-func declarationRecipes() []recipe {
+func declarationVectors() []vector {
 	const declaration = `<?xml version="1.0" encoding="UTF-8" standalone="yes"?>`
-	other := func(name, text string, j judge, why string) recipe {
-		return recipe{name: name, from: "xml-declaration", expect: "xml_declaration", after: swap(declaration, text), judge: j, why: why}
+	other := func(name, text string, j judge, why string) vector {
+		return vector{name: name, from: "xml-declaration", expect: "xml_declaration", after: swap(declaration, text), judge: j, why: why}
 	}
-	return []recipe{
+	return []vector{
 		other("p09-version-1.1", `<?xml version="1.1" encoding="UTF-8" standalone="yes"?>`, allValid, "XML 1.1 has other characters and line ends."),
 		other("p09-no-version", `<?xml encoding="UTF-8" standalone="yes"?>`, beyond, "The version is required."),
 		other("p09-encoding-latin-1", `<?xml version="1.0" encoding="ISO-8859-1" standalone="yes"?>`, allValid, "Only UTF-8 is read, whatever is declared."),
@@ -144,8 +144,8 @@ func declarationRecipes() []recipe {
 	}
 }
 
-func doctypeRecipes() []recipe {
-	return []recipe{
+func doctypeVectors() []vector {
+	return []vector{
 		{name: "p10-doctype", from: "entra", expect: "doctype", after: put("<!DOCTYPE samlp:Response>", ""),
 			why: "A DOCTYPE, though an empty one."},
 		{name: "p10-internal-entity", from: "entra", expect: "doctype", judge: beyond,
@@ -169,8 +169,8 @@ func doctypeRecipes() []recipe {
 	}
 }
 
-func commentRecipes() []recipe {
-	return []recipe{
+func commentVectors() []vector {
+	return []vector{
 		{name: "p11-comment-in-name-id", from: "long-name-id", expect: "comment", after: swap(nameID+".attacker.example</NameID>", nameID+"<!-- -->.attacker.example</NameID>"),
 			why: "The signature does not cover comments: readers that take the text up to the first one see somebody else's address."},
 		{name: "p11-comment-in-attribute-value", from: "entra", expect: "comment", after: swap(">Ada Lovelace<", ">Ada <!-- -->Lovelace<"),
@@ -194,11 +194,11 @@ func commentRecipes() []recipe {
 	}
 }
 
-func entityRecipes() []recipe {
-	unsigned := func(name, what, why string) recipe {
-		return recipe{name: name, from: "status-message", expect: "entity", after: inStatusMessage(what), judge: beyond, why: why}
+func entityVectors() []vector {
+	unsigned := func(name, what, why string) vector {
+		return vector{name: name, from: "status-message", expect: "entity", after: inStatusMessage(what), judge: beyond, why: why}
 	}
-	return []recipe{
+	return []vector{
 		{name: "p12-html-entity", from: "unicode", expect: "entity", after: swap("©", "&copy;"), judge: beyond,
 			why: "An entity of HTML, where its character was signed."},
 		{name: "p12-undeclared", from: "entra", expect: "entity", after: swap(">"+nameID+"</NameID>", ">"+nameID+"&e;</NameID>"), judge: beyond,
@@ -220,14 +220,14 @@ func entityRecipes() []recipe {
 	}
 }
 
-func rootRecipes() []recipe {
-	outside := func(name, before, after, why string) recipe {
-		return recipe{name: name, from: "entra", expect: "xml_syntax", after: put(before, after), judge: beyond, why: why}
+func rootVectors() []vector {
+	outside := func(name, before, after, why string) vector {
+		return vector{name: name, from: "entra", expect: "xml_syntax", after: put(before, after), judge: beyond, why: why}
 	}
-	broken := func(name, before, after, why string) recipe {
-		return recipe{name: name, from: "entra", expect: "xml_syntax", after: swap(before, after), judge: beyond, why: why}
+	broken := func(name, before, after, why string) vector {
+		return vector{name: name, from: "entra", expect: "xml_syntax", after: swap(before, after), judge: beyond, why: why}
 	}
-	return []recipe{
+	return []vector{
 		outside("p13-second-root", "", "<x/>", "There is a second root element."),
 		outside("p13-text-before-root", "x", "", "Text before the root element."),
 		outside("p13-text-after-root", "", "x", "Text after the root element."),
@@ -256,12 +256,12 @@ func rootRecipes() []recipe {
 	}
 }
 
-func nameRecipes() []recipe {
+func nameVectors() []vector {
 	const declaration = ` xmlns:x="urn:example:hint"`
-	hint := func(name, expect, before, after string, j judge, why string) recipe {
-		return recipe{name: name, from: "extensions", expect: expect, after: swap(before, after), judge: j, why: why}
+	hint := func(name, expect, before, after string, j judge, why string) vector {
+		return vector{name: name, from: "extensions", expect: expect, after: swap(before, after), judge: j, why: why}
 	}
-	return []recipe{
+	return []vector{
 		hint("p14-undeclared-prefix", "namespace", `<x:hint`+declaration, `<x:hint xmlns:y="urn:example:hint"`, allValid, "The prefix of an element is not declared."),
 		hint("p14-undeclared-attribute-prefix", "namespace", ` x:level=`, ` y:level=`, allValid, "The prefix of an attribute is not declared."),
 		hint("p14-prefix-out-of-scope", "namespace", `</samlp:Extensions>`, `<x:late/></samlp:Extensions>`, allValid, "The prefix was declared in an element that has ended."),
@@ -282,11 +282,11 @@ func nameRecipes() []recipe {
 	}
 }
 
-func namespaceRecipes() []recipe {
-	other := func(name, space, why string) recipe {
-		return recipe{name: name, from: "extensions", expect: "namespace", after: swap("urn:example:hint", space), judge: beyond, why: why}
+func namespaceVectors() []vector {
+	other := func(name, space, why string) vector {
+		return vector{name: name, from: "extensions", expect: "namespace", after: swap("urn:example:hint", space), judge: beyond, why: why}
 	}
-	return []recipe{
+	return []vector{
 		other("p15-relative", "hint", "A relative reference: canonicalizers disagree about it, and XML forbids it by decision of the W3C."),
 		other("p15-relative-path", "../hint", "A relative reference."),
 		other("p15-no-scheme", "//example.com/hint", "A reference without a scheme."),
@@ -307,8 +307,8 @@ func namespaceRecipes() []recipe {
 	}
 }
 
-func duplicateRecipes() []recipe {
-	return []recipe{
+func duplicateVectors() []vector {
+	return []vector{
 		{name: "p16-id-twice", from: "entra", expect: "duplicate_attribute", after: insertAfter(`ID="`+assertionID+`"`, ` ID="`+evilID+`"`), judge: beyond,
 			why: "The assertion has two IDs: readers take the first or the last."},
 		{name: "p16-same-value-twice", from: "entra", expect: "duplicate_attribute", after: insertAfter(`ID="`+responseID+`"`, ` ID="`+responseID+`"`), judge: beyond,
@@ -329,8 +329,8 @@ func duplicateRecipes() []recipe {
 // maxBytes is the limit of rule 17.
 const maxBytes = 1 << 20
 
-func limitRecipes() []recipe {
-	return []recipe{
+func limitVectors() []vector {
+	return []vector{
 		{name: "p17-depth-65", from: "depth-64", expect: "too_large", after: swap("<x:n></x:n>", "<x:n><x:n/></x:n>"),
 			why: "One level of elements more than allowed."},
 		{name: "p17-attributes-65", from: "attributes-64", expect: "too_large", after: insertBefore(` a1=""`, ` a0=""`),

@@ -1,10 +1,10 @@
-// Command makevectors writes the test vectors in testdata/vectors: one file, one fault. Run it in the root of the module:
+// Command makevectors writes the test vectors in testdata/vectors: one file, one fault. Run it in the root of the checkout:
 //
-//	go run ./internal/makevectors
+//	go run ./tools/makevectors
 //
-// Each vector is made by a recipe: an accepted message, or an accepted message with one change. Messages are signed by xmlsec1
+// A vector is described by a message that must be accepted, or by such a message and one change. Messages are signed by xmlsec1
 // (Debian package xmlsec1), so that our own code has no part in them, and what must carry a valid signature is verified by
-// xmlsec1 once more before it is written. The same recipes give the same bytes.
+// xmlsec1 once more before it is written. The same descriptions give the same bytes.
 package main
 
 import (
@@ -35,12 +35,12 @@ func run(dir string) error {
 	}
 	defer os.RemoveAll(work)
 
-	k := kitchen{keys: keys, dir: filepath.Join(dir, "keys"), work: work, done: map[string]*vector{}}
-	shared = &k
+	b := builder{keys: keys, dir: filepath.Join(dir, "keys"), work: work, done: map[string]*built{}}
+	shared = &b
 	var faults []error
-	for _, list := range [][]recipe{acceptedRecipes(), styleRecipes(), parseRecipes(), shapeRecipes(), signatureRecipes(), encryptionRecipes(), checkRecipes()} {
+	for _, list := range [][]vector{acceptedVectors(), styleVectors(), parseVectors(), shapeVectors(), signatureVectors(), encryptionVectors(), checkVectors()} {
 		for _, r := range list {
-			if err := k.cook(r); err != nil {
+			if err := b.build(r); err != nil {
 				faults = append(faults, fmt.Errorf("%s: %w", r.name, err))
 			}
 		}
@@ -48,11 +48,11 @@ func run(dir string) error {
 	if err := errors.Join(faults...); err != nil {
 		return err
 	}
-	return k.write(dir)
+	return b.write(dir)
 }
 
-// write replaces all vectors in dir: those of recipes that are gone disappear.
-func (k *kitchen) write(dir string) error {
+// write replaces all vectors in dir: those that are described no longer disappear.
+func (b *builder) write(dir string) error {
 	old, err := filepath.Glob(filepath.Join(dir, "*.txt"))
 	if err != nil {
 		return err
@@ -63,13 +63,13 @@ func (k *kitchen) write(dir string) error {
 		}
 	}
 	size := 0
-	for _, name := range slices.Sorted(maps.Keys(k.done)) {
-		data := k.done[name].file()
+	for _, name := range slices.Sorted(maps.Keys(b.done)) {
+		data := b.done[name].file()
 		size += len(data)
 		if err := os.WriteFile(filepath.Join(dir, name+".txt"), data, 0o644); err != nil {
 			return err
 		}
 	}
-	log.Printf("%d vectors, %d KiB", len(k.done), size>>10)
+	log.Printf("%d vectors, %d KiB", len(b.done), size>>10)
 	return nil
 }

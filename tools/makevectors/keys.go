@@ -21,7 +21,7 @@ import (
 
 // The keys of the vectors: everybody knows them, so nothing may ever trust them but tests.
 const (
-	idpA     = "test-idp-a" // the identity provider's key, and the one that signs unless a recipe says otherwise
+	idpA     = "test-idp-a" // the identity provider's key, and the one that signs unless a vector says otherwise
 	idpB     = "test-idp-b" // its second key
 	attacker = "test-attacker"
 	weak     = "test-weak-rsa-1024"

@@ -2,25 +2,25 @@ package main
 
 import "strings"
 
-// checkRecipes break the rules of the assertion, each under a good signature.
-func checkRecipes() []recipe {
-	var list []recipe
-	for _, part := range [][]recipe{assertionRecipes(), conditionRecipes(), audienceRecipes(), otherConditionRecipes(), confirmationRecipes(), destinationRecipes(),
-		requestRecipes(), unsolicitedRecipes(), onceRecipes(), statementRecipes(), contextRecipes(), timeRecipes(), nameIDRecipes(), emailRecipes(),
-		qualifierRecipes(), attributeRecipes()} {
+// checkVectors break the rules of the assertion, each under a good signature.
+func checkVectors() []vector {
+	var list []vector
+	for _, part := range [][]vector{assertionVectors(), conditionVectors(), audienceVectors(), otherConditionVectors(), confirmationVectors(), destinationVectors(),
+		requestVectors(), unsolicitedVectors(), onceVectors(), statementVectors(), contextVectors(), timeVectors(), nameIDVectors(), emailVectors(),
+		qualifierVectors(), attributeVectors()} {
 		list = append(list, part...)
 	}
 	return list
 }
 
-// A family makes recipes that share the vector they are made from, the check and the code.
-func family(from, check, expect string) func(name string, change edit, why string) recipe {
-	return func(name string, change edit, why string) recipe {
-		return recipe{name: name, from: from, expect: expect, check: check, change: change, why: why}
+// A family makes vectors that share the vector they are made from, the check and the code.
+func family(from, check, expect string) func(name string, change edit, why string) vector {
+	return func(name string, change edit, why string) vector {
+		return vector{name: name, from: from, expect: expect, check: check, change: change, why: why}
 	}
 }
 
-func assertionRecipes() []recipe {
+func assertionVectors() []vector {
 	start := `<Assertion ID="` + assertionID + `" IssueInstant="` + assertionIssued + `" Version="2.0"`
 	issuerElement := `<Issuer>` + idpEntityID + `</Issuer>`
 	version := family("entra", "version", "version")
@@ -28,7 +28,7 @@ func assertionRecipes() []recipe {
 	issuer := family("entra", "issuer", "assertion_issuer")
 	instant := family("entra", "issue instant", "issue_instant")
 	age := family("day-old", "age", "too_old")
-	return []recipe{
+	return []vector{
 		version("c41-version-1.1", swap(start, strings.Replace(start, "2.0", "1.1", 1)), "The Assertion is of another version than its Response."),
 		version("c41-version-missing", swap(start, strings.TrimSuffix(start, ` Version="2.0"`)), "The Assertion has no Version."),
 		version("c41-version-2", swap(start, strings.Replace(start, "2.0", "2", 1)), "2 is not 2.0."),
@@ -52,12 +52,12 @@ func assertionRecipes() []recipe {
 	}
 }
 
-func conditionRecipes() []recipe {
+func conditionVectors() []vector {
 	begin := family("entra", "not before", "not_yet_valid")
 	window := family("entra", "not before", "conditions")
 	end := family("entra", "not on or after", "expired")
-	return []recipe{
-		{name: "c42-no-conditions", from: "entra", expect: "conditions", check: "conditions", change: cutElement("<Conditions ", "</Conditions>"), why: "The Assertion has no Conditions: it is for anybody, for ever."},
+	return []vector{
+		{name: "c42-no-conditions", from: "entra", expect: "conditions", check: "conditions", change: cutElement("<Conditions ", "</Conditions>"), why: "The Assertion has no Conditions: it is for anybody, forever."},
 		{name: "c42-two-conditions", from: "entra", expect: "schema", change: insertAfter("</Conditions>", "<Conditions/>"),
 			why: "The Assertion has Conditions twice, the second ones without any limit."},
 		begin("c42-not-before-future", swap(notBefore, beyondSkew), "NotBefore has not come, just beyond the skew of three minutes."),
@@ -71,13 +71,13 @@ func conditionRecipes() []recipe {
 	}
 }
 
-func audienceRecipes() []recipe {
+func audienceVectors() []vector {
 	const audience = "<Audience>" + redirectURL + "</Audience>"
 	other := family("entra", "audience", "audience")
-	to := func(name, value, why string) recipe {
+	to := func(name, value, why string) vector {
 		return other(name, swap(audience, "<Audience>"+value+"</Audience>"), why)
 	}
-	return []recipe{
+	return []vector{
 		to("c43-other", "https://other.example.com/", "The Assertion is for another service."),
 		to("c43-slash", redirectURL+"/", "A slash follows our entity ID: it is compared byte for byte."),
 		to("c43-shorter", strings.TrimSuffix(redirectURL, "s"), "The audience is the beginning of our entity ID."),
@@ -102,10 +102,10 @@ func audienceRecipes() []recipe {
 	}
 }
 
-func otherConditionRecipes() []recipe {
+func otherConditionVectors() []vector {
 	unknown := family("entra", "conditions", "conditions")
 	const xsi = `xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"`
-	return []recipe{
+	return []vector{
 		unknown("c44-unknown-condition", insertAfter("</AudienceRestriction>", `<Condition xmlns:x="urn:example:x" `+xsi+` xsi:type="x:OnlyOnTuesday"/>`),
 			"A condition that we do not know: it may not hold."),
 		unknown("c44-condition-without-type", insertAfter("</AudienceRestriction>", `<Condition/>`), "A condition that says nothing."),
@@ -120,7 +120,7 @@ func otherConditionRecipes() []recipe {
 	}
 }
 
-func confirmationRecipes() []recipe {
+func confirmationVectors() []vector {
 	const (
 		check = "subject confirmation"
 		data  = `<SubjectConfirmationData InResponseTo="` + requestID + `" NotOnOrAfter="` + deliverBefore + `" Recipient="` + redirectURL + `"/>`
@@ -128,7 +128,7 @@ func confirmationRecipes() []recipe {
 	form := family("entra", check, "subject_confirmation")
 	recipient := family("entra", check, "recipient")
 	answers := family("entra", check, "in_response_to")
-	return []recipe{
+	return []vector{
 		form("c45-holder-of-key", swap("cm:bearer", "cm:holder-of-key"), "The subject is confirmed by a key, which a browser does not show."),
 		form("c45-sender-vouches", swap("cm:bearer", "cm:sender-vouches"), "The method is not bearer."),
 		form("c45-no-method", cut(` Method="urn:oasis:names:tc:SAML:2.0:cm:bearer"`), "The confirmation has no Method."),
@@ -154,12 +154,12 @@ func confirmationRecipes() []recipe {
 	}
 }
 
-func destinationRecipes() []recipe {
+func destinationVectors() []vector {
 	const destination = ` Destination="` + redirectURL + `"`
-	to := func(name, from, value, why string) recipe {
+	to := func(name, from, value, why string) vector {
 		return family(from, "destination", "destination")(name, swap(destination, ` Destination="`+value+`"`), why)
 	}
-	return []recipe{
+	return []vector{
 		to("c46-other", "entra", "https://other.example.com/acs", "The Response is addressed to another URL."),
 		to("c46-other-signed", "response-signed", "https://other.example.com/acs", "The signed Response is addressed to another URL: it was stolen there."),
 		family("response-signed", "destination", "destination")("c46-missing-signed", cut(destination), "A signed Response has no Destination."),
@@ -175,12 +175,12 @@ func destinationRecipes() []recipe {
 	}
 }
 
-func requestRecipes() []recipe {
+func requestVectors() []vector {
 	const check, place = "response in response to", ` InResponseTo="` + requestID + `" xmlns`
-	to := func(name, from, value, why string) recipe {
+	to := func(name, from, value, why string) vector {
 		return family(from, check, "in_response_to")(name, swap(place, ` InResponseTo="`+value+`" xmlns`), why)
 	}
-	return []recipe{
+	return []vector{
 		to("c47-other-request", "entra", otherRequestID, "The Response answers another request, although the confirmation says ours."),
 		to("c47-other-request-signed", "response-signed", otherRequestID, "The signed Response answers another request."),
 		to("c47-empty", "entra", "", "The Response answers an empty request."),
@@ -196,10 +196,10 @@ func requestRecipes() []recipe {
 	}
 }
 
-func unsolicitedRecipes() []recipe {
+func unsolicitedVectors() []vector {
 	const check = "unsolicited"
 	answers := family("unsolicited", check, "in_response_to")
-	return []recipe{
+	return []vector{
 		{name: "c48-not-allowed", from: "unsolicited", expect: "unsolicited", check: "pending login", header: header{"policy": "-"},
 			why: "Nobody asked for this response, and the policy does not accept such."},
 		{name: "c48-no-pending-login", from: "entra", expect: "unsolicited", check: "pending login", header: header{"request_id": "-", "unsolicited": "yes"},
@@ -213,11 +213,11 @@ func unsolicitedRecipes() []recipe {
 	}
 }
 
-func onceRecipes() []recipe {
-	seen := func(name, from, why string) recipe {
-		return recipe{name: name, from: from, expect: "replayed", check: "assertion once", header: header{"seen_before": "assertion"}, why: why}
+func onceVectors() []vector {
+	seen := func(name, from, why string) vector {
+		return vector{name: name, from: from, expect: "replayed", check: "assertion once", header: header{"seen_before": "assertion"}, why: why}
 	}
-	return []recipe{
+	return []vector{
 		seen("c49-seen-before", "entra", "The Assertion was consumed before."),
 		seen("c49-seen-before-response-signed", "response-signed", "The Assertion under the signature of the Response was consumed before."),
 		seen("c49-seen-before-unsolicited", "unsolicited", "The Assertion was consumed before, and no request stands in the way."),
@@ -226,7 +226,7 @@ func onceRecipes() []recipe {
 	}
 }
 
-func statementRecipes() []recipe {
+func statementVectors() []vector {
 	instant := family("entra", "authn instant", "authn_instant")
 	session := family("session-end", "session", "session_expired")
 	noStatement := cutElement("<AuthnStatement ", "</AuthnStatement>")
@@ -234,7 +234,7 @@ func statementRecipes() []recipe {
 	second := func(instant, end string) string {
 		return `<AuthnStatement AuthnInstant="` + instant + `"` + end + `><AuthnContext><AuthnContextClassRef>` + passwordContext + `</AuthnContextClassRef></AuthnContext></AuthnStatement>`
 	}
-	return []recipe{
+	return []vector{
 		family("entra", "authn statement", "authn_statement_missing")("c50-no-statement", noStatement, "The Assertion does not say that the user signed in."),
 		family("response-signed", "authn statement", "authn_statement_missing")("c50-no-statement-response-signed", noStatement, "The Assertion under the signature of the Response does not say that the user signed in."),
 		instant("c50-instant-future", swap(authnInstant, beyondSkew), "The user signed in in the future, just beyond the skew of three minutes."),
@@ -249,10 +249,10 @@ func statementRecipes() []recipe {
 	}
 }
 
-func contextRecipes() []recipe {
+func contextVectors() []vector {
 	const class = "<AuthnContextClassRef>" + passwordContext + "</AuthnContextClassRef>"
 	context := family("requested-context", "authn context", "authn_context")
-	return []recipe{
+	return []vector{
 		context("c51-other", swap(class, strings.Replace(class, passwordContext, "urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified", 1)), "The user signed in by another method than was asked for."),
 		context("c51-other-case", swap(class, strings.Replace(class, "Password<", "password<", 1)), "Classes are compared with their case."),
 		context("c51-declaration", swap(class, "<AuthnContextDeclRef>"+passwordContext+"</AuthnContextDeclRef>"), "The method is named as a declaration, not as a class."),
@@ -262,13 +262,13 @@ func contextRecipes() []recipe {
 	}
 }
 
-func timeRecipes() []recipe {
+func timeVectors() []vector {
 	const check = "times"
-	at := func(name, place, value, why string) recipe {
+	at := func(name, place, value, why string) vector {
 		return family("entra", check, "time_format")(name, swap(place, value), why)
 	}
-	end := func(name, value, why string) recipe { return at(name, notOnOrAfter, value, why) }
-	return []recipe{
+	end := func(name, value, why string) vector { return at(name, notOnOrAfter, value, why) }
+	return []vector{
 		end("c52-offset", "2026-03-10T12:29:58+02:00", "A time with an offset, though it is the same moment."),
 		end("c52-no-zone", "2026-03-10T10:29:58", "A time without a zone."),
 		end("c52-lower-case", "2026-03-10t10:29:58z", "The letters T and Z are capitals."),
@@ -296,17 +296,17 @@ func timeRecipes() []recipe {
 	}
 }
 
-func nameIDRecipes() []recipe {
+func nameIDVectors() []vector {
 	const check = "name id"
 	const element = `<NameID Format="` + persistentFormat + `">Kx7h 0pq@@9/=</NameID>`
-	any := func(name, value, why string) recipe {
+	any := func(name, value, why string) vector {
 		return family("any-name-id", check, "name_id")(name, swap(element, value), why)
 	}
-	text := func(name, value, why string) recipe {
+	text := func(name, value, why string) vector {
 		return any(name, `<NameID Format="`+persistentFormat+`">`+value+`</NameID>`, why)
 	}
 	long := strings.Repeat("l", 64) + "@" + strings.Repeat("long.", 40) + "example.com"
-	return []recipe{
+	return []vector{
 		any("c53-no-name-id", "", "The Subject has no NameID."),
 		text("c53-empty", "", "The NameID is empty."),
 		text("c53-257-characters", strings.Repeat("é", 257), "The NameID has more than 256 characters."),
@@ -328,15 +328,15 @@ func nameIDRecipes() []recipe {
 	}
 }
 
-func emailRecipes() []recipe {
+func emailVectors() []vector {
 	const claim = `<Attribute Name="` + xmlsoc + `emailaddress"><AttributeValue>` + nameID + `</AttributeValue></Attribute>`
-	named := func(name, value, why string) recipe {
+	named := func(name, value, why string) vector {
 		return family("no-email-claim", "name id is e-mail", "name_id_not_email")(name, swap(">"+nameID+"</NameID>", ">"+value+"</NameID>"), why)
 	}
 	agrees := family("entra", "name id agrees", "name_id_mismatch")
 	object := family("object-id", "object id", "object_id_missing")
 	tenant := attribute(claims+"tenantid", tenantID)
-	return []recipe{
+	return []vector{
 		named("c54-opaque", "kXh7c0pq9", "The NameID is no e-mail address."),
 		named("c54-two-ats", "ada@example.com@attacker.example", "The NameID has two @."),
 		named("c54-display-name", "Ada Lovelace &lt;ada.lovelace@example.com>", "The NameID is an address with a name."),
@@ -368,12 +368,12 @@ func emailRecipes() []recipe {
 	}
 }
 
-func qualifierRecipes() []recipe {
+func qualifierVectors() []vector {
 	const place = `SPNameQualifier="` + redirectURL + `"`
-	qualifier := func(name, value, why string) recipe {
+	qualifier := func(name, value, why string) vector {
 		return family("sp-name-qualifier", "sp name qualifier", "sp_name_qualifier")(name, swap(place, `SPNameQualifier="`+value+`"`), why)
 	}
-	return []recipe{
+	return []vector{
 		qualifier("c55-other", "https://other.example.com/", "The NameID was made for another service."),
 		qualifier("c55-slash", redirectURL+"/", "A slash follows our entity ID."),
 		qualifier("c55-identity-provider", idpEntityID, "The SPNameQualifier is the identity provider."),
@@ -384,12 +384,12 @@ func qualifierRecipes() []recipe {
 	}
 }
 
-func attributeRecipes() []recipe {
+func attributeVectors() []vector {
 	bad := family("entra", "attributes", "attributes")
-	value := func(name, content, why string) recipe {
+	value := func(name, content, why string) vector {
 		return bad(name, insertAfter("<AttributeStatement>", attribute("urn:example:attribute", content)), why)
 	}
-	return []recipe{
+	return []vector{
 		bad("c56-no-name", insertAfter("<AttributeStatement>", `<Attribute><AttributeValue>x</AttributeValue></Attribute>`), "An Attribute has no Name."),
 		bad("c56-empty-name", insertAfter("<AttributeStatement>", attribute("", "x")), "The Name of an Attribute is empty."),
 		bad("c56-friendly-name-only", insertAfter("<AttributeStatement>", `<Attribute FriendlyName="mail"><AttributeValue>x</AttributeValue></Attribute>`), "An Attribute has a FriendlyName alone, which is no key."),

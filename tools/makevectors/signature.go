@@ -9,21 +9,21 @@ import (
 	"strings"
 )
 
-// signatureRecipes break the rules of the signature.
-func signatureRecipes() []recipe {
-	var list []recipe
-	for _, part := range [][]recipe{coverRecipes(), placementRecipes(), structureRecipes(), referenceRecipes(), transformRecipes(), algorithmRecipes(),
-		keyInfoRecipes(), digestRecipes(), certificateRecipes()} {
+// signatureVectors break the rules of the signature.
+func signatureVectors() []vector {
+	var list []vector
+	for _, part := range [][]vector{coverVectors(), placementVectors(), structureVectors(), referenceVectors(), transformVectors(), algorithmVectors(),
+		keyInfoVectors(), digestVectors(), certificateVectors()} {
 		list = append(list, part...)
 	}
 	return list
 }
 
-func coverRecipes() []recipe {
-	changed := func(name, from, before, after, why string) recipe {
-		return recipe{name: name, from: from, expect: "digest", after: swap(before, after), judge: broken, why: why}
+func coverVectors() []vector {
+	changed := func(name, from, before, after, why string) vector {
+		return vector{name: name, from: from, expect: "digest", after: swap(before, after), judge: broken, why: why}
 	}
-	return []recipe{
+	return []vector{
 		{name: "p26-unsigned", from: "entra", expect: "unsigned", change: cut(signature(slotAssertion, assertionID)), judge: noSignature,
 			why: "Nothing is signed."},
 		{name: "p26-attacker", from: "entra", expect: "signature", key: attacker,
@@ -92,14 +92,14 @@ func forgeDigest(text string) (string, error) {
 	return keep.sign(text, slotAssertion, nil)
 }
 
-func placementRecipes() []recipe {
-	moved := func(name, from string, to func(signature string) edit, why string) recipe {
-		return recipe{name: name, from: from, expect: "signature_placement", after: moveSignature(to), why: why}
+func placementVectors() []vector {
+	moved := func(name, from string, to func(signature string) edit, why string) vector {
+		return vector{name: name, from: from, expect: "signature_placement", after: moveSignature(to), why: why}
 	}
-	both := func(name, expect string, between, after edit, why string) recipe {
-		return recipe{name: name, from: "both-signed", expect: expect, between: between, after: after, judge: someValid, why: why}
+	both := func(name, expect string, between, after edit, why string) vector {
+		return vector{name: name, from: "both-signed", expect: expect, between: between, after: after, judge: someValid, why: why}
 	}
-	return []recipe{
+	return []vector{
 		moved("p27-in-extensions", "entra", func(s string) edit {
 			return insertBefore("<samlp:Status>", "<samlp:Extensions>"+s+"</samlp:Extensions>")
 		}, "The good signature of the assertion stands in the Extensions."),
@@ -133,12 +133,12 @@ func placementRecipes() []recipe {
 }
 
 // judged says that xmlsec1 is of another opinion.
-func (r recipe) judged(j judge) recipe {
+func (r vector) judged(j judge) vector {
 	r.judge = j
 	return r
 }
 
-func structureRecipes() []recipe {
+func structureVectors() []vector {
 	const (
 		sha256Method = `<DigestMethod Algorithm="` + digestSHA256 + `"/>`
 		c14nMethod   = `<CanonicalizationMethod Algorithm="` + exclusive + `"/>`
@@ -148,10 +148,10 @@ func structureRecipes() []recipe {
 	)
 	reference, _ := part(signature(slotAssertion, assertionID), "<Reference ", "</Reference>")
 	// Signed by hand, because xmlsec1 refuses to sign such structures.
-	odd := func(name string, change edit, why string) recipe {
-		return recipe{name: name, from: "entra", expect: "signature_structure", change: change, byHand: plainHand, judge: beyond, why: why}
+	odd := func(name string, change edit, why string) vector {
+		return vector{name: name, from: "entra", expect: "signature_structure", change: change, byHand: plainHand, judge: beyond, why: why}
 	}
-	return []recipe{
+	return []vector{
 		{name: "p28-object", from: "entra", expect: "signature_structure", change: insertAfter("</KeyInfo>", "<Object>anything</Object>"),
 			why: "The signature holds an Object, where things hide."},
 		{name: "p28-two-references", from: "entra", expect: "signature_structure", change: swap(reference, reference+strings.Replace(reference, assertionID, responseID, 1)),
@@ -203,17 +203,17 @@ func structureRecipes() []recipe {
 	}
 }
 
-func referenceRecipes() []recipe {
-	other := func(name, uri, why string) recipe {
-		return recipe{name: name, from: "entra", expect: "reference_uri", change: swap(`URI="#`+assertionID+`"`, uri), why: why}
+func referenceVectors() []vector {
+	other := func(name, uri, why string) vector {
+		return vector{name: name, from: "entra", expect: "reference_uri", change: swap(`URI="#`+assertionID+`"`, uri), why: why}
 	}
 	// Signed by hand, because xmlsec1 would look for the element elsewhere.
-	byHand := func(name, uri, why string) recipe {
+	byHand := func(name, uri, why string) vector {
 		r := other(name, uri, why)
 		r.byHand, r.judge = plainHand, beyond
 		return r
 	}
-	return []recipe{
+	return []vector{
 		other("p29-empty", `URI=""`, "An empty URI stands for the whole document, not for the assertion."),
 		byHand("p29-missing", `Id="r"`, "Without URI the application has to know what was signed."),
 		other("p29-response", `URI="#`+responseID+`"`, "The assertion's signature refers to the Response around it."),
@@ -235,29 +235,29 @@ func referenceRecipes() []recipe {
 	}
 }
 
-func transformRecipes() []recipe {
+func transformVectors() []vector {
 	const (
 		first  = `<Transform Algorithm="` + enveloped + `"/>`
 		second = `<Transform Algorithm="` + exclusive + `"/>`
 		both   = "<Transforms>" + first + second + "</Transforms>"
 		method = `<CanonicalizationMethod Algorithm="` + exclusive + `"/>`
 	)
-	list := func(name, expect, transforms, why string) recipe {
-		return recipe{name: name, from: "entra", expect: expect, change: swap(both, transforms), why: why}
+	list := func(name, expect, transforms, why string) vector {
+		return vector{name: name, from: "entra", expect: expect, change: swap(both, transforms), why: why}
 	}
 	// Signed by hand, because xmlsec1 cannot, or would digest its own signature.
-	byHand := func(name, expect, transforms, why string) recipe {
+	byHand := func(name, expect, transforms, why string) vector {
 		r := list(name, expect, transforms, why)
 		r.byHand, r.judge = plainHand, beyond
 		return r
 	}
-	c14n := func(name, algorithm, why string) recipe {
-		return recipe{name: name, from: "entra", expect: "canonicalization", change: swap(method, `<CanonicalizationMethod Algorithm="`+algorithm+`"/>`), why: why}
+	c14n := func(name, algorithm, why string) vector {
+		return vector{name: name, from: "entra", expect: "canonicalization", change: swap(method, `<CanonicalizationMethod Algorithm="`+algorithm+`"/>`), why: why}
 	}
 	transforms := func(list ...string) string { return "<Transforms>" + strings.Join(list, "") + "</Transforms>" }
 	transform := func(algorithm string) string { return `<Transform Algorithm="` + algorithm + `"/>` }
 	const exclusiveWith = `<Transform Algorithm="` + exclusive + `">`
-	return []recipe{
+	return []vector{
 		list("p30-enveloped-only", "transform", transforms(first), "Without exclusive canonicalization the inclusive one is used."),
 		byHand("p30-exclusive-only", "transform", transforms(second), "Without the enveloped signature transform the signature would have to sign itself."),
 		byHand("p30-other-order", "transform", transforms(second, first), "The transforms stand in the wrong order."),
@@ -298,18 +298,18 @@ func transformRecipes() []recipe {
 	}
 }
 
-func algorithmRecipes() []recipe {
-	method := func(name, expect, algorithm, why string) recipe {
-		return recipe{name: name, from: "entra", expect: expect, change: swap(rsaSHA256, algorithm), why: why}
+func algorithmVectors() []vector {
+	method := func(name, expect, algorithm, why string) vector {
+		return vector{name: name, from: "entra", expect: expect, change: swap(rsaSHA256, algorithm), why: why}
 	}
-	digest := func(name, algorithm, why string) recipe {
-		return recipe{name: name, from: "entra", expect: "digest_algorithm", change: swap(`DigestMethod Algorithm="`+digestSHA256, `DigestMethod Algorithm="`+algorithm), why: why}
+	digest := func(name, algorithm, why string) vector {
+		return vector{name: name, from: "entra", expect: "digest_algorithm", change: swap(`DigestMethod Algorithm="`+digestSHA256, `DigestMethod Algorithm="`+algorithm), why: why}
 	}
-	byHand := func(r recipe, h *hand, j judge) recipe {
+	byHand := func(r vector, h *hand, j judge) vector {
 		r.byHand, r.judge = h, j
 		return r
 	}
-	return []recipe{
+	return []vector{
 		{name: "p31-sha1-not-allowed", from: "sha1-allowed", expect: "signature_algorithm", header: header{"policy": "-"},
 			why: "SHA-1 without the policy that allows it."},
 		method("p31-rsa-sha1", "signature_algorithm", nsDSig+"rsa-sha1", "RSA with SHA-1 over a digest with SHA-256."),
@@ -343,11 +343,11 @@ func algorithmRecipes() []recipe {
 	}
 }
 
-func keyInfoRecipes() []recipe {
-	claimed := func(name, info, why string) recipe {
-		return recipe{name: name, from: "entra", expect: "signature", key: attacker, change: swap(keyInfo(slotAssertion), info), why: why}
+func keyInfoVectors() []vector {
+	claimed := func(name, info, why string) vector {
+		return vector{name: name, from: "entra", expect: "signature", key: attacker, change: swap(keyInfo(slotAssertion), info), why: why}
 	}
-	return []recipe{
+	return []vector{
 		claimed("p32-no-key-info", "", "Somebody else's key signed, and there is no KeyInfo."),
 		claimed("p32-trusted-certificate", strings.ReplaceAll(keyInfo(slotAssertion), "-"+slotAssertion, "-"+trusted), "Somebody else's key signed, and the KeyInfo holds the trusted certificate."),
 		claimed("p32-key-value", `<KeyInfo><KeyValue><RSAKeyValue><Modulus>MODULUS-A</Modulus><Exponent>AQAB</Exponent></RSAKeyValue></KeyValue></KeyInfo>`,
@@ -363,16 +363,16 @@ func keyInfoRecipes() []recipe {
 	}
 }
 
-func digestRecipes() []recipe {
+func digestVectors() []vector {
 	// Signed by hand: xmlsec1 writes no other digests than right ones.
-	other := func(name, expect string, digest func([]byte) []byte, why string) recipe {
-		return recipe{name: name, from: "entra", expect: expect, byHand: &hand{digest: digest}, judge: beyond, why: why}
+	other := func(name, expect string, digest func([]byte) []byte, why string) vector {
+		return vector{name: name, from: "entra", expect: expect, byHand: &hand{digest: digest}, judge: beyond, why: why}
 	}
 	method := func(names string) edit {
 		return swap(`<CanonicalizationMethod Algorithm="`+exclusive+`"/>`,
 			`<CanonicalizationMethod Algorithm="`+exclusive+`"><InclusiveNamespaces xmlns="`+exclusive+`" PrefixList="`+names+`"/></CanonicalizationMethod>`)
 	}
-	return []recipe{
+	return []vector{
 		other("p33-digest-cut", "digest", func(d []byte) []byte { return d[:16] }, "The DigestValue is the first half of the digest."),
 		other("p33-digest-one-byte", "digest", func(d []byte) []byte { return d[:1] }, "The DigestValue is the first byte of the digest."),
 		other("p33-digest-longer", "digest", func(d []byte) []byte { return append(d, 0) }, "A byte follows the digest."),
@@ -386,12 +386,12 @@ func digestRecipes() []recipe {
 	}
 }
 
-func certificateRecipes() []recipe {
-	dates := func(name, certificate, why string) recipe {
-		return recipe{name: name, from: "certificate-within-dates", expect: "certificate_expired", check: "certificate dates",
+func certificateVectors() []vector {
+	dates := func(name, certificate, why string) vector {
+		return vector{name: name, from: "certificate-within-dates", expect: "certificate_expired", check: "certificate dates",
 			header: header{"keys": certificateFile(certificate)}, why: why}
 	}
-	return []recipe{
+	return []vector{
 		dates("p31-certificate-expired", idpAExpired, "The policy demands a certificate within its dates, and it ended in 2025."),
 		dates("p31-certificate-not-begun", idpAFuture, "The policy demands a certificate within its dates, and it begins in 2027."),
 	}

@@ -24,29 +24,29 @@ import (
 )
 
 // sign fills in the values of one signature, where the text has a place for them, and leaves every other byte as it is.
-func (k *kitchen) sign(text, slot, key string, byHand *hand) (string, error) {
-	text = strings.NewReplacer("CERTIFICATE-"+slot, k.keys[key].certificate, "CERTIFICATE-"+trusted, k.keys[idpA].certificate,
-		"MODULUS-"+slot, k.keys[key].modulus()).Replace(text)
+func (b *builder) sign(text, slot, key string, byHand *hand) (string, error) {
+	text = strings.NewReplacer("CERTIFICATE-"+slot, b.keys[key].certificate, "CERTIFICATE-"+trusted, b.keys[idpA].certificate,
+		"MODULUS-"+slot, b.keys[key].modulus()).Replace(text)
 	if !strings.Contains(text, "VALUE-"+slot) {
 		return text, nil
 	}
 	if byHand != nil {
-		return byHand.sign(text, slot, k.keys[key].private)
+		return byHand.sign(text, slot, b.keys[key].private)
 	}
-	return k.signByXmlsec(text, slot, key)
+	return b.signByXmlsec(text, slot, key)
 }
 
 // xmlsecArgs tell xmlsec1 which attributes are IDs, and to believe in nothing but the key that it is given.
 var xmlsecArgs = []string{"--id-attr:ID", nsAssertion + ":Assertion", "--id-attr:ID", nsProtocol + ":Response",
 	"--enabled-reference-uris", "empty,same-doc", "--enabled-key-data", "rsa,ecdsa"}
 
-func (k *kitchen) xmlsec(command, text string, args ...string) (output string, err error) {
-	return k.xmlsecAlone(command, text, append(args, xmlsecArgs...)...)
+func (b *builder) xmlsec(command, text string, args ...string) (output string, err error) {
+	return b.xmlsecAlone(command, text, append(args, xmlsecArgs...)...)
 }
 
 // xmlsecAlone is xmlsec without its usual arguments.
-func (k *kitchen) xmlsecAlone(command, text string, args ...string) (output string, err error) {
-	file := filepath.Join(k.work, "message.xml")
+func (b *builder) xmlsecAlone(command, text string, args ...string) (output string, err error) {
+	file := filepath.Join(b.work, "message.xml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return "", err
 	}
@@ -66,8 +66,8 @@ func (k *kitchen) xmlsecAlone(command, text string, args ...string) (output stri
 var signedValue = regexp.MustCompile(`<(?:[a-z0-9]+:)?(?:DigestValue|SignatureValue)[^>]*>([^<]*)<`)
 
 // signByXmlsec copies only the values out of what xmlsec1 writes: it writes CDATA, white space and references in its own way.
-func (k *kitchen) signByXmlsec(text, slot, key string) (string, error) {
-	output, err := k.xmlsec("--sign", text, "--privkey-pem", filepath.Join(k.dir, keyFile(key)),
+func (b *builder) signByXmlsec(text, slot, key string) (string, error) {
+	output, err := b.xmlsec("--sign", text, "--privkey-pem", filepath.Join(b.dir, keyFile(key)),
 		"--node-xpath", `//*[local-name()="SignatureValue" and .="VALUE-`+slot+`"]/..`)
 	if err != nil {
 		return "", err

@@ -2,19 +2,19 @@ package main
 
 import "strings"
 
-// shapeRecipes break the rules of the message as a whole: each message is well-formed, and what it signs is signed well.
-func shapeRecipes() []recipe {
-	var list []recipe
-	for _, part := range [][]recipe{responseRecipes(), schemaRecipes(), countRecipes(), wrappingRecipes(), idRecipes(), statusRecipes(), responseIssuerRecipes()} {
+// shapeVectors break the rules of the message as a whole: each message is well-formed, and what it signs is signed well.
+func shapeVectors() []vector {
+	var list []vector
+	for _, part := range [][]vector{responseVectors(), schemaVectors(), countVectors(), wrappingVectors(), idVectors(), statusVectors(), responseIssuerVectors()} {
 		list = append(list, part...)
 	}
 	return list
 }
 
-func responseRecipes() []recipe {
+func responseVectors() []vector {
 	const instant = "response issue instant"
 	root := `<samlp:Response ID="` + responseID + `" Version="2.0"`
-	return []recipe{
+	return []vector{
 		{name: "p19-bare-assertion", from: "entra", expect: "not_a_response", after: assertionIn,
 			why: "An assertion alone, however well signed, is no answer."},
 		{name: "p19-saml-1.1", from: "entra", expect: "not_a_response", change: swap(nsProtocol, "urn:oasis:names:tc:SAML:1.0:protocol"),
@@ -55,17 +55,17 @@ func responseRecipes() []recipe {
 	}
 }
 
-func schemaRecipes() []recipe {
-	inside := func(name, place, what, why string) recipe {
-		return recipe{name: name, from: "entra", expect: "schema", change: insertAfter(place, what), why: why}
+func schemaVectors() []vector {
+	inside := func(name, place, what, why string) vector {
+		return vector{name: name, from: "entra", expect: "schema", change: insertAfter(place, what), why: why}
 	}
-	hint := func(name, what, why string) recipe {
-		return recipe{name: name, from: "extensions", expect: "schema", change: insertBefore("</samlp:Extensions>", what), why: why}
+	hint := func(name, what, why string) vector {
+		return vector{name: name, from: "extensions", expect: "schema", change: insertBefore("</samlp:Extensions>", what), why: why}
 	}
 	const status = `<samlp:Status><samlp:StatusCode Value="` + success + `"/></samlp:Status>`
 	const issuer = `<Issuer>` + idpEntityID + `</Issuer>`
 	const context = `<AuthnContextClassRef>` + passwordContext + `</AuthnContextClassRef>`
-	return []recipe{
+	return []vector{
 		{name: "p20-no-status", from: "entra", expect: "schema", change: cut(status),
 			why: "The Response has no Status."},
 		{name: "p20-two-statuses", from: "entra", expect: "schema", change: swap(status, status+strings.Replace(status, success, requester, 1)),
@@ -113,12 +113,12 @@ const encryptedAssertion = `<EncryptedAssertion xmlns="` + nsAssertion + `"><xen
 	`<xenc:EncryptionMethod Algorithm="http://www.w3.org/2009/xmlenc11#aes256-gcm"/><xenc:CipherData><xenc:CipherValue>AAAA</xenc:CipherValue></xenc:CipherData>` +
 	`</xenc:EncryptedData></EncryptedAssertion>`
 
-func countRecipes() []recipe {
+func countVectors() []vector {
 	const present = "assertion present"
-	second := func(name string, change edit, why string) recipe {
-		return recipe{name: name, from: "entra", expect: "assertion_count", change: change, why: why}
+	second := func(name string, change edit, why string) vector {
+		return vector{name: name, from: "entra", expect: "assertion_count", change: change, why: why}
 	}
-	return []recipe{
+	return []vector{
 		{name: "p21-none", from: "response-signed", expect: "assertion_count", check: present, change: cutAssertion,
 			why: "A signed answer of success without an assertion."},
 		{name: "p21-encrypted", from: "response-signed", expect: "encrypted_assertion", check: present, change: all(cutAssertion, insertAfter("</samlp:Status>", encryptedAssertion)),
@@ -181,18 +181,18 @@ func wrap(to func(original, signature, evil string) string) edit {
 	}
 }
 
-// wrappingRecipes are the signature wrapping attacks of Somorovsky et al., "On Breaking SAML" (USENIX Security 2012). In each
+// wrappingVectors are the signature wrapping attacks of Somorovsky et al., "On Breaking SAML" (USENIX Security 2012). In each
 // one the signature verifies over an element that a careless reader does not read. Where the signed element stands in its
 // own signature, that is so for verifiers only that take it out first; xmlsec1 is none of them.
-func wrappingRecipes() []recipe {
+func wrappingVectors() []vector {
 	const issuer = `<Issuer>` + idpEntityID + `</Issuer>`
 	inSignature := func(signature, what string) string {
 		return strings.Replace(signature, "</KeyInfo>", "</KeyInfo><Object>"+what+"</Object>", 1)
 	}
-	attack := func(name string, j judge, to func(original, signature, evil string) string, why string) recipe {
-		return recipe{name: name, from: "entra", expect: "assertion_count", after: wrap(to), judge: j, why: why}
+	attack := func(name string, j judge, to func(original, signature, evil string) string, why string) vector {
+		return vector{name: name, from: "entra", expect: "assertion_count", after: wrap(to), judge: j, why: why}
 	}
-	return []recipe{
+	return []vector{
 		{name: "p21-wrapping-1", from: "response-signed", expect: "assertion_count", after: wrapResponse(func(original, signature, evil string) string {
 			return strings.Replace(evil, "</Issuer>", "</Issuer>"+inSignature(signature, original), 1)
 		}), judge: beyond, why: "The signed Response stands in an Object of its signature, which stands in a forged Response."},
@@ -230,8 +230,8 @@ func wrapResponse(to func(original, signature, evil string) string) edit {
 	}
 }
 
-func idRecipes() []recipe {
-	return []recipe{
+func idVectors() []vector {
+	return []vector{
 		{name: "p22-response-and-assertion", from: "entra", expect: "duplicate_id", after: swap(`"`+responseID+`"`, `"`+assertionID+`"`), judge: beyond,
 			why: "Response and Assertion have the same ID: which one is signed?"},
 		{name: "p22-by-reference", from: "entra", expect: "duplicate_id", after: swap(`"`+responseID+`"`, `"&#95;`+assertionID[1:]+`"`), judge: beyond,
@@ -247,15 +247,15 @@ func idRecipes() []recipe {
 	}
 }
 
-func statusRecipes() []recipe {
+func statusVectors() []vector {
 	const check = "status"
-	value := func(name, from, status, why string) recipe {
-		return recipe{name: name, from: from, expect: "status", check: check, change: swap(`"`+success+`"`, `"`+status+`"`), why: why}
+	value := func(name, from, status, why string) vector {
+		return vector{name: name, from: from, expect: "status", check: check, change: swap(`"`+success+`"`, `"`+status+`"`), why: why}
 	}
 	refusal := all(cutAssertion, swap(`<samlp:StatusCode Value="`+success+`"/>`, `<samlp:StatusCode Value="`+requester+`">`+
 		`<samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:RequestUnsupported"/></samlp:StatusCode>`+
 		`<samlp:StatusMessage>AADSTS75011: Authentication method by which the user authenticated with the service doesn't match requested authentication method.</samlp:StatusMessage>`))
-	return []recipe{
+	return []vector{
 		{name: "c23-refusal", from: "entra", expect: "status", check: check, change: refusal, judge: noSignature,
 			why: "The identity provider refuses: no assertion, no signature."},
 		{name: "c23-refusal-signed", from: "response-signed", expect: "status", check: check, change: refusal,
@@ -275,12 +275,12 @@ func statusRecipes() []recipe {
 	}
 }
 
-func responseIssuerRecipes() []recipe {
-	issuer := func(name, from, before, after, why string) recipe {
+func responseIssuerVectors() []vector {
+	issuer := func(name, from, before, after, why string) vector {
 		const place = `<Issuer xmlns="` + nsAssertion + `">` + idpEntityID + `</Issuer>`
-		return recipe{name: name, from: from, expect: "response_issuer", check: "response issuer", change: swap(place, strings.Replace(place, before, after, 1)), why: why}
+		return vector{name: name, from: from, expect: "response_issuer", check: "response issuer", change: swap(place, strings.Replace(place, before, after, 1)), why: why}
 	}
-	return []recipe{
+	return []vector{
 		issuer("c24-other", "entra", idpEntityID, otherIDP, "The Response comes from another identity provider."),
 		issuer("c24-other-signed", "response-signed", idpEntityID, otherIDP, "The signed Response says that it comes from another identity provider."),
 		issuer("c24-no-slash", "entra", idpEntityID, strings.TrimSuffix(idpEntityID, "/"), "The final slash is missing: entity IDs are compared byte for byte."),

@@ -20,13 +20,13 @@ const (
 
 var signatureTag = regexp.MustCompile(`<(?:[a-z0-9]+:)?Signature[ />]`)
 
-// verify holds a message against what its recipe says about it, so that no vector is refused for another reason than its own.
-func (k *kitchen) verify(v *vector, message string) error {
+// verify compares a message with what its vector says about it, so that no vector is refused for another reason than its own.
+func (b *builder) verify(v *built, message string) error {
 	total := len(signatureTag.FindAllString(strings.ReplaceAll(message, "\x00", ""), -1)) // without the NULs of UTF-16
 	good := 0
 	var complaint error
 	for i := 1; i <= total; i++ {
-		if err := k.verifyOne(v, message, i); err != nil {
+		if err := b.verifyOne(v, message, i); err != nil {
 			complaint = err
 		} else {
 			good++
@@ -35,20 +35,20 @@ func (k *kitchen) verify(v *vector, message string) error {
 	if v.clear != "" { // the signature inside, which comes last
 		if inside := len(signatureTag.FindAllString(v.clear, -1)); inside > total {
 			total++
-			if err := k.verifyOne(v, v.clear, inside); err != nil {
+			if err := b.verifyOne(v, v.clear, inside); err != nil {
 				complaint = err
 			} else {
 				good++
 			}
 		}
-		if v.recipe.encrypt.judged && v.recipe.expect == "" {
-			if err := k.decrypt(message, assertionID); err != nil {
+		if v.vector.encrypt.judged && v.vector.expect == "" {
+			if err := b.decrypt(message, assertionID); err != nil {
 				return err
 			}
 		}
 	}
 	ok := false
-	switch v.recipe.judge {
+	switch v.vector.judge {
 	case allValid:
 		ok = total > 0 && good == total
 	case someValid:
@@ -65,9 +65,9 @@ func (k *kitchen) verify(v *vector, message string) error {
 }
 
 // verifyOne verifies the n-th signature with one of the keys that signed.
-func (k *kitchen) verifyOne(v *vector, message string, n int) error {
-	keys := []string{v.recipe.key, v.recipe.responseKey}
-	if v.recipe.key == "" {
+func (b *builder) verifyOne(v *built, message string, n int) error {
+	keys := []string{v.vector.key, v.vector.responseKey}
+	if v.vector.key == "" {
 		keys[0] = idpA
 	}
 	var err error
@@ -75,7 +75,7 @@ func (k *kitchen) verifyOne(v *vector, message string, n int) error {
 		if key == "" {
 			continue
 		}
-		_, err = k.xmlsec("--verify", message, "--pubkey-cert-pem", filepath.Join(k.dir, certificateFile(key)),
+		_, err = b.xmlsec("--verify", message, "--pubkey-cert-pem", filepath.Join(b.dir, certificateFile(key)),
 			"--node-xpath", fmt.Sprintf(`(//*[local-name()="Signature" and namespace-uri()="%s"])[%d]`, nsDSig, n))
 		if err == nil {
 			return nil

@@ -14,6 +14,8 @@ import (
 	"math/big"
 	"path/filepath"
 	"strings"
+
+	"github.com/iomete/saml/internal/rsaoaep"
 )
 
 const (
@@ -66,7 +68,7 @@ func drawn(n int, purpose string) []byte {
 }
 
 // encrypt replaces the element by EncryptedAssertion or EncryptedID.
-func (k *kitchen) encrypt(text string, e encryption) (string, error) {
+func (b *builder) encrypt(text string, e encryption) (string, error) {
 	element := e.element
 	if element == "" {
 		element = "Assertion"
@@ -82,7 +84,7 @@ func (k *kitchen) encrypt(text string, e encryption) (string, error) {
 			return "", err
 		}
 	}
-	encrypted, err := k.encrypted(plaintext, e)
+	encrypted, err := b.encrypted(plaintext, e)
 	if err != nil {
 		return "", err
 	}
@@ -95,7 +97,7 @@ func (k *kitchen) encrypt(text string, e encryption) (string, error) {
 }
 
 // encrypted writes EncryptedData and what stands beside it.
-func (k *kitchen) encrypted(plaintext string, e encryption) (string, error) {
+func (b *builder) encrypted(plaintext string, e encryption) (string, error) {
 	content := e.content
 	if content == "" {
 		content = aes256CBC
@@ -121,7 +123,7 @@ func (k *kitchen) encrypted(plaintext string, e encryption) (string, error) {
 	}
 	var keys strings.Builder
 	for _, r := range recipients {
-		text, err := k.encryptedKey(r, contentKey)
+		text, err := b.encryptedKey(r, contentKey)
 		if err != nil {
 			return "", err
 		}
@@ -146,7 +148,7 @@ func (k *kitchen) encrypted(plaintext string, e encryption) (string, error) {
 		`<xenc:CipherData><xenc:CipherValue>` + base64.StdEncoding.EncodeToString(octets) + `</xenc:CipherValue></xenc:CipherData></xenc:EncryptedData>` + beside, nil
 }
 
-func (k *kitchen) encryptedKey(r recipient, contentKey []byte) (string, error) {
+func (b *builder) encryptedKey(r recipient, contentKey []byte) (string, error) {
 	if r.key == "" {
 		r.key = spA
 	}
@@ -156,7 +158,7 @@ func (k *kitchen) encryptedKey(r recipient, contentKey []byte) (string, error) {
 			r.parameters = `<DigestMethod xmlns="` + nsDSig + `" Algorithm="` + nsDSig + `sha1"/>`
 		}
 	}
-	public, ok := k.keys[r.key].private.Public().(*rsa.PublicKey)
+	public, ok := b.keys[r.key].private.Public().(*rsa.PublicKey)
 	if !ok {
 		return "", fmt.Errorf("%s is not an RSA key", r.key)
 	}
@@ -164,7 +166,12 @@ func (k *kitchen) encryptedKey(r recipient, contentKey []byte) (string, error) {
 	if r.transport == rsa15 {
 		wrapped = wrap15(public, contentKey)
 	} else {
-		wrapped = wrapOAEP(public, contentKey, orSHA1(r.hash), orSHA1(r.mask), []byte(r.label))
+		hash := orSHA1(r.hash) // crypto/rsa would draw the seed itself, another one each time
+		var err error
+		wrapped, err = rsaoaep.Encrypt(public, contentKey, []byte(r.label), drawn(hash.Size(), "seed for "+string(contentKey)), hash, orSHA1(r.mask))
+		if err != nil {
+			return "", err
+		}
 	}
 	if r.wrapped != nil {
 		wrapped = r.wrapped(wrapped)
@@ -174,7 +181,7 @@ func (k *kitchen) encryptedKey(r recipient, contentKey []byte) (string, error) {
 		id = ` Id="` + r.id + `"`
 	}
 	return `<e:EncryptedKey xmlns:e="` + nsXEnc + `"` + id + `><e:EncryptionMethod Algorithm="` + r.transport + `">` + r.parameters + `</e:EncryptionMethod>` +
-		`<KeyInfo xmlns="` + nsDSig + `"><X509Data><X509Certificate>` + k.keys[r.key].certificate + `</X509Certificate></X509Data></KeyInfo>` +
+		`<KeyInfo xmlns="` + nsDSig + `"><X509Data><X509Certificate>` + b.keys[r.key].certificate + `</X509Certificate></X509Data></KeyInfo>` +
 		`<e:CipherData><e:CipherValue>` + base64.StdEncoding.EncodeToString(wrapped) + `</e:CipherValue></e:CipherData></e:EncryptedKey>`, nil
 }
 
@@ -220,35 +227,6 @@ func seal(algorithm string, key, plaintext []byte, padding func(n int) []byte) (
 	return append(iv, out...), nil
 }
 
-// wrapOAEP is RSA-OAEP (RFC 8017 §7.1.1) with a seed that is always the same for the same key: crypto/rsa takes none.
-func wrapOAEP(public *rsa.PublicKey, message []byte, hash, mask crypto.Hash, label []byte) []byte {
-	size := public.Size()
-	h := hash.New()
-	h.Write(label)
-	db := make([]byte, size-hash.Size()-1)
-	copy(db, h.Sum(nil))
-	db[len(db)-len(message)-1] = 1
-	copy(db[len(db)-len(message):], message)
-	seed := drawn(hash.Size(), "seed for "+string(message))
-	maskWith(db, mask, seed)
-	maskWith(seed, mask, db)
-	return raise(public, append(append([]byte{0}, seed...), db...))
-}
-
-// maskWith is MGF1 (RFC 8017 §B.2.1).
-func maskWith(out []byte, hash crypto.Hash, seed []byte) {
-	var stream []byte
-	for i := uint32(0); len(stream) < len(out); i++ {
-		h := hash.New()
-		h.Write(seed)
-		h.Write([]byte{byte(i >> 24), byte(i >> 16), byte(i >> 8), byte(i)})
-		stream = h.Sum(stream)
-	}
-	for i := range out {
-		out[i] ^= stream[i]
-	}
-}
-
 // wrap15 is the padding of PKCS #1 v1.5 (RFC 8017 §7.2.1).
 func wrap15(public *rsa.PublicKey, message []byte) []byte {
 	padding := drawn(public.Size()-len(message)-3, "padding for "+string(message))
@@ -264,8 +242,8 @@ func raise(public *rsa.PublicKey, encoded []byte) []byte {
 }
 
 // decrypt asks xmlsec1 whether it finds in the message what was encrypted.
-func (k *kitchen) decrypt(message, want string) error {
-	out, err := k.xmlsecAlone("--decrypt", message, "--privkey-pem", filepath.Join(k.dir, keyFile(spA)), "--id-attr:Id", nsXEnc+":EncryptedKey")
+func (b *builder) decrypt(message, want string) error {
+	out, err := b.xmlsecAlone("--decrypt", message, "--privkey-pem", filepath.Join(b.dir, keyFile(spA)), "--id-attr:Id", nsXEnc+":EncryptedKey")
 	if err != nil {
 		return err
 	}

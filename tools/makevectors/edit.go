@@ -8,7 +8,7 @@ import (
 // An edit is one change of a text.
 type edit func(text string) (string, error)
 
-// swap replaces the one place that reads before. None, or more than one, is a fault in the recipe.
+// swap replaces the one place that reads before. None, or more than one, is a fault in the vector.
 func swap(before, after string) edit {
 	return func(text string) (string, error) {
 		if n := strings.Count(text, before); n != 1 {

@@ -1,6 +1,6 @@
 package main
 
-// What the messages of the vectors say. Every time and every ID occurs in one meaning only, so that a recipe can name the
+// What the messages of the vectors say. Every time and every ID occurs in one meaning only, so that a vector can name the
 // place that it changes by its text.
 const (
 	redirectURL = "https://console.example.com/api/v1/identity/auth/saml-acs"

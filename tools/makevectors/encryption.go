@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// encryptionRecipes are encrypted messages, accepted and refused.
-func encryptionRecipes() []recipe {
-	var list []recipe
-	for _, part := range [][]recipe{encryptedRecipes(), encryptedStructureRecipes(), encryptionAlgorithmRecipes(), ciphertextRecipes(), plaintextRecipes(), encryptedCheckRecipes()} {
+// encryptionVectors are encrypted messages, accepted and refused.
+func encryptionVectors() []vector {
+	var list []vector
+	for _, part := range [][]vector{encryptedVectors(), encryptedStructureVectors(), encryptionAlgorithmVectors(), ciphertextVectors(), plaintextVectors(), encryptedCheckVectors()} {
 		list = append(list, part...)
 	}
 	return list
@@ -30,17 +30,17 @@ func encryptedNameID(e encryption) edit {
 	return func(text string) (string, error) { return shared.encrypt(text, e) }
 }
 
-// shared is the kitchen whose keys edits use.
-var shared *kitchen
+// shared is the builder whose keys edits use.
+var shared *builder
 
-func encryptedRecipes() []recipe {
-	inside := func(name, why string, e encryption) recipe {
-		return recipe{name: "encrypted-" + name, from: "entra", encrypt: &e, header: decryptA, why: why}
+func encryptedVectors() []vector {
+	inside := func(name, why string, e encryption) vector {
+		return vector{name: "encrypted-" + name, from: "entra", encrypt: &e, header: decryptA, why: why}
 	}
-	transported := func(name, why string, r recipient) recipe {
+	transported := func(name, why string, r recipient) vector {
 		return inside(name, why, encryption{recipients: []recipient{r}})
 	}
-	return []recipe{
+	return []vector{
 		inside("entra", "AES-256-CBC and RSA-OAEP with the key inside KeyInfo, as Microsoft's products do it, and signed inside.", encryption{judged: true}),
 		inside("aes128-cbc", "AES-128-CBC.", encryption{content: nsXEnc + "aes128-cbc", judged: true}),
 		inside("aes192-cbc", "AES-192-CBC.", encryption{content: nsXEnc + "aes192-cbc", judged: true}),
@@ -89,9 +89,9 @@ func encryptedRecipes() []recipe {
 	}
 }
 
-// wrong are recipes from one that is accepted.
-func wrongFrom(from, expect string) func(name, why string, r recipe) recipe {
-	return func(name, why string, r recipe) recipe {
+// wrongFrom returns a function that makes refused vectors from an accepted one.
+func wrongFrom(from, expect string) func(name, why string, r vector) vector {
+	return func(name, why string, r vector) vector {
 		r.name, r.from, r.why = name, from, why
 		if r.expect == "" {
 			r.expect = expect
@@ -105,75 +105,75 @@ func replaceElement(start, end string, with func(string) string) edit {
 	return take(start, end, func(element string) edit { return swap(element, with(element)) })
 }
 
-func encryptedStructureRecipes() []recipe {
+func encryptedStructureVectors() []vector {
 	wrong := wrongFrom("encrypted-entra", "decryption")
 	beside := wrongFrom("encrypted-retrieval", "decryption")
 	twice := func(s string) string { return s + s }
-	return []recipe{
-		wrong("p37-no-key", "No key to decrypt with is configured.", recipe{expect: "encrypted_assertion", check: "assertion present", header: header{"decryption_keys": "-"}}),
-		wrong("p37-no-encrypted-key", "There is no EncryptedKey.", recipe{cipher: cutElement("<e:EncryptedKey ", "</e:EncryptedKey>")}),
-		wrong("p37-three-encrypted-keys", "There are three EncryptedKeys.", recipe{cipher: replaceElement("<e:EncryptedKey ", "</e:EncryptedKey>", func(s string) string { return s + s + s })}),
-		wrong("p37-three-encrypted-keys-beside", "One EncryptedKey stands inside and two beside.", recipe{
+	return []vector{
+		wrong("p37-no-key", "No key to decrypt with is configured.", vector{expect: "encrypted_assertion", check: "assertion present", header: header{"decryption_keys": "-"}}),
+		wrong("p37-no-encrypted-key", "There is no EncryptedKey.", vector{cipher: cutElement("<e:EncryptedKey ", "</e:EncryptedKey>")}),
+		wrong("p37-three-encrypted-keys", "There are three EncryptedKeys.", vector{cipher: replaceElement("<e:EncryptedKey ", "</e:EncryptedKey>", func(s string) string { return s + s + s })}),
+		wrong("p37-three-encrypted-keys-beside", "One EncryptedKey stands inside and two beside.", vector{
 			cipher: take("<e:EncryptedKey ", "</e:EncryptedKey>", func(s string) edit { return insertAfter("</xenc:EncryptedData>", s+s) })}),
-		wrong("p37-two-encrypted-data", "There are two EncryptedData.", recipe{expect: "schema", cipher: replaceElement("<xenc:EncryptedData ", "</xenc:EncryptedData>", twice)}),
-		wrong("p37-no-encrypted-data", "There is no EncryptedData.", recipe{expect: "schema", cipher: cutElement("<xenc:EncryptedData ", "</xenc:EncryptedData>")}),
-		beside("p37-key-before-data", "The EncryptedKey stands before the EncryptedData.", recipe{expect: "schema",
+		wrong("p37-two-encrypted-data", "There are two EncryptedData.", vector{expect: "schema", cipher: replaceElement("<xenc:EncryptedData ", "</xenc:EncryptedData>", twice)}),
+		wrong("p37-no-encrypted-data", "There is no EncryptedData.", vector{expect: "schema", cipher: cutElement("<xenc:EncryptedData ", "</xenc:EncryptedData>")}),
+		beside("p37-key-before-data", "The EncryptedKey stands before the EncryptedData.", vector{expect: "schema",
 			cipher: take("<e:EncryptedKey ", "</e:EncryptedKey>", func(s string) edit { return all(cut(s), insertBefore("<xenc:EncryptedData ", s)) })}),
-		beside("p37-retrieval-of-another", "The RetrievalMethod names an ID that no EncryptedKey has.", recipe{cipher: swap(`URI="#_key"`, `URI="#_other"`)}),
-		beside("p37-retrieval-of-assertion", "The RetrievalMethod names the Response.", recipe{cipher: swap(`URI="#_key"`, `URI="#`+responseID+`"`)}),
-		beside("p37-retrieval-by-address", "The RetrievalMethod is an address elsewhere.", recipe{cipher: swap(`URI="#_key"`, `URI="https://attacker.example/key"`)}),
-		beside("p37-retrieval-of-document", "The RetrievalMethod names the whole document.", recipe{cipher: swap(`URI="#_key"`, `URI=""`)}),
-		beside("p37-retrieval-of-no-id", "The EncryptedKey that the RetrievalMethod names has its ID in another attribute.", recipe{cipher: swap(` Id="_key"`, ` xml:id="_key"`)}),
-		wrong("p37-cipher-reference", "The octets stand elsewhere.", recipe{cipher: replaceElement("<xenc:CipherValue>", "</xenc:CipherValue>", func(string) string {
+		beside("p37-retrieval-of-another", "The RetrievalMethod names an ID that no EncryptedKey has.", vector{cipher: swap(`URI="#_key"`, `URI="#_other"`)}),
+		beside("p37-retrieval-of-assertion", "The RetrievalMethod names the Response.", vector{cipher: swap(`URI="#_key"`, `URI="#`+responseID+`"`)}),
+		beside("p37-retrieval-by-address", "The RetrievalMethod is an address elsewhere.", vector{cipher: swap(`URI="#_key"`, `URI="https://attacker.example/key"`)}),
+		beside("p37-retrieval-of-document", "The RetrievalMethod names the whole document.", vector{cipher: swap(`URI="#_key"`, `URI=""`)}),
+		beside("p37-retrieval-of-no-id", "The EncryptedKey that the RetrievalMethod names has its ID in another attribute.", vector{cipher: swap(` Id="_key"`, ` xml:id="_key"`)}),
+		wrong("p37-cipher-reference", "The octets stand elsewhere.", vector{cipher: replaceElement("<xenc:CipherValue>", "</xenc:CipherValue>", func(string) string {
 			return `<xenc:CipherReference URI="https://attacker.example/octets"/>`
 		})}),
-		wrong("p37-key-by-cipher-reference", "The octets of the key stand elsewhere.", recipe{cipher: replaceElement("<e:CipherValue>", "</e:CipherValue>", func(string) string {
+		wrong("p37-key-by-cipher-reference", "The octets of the key stand elsewhere.", vector{cipher: replaceElement("<e:CipherValue>", "</e:CipherValue>", func(string) string {
 			return `<e:CipherReference URI="#` + responseID + `"/>`
 		})}),
-		wrong("p37-two-cipher-values", "There are two CipherValues.", recipe{cipher: replaceElement("<xenc:CipherValue>", "</xenc:CipherValue>", twice)}),
-		wrong("p37-element-in-cipher-value", "There is an element in the CipherValue.", recipe{cipher: swap("<xenc:CipherValue>", "<xenc:CipherValue><xenc:x/>")}),
-		wrong("p37-no-base64", "The CipherValue is not base64.", recipe{cipher: swap("<xenc:CipherValue>", "<xenc:CipherValue>*")}),
-		wrong("p37-content", "The content of an element is encrypted, not the element.", recipe{cipher: swap(`Type="`+nsXEnc+`Element"`, `Type="`+nsXEnc+`Content"`)}),
-		wrong("p37-key-info-last", "KeyInfo stands behind CipherData.", recipe{cipher: take(`<KeyInfo xmlns="`+nsDSig+`"><e:EncryptedKey `, "</e:EncryptedKey></KeyInfo>", func(s string) edit {
+		wrong("p37-two-cipher-values", "There are two CipherValues.", vector{cipher: replaceElement("<xenc:CipherValue>", "</xenc:CipherValue>", twice)}),
+		wrong("p37-element-in-cipher-value", "There is an element in the CipherValue.", vector{cipher: swap("<xenc:CipherValue>", "<xenc:CipherValue><xenc:x/>")}),
+		wrong("p37-no-base64", "The CipherValue is not base64.", vector{cipher: swap("<xenc:CipherValue>", "<xenc:CipherValue>*")}),
+		wrong("p37-content", "The content of an element is encrypted, not the element.", vector{cipher: swap(`Type="`+nsXEnc+`Element"`, `Type="`+nsXEnc+`Content"`)}),
+		wrong("p37-key-info-last", "KeyInfo stands behind CipherData.", vector{cipher: take(`<KeyInfo xmlns="`+nsDSig+`"><e:EncryptedKey `, "</e:EncryptedKey></KeyInfo>", func(s string) edit {
 			return all(cut(s), insertBefore("</xenc:EncryptedData>", s))
 		})}),
-		wrong("p37-agreement", "The key is agreed upon, not sent.", recipe{cipher: replaceElement("<e:EncryptedKey ", "</e:EncryptedKey>", func(string) string {
+		wrong("p37-agreement", "The key is agreed upon, not sent.", vector{cipher: replaceElement("<e:EncryptedKey ", "</e:EncryptedKey>", func(string) string {
 			return `<xenc:AgreementMethod Algorithm="` + nsXEnc11 + `ECDH-ES"/>`
 		})}),
-		wrongFrom("encrypted-name-id", "decryption")("p37-name-id-three-keys", "The EncryptedID has three EncryptedKeys.", recipe{
+		wrongFrom("encrypted-name-id", "decryption")("p37-name-id-three-keys", "The EncryptedID has three EncryptedKeys.", vector{
 			change: replaceElement("<e:EncryptedKey ", "</e:EncryptedKey>", func(s string) string { return s + s + s })}),
 	}
 }
 
-func encryptionAlgorithmRecipes() []recipe {
-	encrypted := func(name, why string, e encryption) recipe {
-		return recipe{name: name, from: "encrypted-entra", expect: "decryption", why: why, encrypt: &e}
+func encryptionAlgorithmVectors() []vector {
+	encrypted := func(name, why string, e encryption) vector {
+		return vector{name: name, from: "encrypted-entra", expect: "decryption", why: why, encrypt: &e}
 	}
-	transported := func(name, why string, r recipient) recipe {
+	transported := func(name, why string, r recipient) vector {
 		return encrypted(name, why, encryption{recipients: []recipient{r}})
 	}
 	wrong := wrongFrom("encrypted-entra", "decryption")
-	return []recipe{
+	return []vector{
 		transported("p38-rsa-1.5", "The key is encrypted by RSA with PKCS #1 v1.5.", recipient{transport: rsa15}),
 		encrypted("p38-triple-des", "The content is encrypted by triple DES.", encryption{content: nsXEnc + "tripledes-cbc"}),
-		wrong("p38-key-wrap", "The key is said to be wrapped by AES.", recipe{cipher: swap(oaepMGF1P, nsXEnc+"kw-aes256")}),
-		wrong("p38-key-not-named", "The algorithm of the key is not named.", recipe{cipher: swap(` Algorithm="`+oaepMGF1P+`"`, ``)}),
-		wrong("p38-content-not-named", "The algorithm of the content is not named.", recipe{cipher: swap(` Algorithm="`+aes256CBC+`"`, ``)}),
-		wrong("p38-no-content-method", "EncryptedData has no EncryptionMethod.", recipe{cipher: cut(`<xenc:EncryptionMethod Algorithm="` + aes256CBC + `"/>`)}),
-		wrong("p38-content-by-rsa", "The content is said to be encrypted by RSA.", recipe{cipher: swap(aes256CBC, oaep)}),
-		wrong("p38-content-of-another-namespace", "AES-CBC in the namespace of AES-GCM.", recipe{cipher: swap(aes256CBC, nsXEnc11+"aes256-cbc")}),
-		wrong("p38-camellia", "The content is said to be encrypted by Camellia.", recipe{cipher: swap(aes256CBC, dsigMore+"camellia256-cbc")}),
-		wrong("p38-digest-md5", "RSA-OAEP with MD5.", recipe{cipher: swap(digestMethod(nsDSig+"sha1"), digestMethod(dsigMore+"md5"))}),
-		wrong("p38-digest-twice", "RSA-OAEP with two digests.", recipe{cipher: swap(digestMethod(nsDSig+"sha1"), digestMethod(nsDSig+"sha1")+digestMethod(nsDSig+"sha1"))}),
-		wrongFrom("encrypted-oaep-sha256-mgf1sha256", "decryption")("p38-mask-unknown", "RSA-OAEP with a mask that is not on the list.", recipe{cipher: swap(nsXEnc11+"mgf1sha256", nsXEnc11+"mgf1sha224")}),
-		wrong("p38-mask-where-fixed", "The older name of RSA-OAEP with a mask, which that name fixes.", recipe{cipher: swap(digestMethod(nsDSig+"sha1"), digestMethod(nsDSig+"sha1")+mgf("mgf1sha1"))}),
-		wrong("p38-content-parameter", "AES with a parameter.", recipe{cipher: swap(`"`+aes256CBC+`"/>`, `"`+aes256CBC+`"><xenc:OAEPparams>AA==</xenc:OAEPparams></xenc:EncryptionMethod>`)}),
+		wrong("p38-key-wrap", "The key is said to be wrapped by AES.", vector{cipher: swap(oaepMGF1P, nsXEnc+"kw-aes256")}),
+		wrong("p38-key-not-named", "The algorithm of the key is not named.", vector{cipher: swap(` Algorithm="`+oaepMGF1P+`"`, ``)}),
+		wrong("p38-content-not-named", "The algorithm of the content is not named.", vector{cipher: swap(` Algorithm="`+aes256CBC+`"`, ``)}),
+		wrong("p38-no-content-method", "EncryptedData has no EncryptionMethod.", vector{cipher: cut(`<xenc:EncryptionMethod Algorithm="` + aes256CBC + `"/>`)}),
+		wrong("p38-content-by-rsa", "The content is said to be encrypted by RSA.", vector{cipher: swap(aes256CBC, oaep)}),
+		wrong("p38-content-of-another-namespace", "AES-CBC in the namespace of AES-GCM.", vector{cipher: swap(aes256CBC, nsXEnc11+"aes256-cbc")}),
+		wrong("p38-camellia", "The content is said to be encrypted by Camellia.", vector{cipher: swap(aes256CBC, dsigMore+"camellia256-cbc")}),
+		wrong("p38-digest-md5", "RSA-OAEP with MD5.", vector{cipher: swap(digestMethod(nsDSig+"sha1"), digestMethod(dsigMore+"md5"))}),
+		wrong("p38-digest-twice", "RSA-OAEP with two digests.", vector{cipher: swap(digestMethod(nsDSig+"sha1"), digestMethod(nsDSig+"sha1")+digestMethod(nsDSig+"sha1"))}),
+		wrongFrom("encrypted-oaep-sha256-mgf1sha256", "decryption")("p38-mask-unknown", "RSA-OAEP with a mask that is not on the list.", vector{cipher: swap(nsXEnc11+"mgf1sha256", nsXEnc11+"mgf1sha224")}),
+		wrong("p38-mask-where-fixed", "The older name of RSA-OAEP with a mask, which that name fixes.", vector{cipher: swap(digestMethod(nsDSig+"sha1"), digestMethod(nsDSig+"sha1")+mgf("mgf1sha1"))}),
+		wrong("p38-content-parameter", "AES with a parameter.", vector{cipher: swap(`"`+aes256CBC+`"/>`, `"`+aes256CBC+`"><xenc:OAEPparams>AA==</xenc:OAEPparams></xenc:EncryptionMethod>`)}),
 	}
 }
 
-func ciphertextRecipes() []recipe {
-	encrypted := func(name, why string, e encryption) recipe {
-		return recipe{name: name, from: "encrypted-entra", expect: "decryption", why: why, encrypt: &e}
+func ciphertextVectors() []vector {
+	encrypted := func(name, why string, e encryption) vector {
+		return vector{name: name, from: "encrypted-entra", expect: "decryption", why: why, encrypt: &e}
 	}
 	ends := func(last byte) func(int) []byte {
 		return func(n int) []byte { p := make([]byte, n); p[n-1] = last; return p }
@@ -183,7 +183,7 @@ func ciphertextRecipes() []recipe {
 	}
 	cutTo := func(n int) func([]byte) []byte { return func(b []byte) []byte { return b[:n] } }
 	to := func(r recipient) []recipient { return []recipient{r} }
-	return []recipe{
+	return []vector{
 		encrypted("p39-for-another", "It is encrypted for somebody else.", encryption{recipients: to(recipient{key: attacker})}),
 		encrypted("p39-padding-0", "The padding says that it has no octets.", encryption{padding: ends(0)}),
 		encrypted("p39-padding-17", "The padding says that it is longer than a block.", encryption{padding: ends(17)}),
@@ -218,17 +218,17 @@ func ciphertextRecipes() []recipe {
 	}
 }
 
-func plaintextRecipes() []recipe {
-	inside := func(name, why string, plaintext edit) recipe {
-		return recipe{name: name, from: "encrypted-entra", expect: "decryption", why: why, encrypt: &encryption{plaintext: plaintext}}
+func plaintextVectors() []vector {
+	inside := func(name, why string, plaintext edit) vector {
+		return vector{name: name, from: "encrypted-entra", expect: "decryption", why: why, encrypt: &encryption{plaintext: plaintext}}
 	}
-	instead := func(name, why, text string) recipe {
+	instead := func(name, why, text string) vector {
 		return inside(name, why, func(string) (string, error) { return text, nil })
 	}
-	around := func(name, why string, plaintext edit) recipe {
-		return recipe{name: name, from: "encrypted-response-signed", expect: "decryption", why: why, encrypt: &encryption{plaintext: plaintext}}
+	around := func(name, why string, plaintext edit) vector {
+		return vector{name: name, from: "encrypted-response-signed", expect: "decryption", why: why, encrypt: &encryption{plaintext: plaintext}}
 	}
-	return []recipe{
+	return []vector{
 		instead("p40-empty", "Nothing is encrypted.", ""),
 		instead("p40-text", "What is encrypted is no XML.", "ada.lovelace@example.com"),
 		instead("p40-other-root", "What is encrypted is a NameID.", `<NameID xmlns="`+nsAssertion+`">`+nameID+`</NameID>`),
@@ -273,17 +273,17 @@ func plaintextRecipes() []recipe {
 		{name: "p40-binding-outside-signature", from: "encrypted-response-signed", expect: "decryption", encrypt: &encryption{plaintext: swap("<Conditions ", `<Conditions late:x="" `)},
 			after: swap(` xmlns:samlp="`+nsProtocol+`"`, ` xmlns:samlp="`+nsProtocol+`" xmlns:late="urn:example:late"`),
 			why:   "A prefix inside is declared by the Response alone, where no signature covers it: whoever re-declares it would say what the element is."},
-		wrongFrom("encrypted-name-id", "decryption")("p40-name-id-is-assertion", "An Audience is encrypted in place of a NameID.", recipe{
+		wrongFrom("encrypted-name-id", "decryption")("p40-name-id-is-assertion", "An Audience is encrypted in place of a NameID.", vector{
 			change: func(string) (string, error) {
 				text := entra("", signature(slotAssertion, assertionID))
 				return encryptedNameID(encryption{plaintext: all(swap("<NameID ", "<Audience "), swap("</NameID>", "</Audience>"))})(text)
 			}}),
-		wrongFrom("encrypted-name-id", "decryption")("p40-name-id-with-element", "The NameID that is encrypted has an element in it.", recipe{
+		wrongFrom("encrypted-name-id", "decryption")("p40-name-id-with-element", "The NameID that is encrypted has an element in it.", vector{
 			change: func(string) (string, error) {
 				text := entra("", signature(slotAssertion, assertionID))
 				return encryptedNameID(encryption{plaintext: swap("</NameID>", "<NameID>x</NameID></NameID>")})(text)
 			}}),
-		wrongFrom("encrypted-name-id", "decryption")("p40-name-id-for-another", "The NameID is encrypted for somebody else.", recipe{
+		wrongFrom("encrypted-name-id", "decryption")("p40-name-id-for-another", "The NameID is encrypted for somebody else.", vector{
 			change: func(string) (string, error) {
 				text := entra("", signature(slotAssertion, assertionID))
 				return encryptedNameID(encryption{recipients: []recipient{{key: attacker}}})(text)
@@ -291,9 +291,9 @@ func plaintextRecipes() []recipe {
 	}
 }
 
-// encryptedCheckRecipes: what is encrypted has to pass the checks too.
-func encryptedCheckRecipes() []recipe {
-	return []recipe{
+// encryptedCheckVectors: what is encrypted has to pass the checks too.
+func encryptedCheckVectors() []vector {
+	return []vector{
 		{name: "c43-encrypted", from: "encrypted-entra", expect: "audience", check: "audience", change: swap("<Audience>"+redirectURL, "<Audience>https://other.example.com/"),
 			why: "An encrypted assertion for another service."},
 		{name: "c45-encrypted", from: "encrypted-entra", expect: "recipient", check: "subject confirmation", change: swap(`Recipient="`+redirectURL+`"`, `Recipient="https://other.example.com/acs"`),

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// acceptedRecipes are messages that must be accepted: the styles of identity providers, and the twins of what is refused.
-func acceptedRecipes() []recipe {
-	return []recipe{
+// acceptedVectors are messages that must be accepted: the styles of identity providers, and the twins of what is refused.
+func acceptedVectors() []vector {
+	return []vector{
 		{name: "entra", text: entra("", signature(slotAssertion, assertionID)),
 			why: "As Microsoft Entra ID answers: default namespaces inside a prefixed Response, the assertion signed."},
 		{name: "response-signed", text: entra(signature(slotResponse, responseID), ""),

@@ -6,10 +6,12 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/iomete/saml/testdata/vectors"
 )
 
-// A recipe makes one vector: an accepted message (text, or from with a change), or one that must be refused (expect).
-type recipe struct {
+// A vector describes one file: an accepted message (text, or from with a change), or one that must be refused (expect).
+type vector struct {
 	name string
 	text string // a whole message that nothing was made from
 	from string // the vector that this one is made from; that of a refused vector is its twin
@@ -37,50 +39,46 @@ type recipe struct {
 // header holds the conditions under which a vector is read, by name.
 type header map[string]string
 
-// headerKeys is the order in which they are written.
-var headerKeys = []string{"expect", "stage", "rule", "check", "name_id", "at", "redirect_url", "former_redirect_urls", "entity_id", "former_entity_ids", "idp_entity_id",
-	"request_id", "unsolicited", "force_authn_at", "requested_context", "seen_before", "store", "keys", "decryption_keys", "policy", "twin", "comment"}
-
 // usual are the conditions of nearly all vectors.
 var usual = header{
 	"at": now, "redirect_url": redirectURL, "entity_id": redirectURL, "idp_entity_id": idpEntityID, "request_id": requestID,
 	"keys": certificateFile(idpA), "name_id": nameID,
 }
 
-// A vector is a recipe that was carried out.
-type vector struct {
+// A built is a vector whose message is made and signed.
+type built struct {
 	header   header
-	recipe   recipe // with what it inherits
+	vector   vector // with what it inherits
 	unsigned string // before signing
 	clear    string // before it was encrypted, "" if it was not
 	form     string // base64
 }
 
-// kitchen carries out recipes.
-type kitchen struct {
+// A builder makes the messages of vectors.
+type builder struct {
 	keys      map[string]testKey
 	dir, work string // of the keys; for temporary files
-	done      map[string]*vector
+	done      map[string]*built
 }
 
 var nameShape = regexp.MustCompile(`^[pc]([0-9]{2})(-[a-z0-9.]+)+$`)
 
-// cook carries out one recipe. What it is made from must have been made before.
-func (k *kitchen) cook(r recipe) error {
-	if k.done[r.name] != nil {
+// build makes the message of one vector. The vector that it is made from must have been built before.
+func (b *builder) build(r vector) error {
+	if b.done[r.name] != nil {
 		return fmt.Errorf("there are two of this name")
 	}
-	v := &vector{header: header{}, recipe: r, unsigned: r.text}
+	v := &built{header: header{}, vector: r, unsigned: r.text}
 	inherited := usual
 	if r.from != "" {
-		twin := k.done[r.from]
-		if twin == nil || twin.recipe.expect != "" {
+		twin := b.done[r.from]
+		if twin == nil || twin.vector.expect != "" {
 			return fmt.Errorf("there is no accepted vector %s", r.from)
 		}
 		inherited, v.unsigned = twin.header, twin.unsigned
-		v.recipe.inherit(&twin.recipe)
+		v.vector.inherit(&twin.vector)
 	}
-	for _, key := range headerKeys {
+	for _, key := range vectors.Keys {
 		if value, ok := inherited[key]; ok {
 			v.header[key] = value
 		}
@@ -94,25 +92,25 @@ func (k *kitchen) cook(r recipe) error {
 	if err := v.label(r); err != nil {
 		return err
 	}
-	message, err := k.message(v)
+	message, err := b.message(v)
 	if err != nil {
 		return err
 	}
-	if err := k.verify(v, message); err != nil {
+	if err := b.verify(v, message); err != nil {
 		return err
 	}
 	v.form = base64.StdEncoding.EncodeToString([]byte(message))
-	if v.recipe.form != nil {
-		if v.form, err = v.recipe.form(v.form); err != nil {
+	if v.vector.form != nil {
+		if v.form, err = v.vector.form(v.form); err != nil {
 			return err
 		}
 	}
-	k.done[r.name] = v
+	b.done[r.name] = v
 	return nil
 }
 
 // inherit fills in how the twin was signed and finished.
-func (r *recipe) inherit(twin *recipe) {
+func (r *vector) inherit(twin *vector) {
 	if r.key == "" {
 		r.key, r.responseKey = twin.key, twin.responseKey
 	}
@@ -138,7 +136,7 @@ func chain(first, second edit) edit {
 }
 
 // label fills in what the header says about the expectation.
-func (v *vector) label(r recipe) error {
+func (v *built) label(r vector) error {
 	v.header["comment"] = r.why
 	if r.expect == "" {
 		v.header["expect"] = "accepted"
@@ -158,7 +156,7 @@ func (v *vector) label(r recipe) error {
 }
 
 // stageOf says how far a message comes before it is refused.
-func stageOf(r recipe) string {
+func stageOf(r vector) string {
 	if r.stage != "" {
 		return r.stage
 	}
@@ -177,54 +175,54 @@ func stageOf(r recipe) string {
 }
 
 // message signs and finishes the text of a vector.
-func (k *kitchen) message(v *vector) (string, error) {
+func (b *builder) message(v *built) (string, error) {
 	text := v.unsigned
 	var err error
-	if v.recipe.change != nil {
-		if text, err = v.recipe.change(text); err != nil {
+	if v.vector.change != nil {
+		if text, err = v.vector.change(text); err != nil {
 			return "", err
 		}
 	}
 	v.unsigned = text
-	key := v.recipe.key
+	key := v.vector.key
 	if key == "" {
 		key = idpA
 	}
-	if text, err = k.sign(text, slotAssertion, key, v.recipe.byHand); err != nil {
+	if text, err = b.sign(text, slotAssertion, key, v.vector.byHand); err != nil {
 		return "", err
 	}
-	if v.recipe.between != nil {
-		if text, err = v.recipe.between(text); err != nil {
+	if v.vector.between != nil {
+		if text, err = v.vector.between(text); err != nil {
 			return "", err
 		}
 	}
-	if v.recipe.encrypt != nil {
+	if v.vector.encrypt != nil {
 		v.clear = text
-		if text, err = k.encrypt(text, *v.recipe.encrypt); err != nil {
+		if text, err = b.encrypt(text, *v.vector.encrypt); err != nil {
 			return "", err
 		}
 	}
-	if v.recipe.cipher != nil {
-		if text, err = v.recipe.cipher(text); err != nil {
+	if v.vector.cipher != nil {
+		if text, err = v.vector.cipher(text); err != nil {
 			return "", err
 		}
 	}
-	if v.recipe.responseKey != "" {
-		key = v.recipe.responseKey
+	if v.vector.responseKey != "" {
+		key = v.vector.responseKey
 	}
-	if text, err = k.sign(text, slotResponse, key, v.recipe.byHand); err != nil {
+	if text, err = b.sign(text, slotResponse, key, v.vector.byHand); err != nil {
 		return "", err
 	}
-	if v.recipe.after != nil {
-		return v.recipe.after(text)
+	if v.vector.after != nil {
+		return v.vector.after(text)
 	}
 	return text, nil
 }
 
 // file is the vector as it is written.
-func (v *vector) file() []byte {
+func (v *built) file() []byte {
 	var b strings.Builder
-	for _, key := range headerKeys {
+	for _, key := range vectors.Keys {
 		if value := v.header[key]; value != "" {
 			fmt.Fprintf(&b, "%s: %s\n", key, value)
 		}

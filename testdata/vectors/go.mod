@@ -1,0 +1,3 @@
+module github.com/iomete/saml/testdata/vectors
+
+go 1.25.0
