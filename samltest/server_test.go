@@ -325,7 +325,7 @@ func TestWhoSignsIn(t *testing.T) {
 	}
 	idp.SignInAs(User{})
 	if _, err := ReadForm(byRedirect(t, idp, goodRequest)); err == nil {
-		t.Error("somebody is signed in after all signed out")
+		t.Error("a user is signed in after everyone has signed out")
 	}
 }
 
@@ -369,7 +369,7 @@ func TestPassiveRequest(t *testing.T) {
 	}
 	idp.SignInAs(DefaultUsers()[0])
 	if _, m = answered(t, byRedirect(t, idp, passive)); len(m.Assertions) != 1 {
-		t.Errorf("somebody is signed in: got %+v", m.Status)
+		t.Errorf("a user is signed in: got %+v", m.Status)
 	}
 }
 

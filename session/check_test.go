@@ -439,7 +439,7 @@ func TestSessionsAreForgotten(t *testing.T) {
 			t.Errorf("%s: the session that was asked about is forgotten", row.name)
 		}
 		if c.entry("1", now) != busy {
-			t.Errorf("%s: a session is forgotten while somebody asks about it", row.name)
+			t.Errorf("%s: a session is forgotten while a question about it is on its way", row.name)
 		}
 	}
 }

@@ -285,7 +285,7 @@ func TestSignInEndsTheEarlierSession(t *testing.T) {
 	s.store.fail(errBroken)
 	w = httptest.NewRecorder()
 	if err := s.SignIn(w, newRequest("POST", "/", second), s.newLogin(samltest.Answer{})); err != nil {
-		t.Errorf("where the earlier session cannot be ended: %v, want a sign-in all the same", err)
+		t.Errorf("the earlier session cannot be ended: %v, want a sign-in anyway", err)
 	}
 
 	tooMuch := samltest.Answer{User: samltest.User{Mail: alice, ObjectID: strings.Repeat("x", maxCookie)}}
