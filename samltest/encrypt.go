@@ -7,7 +7,7 @@ import (
 	"crypto/des"
 	"crypto/rand"
 	"crypto/rsa"
-	_ "crypto/sha1" // registers the hash, which RSA-OAEP has by default
+	_ "crypto/sha1" // registers the default hash of RSA-OAEP
 	_ "crypto/sha256"
 	_ "crypto/sha512"
 	"crypto/x509"
@@ -27,7 +27,8 @@ const (
 	nsXEnc11 = "http://www.w3.org/2009/xmlenc11#"
 )
 
-// ContentAlgorithm is the URI of how an element is encrypted (XML Encryption 1.1, section 5.2).
+// ContentAlgorithm is the URI of the algorithm that encrypts the element itself (XML Encryption
+// 1.1, section 5.2).
 type ContentAlgorithm string
 
 const (
@@ -37,33 +38,50 @@ const (
 	AES128GCM    ContentAlgorithm = nsXEnc11 + "aes128-gcm"
 	AES192GCM    ContentAlgorithm = nsXEnc11 + "aes192-gcm"
 	AES256GCM    ContentAlgorithm = nsXEnc11 + "aes256-gcm"
-	TripleDESCBC ContentAlgorithm = nsXEnc + "tripledes-cbc" // to be refused
+	TripleDESCBC ContentAlgorithm = nsXEnc + "tripledes-cbc" // service providers must refuse it
 )
 
-// KeyTransport is the URI of how the key of the content is encrypted (XML Encryption 1.1, section 5.5).
+// KeyTransport is the URI of the algorithm that encrypts the content key (XML Encryption 1.1,
+// section 5.5).
 type KeyTransport string
 
 const (
-	RSAOAEPMGF1P KeyTransport = nsXEnc + "rsa-oaep-mgf1p" // its mask is made with SHA-1
+	RSAOAEPMGF1P KeyTransport = nsXEnc + "rsa-oaep-mgf1p" // the mask always uses SHA-1
 	RSAOAEP      KeyTransport = nsXEnc11 + "rsa-oaep"
-	RSA15        KeyTransport = nsXEnc + "rsa-1_5" // to be refused
+	RSA15        KeyTransport = nsXEnc + "rsa-1_5" // service providers must refuse it
 )
 
-// Encryption says how an answer is encrypted. What is not set is as Microsoft's products do it.
+// Encryption describes how an answer is encrypted (SAML Core 2.0, section 2.2.4). A field that is
+// not set has the value that Microsoft's products use.
 type Encryption struct {
-	Certificates [][]byte // whom for, DER, with RSA keys; the one field without a default
+	Certificates [][]byte // of the receivers, in DER, with RSA keys; required
 
 	Content   ContentAlgorithm // default AES256CBC
 	Transport KeyTransport     // default RSAOAEPMGF1P
-	Digest    crypto.Hash      // of RSA-OAEP; default SHA-1. Also SHA-256, SHA-384, SHA-512
-	Mask      crypto.Hash      // of RSAOAEP; default SHA-1. Likewise
+	Digest    crypto.Hash      // of RSA-OAEP: SHA-1 (default), SHA-256, SHA-384 or SHA-512
+	Mask      crypto.Hash      // of RSAOAEP only: SHA-1 (default), SHA-256, SHA-384 or SHA-512
 
-	Beside          bool // each EncryptedKey beside the EncryptedData, named by a RetrievalMethod, as Okta and Shibboleth do it
-	OuterNamespaces bool // what is encrypted relies on the namespaces that are declared outside, as with toolkits in PHP
-	NameIDOnly      bool // the NameID becomes an EncryptedID, and the assertion is not encrypted
+	// Beside puts each EncryptedKey beside the EncryptedData instead of inside, named by a
+	// RetrievalMethod, like Okta and Shibboleth.
+	Beside bool
+	// OuterNamespaces leaves namespace declarations outside of the encrypted text, like toolkits in
+	// PHP.
+	OuterNamespaces bool
+	// NameIDOnly encrypts only the NameID, as an EncryptedID, and not the assertion.
+	NameIDOnly bool
 }
 
-// encrypt replaces e in its parent by an element of this name that holds it encrypted.
+// encryptAll encrypts each element, see encrypt.
+func (o Encryption) encryptAll(elements []*etree.Element, name string) error {
+	for _, e := range elements {
+		if err := o.encrypt(e, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// encrypt replaces e in its parent with an element of this name that holds e encrypted.
 func (o Encryption) encrypt(e *etree.Element, name string) error {
 	alone := e.Copy()
 	if !o.OuterNamespaces {
@@ -90,10 +108,11 @@ func (o Encryption) encrypt(e *etree.Element, name string) error {
 	return nil
 }
 
-// fill puts EncryptedData and the keys into wrapper (SAML Core 2.0, section 2.2.4).
+// fill adds EncryptedData and the keys to wrapper (SAML Core 2.0, section 2.2.4).
 func (o Encryption) fill(wrapper *etree.Element, plaintext []byte) error {
 	if len(o.Certificates) == 0 {
-		return errors.New("samltest: an Encryption needs Certificates: whom to encrypt for")
+		return errors.New("samltest: Encryption.Certificates is empty, " +
+			"want the certificate of the service provider in DER")
 	}
 	if o.Content == "" {
 		o.Content = AES256CBC
@@ -132,18 +151,21 @@ func (o Encryption) fill(wrapper *etree.Element, plaintext []byte) error {
 }
 
 func cipherData(e *etree.Element, prefix string, octets []byte) {
-	e.CreateElement(prefix + ":CipherData").CreateElement(prefix + ":CipherValue").SetText(base64.StdEncoding.EncodeToString(octets))
+	value := e.CreateElement(prefix + ":CipherData").CreateElement(prefix + ":CipherValue")
+	value.SetText(base64.StdEncoding.EncodeToString(octets))
 }
 
 // encryptedKey encrypts the content key for the owner of a certificate.
 func (o Encryption) encryptedKey(certificate, key []byte) (*etree.Element, error) {
 	c, err := x509.ParseCertificate(certificate)
 	if err != nil {
-		return nil, fmt.Errorf("samltest: a certificate to encrypt for: %w", err)
+		return nil, fmt.Errorf("samltest: a certificate in Encryption.Certificates cannot be read, "+
+			"want X.509 in DER: %w", err)
 	}
 	public, ok := c.PublicKey.(*rsa.PublicKey)
 	if !ok {
-		return nil, errors.New("samltest: a certificate to encrypt for has no RSA key")
+		return nil, fmt.Errorf("samltest: a certificate in Encryption.Certificates has a key of type %T, want RSA",
+			c.PublicKey)
 	}
 	e := etree.NewElement("e:EncryptedKey")
 	e.CreateAttr("xmlns:e", nsXEnc)
@@ -151,7 +173,7 @@ func (o Encryption) encryptedKey(certificate, key []byte) (*etree.Element, error
 	method.CreateAttr("Algorithm", string(o.Transport))
 	var wrapped []byte
 	if o.Transport == RSA15 {
-		wrapped, err = rsa.EncryptPKCS1v15(rand.Reader, public, key) // weak: it is what tests want to see refused
+		wrapped, err = rsa.EncryptPKCS1v15(rand.Reader, public, key) // weak: tests check that service providers refuse it
 	} else {
 		hash, mask := cmpHash(o.Digest), cmpHash(o.Mask)
 		algorithm(method, "ds:DigestMethod", "ds", dsig.Namespace, digestURIs[hash])
@@ -167,7 +189,8 @@ func (o Encryption) encryptedKey(certificate, key []byte) (*etree.Element, error
 	}
 	info := e.CreateElement("ds:KeyInfo")
 	info.CreateAttr("xmlns:ds", dsig.Namespace)
-	info.CreateElement("ds:X509Data").CreateElement("ds:X509Certificate").SetText(base64.StdEncoding.EncodeToString(certificate))
+	holder := info.CreateElement("ds:X509Data").CreateElement("ds:X509Certificate")
+	holder.SetText(base64.StdEncoding.EncodeToString(certificate))
 	cipherData(e, "e", wrapped)
 	return e, nil
 }
@@ -186,17 +209,36 @@ func cmpHash(h crypto.Hash) crypto.Hash {
 }
 
 var (
-	digestURIs = map[crypto.Hash]string{crypto.SHA1: dsig.Namespace + "sha1", crypto.SHA256: nsXEnc + "sha256",
-		crypto.SHA384: "http://www.w3.org/2001/04/xmldsig-more#sha384", crypto.SHA512: nsXEnc + "sha512"}
-	maskURIs = map[crypto.Hash]string{crypto.SHA1: nsXEnc11 + "mgf1sha1", crypto.SHA256: nsXEnc11 + "mgf1sha256",
-		crypto.SHA384: nsXEnc11 + "mgf1sha384", crypto.SHA512: nsXEnc11 + "mgf1sha512"}
+	digestURIs = map[crypto.Hash]string{
+		crypto.SHA1:   dsig.Namespace + "sha1",
+		crypto.SHA256: nsXEnc + "sha256",
+		crypto.SHA384: "http://www.w3.org/2001/04/xmldsig-more#sha384",
+		crypto.SHA512: nsXEnc + "sha512",
+	}
+	maskURIs = map[crypto.Hash]string{
+		crypto.SHA1:   nsXEnc11 + "mgf1sha1",
+		crypto.SHA256: nsXEnc11 + "mgf1sha256",
+		crypto.SHA384: nsXEnc11 + "mgf1sha384",
+		crypto.SHA512: nsXEnc11 + "mgf1sha512",
+	}
+	keySizes = map[ContentAlgorithm]int{ // in bytes
+		AES128CBC:    16,
+		AES192CBC:    24,
+		AES256CBC:    32,
+		AES128GCM:    16,
+		AES192GCM:    24,
+		AES256GCM:    32,
+		TripleDESCBC: 24,
+	}
 )
 
-// seal encrypts with a fresh key.
+// seal encrypts plaintext with a fresh key. The ciphertext begins with the nonce or initialization
+// vector.
 func (a ContentAlgorithm) seal(plaintext []byte) (key, ciphertext []byte, err error) {
-	size, ok := map[ContentAlgorithm]int{AES128CBC: 16, AES192CBC: 24, AES256CBC: 32, AES128GCM: 16, AES192GCM: 24, AES256GCM: 32, TripleDESCBC: 24}[a]
+	size, ok := keySizes[a]
 	if !ok {
-		return nil, nil, fmt.Errorf("samltest: unknown ContentAlgorithm %q", a)
+		return nil, nil, fmt.Errorf("samltest: Encryption.Content is %q, "+
+			"want a constant of type ContentAlgorithm such as AES256CBC", a)
 	}
 	key = make([]byte, size)
 	rand.Read(key)
@@ -220,11 +262,12 @@ func (a ContentAlgorithm) seal(plaintext []byte) (key, ciphertext []byte, err er
 	}
 	n := block.BlockSize() - len(plaintext)%block.BlockSize()
 	padding := make([]byte, n)
-	rand.Read(padding) // only the last octet means something
-	padding[n-1] = byte(n)
+	rand.Read(padding)     // random, because only the last byte has a meaning
+	padding[n-1] = byte(n) // the length of the padding
 	padded := slices.Concat(plaintext, padding)
 	ciphertext = make([]byte, block.BlockSize()+len(padded))
-	rand.Read(ciphertext[:block.BlockSize()])
-	cipher.NewCBCEncrypter(block, ciphertext[:block.BlockSize()]).CryptBlocks(ciphertext[block.BlockSize():], padded)
+	iv, rest := ciphertext[:block.BlockSize()], ciphertext[block.BlockSize():]
+	rand.Read(iv)
+	cipher.NewCBCEncrypter(block, iv).CryptBlocks(rest, padded)
 	return key, ciphertext, nil
 }

@@ -24,7 +24,12 @@ func recipientKey(t *testing.T) (*rsa.PrivateKey, []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "console"}, NotBefore: time.Now(), NotAfter: time.Now().AddDate(1, 0, 0)}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		Subject:      pkix.Name{CommonName: "console"},
+		NotBefore:    time.Now(),
+		NotAfter:     time.Now().AddDate(1, 0, 0),
+	}
 	certificate, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
@@ -38,7 +43,10 @@ func xmlsecDecrypt(t *testing.T, key *rsa.PrivateKey, document []byte) []byte {
 	xmlsec := tool(t, "xmlsec1", "xmlsec1")
 	dir := t.TempDir()
 	keyFile, file := filepath.Join(dir, "key.pem"), filepath.Join(dir, "message.xml")
-	if err := os.WriteFile(keyFile, pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}), 0o600); err != nil {
+	if err := os.WriteFile(keyFile, pem.EncodeToMemory(&pem.Block{
+		Type:  "RSA PRIVATE KEY",
+		Bytes: x509.MarshalPKCS1PrivateKey(key),
+	}), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(file, document, 0o600); err != nil {
@@ -51,12 +59,21 @@ func xmlsecDecrypt(t *testing.T, key *rsa.PrivateKey, document []byte) []byte {
 	return output
 }
 
-// TestXMLSecDecrypts has xmlsec1 find the user in what was encrypted, by each algorithm that it knows (not RSA-OAEP in its newer name).
+// TestXMLSecDecrypts lets xmlsec1 decrypt an answer and looks for the user in it, with each
+// algorithm that xmlsec1 knows (not RSA-OAEP under its newer name).
 func TestXMLSecDecrypts(t *testing.T) {
 	t.Parallel()
 	key, certificate := recipientKey(t)
 	idp := MustNew(t, Options{Keys: testKeys.rsa()})
-	for _, content := range []ContentAlgorithm{AES128CBC, AES192CBC, AES256CBC, AES128GCM, AES192GCM, AES256GCM, TripleDESCBC} {
+	for _, content := range []ContentAlgorithm{
+		AES128CBC,
+		AES192CBC,
+		AES256CBC,
+		AES128GCM,
+		AES192GCM,
+		AES256GCM,
+		TripleDESCBC,
+	} {
 		for name, e := range map[string]Encryption{
 			"the key inside":  {},
 			"the key beside":  {Beside: true},
@@ -86,13 +103,19 @@ func TestXMLSecDecrypts(t *testing.T) {
 	}
 }
 
-// TestEncryptedIsSignedBefore: what xmlsec1 decrypts carries the assertion's own signature, and around it stands the response's.
+// TestEncryptedIsSignedBefore: the decrypted assertion has its own signature, and the signature of
+// the response covers the encrypted one.
 func TestEncryptedIsSignedBefore(t *testing.T) {
 	t.Parallel()
 	key, certificate := recipientKey(t)
 	idp := MustNew(t, Options{Keys: testKeys.rsa()})
 	for _, style := range []Style{Entra, Prefixed, Pretty} {
-		document, err := idp.RespondXML(Answer{Recipient: redirectURL, Style: style, Sign: SignBoth, Encrypt: &Encryption{Certificates: [][]byte{certificate}}})
+		document, err := idp.RespondXML(Answer{
+			Recipient: redirectURL,
+			Style:     style,
+			Sign:      SignBoth,
+			Encrypt:   &Encryption{Certificates: [][]byte{certificate}},
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -107,7 +130,7 @@ func TestEncryptedIsSignedBefore(t *testing.T) {
 	}
 }
 
-// cutTags takes the tags of an element away, not what is in it.
+// cutTags removes the tags of an element and keeps its content.
 func cutTags(document []byte, name string) []byte {
 	text := strings.Replace(string(document), "</"+name+">", "", 1)
 	if start := strings.Index(text, "<"+name); start >= 0 {
@@ -116,13 +139,15 @@ func cutTags(document []byte, name string) []byte {
 	return []byte(text)
 }
 
-// TestApplicationWithEncryption: an application that has a certificate under Token encryption gets encrypted answers, others do not.
+// TestApplicationWithEncryption: an application that has a certificate under Token encryption gets
+// encrypted answers, others do not.
 func TestApplicationWithEncryption(t *testing.T) {
 	t.Parallel()
 	_, certificate := recipientKey(t)
 	for _, app := range []Application{{Identifier: "a"}, {Identifier: "b", EncryptionCertificate: certificate}} {
 		encrypted := app.answer(redirectURL).Encrypt
-		if (encrypted != nil) != (app.EncryptionCertificate != nil) || encrypted != nil && !bytes.Equal(encrypted.Certificates[0], certificate) {
+		if (encrypted != nil) != (app.EncryptionCertificate != nil) ||
+			encrypted != nil && !bytes.Equal(encrypted.Certificates[0], certificate) {
 			t.Errorf("%s: got %+v", app.Identifier, encrypted)
 		}
 	}

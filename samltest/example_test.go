@@ -14,7 +14,7 @@ import (
 	"github.com/iomete/saml/samltest"
 )
 
-// An answer as Entra gives it, and three that differ in one point each.
+// An answer like that of Entra, and three that each differ in one point.
 func ExampleIdentityProvider_Respond() {
 	idp, err := samltest.New(samltest.Options{})
 	if err != nil {
@@ -26,7 +26,8 @@ func ExampleIdentityProvider_Respond() {
 		{RequestID: "_1", Recipient: redirectURL, ClockOffset: -2 * time.Hour},  // expired
 		{RequestID: "_1", Recipient: redirectURL, Destination: samltest.Absent}, // no Destination
 		{RequestID: "_1", Recipient: redirectURL, Edit: func(xml string) string { // no audience
-			return strings.NewReplacer("<AudienceRestriction>", "", "</AudienceRestriction>", "", "<Audience>"+redirectURL+"</Audience>", "").Replace(xml)
+			audience := "<Audience>" + redirectURL + "</Audience>"
+			return strings.Replace(xml, "<AudienceRestriction>"+audience+"</AudienceRestriction>", "", 1)
 		}},
 	}
 	for _, answer := range answers {
@@ -39,7 +40,10 @@ func ExampleIdentityProvider_Respond() {
 			log.Fatal(err)
 		}
 		xml := string(document)
-		fmt.Println(strings.Count(xml, "<Signature "), strings.Contains(xml, "Destination"), strings.Contains(xml, "<Audience>"))
+		fmt.Println(
+			strings.Count(xml, "<Signature "),
+			strings.Contains(xml, "Destination"),
+			strings.Contains(xml, "<Audience>"))
 	}
 	// Output:
 	// 1 true true
@@ -48,8 +52,9 @@ func ExampleIdentityProvider_Respond() {
 	// 1 true false
 }
 
-// A whole sign-in, as a browser goes through it. startConsole stands for the service provider under test: it sends browsers without a
-// session to idp.LoginURL, and is registered by its Redirect URL.
+// A whole sign-in through the eyes of a browser. startConsole stands for the service provider under
+// test. It redirects browsers without a session to idp.LoginURL. It is registered by its Redirect
+// URL.
 func ExampleIdentityProvider() {
 	idp, err := samltest.New(samltest.Options{})
 	if err != nil {
@@ -85,7 +90,7 @@ func ExampleIdentityProvider() {
 	// Output: ioana.turcanu@example.com reads /jobs
 }
 
-// A sign-in that begins at the provider. An application without a Sign-on URL gets an answer that it has not asked for.
+// An IdP-initiated sign-in. An application without a Sign-on URL gets an unsolicited answer.
 func ExampleIdentityProvider_MyAppsURL() {
 	idp, err := samltest.New(samltest.Options{})
 	if err != nil {
@@ -110,7 +115,7 @@ func ExampleIdentityProvider_MyAppsURL() {
 	// Output: https://console.example.com/saml/acs true
 }
 
-// Entra shows what is wrong with a request on its own page, and so do we.
+// Like Entra, the provider shows on its own page what is wrong with a request.
 func ExampleReadForm() {
 	idp, err := samltest.New(samltest.Options{})
 	if err != nil {
@@ -126,10 +131,11 @@ func ExampleReadForm() {
 	}
 	_, err = samltest.ReadForm(response)
 	fmt.Println(err)
-	// Output: samltest: AADSTS750054: there is neither SAMLRequest nor SAMLResponse in the call; was the Login URL entered as Sign-on URL?
+	// Output:
+	// samltest: AADSTS750054: the call has no SAMLRequest; the Sign-on URL must not be the Login URL
 }
 
-// A certificate roll-over: the new certificate is published first and signs later.
+// A certificate rollover: the new certificate is published first and signs later.
 func ExampleIdentityProvider_Activate() {
 	idp, err := samltest.New(samltest.Options{})
 	if err != nil {

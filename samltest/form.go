@@ -13,16 +13,18 @@ import (
 	"github.com/beevik/etree"
 )
 
-// Form is a form that a page would post.
+// Form is an HTML form as a browser would post it.
 type Form struct {
-	Action string
+	Action string     // URL
 	Values url.Values // of the input elements
 }
 
 const maxPage = 8 << 20 // bytes
 
-// ReadForm finds the form in a page that posts itself, the provider's or a service provider's, and closes the body of r. It is an error
-// where there is none: on an error page of the provider with its AADSTS text, and on the page that asks who signs in.
+// ReadForm returns the form of a page that posts itself, of the identity provider or of a service
+// provider, and closes the body of r. It fails if the page has no such form. On an error page of
+// the provider, the error holds its AADSTS text. On the page that asks who signs in, the error says
+// so.
 func ReadForm(r *http.Response) (Form, error) {
 	defer r.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxPage))
@@ -30,12 +32,17 @@ func ReadForm(r *http.Response) (Form, error) {
 		return Form{}, err
 	}
 	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "text/html" {
-		return Form{}, fmt.Errorf("samltest: the answer is %q with HTTP status %d, not a page", kind, r.StatusCode)
+		return Form{}, fmt.Errorf("samltest: the answer has Content-Type %q and HTTP status %d, "+
+			"want an HTML page with a form", kind, r.StatusCode)
 	}
 	doc := etree.NewDocument()
-	doc.ReadSettings = etree.ReadSettings{Permissive: true, AutoClose: []string{"meta", "input", "br", "link"}, Entity: map[string]string{"nbsp": " "}}
+	doc.ReadSettings = etree.ReadSettings{
+		Permissive: true,
+		AutoClose:  []string{"meta", "input", "br", "link"},
+		Entity:     map[string]string{"nbsp": " "},
+	}
 	if err := doc.ReadFromBytes(withoutScripts(body)); err != nil {
-		return Form{}, fmt.Errorf("samltest: the page cannot be read: %w", err)
+		return Form{}, fmt.Errorf("samltest: the page cannot be read, want HTML that is also well-formed XML: %w", err)
 	}
 	if e := doc.FindElement("//p[@id='error']"); e != nil {
 		return Form{}, fmt.Errorf("samltest: %s", e.Text())
@@ -45,7 +52,8 @@ func ReadForm(r *http.Response) (Form, error) {
 		return Form{}, fmt.Errorf("samltest: the page has no form (HTTP status %d)", r.StatusCode)
 	}
 	if form.SelectAttrValue("id", "") == "choice" {
-		return Form{}, errors.New("samltest: the page asks who signs in: call SignInAs, or send login_hint")
+		return Form{}, errors.New("samltest: the page asks who signs in: " +
+			"call SignInAs, or send login_hint in the query")
 	}
 	found := Form{Action: form.SelectAttrValue("action", ""), Values: url.Values{}}
 	for _, input := range form.FindElements(".//input[@name]") { // a button without a name posts nothing
@@ -54,7 +62,7 @@ func ReadForm(r *http.Response) (Form, error) {
 	return found, nil
 }
 
-// withoutScripts takes scripts and styles out of a page: their text is not XML.
+// withoutScripts removes scripts and styles from a page, because their text is not XML.
 func withoutScripts(page []byte) []byte {
 	for _, name := range []string{"script", "style"} {
 		for {

@@ -43,7 +43,7 @@ func ecKey(curve elliptic.Curve) func() []crypto.Signer {
 	})
 }
 
-// ed25519Key is a key of a kind that XML Signature has no method for here.
+// ed25519Key is a key of a kind that this package cannot sign with.
 func ed25519Key(t *testing.T) crypto.Signer {
 	t.Helper()
 	_, key, err := ed25519.GenerateKey(rand.Reader)
@@ -120,7 +120,7 @@ func read(t *testing.T, document []byte) message {
 	return m
 }
 
-// claim gives the values of one claim, and whether it was sent.
+// claim returns the values of one claim, and whether it was sent.
 func (m message) claim(name string) ([]string, bool) {
 	for _, a := range m.Assertions[0].Attributes {
 		if a.Name == name {
@@ -130,7 +130,8 @@ func (m message) claim(name string) ([]string, bool) {
 	return nil, false
 }
 
-// readFixture gives a file of the collection of real messages, which is no part of this repository.
+// readFixture returns a file of the collection of real messages, which is not part of this
+// repository.
 func readFixture(t *testing.T, name string) []byte {
 	t.Helper()
 	dir := os.Getenv("SAML_FIXTURES")

@@ -8,31 +8,35 @@ import (
 	"strings"
 )
 
-// home is the page for people: who they are here, the applications, and what an application needs to know of us.
+// home is the page for trying a service by hand. It shows the signed-in user, the applications, and
+// what an application needs to know about the provider.
 type home struct {
-	Root     string // path of everything else, with a slash at its end
-	SignedIn string // "" for nobody
+	Root     string // path of all other pages, with a slash at its end
+	SignedIn string // name of the signed-in user, "" if nobody is
 	Users    []User
 
 	Apps     []Application
-	Rejected string // Redirect URL, and why
-	Error    error
+	Rejected string // the Redirect URL that could not be registered
+	Error    error  // and why
 
 	MetadataURL, EntityID, LoginURL, Certificate string
 }
 
-// HomeURL gives the address of a page for people: to register an application by its Redirect URL, to start it, to sign in and out, and with
-// what the application needs to know of the provider.
+// HomeURL returns the address of a page for trying a service by hand. The page registers an
+// application by its Redirect URL, starts it, signs users in and out, and shows what the
+// application needs to know about the provider.
 func (p *IdentityProvider) HomeURL() string { return strings.TrimSuffix(p.address(""), p.tenant+"/") }
 
 func (p *IdentityProvider) homePath() string { return strings.TrimSuffix(p.root().Path, p.tenant+"/") }
 
-// RegisterRedirectURL registers an application as the guide for administrators does: one URL is its Identifier, Reply URL and Sign-on URL. It
-// is an error where that is no absolute http or https URL.
+// RegisterRedirectURL registers an application in the way of the guide for administrators: one URL
+// is its Identifier, Reply URL and Sign-on URL. It fails if that is not an absolute http or https
+// URL without a fragment.
 func (p *IdentityProvider) RegisterRedirectURL(redirectURL string) error {
 	u, err := url.Parse(redirectURL)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || strings.Contains(redirectURL, "#") {
-		return fmt.Errorf("samltest: %q is not an http or https URL without a fragment", redirectURL)
+		return fmt.Errorf("samltest: the Redirect URL is %q, "+
+			"want an absolute http or https URL without a fragment", redirectURL)
 	}
 	p.Register(Application{Identifier: redirectURL, ReplyURLs: []string{redirectURL}, SignOnURL: redirectURL})
 	return nil
@@ -43,12 +47,17 @@ func (p *IdentityProvider) showHome(w http.ResponseWriter, r *http.Request, stat
 	if user := p.browserUser(r); !user.isZero() {
 		content.SignedIn = cmp.Or(user.DisplayName, user.name())
 	}
-	content.Users, content.Apps = p.users, p.applications()
-	content.MetadataURL, content.EntityID, content.LoginURL, content.Certificate = p.MetadataURL(), p.entityID, p.LoginURL(), string(p.CertificatePEM())
+	content.Users = p.users
+	content.Apps = p.applications()
+	content.MetadataURL = p.MetadataURL()
+	content.EntityID = p.entityID
+	content.LoginURL = p.LoginURL()
+	content.Certificate = string(p.CertificatePEM())
 	write(w, status, "home", content)
 }
 
-// change answers a form of the home page, and goes back there. Other sites' forms are refused: they would sign somebody in.
+// change answers a form of the home page with a redirect to that page. It refuses forms of other
+// sites (CSRF), which could sign the user in as someone else.
 func (p *IdentityProvider) change(w http.ResponseWriter, r *http.Request, do func() error) {
 	if err := http.NewCrossOriginProtection().Check(r); err != nil {
 		http.Error(w, err.Error(), http.StatusForbidden)
@@ -75,7 +84,8 @@ func (p *IdentityProvider) registerPosted(form url.Values) error {
 func (p *IdentityProvider) signIn(w http.ResponseWriter, name string) error {
 	user, ok := p.userNamed(name)
 	if !ok {
-		return fmt.Errorf("samltest: there is no user %q", name)
+		return fmt.Errorf("samltest: there is no user %q, "+
+			"want the mail address or user principal name of one in Options.Users", name)
 	}
 	http.SetCookie(w, p.userCookie(url.QueryEscape(user.name()), 0))
 	return nil
@@ -88,20 +98,29 @@ func (p *IdentityProvider) signOut(w http.ResponseWriter) error {
 	return nil
 }
 
-// userCookie names the user who is signed in with this browser. The tenant is part of its name because providers on several ports of one
-// host see each other's cookies. Over https it comes with requests that another site posts, as Entra's does.
+// userCookie returns a cookie that names the user who is signed in in this browser. Its name holds
+// the tenant, because providers on several ports of one host see each other's cookies. Over https
+// it has SameSite=None, like Entra's: the browser sends it with requests that another site posts.
 func (p *IdentityProvider) userCookie(value string, maxAge int) *http.Cookie {
-	c := &http.Cookie{Name: "samltest-user-" + p.tenant, Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true, SameSite: http.SameSiteLaxMode}
+	c := &http.Cookie{
+		Name:     "samltest-user-" + p.tenant,
+		Value:    value,
+		Path:     "/",
+		MaxAge:   maxAge,
+		HttpOnly: true,
+		SameSite: http.SameSiteLaxMode,
+	}
 	if p.root().Scheme == "https" {
 		c.Secure, c.SameSite = true, http.SameSiteNoneMode
 	}
 	return c
 }
 
-// browserUser is who signed in on the home page with this browser, or else whom SignInAs named.
+// browserUser returns the user who signed in on the home page in this browser. If there is none, it
+// returns the user of SignInAs.
 func (p *IdentityProvider) browserUser(r *http.Request) User {
 	if c, err := r.Cookie(p.userCookie("", 0).Name); err == nil {
-		name, _ := url.QueryUnescape(c.Value) // what cannot be read names nobody
+		name, _ := url.QueryUnescape(c.Value) // "" on error, which is the name of no user
 		if u, ok := p.userNamed(name); ok {
 			return u
 		}

@@ -20,7 +20,10 @@ type client struct {
 
 func newClient(t *testing.T) client {
 	jar, _ := cookiejar.New(nil) // never fails
-	return client{&http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, t}
+	return client{&http.Client{
+		Jar:           jar,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}, t}
 }
 
 func (c client) get(address string) *http.Response {
@@ -33,7 +36,7 @@ func (c client) get(address string) *http.Response {
 	return r
 }
 
-// submit posts a form of the home page and wants to be sent back there.
+// submit posts a form of the home page and expects a redirect back there.
 func (c client) submit(p *IdentityProvider, form string, values url.Values) {
 	c.t.Helper()
 	r, err := c.PostForm(p.address(form), values)
@@ -46,7 +49,8 @@ func (c client) submit(p *IdentityProvider, form string, values url.Values) {
 	}
 }
 
-// signsIn gives the mail address of the user that a sign-in of this browser ends with, "" where the provider asks.
+// signsIn returns the mail address of the user whom a sign-in of this browser ends with, "" if the
+// provider asks.
 func (c client) signsIn(p *IdentityProvider, others ...string) string {
 	c.t.Helper()
 	query := url.Values{"SAMLRequest": {deflated(goodRequest)}}
@@ -68,7 +72,8 @@ func TestHomePage(t *testing.T) {
 	idp := serve(t, Options{})
 	r := get(t, idp.HomeURL())
 	page := html.UnescapeString(body(t, r))
-	if r.StatusCode != http.StatusOK || r.Header.Get("Content-Type") != "text/html; charset=utf-8" || r.Header.Get("Cache-Control") != "no-store" {
+	if r.StatusCode != http.StatusOK || r.Header.Get("Content-Type") != "text/html; charset=utf-8" ||
+		r.Header.Get("Cache-Control") != "no-store" {
 		t.Errorf("got %s, %v", r.Status, r.Header)
 	}
 	for what, want := range map[string]string{
@@ -96,7 +101,7 @@ func TestHomePage(t *testing.T) {
 	}
 }
 
-// TestHomePageOfApplications: one without a Sign-on URL is marked as such.
+// TestHomePageOfApplications: an application without a Sign-on URL is marked.
 func TestHomePageOfApplications(t *testing.T) {
 	t.Parallel()
 	idp := MustNew(t, Options{Keys: testKeys.rsa()})
@@ -105,13 +110,13 @@ func TestHomePageOfApplications(t *testing.T) {
 		idp.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
 		return w.Body.String()
 	}
-	if page := at(); !strings.Contains(page, "None is registered") {
+	if page := at(); !strings.Contains(page, "No application is registered") {
 		t.Errorf("without an application: %s", page)
 	}
 	if err := idp.RegisterRedirectURL(redirectURL); err != nil {
 		t.Fatal(err)
 	}
-	if page := at(); strings.Contains(page, "None is registered") || strings.Contains(page, "Without a Sign-on URL") {
+	if page := at(); strings.Contains(page, "No application is registered") || strings.Contains(page, "Without a Sign-on URL") {
 		t.Errorf("with a Sign-on URL: %s", page)
 	}
 	idp.Register(Application{Identifier: redirectURL, ReplyURLs: []string{redirectURL}})
@@ -136,7 +141,8 @@ func TestRegisterOnTheHomePage(t *testing.T) {
 	}
 
 	browser.submit(idp, "register", url.Values{"redirect_url": {other}, "blank_sign_on_url": {"yes"}})
-	if app, _ = idp.application(other); app.SignOnURL != "" || !slices.Equal(app.ReplyURLs, []string{other}) || len(idp.applications()) != 2 {
+	if app, _ = idp.application(other); app.SignOnURL != "" ||
+		!slices.Equal(app.ReplyURLs, []string{other}) || len(idp.applications()) != 2 {
 		t.Errorf("with a blank Sign-on URL: got %+v", idp.applications())
 	}
 	browser.submit(idp, "signin", url.Values{"user": {DefaultUsers()[0].UserPrincipalName}})
@@ -148,12 +154,24 @@ func TestRegisterOnTheHomePage(t *testing.T) {
 func TestRedirectURLsThatAreNone(t *testing.T) {
 	t.Parallel()
 	idp := serve(t, Options{})
-	for _, bad := range []string{"", "console.example.com/acs", "/acs", "https:///acs", "ftp://console.example.com/acs", "javascript:alert(1)", redirectURL + "#top", redirectURL + "#", "https://%zz"} {
+	for _, bad := range []string{
+		"",
+		"console.example.com/acs",
+		"/acs",
+		"https:///acs",
+		"ftp://console.example.com/acs",
+		"javascript:alert(1)",
+		redirectURL + "#top",
+		redirectURL + "#",
+		"https://%zz",
+	} {
 		if err := idp.RegisterRedirectURL(bad); err == nil {
 			t.Errorf("%q is registered", bad)
 		}
 		r := post(t, idp.address("register"), url.Values{"redirect_url": {bad}})
-		if page := html.UnescapeString(body(t, r)); r.StatusCode != http.StatusBadRequest || !strings.Contains(page, `<p id="error">samltest: `) || !strings.Contains(page, `value="`+bad+`"`) {
+		if page := html.UnescapeString(body(t, r)); r.StatusCode != http.StatusBadRequest ||
+			!strings.Contains(page, `<p id="error">samltest: `) ||
+			!strings.Contains(page, `value="`+bad+`"`) {
 			t.Errorf("%q: got %s, %s", bad, r.Status, page)
 		}
 	}
@@ -165,14 +183,15 @@ func TestRedirectURLsThatAreNone(t *testing.T) {
 	}
 }
 
-// TestSignInOnTheHomePage: a browser that did is asked no more, and no other browser is concerned.
+// TestSignInOnTheHomePage: a browser that signed in there is not asked again. Other browsers are.
 func TestSignInOnTheHomePage(t *testing.T) {
 	t.Parallel()
 	users := DefaultUsers()
 	idp := serve(t, Options{})
 	browser, other := newClient(t), newClient(t)
 	browser.submit(idp, "signin", url.Values{"user": {users[2].UserPrincipalName}})
-	if page := body(t, browser.get(idp.HomeURL())); !strings.Contains(page, `<b id="signed-in">Tomáš Novák</b>`) || strings.Contains(page, `name="user"`) {
+	if page := body(t, browser.get(idp.HomeURL())); !strings.Contains(page, `<b id="signed-in">Tomáš Novák</b>`) ||
+		strings.Contains(page, `name="user"`) {
 		t.Errorf("after signing in: %s", page)
 	}
 	for what, row := range map[string]struct{ got, want string }{
@@ -204,7 +223,8 @@ func TestSignInOnTheHomePage(t *testing.T) {
 		}
 	}
 	r := post(t, idp.address("signin"), url.Values{"user": {"nobody@example.com"}})
-	if page := body(t, r); r.StatusCode != http.StatusBadRequest || !strings.Contains(page, "there is no user") || len(r.Cookies()) != 0 {
+	if page := body(t, r); r.StatusCode != http.StatusBadRequest ||
+		!strings.Contains(page, "there is no user") || len(r.Cookies()) != 0 {
 		t.Errorf("a user who is not there: got %s, %s", r.Status, page)
 	}
 }
@@ -222,7 +242,8 @@ func TestUserCookie(t *testing.T) {
 			t.Fatal(err)
 		}
 		c := w.Result().Cookies()[0]
-		if c.Secure != want.secure || c.SameSite != want.site || !c.HttpOnly || c.Path != "/" || !strings.Contains(c.Name, idp.TenantID()) {
+		if c.Secure != want.secure || c.SameSite != want.site || !c.HttpOnly || c.Path != "/" ||
+			!strings.Contains(c.Name, idp.TenantID()) {
 			t.Errorf("at %s: got %v", base, c)
 		}
 		r := httptest.NewRequest("GET", "/", nil)
@@ -237,7 +258,7 @@ func TestUserCookie(t *testing.T) {
 	}
 }
 
-// TestFormsOfOtherSites must not sign anybody in or out, nor register anything.
+// TestFormsOfOtherSites: forms of other sites (CSRF) sign nobody in or out and register nothing.
 func TestFormsOfOtherSites(t *testing.T) {
 	t.Parallel()
 	idp := serve(t, Options{})

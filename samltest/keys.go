@@ -22,8 +22,11 @@ type signingKey struct {
 	certificate []byte // DER
 }
 
-// AddKey publishes one more key, which does not sign until Activate; nil stands for a fresh RSA-2048 key. It gives the index of its
-// certificate in Certificates. AddKey, Activate and RemoveKey are the three steps of a certificate roll-over in Entra's portal.
+// AddKey publishes one more key and returns the index of its certificate in Certificates. The key
+// does not sign before Activate. A nil key stands for a fresh RSA-2048 key. It fails if the key is
+// neither RSA nor ECDSA on P-256, P-384 or P-521.
+//
+// AddKey, Activate and RemoveKey are the three steps of a certificate rollover in Entra's portal.
 func (p *IdentityProvider) AddKey(key crypto.Signer) (index int, err error) {
 	if key == nil {
 		if key, err = rsa.GenerateKey(rand.Reader, 2048); err != nil {
@@ -43,47 +46,52 @@ func (p *IdentityProvider) AddKey(key crypto.Signer) (index int, err error) {
 	return len(p.keys) - 1, nil
 }
 
-// Activate makes the key at index sign from now on. It moves to index 0; the others stay published behind it.
+// Activate makes the key at index sign from now on. The key moves to index 0, and the other keys
+// stay published after it. It fails if there is no such key.
 func (p *IdentityProvider) Activate(index int) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if index < 0 || index >= len(p.keys) {
-		return fmt.Errorf("samltest: no key %d among %d", index, len(p.keys))
+		return fmt.Errorf("samltest: there is no key with index %d, want 0 to %d", index, len(p.keys)-1)
 	}
 	active := p.keys[index]
 	p.keys = slices.Insert(slices.Delete(slices.Clone(p.keys), index, index+1), 0, active)
 	return nil
 }
 
-// RemoveKey withdraws the key at index. The active key stays: activate another one before.
+// RemoveKey stops publishing the key at index. It fails if there is no such key, or if the key is
+// the active one: activate another one first.
 func (p *IdentityProvider) RemoveKey(index int) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if index < 1 || index >= len(p.keys) {
-		return fmt.Errorf("samltest: no inactive key %d among %d", index, len(p.keys))
+		return fmt.Errorf("samltest: there is no inactive key with index %d among %d keys: "+
+			"to remove the active key, which has index 0, activate another one first", index, len(p.keys))
 	}
 	p.keys = slices.Delete(slices.Clone(p.keys), index, index+1)
 	return nil
 }
 
-// snapshotKeys gives the keys of this moment. Changes replace the slice or append to it, so what was given stays as it is.
+// snapshotKeys returns the current keys. Later changes replace the slice or append to it, so they
+// do not change the result.
 func (p *IdentityProvider) snapshotKeys() []signingKey {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	return p.keys
 }
 
-// key gives the key at index.
+// key returns the key at index.
 func (p *IdentityProvider) key(index int) (signingKey, error) {
 	keys := p.snapshotKeys()
 	if index < 0 || index >= len(keys) {
-		return signingKey{}, fmt.Errorf("samltest: no key %d among %d", index, len(keys))
+		return signingKey{}, fmt.Errorf("samltest: there is no key with index %d, want 0 to %d", index, len(keys)-1)
 	}
 	return keys[index], nil
 }
 
-// selfSign makes a certificate as Entra's portal does for a new application: self-signed, three years, no extension. It begins a day
-// before now, so that it is valid for a service provider whose clock is late.
+// selfSign returns a certificate like that of Entra's portal for a new application: self-signed,
+// valid for three years, without extensions. It is valid from one day before now, so a service
+// provider whose clock is behind accepts it.
 func selfSign(key crypto.Signer, now time.Time) ([]byte, error) {
 	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
 	if err != nil {
@@ -99,7 +107,7 @@ func selfSign(key crypto.Signer, now time.Time) ([]byte, error) {
 	return x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 }
 
-// defaultAlgorithm gives the algorithm that a key signs with when nothing else is asked for.
+// defaultAlgorithm returns the algorithm of a key for an Answer without Algorithm.
 func defaultAlgorithm(key crypto.PublicKey) (Algorithm, error) {
 	switch key := key.(type) {
 	case *rsa.PublicKey:
@@ -114,11 +122,11 @@ func defaultAlgorithm(key crypto.PublicKey) (Algorithm, error) {
 			return ECDSASHA512, nil
 		}
 	}
-	return "", fmt.Errorf("samltest: a %T cannot sign here: RSA, or ECDSA on P-256, P-384 or P-521", key)
+	return "", fmt.Errorf("samltest: the key is a %T, want RSA, or ECDSA on P-256, P-384 or P-521", key)
 }
 
-// rawECDSA signs as XML Signature wants it (XML Signature 1.1, section 6.4.3): r and s side by side, each as long as the curve's
-// order, where crypto.Signer gives ASN.1.
+// rawECDSA returns signatures in the format of XML Signature (1.1, section 6.4.3): r and s side by
+// side, each as long as the order of the curve. crypto.Signer returns ASN.1 instead.
 type rawECDSA struct{ crypto.Signer }
 
 func (k rawECDSA) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {

@@ -10,9 +10,17 @@ import (
 
 func TestResponseIsLaidOutAsEntras(t *testing.T) {
 	t.Parallel()
-	idp := MustNew(t, Options{Keys: testKeys.rsa(), TenantID: "b0a63ade-3ec7-4d8b-991f-87eb4336274a", Now: func() time.Time { return now }})
+	idp := MustNew(t, Options{
+		Keys:     testKeys.rsa(),
+		TenantID: "b0a63ade-3ec7-4d8b-991f-87eb4336274a",
+		Now:      func() time.Time { return now },
+	})
 	got := string(mustRespond(t, idp, Answer{
-		User:      User{Mail: "user@example.com", UserPrincipalName: "upn@example.com", ObjectID: "552200d7-3516-4d81-8ea1-a87b429f07ef"},
+		User: User{
+			Mail:              "user@example.com",
+			UserPrincipalName: "upn@example.com",
+			ObjectID:          "552200d7-3516-4d81-8ea1-a87b429f07ef",
+		},
 		RequestID: "id1", Audience: "https://console.example.com",
 	}))
 	certificate := base64.StdEncoding.EncodeToString(idp.Certificates()[0])
@@ -48,13 +56,19 @@ func TestResponseIsLaidOutAsEntras(t *testing.T) {
 	}
 }
 
-// The real message responses/entra-4 and ours have the same elements and attributes in the same order, once the claims are the same.
+// The real message responses/entra-4 and ours have the same elements and attributes in the same
+// order, once the claims are the same.
 func TestLayoutOfARealResponse(t *testing.T) {
 	t.Parallel()
 	real := readFixture(t, "responses/entra-4.xml")
 	idp := MustNew(t, Options{Keys: testKeys.rsa()})
 	ours := mustRespond(t, idp, Answer{
-		User:       User{Mail: "user@example.com", UserPrincipalName: "upn@example.com", DisplayName: "User", ObjectID: newGUID()},
+		User: User{
+			Mail:              "user@example.com",
+			UserPrincipalName: "upn@example.com",
+			DisplayName:       "User",
+			ObjectID:          newGUID(),
+		},
 		RequestID:  "id1",
 		Attributes: []Attribute{{Name: claimEmail}, {claimAuthnMethods, []string{"password"}}},
 	})
@@ -63,7 +77,8 @@ func TestLayoutOfARealResponse(t *testing.T) {
 	}
 }
 
-// skeleton leaves of a document only the names: the values of attributes other than namespaces, and all text, are emptied.
+// skeleton returns a document without its text and without the values of its attributes, except
+// namespaces.
 func skeleton(document []byte) string {
 	text := regexp.MustCompile(`>[^<]+<`).ReplaceAllString(string(document), "><")
 	return regexp.MustCompile(` (\w+)="([^"]*)"`).ReplaceAllStringFunc(text, func(attribute string) string {

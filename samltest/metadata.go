@@ -10,8 +10,9 @@ import (
 	dsig "github.com/russellhaering/goxmldsig"
 )
 
-// Metadata gives the Federation Metadata XML of the portal's download, laid out as Entra does: a byte order mark, all in one line, every
-// certificate in each of the three roles, signed by the active key. Each call gives a document with an ID of its own.
+// Metadata returns the Federation Metadata XML in the layout of Entra's download: a byte order
+// mark, one line, every certificate in each of the three roles, signed by the active key. Each call
+// returns a document with a new ID.
 func (p *IdentityProvider) Metadata() ([]byte, error) {
 	keys := p.snapshotKeys()
 	doc := etree.NewDocument()
@@ -28,11 +29,12 @@ func (p *IdentityProvider) Metadata() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	body = strings.ReplaceAll(body, "/>", " />") // as .NET writes it; a ">" within text or attributes stands escaped
+	body = strings.ReplaceAll(body, "/>", " />") // like .NET; safe, because a ">" in text and attributes is escaped
 	return []byte("\uFEFF" + `<?xml version="1.0" encoding="utf-8"?>` + body), nil
 }
 
-// prefixX509Data imitates an oddity of Entra's metadata: in the signature's KeyInfo, and nowhere else, X509Data has a prefix.
+// prefixX509Data imitates an oddity of Entra's metadata: X509Data has a prefix in the KeyInfo of
+// the signature, and nowhere else.
 func prefixX509Data(signature *etree.Element) {
 	data := signature.FindElement("KeyInfo/X509Data")
 	data.Space = "ds"
@@ -47,16 +49,25 @@ const (
 	nsFederation = "http://docs.oasis-open.org/wsfed/federation/200706"
 )
 
-// entityDescriptor is the document without signature. The two RoleDescriptors are of WS-Federation; a SAML service provider passes
-// over them, and over the keys in them.
+// entityDescriptor returns the document without a signature. The two RoleDescriptors belong to
+// WS-Federation. A SAML service provider must ignore them, and the keys in them.
 func (p *IdentityProvider) entityDescriptor(keys []signingKey) string {
 	signingKeys := keyDescriptors(keys)
 	wsfed := p.address("wsfed")
-	return `<EntityDescriptor ID="_` + newGUID() + `" entityID="` + escape(p.entityID) + `" xmlns="` + nsMetadata + `">` +
-		roleDescriptor("SecurityTokenServiceType", signingKeys, claimTypesOffered(),
-			federationAddress("SecurityTokenServiceEndpoint", wsfed), federationAddress("PassiveRequestorEndpoint", wsfed)) +
-		roleDescriptor("ApplicationServiceType", signingKeys, federationAddress("TargetScopes", p.entityID),
-			federationAddress("ApplicationServiceEndpoint", wsfed), federationAddress("PassiveRequestorEndpoint", wsfed)) +
+	return `<EntityDescriptor` +
+		` ID="_` + newGUID() + `"` +
+		` entityID="` + escape(p.entityID) + `"` +
+		` xmlns="` + nsMetadata + `">` +
+		roleDescriptor("SecurityTokenServiceType",
+			signingKeys,
+			claimTypesOffered(),
+			federationAddress("SecurityTokenServiceEndpoint", wsfed),
+			federationAddress("PassiveRequestorEndpoint", wsfed)) +
+		roleDescriptor("ApplicationServiceType",
+			signingKeys,
+			federationAddress("TargetScopes", p.entityID),
+			federationAddress("ApplicationServiceEndpoint", wsfed),
+			federationAddress("PassiveRequestorEndpoint", wsfed)) +
 		`<IDPSSODescriptor protocolSupportEnumeration="` + nsProtocol + `">` + signingKeys +
 		service("SingleLogoutService", "HTTP-Redirect", p.LogoutURL()) +
 		service("SingleSignOnService", "HTTP-Redirect", p.LoginURL()) +
@@ -67,8 +78,11 @@ func (p *IdentityProvider) entityDescriptor(keys []signingKey) string {
 func keyDescriptors(keys []signingKey) string {
 	var b strings.Builder
 	for _, k := range keys {
-		b.WriteString(`<KeyDescriptor use="signing"><KeyInfo xmlns="` + dsig.Namespace + `"><X509Data><X509Certificate>` +
-			base64.StdEncoding.EncodeToString(k.certificate) + `</X509Certificate></X509Data></KeyInfo></KeyDescriptor>`)
+		b.WriteString(`<KeyDescriptor use="signing">` +
+			`<KeyInfo xmlns="` + dsig.Namespace + `">` +
+			`<X509Data><X509Certificate>` +
+			base64.StdEncoding.EncodeToString(k.certificate) +
+			`</X509Certificate></X509Data></KeyInfo></KeyDescriptor>`)
 	}
 	return b.String()
 }
@@ -80,15 +94,21 @@ func roleDescriptor(kind string, content ...string) string {
 }
 
 func federationAddress(name, address string) string {
-	return `<fed:` + name + `><wsa:EndpointReference xmlns:wsa="http://www.w3.org/2005/08/addressing"><wsa:Address>` + escape(address) +
-		`</wsa:Address></wsa:EndpointReference></fed:` + name + `>`
+	return `<fed:` + name + `>` +
+		`<wsa:EndpointReference xmlns:wsa="http://www.w3.org/2005/08/addressing">` +
+		`<wsa:Address>` + escape(address) + `</wsa:Address>` +
+		`</wsa:EndpointReference>` +
+		`</fed:` + name + `>`
 }
 
 func service(name, binding, location string) string {
-	return `<` + name + ` Binding="urn:oasis:names:tc:SAML:2.0:bindings:` + binding + `" Location="` + escape(location) + `"/>`
+	return `<` + name +
+		` Binding="urn:oasis:names:tc:SAML:2.0:bindings:` + binding + `"` +
+		` Location="` + escape(location) + `"/>`
 }
 
-// claimTypesOffered lists claims that Entra can send, the same ones for every application.
+// claimTypesOffered returns the list of claims that Entra can send. It is the same for every
+// application.
 func claimTypesOffered() string {
 	const declaration = `xmlns:auth="http://docs.oasis-open.org/wsfed/authorization/200706"`
 	var b strings.Builder
@@ -111,9 +131,9 @@ var offeredClaims = []struct{ uri, name, description string }{
 	{claimHomeProvider, "IdentityProvider", "Where the account lives."},
 	{claimEmail, "Email", "E-mail address."},
 	{claimGroups, "Groups", "Groups that the user is in."},
-	{claimGroupsLink, "GroupsOverageClaim", "Sent in place of the groups where they are too many."},
+	{claimGroupsLink, "GroupsOverageClaim", "Sent instead of the groups if there are too many."},
 	{claimRole, "Role Claim", "Application roles of the user."},
 }
 
-// escape makes s fit for text and double-quoted attributes.
+// escape escapes s for text and double-quoted attributes.
 func escape(s string) string { return html.EscapeString(s) }

@@ -45,7 +45,7 @@ func mustMetadata(t *testing.T, p *IdentityProvider) (document []byte, m metadat
 	return document, m
 }
 
-// published gives the certificates of a metadata document.
+// published returns the certificates of a metadata document.
 func (m metadata) published(t *testing.T) [][]byte {
 	t.Helper()
 	var certificates [][]byte
@@ -61,9 +61,14 @@ func (m metadata) published(t *testing.T) [][]byte {
 
 func TestMetadata(t *testing.T) {
 	t.Parallel()
-	idp := MustNew(t, Options{TenantID: "81c1df79-e153-4f9d-a101-8dcf04af6c2c", BaseURL: "https://idp.example.com/x&y/", Keys: slices.Concat(testKeys.rsa(), testKeys.p256())})
+	idp := MustNew(t, Options{
+		TenantID: "81c1df79-e153-4f9d-a101-8dcf04af6c2c",
+		BaseURL:  "https://idp.example.com/x&y/",
+		Keys:     slices.Concat(testKeys.rsa(), testKeys.p256()),
+	})
 	document, m := mustMetadata(t, idp)
-	if want := "https://sts.windows.net/81c1df79-e153-4f9d-a101-8dcf04af6c2c/"; m.EntityID != want || idp.EntityID() != want {
+	if want := "https://sts.windows.net/81c1df79-e153-4f9d-a101-8dcf04af6c2c/"; m.EntityID != want ||
+		idp.EntityID() != want {
 		t.Errorf("entity ID %q and %q, want %q", m.EntityID, idp.EntityID(), want)
 	}
 	const login = "https://idp.example.com/x&y/81c1df79-e153-4f9d-a101-8dcf04af6c2c/saml2"
@@ -71,7 +76,8 @@ func TestMetadata(t *testing.T) {
 		t.Errorf("login URL %q, logout URL %q, want both %q", idp.LoginURL(), idp.LogoutURL(), login)
 	}
 	redirect, post := endpoint{"urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect", login}, endpoint{"urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST", login}
-	if !slices.Equal(m.Provider.SignOn, []endpoint{redirect, post}) || !slices.Equal(m.Provider.Logout, []endpoint{redirect}) {
+	if !slices.Equal(m.Provider.SignOn, []endpoint{redirect, post}) ||
+		!slices.Equal(m.Provider.Logout, []endpoint{redirect}) {
 		t.Errorf("endpoints %v and %v", m.Provider.SignOn, m.Provider.Logout)
 	}
 	if got := m.published(t); !slices.EqualFunc(got, idp.Certificates(), bytes.Equal) || len(got) != 2 {
@@ -90,7 +96,8 @@ func TestMetadataIsSignedByAnECDSAKey(t *testing.T) {
 	verifyBoth(t, document, idp.Certificates()[0], "EntityDescriptor")
 }
 
-// The real document metadata/entra-2 and ours are the same but for values and the list of offered claims.
+// The real document metadata/entra-2 and ours are the same but for values and the list of offered
+// claims.
 func TestLayoutOfRealMetadata(t *testing.T) {
 	t.Parallel()
 	real := readFixture(t, "metadata/entra-2.xml")
@@ -144,7 +151,8 @@ func TestZeroOptions(t *testing.T) {
 	if got, want := certificate.Subject.String(), "CN=Microsoft Azure Federated SSO Certificate"; got != want {
 		t.Errorf("subject %q, want %q", got, want)
 	}
-	if got := certificate.NotBefore.AddDate(3, 0, 0); !got.Equal(certificate.NotAfter) || certificate.NotBefore.After(time.Now()) {
+	if got := certificate.NotBefore.AddDate(3, 0, 0); !got.Equal(certificate.NotAfter) ||
+		certificate.NotBefore.After(time.Now()) {
 		t.Errorf("valid from %s to %s, want three years that have begun", certificate.NotBefore, certificate.NotAfter)
 	}
 	if other := MustNew(t, Options{}); bytes.Equal(other.Certificates()[0], block.Bytes) {

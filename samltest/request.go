@@ -13,8 +13,9 @@ import (
 	"time"
 )
 
-// authnRequest is what Entra looks at in an AuthnRequest (SAML Core 2.0, section 3.4.1). Destination, Consent and,
-// unless an administrator demands one, the signature mean nothing to it.
+// authnRequest holds the parts of an AuthnRequest (SAML Core 2.0, section 3.4.1) that Entra reads.
+// It ignores Destination and Consent. It ignores the signature too, unless an administrator
+// requires one.
 type authnRequest struct {
 	XMLName         xml.Name `xml:"urn:oasis:names:tc:SAML:2.0:protocol AuthnRequest"`
 	ID              string   `xml:"ID,attr"`
@@ -36,19 +37,21 @@ type authnRequest struct {
 	Subject *struct{} `xml:"urn:oasis:names:tc:SAML:2.0:assertion Subject"`
 }
 
-// aadsts is an error as Entra shows it, with a number of its published list.
+// aadsts returns an error in the form that Entra shows, with a number from Microsoft's published
+// list.
 func aadsts(number int, format string, args ...any) error {
 	return fmt.Errorf("AADSTS%d: %s", number, fmt.Sprintf(format, args...))
 }
 
-// errNotARequest is what Entra says to anything that it cannot read.
+// errNotARequest is Entra's answer to anything that it cannot read.
 var errNotARequest = aadsts(75005, "the message is not a valid SAML 2.0 authentication request")
 
-// readRequest decodes the request of either binding: base64, and by HTTP-Redirect deflated before (SAML Bindings 2.0, sections 3.4.4.1 and 3.5.4).
+// readRequest decodes the request of either binding. It is base64; with HTTP-Redirect it is
+// compressed before that (DEFLATE; SAML Bindings 2.0, sections 3.4.4.1 and 3.5.4).
 func readRequest(r *http.Request) (q authnRequest, err error) {
 	value := r.Form.Get("SAMLRequest")
 	if value == "" {
-		return q, aadsts(750054, "there is neither SAMLRequest nor SAMLResponse in the call; was the Login URL entered as Sign-on URL?")
+		return q, aadsts(750054, "the call has no SAMLRequest; the Sign-on URL must not be the Login URL")
 	}
 	document, err := base64.StdEncoding.DecodeString(value)
 	if err == nil && r.Method == http.MethodGet {
@@ -62,8 +65,8 @@ func readRequest(r *http.Request) (q authnRequest, err error) {
 
 var ncName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*$`)
 
-// judge says what Entra says to a request: to which application it belongs, and where the answer goes. Identifier and Reply URL are compared
-// literally.
+// judge checks a request like Entra. It returns the application that the request belongs to and the
+// Reply URL for the answer. Identifier and Reply URL must match exactly, byte for byte.
 func (p *IdentityProvider) judge(q authnRequest) (app Application, replyURL string, err error) {
 	if err := q.check(); err != nil {
 		return app, "", err
@@ -84,22 +87,24 @@ func (p *IdentityProvider) judge(q authnRequest) (app Application, replyURL stri
 	return app, q.ReplyURL, nil
 }
 
-// check looks at the request alone.
+// check checks what can be checked without knowing the application.
 func (q authnRequest) check() error {
 	if q.Version != "2.0" {
 		return errNotARequest
 	}
 	if !ncName.MatchString(q.ID) {
-		return aadsts(7500529, "the request ID %q is not an NCName: a letter or an underscore comes first", q.ID)
+		return aadsts(7500529, "the request ID is %q, "+
+			"want an NCName, which begins with a letter or an underscore", q.ID)
 	}
 	if _, err := time.Parse(time.RFC3339Nano, q.IssueInstant); err != nil {
 		return errNotARequest
 	}
 	if q.Subject != nil {
-		return aadsts(900236, "a request must not hold a Subject; login_hint in the query names the user")
+		return aadsts(900236, "the request has a Subject, which is not supported; "+
+			"name the user with login_hint in the query")
 	}
 	if q.ProtocolBinding != "" && q.ProtocolBinding != "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST" {
-		return aadsts(75003, "the binding %q is not supported for answers", q.ProtocolBinding)
+		return aadsts(75003, "ProtocolBinding is %q, want HTTP-POST or none", q.ProtocolBinding)
 	}
 	if err := q.checkAuthnContext(); err != nil {
 		return err
@@ -107,13 +112,18 @@ func (q authnRequest) check() error {
 	return q.checkNameIDPolicy()
 }
 
-// checkAuthnContext: the users here signed in with a password and a second factor, and Entra compares exactly.
+// checkAuthnContext refuses other contexts than classPassword. The users here signed in with a
+// password and a second factor, and Entra supports only exact comparison.
 func (q authnRequest) checkAuthnContext() error {
 	c := q.RequestedAuthnContext
-	if c == nil || (c.Comparison == "" || c.Comparison == "exact") && slices.Contains(c.Classes, classPassword) {
+	if c == nil {
 		return nil
 	}
-	return aadsts(75011, "the user did not sign in by the method that RequestedAuthnContext asks for: %q %q", c.Comparison, c.Classes)
+	if (c.Comparison == "" || c.Comparison == "exact") && slices.Contains(c.Classes, classPassword) {
+		return nil
+	}
+	return aadsts(75011, "the user did not sign in with the method that RequestedAuthnContext asks for: %q %q",
+		c.Comparison, c.Classes)
 }
 
 func (q authnRequest) checkNameIDPolicy() error {
@@ -127,8 +137,9 @@ func (q authnRequest) checkNameIDPolicy() error {
 	return aadsts(75016, "NameIDPolicy asks for the format %q, which is not supported", q.NameIDPolicy.Format)
 }
 
-// nameIDFormat gives the Answer.NameIDFormat that follows from a NameIDPolicy, which overrides the application's setting: Entra documents a
-// pairwise identifier for the format unspecified too.
+// nameIDFormat returns the Answer.NameIDFormat for the NameIDPolicy of the request, which overrides
+// the setting of the application. Entra documents a pairwise identifier for the format unspecified
+// too.
 func (q authnRequest) nameIDFormat() string {
 	switch format := q.NameIDPolicy.Format; format {
 	case FormatUnspecified:

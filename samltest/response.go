@@ -16,46 +16,54 @@ const (
 	FormatTransient   = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
 )
 
-// Absent leaves the attribute or element out, in a string field of an Answer.
+// Absent as the value of a string field of an Answer leaves that attribute or element out.
 const Absent = "(absent)"
 
-// Answer describes one response. What is not set is as Entra makes it.
+// Answer describes one response (SAML Core 2.0, section 3.3.3). A field that is not set has the
+// value that Entra would send.
 type Answer struct {
 	User      User   // default: the first of Options.Users
-	RequestID string // InResponseTo; empty: nobody asked, and no InResponseTo anywhere
-	Recipient string // the service provider's Redirect URL, also the Destination; the one field without a default
-	Audience  string // default: Recipient, as in a set-up where one URL is everything
+	RequestID string // InResponseTo; if empty, the answer is unsolicited and has no InResponseTo
+	Recipient string // Redirect URL of the service provider, also the Destination; required
+	Audience  string // audience restriction: entity ID of the service provider; default: Recipient
 
 	Sign        Sign
-	Algorithm   Algorithm     // default: with SHA-256 for an RSA key; for an ECDSA key with the hash as long as its curve
-	Key         int           // index in Certificates of the key that signs
-	OmitKeyInfo bool          // no certificate in the message
+	Algorithm   Algorithm     // default: SHA-256 for an RSA key; for an ECDSA key the hash that is as long as its curve
+	Key         int           // index of the signing key in Certificates
+	OmitKeyInfo bool          // leaves the certificate out of the message
 	Style       Style         // how the XML is written
 	ClockOffset time.Duration // how far the provider's clock is ahead; negative: behind
-	Lifetime    time.Duration // from issue to NotOnOrAfter; default 60 minutes, NotBefore is 5 minutes before issue
+	Lifetime    time.Duration // from issue to NotOnOrAfter; default 60 minutes. NotBefore is 5 minutes before issue
 
 	Encrypt *Encryption // nil: not encrypted
 
 	Issuer      string // of response and assertion; default: the provider's entity ID
 	Destination string // default: Recipient
 
-	NameID       string // default: the user's mail; without mail a pairwise persistent identifier, as Microsoft documents
-	NameIDFormat string // default: FormatEmail, or FormatPersistent for that identifier; FormatTransient makes a random NameID
+	// NameID defaults to the user's mail. A user without mail gets a pairwise persistent
+	// identifier, as Microsoft documents for Entra.
+	NameID string
+	// NameIDFormat defaults to FormatEmail, or to FormatPersistent for a pairwise identifier. With
+	// FormatTransient the NameID is random.
+	NameIDFormat string
 
-	AuthnInstant        time.Time   // when the user signed in at the provider; default: ten minutes ago
-	SessionNotOnOrAfter time.Time   // default: none
-	Attributes          []Attribute // in place of the user's claims of the same Name, or added; without values: left out
+	AuthnInstant        time.Time // when the user signed in at the provider; default: ten minutes ago
+	SessionNotOnOrAfter time.Time // default: none
 
-	// Status makes the answer an error: its top-level status code, such as
-	// "urn:oasis:names:tc:SAML:2.0:status:Responder". There is no assertion, so by default, and with Entra, there is no signature;
-	// SignResponse and SignBoth sign it all the same, as AD FS does.
+	// Attributes replace the user's claims of the same Name, or are added. An Attribute without
+	// values removes the claim.
+	Attributes []Attribute
+
+	// Status makes the answer an error. It is the top-level status code, such as
+	// "urn:oasis:names:tc:SAML:2.0:status:Responder". An error has no assertion. By default it is
+	// not signed, as in Entra; SignResponse and SignBoth sign it, as AD FS does.
 	Status, SubStatus, StatusMessage string
 
-	// Edit, if set, changes the XML before it is signed (and before it is indented).
+	// Edit changes the XML before it is signed and before it is indented. nil: no change.
 	Edit func(xml string) string
 }
 
-// Respond gives the form value SAMLResponse: the XML in base64.
+// Respond returns the value of the form field SAMLResponse: the XML of RespondXML in base64.
 func (p *IdentityProvider) Respond(a Answer) (string, error) {
 	document, err := p.RespondXML(a)
 	if err != nil {
@@ -64,11 +72,11 @@ func (p *IdentityProvider) Respond(a Answer) (string, error) {
 	return base64.StdEncoding.EncodeToString(document), nil
 }
 
-// RespondXML gives the signed XML. It fails without a Recipient, with an Algorithm or a Key that is not there, and where Edit leaves no
-// XML or no Assertion to sign.
+// RespondXML returns the signed XML. It fails if Recipient is empty, if Algorithm or Key does not
+// exist, or if Edit leaves no XML or no Assertion to sign.
 func (p *IdentityProvider) RespondXML(a Answer) ([]byte, error) {
 	if a.Recipient == "" {
-		return nil, errors.New("samltest: an Answer needs a Recipient: the service provider's Redirect URL")
+		return nil, errors.New("samltest: Answer.Recipient is empty, want the Redirect URL of the service provider")
 	}
 	key, err := p.key(a.Key)
 	if err != nil {
@@ -83,7 +91,7 @@ func (p *IdentityProvider) RespondXML(a Answer) ([]byte, error) {
 	return sign(text, &a, key)
 }
 
-// fillIn gives each unset field what Entra would put there.
+// fillIn sets each empty field to the value that Entra would send.
 func (p *IdentityProvider) fillIn(a *Answer, issued time.Time) {
 	setDefault := func(s *string, value string) {
 		if *s == "" {
@@ -115,7 +123,8 @@ func (p *IdentityProvider) fillIn(a *Answer, issued time.Time) {
 	setDefault(&a.NameIDFormat, FormatEmail)
 }
 
-// pairwise is an opaque name of the user for one service, the same each time, whatever the account is called by then.
+// pairwise returns an opaque identifier of the user for one service. It stays the same if the
+// account is renamed.
 func (p *IdentityProvider) pairwise(audience string, u User) string {
 	sum := sha256.Sum256([]byte(p.tenant + "\n" + audience + "\n" + cmp.Or(u.ObjectID, u.UserPrincipalName, u.Mail)))
 	return base64.RawURLEncoding.EncodeToString(sum[:])
@@ -128,7 +137,11 @@ func (p *IdentityProvider) response(a *Answer, issued time.Time) string {
 	if inResponseTo == "" {
 		inResponseTo = Absent
 	}
-	w.open("Response", "ID", "_"+newGUID(), "Version", "2.0", "IssueInstant", stamp(issued), "Destination", a.Destination,
+	w.open("Response",
+		"ID", "_"+newGUID(),
+		"Version", "2.0",
+		"IssueInstant", stamp(issued),
+		"Destination", a.Destination,
 		"InResponseTo", inResponseTo)
 	w.leaf("Issuer", a.Issuer)
 	w.status(a)
@@ -158,7 +171,7 @@ func (w *writer) status(a *Answer) {
 	w.close("Status")
 }
 
-// assertion writes the Assertion. Its SessionIndex is its ID, as with Entra.
+// assertion writes the Assertion. As in Entra, its SessionIndex is its ID.
 func (p *IdentityProvider) assertion(w *writer, a *Answer, issued time.Time, inResponseTo string) {
 	id := "_" + newGUID()
 	end := stamp(issued.Add(a.Lifetime))
@@ -168,7 +181,10 @@ func (p *IdentityProvider) assertion(w *writer, a *Answer, issued time.Time, inR
 	w.open("Subject")
 	w.leaf("NameID", a.NameID, "Format", a.NameIDFormat)
 	w.open("SubjectConfirmation", "Method", "urn:oasis:names:tc:SAML:2.0:cm:bearer")
-	w.empty("SubjectConfirmationData", "InResponseTo", inResponseTo, "NotOnOrAfter", end, "Recipient", a.Recipient)
+	w.empty("SubjectConfirmationData",
+		"InResponseTo", inResponseTo,
+		"NotOnOrAfter", end,
+		"Recipient", a.Recipient)
 	w.close("SubjectConfirmation")
 	w.close("Subject")
 	w.open("Conditions", "NotBefore", stamp(issued.Add(-5*time.Minute)), "NotOnOrAfter", end)
@@ -189,7 +205,10 @@ func (p *IdentityProvider) assertion(w *writer, a *Answer, issued time.Time, inR
 	if !a.SessionNotOnOrAfter.IsZero() {
 		sessionEnd = stamp(a.SessionNotOnOrAfter)
 	}
-	w.open("AuthnStatement", "AuthnInstant", stamp(a.AuthnInstant), "SessionIndex", id, "SessionNotOnOrAfter", sessionEnd)
+	w.open("AuthnStatement",
+		"AuthnInstant", stamp(a.AuthnInstant),
+		"SessionIndex", id,
+		"SessionNotOnOrAfter", sessionEnd)
 	w.open("AuthnContext")
 	w.leaf("AuthnContextClassRef", classPassword)
 	w.close("AuthnContext")
@@ -197,7 +216,7 @@ func (p *IdentityProvider) assertion(w *writer, a *Answer, issued time.Time, inR
 	w.close("Assertion")
 }
 
-// classPassword is the authentication context of every user here, as it is Entra's for most.
+// classPassword is the authentication context of every user here. In Entra, most sign-ins have it.
 const classPassword = "urn:oasis:names:tc:SAML:2.0:ac:classes:Password"
 
 // stamp writes a time as Entra does: UTC, with milliseconds.

@@ -65,7 +65,7 @@ func TestSignaturesVerify(t *testing.T) {
 	}
 }
 
-// variants gives an Answer for each combination of style, signing option and KeyInfo.
+// variants returns an Answer for each combination of style, signing option and KeyInfo.
 func variants() []Answer {
 	var all []Answer
 	for _, style := range []Style{Entra, Prefixed, Pretty} {
@@ -78,10 +78,15 @@ func variants() []Answer {
 	return all
 }
 
-// signedElements makes sure that the message has those signatures which sign says, and names the elements that have them.
+// signedElements checks that the message has exactly the signatures that sign asks for, and returns
+// the names of the signed elements.
 func signedElements(t *testing.T, document []byte, sign Sign) []string {
 	t.Helper()
-	want := map[Sign][]string{SignAssertion: {"Assertion"}, SignResponse: {"Response"}, SignBoth: {"Assertion", "Response"}}[sign]
+	want := map[Sign][]string{
+		SignAssertion: {"Assertion"},
+		SignResponse:  {"Response"},
+		SignBoth:      {"Assertion", "Response"},
+	}[sign]
 	for _, element := range []string{"Assertion", "Response"} {
 		if got := hasSignature(t, document, element); got != slices.Contains(want, element) {
 			t.Errorf("sign %d: the %s is signed: %t", sign, element, got)
@@ -96,7 +101,7 @@ func TestSignNothing(t *testing.T) {
 	signedElements(t, mustRespond(t, idp, Answer{Sign: SignNothing}), SignNothing)
 }
 
-// Characters that XML treats specially come out in each style as they went in, and signed.
+// Characters with a special meaning in XML survive in each style, and are signed.
 func TestOddCharacters(t *testing.T) {
 	t.Parallel()
 	idp := MustNew(t, Options{Keys: testKeys.rsa()})
@@ -156,7 +161,7 @@ func TestEditIsSigned(t *testing.T) {
 	}
 }
 
-// Where an attack needs several assertions, each gets a signature of its own.
+// If an attack needs several assertions, each gets its own signature.
 func TestEditedInAssertionIsSigned(t *testing.T) {
 	t.Parallel()
 	idp := MustNew(t, Options{Keys: testKeys.rsa()})
@@ -175,7 +180,8 @@ func TestEditedInAssertionIsSigned(t *testing.T) {
 	}
 }
 
-// An attribute that stands twice is no XML, but a verifier has to meet it in a message that is signed.
+// A duplicate attribute is not well-formed XML, but a test of a verifier needs it in a signed
+// message.
 func TestEditMayRepeatAnAttribute(t *testing.T) {
 	t.Parallel()
 	idp := MustNew(t, Options{Keys: testKeys.rsa()})
@@ -232,7 +238,9 @@ func TestUsers(t *testing.T) {
 	if got, sent := m.claim(claimGroups); sent {
 		t.Errorf("%d groups are sent, want the link alone", len(got))
 	}
-	if got, _ := m.claim(claimGroupsLink); !slices.Equal(got, []string{"https://graph.windows.net/" + idp.TenantID() + "/users/" + overage.ObjectID + "/getMemberObjects"}) {
+	if got, _ := m.claim(claimGroupsLink); !slices.Equal(got, []string{
+		"https://graph.windows.net/" + idp.TenantID() + "/users/" + overage.ObjectID + "/getMemberObjects",
+	}) {
 		t.Errorf("groups.link is %q", got)
 	}
 	overage.Groups = overage.Groups[:maxGroups]

@@ -1,43 +1,50 @@
-// Package samltest is a SAML 2.0 identity provider for tests. It behaves like Microsoft Entra ID: its metadata and responses
-// have Entra's layout, claims and times, and it answers a wrong request as Entra does, with an AADSTS error on its own page.
+// Package samltest is a SAML 2.0 identity provider for tests. It behaves like Microsoft Entra ID:
+// its metadata and responses have Entra's layout, claims and times, and it answers a wrong request
+// as Entra does, with an AADSTS error on its own page.
 //
-// It is not for production. It signs in whoever asks, without a password, and makes anything that a test wants signed.
+// It is not for production. It signs in anyone without a password, and signs any response that a
+// test asks for.
 //
 // # A response without a network
 //
-// The zero Options give a directory of its own with a fresh key. Respond gives the form value that a browser would post:
+// With the zero Options, the provider has a directory of its own and a fresh key. Respond returns
+// the form value that a browser would post:
 //
 //	idp := samltest.MustNew(t, samltest.Options{})
 //	value, err := idp.Respond(samltest.Answer{
-//		RequestID: requestID,                                // of the AuthnRequest; empty: unsolicited
-//		Recipient: "https://console.example.com/saml/acs",   // the Redirect URL
+//		RequestID: requestID,                              // empty: unsolicited
+//		Recipient: "https://console.example.com/saml/acs", // the Redirect URL
 //	})
 //
-// Trust it by idp.Metadata, or by the three values that an administrator would paste: idp.EntityID, idp.LoginURL and
-// idp.CertificatePEM.
+// The service provider (relying party) trusts it through idp.Metadata, or through the three values
+// that an administrator would paste: idp.EntityID, idp.LoginURL and idp.CertificatePEM.
 //
-// Each field of [Answer] that is set makes the answer differ from Entra's in one point, and the answer is signed after that:
-// ClockOffset makes it too old or too new, Issuer has it come from elsewhere, Sign leaves out a signature, [Absent] leaves out an
-// attribute or element, Edit changes whatever has no field. To spoil a signature, change what RespondXML gave. For an answer of a
-// stranger, sign with a second provider that has the same TenantID.
+// Each field of [Answer] that is set changes one point of Entra's answer before it is signed:
+// ClockOffset makes the answer too old or too new, Issuer names another identity provider, Sign
+// leaves out a signature, [Absent] leaves out an attribute or element, and Edit changes anything
+// that has no field. To break a signature, or to test for XML signature wrapping (XSW), change the
+// result of RespondXML. For a replay, post the same value twice. For the answer of an attacker,
+// sign with a second provider that has the same TenantID.
 //
 // # A whole sign-in
 //
-// An IdentityProvider is an http.Handler. It needs to know its own address and the service provider, as Entra does:
+// An IdentityProvider is an http.Handler. It needs to know its own address and the service
+// provider, as Entra does:
 //
 //	server := httptest.NewTLSServer(idp)
 //	idp.SetBaseURL(server.URL)
 //	idp.Register(samltest.Application{Identifier: redirectURL, ReplyURLs: []string{redirectURL}})
 //	idp.SignInAs(samltest.DefaultUsers()[0])
 //
-// A browser that is sent to it comes back with a form that posts itself. [ReadForm] does for a test what a browser does with that
-// page. Where neither SignInAs nor a login_hint in the query names the user, a page asks who signs in. MyAppsURL is where sign-ins
-// begin at the provider.
+// A browser that is redirected to it gets a page with a form that posts itself. [ReadForm] reads
+// that form for a test. If neither SignInAs nor a login_hint in the query names the user, a page
+// asks who signs in. IdP-initiated sign-ins begin at MyAppsURL.
 //
-// # For people
+// # By hand
 //
-// HomeURL is a page to try a service by hand: it registers the service's Redirect URL, shows the metadata and the three values to give to
-// the service, and signs users in and out. The command "samlsp idp" serves it.
+// HomeURL is a page to try a service by hand. It registers the Redirect URL (assertion consumer
+// service, ACS) of the service, shows the metadata and the three values to give to the service, and
+// signs users in and out. The command "samlsp idp" serves it.
 package samltest
 
 import (
@@ -55,28 +62,32 @@ import (
 
 // Options describe an identity provider. The zero value is complete.
 type Options struct {
-	// BaseURL is where ServeHTTP can be reached: scheme and host, perhaps a path, no slash at the end. Default
-	// https://login.microsoftonline.example, where nothing answers; SetBaseURL sets it once a server has an address.
+	// BaseURL is the address of ServeHTTP: an absolute URL, perhaps with a path, without a slash at
+	// the end. Default https://login.microsoftonline.example, where nothing answers. SetBaseURL
+	// changes it when a server has an address.
 	BaseURL string
 
-	// TenantID is the directory's GUID. Default: a random one.
+	// TenantID is the GUID of the directory. Default: a random one.
 	TenantID string
 
-	// EntityID is the issuer of all that is signed. Default "https://sts.windows.net/<TenantID>/".
+	// EntityID is the Issuer of metadata and answers. Default
+	// "https://sts.windows.net/<TenantID>/".
 	EntityID string
 
-	// Keys sign, the first one unless Answer.Key says otherwise; the metadata publishes all. RSA, or ECDSA on P-256, P-384 or
-	// P-521. Default: one fresh RSA-2048 key.
+	// Keys are the signing keys: RSA, or ECDSA on P-256, P-384 or P-521. The first one signs,
+	// unless Answer.Key names another. The metadata publishes all. Default: one fresh RSA-2048 key.
 	Keys []crypto.Signer
 
-	// Users may sign in; the first one is the User of an Answer that has none. Default DefaultUsers().
+	// Users are the accounts of the directory. The first one signs in with an Answer that has no
+	// User. Default DefaultUsers().
 	Users []User
 
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 }
 
-// IdentityProvider is one directory, with its keys, users and registered applications. It is safe for concurrent use.
+// IdentityProvider is one directory with its keys, users and registered applications. It implements
+// http.Handler and is safe for concurrent use.
 type IdentityProvider struct {
 	tenant   string
 	entityID string
@@ -87,10 +98,11 @@ type IdentityProvider struct {
 	baseURL  string
 	keys     []signingKey // the first one is active
 	apps     []Application
-	signedIn User // zero: nobody
+	signedIn User // zero: nobody is signed in
 }
 
-// New makes an identity provider. It fails on a key that no certificate can be made for, and on a BaseURL that is no absolute URL.
+// New returns an identity provider. It fails if a key cannot sign here, or if BaseURL is not an
+// absolute URL.
 func New(o Options) (*IdentityProvider, error) {
 	p := &IdentityProvider{tenant: o.TenantID, entityID: o.EntityID, users: o.Users, now: o.Now}
 	if p.tenant == "" {
@@ -109,7 +121,8 @@ func New(o Options) (*IdentityProvider, error) {
 		o.BaseURL = "https://login.microsoftonline.example"
 	}
 	if u, err := url.Parse(o.BaseURL); err != nil || u.Scheme == "" || u.Host == "" {
-		return nil, fmt.Errorf("samltest: BaseURL %q is not an absolute URL", o.BaseURL)
+		return nil, fmt.Errorf("samltest: Options.BaseURL is %q, "+
+			"want an absolute URL such as https://idp.example.com", o.BaseURL)
 	}
 	p.SetBaseURL(o.BaseURL)
 	if len(o.Keys) == 0 {
@@ -123,7 +136,7 @@ func New(o Options) (*IdentityProvider, error) {
 	return p, nil
 }
 
-// MustNew is New, and ends the test on an error.
+// MustNew is New, but an error ends the test.
 func MustNew(t testing.TB, o Options) *IdentityProvider {
 	t.Helper()
 	p, err := New(o)
@@ -133,26 +146,30 @@ func MustNew(t testing.TB, o Options) *IdentityProvider {
 	return p
 }
 
-// SetBaseURL says where ServeHTTP can be reached, such as the URL of an httptest.Server. It is part of every address in the metadata.
+// SetBaseURL sets the address of ServeHTTP, such as the URL of an httptest.Server. Every address in
+// the metadata begins with it.
 func (p *IdentityProvider) SetBaseURL(base string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.baseURL = strings.TrimSuffix(base, "/")
 }
 
-// TenantID gives the directory's GUID.
+// TenantID returns the GUID of the directory.
 func (p *IdentityProvider) TenantID() string { return p.tenant }
 
-// EntityID gives what Entra's portal calls the Microsoft Entra Identifier: the issuer of metadata and responses.
+// EntityID returns the Issuer of metadata and responses. Entra's portal calls it the Microsoft
+// Entra Identifier.
 func (p *IdentityProvider) EntityID() string { return p.entityID }
 
-// LoginURL gives the address for authentication requests, by HTTP-Redirect or HTTP-POST.
+// LoginURL returns the address for authentication requests, for the bindings HTTP-Redirect and
+// HTTP-POST.
 func (p *IdentityProvider) LoginURL() string { return p.address("saml2") }
 
-// LogoutURL gives the address for logout requests. As with Entra it is the LoginURL.
+// LogoutURL returns the address for logout requests. As in Entra, it is the LoginURL.
 func (p *IdentityProvider) LogoutURL() string { return p.address("saml2") }
 
-// MetadataURL gives the address that serves Metadata, Entra's "App Federation Metadata Url".
+// MetadataURL returns the address that serves Metadata. Entra's portal calls it the App Federation
+// Metadata Url.
 func (p *IdentityProvider) MetadataURL() string {
 	return p.address("federationmetadata/2007-06/federationmetadata.xml")
 }
@@ -163,10 +180,10 @@ func (p *IdentityProvider) address(path string) string {
 	return p.baseURL + "/" + p.tenant + "/" + path
 }
 
-// homeDirectory is the name that claims give to this directory, whatever Options.EntityID says.
+// homeDirectory returns the name of this directory in claims. Options.EntityID does not change it.
 func (p *IdentityProvider) homeDirectory() string { return "https://sts.windows.net/" + p.tenant + "/" }
 
-// Certificates gives the published certificates in DER, the active one first.
+// Certificates returns the published certificates in DER, the active one first.
 func (p *IdentityProvider) Certificates() [][]byte {
 	var certificates [][]byte
 	for _, key := range p.snapshotKeys() {
@@ -175,12 +192,13 @@ func (p *IdentityProvider) Certificates() [][]byte {
 	return certificates
 }
 
-// CertificatePEM gives the active certificate as the portal's "Certificate (Base64)" download does.
+// CertificatePEM returns the active certificate in PEM, like the download "Certificate (Base64)" of
+// Entra's portal.
 func (p *IdentityProvider) CertificatePEM() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: p.snapshotKeys()[0].certificate})
 }
 
-// newGUID gives a random GUID in lower case.
+// newGUID returns a random GUID in lower case.
 func newGUID() string {
 	var b [16]byte
 	rand.Read(b[:]) // never fails

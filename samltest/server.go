@@ -7,17 +7,22 @@ import (
 	"strings"
 )
 
-// Application is what an administrator registers in Basic SAML Configuration.
+// Application is a service provider as an administrator registers it in Entra's portal, under Basic
+// SAML Configuration.
 type Application struct {
 	Identifier string   // "Identifier (Entity ID)": the Issuer of requests and the Audience of answers
-	ReplyURLs  []string // "Reply URL": where answers may go; the first one is the default
-	SignOnURL  string   // "Sign-on URL": where My Apps sends users; empty: it posts an unsolicited answer to the first Reply URL
+	ReplyURLs  []string // "Reply URL" (assertion consumer service, ACS): where answers may go; the first is the default
 
-	// EncryptionCertificate, DER, is what "Token encryption" holds: answers are encrypted for it. nil: they are not encrypted.
+	// SignOnURL is the "Sign-on URL", where My Apps sends users. If it is empty, My Apps posts an
+	// unsolicited (IdP-initiated) answer to the first Reply URL.
+	SignOnURL string
+
+	// EncryptionCertificate is the certificate of "Token encryption", in DER. Answers are encrypted
+	// for it. If it is nil, they are not encrypted.
 	EncryptionCertificate []byte
 }
 
-// Register makes an application known. One with the same Identifier is replaced.
+// Register adds an application. It replaces one with the same Identifier.
 func (p *IdentityProvider) Register(app Application) {
 	app.ReplyURLs = slices.Clone(app.ReplyURLs)
 	p.mu.Lock()
@@ -26,7 +31,7 @@ func (p *IdentityProvider) Register(app Application) {
 	p.apps = append(slices.DeleteFunc(slices.Clone(p.apps), isSame), app)
 }
 
-// answer is what all answers for the application have.
+// answer returns the fields that all answers for the application have.
 func (app Application) answer(replyURL string) Answer {
 	a := Answer{Recipient: replyURL, Audience: app.Identifier}
 	if app.EncryptionCertificate != nil {
@@ -50,19 +55,19 @@ func (p *IdentityProvider) application(identifier string) (Application, bool) {
 	return Application{}, false
 }
 
-// SignInAs makes u the user who is signed in at the provider, whoever asks from now on. The zero User signs out.
+// SignInAs signs u in at the provider, for all browsers. The zero User signs out.
 func (p *IdentityProvider) SignInAs(u User) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.signedIn = u
 }
 
-// MyAppsURL gives the address of a page that lists the applications, as Entra's My Apps does.
+// MyAppsURL returns the address of a page that lists the applications, like Entra's My Apps.
 func (p *IdentityProvider) MyAppsURL() string { return p.address("myapps") }
 
 const maxRequest = 1 << 20 // bytes
 
-// ServeHTTP serves the metadata, the login URL, My Apps and the home page.
+// ServeHTTP serves the metadata, the Login URL, My Apps and the home page.
 func (p *IdentityProvider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
 	if err := r.ParseForm(); err != nil {
@@ -93,11 +98,12 @@ func (p *IdentityProvider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// root is the URL below which all but the home page lies. Its path has a slash at its end.
+// root returns the URL of the directory. Every page but the home page is below it. Its path ends
+// with a slash.
 func (p *IdentityProvider) root() *url.URL {
 	u, err := url.Parse(p.address(""))
 	if err != nil {
-		return &url.URL{} // SetBaseURL got what is no URL, so nothing lies below it
+		return &url.URL{} // the argument of SetBaseURL was not a URL, so no page can be below it
 	}
 	return u
 }
@@ -112,8 +118,8 @@ func (p *IdentityProvider) serveMetadata(w http.ResponseWriter) {
 	w.Write(document)
 }
 
-// serveLogin takes an authentication request by either binding. Whatever is wrong with it ends here, on a page for the user; the
-// service provider hears nothing of it, as with Entra.
+// serveLogin answers an authentication request of either binding. As in Entra, a wrong request ends
+// here with a page for the user, and the service provider is not told.
 func (p *IdentityProvider) serveLogin(w http.ResponseWriter, r *http.Request) {
 	request, err := readRequest(r)
 	if err != nil {
@@ -137,7 +143,8 @@ func (p *IdentityProvider) serveLogin(w http.ResponseWriter, r *http.Request) {
 	case request.IsPassive:
 		answer.Status = "urn:oasis:names:tc:SAML:2.0:status:Responder"
 		answer.SubStatus = "urn:oasis:names:tc:SAML:2.0:status:NoPassive"
-		answer.StatusMessage = aadsts(50058, "nobody is signed in, and the request does not allow to ask").Error()
+		answer.StatusMessage = aadsts(50058, "nobody is signed in, "+
+			"and the request has IsPassive, so the user cannot be asked").Error()
 	default:
 		p.showChoice(w, r)
 		return
@@ -154,7 +161,8 @@ func (p *IdentityProvider) serveMyApps(w http.ResponseWriter, r *http.Request) {
 	}
 	app, ok := p.application(identifier)
 	if !ok || app.SignOnURL == "" && len(app.ReplyURLs) == 0 {
-		showError(w, aadsts(700016, "no application has the Identifier %q and a URL to open", identifier))
+		showError(w, aadsts(700016, "no application has the Identifier %q and a Sign-on URL or Reply URL to open",
+			identifier))
 		return
 	}
 	if app.SignOnURL != "" {
@@ -174,10 +182,12 @@ func (p *IdentityProvider) serveMyApps(w http.ResponseWriter, r *http.Request) {
 	p.send(w, r, answer)
 }
 
-// send has the browser post the answer, if its user may have one.
+// send answers with a page that posts the answer, unless the user is not assigned to the
+// application.
 func (p *IdentityProvider) send(w http.ResponseWriter, r *http.Request, answer Answer) {
 	if answer.User.Unassigned {
-		showError(w, aadsts(50105, "the user %q is not assigned to the application %q", answer.User.UserPrincipalName, answer.Audience))
+		showError(w, aadsts(50105, "the user %q is not assigned to the application %q",
+			answer.User.UserPrincipalName, answer.Audience))
 		return
 	}
 	value, err := p.Respond(answer)
@@ -188,7 +198,8 @@ func (p *IdentityProvider) send(w http.ResponseWriter, r *http.Request, answer A
 	show(w, page{Action: answer.Recipient, SAMLResponse: value, RelayState: r.Form.Get("RelayState")})
 }
 
-// who finds the user: picked on the page that asks, and so freshly signed in; named by login_hint; or signed in before.
+// who returns the user who signs in: the one picked on the page that asks, the one that login_hint
+// names, or the one who is signed in already. freshly reports whether the user was picked just now.
 func (p *IdentityProvider) who(r *http.Request) (user User, freshly bool) {
 	if u, ok := p.userNamed(r.Form.Get("user")); ok {
 		return u, true

@@ -24,11 +24,15 @@ func serve(t *testing.T, o Options) *IdentityProvider {
 	server := httptest.NewServer(idp)
 	t.Cleanup(server.Close)
 	idp.SetBaseURL(server.URL)
-	idp.Register(Application{Identifier: redirectURL, ReplyURLs: []string{redirectURL, redirectURL + "/second"}, SignOnURL: redirectURL})
+	idp.Register(Application{
+		Identifier: redirectURL,
+		ReplyURLs:  []string{redirectURL, redirectURL + "/second"},
+		SignOnURL:  redirectURL,
+	})
 	return idp
 }
 
-// goodRequest is what the provider takes; the rows of TestRequests change one thing in it.
+// goodRequest is a request that the provider accepts. Each row of TestRequests changes one thing.
 const goodRequest = `<samlp:AuthnRequest xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion"` +
 	` ID="_1" Version="2.0" IssueInstant="2026-03-14T08:26:53Z" AssertionConsumerServiceURL="` + redirectURL + `">` +
 	`<saml:Issuer>` + redirectURL + `</saml:Issuer></samlp:AuthnRequest>`
@@ -152,7 +156,10 @@ func TestRequests(t *testing.T) {
 				t.Fatalf("there is no %s", c.old)
 			}
 			request := strings.Replace(goodRequest, c.old, c.new, 1)
-			for binding, r := range map[string]*http.Response{"HTTP-Redirect": byRedirect(t, idp, request), "HTTP-POST": byPost(t, idp, request)} {
+			for binding, r := range map[string]*http.Response{
+				"HTTP-Redirect": byRedirect(t, idp, request),
+				"HTTP-POST":     byPost(t, idp, request),
+			} {
 				form, err := ReadForm(r)
 				switch {
 				case c.want == accept && err != nil:
@@ -209,7 +216,8 @@ func TestSignIn(t *testing.T) {
 	if got, want := form.Values.Get("RelayState"), `a "quoted" & <odd> value`; got != want {
 		t.Errorf("RelayState %q, want %q", got, want)
 	}
-	if m.InResponseTo != "_1" || m.Destination != redirectURL || m.Assertions[0].Conditions.Audiences[0] != redirectURL {
+	if m.InResponseTo != "_1" || m.Destination != redirectURL ||
+		m.Assertions[0].Conditions.Audiences[0] != redirectURL {
 		t.Errorf("got %+v", m)
 	}
 	if got := m.Assertions[0].NameID.Value; got != DefaultUsers()[0].Mail {
@@ -227,7 +235,7 @@ func TestSignIn(t *testing.T) {
 	}
 }
 
-// A request's AssertionConsumerServiceURL picks one of the Reply URLs; without it the first one is taken.
+// A request's AssertionConsumerServiceURL selects one of the Reply URLs. The default is the first.
 func TestWhereAnswersGo(t *testing.T) {
 	t.Parallel()
 	idp := serve(t, Options{})
@@ -311,12 +319,13 @@ func TestWhoSignsIn(t *testing.T) {
 	if got := nameID(byRedirect(t, idp, goodRequest, "user", users[3].UserPrincipalName, "login_hint", users[2].Mail)); got != users[3].Mail {
 		t.Errorf("a choice signs in %q", got)
 	}
-	if _, err := ReadForm(byRedirect(t, idp, goodRequest, "user", users[4].UserPrincipalName)); err == nil || !strings.Contains(err.Error(), "AADSTS50105: ") {
+	if _, err := ReadForm(byRedirect(t, idp, goodRequest, "user", users[4].UserPrincipalName)); err == nil ||
+		!strings.Contains(err.Error(), "AADSTS50105: ") {
 		t.Errorf("a user who is not assigned: %v, want AADSTS50105", err)
 	}
 	idp.SignInAs(User{})
 	if _, err := ReadForm(byRedirect(t, idp, goodRequest)); err == nil {
-		t.Error("somebody is signed in after all signed out")
+		t.Error("a user is signed in after everyone has signed out")
 	}
 }
 
@@ -354,12 +363,13 @@ func TestPassiveRequest(t *testing.T) {
 	idp := serve(t, Options{})
 	passive := strings.Replace(goodRequest, " Version=", ` IsPassive="true" Version=`, 1)
 	_, m := answered(t, byRedirect(t, idp, passive))
-	if got, want := m.Status.Code.Sub.Value, "urn:oasis:names:tc:SAML:2.0:status:NoPassive"; got != want || len(m.Assertions) != 0 || m.InResponseTo != "_1" {
+	if got, want := m.Status.Code.Sub.Value, "urn:oasis:names:tc:SAML:2.0:status:NoPassive"; got != want ||
+		len(m.Assertions) != 0 || m.InResponseTo != "_1" {
 		t.Errorf("nobody is signed in: got %+v, want status %s", m, want)
 	}
 	idp.SignInAs(DefaultUsers()[0])
 	if _, m = answered(t, byRedirect(t, idp, passive)); len(m.Assertions) != 1 {
-		t.Errorf("somebody is signed in: got %+v", m.Status)
+		t.Errorf("a user is signed in: got %+v", m.Status)
 	}
 }
 
@@ -377,17 +387,20 @@ func TestMyApps(t *testing.T) {
 	}
 
 	idp.Register(Application{Identifier: redirectURL, ReplyURLs: []string{redirectURL}})
-	if page := body(t, open("")); !strings.Contains(page, "Who signs in?") || !strings.Contains(page, `name="app" value="`+redirectURL) {
-		t.Errorf("without a Sign-on URL nobody is asked: %s", page)
+	if page := body(t, open("")); !strings.Contains(page, "Who signs in?") ||
+		!strings.Contains(page, `name="app" value="`+redirectURL) {
+		t.Errorf("without a Sign-on URL the page does not ask who signs in: %s", page)
 	}
-	if _, err := ReadForm(open("&user=" + DefaultUsers()[4].Mail)); err == nil || !strings.Contains(err.Error(), "AADSTS50105: ") {
+	if _, err := ReadForm(open("&user=" + DefaultUsers()[4].Mail)); err == nil ||
+		!strings.Contains(err.Error(), "AADSTS50105: ") {
 		t.Errorf("a user who is not assigned: %v, want AADSTS50105", err)
 	}
 	form, m := answered(t, open("&user="+DefaultUsers()[0].Mail))
 	if form.Action != redirectURL || m.InResponseTo != "" || m.Assertions[0].Confirmation.InResponseTo != "" {
 		t.Errorf("without a Sign-on URL: form to %q with %+v, want an unsolicited answer", form.Action, m)
 	}
-	if _, err := ReadForm(get(t, idp.MyAppsURL()+"?app=other")); err == nil || !strings.Contains(err.Error(), "AADSTS700016") {
+	if _, err := ReadForm(get(t, idp.MyAppsURL()+"?app=other")); err == nil ||
+		!strings.Contains(err.Error(), "AADSTS700016") {
 		t.Errorf("an application that is not registered: %v", err)
 	}
 }
@@ -395,7 +408,8 @@ func TestMyApps(t *testing.T) {
 func TestMetadataByHTTP(t *testing.T) {
 	t.Parallel()
 	idp := serve(t, Options{})
-	if r := get(t, idp.MetadataURL()+"?appid=x"); !strings.Contains(body(t, r), `entityID="`+idp.EntityID()+`"`) || r.Header.Get("Content-Type") != "application/xml; charset=utf-8" {
+	if r := get(t, idp.MetadataURL()+"?appid=x"); !strings.Contains(body(t, r), `entityID="`+idp.EntityID()+`"`) ||
+		r.Header.Get("Content-Type") != "application/xml; charset=utf-8" {
 		t.Errorf("the metadata comes as %s, %s", r.Status, r.Header.Get("Content-Type"))
 	}
 	documented := strings.Replace(idp.MetadataURL(), "federationmetadata/2007-06/federationmetadata", "FederationMetadata/2007-06/FederationMetadata", 1)
@@ -428,7 +442,11 @@ func TestBaseURLWithPath(t *testing.T) {
 func TestReadForm(t *testing.T) {
 	t.Parallel()
 	page := func(kind, content string) *http.Response {
-		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {kind}}, Body: io.NopCloser(strings.NewReader(content))}
+		return &http.Response{
+			StatusCode: http.StatusOK,
+			Header:     http.Header{"Content-Type": {kind}},
+			Body:       io.NopCloser(strings.NewReader(content)),
+		}
 	}
 	form, err := ReadForm(page("text/html; charset=utf-8", `<!DOCTYPE html><html><head><meta charset=utf-8><style>p > a{}</style><script>if (a<b) {}</script></head>`+
 		`<body><p>A&nbsp;page<br>of ours</p><form method=post action="https://example.com/?a=1&amp;b=2"><input type=hidden name=one value="&lt;1&#34;">`+

@@ -10,21 +10,22 @@ import (
 	dsig "github.com/russellhaering/goxmldsig"
 )
 
-// Sign says what is signed: the portal's Signing Option.
+// Sign is what gets a signature: the Signing Option of Entra's portal.
 type Sign int
 
 const (
 	SignAssertion Sign = iota // "Sign SAML assertion", Entra's default
 	SignResponse              // "Sign SAML response": the assertion has no signature of its own
 	SignBoth                  // "Sign SAML response and assertion"
-	SignNothing               // which Entra never does
+	SignNothing               // Entra never does this; service providers must refuse it
 )
 
-// Algorithm is the URI of a signature method; its hash is also that of the digest.
+// Algorithm is the URI of a signature method (XML Signature 1.1, section 6.4). The digest uses the
+// same hash.
 type Algorithm string
 
 const (
-	RSASHA1     Algorithm = dsig.RSASHA1SignatureMethod // the portal's "SHA-1", to be refused
+	RSASHA1     Algorithm = dsig.RSASHA1SignatureMethod // "SHA-1" in the portal; service providers must refuse it
 	RSASHA256   Algorithm = dsig.RSASHA256SignatureMethod
 	RSASHA384   Algorithm = dsig.RSASHA384SignatureMethod
 	RSASHA512   Algorithm = dsig.RSASHA512SignatureMethod
@@ -33,39 +34,32 @@ const (
 	ECDSASHA512 Algorithm = dsig.ECDSASHA512SignatureMethod
 )
 
-// sign puts the signatures that the answer asks for into the XML: first the assertion's, which is then encrypted if that is asked for, so that the
-// response's covers it. An error answer has no assertion. Where Edit made several assertions, each is signed.
+// sign adds the signatures and the encryption that the answer asks for to the XML in text.
+//
+// The order matters: an EncryptedID is inside the signed assertion, the signed assertion is inside
+// the EncryptedAssertion, and the signature of the response covers all of it.
 func sign(text string, a *Answer, key signingKey) ([]byte, error) {
-	doc := etree.NewDocument()
-	doc.ReadSettings = etree.ReadSettings{PreserveCData: true, PreserveDuplicateAttrs: true}
-	doc.WriteSettings = etree.WriteSettings{CanonicalText: true, CanonicalAttrVal: true} // or a carriage return would not survive
-	if err := doc.ReadFromString(text); err != nil {
-		return nil, fmt.Errorf("samltest: the edited message is not XML: %w", err)
-	}
-	response := doc.Root()
-	if response == nil {
-		return nil, errors.New("samltest: the edited message has no element")
+	doc, err := parseEdited(text)
+	if err != nil {
+		return nil, err
 	}
 	if a.Style == Pretty {
 		doc.Indent(2)
 		doc.InsertChildAt(0, etree.NewText("\n"))
 		doc.InsertChildAt(0, etree.NewProcInst("xml", `version="1.0" encoding="UTF-8"`))
 	}
-	how := signing{key: key, algorithm: a.Algorithm, omitKeyInfo: a.OmitKeyInfo, wrapBase64: a.Style == Pretty}
-	if a.Style != Entra {
-		how.prefix = "ds"
-	}
-	if e := a.Encrypt; e != nil && e.NameIDOnly {
-		for _, nameID := range response.FindElements("./Assertion/Subject/NameID") {
-			if err := e.encrypt(nameID, "EncryptedID"); err != nil {
-				return nil, err
-			}
+	response := doc.Root()
+	how := a.signing(key)
+	if a.Encrypt != nil && a.Encrypt.NameIDOnly {
+		nameIDs := response.FindElements("./Assertion/Subject/NameID")
+		if err := a.Encrypt.encryptAll(nameIDs, "EncryptedID"); err != nil {
+			return nil, err
 		}
 	}
+	assertions := response.SelectElements("Assertion") // several, if Edit made more
 	if a.Status == "" && (a.Sign == SignAssertion || a.Sign == SignBoth) {
-		assertions := response.SelectElements("Assertion")
 		if len(assertions) == 0 {
-			return nil, errors.New("samltest: there is no Assertion to sign")
+			return nil, errors.New("samltest: Answer.Edit left no Assertion to sign")
 		}
 		for _, assertion := range assertions {
 			if err := how.sign(assertion); err != nil {
@@ -73,11 +67,9 @@ func sign(text string, a *Answer, key signingKey) ([]byte, error) {
 			}
 		}
 	}
-	if e := a.Encrypt; e != nil && !e.NameIDOnly {
-		for _, assertion := range response.SelectElements("Assertion") {
-			if err := e.encrypt(assertion, "EncryptedAssertion"); err != nil {
-				return nil, err
-			}
+	if a.Encrypt != nil && !a.Encrypt.NameIDOnly {
+		if err := a.Encrypt.encryptAll(assertions, "EncryptedAssertion"); err != nil {
+			return nil, err
 		}
 	}
 	if a.Sign == SignResponse || a.Sign == SignBoth {
@@ -88,17 +80,47 @@ func sign(text string, a *Answer, key signingKey) ([]byte, error) {
 	return doc.WriteToBytes()
 }
 
-// signing is the way in which elements are signed.
-type signing struct {
-	key         signingKey
-	algorithm   Algorithm // empty: the key's own
-	prefix      string    // of the XML Signature namespace; empty: the default namespace
-	omitKeyInfo bool
-	wrapBase64  bool // break base64 into lines of 76, as some serializers do
+// parseEdited reads the result of Answer.Edit so that it is written again as it was, oddities
+// included.
+func parseEdited(text string) (*etree.Document, error) {
+	doc := etree.NewDocument()
+	doc.ReadSettings = etree.ReadSettings{PreserveCData: true, PreserveDuplicateAttrs: true}
+	// Without these settings a carriage return would be lost.
+	doc.WriteSettings = etree.WriteSettings{CanonicalText: true, CanonicalAttrVal: true}
+	if err := doc.ReadFromString(text); err != nil {
+		return nil, fmt.Errorf("samltest: Answer.Edit returned a text that is not XML: %w", err)
+	}
+	if doc.Root() == nil {
+		return nil, errors.New("samltest: Answer.Edit returned XML without an element")
+	}
+	return doc, nil
 }
 
-// sign puts an enveloped signature among the children of e: directly behind the Issuer where that comes first, as the schema of SAML
-// wants it, else at the very start.
+// signing returns how the elements of the answer are signed.
+func (a *Answer) signing(key signingKey) signing {
+	how := signing{
+		key:         key,
+		algorithm:   a.Algorithm,
+		omitKeyInfo: a.OmitKeyInfo,
+		wrapBase64:  a.Style == Pretty,
+	}
+	if a.Style != Entra {
+		how.prefix = "ds"
+	}
+	return how
+}
+
+// signing is how elements are signed.
+type signing struct {
+	key         signingKey
+	algorithm   Algorithm // empty: the default of the key
+	prefix      string    // of the XML Signature namespace; empty: the default namespace
+	omitKeyInfo bool
+	wrapBase64  bool // breaks base64 into lines of 76 characters, as some serializers do
+}
+
+// sign adds an enveloped signature to e. If the first child is the Issuer, the signature follows
+// it, as the schema of SAML requires. Otherwise the signature comes first.
 func (s signing) sign(e *etree.Element) error {
 	made, err := s.signature(e)
 	if err != nil {
@@ -112,7 +134,7 @@ func (s signing) sign(e *etree.Element) error {
 	return nil
 }
 
-// signature signs e as it stands, with exclusive canonicalization.
+// signature returns a signature of e in its present form, made with exclusive canonicalization.
 func (s signing) signature(e *etree.Element) (*etree.Element, error) {
 	signer, algorithm := s.key.signer, s.algorithm
 	if algorithm == "" {
@@ -133,7 +155,7 @@ func (s signing) signature(e *etree.Element) (*etree.Element, error) {
 	}
 	context.Prefix = s.prefix
 	context.Canonicalizer = dsig.MakeC14N10ExclusiveCanonicalizerWithPrefixList("")
-	made, err := context.ConstructSignature(detach(e), true) // a copy, because canonicalizing changes what it is given
+	made, err := context.ConstructSignature(detach(e), true) // of a copy, because goxmldsig changes the element
 	if err != nil {
 		return nil, fmt.Errorf("samltest: %w", err)
 	}
@@ -141,7 +163,8 @@ func (s signing) signature(e *etree.Element) (*etree.Element, error) {
 	return made, nil
 }
 
-// dress changes what stands outside the SignedInfo, so no digest covers it.
+// dress changes parts of the signature outside SignedInfo. No digest covers them, so the signature
+// stays valid.
 func (s signing) dress(made *etree.Element) {
 	if s.omitKeyInfo {
 		made.RemoveChild(made.SelectElement("KeyInfo"))
@@ -163,8 +186,8 @@ func wrap(text string) string {
 	return lines.String() + text
 }
 
-// detach copies e, with the namespace declarations of its ancestors, so that it means the same on its own, and with CDATA sections
-// turned into the text that canonical XML has for them.
+// detach returns a copy of e that means the same without its ancestors: it has their namespace
+// declarations. CDATA sections become text, as in canonical XML.
 func detach(e *etree.Element) *etree.Element {
 	alone := e.Copy()
 	for ancestor := e.Parent(); ancestor != nil; ancestor = ancestor.Parent() {

@@ -18,8 +18,8 @@ import (
 	"github.com/iomete/saml/samltest"
 )
 
-// console is what a service provider looks like to the identity provider and to the browser. It stands for the program under test. It
-// verifies no signature, so it is of no other use.
+// console looks like a service provider to the identity provider and to the browser. It stands for
+// the program under test. It does not verify signatures, so never copy it.
 type console struct{ loginURL, redirectURL string }
 
 func (c *console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -37,7 +37,14 @@ func (c *console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // start sends the browser to the identity provider and remembers the ID of the request in a cookie.
 func (c *console) start(w http.ResponseWriter, r *http.Request) {
 	id := "_" + rand.Text()
-	http.SetCookie(w, &http.Cookie{Name: "request", Value: id, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteNoneMode})
+	http.SetCookie(w, &http.Cookie{
+		Name:     "request",
+		Value:    id,
+		Path:     "/",
+		Secure:   true,
+		HttpOnly: true,
+		SameSite: http.SameSiteNoneMode,
+	})
 	var request bytes.Buffer
 	deflate, _ := flate.NewWriter(&request, flate.BestCompression) // the level is valid
 	fmt.Fprintf(deflate, `<AuthnRequest xmlns="urn:oasis:names:tc:SAML:2.0:protocol" ID=%q Version="2.0" IssueInstant="2026-03-14T08:26:53Z">`+
@@ -47,7 +54,7 @@ func (c *console) start(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, c.loginURL+"?"+query.Encode(), http.StatusFound)
 }
 
-// finish takes the answer, if it answers this browser's request.
+// finish accepts the answer if it answers the request of this browser.
 func (c *console) finish(w http.ResponseWriter, r *http.Request) {
 	var response struct {
 		InResponseTo string `xml:"InResponseTo,attr"`
@@ -107,7 +114,8 @@ func TestWholeSignIn(t *testing.T) {
 		return string(content)
 	}
 
-	// Nobody is signed in at the provider, so it asks; the answer to the question is the same URL with the user's name.
+	// Nobody is signed in at the provider, so it asks; the answer to the question is the same URL
+	// with the user's name.
 	question := do(browser.Get(app.URL + "/jobs"))
 	if page := text(question); !strings.Contains(page, "Who signs in?") {
 		t.Fatalf("the provider does not ask who signs in: %s", page)
@@ -131,7 +139,7 @@ func TestWholeSignIn(t *testing.T) {
 		t.Errorf("the next page says %q, want %q", got, want)
 	}
 
-	// The provider now remembers the user for everybody, so a second browser gets in without a question.
+	// The provider now knows the user in all browsers, so a second browser is not asked.
 	idp.SignInAs(samltest.DefaultUsers()[2])
 	form, err = samltest.ReadForm(do(stranger.Get(app.URL + "/jobs")))
 	if err != nil {
@@ -141,9 +149,10 @@ func TestWholeSignIn(t *testing.T) {
 		t.Errorf("signed in, the page says %q, want %q", got, want)
 	}
 
-	// A user to whom nobody has assigned the application does not come back from the provider.
+	// A user who is not assigned to the application does not come back from the provider.
 	idp.SignInAs(samltest.DefaultUsers()[4])
-	if _, err := samltest.ReadForm(do(newBrowser(app).Get(app.URL))); err == nil || !strings.Contains(err.Error(), "AADSTS50105: ") {
+	if _, err := samltest.ReadForm(do(newBrowser(app).Get(app.URL))); err == nil ||
+		!strings.Contains(err.Error(), "AADSTS50105: ") {
 		t.Errorf("a user who is not assigned: %v, want AADSTS50105", err)
 	}
 }

@@ -8,30 +8,33 @@ import (
 	"strings"
 )
 
-// User is an account of the directory. Each empty field is a claim that Entra leaves out.
+// User is an account of the directory. An empty field is a claim that Entra leaves out.
 type User struct {
-	Mail              string // user.mail: NameID and emailaddress
-	UserPrincipalName string // user.userprincipalname: name
+	Mail              string // user.mail: the NameID and the claim emailaddress
+	UserPrincipalName string // user.userprincipalname: the claim name
 	DisplayName       string
 	GivenName         string
 	Surname           string
 	ObjectID          string // GUID that never changes
 
-	// HomeIdentityProvider is where the account lives: "live.com" for a guest with a Microsoft account. Empty is the directory itself.
+	// HomeIdentityProvider is where the account is kept, such as "live.com" for a guest with a
+	// Microsoft account. Empty: this directory.
 	HomeIdentityProvider string
 
-	Groups []string // object IDs of the groups; Entra sends a link instead where they are more than 150
+	Groups []string // object IDs of the groups; if there are more than 150, Entra sends a link instead
 	Roles  []string // values of the application roles
 
-	// Unassigned marks a user to whom no application is assigned: sign-in ends at AADSTS50105.
+	// Unassigned marks a user who is not assigned to any application. Sign-ins of this user end
+	// with AADSTS50105.
 	Unassigned bool
 }
 
 // maxGroups is how many groups Entra puts into a SAML response.
 const maxGroups = 150
 
-// DefaultUsers gives five users, always the same and in this order: one as most are, one without an e-mail address, a guest with a
-// Microsoft account, one in 200 groups, and one to whom no application is assigned.
+// DefaultUsers returns five users, always the same and in this order: a typical one, one without an
+// e-mail address, a guest with a Microsoft account, one in 200 groups, and one who is not assigned
+// to any application.
 func DefaultUsers() []User {
 	return []User{
 		{
@@ -64,7 +67,7 @@ func DefaultUsers() []User {
 	}
 }
 
-// groupIDs gives n GUIDs that look random and are the same each time.
+// groupIDs returns n GUIDs that look random and are the same each time.
 func groupIDs(n int) []string {
 	ids := make([]string, n)
 	for i := range ids {
@@ -74,13 +77,14 @@ func groupIDs(n int) []string {
 	return ids
 }
 
-// isZero reports whether u is nobody.
+// isZero reports whether u is the zero User, which stands for nobody.
 func (u User) isZero() bool { return reflect.ValueOf(u).IsZero() }
 
-// name is what a form calls u.
+// name returns the name of u in forms and cookies.
 func (u User) name() string { return cmp.Or(u.UserPrincipalName, u.Mail) }
 
-// answersTo reports whether u is meant by a login_hint: mail address or user principal name, in any case.
+// answersTo reports whether a login_hint means u: it is the mail address or user principal name in
+// any case.
 func (u User) answersTo(hint string) bool {
 	return hint != "" && (strings.EqualFold(u.Mail, hint) || strings.EqualFold(u.UserPrincipalName, hint))
 }
@@ -107,7 +111,8 @@ const (
 	claimName         = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name"
 )
 
-// claims gives the attributes that Entra sends for u, in Entra's order. A claim whose source is empty is left out.
+// claims returns the attributes that Entra sends for u, in Entra's order. A claim whose source is
+// empty is left out.
 func (p *IdentityProvider) claims(u User) []Attribute {
 	home := u.HomeIdentityProvider
 	if home == "" {
@@ -145,8 +150,8 @@ func withoutEmpty(attributes []Attribute) []Attribute {
 	return kept
 }
 
-// replaceAttributes gives attributes with those of changes put in the place of the ones of the same Name, or behind all where there
-// is none. A change without values takes the attribute away.
+// replaceAttributes returns attributes after changes. A change replaces the attribute of the same
+// Name or, if there is none, comes after all others. A change without values removes the attribute.
 func replaceAttributes(attributes, changes []Attribute) []Attribute {
 	for _, change := range changes {
 		attributes = replaceAttribute(attributes, change)

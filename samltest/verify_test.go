@@ -19,7 +19,8 @@ import (
 	"github.com/russellhaering/goxmldsig/etreeutils"
 )
 
-// tool gives the path of a program, or skips the test; SAML_TEST_REQUIRE=all makes it a failure.
+// tool returns the path of a program. If it is missing, the test is skipped, or fails with
+// SAML_TEST_REQUIRE=all.
 func tool(t *testing.T, name, debianPackage string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
@@ -34,8 +35,8 @@ func tool(t *testing.T, name, debianPackage string) string {
 	return ""
 }
 
-// xmlsecVerify asks xmlsec1 about the signature that is a child of the element at the XPath parent, in each of the documents: once for
-// all, because most of the time goes into starting it.
+// xmlsecVerify asks xmlsec1 about the signature that is a child of the element at the XPath parent,
+// in each of the documents: once for all, because most of the time goes into starting it.
 func xmlsecVerify(t *testing.T, certificate []byte, parent string, documents ...[]byte) error {
 	t.Helper()
 	dir := t.TempDir()
@@ -93,8 +94,8 @@ func goxmldsigVerify(t *testing.T, document, certificate []byte, path string) er
 	return err
 }
 
-// signatureToASN1 undoes rawECDSA in the signature of e, because goxmldsig 1.6.1 reads ECDSA signatures as ASN.1 only. It also makes sure
-// that the length is the standard's.
+// signatureToASN1 undoes rawECDSA in the signature of e, because goxmldsig 1.6.1 reads ECDSA
+// signatures as ASN.1 only. It also makes sure that the length is the standard's.
 func signatureToASN1(t *testing.T, e *etree.Element, key *ecdsa.PublicKey) {
 	t.Helper()
 	value := e.FindElement("./Signature/SignatureValue")
@@ -113,7 +114,7 @@ func signatureToASN1(t *testing.T, e *etree.Element, key *ecdsa.PublicKey) {
 	value.SetText(base64.StdEncoding.EncodeToString(encoded))
 }
 
-// The two verifiers must not say yes to everything.
+// The two verifiers must not accept everything.
 func TestVerifiersRefuse(t *testing.T) {
 	t.Parallel()
 	idp := MustNew(t, Options{Keys: testKeys.rsa()})
@@ -139,13 +140,22 @@ func TestVerifiersRefuse(t *testing.T) {
 	}
 }
 
-// Where the elements that can be signed stand, for etree and for xmlsec1.
+// Paths of the elements that can be signed, for etree and for xmlsec1.
 var (
-	pathOf  = map[string]string{"Response": "/Response", "Assertion": "/Response/Assertion", "EntityDescriptor": "/EntityDescriptor"}
-	xpathOf = map[string]string{"Response": "/*", "Assertion": "/*/*[local-name()='Assertion']", "EntityDescriptor": "/*"}
+	pathOf = map[string]string{
+		"Response":         "/Response",
+		"Assertion":        "/Response/Assertion",
+		"EntityDescriptor": "/EntityDescriptor",
+	}
+	xpathOf = map[string]string{
+		"Response":         "/*",
+		"Assertion":        "/*/*[local-name()='Assertion']",
+		"EntityDescriptor": "/*",
+	}
 )
 
-// verifyBoth checks one signature with both verifiers. element is "Response", "Assertion" or "EntityDescriptor".
+// verifyBoth checks one signature with both verifiers. element is "Response", "Assertion" or
+// "EntityDescriptor".
 func verifyBoth(t *testing.T, document, certificate []byte, element string) {
 	t.Helper()
 	if err := goxmldsigVerify(t, document, certificate, pathOf[element]); err != nil {

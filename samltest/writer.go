@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// Style is how the XML is written. All styles say the same.
+// Style is how the XML is written. All styles have the same meaning.
 type Style int
 
 const (
-	Entra    Style = iota // default namespaces inside samlp:Response, all in one line, no XML declaration
-	Prefixed              // samlp:, saml: and ds: prefixes, declared far up, and typed values, as Keycloak and others write
-	Pretty                // as Prefixed, indented, with an XML declaration and base64 in lines
+	Entra    Style = iota // default namespaces inside samlp:Response, one line, no XML declaration
+	Prefixed              // prefixes samlp:, saml: and ds:, declared near the root; typed values; like Keycloak
+	Pretty                // like Prefixed, indented, with an XML declaration and base64 in lines
 )
 
 const (
@@ -19,7 +19,8 @@ const (
 	nsAssertion = "urn:oasis:names:tc:SAML:2.0:assertion"
 )
 
-// writer writes elements in a Style. Attributes come as names and values in turn; one whose value is Absent is left out.
+// writer writes elements in a Style. Attributes are alternating names and values. An attribute with
+// the value Absent is left out.
 type writer struct {
 	strings.Builder
 	style       Style
@@ -36,7 +37,7 @@ func (w *writer) empty(local string, attributes ...string) {
 	w.WriteString("/>")
 }
 
-// leaf writes an element that holds text, or nothing at all where the text is Absent.
+// leaf writes an element that holds text. It writes nothing if the text is Absent.
 func (w *writer) leaf(local, text string, attributes ...string) {
 	if text == Absent {
 		return
@@ -74,16 +75,18 @@ func (w *writer) qualified(local string) string {
 	}
 }
 
-// declarations are what an element carries behind its other attributes. Entra declares the assertion namespace where it begins: in the
-// response's Issuer and in the Assertion. Keycloak declares it once at the top, once more without need at the Assertion, and the
-// namespaces of XML Schema at each value, where the one of the type's own prefix is not visibly used: each of that is a trap for
-// exclusive canonicalization.
+// declarations returns the namespace declarations of an element, which follow its other attributes.
+// Entra declares the assertion namespace where it begins: in the Issuer of the response and in the
+// Assertion. Keycloak declares it at the root, again without need at the Assertion, and the
+// namespaces of XML Schema at each value. The prefix xs is not "visibly used" there, only inside
+// the value of xsi:type. Each of these is a trap for exclusive canonicalization.
 func (w *writer) declarations(local string) string {
 	const (
 		protocol  = ` xmlns:samlp="` + nsProtocol + `"`
 		asDefault = ` xmlns="` + nsAssertion + `"`
 		asPrefix  = ` xmlns:saml="` + nsAssertion + `"`
-		typed     = ` xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="xs:string"`
+		typed     = ` xmlns:xs="http://www.w3.org/2001/XMLSchema"` +
+			` xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="xs:string"`
 	)
 	switch {
 	case local == "Response" && w.style == Entra:

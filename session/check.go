@@ -12,24 +12,25 @@ import (
 )
 
 const (
-	askEvery    = 10 * time.Second // for one session and process
-	goOnFor     = 5 * time.Minute  // without an answer of Store and Validate
+	askEvery    = 10 * time.Second // for each session and process
+	goOnFor     = 5 * time.Minute  // without an answer from Store and Validate
 	maxChecked  = 100_000          // sessions remembered; about 20 MB
 	askTimeout  = 5 * time.Second
 	claimMargin = 10 * time.Minute // beyond the session's own end
 )
 
-// checks remembers what Store and Validate said, so that they are asked now and then and not with each request.
+// checks remembers the answers of Store and Validate, so that not every request asks them.
 type checks struct {
 	mu      sync.Mutex
 	entries map[string]*checked
 }
 
-// checked is one session. Its lock is held while Store and Validate are asked, so that concurrent requests wait for one answer.
+// checked is one session. Its lock is held while Store and Validate are asked, so that concurrent
+// requests wait for one answer.
 type checked struct {
 	mu    sync.Mutex
-	at    time.Time // of the last answer that it goes on, zero before the first
-	tried time.Time // of the last question
+	at    time.Time // when the last answer said that the session goes on; zero before the first
+	tried time.Time // when the last question was asked
 	ended bool
 }
 
@@ -47,15 +48,15 @@ func (c *checks) entry(id string, now time.Time) *checked {
 	return e
 }
 
-// drop forgets half of the sessions, so that it is seldom called: those that nobody asked about lately, and if these are too few, any. A
-// session that was forgotten is asked about again.
+// drop forgets half of the sessions, so it rarely runs. It forgets those without a recent question
+// first, and then any. A forgotten session is simply asked about again.
 func (c *checks) drop(now time.Time) {
 	for _, fresh := range []bool{false, true} {
 		for id, e := range c.entries {
 			if len(c.entries) <= maxChecked/2 {
 				return
 			}
-			if e.mu.TryLock() { // not while somebody asks
+			if e.mu.TryLock() { // otherwise a question about it is on its way
 				if fresh || now.Sub(e.tried) >= askEvery {
 					delete(c.entries, id)
 				}
@@ -65,10 +66,11 @@ func (c *checks) drop(now time.Time) {
 	}
 }
 
-var errUnknown = errors.New("session: nobody can tell whether the session was ended")
+var errUnknown = errors.New("session: it is unknown whether the session was ended")
 
-// check says whether the session has been ended: nil, ErrEnded, or errUnknown where nobody can tell and the last answer is too old. It asks
-// no more often while there is no answer than it does otherwise.
+// check returns nil if the session goes on, ErrEnded if it was ended, and errUnknown if there is no
+// answer now and the last one is too old. While Store or Validate fail, they are asked no more
+// often than otherwise.
 func (m *Manager) check(ctx context.Context, s *Session) error {
 	e := m.checks.entry(s.ID, m.config.Now())
 	e.mu.Lock()
@@ -88,9 +90,9 @@ func (m *Manager) check(ctx context.Context, s *Session) error {
 	switch {
 	case e.ended:
 		return ErrEnded
-	case now.Sub(e.at) <= goOnFor: // never for the zero time: it is centuries ago
+	case now.Sub(e.at) <= goOnFor: // false for the zero time, which is centuries ago
 		return nil
-	case now.Sub(s.StartedAt) <= goOnFor: // its start is an answer too, which this process may not have seen
+	case now.Sub(s.StartedAt) <= goOnFor: // the start was an answer too, perhaps given to another replica
 		return nil
 	}
 	return errUnknown
@@ -112,7 +114,7 @@ func (m *Manager) ask(ctx context.Context, s *Session) error {
 	return nil
 }
 
-// stamp asks the application for the text that it wants to find in the session.
+// stamp asks the application for Session.Stamp.
 func (m *Manager) stamp(ctx context.Context, login *saml.Login) (string, error) {
 	if m.config.Stamp == nil {
 		return "", nil
@@ -124,15 +126,21 @@ func (m *Manager) stamp(ctx context.Context, login *saml.Login) (string, error) 
 		return "", refused(err, "Config.Stamp")
 	}
 	if len(text) > maxStamp {
-		return "", &saml.Error{Code: saml.CodeSession, Message: "Config.Stamp of package session returned a text that is too long", Got: fmt.Sprintf("%d bytes", len(text)),
-			Want: fmt.Sprintf("at most %d", maxStamp), Hint: "Return a number or a short random text, and keep what is longer in the account."}
+		return "", &saml.Error{
+			Code:    saml.CodeSession,
+			Message: "Config.Stamp of package session returned a text that is too long",
+			Got:     fmt.Sprintf("%d bytes", len(text)),
+			Want:    fmt.Sprintf("at most %d bytes", maxStamp),
+			Hint: "Return a number or a short random text from session.Config.Stamp, " +
+				"and keep longer data in the account.",
+		}
 	}
 	return text, nil
 }
 
-// mayBegin asks Validate about a session that is to begin. Without an answer it does not begin: the five minutes of check are counted from the
-// last answer, and a session that began without one could be followed by another every five minutes. Store is not asked: it has no word on
-// an ID that is new, and the login was claimed in it just before.
+// mayBegin asks Validate whether a session may begin. Without an answer it must not: check lets
+// every session live for five minutes without an answer, so one session could follow another for as
+// long as Validate fails. Store is not asked: it cannot know a new ID.
 func (m *Manager) mayBegin(ctx context.Context, s *Session) error {
 	if m.config.Validate == nil {
 		return nil
@@ -145,18 +153,28 @@ func (m *Manager) mayBegin(ctx context.Context, s *Session) error {
 	return nil
 }
 
-// refused returns why a session does not begin, as an *saml.Error that is err too.
+// refused returns the reason why a session does not begin: an *saml.Error that also wraps err. hook
+// is the field of Config that returned err.
 func refused(err error, hook string) error {
-	refusal := &saml.Error{Code: saml.CodeStore, Message: "nobody can tell whether the account may sign in, since " + hook + " of package session failed",
-		Hint: "See why it failed: usually the service's own database does not answer. Then sign in again."}
+	refusal := &saml.Error{
+		Code:    saml.CodeStore,
+		Message: "it is unknown whether the account may sign in, because " + hook + " of package session failed",
+		Hint: "Look up the cause in session.Config.Observe: usually the service's own database does not answer. " +
+			"Then sign in again.",
+	}
 	if errors.Is(err, ErrEnded) {
-		refusal = &saml.Error{Code: saml.CodeAccountEnded, Message: "the account may not sign in to this service", Want: "an account that " + hook + " of package session lets begin a session",
-			Hint: "Allow the account in this service, or take the user off the application at the identity provider. If all sessions of the account were ended just now, sign in again."}
+		refusal = &saml.Error{
+			Code:    saml.CodeAccountEnded,
+			Message: "the account may not sign in to this service",
+			Want:    "an account that " + hook + " of package session accepts",
+			Hint: "Allow the account in this service, or remove the user from the application " +
+				"at the identity provider. If all sessions of the account were ended just now, sign in again.",
+		}
 	}
 	return fmt.Errorf("%w: %w", refusal, err)
 }
 
-// end ends the session for all replicas until its cookie would be refused anyway.
+// end ends the session for all replicas. The claim lasts until the cookie would be refused anyway.
 func (m *Manager) end(ctx context.Context, s *Session) error {
 	now := m.config.Now()
 	e := m.checks.entry(s.ID, now)

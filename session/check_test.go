@@ -18,8 +18,8 @@ import (
 	"github.com/iomete/saml/samltest"
 )
 
-// TestStoreThatFails follows one session through an outage: it goes on for five minutes after the last answer, and nobody asks more often than
-// every ten seconds.
+// TestStoreThatFails follows one session through an outage. It goes on for five minutes after the
+// last answer, and the store is asked at most every ten seconds.
 func TestStoreThatFails(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -51,9 +51,9 @@ func TestStoreThatFails(t *testing.T) {
 	s.store.wantAsked(t, "in the end", 1+32)
 }
 
-// TestStoreThatFailsAtFirst: nobody ever said to this process that the session goes on. It does while it is new, as where it began; after
-// that the user is told to wait, and not sent to sign in, where the store would be needed too. Meanwhile the store is not asked by each
-// request.
+// TestStoreThatFailsAtFirst: this process never had an answer about the session. The session goes
+// on while it is new, as on the replica where it began. After that the user is told to wait. A new
+// sign-in would need the store too. Meanwhile not every request asks the store.
 func TestStoreThatFailsAtFirst(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -74,7 +74,8 @@ func TestStoreThatFailsAtFirst(t *testing.T) {
 	s.store.wantAsked(t, "when the store works", 3)
 }
 
-// TestStoreIsAskedOnce: of many requests at one moment one asks, and the others wait for the answer, a good one and a bad one.
+// TestStoreIsAskedOnce: of many requests at the same moment only one asks. The others wait for its
+// answer, good or bad.
 func TestStoreIsAskedOnce(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -124,7 +125,8 @@ func TestEndedIsRemembered(t *testing.T) {
 	s.store.wantAsked(t, "an hour later", 1)
 }
 
-// TestQuestionOutlivesTheRequest: a browser that hangs up must not make the answer unknown to those who wait with it. It ends after five seconds.
+// TestQuestionOutlivesTheRequest: a browser that goes away must not cancel the question that other
+// requests wait for. The question ends after five seconds.
 func TestQuestionOutlivesTheRequest(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -204,13 +206,15 @@ func (s *site) wantRefused(when string, code saml.Code, cause error) {
 	w := httptest.NewRecorder()
 	err := s.SignIn(w, newRequest("POST", "/"), s.newLogin(samltest.Answer{}))
 	var refusal *saml.Error
-	if !errors.As(err, &refusal) || refusal.Code != code || refusal.Hint == "" || cause != nil && !errors.Is(err, cause) || len(w.Result().Cookies()) != 0 {
+	if !errors.As(err, &refusal) || refusal.Code != code || refusal.Hint == "" ||
+		cause != nil && !errors.Is(err, cause) || len(w.Result().Cookies()) != 0 {
 		s.Errorf("%s: got %v and cookies %v, want %s", when, err, w.Result().Cookies(), code)
 	}
 }
 
-// TestSignInAsks: no session begins that Validate would end, or that nobody can tell of: five minutes without an answer must not become
-// any number of them. Stamp is asked first, and Validate sees what it returned.
+// TestSignInAsks: no session begins if Validate refuses it or fails, because the five minutes
+// without an answer must not start again with each sign-in. Stamp is asked first, and Validate sees
+// its result.
 func TestSignInAsks(t *testing.T) {
 	t.Parallel()
 	var stampErr, checkErr error
@@ -232,7 +236,8 @@ func TestSignInAsks(t *testing.T) {
 	})
 	s.store.fail(errBroken) // it has no part in this
 	c := s.signIn(samltest.Answer{})
-	if seen == nil || seen.Stamp != "7" || seen.ID == "" || !seen.StartedAt.Equal(s.clock.Now()) || time.Until(deadline) > 5*time.Second || deadline.IsZero() {
+	if seen == nil || seen.Stamp != "7" || seen.ID == "" || !seen.StartedAt.Equal(s.clock.Now()) ||
+		time.Until(deadline) > 5*time.Second || deadline.IsZero() {
 		t.Errorf("Validate is asked about %+v until %v", seen, deadline)
 	}
 	if got, ok := s.Manager.open(newRequest("GET", "/", c)); !ok || got.Stamp != "7" || got.ID != seen.ID {
@@ -257,7 +262,8 @@ func TestSignInAsks(t *testing.T) {
 	s.signIn(samltest.Answer{})
 }
 
-// TestRefusedSignInChangesNothing: whoever is in stays in when another account is refused in the same browser.
+// TestRefusedSignInChangesNothing: a signed-in user stays signed in if another account is refused
+// in the same browser.
 func TestRefusedSignInChangesNothing(t *testing.T) {
 	t.Parallel()
 	var verdict error
@@ -265,13 +271,14 @@ func TestRefusedSignInChangesNothing(t *testing.T) {
 	c := s.signIn(samltest.Answer{})
 	s.wantIn("before", c)
 	verdict = ErrEnded
-	if err := s.SignIn(newWriter(), newRequest("POST", "/", c), s.newLogin(samltest.Answer{})); !errors.Is(err, ErrEnded) {
+	err := s.SignIn(newWriter(), newRequest("POST", "/", c), s.newLogin(samltest.Answer{}))
+	if !errors.Is(err, ErrEnded) {
 		t.Errorf("got %v, want ErrEnded", err)
 	}
 	s.wantIn("after the refusal", c)
 }
 
-// TestCheckSeesWhatTheCookieHas: it must not decide by groups that later questions lack.
+// TestCheckSeesWhatTheCookieHas: Validate must not decide by groups that it will not see later.
 func TestCheckSeesWhatTheCookieHas(t *testing.T) {
 	t.Parallel()
 	var seen []int
@@ -296,11 +303,15 @@ func TestCheckSeesWhatTheCookieHas(t *testing.T) {
 	}
 }
 
-// TestEndAllSessionsWithClocksApart has two replicas whose clocks are two minutes apart, and an account with a number that counts up when all
-// its sessions are to end. Whichever replica begins the sessions, none goes on, and each new one does at once.
+// TestEndAllSessionsWithClocksApart has two replicas whose clocks are two minutes apart, and an
+// account with a number that goes up to end all its sessions. Whichever replica began a session, it
+// ends, and each new session works at once.
 func TestEndAllSessionsWithClocksApart(t *testing.T) {
 	t.Parallel()
-	for name, apart := range map[string]time.Duration{"the other replica is ahead": 2 * time.Minute, "the other replica is behind": -2 * time.Minute} {
+	for name, apart := range map[string]time.Duration{
+		"the other replica is ahead":  2 * time.Minute,
+		"the other replica is behind": -2 * time.Minute,
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			number := 1 // in the service's database
@@ -315,10 +326,15 @@ func TestEndAllSessionsWithClocksApart(t *testing.T) {
 			}
 			s := newSite(t, account)
 			first, firstPage := s.Manager, s.page
-			second := s.newManager(account, func(c *Config) { c.Now = func() time.Time { return s.clock.Now().Add(apart) } })
+			second := s.newManager(account, func(c *Config) {
+				c.Now = func() time.Time { return s.clock.Now().Add(apart) }
+			})
 			secondPage := second.Require(s.login, greeting)
 			onEach := func(f func(replica string)) {
-				for replica, page := range map[string]http.Handler{"the first replica": firstPage, "the second replica": secondPage} {
+				for replica, page := range map[string]http.Handler{
+					"the first replica":  firstPage,
+					"the second replica": secondPage,
+				} {
 					s.page = page
 					f(replica)
 				}
@@ -340,8 +356,9 @@ func TestEndAllSessionsWithClocksApart(t *testing.T) {
 	}
 }
 
-// TestFailuresAreReported: each failure that a page answers with status 503, or that the user does not see, leaves a line in the log. Errors of the
-// application may name a person: their text goes to the application alone.
+// TestFailuresAreReported: each failure that ends in status 503, or that the user does not see,
+// leaves a line in the log. Errors of the application may name a person, so their text goes only to
+// the application.
 func TestFailuresAreReported(t *testing.T) {
 	t.Parallel()
 	personal := fmt.Errorf("no answer about ioana: %w", errBroken)
@@ -381,7 +398,8 @@ func TestFailuresAreReported(t *testing.T) {
 		text.Reset()
 		observed = nil
 		row.do()
-		if got := text.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, row.what) || strings.Contains(got, "ioana") {
+		if got := text.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, row.what) ||
+			strings.Contains(got, "ioana") {
 			t.Errorf("%s: the log says %q", row.what, got)
 		}
 		if len(observed) != 1 || !errors.Is(observed[0], personal) || !strings.Contains(observed[0].Error(), row.what) {
@@ -390,7 +408,8 @@ func TestFailuresAreReported(t *testing.T) {
 	}
 }
 
-// TestSessionsAreForgotten: what is remembered is bounded, and those that were forgotten are asked about again.
+// TestSessionsAreForgotten: the number of remembered sessions is bounded. Forgotten sessions are
+// asked about again.
 func TestSessionsAreForgotten(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 14, 8, 26, 53, 0, time.UTC)
@@ -420,7 +439,7 @@ func TestSessionsAreForgotten(t *testing.T) {
 			t.Errorf("%s: the session that was asked about is forgotten", row.name)
 		}
 		if c.entry("1", now) != busy {
-			t.Errorf("%s: a session is forgotten while somebody asks about it", row.name)
+			t.Errorf("%s: a session is forgotten while a question about it is on its way", row.name)
 		}
 	}
 }

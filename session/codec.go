@@ -12,17 +12,17 @@ import (
 	"github.com/iomete/saml"
 )
 
-// The plaintext of the cookie is dense, so that the 150 groups that Entra sends at most fit: a GUID takes 17 bytes, 16 in a list of
-// GUIDs, and a string that was there before takes two.
+// The plaintext of the cookie is compact, so that 150 groups fit, the most that Entra sends. A GUID
+// takes 17 bytes, or 16 in a list of GUIDs. A repeated string takes two.
 
 const version = 3
 
-// How a string is written.
+// The first byte of a string says how it is written.
 const (
 	rawString  = iota // length, bytes
 	guidString        // 16 bytes
 	nameString        // "_" and a GUID: an ID of Entra
-	hostString        // "https://sts.windows.net/", GUID, "/": the directory's name
+	hostString        // "https://sts.windows.net/", GUID, "/": the entity ID of an Entra directory
 	seenString        // index of an earlier string
 	objectKey         // "v1/oid/" and 32 bytes in base64url: an account key
 	nameIDKey         // "v1/nid/" and 32 bytes in base64url: an account key
@@ -35,15 +35,33 @@ type encoder struct {
 	seen []string
 }
 
-// encode leaves out the tenant: it stands before the seal, and is bound to it.
+// encode returns the plaintext of the cookie. It leaves out the tenant, which stands in front of
+// the seal in clear and is bound to it.
 func encode(s *Session) []byte {
-	e := encoder{b: append(append(make([]byte, 0, maxCookie), version), s.service[:]...)}
+	e := encoder{b: make([]byte, 0, maxCookie)}
+	e.b = append(e.b, version)
+	e.b = append(e.b, s.service[:]...)
 	i := s.Identity
-	for _, text := range []string{s.ID, i.TenantID, s.IdentityProvider, s.SessionIndex, s.Stamp, i.Email, i.EmailClaim, i.Username, i.Name, i.GivenName, i.Surname,
-		i.ObjectID, i.HomeIdentityProvider, i.ObjectKey, i.NameIDKey} {
+	for _, text := range []string{ // decode reads them in the same order
+		s.ID,
+		i.TenantID,
+		s.IdentityProvider,
+		s.SessionIndex,
+		s.Stamp,
+		i.Email,
+		i.EmailClaim,
+		i.Username,
+		i.Name,
+		i.GivenName,
+		i.Surname,
+		i.ObjectID,
+		i.HomeIdentityProvider,
+		i.ObjectKey,
+		i.NameIDKey,
+	} {
 		e.string(text)
 	}
-	var last int64 // times lie near each other
+	var last int64 // differences are short, because the times are close to each other
 	for _, t := range []time.Time{s.StartedAt, s.ExpiresAt, s.SeenAt} {
 		e.b = binary.AppendVarint(e.b, t.UnixMilli()-last)
 		last = t.UnixMilli()
@@ -54,7 +72,7 @@ func encode(s *Session) []byte {
 	return e.b
 }
 
-// flags are the bits of a byte, the first one the lowest.
+// flags packs up to eight booleans into a byte, the first one into the lowest bit.
 func flags(list ...bool) (f byte) {
 	for i, set := range list {
 		if set {
@@ -71,7 +89,7 @@ func (e *encoder) string(s string) {
 			return
 		}
 	}
-	e.seen = append(e.seen, s) // as often as there are fields, so that an index is a byte
+	e.seen = append(e.seen, s) // at most one for each field of encode, so an index fits into a byte
 	e.fresh(s)
 }
 
@@ -80,7 +98,7 @@ func (e *encoder) fresh(s string) {
 		e.b = append(append(e.b, guidString), guid[:]...)
 	} else if guid, ok := parseGUID(strings.TrimPrefix(s, "_")); ok {
 		e.b = append(append(e.b, nameString), guid[:]...)
-	} else if guid, ok := parseGUID(strings.TrimSuffix(strings.TrimPrefix(s, directory), "/")); ok && s == directory+formatGUID(guid[:])+"/" {
+	} else if guid, ok := parseDirectory(s); ok {
 		e.b = append(append(e.b, hostString), guid[:]...)
 	} else if digest, ok := parseKey(s, objectPrefix); ok {
 		e.b = append(append(e.b, objectKey), digest...)
@@ -92,7 +110,7 @@ func (e *encoder) fresh(s string) {
 	}
 }
 
-// list writes GUIDs without their kind, where all are GUIDs.
+// list writes the kind only once if all members are GUIDs.
 func (e *encoder) list(list []string) {
 	guids := make([]byte, 0, 16*len(list))
 	for _, s := range list {
@@ -119,6 +137,8 @@ type decoder struct {
 	bad  bool
 }
 
+// decode reads what encode wrote. The text was sealed, so only another release of this package can
+// have written anything else: errCodec.
 func decode(b []byte, tenant string) (*Session, error) {
 	d := decoder{b: b}
 	if d.byte() != version {
@@ -126,8 +146,23 @@ func decode(b []byte, tenant string) (*Session, error) {
 	}
 	s, i := &Session{Tenant: tenant}, &saml.Identity{}
 	copy(s.service[:], d.take(len(s.service)))
-	for _, text := range []*string{&s.ID, &i.TenantID, &s.IdentityProvider, &s.SessionIndex, &s.Stamp, &i.Email, &i.EmailClaim, &i.Username, &i.Name, &i.GivenName, &i.Surname,
-		&i.ObjectID, &i.HomeIdentityProvider, &i.ObjectKey, &i.NameIDKey} {
+	for _, text := range []*string{ // in the order of encode
+		&s.ID,
+		&i.TenantID,
+		&s.IdentityProvider,
+		&s.SessionIndex,
+		&s.Stamp,
+		&i.Email,
+		&i.EmailClaim,
+		&i.Username,
+		&i.Name,
+		&i.GivenName,
+		&i.Surname,
+		&i.ObjectID,
+		&i.HomeIdentityProvider,
+		&i.ObjectKey,
+		&i.NameIDKey,
+	} {
 		*text = d.string()
 	}
 	var last int64
@@ -136,13 +171,16 @@ func decode(b []byte, tenant string) (*Session, error) {
 		*t = time.UnixMilli(last)
 	}
 	f := d.byte()
-	i.GroupsOverage, s.GroupsTruncated, s.RolesTruncated, s.TextsTruncated = f&1 != 0, f&2 != 0, f&4 != 0, f&8 != 0
+	i.GroupsOverage = f&1 != 0
+	s.GroupsTruncated = f&2 != 0
+	s.RolesTruncated = f&4 != 0
+	s.TextsTruncated = f&8 != 0
 	i.Groups, i.Roles = d.list(), d.list()
 	if d.bad || len(d.b) != 0 || s.ID == "" {
 		return nil, errCodec
 	}
 	s.Identity = i
-	if !bytes.Equal(encode(s), b) { // the layout of another release, and by chance it could be read
+	if !bytes.Equal(encode(s), b) { // another release wrote it in another layout, which could be read by chance
 		return nil, errCodec
 	}
 	return s, nil
@@ -151,7 +189,7 @@ func decode(b []byte, tenant string) (*Session, error) {
 func (d *decoder) take(n int) []byte {
 	if n < 0 || n > len(d.b) {
 		d.bad = true
-		return make([]byte, keyDigest) // of no use, but as long as any caller needs
+		return make([]byte, keyDigest) // decode discards it; it is as long as the longest that a caller indexes
 	}
 	taken := d.b[:n]
 	d.b = d.b[n:]
@@ -160,7 +198,8 @@ func (d *decoder) take(n int) []byte {
 
 func (d *decoder) byte() byte { return d.take(1)[0] }
 
-// number is a length: never more than what is left.
+// number reads a length. It never returns more than the number of bytes left, so a caller may
+// allocate that many.
 func (d *decoder) number() int {
 	n, size := binary.Uvarint(d.b)
 	if size <= 0 || n > uint64(len(d.b)) {
@@ -220,7 +259,7 @@ func (d *decoder) list() []string {
 		return nil
 	}
 	list := make([]string, n)
-	for i := range list { // no more than there were bytes
+	for i := range list {
 		if kind == guidString {
 			list[i] = formatGUID(d.take(16))
 		} else {
@@ -230,13 +269,26 @@ func (d *decoder) list() []string {
 	return list
 }
 
-// parseGUID takes a GUID as formatGUID writes it.
+// parseGUID reads a GUID exactly as formatGUID writes it, in lower case.
 func parseGUID(s string) (guid [16]byte, ok bool) {
-	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' || strings.ContainsAny(s, "ABCDEF") {
+	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
+		return guid, false
+	}
+	if strings.ContainsAny(s, "ABCDEF") {
 		return guid, false
 	}
 	_, err := hex.Decode(guid[:], []byte(s[:8]+s[9:13]+s[14:18]+s[19:23]+s[24:]))
 	return guid, err == nil
+}
+
+// parseDirectory reads the GUID of an entity ID of Entra.
+func parseDirectory(s string) (guid [16]byte, ok bool) {
+	text, found := strings.CutPrefix(s, directory)
+	text, closed := strings.CutSuffix(text, "/")
+	if !found || !closed {
+		return guid, false
+	}
+	return parseGUID(text)
 }
 
 func formatGUID(b []byte) string {
@@ -253,10 +305,11 @@ const (
 	keyDigest    = 32
 )
 
-// keyText is strict, so that nothing but what formatKey writes is taken; the length leaves no room for the line breaks that it skips.
+// keyText is strict, so that only the form that formatKey writes is accepted. The decoder would
+// skip line breaks, but the exact length leaves no room for them.
 var keyText = base64.RawURLEncoding.Strict()
 
-// parseKey takes an account key as formatKey writes it.
+// parseKey reads an account key exactly as formatKey writes it.
 func parseKey(s, prefix string) ([]byte, bool) {
 	text, ok := strings.CutPrefix(s, prefix)
 	if !ok || len(text) != keyText.EncodedLen(keyDigest) {

@@ -13,7 +13,7 @@ import (
 	"github.com/iomete/saml"
 )
 
-// randomText gives texts of every kind that the codec knows, and such as nearly are.
+// randomText returns texts of every kind that the codec knows, and texts that are almost of a kind.
 func randomText(r *rand.Rand, seen []string) string {
 	raw := make([]byte, 32)
 	for i := range raw {
@@ -22,11 +22,15 @@ func randomText(r *rand.Rand, seen []string) string {
 	guid := formatGUID(raw)
 	digest := base64.RawURLEncoding.EncodeToString(raw)
 	all := []string{
-		"", "a", "Ioana Țurcanu", "ioana.turcanu@example.com", string(raw[:r.IntN(32)]), strings.Repeat("x", r.IntN(400)),
-		guid, strings.ToUpper(guid), guid[1:], guid + "0", strings.Replace(guid, "-", "0", 1), strings.Replace(guid, "-", "_", 1), "g" + guid[1:], "+" + guid[1:],
+		"", "a", "Ioana Țurcanu", "ioana.turcanu@example.com",
+		string(raw[:r.IntN(32)]), strings.Repeat("x", r.IntN(400)),
+		guid, strings.ToUpper(guid), guid[1:], guid + "0", "g" + guid[1:], "+" + guid[1:],
+		strings.Replace(guid, "-", "0", 1), strings.Replace(guid, "-", "_", 1),
 		"_" + guid, "__" + guid, "_" + strings.ToUpper(guid), "_",
-		directory + guid + "/", directory + guid, directory + strings.ToUpper(guid) + "/", directory + guid + "//", guid + "/", directory + "/" + guid + "/", directory,
-		"v1/oid/" + digest, "v1/nid/" + digest, "v1/oid/" + digest + "=", "v1/oid/" + digest[1:], "v1/oid/" + strings.Repeat("_", 43), "v1/oid/+" + digest[1:],
+		directory, directory + guid + "/", directory + guid, directory + strings.ToUpper(guid) + "/",
+		directory + guid + "//", guid + "/", directory + "/" + guid + "/",
+		"v1/oid/" + digest, "v1/nid/" + digest, "v1/oid/" + digest + "=", "v1/oid/" + digest[1:],
+		"v1/oid/" + strings.Repeat("_", 43), "v1/oid/+" + digest[1:],
 		"v1/oid/" + digest[:20] + "\n" + digest[21:], "\xff\xfe/o\x00/" + digest,
 	}
 	if all = append(all, seen...); len(seen) > 0 && r.IntN(4) == 0 {
@@ -35,7 +39,7 @@ func randomText(r *rand.Rand, seen []string) string {
 	return all[r.IntN(len(all))]
 }
 
-// randomSession fills every exported field, whatever their names are, so that a new one cannot be forgotten.
+// randomSession fills every exported field by reflection, so that a new field cannot be forgotten.
 func randomSession(r *rand.Rand) *Session {
 	var seen []string
 	text := func() string {
@@ -99,11 +103,14 @@ func TestTimesAreKeptToTheMillisecond(t *testing.T) {
 	}
 }
 
-// TestWhatWasNotEncodedIsRefused: only what this release would have written is read.
+// TestWhatWasNotEncodedIsRefused: decode accepts only what this release would have written.
 func TestWhatWasNotEncodedIsRefused(t *testing.T) {
 	t.Parallel()
 	const guid = "5f0c7a52-94d1-4c1e-8f57-1d0b6e2a9c31"
-	good := encode(&Session{ID: "id", Identity: &saml.Identity{Email: "x", Groups: []string{guid}, Roles: []string{"role"}}})
+	good := encode(&Session{
+		ID:       "id",
+		Identity: &saml.Identity{Email: "x", Groups: []string{guid}, Roles: []string{"role"}},
+	})
 	if _, err := decode(good, ""); err != nil {
 		t.Fatal(err)
 	}

@@ -14,10 +14,11 @@ import (
 	"github.com/iomete/saml/internal/seal"
 )
 
-// maxCookie is the most that a cookie's value may have: browsers take 4 KiB with name and attributes.
+// maxCookie is the maximum length of the cookie's value in bytes. Browsers accept 4 KiB (RFC 6265,
+// section 6.1), including name and attributes.
 const maxCookie = 3800
 
-// newID gives 128 random bits in a form that takes little room in the cookie.
+// newID returns 128 random bits as a GUID, which takes little room in the cookie.
 func newID() string {
 	var id [16]byte
 	rand.Read(id[:]) // never fails
@@ -25,17 +26,26 @@ func newID() string {
 }
 
 func (m *Manager) newCookie(value string, maxAge int) *http.Cookie {
-	return &http.Cookie{Name: m.cookie, Value: value, Path: "/", MaxAge: maxAge, Secure: !m.config.InsecureAllowHTTP, HttpOnly: true, SameSite: http.SameSiteLaxMode}
+	return &http.Cookie{
+		Name:     m.cookie,
+		Value:    value,
+		Path:     "/",
+		MaxAge:   maxAge,
+		Secure:   !m.config.InsecureAllowHTTP,
+		HttpOnly: true,
+		SameSite: http.SameSiteLaxMode,
+	}
 }
 
 var tenantText = base64.RawURLEncoding.Strict()
 
-// context binds the seal to the cookie and the tenant, which stands before it in clear.
+// context binds the seal to the cookie's name and to the tenant, which stands in front of the seal
+// in clear.
 func (m *Manager) context(tenant string) seal.Context {
 	return seal.Context{Purpose: purpose, Name: m.cookie, Tenant: tenant}
 }
 
-// write sets the session's cookie. The session is shortened to what the cookie has; on error it stays as it was.
+// write sets the session's cookie. It cuts s to what fits into the cookie. On error s is unchanged.
 func (m *Manager) write(w http.ResponseWriter, s *Session) error {
 	value, err := m.fit(s)
 	if err != nil {
@@ -45,14 +55,16 @@ func (m *Manager) write(w http.ResponseWriter, s *Session) error {
 	return nil
 }
 
-// What is kept of a text for display, in bytes: enough for any real one, or where even that is too much, a beginning.
+// How much of a display text is kept, in bytes. longText is enough for any real text. shortText
+// leaves only its beginning.
 const (
 	longText  = 256
 	shortText = 16
 )
 
-// fit returns the cookie's value. Where not all fits it cuts long texts for display first, since nothing is decided by them; then it leaves
-// out the last groups, then the last roles, then more of the texts. The session's flags say so. The login's own Identity stays as it is.
+// fit returns the cookie's value. If not everything fits, it first cuts long display texts, because
+// nothing is decided by them. Then it leaves out the last groups, then the last roles, then more of
+// the texts. The flags of the session say so. The Identity of the login is unchanged.
 func (m *Manager) fit(s *Session) (string, error) {
 	value := m.seal(s)
 	for _, limit := range []int{longText, shortText} {
@@ -62,7 +74,8 @@ func (m *Manager) fit(s *Session) (string, error) {
 		short, identity := *s, *s.Identity
 		short.Identity = &identity
 		short.cutTexts(limit)
-		if m.keepFirst(&short, &identity.Groups, &short.GroupsTruncated) || m.keepFirst(&short, &identity.Roles, &short.RolesTruncated) {
+		if m.keepFirst(&short, &identity.Groups, &short.GroupsTruncated) ||
+			m.keepFirst(&short, &identity.Roles, &short.RolesTruncated) {
 			*s = short
 			return m.seal(s), nil
 		}
@@ -70,7 +83,8 @@ func (m *Manager) fit(s *Session) (string, error) {
 	return "", tooLong(s)
 }
 
-// keepFirst leaves in list, which is one of s, as many of its first members as fit, and reports whether the session fits now.
+// keepFirst cuts list, a list of s, to as many of its first members as fit, and reports whether the
+// session fits now.
 func (m *Manager) keepFirst(s *Session, list *[]string, truncated *bool) bool {
 	all, before := *list, *truncated
 	fits := func(n int) bool {
@@ -81,23 +95,34 @@ func (m *Manager) keepFirst(s *Session, list *[]string, truncated *bool) bool {
 	return fits(max(n, 0))
 }
 
-// cutTexts cuts what is for display. What tells people, accounts and services apart stays whole. The mark at the end keeps a cut text from
-// being taken for another, whole one. A part of a SessionIndex would be of no use.
+// cutTexts cuts the display texts. The texts that identify users, accounts and services stay whole.
+// The mark at the end prevents that a cut text is mistaken for a different, whole one. A long
+// SessionIndex is removed, because a part of it identifies nothing.
 func (s *Session) cutTexts(limit int) {
 	i := s.Identity
-	for _, text := range []*string{&i.Name, &i.GivenName, &i.Surname, &i.Username, &i.EmailClaim, &i.HomeIdentityProvider} {
+	for _, text := range []*string{
+		&i.Name,
+		&i.GivenName,
+		&i.Surname,
+		&i.Username,
+		&i.EmailClaim,
+		&i.HomeIdentityProvider,
+	} {
 		if len(*text) > limit {
-			*text, s.TextsTruncated = cut(*text, limit), true
+			*text = cut(*text, limit)
+			s.TextsTruncated = true
 		}
 	}
 	if len(s.SessionIndex) > limit {
-		s.SessionIndex, s.TextsTruncated = "", true
+		s.SessionIndex = ""
+		s.TextsTruncated = true
 	}
 }
 
 const mark = "…"
 
-// cut returns the beginning of a text, in whole characters and with a mark, of at most limit bytes.
+// cut returns the beginning of a text in whole characters, with the mark at its end: at most limit
+// bytes.
 func cut(text string, limit int) string {
 	end := limit - len(mark)
 	for end > 0 && !utf8.RuneStart(text[end]) {
@@ -106,24 +131,30 @@ func cut(text string, limit int) string {
 	return text[:end] + mark
 }
 
-// tooLong says by their lengths what cannot be cut, since the values are personal.
+// tooLong returns the refusal of a session that cannot be cut to fit. It names lengths only,
+// because the values are personal.
 func tooLong(s *Session) error {
 	i := s.Identity
-	return &saml.Error{Code: saml.CodeSession, Message: "the session does not fit into a cookie, even without groups, roles and texts for display",
-		Got: fmt.Sprintf("bytes: %d Identity.Email, %d Identity.ObjectID, %d Identity.TenantID, %d entity ID of the identity provider, %d Config.Tenant, %d Stamp",
+	return &saml.Error{
+		Code:    saml.CodeSession,
+		Message: "the session does not fit into a cookie, even without groups, roles and display texts",
+		Got: fmt.Sprintf("lengths in bytes: %d Identity.Email, %d Identity.ObjectID, %d Identity.TenantID, "+
+			"%d entity ID of the identity provider, %d Config.Tenant, %d Stamp",
 			len(i.Email), len(i.ObjectID), len(i.TenantID), len(s.IdentityProvider), len(s.Tenant), len(s.Stamp)),
 		Want: fmt.Sprintf("a cookie of at most %d characters", maxCookie),
-		Hint: "Shorten the longest of these: the first three are claims that the identity provider sends, Config.Tenant is a setting of this service."}
+		Hint: "Shorten the longest of these. Identity.Email, ObjectID and TenantID are claims: " +
+			"change them at the identity provider. Config.Tenant and session.Config.Stamp are set in this service.",
+	}
 }
 
 func (m *Manager) seal(s *Session) string {
 	return tenantText.EncodeToString([]byte(s.Tenant)) + "." + m.sealer.Seal(m.context(s.Tenant), encode(s))
 }
 
-// open reads the session of a request, if it carries one that has not run out.
+// open returns the session of a request, if it has one that has not expired.
 func (m *Manager) open(r *http.Request) (*Session, bool) {
 	cookies := r.CookiesNamed(m.cookie)
-	if len(cookies) != 1 { // none, or one that somebody planted
+	if len(cookies) != 1 { // none, or an attacker planted a second one
 		return nil, false
 	}
 	text, sealed, _ := strings.Cut(cookies[0].Value, ".")

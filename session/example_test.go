@@ -24,7 +24,12 @@ func Example() {
 	service := httptest.NewTLSServer(mux)
 	defer service.Close()
 	keys := [][]byte{saml.NewStateKey()} // kept, and the same on all replicas
-	sp, err := saml.New(saml.Config{BaseURL: service.URL, IdentityProvider: identityProvider(service.URL + saml.DefaultRedirectPath), StateKeys: keys, Store: saml.NewMemoryStore()})
+	sp, err := saml.New(saml.Config{
+		BaseURL:          service.URL,
+		IdentityProvider: identityProvider(service.URL + saml.DefaultRedirectPath),
+		StateKeys:        keys,
+		Store:            saml.NewMemoryStore(),
+	})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -50,8 +55,9 @@ func Example() {
 	// Goodbye.
 }
 
-// An account can be switched off, and all its sessions can be ended, on all replicas within ten seconds and without comparing clocks: the
-// account has a number, each session is stamped with it when it begins, and a session with another number is over.
+// An account is switched off, or all its sessions are ended, on all replicas within ten seconds and
+// without comparing clocks. The account has a counter. Each session is stamped with it when it
+// begins. A session with another number is over.
 func ExampleConfig_endAllSessions() {
 	type account struct {
 		disabled bool
@@ -70,7 +76,7 @@ func ExampleConfig_endAllSessions() {
 		Keys:  [][]byte{saml.NewStateKey()},
 		Store: saml.NewMemoryStore(),
 		Stamp: func(_ context.Context, login *saml.Login) (string, error) {
-			a, err := find(login.Identity) // or the account is made here
+			a, err := find(login.Identity) // or create the account here
 			if err != nil {
 				return "", err
 			}
@@ -116,7 +122,7 @@ func ExampleConfig_endAllSessions() {
 	// refused: true
 }
 
-// newLogin is a login as a saml.Handler hands it over.
+// newLogin returns a login as a saml.Handler passes it to Sessions.SignIn.
 func newLogin(mail string) *saml.Login {
 	idp, err := samltest.New(samltest.Options{})
 	if err != nil {
@@ -130,7 +136,12 @@ func newLogin(mail string) *saml.Login {
 	if err != nil {
 		log.Fatal(err)
 	}
-	sp, err := saml.New(saml.Config{BaseURL: "https://console.example.com", IdentityProvider: trusted, StateKeys: [][]byte{saml.NewStateKey()}, Store: saml.NewMemoryStore()})
+	sp, err := saml.New(saml.Config{
+		BaseURL:          "https://console.example.com",
+		IdentityProvider: trusted,
+		StateKeys:        [][]byte{saml.NewStateKey()},
+		Store:            saml.NewMemoryStore(),
+	})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -138,7 +149,11 @@ func newLogin(mail string) *saml.Login {
 	if err != nil {
 		log.Fatal(err)
 	}
-	response, err := idp.Respond(samltest.Answer{User: samltest.User{Mail: mail, ObjectID: "5f0c7a52-94d1-4c1e-8f57-1d0b6e2a9c31"}, RequestID: request.ID, Recipient: sp.RedirectURL()})
+	response, err := idp.Respond(samltest.Answer{
+		User:      samltest.User{Mail: mail, ObjectID: "5f0c7a52-94d1-4c1e-8f57-1d0b6e2a9c31"},
+		RequestID: request.ID,
+		Recipient: sp.RedirectURL(),
+	})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -149,11 +164,11 @@ func newLogin(mail string) *saml.Login {
 	return login
 }
 
-// Pages for some only.
+// Some pages are for administrators only.
 func ExampleManager_RequireFunc() {
 	var (
-		sessions *session.Manager // of session.New
-		login    *saml.Handler    // of ServiceProvider.Handler
+		sessions *session.Manager // from session.New
+		login    *saml.Handler    // from ServiceProvider.Handler
 	)
 	isAdministrator := func(s *session.Session) bool {
 		return slices.Contains(s.Identity.Roles, "Administrator")
@@ -161,7 +176,8 @@ func ExampleManager_RequireFunc() {
 	http.Handle("/admin/", sessions.RequireFunc(login, isAdministrator, http.NotFoundHandler()))
 }
 
-// identityProvider stands for the one of a company, where an administrator has registered the Redirect URL and somebody is signed in.
+// identityProvider starts a test identity provider. It stands for the provider of a company, where
+// an administrator has registered the Redirect URL and a user is signed in.
 func identityProvider(redirectURL string) *saml.IdentityProvider {
 	idp, err := samltest.New(samltest.Options{})
 	if err != nil {
@@ -169,7 +185,11 @@ func identityProvider(redirectURL string) *saml.IdentityProvider {
 	}
 	server := httptest.NewTLSServer(idp) // ends with the program
 	idp.SetBaseURL(server.URL)
-	idp.Register(samltest.Application{Identifier: redirectURL, ReplyURLs: []string{redirectURL}, SignOnURL: redirectURL})
+	idp.Register(samltest.Application{
+		Identifier: redirectURL,
+		ReplyURLs:  []string{redirectURL},
+		SignOnURL:  redirectURL,
+	})
 	idp.SignInAs(samltest.DefaultUsers()[0])
 	metadata, err := idp.Metadata()
 	if err != nil {
@@ -182,7 +202,7 @@ func identityProvider(redirectURL string) *saml.IdentityProvider {
 	return trusted
 }
 
-// browser asks for pages, and posts the forms that post themselves.
+// browser opens pages and submits the forms that post themselves.
 type browser struct{ *http.Client }
 
 func (b browser) signIn(address string) string {

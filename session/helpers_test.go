@@ -41,7 +41,7 @@ func (c *clock) advance(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// fakeStore is a saml.Store that counts the questions, and fails while err is set.
+// fakeStore is a saml.Store that counts the questions and fails while err is set.
 type fakeStore struct {
 	mu     sync.Mutex
 	keys   map[string]time.Duration // key -> its time to live
@@ -103,7 +103,7 @@ type site struct {
 	page  http.Handler // behind Require
 }
 
-// idpKey is made once, because that takes time.
+// idpKey is made once, because making an RSA key is slow.
 var idpKey = sync.OnceValue(func() crypto.Signer {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -114,12 +114,19 @@ var idpKey = sync.OnceValue(func() crypto.Signer {
 
 func newSite(t *testing.T, changes ...func(*Config)) *site {
 	t.Helper()
-	s := &site{T: t, clock: &clock{now: time.Date(2026, 3, 14, 8, 26, 53, 589_000_000, time.UTC)}, store: &fakeStore{keys: map[string]time.Duration{}}}
+	s := &site{
+		T:     t,
+		clock: &clock{now: time.Date(2026, 3, 14, 8, 26, 53, 589_000_000, time.UTC)},
+		store: &fakeStore{keys: map[string]time.Duration{}},
+	}
 	s.idp = s.newIdP()
 	s.sp = s.newProvider(s.idp, nil)
 	s.Manager = s.newManager(changes...)
 	var err error
-	s.login, err = saml.NewHandler(saml.HandlerConfig{Sessions: s.Manager, Resolve: func(*http.Request, string) (*saml.ServiceProvider, error) { return s.sp, s.err }})
+	s.login, err = saml.NewHandler(saml.HandlerConfig{
+		Sessions: s.Manager,
+		Resolve:  func(*http.Request, string) (*saml.ServiceProvider, error) { return s.sp, s.err },
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +138,8 @@ var greeting = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, "%s at %s", FromContext(r.Context()).Identity.Email, r.URL.Path)
 })
 
-// newManager makes another replica: same store, same clock, and the same keys unless a change says otherwise.
+// newManager makes another replica: same store, same clock, and the same keys unless a change says
+// otherwise.
 func (s *site) newManager(changes ...func(*Config)) *Manager {
 	s.Helper()
 	c := Config{Keys: [][]byte{testKey}, Store: s.store, Now: s.clock.Now, Logger: quiet}
@@ -161,7 +169,13 @@ func (s *site) newProvider(idp *samltest.IdentityProvider, change func(*saml.Con
 	if err != nil {
 		s.Fatal(err)
 	}
-	c := saml.Config{BaseURL: baseURL, IdentityProvider: trusted, StateKeys: [][]byte{testKey}, Now: s.clock.Now, Logger: quiet}
+	c := saml.Config{
+		BaseURL:          baseURL,
+		IdentityProvider: trusted,
+		StateKeys:        [][]byte{testKey},
+		Now:              s.clock.Now,
+		Logger:           quiet,
+	}
 	if change != nil {
 		change(&c)
 	}
@@ -172,7 +186,7 @@ func (s *site) newProvider(idp *samltest.IdentityProvider, change func(*saml.Con
 	return sp
 }
 
-// newLogin is a login as a Handler hands it over.
+// newLogin returns a login as a Handler passes it to SignIn.
 func (s *site) newLogin(a samltest.Answer) *saml.Login {
 	s.Helper()
 	request, err := s.sp.StartLogin(s.Context(), saml.LoginOptions{})
@@ -191,7 +205,7 @@ func (s *site) newLogin(a samltest.Answer) *saml.Login {
 	return login
 }
 
-// signIn gives the cookie of a new session.
+// signIn returns the cookie of a new session.
 func (s *site) signIn(a samltest.Answer) *http.Cookie {
 	s.Helper()
 	w := httptest.NewRecorder()
@@ -205,7 +219,7 @@ func (s *site) signIn(a samltest.Answer) *http.Cookie {
 	return cookies[0]
 }
 
-// newRequest is a page that a browser opens.
+// newRequest returns the request of a browser that opens a page.
 func newRequest(method, target string, cookies ...*http.Cookie) *http.Request {
 	r := httptest.NewRequest(method, target, nil)
 	r.Header.Set("Sec-Fetch-Mode", "navigate")
@@ -239,11 +253,12 @@ func (s *site) wantIn(when string, c *http.Cookie) *httptest.ResponseRecorder {
 	return w
 }
 
-// wantOut expects to be sent to the Redirect URL.
+// wantOut expects a redirect to the Redirect URL.
 func (s *site) wantOut(when string, c *http.Cookie) {
 	s.Helper()
 	w := s.open(c)
-	if got, want := w.Header().Get("Location"), s.sp.RedirectURL()+"?return_to=%2Fjobs"; w.Code != http.StatusSeeOther || got != want {
+	want := s.sp.RedirectURL() + "?return_to=%2Fjobs"
+	if got := w.Header().Get("Location"); w.Code != http.StatusSeeOther || got != want {
 		s.Errorf("%s: got status %d to %q, want %d to %q", when, w.Code, got, http.StatusSeeOther, want)
 	}
 }
@@ -253,7 +268,8 @@ func (s *site) wantUnknown(when string, c *http.Cookie) {
 	s.Helper()
 	w := s.open(c)
 	h := w.Header()
-	if w.Code != http.StatusServiceUnavailable || h.Get("Retry-After") != "10" || h.Get("Cache-Control") != "no-store" || h.Get("Location") != "" || h.Get("Set-Cookie") != "" {
+	if w.Code != http.StatusServiceUnavailable || h.Get("Retry-After") != "10" ||
+		h.Get("Cache-Control") != "no-store" || h.Get("Location") != "" || h.Get("Set-Cookie") != "" {
 		s.Errorf("%s: got status %d with %v, want %d", when, w.Code, h, http.StatusServiceUnavailable)
 	}
 }

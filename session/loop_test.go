@@ -14,17 +14,18 @@ import (
 	"github.com/iomete/saml/session"
 )
 
-// TestNobodyIsSentRound has a real browser's way through the pages: an account that may not sign in, or of which nobody can tell, ends on a
-// page of the service, after one visit to the identity provider, which signs in without a question each time.
+// TestNobodyIsSentRound follows a real browser through the pages. An account that may not sign in,
+// or whose state is unknown, must end on a page of the service after one visit to the identity
+// provider. That provider signs in without a question each time, so a redirect loop would not stop.
 func TestNobodyIsSentRound(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
 		verdict error
 		refused bool
 	}{
-		"an account in order":           {nil, false},
-		"an ended account":              {session.ErrEnded, true},
-		"an account nobody can tell of": {errors.New("broken by the test"), true},
+		"an account in order":         {nil, false},
+		"an ended account":            {session.ErrEnded, true},
+		"an account of unknown state": {errors.New("broken by the test"), true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -32,17 +33,27 @@ func TestNobodyIsSentRound(t *testing.T) {
 			service := httptest.NewTLSServer(mux)
 			t.Cleanup(service.Close)
 			keys, store := [][]byte{saml.NewStateKey()}, saml.NewMemoryStore()
-			sp, err := saml.New(saml.Config{BaseURL: service.URL, IdentityProvider: identityProvider(service.URL + saml.DefaultRedirectPath), StateKeys: keys, Store: store})
+			sp, err := saml.New(saml.Config{
+				BaseURL:          service.URL,
+				IdentityProvider: identityProvider(service.URL + saml.DefaultRedirectPath),
+				StateKeys:        keys,
+				Store:            store,
+			})
 			if err != nil {
 				t.Fatal(err)
 			}
-			sessions, err := session.New(session.Config{Keys: keys, Store: store, Validate: func(context.Context, *session.Session) error { return row.verdict }})
+			sessions, err := session.New(session.Config{
+				Keys:     keys,
+				Store:    store,
+				Validate: func(context.Context, *session.Session) error { return row.verdict },
+			})
 			if err != nil {
 				t.Fatal(err)
 			}
 			login := sp.Handler(sessions)
 			mux.Handle(sp.RedirectPath(), login)
-			mux.Handle("/", sessions.Require(login, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("the page")) })))
+			page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("the page")) })
+			mux.Handle("/", sessions.Require(login, page))
 
 			jar, err := cookiejar.New(nil)
 			if err != nil {
@@ -59,7 +70,8 @@ func TestNobodyIsSentRound(t *testing.T) {
 					if visits++; visits > 3 {
 						t.Fatal("the browser is sent to the identity provider again and again")
 					}
-				} else if answer.Request.Method == "GET" || answer.StatusCode >= 400 { // anything else is the page that posts again
+				} else if answer.Request.Method == "GET" || answer.StatusCode >= 400 {
+					// any other answer is the page that posts the form again
 					break
 				}
 				form, formErr := samltest.ReadForm(answer)
@@ -70,7 +82,8 @@ func TestNobodyIsSentRound(t *testing.T) {
 			}
 			answer.Body.Close()
 			if (answer.StatusCode >= 400) != row.refused || visits != 1 {
-				t.Errorf("got status %d after %d visits to the identity provider, want one visit, refused %t", answer.StatusCode, visits, row.refused)
+				t.Errorf("got status %d after %d visits to the identity provider, want one visit, refused %t",
+					answer.StatusCode, visits, row.refused)
 			}
 		})
 	}

@@ -10,22 +10,27 @@ import (
 	"github.com/iomete/saml"
 )
 
-// Require lets requests with a session through to next, which finds it by FromContext. Others are sent to login, and come back to where
-// they were; calls in the background get status 401.
+// Require returns a handler that passes requests with a session to next, which finds the session
+// with FromContext. Other page requests are redirected to login and return to the same page after
+// the sign-in. Other calls of scripts get status 401.
 func (m *Manager) Require(login *saml.Handler, next http.Handler) http.Handler {
 	return m.RequireFunc(login, nil, next)
 }
 
-// RequireFunc is Require for sessions that allowed reports true for; others get status 403. If GroupsTruncated is set, allowed must not
-// conclude from Identity.Groups that the user is not in a group; if RolesTruncated is set, it must not conclude from Identity.Roles that the
-// user does not have a role, such as one that forbids something. Groups are cut before roles are, so a rule on roles holds longer. Texts that
-// end in "…" where TextsTruncated is set are for display alone.
+// RequireFunc is Require with an authorization rule: a session for which allowed returns false gets
+// status 403. A nil function allows all.
+//
+// The session's lists can be incomplete. If GroupsTruncated is set, allowed must not conclude from
+// Identity.Groups that the user is not in a group. If RolesTruncated is set, it must not conclude
+// from Identity.Roles that the user does not have a role, such as one that forbids something.
+// Groups are cut before roles, so prefer rules on roles. If TextsTruncated is set, texts that end
+// in "…" are for display only.
 func (m *Manager) RequireFunc(login *saml.Handler, allowed func(*Session) bool, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s, err := m.admit(login, r)
 		switch {
 		case err != nil:
-			if !errors.Is(err, errUnknown) { // which was reported when it was new
+			if !errors.Is(err, errUnknown) { // check has reported that one already
 				m.report(r.Context(), "cannot tell whether a session fits the settings", err)
 			}
 			unavailable(w)
@@ -37,16 +42,17 @@ func (m *Manager) RequireFunc(login *saml.Handler, allowed func(*Session) bool, 
 	})
 }
 
-// admit gives the session of r, nil where there is none that goes on under the settings of now. It is an error where nobody can tell: that is
-// no reason to send anybody away.
+// admit returns the session of r. It returns nil if there is none, or if it has ended or does not
+// fit the current settings. It returns an error if that is unknown; the caller must not send the
+// user to sign in then.
 func (m *Manager) admit(login *saml.Handler, r *http.Request) (*Session, error) {
 	s, ok := m.open(r)
 	if !ok {
 		return nil, nil
 	}
 	sp, err := login.Provider(r, s.Tenant)
-	if errors.Is(err, saml.CodeNotConfigured) || errors.Is(err, saml.CodeTenant) { // switched off for this tenant, or the address is another's
-		return nil, nil
+	if errors.Is(err, saml.CodeNotConfigured) || errors.Is(err, saml.CodeTenant) {
+		return nil, nil // single sign-on is switched off for this tenant, or the address is another tenant's
 	}
 	if err != nil {
 		return nil, err
@@ -62,10 +68,14 @@ func (m *Manager) admit(login *saml.Handler, r *http.Request) (*Session, error) 
 	return s, err
 }
 
-func (m *Manager) serve(w http.ResponseWriter, r *http.Request, s *Session, allowed func(*Session) bool, next http.Handler) {
+// serve answers the request of a signed-in user, and renews the cookie now and then.
+func (m *Manager) serve(
+	w http.ResponseWriter, r *http.Request, s *Session,
+	allowed func(*Session) bool, next http.Handler,
+) {
 	if allowed != nil && !allowed(s) {
 		w.Header().Set("Cache-Control", "no-store")
-		http.Error(w, "You are signed in, but may not see this page.", http.StatusForbidden)
+		http.Error(w, "You are signed in, but you do not have access to this page.", http.StatusForbidden)
 		return
 	}
 	if now := m.config.Now(); now.Sub(s.SeenAt) > m.config.Idle/20 {
@@ -74,7 +84,7 @@ func (m *Manager) serve(w http.ResponseWriter, r *http.Request, s *Session, allo
 			m.report(r.Context(), "a session could not be renewed", err)
 		}
 	}
-	if w.Header().Get("Cache-Control") == "" { // of no use to others; next can say more
+	if w.Header().Get("Cache-Control") == "" { // shared caches must not keep the page; next may be stricter
 		w.Header().Set("Cache-Control", "private")
 	}
 	next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), contextKey{}, s)))
@@ -83,10 +93,11 @@ func (m *Manager) serve(w http.ResponseWriter, r *http.Request, s *Session, allo
 func unavailable(w http.ResponseWriter) {
 	w.Header().Set("Retry-After", "10")
 	w.Header().Set("Cache-Control", "no-store")
-	http.Error(w, "The service cannot check your session at this moment. Please try again.", http.StatusServiceUnavailable)
+	http.Error(w, "The service cannot check your session right now. Please try again.", http.StatusServiceUnavailable)
 }
 
-// signIn sends a page to the Redirect URL, absolute so that the cookie of the login lands on the right host. It sets no state itself.
+// signIn redirects a page request to the Redirect URL. That URL is absolute, so the cookie of the
+// login is set on the right host. signIn itself stores nothing.
 func (m *Manager) signIn(w http.ResponseWriter, r *http.Request, login *saml.Handler) {
 	w.Header().Set("Cache-Control", "no-store")
 	if !isNavigation(r) {
@@ -105,15 +116,18 @@ func (m *Manager) signIn(w http.ResponseWriter, r *http.Request, login *saml.Han
 	http.Redirect(w, r, to, http.StatusSeeOther)
 }
 
-// page is the path and query that the browser asked for. http.StripPrefix and the like change r.URL.
+// page returns the path and query that the browser asked for. r.URL may differ: http.StripPrefix
+// and similar handlers change it.
 func page(r *http.Request) string {
 	if strings.HasPrefix(r.RequestURI, "/") {
 		return r.RequestURI
 	}
-	return r.URL.RequestURI() // a proxy's form of request, or a request that came by no server
+	return r.URL.RequestURI() // a request in absolute form (RFC 9112, section 3.2.2), or one made by a test
 }
 
-// isNavigation tells a page that a user opens from a call of a script (Fetch Metadata). Browsers without these headers ask for HTML.
+// isNavigation reports whether the user opens a page, as opposed to a script that calls the service
+// (W3C Fetch Metadata, Sec-Fetch-Mode). In browsers without that header, a GET that accepts HTML
+// counts as a page.
 func isNavigation(r *http.Request) bool {
 	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" {
 		return mode == "navigate"

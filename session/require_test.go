@@ -37,12 +37,15 @@ func TestWithoutASession(t *testing.T) {
 		header               http.Header
 		location             string // "" for a call in the background
 	}{
-		{"a page", "GET", "/jobs?id=7&b=c%2Fd", header("Sec-Fetch-Mode", "navigate", "Accept", html), back("/jobs?id=7&b=c%2Fd")},
+		{"a page", "GET", "/jobs?id=7&b=c%2Fd",
+			header("Sec-Fetch-Mode", "navigate", "Accept", html), back("/jobs?id=7&b=c%2Fd")},
 		{"the home page", "GET", "/", header("Sec-Fetch-Mode", "navigate"), back("/")},
 		{"a page in an old browser", "GET", "/jobs", header("Accept", html), back("/jobs")},
 		{"a form", "POST", "/jobs", header("Sec-Fetch-Mode", "navigate"), redirectURL},
 		{"a page by the service's other name", "GET", "http://other.example/jobs", header("Sec-Fetch-Mode", "navigate"), back("/jobs")},
-		{"a page whose path begins with two slashes", "GET", "//other.example/jobs", header("Sec-Fetch-Mode", "navigate"), back("//other.example/jobs")}, // the Handler ignores it
+		// The Handler ignores the return_to of the next one.
+		{"a page whose path begins with two slashes", "GET", "//other.example/jobs",
+			header("Sec-Fetch-Mode", "navigate"), back("//other.example/jobs")},
 		{"a script's call", "GET", "/api/jobs", header("Sec-Fetch-Mode", "cors", "Accept", "*/*"), ""},
 		{"a script's call for HTML", "GET", "/jobs", header("Sec-Fetch-Mode", "same-origin", "Accept", html), ""},
 		{"an image", "GET", "/logo.png", header("Sec-Fetch-Mode", "no-cors", "Accept", "image/*"), ""},
@@ -59,18 +62,21 @@ func TestWithoutASession(t *testing.T) {
 		if row.location == "" {
 			status = http.StatusUnauthorized
 		}
-		if got := w.Header().Get("Location"); w.Code != status || got != row.location || w.Header().Get("Cache-Control") != "no-store" || len(w.Result().Cookies()) > 0 {
+		if got := w.Header().Get("Location"); w.Code != status || got != row.location ||
+			w.Header().Get("Cache-Control") != "no-store" || len(w.Result().Cookies()) > 0 {
 			t.Errorf("%s: got status %d, %v, want %d to %q", row.name, w.Code, w.Header(), status, row.location)
 		}
 	}
 }
 
-// TestReturnToTheWholePath: the browser is sent back to the page that it asked for, though a handler before us took a part of the path away.
+// TestReturnToTheWholePath: the browser is sent back to the page that it asked for, though a
+// handler in front of Require removed a part of the path.
 func TestReturnToTheWholePath(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	w := answerOf(http.StripPrefix("/app", s.page), newRequest("GET", "/app/jobs?id=7"))
-	if got, want := w.Header().Get("Location"), s.sp.RedirectURL()+"?return_to="+url.QueryEscape("/app/jobs?id=7"); got != want {
+	want := s.sp.RedirectURL() + "?return_to=" + url.QueryEscape("/app/jobs?id=7")
+	if got := w.Header().Get("Location"); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
@@ -79,19 +85,25 @@ func TestTwoCookiesOfOneName(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	c, other := s.signIn(samltest.Answer{}), s.signIn(samltest.Answer{})
-	for name, second := range map[string]*http.Cookie{"another session": other, "the same session": c, "nothing": {Name: c.Name}} {
+	for name, second := range map[string]*http.Cookie{
+		"another session":  other,
+		"the same session": c,
+		"nothing":          {Name: c.Name},
+	} {
 		r := newRequest("GET", "/", c, second)
 		if w := answerOf(s.page, r); w.Code != http.StatusSeeOther || s.SignedIn(r) {
 			t.Errorf("a session, and %s: got status %d, signed in %t", name, w.Code, s.SignedIn(r))
 		}
 	}
-	if w := answerOf(s.page, newRequest("GET", "/jobs", c, &http.Cookie{Name: "session", Value: other.Value})); w.Code != http.StatusOK {
+	r := newRequest("GET", "/jobs", c, &http.Cookie{Name: "session", Value: other.Value})
+	if w := answerOf(s.page, r); w.Code != http.StatusOK {
 		t.Errorf("a session, and a cookie that has not the prefix: got status %d", w.Code)
 	}
 }
 
-// TestSettingsThatChange: a session ends when the settings name another tenant, identity provider or service, also for the handler of the Redirect URL,
-// which would send the browser home otherwise, and from there it would come back.
+// TestSettingsThatChange: a session ends when the settings name another tenant, identity provider
+// or entity ID. It ends for the handler of the Redirect URL too: otherwise that handler would send
+// the browser to the home page, which would send it back, a redirect loop.
 func TestSettingsThatChange(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -100,7 +112,8 @@ func TestSettingsThatChange(t *testing.T) {
 	wantAtRedirectURL := func(when, want string) {
 		t.Helper()
 		w := answerOf(s.login, newRequest("GET", saml.DefaultRedirectPath, c))
-		if got := w.Header().Get("Location"); w.Code != http.StatusSeeOther || !strings.HasPrefix(got, want) || want == "/" && got != want {
+		if got := w.Header().Get("Location"); w.Code != http.StatusSeeOther ||
+			!strings.HasPrefix(got, want) || want == "/" && got != want {
 			t.Errorf("%s the Redirect URL leads to status %d, %q, want %q", when, w.Code, got, want)
 		}
 	}
@@ -120,7 +133,10 @@ func TestSettingsThatChange(t *testing.T) {
 	s.wantOut("another service with the same keys", c)
 	wantAtRedirectURL("of another service", s.idp.LoginURL())
 
-	s.sp = s.newProvider(s.idp, func(c *saml.Config) { c.BaseURL, c.EntityID = "https://new.example.com", first.EntityID() })
+	s.sp = s.newProvider(s.idp, func(c *saml.Config) {
+		c.BaseURL = "https://new.example.com"
+		c.EntityID = first.EntityID()
+	})
 	s.wantIn("another address of the same service", c)
 	s.sp = first
 	s.wantIn("at last", c)
@@ -140,7 +156,8 @@ func (s *source) Snapshot(context.Context) (*saml.IdentityProvider, error) {
 	return s.IdentityProvider, nil
 }
 
-// TestSettingsThatCannotBeRead are no reason to send anybody to the identity provider; that there are none any more is.
+// TestSettingsThatCannotBeRead: if the settings cannot be read, nobody is sent to the identity
+// provider. If single sign-on was switched off, the session ends.
 func TestSettingsThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -148,12 +165,14 @@ func TestSettingsThatCannotBeRead(t *testing.T) {
 	stranger := newRequest("GET", "/jobs")
 	s.err = errBroken
 	s.wantUnknown("the settings of the service", c)
-	if w := answerOf(s.page, stranger); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), string(saml.CodeIdentityProvider)) {
+	if w := answerOf(s.page, stranger); w.Code != http.StatusServiceUnavailable ||
+		!strings.Contains(w.Body.String(), string(saml.CodeIdentityProvider)) {
 		t.Errorf("the settings of the service, without a session: got status %d, %s", w.Code, w.Body)
 	}
 	s.err = saml.ErrNotConfigured
 	for name, r := range map[string]*http.Request{"with": newRequest("GET", "/jobs", c), "without": stranger} {
-		if w := answerOf(s.page, r); w.Code != http.StatusNotFound || !strings.Contains(w.Body.String(), "not enabled") {
+		if w := answerOf(s.page, r); w.Code != http.StatusNotFound ||
+			!strings.Contains(w.Body.String(), "not enabled") {
 			t.Errorf("single sign-on is not enabled, %s a session: got status %d, %s", name, w.Code, w.Body)
 		}
 	}
@@ -170,14 +189,15 @@ func TestSettingsThatCannotBeRead(t *testing.T) {
 	s.wantUnknown("the settings of the identity provider", c)
 }
 
-// TestTenantsOfOneHandler: at an address that names a tenant, only that tenant's sessions count; at one that names none, each counts under its own tenant's settings.
+// TestTenantsOfOneHandler: at an address that names a tenant, only that tenant's sessions count; at
+// one that names none, each counts under its own tenant's settings.
 func TestTenantsOfOneHandler(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	a := s.newProvider(s.idp, func(c *saml.Config) { c.Tenant = "a" })
 	b := s.newProvider(s.idp, func(c *saml.Config) { c.Tenant, c.BaseURL = "b", "https://b.example.com" })
 	named := ""
-	login, err := saml.NewHandler(saml.HandlerConfig{Sessions: s.Manager, Resolve: func(_ *http.Request, tenant string) (*saml.ServiceProvider, error) {
+	resolve := func(_ *http.Request, tenant string) (*saml.ServiceProvider, error) {
 		if tenant == "" {
 			tenant = named // as the host of the request would say
 		}
@@ -190,7 +210,8 @@ func TestTenantsOfOneHandler(t *testing.T) {
 			return nil, errBroken
 		}
 		return nil, saml.ErrNotConfigured
-	}})
+	}
+	login, err := saml.NewHandler(saml.HandlerConfig{Sessions: s.Manager, Resolve: resolve})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,7 +228,7 @@ func TestTenantsOfOneHandler(t *testing.T) {
 	s.wantOut("of one tenant at another's address", ofA)
 	s.wantOut("of a tenant that is gone", ofGone)
 	named = "broken"
-	s.wantUnknown("where nobody can tell whose address it is", ofA)
+	s.wantUnknown("if it is unknown whose address it is", ofA)
 }
 
 func TestRequireFunc(t *testing.T) {
@@ -221,7 +242,8 @@ func TestRequireFunc(t *testing.T) {
 		return allow
 	}, greeting)
 	w := s.open(c)
-	if w.Code != http.StatusForbidden || w.Header().Get("Cache-Control") != "no-store" || w.Header().Get("Location") != "" || asked == nil || asked.Identity.Email != alice {
+	if w.Code != http.StatusForbidden || w.Header().Get("Cache-Control") != "no-store" ||
+		w.Header().Get("Location") != "" || asked == nil || asked.Identity.Email != alice {
 		t.Errorf("not allowed: got status %d, %v, asked about %+v", w.Code, w.Header(), asked)
 	}
 	allow = true
@@ -233,7 +255,7 @@ func TestRequireFunc(t *testing.T) {
 	}
 }
 
-// TestPagesAreNotForCaches that others use; the application may say more.
+// TestPagesAreNotForCaches: shared caches must not keep pages. The application may be stricter.
 func TestPagesAreNotForCaches(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -257,7 +279,7 @@ func TestPagesAreNotForCaches(t *testing.T) {
 	}
 }
 
-// TestRenewalThatFails: whoever is in stays in.
+// TestRenewalThatFails: a user who is signed in stays signed in.
 func TestRenewalThatFails(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -265,14 +287,15 @@ func TestRenewalThatFails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	session.Identity.ObjectID = strings.Repeat("x", maxCookie) // as if an earlier release had taken more
+	session.Identity.ObjectID = strings.Repeat("x", maxCookie) // as if an earlier release had accepted more
 	session.Identity.Roles = []string{"Administrator"}
 	c := &http.Cookie{Name: s.cookie, Value: s.seal(session)}
 	s.clock.advance(time.Hour)
 	if w := s.wantIn("with a session that is too large now", c); len(w.Result().Cookies()) != 0 {
 		t.Errorf("got cookies %v", w.Result().Cookies())
 	}
-	if err := s.write(newWriter(), session); !errors.Is(err, saml.CodeSession) || len(session.Identity.Roles) != 1 || session.RolesTruncated {
+	if err := s.write(newWriter(), session); !errors.Is(err, saml.CodeSession) ||
+		len(session.Identity.Roles) != 1 || session.RolesTruncated {
 		t.Errorf("got %v and %+v, want CodeSession and the session as it was", err, session)
 	}
 }

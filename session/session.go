@@ -1,13 +1,14 @@
-// Package session keeps people signed in with a sealed cookie, for services that have no sessions of their own:
+// Package session keeps users signed in with a sealed (encrypted and authenticated) cookie. It is
+// for services, SAML relying parties, that have no sessions of their own:
 //
 //	sessions, err := session.New(session.Config{Keys: keys})
 //	login := sp.Handler(sessions)
 //	mux.Handle(sp.RedirectPath(), login)
 //	mux.Handle("POST /sign-out", sessions.SignOutHandler("/goodbye"))
-//	mux.Handle("/", sessions.Require(login, app)) // session.FromContext(r.Context()).Identity.Email
+//	mux.Handle("/", sessions.Require(login, app)) // app reads session.FromContext(r.Context())
 //
-// The server remembers nothing but which sessions were ended, in a saml.Store. A session belongs to one tenant and one identity provider and
-// ends when the settings name another.
+// The server stores only which sessions were ended, in a saml.Store. A session belongs to one
+// tenant, one identity provider and one entity ID. It ends if the settings name another one.
 package session
 
 import (
@@ -27,84 +28,107 @@ import (
 
 // A Config describes the sessions of a service.
 type Config struct {
-	// Keys seal the cookie: each exactly 32 random bytes (saml.NewStateKey), the same on all replicas. The first seals, all open.
-	// They may be those of saml.Config.StateKeys. Another service should have others, though its sessions, under another entity ID, are none here. Required.
+	// Keys seal the cookie. Each key is exactly 32 random bytes (saml.NewStateKey). All replicas
+	// need the same keys. The first key seals, every key opens, so a new key goes in front and the
+	// old one stays behind it until its sessions are over. Required.
+	//
+	// The keys of saml.Config.StateKeys may be used here too. Give another service its own keys;
+	// its sessions are not accepted here in any case, because its entity ID differs.
 	Keys [][]byte
 
-	// Store remembers ended sessions, for all replicas. Default: a saml.MemoryStore, right for one process only, and after its restart a
-	// copy of an ended session's cookie is good again.
+	// Store remembers ended sessions, for all replicas. Default: a saml.MemoryStore, which works
+	// for a single process only. After a restart of that process, a copied cookie of an ended
+	// session works again.
 	Store saml.Store
 
-	// Idle is how long a session lives without a request: a minute or more. Default 2 hours.
+	// Idle is how long a session lives without a request. Minimum one minute, default 2 hours.
 	Idle time.Duration
 
-	// Lifetime is how long a session lives at most: a minute or more. Default 12 hours. SessionNotOnOrAfter of the identity provider can shorten it, but
-	// to no less than three minutes: a session that is over at once would send the browser to the identity provider and back forever.
+	// Lifetime is how long a session lives at most. Minimum one minute, default 12 hours.
+	// SessionNotOnOrAfter of the identity provider (SAML Core 2.0, section 2.7.2) can shorten it,
+	// but not below three minutes: a session that ends at once would cause a redirect loop.
 	Lifetime time.Duration
 
-	// AllowBeyondSessionNotOnOrAfter ignores SessionNotOnOrAfter of the identity provider. It is for one that sends a few minutes for
-	// every session (PingOne sends five). The consequence: a session lives for Lifetime, and a sign-out at the identity provider, or
-	// the end of its session, ends no session here before that.
+	// AllowBeyondSessionNotOnOrAfter ignores SessionNotOnOrAfter of the identity provider. It is
+	// for providers that send a few minutes for every session (PingOne sends five). What it
+	// weakens: a session lives for Lifetime. A sign-out at the identity provider, or the end of the
+	// session there, does not end it earlier.
 	AllowBeyondSessionNotOnOrAfter bool
 
-	// Validate may end a session, for instance because the user may no longer sign in, or because Session.Stamp is not that of the account
-	// any more. It is asked before a session begins, and then for each one at most every 10 seconds and process. ErrEnded ends the
-	// session, or refuses the sign-in. Any other error refuses the sign-in as well, with a request to try again: a session that may
-	// begin without an answer could begin anew every five minutes. A session that has begun goes on for five minutes without an
-	// answer of Validate or Store, and has status 503 after that.
+	// Validate decides whether a session may begin or continue. Return ErrEnded if the user may no
+	// longer sign in, or if Session.Stamp is no longer the stamp of the account. Validate runs
+	// before a session begins, and after that at most every 10 seconds for each session and
+	// process. It must return within five seconds.
 	//
-	// Validate has five seconds. It must not compare Session.StartedAt with a time that another process noted: clocks differ, and a
-	// session that was to end would go on, or a new one would be ended. Use Stamp.
+	// For a new session, ErrEnded refuses the sign-in. Any other error refuses it too and asks the
+	// user to try again: otherwise, while Validate fails, one session could follow another every
+	// five minutes. A session that has begun goes on for five minutes without an answer from
+	// Validate or Store. After that its requests get status 503.
+	//
+	// Validate must not compare Session.StartedAt with a time noted by another process. Clocks
+	// differ, so an ended session would go on, or a new one would end. Compare Stamp instead.
+	// Default: every session is valid.
 	Validate func(ctx context.Context, s *Session) error
 
-	// Stamp returns what a session that begins has as Session.Stamp: a text of the application of at most 128 bytes, such as a number
-	// that its account has, and that counts up when all sessions of the account are to end. Validate compares it (see the example of
-	// Config). Stamp is asked before Validate, has five seconds, and its errors mean what those of Validate mean for a sign-in. It may make
-	// the account of somebody who is new; otherwise the account must be there before SignIn is called.
-	// Default: no Stamp.
+	// Stamp returns the value of Session.Stamp for a session that is about to begin: a text of at
+	// most 128 bytes that the application chooses. A typical stamp is a counter of the account that
+	// goes up when all sessions of the account must end. Validate compares it (see the example of
+	// Config).
+	//
+	// Stamp runs before Validate and must return within five seconds. Its errors mean the same as
+	// those of Validate for a new session. Stamp may create the account of a new user; otherwise
+	// the account must exist before SignIn is called. Default: no stamp.
 	Stamp func(ctx context.Context, login *saml.Login) (string, error)
 
-	// Cookie is the name of the cookie, without prefix, of at most 64 bytes. Default "session".
+	// Cookie is the name of the cookie, without the prefix __Host-, at most 64 bytes. Default
+	// "session".
 	Cookie string
 
-	// InsecureAllowHTTP sets a cookie that travels over http too, without the __Host- prefix. Only for development on a loopback
-	// address: anyone on the path can take over the session.
+	// InsecureAllowHTTP sends the cookie over http too, without the prefix __Host-. Use it only for
+	// development on a loopback address: anyone on the network path can take over the session.
 	InsecureAllowHTTP bool
 
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 
-	// Logger is told when Store, Validate or the settings of the login fail, without the text of the error, which may name a person.
-	// Default slog.Default.
+	// Logger gets a warning if Store, Validate or the settings of the login fail. The warning holds
+	// the type of the error but not its text, which may name a person. Default slog.Default().
 	Logger *slog.Logger
 
-	// Observe gets these errors whole, at the same moments. It must be safe for concurrent use.
+	// Observe gets the same errors in full, at the same moments. It must be safe for concurrent
+	// use. Default: nobody gets them.
 	Observe func(ctx context.Context, err error)
 }
 
-// ErrEnded is what Config.Validate returns to end a session, and what it or Config.Stamp returns to refuse a sign-in.
+// ErrEnded is the error that Config.Validate returns to end a session, and that Config.Validate or
+// Config.Stamp returns to refuse a sign-in.
 var ErrEnded = errors.New("session: ended")
 
-// A Session is one browser of one signed-in user.
+// A Session is one signed-in user in one browser.
 type Session struct {
-	ID               string // random, unlike that of any other session
+	ID               string // 128 random bits in the form of a GUID; no other session has it
 	Identity         *saml.Identity
-	GroupsTruncated  bool   // Identity.Groups lacks some: "not in group X" must not be concluded
-	RolesTruncated   bool   // Identity.Roles lacks some: "has not role X" must not be concluded
-	TextsTruncated   bool   // long texts of Identity that are for display were cut, and end in "…"
+	GroupsTruncated  bool   // Identity.Groups is incomplete: do not conclude "not in group X"
+	RolesTruncated   bool   // Identity.Roles is incomplete: do not conclude "does not have role X"
+	TextsTruncated   bool   // long display texts of Identity were cut and end in "…"
 	Tenant           string // saml.Config.Tenant
 	IdentityProvider string // entity ID
-	SessionIndex     string // of the identity provider, for single logout; "" if it gave none, or a long one and TextsTruncated is set
-	Stamp            string // of Config.Stamp
-	StartedAt        time.Time
-	ExpiresAt        time.Time // at the latest
-	SeenAt           time.Time // last request, with the precision of a twentieth of Idle
+	Stamp            string // result of Config.Stamp
 
-	service service // that it is a session of
+	// SessionIndex is the identity provider's name for its own session, for single logout. It is ""
+	// if the provider sent none, or if it was too long for the cookie; TextsTruncated is set then.
+	SessionIndex string
+
+	StartedAt time.Time
+	ExpiresAt time.Time // when the session ends at the latest
+	SeenAt    time.Time // last request, precise to a twentieth of Config.Idle
+
+	service service // the service that the session belongs to
 }
 
-// A service stands for our entity ID, so that a cookie of another service with the same keys, tenant and identity provider is none here. Nobody but
-// the services' administrators choose entity IDs, so a short digest tells them apart.
+// A service stands for our own entity ID. With it, the cookie of another service that has the same
+// keys, tenant and identity provider is not accepted here. Only administrators of the services
+// choose entity IDs, so a short digest is enough to tell them apart.
 type service [8]byte
 
 func serviceOf(entityID string) (s service) {
@@ -116,18 +140,21 @@ func serviceOf(entityID string) (s service) {
 const (
 	defaultIdle     = 2 * time.Hour
 	defaultLifetime = 12 * time.Hour
-	purpose         = "saml session"
+	defaultCookie   = "session"
+	purpose         = "saml session" // binds the seal to this package
 
-	// leastLifetime lets a user work for a minute also where the clock of the next replica is two minutes ahead.
+	// leastLifetime leaves the user a minute to work even if the clock of the next replica is two
+	// minutes ahead.
 	leastLifetime = 3 * time.Minute
 
-	leastConfigured = time.Minute      // of Idle and Lifetime: 12 for 12 hours is 12 nanoseconds
-	maxClockSkew    = 10 * time.Minute // of saml.Config.ClockSkew
-	maxStamp        = 128
-	maxName         = 64 // of the cookie: browsers take 4 KiB with its name
+	leastConfigured = time.Minute      // for Idle and Lifetime: catches a plain 12, which is 12 nanoseconds
+	maxClockSkew    = 10 * time.Minute // the maximum of saml.Config.ClockSkew
+	maxStamp        = 128              // bytes
+	maxName         = 64               // bytes of the cookie's name: browsers limit name and value together
 )
 
-// A Manager signs in and out, and guards pages. It implements saml.Sessions and is safe for concurrent use.
+// A Manager signs users in and out, and guards pages. It implements saml.Sessions and is safe for
+// concurrent use.
 type Manager struct {
 	config Config
 	cookie string
@@ -135,57 +162,21 @@ type Manager struct {
 	checks checks
 }
 
-// New makes a Manager.
+// New returns a Manager. An invalid Config is an error that names every invalid field.
 func New(c Config) (*Manager, error) {
-	var faults []error
-	if len(c.Keys) == 0 {
-		faults = append(faults, errors.New("session: Config.Keys is empty, want a key of saml.NewStateKey, the same on all replicas"))
-	}
-	for _, key := range c.Keys {
-		if len(key) != seal.KeySize {
-			faults = append(faults, fmt.Errorf("session: Config.Keys has a key of %d bytes, want %d", len(key), seal.KeySize))
-		}
-	}
-	if c.Idle < 0 || c.Lifetime < 0 {
-		faults = append(faults, errors.New("session: Config.Idle or Config.Lifetime is negative"))
-	}
-	for _, field := range []struct {
-		name string
-		d    time.Duration
-	}{{"Idle", c.Idle}, {"Lifetime", c.Lifetime}} {
-		if 0 < field.d && field.d < leastConfigured {
-			faults = append(faults, fmt.Errorf("session: Config.%s is %v, want at least %v, or each page leads to another sign-in: write a time.Duration such as 2 * time.Hour", field.name, field.d, leastConfigured))
-		}
-	}
-	if c.Cookie == "" {
-		c.Cookie = "session"
-	}
-	if err := (&http.Cookie{Name: c.Cookie, Value: "x"}).Valid(); err != nil {
-		faults = append(faults, fmt.Errorf("session: Config.Cookie is not the name of a cookie: %w", err))
-	}
-	if n := len(c.Cookie); n > maxName {
-		faults = append(faults, fmt.Errorf("session: Config.Cookie has %d bytes, want at most %d, or browsers drop the cookie", n, maxName))
-	}
-	if err := errors.Join(faults...); err != nil {
+	c = c.withDefaults()
+	if err := c.validate(); err != nil {
 		return nil, err
 	}
-	if c.Idle == 0 {
-		c.Idle = defaultIdle
-	}
-	if c.Lifetime == 0 {
-		c.Lifetime = defaultLifetime
-	}
-	if c.Now == nil {
-		c.Now = time.Now
-	}
-	if c.Logger == nil {
-		c.Logger = slog.Default()
-	}
-	if c.Store == nil {
+	if c.Store == nil { // not in withDefaults: an invalid Config must log nothing
 		c.Store = saml.NewMemoryStore()
 		c.Logger.Warn("session: no Store configured: ended sessions are remembered by this process alone")
 	}
-	m := &Manager{config: c, cookie: "__Host-" + c.Cookie, checks: checks{entries: map[string]*checked{}}}
+	m := &Manager{
+		config: c,
+		cookie: "__Host-" + c.Cookie,
+		checks: checks{entries: map[string]*checked{}},
+	}
 	if c.InsecureAllowHTTP {
 		m.cookie = c.Cookie
 	}
@@ -195,31 +186,99 @@ func New(c Config) (*Manager, error) {
 	return m, nil
 }
 
+// withDefaults returns c with every default but that of Store.
+func (c Config) withDefaults() Config {
+	if c.Idle == 0 {
+		c.Idle = defaultIdle
+	}
+	if c.Lifetime == 0 {
+		c.Lifetime = defaultLifetime
+	}
+	if c.Cookie == "" {
+		c.Cookie = defaultCookie
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	return c
+}
+
+// validate returns all faults of c, joined.
+func (c Config) validate() error {
+	var faults []error
+	fault := func(format string, args ...any) {
+		faults = append(faults, fmt.Errorf("session: Config."+format, args...))
+	}
+	if len(c.Keys) == 0 {
+		fault("Keys is empty, want at least one key: make it with saml.NewStateKey and give all replicas the same")
+	}
+	for i, key := range c.Keys {
+		if len(key) != seal.KeySize {
+			fault("Keys[%d] has %d bytes, want exactly %d: make it with saml.NewStateKey", i, len(key), seal.KeySize)
+		}
+	}
+	for _, field := range []struct {
+		name string
+		d    time.Duration
+	}{
+		{"Idle", c.Idle},
+		{"Lifetime", c.Lifetime},
+	} {
+		if field.d < leastConfigured { // a session that ends at once causes a redirect loop
+			fault("%s is %v, want at least %v: write a time.Duration such as 2 * time.Hour",
+				field.name, field.d, leastConfigured)
+		}
+	}
+	if err := (&http.Cookie{Name: c.Cookie, Value: "x"}).Valid(); err != nil {
+		fault("Cookie is %q, want a valid name for a cookie, such as %q: %w", c.Cookie, defaultCookie, err)
+	}
+	if n := len(c.Cookie); n > maxName {
+		fault("Cookie has %d bytes, want at most %d: browsers drop cookies that are too long", n, maxName)
+	}
+	return errors.Join(faults...)
+}
+
 type contextKey struct{}
 
-// FromContext gives the session of a request that passed Require, nil elsewhere.
+// FromContext returns the session of a request that passed Require. It returns nil for other
+// requests.
 func FromContext(ctx context.Context) *Session {
 	s, _ := ctx.Value(contextKey{}).(*Session)
 	return s
 }
 
-// SignIn begins a session for a login and ends the one that the browser had. It refuses, and sets no cookie,
-//   - a login that was begun for a purpose of its own,
-//   - with CodeConfig, one of a service on http if Config.InsecureAllowHTTP is not set,
-//   - with CodeSessionExpired, one whose SessionNotOnOrAfter is over by more than any clock skew, unless
-//     Config.AllowBeyondSessionNotOnOrAfter is set,
-//   - with CodeAccountEnded and ErrEnded, one that Config.Validate or Config.Stamp refuses,
-//   - with CodeStore, one that they could not answer for,
-//   - with CodeSession, one whose entity ID, tenant, e-mail address, object ID and stamp do not fit into a cookie.
+// SignIn begins a session for a login and ends the session that the browser had before. It sets no
+// cookie if it refuses the login. The refusals are
+//   - an error without a code: the login has a Purpose, such as a test, and must not sign anyone
+//     in,
+//   - CodeConfig: the service is on http and Config.InsecureAllowHTTP is not set,
+//   - CodeSessionExpired: SessionNotOnOrAfter has passed by more than the largest clock skew, and
+//     Config.AllowBeyondSessionNotOnOrAfter is not set,
+//   - CodeAccountEnded and ErrEnded: Config.Validate or Config.Stamp refused the user,
+//   - CodeStore: Config.Validate or Config.Stamp failed,
+//   - CodeSession: entity ID, tenant, e-mail address, object ID and stamp together are too long for
+//     a cookie, or the stamp alone is.
 //
-// Groups, roles and long texts that do not fit refuse nobody: the session lacks some, and says so.
+// Groups, roles and long texts that do not fit into the cookie are left out. The flags of the
+// Session say so, and the login is not refused.
 func (m *Manager) SignIn(w http.ResponseWriter, r *http.Request, login *saml.Login) error {
 	if login.Purpose != "" {
-		return fmt.Errorf("session: a login for the purpose %q signs nobody in", login.Purpose)
+		return fmt.Errorf("session: the login has the purpose %q, so it must not sign anyone in: "+
+			"handle it where the Handler of that purpose is made, without SignIn", login.Purpose)
 	}
-	if sp := saml.ProviderFromContext(r.Context()); sp != nil && !m.config.InsecureAllowHTTP && strings.HasPrefix(sp.RedirectURL(), "http:") {
-		return &saml.Error{Code: saml.CodeConfig, Message: "the service is on http, where browsers drop the session's cookie", Got: sp.RedirectURL(), Want: "https",
-			Hint: "Set session.Config.InsecureAllowHTTP, or use a BaseURL with https."}
+	sp := saml.ProviderFromContext(r.Context())
+	if sp != nil && !m.config.InsecureAllowHTTP && strings.HasPrefix(sp.RedirectURL(), "http:") {
+		return &saml.Error{
+			Code:    saml.CodeConfig,
+			Message: "the service is on http, where browsers drop the session's cookie",
+			Got:     sp.RedirectURL(),
+			Want:    "https",
+			Hint: "Use a saml.Config.BaseURL with https. For development on this machine, " +
+				"set session.Config.InsecureAllowHTTP.",
+		}
 	}
 	s, err := m.begin(r.Context(), login)
 	if err != nil {
@@ -236,7 +295,7 @@ func (m *Manager) SignIn(w http.ResponseWriter, r *http.Request, login *saml.Log
 	return nil
 }
 
-// begin returns the session that the application lets begin, as it will be in the cookie.
+// begin returns the new session as it will be in the cookie, or the reason why none may begin.
 func (m *Manager) begin(ctx context.Context, login *saml.Login) (*Session, error) {
 	s, err := m.newSession(login)
 	if err != nil {
@@ -253,8 +312,16 @@ func (m *Manager) begin(ctx context.Context, login *saml.Login) (*Session, error
 
 func (m *Manager) newSession(login *saml.Login) (*Session, error) {
 	now := m.config.Now()
-	s := &Session{ID: newID(), Identity: login.Identity, Tenant: login.Tenant, IdentityProvider: login.Assertion.Issuer.Value,
-		StartedAt: now, SeenAt: now, ExpiresAt: now.Add(m.config.Lifetime), service: serviceOf(login.EntityID)}
+	s := &Session{
+		ID:               newID(),
+		Identity:         login.Identity,
+		Tenant:           login.Tenant,
+		IdentityProvider: login.Assertion.Issuer.Value,
+		StartedAt:        now,
+		SeenAt:           now,
+		ExpiresAt:        now.Add(m.config.Lifetime),
+		service:          serviceOf(login.EntityID),
+	}
 	for _, statement := range login.Assertion.Statements {
 		if s.SessionIndex == "" {
 			s.SessionIndex = statement.SessionIndex
@@ -264,10 +331,16 @@ func (m *Manager) newSession(login *saml.Login) (*Session, error) {
 			continue
 		}
 		if !now.Before(end.Add(maxClockSkew)) {
-			return nil, &saml.Error{Code: saml.CodeSessionExpired, Message: "the session at the identity provider is over", Got: "SessionNotOnOrAfter " + showTime(end),
-				Want: "a time after " + showTime(now), Hint: "Call SignIn at once when a login has finished, and set the clock by NTP."}
+			return nil, &saml.Error{
+				Code:    saml.CodeSessionExpired,
+				Message: "the session at the identity provider is over",
+				Got:     "SessionNotOnOrAfter " + showTime(end),
+				Want:    "a time after " + showTime(now),
+				Hint:    "Call SignIn right after the login has finished, and keep the server's clock right with NTP.",
+			}
 		}
-		if least := now.Add(leastLifetime); end.Before(least) { // or within the clock skew that the response was granted
+		// end may even be in the past, within the clock skew that the response was accepted with.
+		if least := now.Add(leastLifetime); end.Before(least) {
 			end = least
 		}
 		if end.Before(s.ExpiresAt) {
@@ -279,7 +352,8 @@ func (m *Manager) newSession(login *saml.Login) (*Session, error) {
 
 func showTime(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// SignedIn reports whether r carries a session that is not to sign in anew: one that Require lets through, or answers with status 503.
+// SignedIn reports whether r carries a session that needs no new sign-in: one that Require lets
+// through or answers with status 503.
 func (m *Manager) SignedIn(r *http.Request) bool {
 	s, ok := m.open(r)
 	if !ok {
@@ -290,11 +364,13 @@ func (m *Manager) SignedIn(r *http.Request) bool {
 			return false
 		}
 	}
-	// Where nobody can tell, the page that the user is sent to answers with status 503; a new login could not be finished either.
+	// If the answer is unknown, the page that the user goes to answers with status 503. A new login
+	// could not finish now either.
 	return !errors.Is(m.check(r.Context(), s), ErrEnded)
 }
 
-// fits reports whether the settings still name the tenant, the identity provider and the service of the session.
+// fits reports whether the session has the tenant, identity provider and entity ID that the
+// settings name now.
 func (m *Manager) fits(ctx context.Context, s *Session, sp *saml.ServiceProvider) (bool, error) {
 	idp, err := sp.IdentityProvider(ctx)
 	if err != nil {
@@ -303,8 +379,9 @@ func (m *Manager) fits(ctx context.Context, s *Session, sp *saml.ServiceProvider
 	return sp.Tenant() == s.Tenant && idp.EntityID() == s.IdentityProvider && serviceOf(sp.EntityID()) == s.service, nil
 }
 
-// SignOut ends the session of r on all replicas and takes the cookie away. On error the cookie is gone, but a copy of it would still be
-// good. A request without the cookie changes nothing: another site's form comes without it, and must not sign anybody out.
+// SignOut ends the session of r on all replicas and deletes the cookie. After an error the cookie
+// is deleted, but a copy of it may still work. A request without the cookie changes nothing: a form
+// that another site posts comes without it and must not sign anyone out (CSRF).
 func (m *Manager) SignOut(w http.ResponseWriter, r *http.Request) error {
 	if len(r.CookiesNamed(m.cookie)) == 0 {
 		return nil
@@ -316,26 +393,27 @@ func (m *Manager) SignOut(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// SignOutHandler answers POST by SignOut and a redirect to a public page: a local path that Require does not guard, or the user would be
-// signed in again at once.
+// SignOutHandler returns a handler that answers POST with SignOut and a redirect to publicPage, a
+// local path. Require must not guard that page, or the user would be signed in again at once.
 func (m *Manager) SignOutHandler(publicPage string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodPost {
 			w.Header().Set("Allow", http.MethodPost)
-			http.Error(w, "Sign-out is a POST.", http.StatusMethodNotAllowed)
+			http.Error(w, "To sign out, send a POST request.", http.StatusMethodNotAllowed)
 			return
 		}
 		w.Header().Set("Cache-Control", "no-store")
 		if err := m.SignOut(w, r); err != nil {
 			m.report(r.Context(), "a session could not be ended for all replicas", err)
-			http.Error(w, "You are signed out in this browser, but the service could not note it everywhere. Please try again.", http.StatusServiceUnavailable)
+			http.Error(w, "You are signed out in this browser, but the service could not record it everywhere. "+
+				"Please try again.", http.StatusServiceUnavailable)
 			return
 		}
 		http.Redirect(w, r, publicPage, http.StatusSeeOther)
 	})
 }
 
-// report tells the log what failed, and the application why.
+// report writes to the log what failed, and tells Config.Observe why.
 func (m *Manager) report(ctx context.Context, what string, err error) {
 	m.config.Logger.WarnContext(ctx, "session: "+what, "error_type", fmt.Sprintf("%T", err))
 	if m.config.Observe != nil {

@@ -17,24 +17,35 @@ import (
 func TestNewNamesEveryFault(t *testing.T) {
 	t.Parallel()
 	_, err := New(Config{Idle: -1, Cookie: "a b"})
-	for _, want := range []string{"Config.Keys is empty", "Config.Idle or Config.Lifetime is negative", "Config.Cookie is not the name of a cookie"} {
+	for _, want := range []string{
+		"Config.Keys is empty",
+		"Config.Idle is -1ns, want at least 1m0s",
+		`Config.Cookie is "a b", want a valid name for a cookie`,
+	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
 		}
 	}
-	if _, err = New(Config{Keys: [][]byte{testKey, testKey[:31]}, Lifetime: -1}); err == nil || !strings.Contains(err.Error(), "a key of 31 bytes, want 32") || !strings.Contains(err.Error(), "negative") {
+	if _, err = New(Config{Keys: [][]byte{testKey, testKey[:31]}, Lifetime: -1}); err == nil ||
+		!strings.Contains(err.Error(), "Config.Keys[1] has 31 bytes, want exactly 32") ||
+		!strings.Contains(err.Error(), "Config.Lifetime is -1ns, want at least 1m0s") {
 		t.Errorf("got %v", err)
 	}
-	if _, err = New(Config{Keys: [][]byte{testKey}, Logger: quiet, Cookie: strings.Repeat("n", 65)}); err == nil || !strings.Contains(err.Error(), "Config.Cookie has 65 bytes, want at most 64") {
+	if _, err = New(Config{Keys: [][]byte{testKey}, Logger: quiet, Cookie: strings.Repeat("n", 65)}); err == nil ||
+		!strings.Contains(err.Error(), "Config.Cookie has 65 bytes, want at most 64") {
 		t.Errorf("got %v", err)
 	}
 	_, err = New(Config{Keys: [][]byte{testKey}, Logger: quiet, Idle: 2, Lifetime: time.Minute - 1})
-	for _, want := range []string{"Config.Idle is 2ns, want at least 1m0s", "Config.Lifetime is 59.999999999s, want at least 1m0s"} {
+	for _, want := range []string{
+		"Config.Idle is 2ns, want at least 1m0s",
+		"Config.Lifetime is 59.999999999s, want at least 1m0s",
+	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
 		}
 	}
-	if _, err = New(Config{Keys: [][]byte{testKey}, Logger: quiet, Idle: time.Minute, Lifetime: time.Minute}); err != nil {
+	_, err = New(Config{Keys: [][]byte{testKey}, Logger: quiet, Idle: time.Minute, Lifetime: time.Minute})
+	if err != nil {
 		t.Errorf("a minute: got %v", err)
 	}
 	m, err := New(Config{Keys: [][]byte{testKey}, Logger: quiet, Cookie: strings.Repeat("n", 64)})
@@ -46,7 +57,7 @@ func TestNewNamesEveryFault(t *testing.T) {
 	}
 }
 
-// TestKeysAreCopied: who clears his keys after New does not clear ours.
+// TestKeysAreCopied: a caller may clear the keys after New without clearing those of the Manager.
 func TestKeysAreCopied(t *testing.T) {
 	t.Parallel()
 	key := slices.Clone(testKey)
@@ -60,11 +71,13 @@ func TestCookie(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	c := s.signIn(samltest.Answer{})
-	if c.Name != "__Host-session" || !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" || c.MaxAge != 12*60*60 {
+	if c.Name != "__Host-session" || !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode ||
+		c.Path != "/" || c.Domain != "" || c.MaxAge != 12*60*60 {
 		t.Errorf("on https: got %v", c)
 	}
 	s.Manager = s.newManager(func(c *Config) { c.InsecureAllowHTTP, c.Cookie = true, "demo" })
-	if c = s.signIn(samltest.Answer{}); c.Name != "demo" || c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode {
+	if c = s.signIn(samltest.Answer{}); c.Name != "demo" || c.Secure || !c.HttpOnly ||
+		c.SameSite != http.SameSiteLaxMode {
 		t.Errorf("on http: got %v", c)
 	}
 }
@@ -80,7 +93,8 @@ func TestSession(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got *Session
-	answerOf(s.Require(s.login, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = FromContext(r.Context()) })), newRequest("GET", "/", w.Result().Cookies()...))
+	page := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = FromContext(r.Context()) })
+	answerOf(s.Require(s.login, page), newRequest("GET", "/", w.Result().Cookies()...))
 	if got == nil {
 		t.Fatal("there is no session")
 	}
@@ -88,11 +102,14 @@ func TestSession(t *testing.T) {
 		t.Errorf("got  %+v\nwant %+v", got.Identity, login.Identity)
 	}
 	object, nameID := got.Identity.ObjectKey, got.Identity.NameIDKey
-	if wantObject, wantNameID := login.Identity.ObjectKey, login.Identity.NameIDKey; object != wantObject || nameID != wantNameID || object == "" || nameID == "" {
+	wantObject, wantNameID := login.Identity.ObjectKey, login.Identity.NameIDKey
+	if object != wantObject || nameID != wantNameID || object == "" || nameID == "" {
 		t.Errorf("got account keys %q, %q, want %q, %q", object, nameID, wantObject, wantNameID)
 	}
 	now := s.clock.Now()
-	if got.IdentityProvider != s.idp.EntityID() || got.SessionIndex != login.Assertion.Statements[0].SessionIndex || got.SessionIndex == "" || got.GroupsTruncated || len(got.ID) != 36 ||
+	if got.IdentityProvider != s.idp.EntityID() ||
+		got.SessionIndex != login.Assertion.Statements[0].SessionIndex || got.SessionIndex == "" ||
+		got.GroupsTruncated || len(got.ID) != 36 ||
 		!got.StartedAt.Equal(now) || !got.SeenAt.Equal(now) || !got.ExpiresAt.Equal(now.Add(12*time.Hour)) {
 		t.Errorf("got %+v", got)
 	}
@@ -156,8 +173,9 @@ func TestSessionNotOnOrAfterCapsTheSession(t *testing.T) {
 	}
 }
 
-// TestShortSession: a response is good within the clock skew, and so is the sign-in; but a session that is over at once would send the
-// browser to the identity provider and back forever, as would one that the next replica, two minutes ahead, takes for over.
+// TestShortSession: a response is accepted within the clock skew, and so is the sign-in. But a
+// session that ends at once would cause a redirect loop. So would a session that the next replica,
+// two minutes ahead, considers over.
 func TestShortSession(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
@@ -186,9 +204,11 @@ func TestShortSession(t *testing.T) {
 			}
 			s.wantIn("at once", c)
 			if row.lifetime == 0 {
-				ahead := s.newManager(func(c *Config) { c.Now = func() time.Time { return s.clock.Now().Add(2 * time.Minute) } })
+				ahead := s.newManager(func(c *Config) {
+					c.Now = func() time.Time { return s.clock.Now().Add(2 * time.Minute) }
+				})
 				if !ahead.SignedIn(newRequest("GET", "/", c)) {
-					t.Error("a replica whose clock is two minutes ahead takes the session for over")
+					t.Error("a replica whose clock is two minutes ahead considers the session over")
 				}
 			}
 			s.clock.advance(row.want)
@@ -197,7 +217,8 @@ func TestShortSession(t *testing.T) {
 	}
 }
 
-// TestLoginThatWasKept: a login is for now. One that the application kept past any clock skew begins no session.
+// TestLoginThatWasKept: a login that the application kept for longer than any clock skew begins no
+// session.
 func TestLoginThatWasKept(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -208,7 +229,8 @@ func TestLoginThatWasKept(t *testing.T) {
 	}
 	s.clock.advance(time.Millisecond)
 	w := httptest.NewRecorder()
-	if err := s.SignIn(w, newRequest("POST", "/"), login); !errors.Is(err, saml.CodeSessionExpired) || len(w.Result().Cookies()) != 0 {
+	if err := s.SignIn(w, newRequest("POST", "/"), login); !errors.Is(err, saml.CodeSessionExpired) ||
+		len(w.Result().Cookies()) != 0 {
 		t.Errorf("beyond it: got %v and cookies %v, want CodeSessionExpired", err, w.Result().Cookies())
 	}
 }
@@ -218,7 +240,8 @@ func TestAllowBeyondSessionNotOnOrAfter(t *testing.T) {
 	s := newSite(t, func(c *Config) { c.AllowBeyondSessionNotOnOrAfter = true })
 	for _, end := range []time.Duration{-time.Minute, 5 * time.Minute} {
 		c := s.signIn(samltest.Answer{SessionNotOnOrAfter: s.clock.Now().Add(end)})
-		if got, ok := s.Manager.open(newRequest("GET", "/", c)); !ok || got.ExpiresAt.Sub(got.StartedAt) != 12*time.Hour {
+		if got, ok := s.Manager.open(newRequest("GET", "/", c)); !ok ||
+			got.ExpiresAt.Sub(got.StartedAt) != 12*time.Hour {
 			t.Errorf("SessionNotOnOrAfter in %v: got %+v, want a session of 12 hours", end, got)
 		}
 		s.clock.advance(time.Hour)
@@ -262,14 +285,15 @@ func TestSignInEndsTheEarlierSession(t *testing.T) {
 	s.store.fail(errBroken)
 	w = httptest.NewRecorder()
 	if err := s.SignIn(w, newRequest("POST", "/", second), s.newLogin(samltest.Answer{})); err != nil {
-		t.Errorf("where the earlier session cannot be ended: %v, want a sign-in all the same", err)
+		t.Errorf("the earlier session cannot be ended: %v, want a sign-in anyway", err)
 	}
 
 	tooMuch := samltest.Answer{User: samltest.User{Mail: alice, ObjectID: strings.Repeat("x", maxCookie)}}
 	s.store.fail(nil)
 	third := w.Result().Cookies()[0]
 	w = httptest.NewRecorder()
-	if err := s.SignIn(w, newRequest("POST", "/", third), s.newLogin(tooMuch)); err == nil || len(w.Result().Cookies()) != 0 {
+	if err := s.SignIn(w, newRequest("POST", "/", third), s.newLogin(tooMuch)); err == nil ||
+		len(w.Result().Cookies()) != 0 {
 		t.Errorf("an identity that does not fit: got %v, cookies %v", err, w.Result().Cookies())
 	}
 	s.wantIn("the session before a sign-in that failed", third)
@@ -286,7 +310,7 @@ func TestPurposeSignsNobodyIn(t *testing.T) {
 	}
 }
 
-// TestSealIsBound: a cookie is worth nothing in another place, under another name or key.
+// TestSealIsBound: a cookie is refused in another place, under another name or another key.
 func TestSealIsBound(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -363,9 +387,16 @@ func TestKeyRollOver(t *testing.T) {
 
 // entraUser has names of a believable length and is in as many groups as Entra sends.
 func entraUser(groups []string) samltest.User {
-	return samltest.User{Mail: "Maximiliane.Hohenzollern@subsidiary.example.com", UserPrincipalName: "maximiliane.hohenzollern@example.onmicrosoft.com",
-		DisplayName: "Dr. Maximiliane Hohenzollern (Contractor)", GivenName: "Maximiliane", Surname: "Hohenzollern",
-		ObjectID: "5f0c7a52-94d1-4c1e-8f57-1d0b6e2a9c31", Groups: groups, Roles: []string{"Administrator"}}
+	return samltest.User{
+		Mail:              "Maximiliane.Hohenzollern@subsidiary.example.com",
+		UserPrincipalName: "maximiliane.hohenzollern@example.onmicrosoft.com",
+		DisplayName:       "Dr. Maximiliane Hohenzollern (Contractor)",
+		GivenName:         "Maximiliane",
+		Surname:           "Hohenzollern",
+		ObjectID:          "5f0c7a52-94d1-4c1e-8f57-1d0b6e2a9c31",
+		Groups:            groups,
+		Roles:             []string{"Administrator"},
+	}
 }
 
 func randomGroups(n int) []string {
@@ -388,13 +419,15 @@ func TestEntraUserInAllGroupsFits(t *testing.T) {
 			t.Fatal("the cookie cannot be opened")
 		}
 		if got.GroupsTruncated || !slices.Equal(got.Identity.Groups, groups) || len(c.Value) > 3800 {
-			t.Errorf("tenant %q: got %d groups, truncated %t, in %d characters", tenant, len(got.Identity.Groups), got.GroupsTruncated, len(c.Value))
+			t.Errorf("tenant %q: got %d groups, truncated %t, in %d characters",
+				tenant, len(got.Identity.Groups), got.GroupsTruncated, len(c.Value))
 		}
 		t.Logf("tenant %q: %d characters of 3800", tenant, len(c.Value))
 	}
 }
 
-// TestGroupsThatDoNotFit: the cookie takes as many as it can, in their order, and says that there were more.
+// TestGroupsThatDoNotFit: the cookie takes as many as it can, in their order, and says that there
+// were more.
 func TestGroupsThatDoNotFit(t *testing.T) {
 	t.Parallel()
 	names := make([]string, 150)
@@ -404,8 +437,14 @@ func TestGroupsThatDoNotFit(t *testing.T) {
 	oneName := append(randomGroups(200), "one name")
 	long := append([]string{strings.Repeat("x", 2000)}, randomGroups(200)...)
 	longer := append([]string{strings.Repeat("x", 4000)}, randomGroups(200)...)
-	for name, groups := range map[string][]string{"names of 64 characters": names, "GUIDs": randomGroups(1000), "a name behind GUIDs": oneName, "a long name before GUIDs": long,
-		"a name that fits nowhere": longer, "very many": slices.Repeat([]string{"x"}, 40_000)} {
+	for name, groups := range map[string][]string{
+		"names of 64 characters":   names,
+		"GUIDs":                    randomGroups(1000),
+		"a name behind GUIDs":      oneName,
+		"a long name before GUIDs": long,
+		"a name that fits nowhere": longer,
+		"very many":                slices.Repeat([]string{"x"}, 40_000),
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)
@@ -429,7 +468,8 @@ func TestGroupsThatDoNotFit(t *testing.T) {
 			if more := s.seal(got); len(c.Value) > 3800 || len(more) <= 3800 {
 				t.Errorf("%d groups take %d characters, and one more would take %d", len(kept), len(c.Value), len(more))
 			}
-			if !slices.Equal(got.Identity.Roles, user.Roles) || got.RolesTruncated || got.TextsTruncated || got.Identity.Name != user.DisplayName {
+			if !slices.Equal(got.Identity.Roles, user.Roles) || got.RolesTruncated || got.TextsTruncated ||
+				got.Identity.Name != user.DisplayName {
 				t.Errorf("more than groups is cut: %+v", got)
 			}
 			if len(login.Identity.Groups) != len(groups) {
@@ -439,8 +479,8 @@ func TestGroupsThatDoNotFit(t *testing.T) {
 	}
 }
 
-// TestRolesThatDoNotFit: no user is locked out for what is needed to decide nothing but what he may do. Groups go first, then roles, the last
-// of each first.
+// TestRolesThatDoNotFit: a user is not locked out because groups or roles do not fit. Groups are
+// left out first, then roles, the last of each list first.
 func TestRolesThatDoNotFit(t *testing.T) {
 	t.Parallel()
 	names := make([]string, 200)
@@ -477,7 +517,8 @@ func TestRolesThatDoNotFit(t *testing.T) {
 			if !got.RolesTruncated || len(kept) >= len(row.roles) || !slices.Equal(kept, row.roles[:len(kept)]) {
 				t.Errorf("got %d roles of %d, truncated %t", len(kept), len(row.roles), got.RolesTruncated)
 			}
-			if len(got.Identity.Groups) != 0 || got.GroupsTruncated != row.wantGroups || got.TextsTruncated || got.Identity.Name != user.DisplayName {
+			if len(got.Identity.Groups) != 0 || got.GroupsTruncated != row.wantGroups || got.TextsTruncated ||
+				got.Identity.Name != user.DisplayName {
 				t.Errorf("got %d groups, truncated %t, and %+v", len(got.Identity.Groups), got.GroupsTruncated, got)
 			}
 			got.Identity.Roles = row.roles[:len(kept)+1]
@@ -491,7 +532,7 @@ func TestRolesThatDoNotFit(t *testing.T) {
 	}
 }
 
-// TestRolesStayWhereGroupsSuffice: where the groups' room is enough for the roles, none is lost.
+// TestRolesStayWhereGroupsSuffice: if leaving out groups makes enough room, no role is lost.
 func TestRolesStayWhereGroupsSuffice(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -502,13 +543,15 @@ func TestRolesStayWhereGroupsSuffice(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, ok := s.Manager.open(newRequest("GET", "/", w.Result().Cookies()...))
-	if !ok || got.RolesTruncated || !slices.Equal(got.Identity.Roles, login.Identity.Roles) || !got.GroupsTruncated || len(got.Identity.Groups) == 0 {
+	if !ok || got.RolesTruncated || !slices.Equal(got.Identity.Roles, login.Identity.Roles) ||
+		!got.GroupsTruncated || len(got.Identity.Groups) == 0 {
 		t.Errorf("got %+v", got)
 	}
 }
 
-// TestTextsThatDoNotFit: each field of a session that an identity provider fills, far too long. Texts for display are cut and say so, what
-// names the account is refused, and the refusal says what is too long without showing it.
+// TestTextsThatDoNotFit: each field of a session that an identity provider fills, far too long.
+// Display texts are cut and flagged. Texts that identify the account are refused, and the refusal
+// says which one is too long without showing it.
 func TestTextsThatDoNotFit(t *testing.T) {
 	t.Parallel()
 	secret := strings.Repeat("é", 1500) // "é" has two bytes: a cut must not go through one
@@ -543,7 +586,9 @@ func TestTextsThatDoNotFit(t *testing.T) {
 			err := s.SignIn(w, newRequest("POST", "/"), login)
 			if row.refused != "" {
 				var refusal *saml.Error
-				if !errors.As(err, &refusal) || refusal.Code != saml.CodeSession || !strings.Contains(refusal.Got, row.refused) || strings.Contains(err.Error(), "é") || refusal.Hint == "" || len(w.Result().Cookies()) != 0 {
+				if !errors.As(err, &refusal) || refusal.Code != saml.CodeSession ||
+					!strings.Contains(refusal.Got, row.refused) || strings.Contains(err.Error(), "é") ||
+					refusal.Hint == "" || len(w.Result().Cookies()) != 0 {
 					t.Errorf("got %v and cookies %v, want CodeSession", err, w.Result().Cookies())
 				}
 				return
@@ -552,10 +597,14 @@ func TestTextsThatDoNotFit(t *testing.T) {
 				t.Fatal(err)
 			}
 			got, ok := s.Manager.open(newRequest("GET", "/", w.Result().Cookies()...))
-			if !ok || !got.TextsTruncated || got.GroupsTruncated || got.RolesTruncated || !slices.Equal(got.Identity.Groups, groups) {
+			if !ok || !got.TextsTruncated || got.GroupsTruncated || got.RolesTruncated ||
+				!slices.Equal(got.Identity.Groups, groups) {
 				t.Fatalf("got %+v, want all groups and TextsTruncated", got)
 			}
-			back := &saml.Login{Identity: got.Identity, Assertion: &saml.Assertion{Statements: []saml.AuthnStatement{{SessionIndex: got.SessionIndex}}}}
+			back := &saml.Login{
+				Identity:  got.Identity,
+				Assertion: &saml.Assertion{Statements: []saml.AuthnStatement{{SessionIndex: got.SessionIndex}}},
+			}
 			want := strings.Repeat("é", 126) + "…" // 255 bytes
 			if name == "SessionIndex" {
 				want = ""
@@ -574,13 +623,21 @@ func TestTextsThatDoNotFit(t *testing.T) {
 	}
 }
 
-// TestAllTextsAreLong: every text at the length that is kept at first, with a long entity ID: they are cut once more.
+// TestAllTextsAreLong: every text at the length that is kept at first, with a long entity ID: they
+// are cut once more.
 func TestAllTextsAreLong(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	login := s.newLogin(samltest.Answer{User: entraUser(nil)})
 	i := login.Identity
-	for n, text := range []*string{&i.Name, &i.GivenName, &i.Surname, &i.Username, &i.EmailClaim, &i.HomeIdentityProvider} {
+	for n, text := range []*string{
+		&i.Name,
+		&i.GivenName,
+		&i.Surname,
+		&i.Username,
+		&i.EmailClaim,
+		&i.HomeIdentityProvider,
+	} {
 		*text = strings.Repeat(string(rune('a'+n)), 256)
 	}
 	i.Email = strings.Repeat("m", 64) + "@" + strings.Repeat("x", 253)
@@ -590,7 +647,8 @@ func TestAllTextsAreLong(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, ok := s.Manager.open(newRequest("GET", "/", w.Result().Cookies()...))
-	if !ok || !got.TextsTruncated || got.Identity.Name != "aaaaaaaaaaaaa…" || got.Identity.Email != i.Email || got.RolesTruncated || !slices.Equal(got.Identity.Roles, i.Roles) {
+	if !ok || !got.TextsTruncated || got.Identity.Name != "aaaaaaaaaaaaa…" || got.Identity.Email != i.Email ||
+		got.RolesTruncated || !slices.Equal(got.Identity.Roles, i.Roles) {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -609,7 +667,8 @@ func TestSignOut(t *testing.T) {
 	if err := s.SignOut(w, newRequest("POST", "/", c)); err != nil {
 		t.Fatal(err)
 	}
-	if cookies := w.Result().Cookies(); len(cookies) != 1 || cookies[0].Name != c.Name || cookies[0].MaxAge >= 0 || cookies[0].Value != "" || !cookies[0].Secure {
+	if cookies := w.Result().Cookies(); len(cookies) != 1 || cookies[0].Name != c.Name ||
+		cookies[0].MaxAge >= 0 || cookies[0].Value != "" || !cookies[0].Secure {
 		t.Errorf("sign-out sets %v, want the cookie taken away", cookies)
 	}
 	s.wantOut("a copy of the cookie, here", c)
@@ -634,11 +693,17 @@ func TestSignOut(t *testing.T) {
 	}
 }
 
-// TestEndedSessionsOfTwoTenants: even one who could choose the ID of his session could not end another customer's.
+// TestEndedSessionsOfTwoTenants: even users who could choose the ID of their session could not end
+// the session of another customer.
 func TestEndedSessionsOfTwoTenants(t *testing.T) {
 	t.Parallel()
 	keys := map[string]bool{}
-	for _, s := range []*Session{{ID: "1", Tenant: "a", IdentityProvider: "p"}, {ID: "1", Tenant: "b", IdentityProvider: "p"}, {ID: "1", Tenant: "a", IdentityProvider: "q"}, {ID: "2", Tenant: "a", IdentityProvider: "p"}} {
+	for _, s := range []*Session{
+		{ID: "1", Tenant: "a", IdentityProvider: "p"},
+		{ID: "1", Tenant: "b", IdentityProvider: "p"},
+		{ID: "1", Tenant: "a", IdentityProvider: "q"},
+		{ID: "2", Tenant: "a", IdentityProvider: "p"},
+	} {
 		keys[storeKey(s)] = true
 	}
 	if len(keys) != 4 {
@@ -659,7 +724,8 @@ func TestSignOutWhileTheStoreFails(t *testing.T) {
 	s.wantOut("a copy of the cookie, in this process", c)
 }
 
-// TestSignOutByAnotherSite: its form comes without the cookie, and the answer must not take it away.
+// TestSignOutByAnotherSite: the form of another site comes without the cookie. The answer must not
+// delete the cookie.
 func TestSignOutByAnotherSite(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -668,7 +734,8 @@ func TestSignOutByAnotherSite(t *testing.T) {
 		t.Errorf("got %v, cookies %v", err, w.Result().Cookies())
 	}
 	w = httptest.NewRecorder()
-	if err := s.SignOut(w, newRequest("POST", "/", &http.Cookie{Name: "__Host-session", Value: "old"})); err != nil || len(w.Result().Cookies()) != 1 {
+	if err := s.SignOut(w, newRequest("POST", "/", &http.Cookie{Name: "__Host-session", Value: "old"})); err != nil ||
+		len(w.Result().Cookies()) != 1 {
 		t.Errorf("a cookie that cannot be opened: got %v, cookies %v, want it taken away", err, w.Result().Cookies())
 	}
 }
@@ -678,17 +745,20 @@ func TestSignOutHandler(t *testing.T) {
 	s := newSite(t)
 	c := s.signIn(samltest.Answer{})
 	h := s.SignOutHandler("/goodbye")
-	if w := answerOf(h, newRequest("GET", "/sign-out", c)); w.Code != http.StatusMethodNotAllowed || w.Header().Get("Allow") != "POST" || len(w.Result().Cookies()) != 0 {
+	if w := answerOf(h, newRequest("GET", "/sign-out", c)); w.Code != http.StatusMethodNotAllowed ||
+		w.Header().Get("Allow") != "POST" || len(w.Result().Cookies()) != 0 {
 		t.Errorf("GET: got status %d, %v", w.Code, w.Header())
 	}
 	s.wantIn("after a GET", c)
 	w := answerOf(h, newRequest("POST", "/sign-out", c))
-	if w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/goodbye" || w.Header().Get("Cache-Control") != "no-store" {
+	if w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/goodbye" ||
+		w.Header().Get("Cache-Control") != "no-store" {
 		t.Errorf("POST: got status %d, %v", w.Code, w.Header())
 	}
 	s.wantOut("after a POST", c)
 	s.store.fail(errBroken)
-	if w := answerOf(h, newRequest("POST", "/sign-out", c)); w.Code != http.StatusServiceUnavailable || len(w.Result().Cookies()) != 1 {
+	if w := answerOf(h, newRequest("POST", "/sign-out", c)); w.Code != http.StatusServiceUnavailable ||
+		len(w.Result().Cookies()) != 1 {
 		t.Errorf("POST while the store fails: got status %d, %v", w.Code, w.Header())
 	}
 }

@@ -1,15 +1,18 @@
-// Package sqlstore keeps what was used up in a database that all replicas of a service share, so that of two posts of one SAML response
-// exactly one signs in, whichever replicas they reach and whatever was restarted between them. It brings no driver along:
+// Package sqlstore is a saml.Store in an SQL database that all replicas of a service share. It
+// stops replay: if one SAML response is posted twice, exactly one of the posts signs in. That holds
+// for any two replicas and across restarts. The package includes no database driver:
 //
-//	db, err := sql.Open("pgx", "postgres://saml@db.example.com/console") // with _ "github.com/jackc/pgx/v5/stdlib"
+//	import _ "github.com/jackc/pgx/v5/stdlib"
+//
+//	db, err := sql.Open("pgx", "postgres://saml@db.example.com/console")
 //	store := sqlstore.New(db, sqlstore.PostgreSQL)
-//	err = store.Create(ctx)                                  // once at the start; any number of replicas at once
-//	sp, err := saml.New(saml.Config{Store: store, ...})      // and session.Config{Store: store, ...}
-//	err = store.Prune(ctx)                                   // every hour or so, on any replica
+//	err = store.Create(ctx)                             // at each start, on every replica
+//	sp, err := saml.New(saml.Config{Store: store, ...}) // and session.Config{Store: store, ...}
+//	err = store.Prune(ctx)                              // every hour or so, on any replica
 //
 // # The table
 //
-// Create makes it. Where the schema is managed elsewhere, leave Create out and run this instead:
+// Create makes the table. If the schema is managed elsewhere, run this instead of Create:
 //
 //	-- PostgreSQL
 //	create table saml_claims (claim varchar(64) collate "C" not null primary key, ends bigint not null);
@@ -20,18 +23,22 @@
 //	create table saml_claims (claim text not null primary key, ends integer not null) without rowid;
 //	create index saml_claims_ends on saml_claims (ends);
 //
-// The service needs select, insert, update and delete on it. A row is one claim; ends is when its time to live has passed, in milliseconds
-// since 1970 by the clock of the database. Claims are told apart byte for byte, hence the types and collations.
+// The service needs the rights select, insert, update and delete on the table. A row is one claim.
+// The column ends holds the end of its time to live, in milliseconds since 1970 by the clock of the
+// database. Claims are compared byte for byte, which the types and collations ensure.
 //
 // # What the database must do
 //
-// Commit each statement by itself (autocommit, the default everywhere) and durably, and give a replica what another has written: all
-// statements go to the primary server, not to one that follows it.
+// The database must commit each statement separately (autocommit, the default everywhere) and
+// durably. A replica must see what another replica has written, so all statements must go to the
+// primary server, not to a read replica.
 //
-// With SQLite all replicas are processes of one machine. Open it with a busy timeout (modernc.org/sqlite:
-// ?_pragma=busy_timeout(5000)&_pragma=journal_mode(wal)), or claims at the same moment fail. Give the Store a sql.DB of its own with
-// SetMaxOpenConns(1): SQLite has one writer at a time, and connections that wait for it poll in ever longer sleeps, so that with 32 at once
-// some wait for more than a second. One connection hands out turns in order, and nobody who reads waits behind a claim.
+// With SQLite, all replicas must be processes of one machine. Open the file with a busy timeout, or
+// claims at the same moment fail; with modernc.org/sqlite that is
+// ?_pragma=busy_timeout(5000)&_pragma=journal_mode(wal). Give the Store its own sql.DB with
+// SetMaxOpenConns(1): SQLite has one writer at a time, and waiting connections poll with growing
+// pauses, so with 32 of them some wait for more than a second. A single connection serves them in
+// order, and reads of other connections do not wait for claims.
 package sqlstore
 
 import (
@@ -45,46 +52,50 @@ import (
 
 // A Store is a saml.Store in one table of a database. It is safe for concurrent use.
 //
-// Whether a claim has ended is decided by the clock of the database, never by that of the service. Replicas whose clocks differ would
-// otherwise end each other's claims: the one whose clock is 2 minutes ahead would free an assertion that another still accepts. With SQLite
-// it is the clock of the machine, which all its processes share.
+// Only the clock of the database decides whether a claim has ended, never the clock of the service.
+// Otherwise, replicas with different clocks would end each other's claims: a replica that is 2
+// minutes ahead would free an assertion that another replica still accepts. With SQLite it is the
+// clock of the machine.
 type Store struct {
 	db *sql.DB
 	s  statements
 }
 
-// New makes a Store of db, which stays the caller's to close. It connects to nothing, and panics where db is nil or the dialect is none of
-// SQLite, PostgreSQL and MySQL.
+// New returns a Store in db. It does not connect, and the caller closes db. New panics if db is nil
+// or if dialect is not SQLite, PostgreSQL or MySQL.
 func New(db *sql.DB, dialect Dialect) *Store {
 	s, ok := dialects[dialect]
 	if db == nil || !ok {
-		panic(fmt.Sprintf("sqlstore: New needs a database and one of the three dialects, and got %v and dialect %d", db, dialect))
+		panic(fmt.Sprintf("sqlstore: New got database %v and dialect %d, "+
+			"want a database that is not nil, and SQLite, PostgreSQL or MySQL", db, dialect))
 	}
 	return &Store{db: db, s: s}
 }
 
-// Create makes the table where it does not exist. Replicas may call it at the same time.
+// Create makes the table and its index if they do not exist. Replicas may call it at the same time.
 func (s *Store) Create(ctx context.Context) error {
 	for _, statement := range s.s.create {
 		if _, err := s.db.ExecContext(ctx, statement); err != nil {
-			return fmt.Errorf("sqlstore: the table cannot be made: %w", err)
+			return fmt.Errorf("sqlstore: the table saml_claims cannot be made, "+
+				"check that the database user may create tables: %w", err)
 		}
 	}
 	return nil
 }
 
-// Claim implements saml.Store. The unique key of the table decides who is first. After an error the claim may stand all the same.
+// Claim implements saml.Store. The primary key of the table decides which call is first. After an
+// error the claim may still have been recorded.
 func (s *Store) Claim(ctx context.Context, key string, ttl time.Duration) (bool, error) {
 	if err := validKey(key); err != nil {
 		return false, err
 	}
 	if ttl <= 0 {
-		return false, errors.New("sqlstore: a claim needs a time to live above zero")
+		return false, fmt.Errorf("sqlstore: the time to live is %v, want more than zero", ttl)
 	}
 	for _, statement := range s.s.claim {
 		n, err := s.change(ctx, statement, milliseconds(ttl), key)
 		if err != nil {
-			return false, fmt.Errorf("sqlstore: it is unknown whether this was used before: %w", err)
+			return false, fmt.Errorf("sqlstore: it is unknown whether the key was used before: %w", err)
 		}
 		if n > 0 {
 			return true, nil
@@ -100,7 +111,7 @@ func (s *Store) Claimed(ctx context.Context, key string) (bool, error) {
 	}
 	var n int
 	if err := s.db.QueryRowContext(ctx, s.s.claimed, key).Scan(&n); err != nil {
-		return false, fmt.Errorf("sqlstore: it is unknown whether this was used before: %w", err)
+		return false, fmt.Errorf("sqlstore: it is unknown whether the key was used before: %w", err)
 	}
 	return n > 0, nil
 }
@@ -108,13 +119,14 @@ func (s *Store) Claimed(ctx context.Context, key string) (bool, error) {
 // pruneBatch is how many rows one statement deletes: few enough that a claim never waits for it.
 const pruneBatch = 1000
 
-// Prune deletes the rows that have ended, a thousand with each statement. Without it the table grows and nothing else goes wrong. Replicas
-// may call it at the same time. After an error some rows have been deleted and others not.
+// Prune deletes the rows of ended claims, a thousand with each statement. Without it the table
+// grows, but nothing else goes wrong. Replicas may call it at the same time. After an error, some
+// rows may remain.
 func (s *Store) Prune(ctx context.Context) error {
 	for {
 		n, err := s.change(ctx, s.s.prune, pruneBatch)
 		if err != nil {
-			return fmt.Errorf("sqlstore: ended claims cannot be deleted: %w", err)
+			return fmt.Errorf("sqlstore: ended claims cannot be deleted from the table saml_claims: %w", err)
 		}
 		if n < pruneBatch {
 			return nil
@@ -122,7 +134,7 @@ func (s *Store) Prune(ctx context.Context) error {
 	}
 }
 
-// change runs one statement and gives the number of rows that it inserted, updated or deleted.
+// change runs one statement and returns the number of rows that it inserted, updated or deleted.
 func (s *Store) change(ctx context.Context, statement string, args ...any) (int64, error) {
 	result, err := s.db.ExecContext(ctx, statement, args...)
 	if err != nil {
@@ -131,15 +143,16 @@ func (s *Store) change(ctx context.Context, statement string, args ...any) (int6
 	return result.RowsAffected()
 }
 
-// validKey refuses what saml.Store does not promise of keys. MySQL's "insert ignore" would cut a long one short instead, and the claims of
-// two keys would be one.
+// validKey refuses keys that saml.Store does not allow. It is needed for MySQL: "insert ignore"
+// would silently cut a long key, and two keys could become the same claim.
 func validKey(key string) error {
 	if key == "" || len(key) > 64 {
-		return errors.New("sqlstore: a key has 1 to 64 bytes, this one has " + strconv.Itoa(len(key)))
+		return errors.New("sqlstore: the key has " + strconv.Itoa(len(key)) + " bytes, want 1 to 64")
 	}
 	for i := range len(key) {
 		if key[i] <= ' ' || key[i] > '~' {
-			return errors.New("sqlstore: a key is printable ASCII, this one is " + strconv.QuoteToASCII(key))
+			return errors.New("sqlstore: the key is " + strconv.QuoteToASCII(key) +
+				", want printable ASCII without spaces")
 		}
 	}
 	return nil

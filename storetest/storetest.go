@@ -1,7 +1,11 @@
-// Package storetest tells whether an implementation of saml.Store keeps its promises:
+// Package storetest tests whether an implementation of saml.Store, such as one for Redis or another
+// database, keeps the promises of that interface. The most important one stops replay: of several
+// claims of the same key, exactly one is the first.
 //
 //	func TestStore(t *testing.T) {
-//		storetest.Run(t, storetest.Options{New: func(t *testing.T) saml.Store { return mystore.New(dsn) }})
+//		storetest.Run(t, storetest.Options{
+//			New: func(t *testing.T) saml.Store { return mystore.New(dsn) },
+//		})
 //	}
 package storetest
 
@@ -18,17 +22,21 @@ import (
 
 // Options say how to reach the store.
 type Options struct {
-	// New returns a store. It is called once for each test, and twice for the test of shared data. The stores share what is below
-	// them, as replicas do; those of a saml.ForgetfulStore need not.
+	// New returns a store. It is called once for each test, and twice for the test of shared data.
+	// All stores must use the same data, like the replicas of a service. Only a saml.ForgetfulStore
+	// may keep its data to itself. Required.
 	New func(t *testing.T) saml.Store
-	// Advance moves the clock of the stores forward. Where it is nil the tests of the time to live wait for the real clock.
+	// Advance moves the clock of the stores forward. If it is nil, the tests of the time to live
+	// wait for the real clock, a few seconds.
 	Advance func(d time.Duration)
 }
 
-// shortest is the time to live that expiry is tested with: long enough for a database on a busy machine.
+// shortest is the time to live for the tests of expiry. It is long enough for a database on a busy
+// machine.
 const shortest = 2 * time.Second
 
-// Run runs all tests as subtests of t.
+// Run runs all tests as subtests of t. A store that keeps its promises passes all of them; the test
+// of shared data skips a saml.ForgetfulStore.
 func Run(t *testing.T, o Options) {
 	for _, test := range []struct {
 		name string
@@ -48,7 +56,7 @@ func Run(t *testing.T, o Options) {
 	}
 }
 
-// newKey has the shape of the library's keys, and has not been used before.
+// newKey returns a key that was not used before, in the format of the library's keys.
 func newKey() string { return "v1/ast/" + strings.Repeat("-", 17) + rand.Text() }
 
 func claim(t *testing.T, s saml.Store, key string, ttl time.Duration, want bool) {
@@ -77,12 +85,19 @@ func testFirstClaimWins(t *testing.T, s saml.Store, _ Options) {
 	claim(t, s, newKey(), time.Hour, true)
 }
 
-// testKeysAreExact: keys hold base64url, so that a store that folds case or trims would mix them up.
+// testKeysAreExact: keys hold base64url, so a store that ignores case or trims would confuse them.
 func testKeysAreExact(t *testing.T, s saml.Store, _ Options) {
 	key := newKey() + "Aa_-"
 	claim(t, s, key, time.Hour, true)
-	for _, other := range []string{strings.ToLower(key), strings.ToUpper(key), key[:len(key)-1], key + "A",
-		strings.Replace(key, "_", "-", 1), strings.Replace(key, "_", "%", 1), strings.Replace(key, "v1/ast/", "v1/req/", 1)} {
+	for _, other := range []string{
+		strings.ToLower(key),
+		strings.ToUpper(key),
+		key[:len(key)-1],
+		key + "A",
+		strings.Replace(key, "_", "-", 1),
+		strings.Replace(key, "_", "%", 1),
+		strings.Replace(key, "v1/ast/", "v1/req/", 1),
+	} {
 		claimed(t, s, other, false)
 		claim(t, s, other, time.Hour, true)
 	}
@@ -109,7 +124,8 @@ func testConcurrentClaims(t *testing.T, s saml.Store, _ Options) {
 			})
 		}
 		wg.Wait()
-		// A claim that fails may have been recorded, so that a failure can leave no winner; two winners are a break-in.
+		// A failed claim may have been recorded, so after a failure there may be no winner. Two
+		// winners would be a break-in.
 		if wins > 1 || wins == 0 && failures == 0 {
 			t.Errorf("%d of %d concurrent claims won (%d failed), want exactly one", wins, claims, failures)
 		}
@@ -126,26 +142,30 @@ func testSharedData(t *testing.T, s saml.Store, o Options) {
 		}
 		if first {
 			if !forgets(other) {
-				t.Fatal("a claim made through one store is free in the next, and that one does not say that it forgets: after a restart used-up responses would sign in again. " +
-					"Let Options.New return stores on the same data, or implement saml.ForgetfulStore; a wrapper passes on RemembersSince of the store inside")
+				t.Fatal("a key claimed in one store can be claimed again in a second one, " +
+					"and the second does not say that it forgets: after a restart, " +
+					"used-up responses would sign in again. " +
+					"Let Options.New return stores on the same data, or implement saml.ForgetfulStore. " +
+					"A wrapper must pass on RemembersSince of the store inside")
 			}
-			t.Skip("the stores share nothing: fit for one process only")
+			t.Skip("the stores do not share data, so they work for one process only")
 		}
 		claimed(t, other, key, true)
 	}
 }
 
-// forgets reports whether a store says that it does not know what was claimed before it was made.
+// forgets reports whether a store says that it forgets earlier claims (saml.ForgetfulStore).
 func forgets(s saml.Store) bool {
 	f, ok := s.(saml.ForgetfulStore)
 	return ok && !f.RemembersSince().IsZero()
 }
 
-// testRemembersSince: a time that moves on would refuse more and more of what is good, one that moves back would take what was used up.
+// testRemembersSince: if the time moved forward, good responses would be refused; if it moved back,
+// used-up responses would be accepted.
 func testRemembersSince(t *testing.T, s saml.Store, o Options) {
 	f, ok := s.(saml.ForgetfulStore)
 	if !ok {
-		return // the store forgets nothing, and has nothing to say
+		return // the store forgets nothing
 	}
 	since := f.RemembersSince()
 	claim(t, s, newKey(), time.Hour, true)
@@ -166,7 +186,7 @@ func testTimeToLive(t *testing.T, s saml.Store, o Options) {
 		claimed(t, s, key, true)
 		o.Advance(time.Millisecond)
 	} else {
-		time.Sleep(shortest + shortest/2) // expiry is what is tested, and this store has only the real clock
+		time.Sleep(shortest + shortest/2) // this store has only the real clock
 	}
 	claimed(t, s, key, false)
 	claim(t, s, key, time.Hour, true)
@@ -175,7 +195,7 @@ func testTimeToLive(t *testing.T, s saml.Store, o Options) {
 
 func testLongTimeToLive(t *testing.T, s saml.Store, o Options) {
 	key := newKey()
-	claim(t, s, key, 25*time.Hour, true) // the longest that the library asks for is a little above 24 hours
+	claim(t, s, key, 25*time.Hour, true) // the longest that the library asks for is a little more than 24 hours
 	if o.Advance != nil {
 		o.Advance(24 * time.Hour)
 	}

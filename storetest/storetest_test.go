@@ -10,14 +10,15 @@ import (
 	"github.com/iomete/saml/storetest"
 )
 
-// The real clock; with a clock of its own the store is tested in package saml.
+// TestMemoryStore uses the real clock. Package saml tests the store with a clock of the test.
 func TestMemoryStore(t *testing.T) {
 	t.Parallel()
 	store := saml.NewMemoryStore()
 	storetest.Run(t, storetest.Options{New: func(*testing.T) saml.Store { return store }})
 }
 
-// TestForgottenClaims: stores that share nothing must say so. The tests of such stores run in a process of their own, since they are to fail.
+// TestForgottenClaims: stores that do not share data must say so. The tests of such stores run in
+// another process, because they must fail.
 func TestForgottenClaims(t *testing.T) {
 	t.Parallel()
 	const name = "STORETEST_STORE"
@@ -34,7 +35,8 @@ func TestForgottenClaims(t *testing.T) {
 		command := exec.Command(os.Args[0], "-test.run=^TestForgottenClaims$/a_second_store", "-test.v")
 		command.Env = append(os.Environ(), name+"="+store)
 		output, err := command.CombinedOutput()
-		if got := err != nil && strings.Contains(string(output), complaint); got != want || !strings.Contains(string(output), "a_second_store") {
+		got := err != nil && strings.Contains(string(output), complaint)
+		if got != want || !strings.Contains(string(output), "a_second_store") {
 			t.Errorf("a store that %s: complained %t, want %t (%v)\n%s", store, got, want, err, output)
 		}
 	}

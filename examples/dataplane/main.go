@@ -1,9 +1,10 @@
-// Command dataplane is a small console with single sign-on: what a service that embeds package saml can look like, its settings page
-// above all.
+// Command dataplane is a small console with single sign-on. It shows how a service can embed
+// package saml, in particular its settings page.
 //
 //	go run ./examples/dataplane
 //
-// starts it with an identity provider of its own and prints where to go. README.md tells the rest.
+// starts the console with a built-in identity provider and prints the addresses. For everything
+// else see README.md.
 package main
 
 import (
@@ -28,7 +29,8 @@ func main() {
 	}
 }
 
-// run serves until ctx ends. What an operator needs to know once goes to stdout, the log to stderr.
+// run serves until ctx ends. It writes the greeting with the addresses and the password to stdout,
+// and the log to stderr.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
 	o, err := readOptions(args, getenv, stderr)
 	if err != nil {

@@ -24,7 +24,7 @@ import (
 
 func noEnvironment(string) string { return "" }
 
-// A running console, with what it has printed.
+// A running is a console that runs, with what it has printed.
 type running struct {
 	t      *testing.T
 	server *server
@@ -33,7 +33,7 @@ type running struct {
 	client *http.Client
 }
 
-// launch starts a console on free ports in a directory, until stop or the end of the test.
+// launch starts a console on free ports in a directory. It runs until stop or the end of the test.
 func launch(t *testing.T, dir string, args ...string) *running {
 	t.Helper()
 	args = append([]string{"-addr", "127.0.0.1:0", "-data", dir}, args...)
@@ -69,7 +69,7 @@ func launch(t *testing.T, dir string, args ...string) *running {
 	return r
 }
 
-// printed gives what follows a label in the first lines.
+// printed returns the text after a label in the greeting.
 func (r *running) printed(label string) string {
 	r.t.Helper()
 	m := regexp.MustCompile(`(?m)^` + label + `: +(\S+)`).FindStringSubmatch(r.out)
@@ -107,7 +107,7 @@ func (r *running) post(address string, form url.Values) (status int, body string
 	return r.read(r.client.PostForm(address, form))
 }
 
-// signIn signs the user in whom the built-in identity provider is asked for by name.
+// signIn signs a user in by picking the name at the built-in identity provider.
 func (r *running) signIn(console, user string) (status int, body string) {
 	r.t.Helper()
 	_, page := r.get(console + "/")
@@ -139,20 +139,26 @@ func (r *running) signIn(console, user string) (status int, body string) {
 	return r.read(response, nil)
 }
 
-// TestStart is the first start as a newcomer sees it.
+// TestStart follows the first start through the eyes of a new user.
 func TestStart(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "new")
 	r := launch(t, dir, "-idp-addr", "localhost:0")
 	base := r.printed("Console")
-	if status, body := r.get(base + "settings/sso"); status != http.StatusOK || !strings.Contains(body, "Sign in as administrator") {
+	if status, body := r.get(base + "settings/sso"); status != http.StatusOK ||
+		!strings.Contains(body, "Sign in as administrator") {
 		t.Errorf("the settings page: got %d", status)
 	}
-	status, body := r.post(base+"sign-in", url.Values{"name": {r.printed("Administrator")}, "password": {r.printed("Password")}, "return_to": {"/settings/sso"}})
+	status, body := r.post(base+"sign-in", url.Values{
+		"name":      {r.printed("Administrator")},
+		"password":  {r.printed("Password")},
+		"return_to": {"/settings/sso"},
+	})
 	if status != http.StatusOK || !strings.Contains(body, r.printed("Redirect URL")) {
 		t.Errorf("the printed password opens no settings page: got %d", status)
 	}
-	if status, body := r.get(r.printed("Identity provider")); status != http.StatusOK || !strings.Contains(body, "Not for production") {
+	if status, body := r.get(r.printed("Identity provider")); status != http.StatusOK ||
+		!strings.Contains(body, "Not for production") {
 		t.Errorf("the identity provider: got %d", status)
 	}
 	if !strings.Contains(r.out, "Next: sign in at "+base+"settings/sso") {
@@ -170,7 +176,7 @@ func TestStart(t *testing.T) {
 	}
 }
 
-// TestFreshDirectory has two starts without -data, which know nothing of each other.
+// TestFreshDirectory: two starts without -data are independent of each other.
 func TestFreshDirectory(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	var dirs []string
@@ -190,7 +196,8 @@ func TestFreshDirectory(t *testing.T) {
 	}
 }
 
-// TestRestart keeps the settings, the administrator's password, the sessions and the built-in identity provider.
+// TestRestart: a restart keeps the settings, the administrator's password, the sessions and the
+// built-in identity provider.
 func TestRestart(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -207,7 +214,8 @@ func TestRestart(t *testing.T) {
 	port := func(address string) string { u, _ := url.Parse(address); return u.Host }
 
 	second := launch(t, dir, "-addr", port(console), "-idp-addr", port(idp), "-metadata", metadataFile, "-enable")
-	if status, body := second.signIn(console, "ioana.turcanu@example.com"); status != http.StatusOK || !strings.Contains(body, "Ioana Țurcanu") {
+	if status, body := second.signIn(console, "ioana.turcanu@example.com"); status != http.StatusOK ||
+		!strings.Contains(body, "Ioana Țurcanu") {
 		t.Fatalf("the sign-in: got %d\n%s", status, body)
 	}
 	admin := *second
@@ -222,11 +230,13 @@ func TestRestart(t *testing.T) {
 
 	third := launch(t, dir, "-addr", port(console), "-idp-addr", port(idp))
 	third.client = second.client
-	if status, body := third.get(console + "/jobs"); status != http.StatusOK || !strings.Contains(body, "Ioana Țurcanu") {
+	if status, body := third.get(console + "/jobs"); status != http.StatusOK ||
+		!strings.Contains(body, "Ioana Țurcanu") {
 		t.Errorf("the user's session after a restart: got %d\n%s", status, body)
 	}
 	third.client = first.client
-	if status, body := third.get(console + "/settings/sso"); status != http.StatusOK || !strings.Contains(body, `data-state="enabled"`) {
+	if status, body := third.get(console + "/settings/sso"); status != http.StatusOK ||
+		!strings.Contains(body, `data-state="enabled"`) {
 		t.Errorf("the administrator's session, or the settings, after a restart: got %d", status)
 	}
 	jar, err := cookiejar.New(nil)
@@ -248,7 +258,7 @@ func TestRestart(t *testing.T) {
 	}
 }
 
-// TestHeadless starts with metadata twice: the second time changes nothing.
+// TestHeadless starts twice with -metadata. The second start changes nothing.
 func TestHeadless(t *testing.T) {
 	t.Parallel()
 	idp := samltest.MustNew(t, samltest.Options{BaseURL: "https://idp.example"})
@@ -282,7 +292,8 @@ func TestHeadless(t *testing.T) {
 	}
 }
 
-// TestFirstPassword: a start that fails, however late, neither prints a password nor uses it up. The next one prints one that works.
+// TestFirstPassword: a start that fails, however late, neither prints a password nor stores one.
+// The next start prints one that works.
 func TestFirstPassword(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
@@ -316,18 +327,27 @@ func TestFirstPassword(t *testing.T) {
 			}
 		})
 	}
-	o, err := readOptions([]string{"-addr", "127.0.0.1:0", "-data", t.TempDir(), "-idp-addr", ""}, noEnvironment, io.Discard)
+	o, err := readOptions([]string{
+		"-addr",
+		"127.0.0.1:0",
+		"-data",
+		t.TempDir(),
+		"-idp-addr",
+		"",
+	}, noEnvironment, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
 	reader, writer := io.Pipe()
 	reader.Close()
-	if _, err := start(t.Context(), o, writer, io.Discard); err == nil || !strings.Contains(err.Error(), "-reset-admin-password") {
+	if _, err := start(t.Context(), o, writer, io.Discard); err == nil ||
+		!strings.Contains(err.Error(), "-reset-admin-password") {
 		t.Errorf("a password that cannot be printed: got %v", err)
 	}
 }
 
-// TestFirstStartsAtOnce has two first starts in one folder: they agree on one key, one identity provider and one administrator.
+// TestFirstStartsAtOnce: two first starts in one folder use the same key, identity provider and
+// administrator.
 func TestFirstStartsAtOnce(t *testing.T) {
 	t.Parallel()
 	for range 5 {
@@ -337,7 +357,14 @@ func TestFirstStartsAtOnce(t *testing.T) {
 		var all sync.WaitGroup
 		for i := range servers {
 			all.Go(func() {
-				o, err := readOptions([]string{"-addr", "127.0.0.1:0", "-data", dir, "-idp-addr", "localhost:0"}, noEnvironment, io.Discard)
+				o, err := readOptions([]string{
+					"-addr",
+					"127.0.0.1:0",
+					"-data",
+					dir,
+					"-idp-addr",
+					"localhost:0",
+				}, noEnvironment, io.Discard)
 				if err == nil {
 					servers[i], err = start(t.Context(), o, &outs[i], io.Discard)
 				}
@@ -367,7 +394,7 @@ func TestFirstStartsAtOnce(t *testing.T) {
 	}
 }
 
-// TestWarnings has what an operator must hear at the start.
+// TestWarnings covers the warnings for the operator at the start.
 func TestWarnings(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -376,7 +403,14 @@ func TestWarnings(t *testing.T) {
 	}
 	started := func(args ...string) string {
 		t.Helper()
-		o, err := readOptions(append([]string{"-addr", "127.0.0.1:0", "-data", dir, "-idp-addr", ""}, args...), noEnvironment, io.Discard)
+		o, err := readOptions(append([]string{
+			"-addr",
+			"127.0.0.1:0",
+			"-data",
+			dir,
+			"-idp-addr",
+			"",
+		}, args...), noEnvironment, io.Discard)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -392,7 +426,8 @@ func TestWarnings(t *testing.T) {
 	if log := started(); !strings.Contains(log, open) || strings.Contains(log, proxy) {
 		t.Errorf("an open database: got %s", log)
 	}
-	if log := started("-base-url", "https://console.example.com"); strings.Contains(log, open) || !strings.Contains(log, proxy) {
+	if log := started("-base-url", "https://console.example.com"); strings.Contains(log, open) ||
+		!strings.Contains(log, proxy) {
 		t.Errorf("behind a proxy: got %s", log)
 	}
 	if log := started("-base-url", "https://console.example.com", "-trust-forwarded-for"); log != "" {
@@ -400,7 +435,7 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
-// TestRenamedAdministrator ends the sessions of the old name, also if the name comes back.
+// TestRenamedAdministrator: the sessions of the old name end, even if the name comes back.
 func TestRenamedAdministrator(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -420,7 +455,7 @@ func TestRenamedAdministrator(t *testing.T) {
 	}
 }
 
-// TestWrongOptions has what is refused before anything is served.
+// TestWrongOptions covers the options that are refused before the console serves anything.
 func TestWrongOptions(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -442,7 +477,7 @@ func TestWrongOptions(t *testing.T) {
 	}{
 		{"-enable alone", []string{"-enable"}, "-enable needs -metadata"},
 		{"a short password", []string{"-admin-password", "short"}, "fewer than 12"},
-		{"an identity provider that others reach", []string{"-idp-addr", "0.0.0.0:8081"}, "could sign in as anybody"},
+		{"an identity provider that others reach", []string{"-idp-addr", "0.0.0.0:8081"}, "could sign in as any user"},
 		{"an unknown log", []string{"-log", "xml"}, "text or json"},
 		{"another database", []string{"-database", "mysql://x"}, "postgres:// URL"},
 		{"an operand", []string{"serve"}, "is not a flag"},
@@ -451,7 +486,7 @@ func TestWrongOptions(t *testing.T) {
 		{"keys that are none", []string{"-keys", "AAAA"}, "openssl rand -base64 32"},
 		{"a key file that others can read", []string{"-data", open}, "others can read it"},
 		{"a page as metadata", []string{"-metadata", web}, "this is a web page"},
-		{"an address of another machine", []string{"-addr", "192.0.2.1:1"}, "give another address with -addr"},
+		{"an address of another machine", []string{"-addr", "192.0.2.1:1"}, "set another address with -addr"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -464,7 +499,8 @@ func TestWrongOptions(t *testing.T) {
 	}
 }
 
-// TestKubernetes: the collector must know the container's limit, and what is promised must be within it.
+// TestKubernetes: the garbage collector must know the memory limit of the container, and the
+// requested memory must be within it.
 func TestKubernetes(t *testing.T) {
 	t.Parallel()
 	manifest, err := os.ReadFile(filepath.Join("kubernetes", "dataplane.yaml"))
@@ -482,26 +518,35 @@ func TestKubernetes(t *testing.T) {
 		}
 		return n
 	}
-	aim, request, limit := mebibytes(`GOMEMLIMIT, value: (\d+)MiB`), mebibytes(`requests: \{.*memory: (\d+)Mi\}`), mebibytes(`limits: \{memory: (\d+)Mi\}`)
+	aim := mebibytes(`GOMEMLIMIT, value: (\d+)MiB`)
+	request := mebibytes(`requests: \{.*memory: (\d+)Mi\}`)
+	limit := mebibytes(`limits: \{memory: (\d+)Mi\}`)
 	const rest, passwords, responses, forms = 50, 4 * 19, 2 * 64, 210
 	if aim < rest+passwords+responses+forms || aim >= limit || aim < limit*3/4 || request > limit {
 		t.Errorf("GOMEMLIMIT is %d, the request %d and the limit %d MiB", aim, request, limit)
 	}
 }
 
-// TestEnvironment has variables in place of flags, and flags before variables.
+// TestEnvironment: variables replace flags, and a flag takes precedence over its variable.
 func TestEnvironment(t *testing.T) {
 	t.Parallel()
-	environment := map[string]string{"DATAPLANE_BASE_URL": "https://console.example.com", "DATAPLANE_ADDR": "0.0.0.0:80", "DATAPLANE_TRUST_FORWARDED_FOR": "true", "DATAPLANE_DRAIN": "5s"}
+	environment := map[string]string{
+		"DATAPLANE_BASE_URL":            "https://console.example.com",
+		"DATAPLANE_ADDR":                "0.0.0.0:80",
+		"DATAPLANE_TRUST_FORWARDED_FOR": "true",
+		"DATAPLANE_DRAIN":               "5s",
+	}
 	o, err := readOptions([]string{"-addr", "127.0.0.1:9"}, func(name string) string { return environment[name] }, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o.baseURL != "https://console.example.com" || o.addr != "127.0.0.1:9" || !o.trustForwardedFor || o.drain != 5*time.Second || o.idpAddr != "" {
+	if o.baseURL != "https://console.example.com" || o.addr != "127.0.0.1:9" || !o.trustForwardedFor ||
+		o.drain != 5*time.Second || o.idpAddr != "" {
 		t.Errorf("got %+v", o)
 	}
 	environment["DATAPLANE_DRAIN"] = "soon"
-	if _, err := readOptions(nil, func(name string) string { return environment[name] }, io.Discard); err == nil || !strings.Contains(err.Error(), "DATAPLANE_DRAIN") {
+	if _, err := readOptions(nil, func(name string) string { return environment[name] }, io.Discard); err == nil ||
+		!strings.Contains(err.Error(), "DATAPLANE_DRAIN") {
 		t.Errorf("got %v, want the name of the variable", err)
 	}
 }

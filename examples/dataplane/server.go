@@ -19,10 +19,10 @@ import (
 	"github.com/iomete/saml/examples/dataplane/internal/storage"
 )
 
-// shutdownTime is for answers that are on their way.
+// shutdownTime is how long requests that have begun may take after the end of the service.
 const shutdownTime = 20 * time.Second
 
-// A server is everything that listens, ready to serve.
+// A server is the console with everything that listens.
 type server struct {
 	options *options
 	db      *storage.DB
@@ -37,7 +37,7 @@ type part struct {
 	server   *http.Server
 }
 
-// start prepares everything, and prints what the operator needs to know.
+// start prepares everything and prints the greeting. On error it closes what it has opened.
 func start(ctx context.Context, o *options, stdout, stderr io.Writer) (_ *server, err error) {
 	s := &server{options: o, logger: newLogger(o.log, stderr)}
 	slog.SetDefault(s.logger)
@@ -68,8 +68,15 @@ func start(ctx context.Context, o *options, stdout, stderr io.Writer) (_ *server
 	if err != nil {
 		return nil, err
 	}
-	config := console.Config{DB: s.db, BaseURL: o.baseURL, Keys: sealing, Administrator: o.admin, TrustForwardedFor: o.trustForwardedFor,
-		HideMetrics: o.metricsAddr != "", Logger: s.logger}
+	config := console.Config{
+		DB:                s.db,
+		BaseURL:           o.baseURL,
+		Keys:              sealing,
+		Administrator:     o.admin,
+		TrustForwardedFor: o.trustForwardedFor,
+		HideMetrics:       o.metricsAddr != "",
+		Logger:            s.logger,
+	}
 	if idp != nil {
 		config.Trial = idp.HomeURL()
 	}
@@ -93,7 +100,8 @@ func start(ctx context.Context, o *options, stdout, stderr io.Writer) (_ *server
 		mux.Handle("GET /metrics", s.console.Metrics())
 		s.serveOn(metrics, mux)
 	}
-	// Last of all: a random password that is in the database and was never printed, because something else failed, would help nobody.
+	// This must come last: if something failed after it, the random password would be in the
+	// database but was never printed.
 	said, err := s.prepareAdministrator(ctx)
 	if err != nil {
 		return nil, err
@@ -108,14 +116,15 @@ func newLogger(format string, w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, nil))
 }
 
-// makeDirectory makes the data directory, for its owner alone. Without -data each start has a fresh one.
+// makeDirectory makes the data directory, which only its owner can read. Without -data, each start
+// makes a new one.
 func (s *server) makeDirectory() error {
 	if s.options.data != "" {
 		return os.MkdirAll(s.options.data, 0o700)
 	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		return fmt.Errorf("there is no place for a fresh directory, give one with -data: %w", err)
+		return fmt.Errorf("there is no place for a new data directory, name one with -data: %w", err)
 	}
 	parent := filepath.Join(cache, "saml-dataplane")
 	if err := os.MkdirAll(parent, 0o700); err != nil {
@@ -128,18 +137,26 @@ func (s *server) makeDirectory() error {
 func (s *server) listen(address, name string) (net.Listener, error) {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("%w: give another address with %s", err, name)
+		return nil, fmt.Errorf("%w: set another address with %s", err, name)
 	}
 	s.parts = append(s.parts, part{listener: listener})
 	return listener, nil
 }
 
-// serveOn gives a listener what it serves. The times are long enough for the largest upload over a slow line.
+// serveOn sets the handler of a listener. The time limits are long enough for the largest upload
+// over a slow line.
 func (s *server) serveOn(l net.Listener, h http.Handler) {
 	for i := range s.parts {
 		if s.parts[i].listener == l {
-			s.parts[i].server = &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 2 * time.Minute, WriteTimeout: 3 * time.Minute,
-				IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(s.logger.Handler(), slog.LevelWarn)}
+			s.parts[i].server = &http.Server{
+				Handler:           h,
+				ReadHeaderTimeout: 10 * time.Second,
+				ReadTimeout:       2 * time.Minute,
+				WriteTimeout:      3 * time.Minute,
+				IdleTimeout:       2 * time.Minute,
+				MaxHeaderBytes:    64 << 10,
+				ErrorLog:          slog.NewLogLogger(s.logger.Handler(), slog.LevelWarn),
+			}
 		}
 	}
 }
@@ -152,13 +169,16 @@ func (s *server) openDatabase(ctx context.Context) (err error) {
 	if s.db, err = storage.OpenSQLite(ctx, filepath.Join(s.options.data, "console.db"), time.Now); err != nil {
 		return err
 	}
-	for _, file := range s.db.Tightened {
-		s.logger.Warn("others could read this file of the database until now: its mode is 0600 from here on. If others use this machine, change the administrator's password (-reset-admin-password)", "file", file)
+	for _, file := range s.db.Restricted {
+		s.logger.Warn("others could read this file of the database until now; its mode is 0600 from now on. "+
+			"If others use this machine, change the administrator's password (-reset-admin-password)",
+			"file", file)
 	}
 	return nil
 }
 
-// keyNote is where the database remembers the key that seals, so that a replica with another one is noticed.
+// keyNote is the name of the note with the fingerprint of the sealing key. It shows if a replica
+// has another key.
 const keyNote = "sealing key"
 
 func (s *server) readKeys(ctx context.Context) (list [][]byte, err error) {
@@ -175,21 +195,26 @@ func (s *server) readKeys(ctx context.Context) (list [][]byte, err error) {
 	}
 	own := keys.Fingerprint(list)
 	if known != "" && known != own {
-		s.logger.Warn("the key that seals is not the one that this database has seen last: sign-ins fail unless all replicas have the same keys")
+		s.logger.Warn("the first key is not the one that this database was last used with: " +
+			"sign-ins fail unless all replicas have the same -keys")
 	}
 	return list, s.db.SetNote(ctx, keyNote, own)
 }
 
-// warnOfProxy says what a start can know of the way that requests come: the console itself speaks http, so in front of an https address there
-// is a proxy.
+// warnOfProxy warns if the console seems to be behind a proxy without -trust-forwarded-for. The
+// console itself speaks http, so an https address needs a proxy.
 func (s *server) warnOfProxy() {
 	if strings.HasPrefix(s.options.baseURL, "https://") && !s.options.trustForwardedFor {
-		s.logger.Warn("-base-url is https, so a proxy stands in front of the console, and without -trust-forwarded-for all clients have its address: a stranger's wrong passwords slow down the administrator's sign-in in a new browser. Set it if the proxy sets X-Forwarded-For")
+		s.logger.Warn("-base-url is https, so there is a proxy in front of the console, " +
+			"and without -trust-forwarded-for all clients seem to have its address: " +
+			"wrong passwords of an attacker slow down the administrator's sign-in in a new browser. " +
+			"Set -trust-forwarded-for if the proxy sets X-Forwarded-For")
 	}
 }
 
-// prepareAdministrator makes the administrator at the first start, and ends the sessions of an administrator of another name. said is what to
-// print about the password.
+// prepareAdministrator makes the administrator at the first start, sets a new password if that was
+// asked for, and ends the sessions of administrators with another name. It returns the text that
+// greet prints about the password.
 func (s *server) prepareAdministrator(ctx context.Context) (said string, err error) {
 	if err := s.db.EndOtherAdministrators(ctx, s.options.admin); err != nil {
 		return "", err
@@ -212,7 +237,7 @@ func (s *server) prepareAdministrator(ctx context.Context) (said string, err err
 	return said, s.db.SetPassword(ctx, s.options.admin, password.Hash(chosen), "")
 }
 
-// install saves and enables the settings of the command line.
+// install saves the settings of -metadata, and enables them with -enable.
 func (s *server) install(ctx context.Context) error {
 	if s.options.metadata == "" {
 		return nil
@@ -227,7 +252,8 @@ func (s *server) install(ctx context.Context) error {
 	return nil
 }
 
-// greet prints what the operator needs to know, in one piece. It fails if that cannot be written, since the password is printed only once.
+// greet prints the addresses and the password in one piece. It fails if it cannot write, because
+// the password is printed only once. said is the text about the password.
 func (s *server) greet(w io.Writer, said string) error {
 	o := s.options
 	var b strings.Builder
@@ -235,19 +261,21 @@ func (s *server) greet(w io.Writer, said string) error {
 	next := fmt.Sprintf("Next: sign in at %s/settings/sso as administrator and follow the page.\n", o.baseURL)
 	if home := s.idpHome(); home != "" {
 		fmt.Fprintf(&b, "Identity provider:  %s (for trying only: it asks for no password)\n", home)
-		next = fmt.Sprintf("Next: sign in at %s/settings/sso as administrator, copy the Redirect URL, and register it at %s.\n", o.baseURL, home)
+		next = fmt.Sprintf("Next: sign in at %s/settings/sso as administrator, copy the Redirect URL, "+
+			"and register it at %s.\n", o.baseURL, home)
 	}
 	fmt.Fprintf(&b, "Administrator:      %s\nPassword:           %s\n", o.admin, said)
 	fmt.Fprintf(&b, "Redirect URL:       %s\nData:               %s\n\n%s", s.console.RedirectURL(), o.data, next)
 	if _, err := io.WriteString(w, b.String()); err != nil {
-		return fmt.Errorf("the administrator's password cannot be printed: start again with -reset-admin-password: %w", err)
+		return fmt.Errorf("the administrator's password could not be printed, "+
+			"start again with -reset-admin-password: %w", err)
 	}
 	return nil
 }
 
 func (s *server) idpHome() string { return s.console.Trial }
 
-// serve serves until ctx ends, and then lets what is on its way finish.
+// serve serves until ctx ends. Then it finishes the requests that have begun.
 func (s *server) serve(ctx context.Context) error {
 	defer s.close()
 	background, stop := context.WithCancel(ctx)

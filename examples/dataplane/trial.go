@@ -15,8 +15,9 @@ import (
 	"github.com/iomete/saml/samltest"
 )
 
-// startIdentityProvider starts the built-in identity provider, nil where it is switched off. On localhost it is another site than the
-// console on 127.0.0.1, as a real one is.
+// startIdentityProvider starts the built-in identity provider. It returns nil if that is switched
+// off. The provider is on localhost, because for a browser localhost is another site than
+// 127.0.0.1, where the console is. A real provider is another site too.
 func (s *server) startIdentityProvider() (*samltest.IdentityProvider, error) {
 	if s.options.idpAddr == "" {
 		return nil, nil
@@ -25,7 +26,7 @@ func (s *server) startIdentityProvider() (*samltest.IdentityProvider, error) {
 	if err != nil {
 		return nil, err
 	}
-	host, _, _ := net.SplitHostPort(s.options.idpAddr) // checked with the options
+	host, _, _ := net.SplitHostPort(s.options.idpAddr) // options.check has checked it
 	directory, err := s.directory()
 	if err != nil {
 		return nil, err
@@ -39,13 +40,13 @@ func (s *server) startIdentityProvider() (*samltest.IdentityProvider, error) {
 	return idp, nil
 }
 
-// A savedDirectory is what makes the built-in identity provider the same after a restart.
+// A savedDirectory holds what must stay the same when the built-in identity provider starts again.
 type savedDirectory struct {
 	TenantID string
 	Key      []byte // PKCS #8
 }
 
-// directory reads tenant and key of the built-in identity provider, or makes them at the first start.
+// directory returns tenant and key of the built-in identity provider. The first start makes them.
 func (s *server) directory() (samltest.Options, error) {
 	name := filepath.Join(s.options.data, "identity-provider.json")
 	text, err := keys.Private(name, newDirectory)
@@ -54,20 +55,20 @@ func (s *server) directory() (samltest.Options, error) {
 	}
 	var saved savedDirectory
 	if err := json.Unmarshal(text, &saved); err != nil {
-		return samltest.Options{}, fmt.Errorf("%s: %w", name, err)
+		return samltest.Options{}, fmt.Errorf("%s is damaged, delete it to make a new one: %w", name, err)
 	}
 	key, err := x509.ParsePKCS8PrivateKey(saved.Key)
 	if err != nil {
-		return samltest.Options{}, fmt.Errorf("%s: %w", name, err)
+		return samltest.Options{}, fmt.Errorf("%s is damaged, delete it to make a new one: %w", name, err)
 	}
 	signer, ok := key.(crypto.Signer)
 	if !ok {
-		return samltest.Options{}, fmt.Errorf("%s: the key cannot sign", name)
+		return samltest.Options{}, fmt.Errorf("%s has a key that cannot sign, delete it to make a new one", name)
 	}
 	return samltest.Options{TenantID: saved.TenantID, Keys: []crypto.Signer{signer}}, nil
 }
 
-// newDirectory makes what a savedDirectory keeps, as JSON.
+// newDirectory returns a new savedDirectory as JSON.
 func newDirectory() ([]byte, error) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -84,8 +85,8 @@ func newDirectory() ([]byte, error) {
 	return json.Marshal(savedDirectory{TenantID: idp.TenantID(), Key: der})
 }
 
-// remember registers the console at the built-in identity provider where it has been set up before: that one forgets its applications when
-// it ends.
+// remember registers the console again at the built-in identity provider if its settings were saved
+// before. That provider keeps its applications only in memory.
 func (s *server) remember(ctx context.Context, idp *samltest.IdentityProvider) error {
 	if idp == nil {
 		return nil

@@ -1,9 +1,11 @@
-// Command minimal is a service with one page that needs a sign-in: what a service of yours can begin with.
+// Command minimal is a service (SAML relying party) with one page that needs a sign-in. Start your
+// own service from it.
 //
 //	go run ./examples/minimal
 //
-// brings an identity provider of its own, which asks for no password. For a real one, register the Redirect URL that is printed there, and
-// start it with the metadata that is downloaded there:
+// starts the service together with a test identity provider, which asks for no password. To use a
+// real provider, register the printed Redirect URL there, download its metadata, and start the
+// service with that file:
 //
 //	go run ./examples/minimal -base-url https://console.example.com -metadata federationmetadata.xml -key-file state.key
 package main
@@ -29,9 +31,9 @@ import (
 
 var (
 	addr     = flag.String("addr", "127.0.0.1:8080", "where to listen, `host:port`")
-	baseURL  = flag.String("base-url", "", "`address` of the service as browsers see it (default http:// and -addr)")
-	metadata = flag.String("metadata", "", "`file` with the identity provider's metadata (default: that of one for trying)")
-	keyFile  = flag.String("key-file", "", "`file` that keeps the key over restarts; made if it is not there")
+	baseURL  = flag.String("base-url", "", "`URL` of the service as browsers see it (default http:// and -addr)")
+	metadata = flag.String("metadata", "", "`file` with the identity provider's metadata (default: a test provider)")
+	keyFile  = flag.String("key-file", "", "`file` that keeps the key across restarts; made if it does not exist")
 )
 
 func main() {
@@ -52,18 +54,27 @@ func serve() error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("Service:           %s/\nRedirect URL:      %s%s\n", *baseURL, *baseURL, saml.DefaultRedirectPath)
+	fmt.Printf("Service:           %s/\n", *baseURL)
+	fmt.Printf("Redirect URL:      %s%s\n", *baseURL, saml.DefaultRedirectPath)
 	return newServer(service).Serve(listener)
 }
 
-// newServer bounds how long a client may take and how much it may send before a handler sees it: without these limits of net/http, which has
-// none of its own, slow clients hold connections and memory forever. A response of SAML has 2 MiB at most, see saml.Handler.
+// newServer returns a server that limits how long a client may take and how large its headers may
+// be. net/http has no such time limits by default, so slow clients would hold connections and
+// memory forever. A SAML response has at most 2 MiB, see saml.Handler.
 func newServer(h http.Handler) *http.Server {
-	return &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
-		MaxHeaderBytes: 64 << 10}
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      time.Minute,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+	}
 }
 
-// newService is what a service needs: whom it trusts, what its sessions are like, and which pages they guard.
+// newService returns the service: the identity provider that it trusts, its sessions, and the pages
+// that need a session.
 func newService() (http.Handler, error) {
 	document, err := readMetadata()
 	if err != nil {
@@ -77,12 +88,18 @@ func newService() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	keys, store := [][]byte{key}, saml.NewMemoryStore() // for one process; replicas share the keys, and a saml.Store of another kind
-	sp, err := saml.New(saml.Config{BaseURL: *baseURL, IdentityProvider: idp, StateKeys: keys, Store: store})
+	keys := [][]byte{key}          // replicas need the same keys
+	store := saml.NewMemoryStore() // for one process only; replicas need a shared saml.Store such as sqlstore
+	sp, err := saml.New(saml.Config{
+		BaseURL:          *baseURL,
+		IdentityProvider: idp,
+		StateKeys:        keys,
+		Store:            store,
+	})
 	if err != nil {
 		return nil, err
 	}
-	onHTTP := strings.HasPrefix(*baseURL, "http:") // which saml.New takes on this machine alone
+	onHTTP := strings.HasPrefix(*baseURL, "http:") // saml.New accepts http only on this machine
 	sessions, err := session.New(session.Config{Keys: keys, Store: store, InsecureAllowHTTP: onHTTP})
 	if err != nil {
 		return nil, err
@@ -90,7 +107,8 @@ func newService() (http.Handler, error) {
 	login, mux := sp.Handler(sessions), http.NewServeMux()
 	mux.Handle(sp.RedirectPath(), login)
 	mux.Handle("POST /sign-out", sessions.SignOutHandler("/goodbye"))
-	mux.HandleFunc("/goodbye", func(w http.ResponseWriter, _ *http.Request) { show(w, nil) }) // public, or it would sign in again
+	// The page after the sign-out is public. Otherwise it would sign the user in again.
+	mux.HandleFunc("/goodbye", func(w http.ResponseWriter, _ *http.Request) { show(w, nil) })
 	mux.Handle("/", sessions.Require(login, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		show(w, session.FromContext(r.Context()))
 	})))
@@ -100,18 +118,20 @@ func newService() (http.Handler, error) {
 var page = template.Must(template.New("").Parse(`<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>Minimal</title></head><body>
 {{with .}}<h1>Hello, {{.Identity.Name}}</h1><p>{{.Identity.Email}}</p>
-<ul>{{range .Identity.Groups}}<li>{{.}}</li>{{end}}</ul>{{if or .Identity.GroupsOverage .GroupsTruncated}}<p>There are more groups.</p>{{end}}
+<ul>{{range .Identity.Groups}}<li>{{.}}</li>{{end}}</ul>
+{{if or .Identity.GroupsOverage .GroupsTruncated}}<p>There are more groups.</p>{{end}}
 <form method="post" action="/sign-out"><button>Sign out</button></form>
 {{else}}<h1>Goodbye</h1><p><a href="/">Sign in again</a></p>{{end}}</body></html>
 `))
 
 func show(w http.ResponseWriter, s *session.Session) {
 	w.Header().Set("Cache-Control", "no-store")
-	page.Execute(w, s) // an error is the browser's hanging up
+	page.Execute(w, s) // the only possible error is that the browser went away
 }
 
-// readKey returns the key that seals what the service keeps in browsers. Without a file it is new, and a restart signs everybody out. Of two
-// first starts at once one makes the file, and both read it.
+// readKey returns the key that seals the cookies of the service. Without -key-file the key is new,
+// so a restart signs everyone out. If two processes start for the first time at the same moment,
+// one of them makes the file and both read it.
 func readKey() ([]byte, error) {
 	if *keyFile == "" {
 		return saml.NewStateKey(), nil
@@ -126,12 +146,15 @@ func readKey() ([]byte, error) {
 		return nil, err
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("%s has mode %04o, want 0600: with its key others can make sessions. Delete it, so that the next start makes a new key", *keyFile, info.Mode().Perm())
+		return nil, fmt.Errorf("%s has mode %04o, want 0600: other users of this machine can read the key "+
+			"and make sessions with it. Delete the file; the next start makes a new key",
+			*keyFile, info.Mode().Perm())
 	}
 	return os.ReadFile(*keyFile)
 }
 
-// makeKey makes the file whole or not at all. A link fails if the file is there by now.
+// makeKey makes the file with a new key, completely or not at all. os.Link fails if another process
+// has made the file in the meantime.
 func makeKey() error {
 	f, err := os.CreateTemp(filepath.Dir(*keyFile), ".new-*") // mode 0600
 	if err != nil {
@@ -145,8 +168,9 @@ func makeKey() error {
 	return os.Link(f.Name(), *keyFile)
 }
 
-// readMetadata gives the metadata of the identity provider, or of one for trying, which it starts. That one is on localhost: to a browser
-// another site than 127.0.0.1, as a real one is.
+// readMetadata returns the metadata of the identity provider. Without -metadata it starts a test
+// provider. That one is on localhost, because for a browser localhost is another site than
+// 127.0.0.1, like a real provider.
 func readMetadata() ([]byte, error) {
 	if *metadata != "" {
 		return os.ReadFile(*metadata)
@@ -155,7 +179,8 @@ func readMetadata() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	idp, err := samltest.New(samltest.Options{BaseURL: fmt.Sprintf("http://localhost:%d", listener.Addr().(*net.TCPAddr).Port)})
+	address := fmt.Sprintf("http://localhost:%d", listener.Addr().(*net.TCPAddr).Port)
+	idp, err := samltest.New(samltest.Options{BaseURL: address})
 	if err != nil {
 		return nil, err
 	}

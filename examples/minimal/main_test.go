@@ -20,7 +20,7 @@ import (
 	"github.com/iomete/saml/samltest"
 )
 
-// TestMain is the service itself where a test has started it as a program of its own.
+// TestMain runs the service itself if a test has started this program as a separate process.
 func TestMain(m *testing.M) {
 	if os.Getenv("MINIMAL_IS_THE_SERVICE") != "" {
 		main()
@@ -34,7 +34,7 @@ func command(args ...string) *exec.Cmd {
 	return c
 }
 
-// start runs the service until the test ends, and gives the addresses that it prints.
+// start runs the service until the test ends, and returns the addresses that it prints.
 func start(t *testing.T, args ...string) (addresses map[string]string, stop func()) {
 	t.Helper()
 	c := command(append([]string{"-addr", "127.0.0.1:0"}, args...)...)
@@ -133,7 +133,8 @@ func TestWithItsOwnIdentityProvider(t *testing.T) {
 	t.Parallel()
 	addresses, _ := start(t)
 	service := addresses["Service"]
-	if !strings.HasPrefix(service, "http://127.0.0.1:") || !strings.HasPrefix(addresses["Identity provider"], "http://localhost:") {
+	if !strings.HasPrefix(service, "http://127.0.0.1:") ||
+		!strings.HasPrefix(addresses["Identity provider"], "http://localhost:") {
 		t.Fatalf("got %v", addresses)
 	}
 	b, users := newBrowser(t), samltest.DefaultUsers()
@@ -181,7 +182,8 @@ func TestWithMetadataAndAKeptKey(t *testing.T) {
 	stop()
 
 	service := addresses["Service"] // at the same address, which is the service's name too
-	start(t, "-metadata", metadataFile, "-key-file", keyFile, "-addr", strings.Trim(strings.TrimPrefix(service, "http:"), "/"))
+	address := strings.Trim(strings.TrimPrefix(service, "http:"), "/")
+	start(t, "-metadata", metadataFile, "-key-file", keyFile, "-addr", address)
 	wantText(t, text(t, b.get(service)), user.Mail)
 
 	addresses, _ = start(t, "-metadata", metadataFile, "-base-url", "https://console.example.com/")
@@ -204,7 +206,7 @@ func TestWhatItRefuses(t *testing.T) {
 		"metadata that is none":            {[]string{"-metadata", shortKey}, "saml: "},
 		"a key of another length":          {[]string{"-key-file", shortKey}, "StateKeys"},
 		"an address on http for everybody": {[]string{"-base-url", "http://console.example.com"}, "BaseURL"},
-		"an address that is none":          {[]string{"-base-url", "console.example.com"}, "not an http or https URL"},
+		"an address that is none":          {[]string{"-base-url", "console.example.com"}, "want an absolute http or https URL"},
 		"a port that is none":              {[]string{"-addr", "127.0.0.1:x"}, "unknown port"},
 	} {
 		output, err := command(append([]string{"-addr", "127.0.0.1:0"}, row.args...)...).CombinedOutput()
@@ -214,7 +216,8 @@ func TestWhatItRefuses(t *testing.T) {
 	}
 }
 
-// TestKey has first starts at the same time, which must end with one key, and a key that others can read, which is refused.
+// TestKey: first starts at the same moment must end with the same key, and a key that others can
+// read is refused.
 func TestKey(t *testing.T) {
 	for range 20 {
 		*keyFile = filepath.Join(t.TempDir(), "state.key")

@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// TestServersHaveLimits looks at each server that a program of this repository makes: net/http has no limit of its own, so a field that is left
-// out lets slow clients hold connections forever.
+// TestServersHaveLimits reads the source of each server that a program of this repository makes.
+// net/http has no time limits by default, so slow clients could hold connections forever.
 func TestServersHaveLimits(t *testing.T) {
 	t.Parallel()
 	found := 0
@@ -31,7 +31,13 @@ func TestServersHaveLimits(t *testing.T) {
 			case *ast.CompositeLit:
 				if isHTTP(n.Type, "Server") {
 					found++
-					for _, field := range []string{"ReadHeaderTimeout", "ReadTimeout", "WriteTimeout", "IdleTimeout", "MaxHeaderBytes"} {
+					for _, field := range []string{
+						"ReadHeaderTimeout",
+						"ReadTimeout",
+						"WriteTimeout",
+						"IdleTimeout",
+						"MaxHeaderBytes",
+					} {
 						if !has(n, field) {
 							t.Errorf("%s: the server has no %s", files.Position(n.Pos()), field)
 						}

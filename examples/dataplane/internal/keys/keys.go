@@ -1,4 +1,4 @@
-// Package keys keeps the keys that seal what the console puts into browsers.
+// Package keys reads and makes the keys that seal the cookies of the console.
 package keys
 
 import (
@@ -16,24 +16,28 @@ import (
 	"github.com/iomete/saml"
 )
 
-// Parse reads keys of 32 bytes in base64, separated by white space or commas. The first one seals, all open.
+// Parse reads keys of 32 bytes in base64, separated by white space or commas. The first key seals,
+// every key opens. It fails if there is no key, or if a key is not valid.
 func Parse(text string) ([][]byte, error) {
+	isSeparator := func(r rune) bool { return strings.ContainsRune(", \n\r\t", r) }
 	var keys [][]byte
-	for _, field := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' || r == '\n' || r == '\r' || r == '\t' }) {
+	for _, field := range strings.FieldsFunc(text, isSeparator) {
 		key, err := base64.StdEncoding.DecodeString(field)
 		if err != nil || len(key) != 32 {
-			return nil, errors.New("each key must be 32 random bytes in base64, as openssl rand -base64 32 prints them")
+			return nil, fmt.Errorf("key %d is not valid, want 32 random bytes in base64: "+
+				"make it with openssl rand -base64 32", len(keys)+1)
 		}
 		keys = append(keys, key)
 	}
 	if len(keys) == 0 {
-		return nil, errors.New("there is no key")
+		return nil, errors.New("there is no key, want 32 random bytes in base64: " +
+			"make it with openssl rand -base64 32")
 	}
 	return keys, nil
 }
 
-// File reads the keys of a file that only its owner may read. If there is no such file, File makes it with one new key. Two processes that
-// do so at the same time end up with the same key.
+// File reads the keys of a file that only its owner may read. If there is no such file, File makes
+// it with one new key. Two processes that do this at the same time get the same key.
 func File(name string) ([][]byte, error) {
 	text, err := Private(name, func() ([]byte, error) {
 		return []byte(base64.StdEncoding.EncodeToString(saml.NewStateKey()) + "\n"), nil
@@ -48,8 +52,9 @@ func File(name string) ([][]byte, error) {
 	return keys, nil
 }
 
-// Private reads a file that holds a secret. It refuses a file that others can read. If there is no such file, Private makes it with what
-// content returns, unless another process is first: then the file of that one counts.
+// Private reads a file that holds a secret. It refuses a file that others can read. If there is no
+// such file, Private makes it with the result of content. If another process makes the file first,
+// Private returns that one.
 func Private(name string, content func() ([]byte, error)) ([]byte, error) {
 	if _, err := os.Stat(name); errors.Is(err, fs.ErrNotExist) {
 		fresh, err := content()
@@ -65,18 +70,21 @@ func Private(name string, content func() ([]byte, error)) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat() // of the file that is read, not of another one with its name
+	info, err := f.Stat() // not os.Stat: the name could stand for another file by now
 	if err != nil {
 		return nil, err
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("%s has mode %04o, want 0600: others can read it, and with its keys anybody can sign in as anybody. Run chmod 600 on it; if others use this machine, delete it too, so that the next start makes new keys", name, info.Mode().Perm())
+		return nil, fmt.Errorf("%s has mode %04o, want 0600: others can read it, and anyone with its keys "+
+			"can sign in as any user. Run chmod 600 on it. If others use this machine, delete it instead; "+
+			"the next start makes new keys", name, info.Mode().Perm())
 	}
 	return io.ReadAll(f)
 }
 
-// create makes a file for its owner alone, whole or not at all: a process that dies leaves no half of a key. It fails with fs.ErrExist if
-// the file is there: a link, unlike a rename, never replaces the key that another process has just made and already uses.
+// create makes a file that only its owner can read, completely or not at all: a process that dies
+// leaves no half of a key. It fails with fs.ErrExist if the file exists. It uses a link because a
+// link, unlike a rename, never replaces a key that another process has just made and already uses.
 func create(name string, content []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(name), ".new-*") // mode 0600
 	if err != nil {
@@ -90,7 +98,8 @@ func create(name string, content []byte) error {
 	return os.Link(f.Name(), name)
 }
 
-// Fingerprint names the key that seals without giving it away, to tell whether replicas have the same.
+// Fingerprint returns a short hash of the first key, in hexadecimal. It shows whether replicas have
+// the same key, and does not reveal the key.
 func Fingerprint(keys [][]byte) string {
 	sum := sha256.Sum256(append([]byte("fingerprint of a console key\x00"), keys[0]...))
 	return hex.EncodeToString(sum[:8])

@@ -66,7 +66,8 @@ func TestFile(t *testing.T) {
 	}
 }
 
-// TestFirstStartsAtOnce has several first starts in one folder, again and again: all must seal with the one key that is kept.
+// TestFirstStartsAtOnce: several first starts in one folder, again and again, must all use the one
+// key that is kept.
 func TestFirstStartsAtOnce(t *testing.T) {
 	t.Parallel()
 	const rounds, starts = 50, 4

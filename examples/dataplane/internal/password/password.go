@@ -11,17 +11,18 @@ import (
 	"golang.org/x/crypto/argon2"
 )
 
-// Two passes over 19 MiB in one lane: the least that OWASP's Password Storage Cheat Sheet names, about 30 ms.
+// Two passes over 19 MiB in one lane: the minimum of OWASP's Password Storage Cheat Sheet. One hash
+// takes about 30 ms.
 const (
 	passes = 2
 	memory = 19 * 1024 // KiB
 	lanes  = 1
-	length = 32
+	length = 32 // bytes
 )
 
 var encoding = base64.RawStdEncoding.Strict()
 
-// slots bounds how many are hashed at a time, and so the memory that sign-ins take.
+// slots limits how many passwords are hashed at a time, and so the memory that sign-ins use.
 var slots = make(chan struct{}, 4)
 
 func hash(password string, salt []byte) []byte {
@@ -30,18 +31,19 @@ func hash(password string, salt []byte) []byte {
 	return argon2.IDKey([]byte(password), salt, passes, memory, lanes, length)
 }
 
-// prefix is the head of the PHC string format, which names the parameters.
+// prefix is the beginning of a hash in the PHC string format. It names the parameters.
 var prefix = fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$", argon2.Version, memory, passes, lanes)
 
-// Hash gives what to store of a password.
+// Hash returns the hash of a password with a random salt, in the PHC string format.
 func Hash(password string) string {
 	salt := make([]byte, 16)
 	rand.Read(salt) // never fails
 	return prefix + encoding.EncodeToString(salt) + "$" + encoding.EncodeToString(hash(password, salt))
 }
 
-// Verify reports whether a password is the one that was hashed. It takes as long for a hash that cannot be read, such as "" for an
-// account that does not exist.
+// Verify reports whether stored is a hash of password. It takes the same time for a hash that
+// cannot be read, so pass "" for an account that does not exist: then the time does not reveal
+// which accounts exist.
 func Verify(stored, password string) bool {
 	rest, known := strings.CutPrefix(stored, prefix)
 	saltText, sumText, _ := strings.Cut(rest, "$")
@@ -51,8 +53,8 @@ func Verify(stored, password string) bool {
 	return same && known && err1 == nil && err2 == nil
 }
 
-// New gives a random password that is easy to read aloud and to type.
+// New returns a random password of 100 bits that is easy to read aloud and to type.
 func New() string {
-	text := strings.ToLower(rand.Text()) // 26 letters and digits, 130 bits
+	text := strings.ToLower(rand.Text()) // 26 letters and digits, 5 bits each; 20 are used
 	return text[:5] + "-" + text[5:10] + "-" + text[10:15] + "-" + text[15:20]
 }

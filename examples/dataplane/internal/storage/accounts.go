@@ -11,23 +11,24 @@ import (
 	"github.com/iomete/saml"
 )
 
-// An Account is a person who has signed in, or is expected to.
+// An Account is a user who has signed in, or who is expected to.
 type Account struct {
 	ID      string
 	Email   string
 	Name    string
-	Home    string // where a guest comes from, "" for the directory itself
+	Home    string // home identity provider of a guest; "" for the directory itself
 	FirstAt time.Time
-	LastAt  time.Time // zero where the person has not signed in yet
-	EndedAt time.Time // when all sessions were ended last, to be shown; what ends them is the generation
+	LastAt  time.Time // zero if the user has not signed in yet
+	EndedAt time.Time // when all sessions were last ended; for display only, see Generation
 	IsBound bool      // to a key of the identity provider
 
-	hasObject bool // one of the keys is that of an object ID
+	hasObject bool // one of the keys is saml.Identity.ObjectKey
 }
 
 const accountColumns = `SELECT id, email, name, home, first_at, last_at, ended_at,
 	CASE WHEN EXISTS (SELECT 1 FROM account_key WHERE account_key.account = account.id) THEN 1 ELSE 0 END,
-	CASE WHEN EXISTS (SELECT 1 FROM account_key WHERE account_key.account = account.id AND id LIKE 'v1/oid/%') THEN 1 ELSE 0 END FROM account `
+	CASE WHEN EXISTS (SELECT 1 FROM account_key WHERE account_key.account = account.id AND id LIKE 'v1/oid/%')
+		THEN 1 ELSE 0 END FROM account `
 
 func scanAccount(scan func(...any) error) (*Account, error) {
 	var a Account
@@ -37,11 +38,16 @@ func scanAccount(scan func(...any) error) (*Account, error) {
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, ErrNotFound
 	}
-	a.FirstAt, a.LastAt, a.EndedAt, a.IsBound, a.hasObject = moment(first), moment(last), moment(ended), bound == 1, object == 1
+	a.FirstAt = moment(first)
+	a.LastAt = moment(last)
+	a.EndedAt = moment(ended)
+	a.IsBound = bound == 1
+	a.hasObject = object == 1
 	return &a, err
 }
 
-// AccountKey is the key by which a session finds its account, "" where there is none: "" is nobody's.
+// AccountKey returns the key that leads from a session to its account. It returns "" if the
+// identity has no key; no account has the key "".
 func AccountKey(i *saml.Identity) string {
 	key, err := i.AccountKey()
 	if err != nil {
@@ -50,10 +56,15 @@ func AccountKey(i *saml.Identity) string {
 	return key
 }
 
-// FindAccount gives the account that an identity would sign in to, as the README of the library has it: the one with its object key, else the one with
-// its NameID key unless that has another object key, else one with its e-mail address that nobody has signed in to. ErrNotFound means that
-// there would be a new one. The console has one tenant, and none of these accounts has a privilege. That the identity provider may speak
-// for an address is what the administrator says who adds an account with it.
+// FindAccount returns the account that an identity would sign in to. The rules are those in the
+// README of the library, in this order: the account with the object key of the identity; the
+// account with its NameID key, unless that account has another object key; an account with its
+// e-mail address that nobody has signed in to. It returns ErrNotFound if the identity would get a
+// new account.
+//
+// The e-mail address is safe here because the console has one tenant and its accounts have no
+// privileges. An administrator who adds an account with an address trusts the identity provider
+// with that address.
 func (db *DB) FindAccount(ctx context.Context, i *saml.Identity) (*Account, error) {
 	ctx, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()
@@ -68,7 +79,7 @@ func (db *DB) find(ctx context.Context, h handle, i *saml.Identity) (*Account, e
 	a, err := db.byKey(ctx, h, object)
 	if errors.Is(err, ErrNotFound) {
 		if a, err = db.byKey(ctx, h, nameID); err == nil && object != "" && a.hasObject {
-			err = ErrNotFound // it is that of somebody who had this NameID before
+			err = ErrNotFound // the account of another user, who had this NameID before
 		}
 	}
 	if !errors.Is(err, ErrNotFound) {
@@ -79,7 +90,7 @@ func (db *DB) find(ctx context.Context, h handle, i *saml.Identity) (*Account, e
 		return nil, err
 	}
 	for _, a := range waiting {
-		if saml.EqualEmail(a.Email, i.Email) && i.Email != "" { // not in SQL, which folds more than ASCII
+		if saml.EqualEmail(a.Email, i.Email) && i.Email != "" { // not in SQL, whose case rules go beyond ASCII
 			return &a, nil
 		}
 	}
@@ -90,21 +101,24 @@ func (db *DB) byKey(ctx context.Context, h handle, key string) (*Account, error)
 	if key == "" {
 		return nil, ErrNotFound
 	}
-	return scanAccount(h.QueryRowContext(ctx, db.bind(accountColumns+"WHERE id = (SELECT account FROM account_key WHERE id = ?)"), key).Scan)
+	query := db.bind(accountColumns + "WHERE id = (SELECT account FROM account_key WHERE id = ?)")
+	return scanAccount(h.QueryRowContext(ctx, query, key).Scan)
 }
 
-// SignIn finds the account of an identity, or makes one, and binds it to the identity's keys: an e-mail address can be given to somebody
-// else, the object key cannot.
+// SignIn finds the account of an identity or makes one, and binds it to the keys of the identity.
+// The keys are needed because an e-mail address can be given to another user later, and the object
+// key cannot. home is Account.Home.
 func (db *DB) SignIn(ctx context.Context, i *saml.Identity, home string) error {
 	err := db.signIn(ctx, i, home)
-	if errors.Is(err, errTaken) { // by a replica of an earlier release, which takes no accountLock
+	if errors.Is(err, errTaken) { // by a replica of an earlier release, which does not take accountLock
 		err = db.signIn(ctx, i, home)
 	}
 	return err
 }
 
-// accountLock makes those who look for an account, and then write to it or make one, take turns. Without it two people with one address would
-// both find the account that waits for it, and both would be bound to it. It is any number that nobody else locks in the same database.
+// accountLock makes sign-ins take turns while they look for an account and write to it. Without it,
+// two users with the same address could both find the account that waits for that address, and both
+// would be bound to it. It is an arbitrary number that nothing else locks in the same database.
 const accountLock = 7_130_265_242
 
 var errTaken = errors.New("storage: the key belongs to another account")
@@ -118,10 +132,12 @@ func (db *DB) signIn(ctx context.Context, i *saml.Identity, home string) error {
 		switch {
 		case errors.Is(err, ErrNotFound):
 			a = &Account{ID: rand.Text()}
-			_, err = db.exec(ctx, tx, "INSERT INTO account (id, email, name, home, first_at, last_at, ended_at) VALUES (?, ?, ?, ?, ?, ?, 0)",
+			_, err = db.exec(ctx, tx, `INSERT INTO account (id, email, name, home, first_at, last_at, ended_at)
+				VALUES (?, ?, ?, ?, ?, ?, 0)`,
 				a.ID, i.Email, i.Name, home, db.stamp(), db.stamp())
 		case err == nil:
-			_, err = db.exec(ctx, tx, "UPDATE account SET email = ?, name = ?, home = ?, last_at = ? WHERE id = ?", i.Email, i.Name, home, db.stamp(), a.ID)
+			_, err = db.exec(ctx, tx, "UPDATE account SET email = ?, name = ?, home = ?, last_at = ? WHERE id = ?",
+				i.Email, i.Name, home, db.stamp(), a.ID)
 		}
 		if err != nil {
 			return err
@@ -130,14 +146,18 @@ func (db *DB) signIn(ctx context.Context, i *saml.Identity, home string) error {
 	})
 }
 
-// bindKeys adds the key that is missing. A NameID belongs to whom the identity provider gives it now.
+// bindKeys binds the account to the keys of the identity. A NameID belongs to the user to whom the
+// identity provider gives it now, so its key is taken from another account.
 func (db *DB) bindKeys(ctx context.Context, tx *sql.Tx, account string, i *saml.Identity) error {
 	object, nameID := i.ObjectKey, i.NameIDKey
 	if err := db.bindKey(ctx, tx, account, object); err != nil || nameID == "" {
 		return err
 	}
-	_, err := db.exec(ctx, tx, "DELETE FROM account_key WHERE account = ? AND id LIKE 'v1/nid/%' AND id <> ?", account, nameID)
-	if err == nil && object != "" { // without an object key find has found the account of the NameID, if there is one
+	_, err := db.exec(ctx, tx,
+		"DELETE FROM account_key WHERE account = ? AND id LIKE 'v1/nid/%' AND id <> ?", account, nameID)
+	// Without an object key, find has looked the account up by the NameID, so no other account has
+	// it.
+	if err == nil && object != "" {
 		_, err = db.exec(ctx, tx, "DELETE FROM account_key WHERE id = ? AND account <> ?", nameID, account)
 	}
 	if err != nil {
@@ -150,7 +170,8 @@ func (db *DB) bindKey(ctx context.Context, tx *sql.Tx, account, key string) erro
 	if key == "" {
 		return nil
 	}
-	n, err := db.exec(ctx, tx, "INSERT INTO account_key (id, account) VALUES (?, ?) ON CONFLICT (id) DO NOTHING", key, account)
+	n, err := db.exec(ctx, tx,
+		"INSERT INTO account_key (id, account) VALUES (?, ?) ON CONFLICT (id) DO NOTHING", key, account)
 	if err != nil || n == 1 {
 		return err
 	}
@@ -164,10 +185,12 @@ func (db *DB) bindKey(ctx context.Context, tx *sql.Tx, account, key string) erro
 	return nil
 }
 
-// ErrAccountExists is what AddAccount returns where there is an account with the address.
+// ErrAccountExists is the error of AddAccount if there is already an account with the address.
 var ErrAccountExists = errors.New("storage: there is an account with this address")
 
-// AddAccount makes an account for somebody who has not signed in yet. The first sign-in with the address binds it.
+// AddAccount makes an account for a user who has not signed in yet. The first sign-in with the
+// address binds the account to that user. It returns ErrAccountExists if there is an account with
+// the address.
 func (db *DB) AddAccount(ctx context.Context, email string) error {
 	return db.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		if err := db.lock(ctx, tx, accountLock); err != nil {
@@ -178,19 +201,22 @@ func (db *DB) AddAccount(ctx context.Context, email string) error {
 		} else if taken {
 			return ErrAccountExists
 		}
-		_, err := db.exec(ctx, tx, "INSERT INTO account (id, email, name, home, first_at, last_at, ended_at) VALUES (?, ?, '', '', ?, 0, 0)", rand.Text(), email, db.stamp())
+		_, err := db.exec(ctx, tx, `INSERT INTO account (id, email, name, home, first_at, last_at, ended_at)
+			VALUES (?, ?, '', '', ?, 0, 0)`, rand.Text(), email, db.stamp())
 		return err
 	})
 }
 
-// Accounts lists at most limit of them: those that are expected first, the newest before the others, then those that signed in last.
+// Accounts returns at most limit accounts. Accounts that nobody has signed in to come first, the
+// newest of them at the front. The others follow, sorted by their last sign-in, the latest first.
 func (db *DB) Accounts(ctx context.Context, limit int) ([]Account, error) {
 	ctx, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()
-	return db.accounts(ctx, db.sql, "ORDER BY CASE WHEN last_at = 0 THEN 0 ELSE 1 END, last_at DESC, first_at DESC, email LIMIT ?", limit)
+	return db.accounts(ctx, db.sql, `ORDER BY CASE WHEN last_at = 0 THEN 0 ELSE 1 END,
+		last_at DESC, first_at DESC, email LIMIT ?`, limit)
 }
 
-// HasAddress reports whether there is an account with an e-mail address, whoever signs in to it.
+// HasAddress reports whether there is an account with an e-mail address, bound or not.
 func (db *DB) HasAddress(ctx context.Context, email string) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()
@@ -199,7 +225,8 @@ func (db *DB) HasAddress(ctx context.Context, email string) (bool, error) {
 
 func (db *DB) hasAddress(ctx context.Context, h handle, email string) (bool, error) {
 	all, err := db.accounts(ctx, h, "")
-	return slices.ContainsFunc(all, func(a Account) bool { return saml.EqualEmail(a.Email, email) }), err // not in SQL, which folds more than ASCII
+	// Not compared in SQL, whose case rules go beyond ASCII.
+	return slices.ContainsFunc(all, func(a Account) bool { return saml.EqualEmail(a.Email, email) }), err
 }
 
 func (db *DB) accounts(ctx context.Context, h handle, where string, args ...any) ([]Account, error) {
@@ -219,19 +246,23 @@ func (db *DB) accounts(ctx context.Context, h handle, where string, args ...any)
 	return list, rows.Err()
 }
 
-// EndSessions ends all sessions of an account that have begun until now: those that begin from now on are of another generation.
+// EndSessions ends all sessions of an account that have begun so far. New sessions have the next
+// generation. It returns ErrNotFound if there is no such account.
 func (db *DB) EndSessions(ctx context.Context, id string) error {
-	n, err := db.exec(ctx, db.writer, "UPDATE account SET ended_at = ?, generation = generation + 1 WHERE id = ?", db.stamp(), id)
+	n, err := db.exec(ctx, db.writer,
+		"UPDATE account SET ended_at = ?, generation = generation + 1 WHERE id = ?", db.stamp(), id)
 	if err == nil && n == 0 {
 		err = ErrNotFound
 	}
 	return err
 }
 
-// Generation returns that of the sessions of a key's account: a session of an earlier one has ended. ErrNotFound if there is no such
-// account. It is a number and no time, since the clocks of replicas differ.
+// Generation returns the session generation of the account with a key: sessions with a smaller
+// number have ended. It returns ErrNotFound if there is no such account. The generation is a
+// counter and not a time, because the clocks of replicas differ.
 func (db *DB) Generation(ctx context.Context, key string) (int64, error) {
 	var generation int64
-	err := db.row(ctx, db.sql, []any{&generation}, "SELECT generation FROM account WHERE id = (SELECT account FROM account_key WHERE id = ?)", key)
+	err := db.row(ctx, db.sql, []any{&generation},
+		"SELECT generation FROM account WHERE id = (SELECT account FROM account_key WHERE id = ?)", key)
 	return generation, err
 }

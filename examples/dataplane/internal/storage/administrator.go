@@ -9,34 +9,42 @@ import (
 	"time"
 )
 
-// An Administrator signs in here with a password, whatever the identity provider does.
+// An Administrator signs in with a local password, so the console can be repaired if single sign-on
+// fails.
 type Administrator struct {
 	Name      string
-	Password  string // hash
+	Password  string // hash of package password
 	ChangedAt time.Time
 }
 
-// Administrator reads one by name.
+// Administrator returns the administrator of that name. It returns ErrNotFound if there is none.
 func (db *DB) Administrator(ctx context.Context, name string) (*Administrator, error) {
 	a := Administrator{Name: name}
 	var at int64
-	if err := db.row(ctx, db.sql, []any{&a.Password, &at}, "SELECT password, changed_at FROM administrator WHERE name = ?", name); err != nil {
+	err := db.row(ctx, db.sql, []any{&a.Password, &at},
+		"SELECT password, changed_at FROM administrator WHERE name = ?", name)
+	if err != nil {
 		return nil, err
 	}
 	a.ChangedAt = moment(at)
 	return &a, nil
 }
 
-// AddAdministrator makes an administrator unless there is one of that name, and reports whether it did.
+// AddAdministrator adds an administrator unless there is one of that name. It reports whether it
+// added one. hash is a hash of package password.
 func (db *DB) AddAdministrator(ctx context.Context, name, hash string) (bool, error) {
-	n, err := db.exec(ctx, db.writer, "INSERT INTO administrator (name, password, changed_at) VALUES (?, ?, ?) ON CONFLICT (name) DO NOTHING", name, hash, db.stamp())
+	n, err := db.exec(ctx, db.writer, `INSERT INTO administrator (name, password, changed_at)
+		VALUES (?, ?, ?) ON CONFLICT (name) DO NOTHING`, name, hash, db.stamp())
 	return n == 1, err
 }
 
-// SetPassword changes a password and ends all sessions of the administrator but keep, an AdminSession.ID; "" ends all.
+// SetPassword changes a password and ends all sessions of the administrator except keep, an
+// AdminSession.ID. If keep is "", all end. It returns ErrNotFound if there is no such
+// administrator.
 func (db *DB) SetPassword(ctx context.Context, name, hash, keep string) error {
 	return db.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		n, err := db.exec(ctx, tx, "UPDATE administrator SET password = ?, changed_at = ? WHERE name = ?", hash, db.stamp(), name)
+		n, err := db.exec(ctx, tx,
+			"UPDATE administrator SET password = ?, changed_at = ? WHERE name = ?", hash, db.stamp(), name)
 		if err != nil {
 			return err
 		}
@@ -48,7 +56,7 @@ func (db *DB) SetPassword(ctx context.Context, name, hash, keep string) error {
 	})
 }
 
-// An AdminSession is one browser of an administrator.
+// An AdminSession is one administrator in one browser.
 type AdminSession struct {
 	ID            string // hash of the token in the cookie
 	Administrator string
@@ -59,28 +67,32 @@ type AdminSession struct {
 const (
 	adminLifetime = 12 * time.Hour
 	adminIdle     = 2 * time.Hour
-	seenPrecision = time.Minute // SeenAt is not written with each request
-	seenLimit     = 250 * time.Millisecond
+	seenPrecision = time.Minute            // of SeenAt, because not every request writes it
+	seenLimit     = 250 * time.Millisecond // for writing SeenAt, because a page waits for it
 )
 
-// tokenID is what is stored of a token: whoever reads the database cannot use it.
+// tokenID returns what the database stores of a token. It is a hash, so nobody can use a token read
+// from the database.
 func tokenID(token string) string {
 	sum := sha256.Sum256([]byte(token))
 	return hex.EncodeToString(sum[:])
 }
 
-// BeginAdminSession begins a session and gives the token for the cookie.
+// BeginAdminSession begins a session and returns the token for the cookie.
 func (db *DB) BeginAdminSession(ctx context.Context, name string) (token string, err error) {
 	token = rand.Text() + rand.Text()
-	_, err = db.exec(ctx, db.writer, "INSERT INTO admin_session (id, administrator, begun_at, seen_at) VALUES (?, ?, ?, ?)", tokenID(token), name, db.stamp(), db.stamp())
+	_, err = db.exec(ctx, db.writer, `INSERT INTO admin_session (id, administrator, begun_at, seen_at)
+		VALUES (?, ?, ?, ?)`, tokenID(token), name, db.stamp(), db.stamp())
 	return token, err
 }
 
-// AdminSession reads the session of a token, ErrNotFound where there is none that lives.
+// AdminSession returns the session of a token. It returns ErrNotFound if there is none, or if it
+// has expired: after 2 hours without a request, or after 12 hours.
 func (db *DB) AdminSession(ctx context.Context, token string) (*AdminSession, error) {
 	s := AdminSession{ID: tokenID(token)}
 	var begun, seen int64
-	err := db.row(ctx, db.sql, []any{&s.Administrator, &begun, &seen}, "SELECT administrator, begun_at, seen_at FROM admin_session WHERE id = ?", s.ID)
+	err := db.row(ctx, db.sql, []any{&s.Administrator, &begun, &seen},
+		"SELECT administrator, begun_at, seen_at FROM admin_session WHERE id = ?", s.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +102,7 @@ func (db *DB) AdminSession(ctx context.Context, token string) (*AdminSession, er
 		return nil, ErrNotFound
 	}
 	if now.Sub(s.SeenAt) >= seenPrecision {
-		// A page does not wait for this, nor fail with it: the next request tries again.
+		// A page must not wait long for this, or fail because of it. The next request tries again.
 		short, cancel := context.WithTimeout(ctx, seenLimit)
 		defer cancel()
 		_, _ = db.exec(short, db.writer, "UPDATE admin_session SET seen_at = ? WHERE id = ?", db.stamp(), s.ID)
@@ -104,7 +116,8 @@ func (db *DB) EndAdminSession(ctx context.Context, token string) error {
 	return err
 }
 
-// EndOtherAdministrators ends the sessions of all administrators but one: of those who had another name before the administrator was renamed.
+// EndOtherAdministrators ends the sessions of all administrators except the one of that name. It is
+// for an administrator who was renamed.
 func (db *DB) EndOtherAdministrators(ctx context.Context, name string) error {
 	_, err := db.exec(ctx, db.writer, "DELETE FROM admin_session WHERE administrator <> ?", name)
 	return err

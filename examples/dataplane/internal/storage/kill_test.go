@@ -15,7 +15,8 @@ import (
 	"github.com/iomete/saml/examples/dataplane/internal/testpg"
 )
 
-// killedFile is the environment variable that makes the test binary a process that saves until it is killed.
+// killedFile is the environment variable that makes the test binary a process that saves until it
+// is killed.
 const killedFile = "DATAPLANE_TEST_SAVE"
 
 func TestMain(m *testing.M) {
@@ -27,13 +28,20 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// numbered are settings that all say the same number, large enough that they take several pages of the database.
+// numbered returns settings whose fields all hold the number n. They are large enough to take
+// several pages of the database.
 func numbered(n int64) Settings {
-	return Settings{EntityID: fmt.Sprint("entity ", n), LoginURL: fmt.Sprint("login ", n), Certificates: strings.Repeat(fmt.Sprint("certificate ", n, "\n"), 500),
-		Document: strings.Repeat(fmt.Sprint("document ", n, "\n"), 3000), MetadataURL: fmt.Sprint("metadata ", n)}
+	return Settings{
+		EntityID:     fmt.Sprint("entity ", n),
+		LoginURL:     fmt.Sprint("login ", n),
+		Certificates: strings.Repeat(fmt.Sprint("certificate ", n, "\n"), 500),
+		Document:     strings.Repeat(fmt.Sprint("document ", n, "\n"), 3000),
+		MetadataURL:  fmt.Sprint("metadata ", n),
+	}
 }
 
-// saveUntilKilled saves numbered settings and enables every other one, and prints the version before each change.
+// saveUntilKilled saves numbered settings and enables every other one, and prints the version
+// before each change.
 func saveUntilKilled(file string) {
 	err := func() error {
 		db, err := OpenSQLite(context.Background(), file, time.Now)
@@ -60,7 +68,8 @@ func saveUntilKilled(file string) {
 	os.Exit(1)
 }
 
-// TestKill kills a process that saves, at some moment, again and again: there are the old settings or the new ones, whole.
+// TestKill kills a process at a random moment while it saves, again and again. Afterwards the
+// database must hold the old settings or the new ones, complete.
 func TestKill(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "console.db")
@@ -109,7 +118,8 @@ func TestKill(t *testing.T) {
 		}
 		saved := state.Version - 1 - (state.Version-1)%2 // the last even version from which was changed
 		if state.Saved == nil || state.Saved.Settings != numbered(saved) {
-			t.Errorf("round %d, version %d: the saved settings are not those of %d: %.60v", round, state.Version, saved, state.Saved)
+			t.Errorf("round %d, version %d: the saved settings are not those of %d: %.60v",
+				round, state.Version, saved, state.Saved)
 		}
 		live := saved
 		if state.Version%2 == 1 { // saved, and not enabled yet

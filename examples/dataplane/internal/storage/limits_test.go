@@ -25,13 +25,14 @@ func openSQLite(t testing.TB, file string) *DB {
 	return db
 }
 
-// TestOpenMode has a database that others could read: nobody can afterwards, and the caller learns of it.
+// TestOpenMode opens a database that others can read. Afterwards only the owner can, and the caller
+// is told.
 func TestOpenMode(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "console.db")
 	first := openSQLite(t, file)
-	if len(first.Tightened) > 0 {
-		t.Errorf("a new file: tightened %v", first.Tightened)
+	if len(first.Restricted) > 0 {
+		t.Errorf("a new file: restricted %v", first.Restricted)
 	}
 	for _, name := range []string{file, file + "-wal"} { // the WAL is there while the first is open
 		if err := os.Chmod(name, 0o644); err != nil {
@@ -39,8 +40,8 @@ func TestOpenMode(t *testing.T) {
 		}
 	}
 	second := openSQLite(t, file)
-	if want := []string{file, file + "-wal"}; !slices.Equal(second.Tightened, want) {
-		t.Errorf("tightened %v, want %v", second.Tightened, want)
+	if want := []string{file, file + "-wal"}; !slices.Equal(second.Restricted, want) {
+		t.Errorf("restricted %v, want %v", second.Restricted, want)
 	}
 	for _, name := range []string{file, file + "-wal", file + "-shm"} {
 		if info, err := os.Stat(name); err != nil || info.Mode().Perm() != 0o600 {
@@ -49,7 +50,8 @@ func TestOpenMode(t *testing.T) {
 	}
 }
 
-// TestFirstOpensAtOnce has several processes' worth of connections that make one new database. SQLite refuses some without waiting.
+// TestFirstOpensAtOnce: the connections of several processes make one new database at the same
+// moment. SQLite refuses some of them without waiting.
 func TestFirstOpensAtOnce(t *testing.T) {
 	t.Parallel()
 	for range 10 {
@@ -69,7 +71,8 @@ func TestFirstOpensAtOnce(t *testing.T) {
 	}
 }
 
-// claimAtOnce lets many claim at the same moment, each several keys, and returns how long each claim took.
+// claimAtOnce lets many claim at the same moment, each several keys, and returns how long each
+// claim took.
 func claimAtOnce(t testing.TB, db *DB, writers, each int) (took []time.Duration) {
 	store := db.Spent()
 	var mu sync.Mutex
@@ -93,7 +96,8 @@ func claimAtOnce(t testing.TB, db *DB, writers, each int) (took []time.Duration)
 	return took
 }
 
-// TestClaimsHaveTheirOwnConnection: with SQLite claims wait for their turn in order, at one connection that nothing else uses.
+// TestClaimsHaveTheirOwnConnection: with SQLite, claims wait in order for a single connection that
+// nothing else uses.
 func TestClaimsHaveTheirOwnConnection(t *testing.T) {
 	t.Parallel()
 	db := openSQLite(t, filepath.Join(t.TempDir(), "console.db"))
@@ -105,7 +109,7 @@ func TestClaimsHaveTheirOwnConnection(t *testing.T) {
 	if db.claims == db.sql || db.claims == db.writer {
 		t.Error("claims share a pool")
 	}
-	// Neither a claim that takes its time nor another writer keeps anybody from reading.
+	// Neither a slow claim nor another writer stops a read.
 	tx, err := db.claims.BeginTx(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -119,7 +123,7 @@ func TestClaimsHaveTheirOwnConnection(t *testing.T) {
 	}
 }
 
-// BenchmarkClaims says how long one of many claims at once takes.
+// BenchmarkClaims measures one of many claims at the same moment.
 func BenchmarkClaims(b *testing.B) {
 	var took []time.Duration
 	for b.Loop() {
@@ -129,8 +133,8 @@ func BenchmarkClaims(b *testing.B) {
 	b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "ms-p99")
 }
 
-// TestSessionIsReadWhileSomebodyWrites: that a session was seen cannot be written down while another process has the lock, and the page is
-// served all the same.
+// TestSessionIsReadWhileSomebodyWrites: while another process has the lock, AdminSession.SeenAt
+// cannot be written, and the page must still be served.
 func TestSessionIsReadWhileSomebodyWrites(t *testing.T) {
 	t.Parallel()
 	c, file := newClock(), filepath.Join(t.TempDir(), "console.db")
@@ -168,7 +172,8 @@ func TestSessionIsReadWhileSomebodyWrites(t *testing.T) {
 	}
 }
 
-// TestHangingDatabase has a server that takes everything and answers nothing: each call ends by itself. The caller has no deadline.
+// TestHangingDatabase has a server that accepts everything and answers nothing. Each call must end
+// by itself, although the caller sets no deadline.
 func TestHangingDatabase(t *testing.T) {
 	t.Parallel()
 	line := testpg.NewLine(t)
@@ -205,7 +210,7 @@ func TestHangingDatabase(t *testing.T) {
 	}
 }
 
-// TestSignInsOfEachKind has too many lines of each kind: none pushes out lines of another kind.
+// TestSignInsOfEachKind: too many lines of one kind do not displace lines of another kind.
 func TestSignInsOfEachKind(t *testing.T) {
 	t.Parallel()
 	kinds := []struct {
@@ -230,8 +235,10 @@ func TestSignInsOfEachKind(t *testing.T) {
 				c.advance(time.Second)
 				const more = 50
 				series := "WITH RECURSIVE series(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM series WHERE n < ?) "
-				_, err := db.exec(ctx, db.writer, "INSERT INTO sign_in (id, at, email, code, check_name, message, got, want, hint, cause, reference, stray) "+series+
-					"SELECT 'line ' || n, CAST(? AS BIGINT) + n, '', CAST(? AS TEXT), '', '', '', '', '', '', '', CAST(? AS INTEGER) FROM series",
+				_, err := db.exec(ctx, db.writer, "INSERT INTO sign_in "+
+					"(id, at, email, code, check_name, message, got, want, hint, cause, reference, stray) "+series+
+					"SELECT 'line ' || n, CAST(? AS BIGINT) + n, '', CAST(? AS TEXT), "+
+					"'', '', '', '', '', '', '', CAST(? AS INTEGER) FROM series",
 					flood.most+more, db.stamp(), flood.line.Code, number(flood.line.Stray))
 				if err != nil {
 					t.Fatal(err)
@@ -246,7 +253,9 @@ func TestSignInsOfEachKind(t *testing.T) {
 						want = kind.most
 					}
 					var got int // counted there: reading them all takes longer than a page may
-					if err := db.sql.QueryRowContext(ctx, db.bind("SELECT COUNT(*) FROM sign_in WHERE stray = ? AND code = ?"), number(kind.line.Stray), kind.line.Code).Scan(&got); err != nil {
+					query := db.bind("SELECT COUNT(*) FROM sign_in WHERE stray = ? AND code = ?")
+					err := db.sql.QueryRowContext(ctx, query, number(kind.line.Stray), kind.line.Code).Scan(&got)
+					if err != nil {
 						t.Fatal(err)
 					}
 					if got != want {
@@ -258,8 +267,8 @@ func TestSignInsOfEachKind(t *testing.T) {
 	}
 }
 
-// TestLockOfSomebodyGone has a process that took the lock for accounts and was never heard of again, without closing its connection: others get the
-// lock after some seconds.
+// TestLockOfSomebodyGone: a process takes the lock for accounts and then vanishes without closing
+// its connection. Others get the lock after some seconds.
 func TestLockOfSomebodyGone(t *testing.T) {
 	t.Parallel()
 	address := testpg.New(t)

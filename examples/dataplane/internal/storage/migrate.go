@@ -6,10 +6,12 @@ import (
 	"fmt"
 )
 
-// migrations are the steps from an empty database to today's. A step that was released is never changed: another one follows it.
+// migrations are the steps from an empty database to the current one. Never change a released step:
+// add another one.
 var migrations = [][]string{
 	{
-		// A revision of the settings is written once and never changed, so that a test, or a process that has read it, can name it.
+		// A revision of the settings never changes, so its ID always stands for the same settings
+		// in tests and replicas.
 		`CREATE TABLE revision (
 			id TEXT PRIMARY KEY,
 			entity_id TEXT NOT NULL,
@@ -19,7 +21,8 @@ var migrations = [][]string{
 			metadata_url TEXT NOT NULL,
 			saved_at BIGINT NOT NULL,
 			saved_by TEXT NOT NULL)`,
-		// The one row that says which revision is saved and which one is in use. Empty means none.
+		// The single row of this table names the saved revision and the one in use. Empty means
+		// none.
 		`CREATE TABLE state (
 			id INTEGER PRIMARY KEY CHECK (id = 1),
 			version BIGINT NOT NULL,
@@ -52,7 +55,8 @@ var migrations = [][]string{
 			account TEXT NOT NULL,
 			address TEXT NOT NULL,
 			at BIGINT NOT NULL)`,
-		// From where an administrator has signed in: strangers who guess elsewhere do not lock these out.
+		// Addresses from which an administrator has signed in. Attackers who guess passwords from
+		// other addresses do not lock these out.
 		`CREATE TABLE known_address (
 			account TEXT NOT NULL,
 			address TEXT NOT NULL,
@@ -87,37 +91,43 @@ var migrations = [][]string{
 			value TEXT NOT NULL)`,
 	},
 	{
-		// Counts up to end all sessions of an account.
+		// The number goes up to end all sessions of an account.
 		`ALTER TABLE account ADD COLUMN generation BIGINT NOT NULL DEFAULT 0`,
 	},
 	{
-		// Wrong passwords are slowed down in memory: they write nothing.
+		// Wrong passwords are now slowed down in memory and write nothing.
 		`DROP TABLE password_attempt`,
 		`DROP TABLE known_address`,
-		// 1 for a refusal that answers no sign-in of the browser: anybody can make these, so they must not hide the others.
+		// 1 for a refusal that belongs to no sign-in of the browser. Anyone can cause these, so
+		// they must not displace other lines.
 		`ALTER TABLE sign_in ADD COLUMN stray INTEGER NOT NULL DEFAULT 0`,
 	},
 }
 
-// migrateLock is any number that nobody else locks in the same PostgreSQL database.
+// migrateLock is an arbitrary number that nothing else locks in the same PostgreSQL database.
 const migrateLock = 7_130_265_241
 
-// migrate brings the tables up to date, in one transaction, and makes replicas that start together wait for each other. It fails
-// if a newer program has made the tables: what they mean by now this one cannot know.
+// migrate brings the tables up to date in one transaction. Replicas that start together wait for
+// each other. It fails if a newer release has changed the tables, because this one cannot know what
+// they mean now.
 func (db *DB) migrate(ctx context.Context) error {
 	err := db.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		if err := db.lock(ctx, tx, migrateLock); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)"); err != nil {
+		_, err := tx.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
+		if err != nil {
 			return err
 		}
 		var done int
-		if err := tx.QueryRowContext(ctx, "SELECT COALESCE(MAX(version), 0) FROM schema_version").Scan(&done); err != nil {
+		err = tx.QueryRowContext(ctx, "SELECT COALESCE(MAX(version), 0) FROM schema_version").Scan(&done)
+		if err != nil {
 			return err
 		}
 		if done > len(migrations) {
-			return fmt.Errorf("its tables are of version %d, and this program knows versions up to %d: a newer release has used this database. Start that release or a newer one, or give another database", done, len(migrations))
+			return fmt.Errorf("its tables have version %d, but this program knows versions up to %d: "+
+				"a newer release has used this database. Start that release or a newer one, or use another database",
+				done, len(migrations))
 		}
 		for n := done; n < len(migrations); n++ {
 			for _, statement := range migrations[n] {

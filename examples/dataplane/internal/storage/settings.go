@@ -7,16 +7,16 @@ import (
 	"time"
 )
 
-// Settings are what an administrator gave of an identity provider.
+// Settings describe an identity provider, as an administrator entered them.
 type Settings struct {
 	EntityID     string
-	LoginURL     string
+	LoginURL     string // absolute https URL
 	Certificates string // PEM, one after another
-	Document     string // the metadata they came from, as it was uploaded; "" where they were typed in
-	MetadataURL  string // where the document was fetched, "" where it was not
+	Document     string // the metadata as it was uploaded; "" if the fields were typed in
+	MetadataURL  string // the address that Document was fetched from; "" if it was not fetched
 }
 
-// A Revision is one set of settings that was saved. It never changes.
+// A Revision is one set of saved settings. It never changes.
 type Revision struct {
 	ID string
 	Settings
@@ -24,12 +24,13 @@ type Revision struct {
 	SavedBy string
 }
 
-// A State says which settings are saved and which are in use. They differ while an administrator prepares new ones.
+// A State names the saved settings and the settings in use. They differ while an administrator
+// prepares new ones.
 type State struct {
 	Version   int64     // counts the changes
-	Saved     *Revision // nil where there are none
-	Live      *Revision // the settings that users sign in with; nil while single sign-on is not enabled
-	Act       Act       // what the last change was
+	Saved     *Revision // nil if no settings are saved
+	Live      *Revision // the settings that users sign in with; nil if single sign-on is not enabled
+	Act       Act       // the last change
 	ChangedAt time.Time
 	ChangedBy string
 }
@@ -37,7 +38,7 @@ type State struct {
 // Enabled reports whether users can sign in.
 func (s *State) Enabled() bool { return s.Live != nil }
 
-// Pending reports whether the saved settings are others than those in use.
+// Pending reports whether the saved settings differ from those in use.
 func (s *State) Pending() bool { return s.Live != nil && s.Saved != nil && s.Saved.ID != s.Live.ID }
 
 // An Act is a change of the settings.
@@ -48,10 +49,10 @@ const (
 	Enabled   Act = "enabled"
 	Disabled  Act = "disabled"
 	Deleted   Act = "deleted"
-	Discarded Act = "discarded" // the saved settings, for those in use
+	Discarded Act = "discarded" // the saved settings were replaced by those in use
 )
 
-// State reads the settings.
+// State returns the settings.
 func (db *DB) State(ctx context.Context) (*State, error) {
 	var s State
 	var savedID, liveID string
@@ -62,7 +63,7 @@ func (db *DB) State(ctx context.Context) (*State, error) {
 		return nil, err
 	}
 	s.ChangedAt = moment(changedAt)
-	// Revisions do not change, so it does no harm that these are queries of their own.
+	// Revisions do not change, so these may be separate queries.
 	if savedID != "" {
 		if s.Saved, err = db.Revision(ctx, savedID); err != nil {
 			return nil, err
@@ -80,18 +81,27 @@ func (db *DB) State(ctx context.Context) (*State, error) {
 	return &s, nil
 }
 
-// LiveID gives the revision in use, "" for none: cheap, to be asked every few seconds.
+// LiveID returns the ID of the revision in use, "" if there is none. It is cheap enough to call
+// every few seconds.
 func (db *DB) LiveID(ctx context.Context) (id string, err error) {
 	err = db.row(ctx, db.sql, []any{&id}, "SELECT live FROM state WHERE id = 1")
 	return id, err
 }
 
-// Revision reads one.
+// Revision returns the revision with an ID. It returns ErrNotFound if there is none.
 func (db *DB) Revision(ctx context.Context, id string) (*Revision, error) {
 	r := Revision{ID: id}
 	var at int64
-	err := db.row(ctx, db.sql, []any{&r.EntityID, &r.LoginURL, &r.Certificates, &r.Document, &r.MetadataURL, &at, &r.SavedBy},
-		"SELECT entity_id, login_url, certificates, document, metadata_url, saved_at, saved_by FROM revision WHERE id = ?", id)
+	err := db.row(ctx, db.sql, []any{
+		&r.EntityID,
+		&r.LoginURL,
+		&r.Certificates,
+		&r.Document,
+		&r.MetadataURL,
+		&at,
+		&r.SavedBy,
+	}, `SELECT entity_id, login_url, certificates, document, metadata_url, saved_at, saved_by
+		FROM revision WHERE id = ?`, id)
 	if err != nil {
 		return nil, err
 	}
@@ -99,12 +109,15 @@ func (db *DB) Revision(ctx context.Context, id string) (*Revision, error) {
 	return &r, nil
 }
 
-// Save keeps new settings beside those in use. It fails with ErrConflict where the version is no longer this one.
+// Save saves new settings, and leaves those in use unchanged. by is the name of the administrator.
+// It returns ErrConflict if version is not the current State.Version.
 func (db *DB) Save(ctx context.Context, version int64, s Settings, by string) error {
 	return db.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		id := rand.Text()
-		_, err := db.exec(ctx, tx, `INSERT INTO revision (id, entity_id, login_url, certificates, document, metadata_url, saved_at, saved_by)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, id, s.EntityID, s.LoginURL, s.Certificates, s.Document, s.MetadataURL, db.stamp(), by)
+		_, err := db.exec(ctx, tx, `INSERT INTO revision
+			(id, entity_id, login_url, certificates, document, metadata_url, saved_at, saved_by)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+			id, s.EntityID, s.LoginURL, s.Certificates, s.Document, s.MetadataURL, db.stamp(), by)
 		if err != nil {
 			return err
 		}
@@ -112,22 +125,26 @@ func (db *DB) Save(ctx context.Context, version int64, s Settings, by string) er
 	})
 }
 
-// Enable puts the saved settings to use. It fails with ErrConflict where the version is no longer this one.
+// Enable puts the saved settings into use. It returns ErrConflict if version is not the current
+// State.Version.
 func (db *DB) Enable(ctx context.Context, version int64, by string) error {
 	return db.turn(ctx, db.writer, version, Enabled, by, "live = saved")
 }
 
-// Disable takes the settings out of use but keeps what is saved. It fails with ErrConflict where the version is no longer this one.
+// Disable takes the settings out of use but keeps those that are saved. It returns ErrConflict if
+// version is not the current State.Version.
 func (db *DB) Disable(ctx context.Context, version int64, by string) error {
 	return db.turn(ctx, db.writer, version, Disabled, by, "live = ''")
 }
 
-// Discard makes the settings in use the saved ones again. It fails with ErrConflict where the version is no longer this one.
+// Discard replaces the saved settings with those in use. It returns ErrConflict if version is not
+// the current State.Version.
 func (db *DB) Discard(ctx context.Context, version int64, by string) error {
 	return db.turn(ctx, db.writer, version, Discarded, by, "saved = live")
 }
 
-// Delete takes the settings out of use and forgets them. It fails with ErrConflict where the version is no longer this one.
+// Delete takes the settings out of use and deletes all settings and tests. It returns ErrConflict
+// if version is not the current State.Version.
 func (db *DB) Delete(ctx context.Context, version int64, by string) error {
 	return db.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		if err := db.turn(ctx, tx, version, Deleted, by, "saved = '', live = ''"); err != nil {
@@ -141,10 +158,12 @@ func (db *DB) Delete(ctx context.Context, version int64, by string) error {
 	})
 }
 
-// turn changes the one row of the state, where its version is still the one that the change is based on.
+// turn changes the single row of the state. It returns ErrConflict if the row has another version.
+// set is the SQL of the change with the parameters args; it never comes from a request.
 func (db *DB) turn(ctx context.Context, h handle, version int64, act Act, by, set string, args ...any) error {
 	args = append(args, string(act), db.stamp(), by, version)
-	n, err := db.exec(ctx, h, "UPDATE state SET version = version + 1, "+set+", act = ?, changed_at = ?, changed_by = ? WHERE id = 1 AND version = ?", args...)
+	n, err := db.exec(ctx, h, "UPDATE state SET version = version + 1, "+set+
+		", act = ?, changed_at = ?, changed_by = ? WHERE id = 1 AND version = ?", args...)
 	if err == nil && n == 0 {
 		err = ErrConflict
 	}

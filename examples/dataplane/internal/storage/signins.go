@@ -8,35 +8,40 @@ import (
 	"time"
 )
 
-// KeepSignIns is how long the log goes back.
+// KeepSignIns is how long the log keeps its lines.
 const KeepSignIns = 7 * 24 * time.Hour
 
-// The lines of each kind have their own bound. Anybody can cause refusals: somebody who posts nonsense pushes out other nonsense only, and
-// somebody who begins sign-ins and posts spoiled answers pushes out other refusals, but never the lines of people who signed in.
+// Maximum number of lines of each kind. Anyone can cause refusals. A client that posts nonsense
+// only displaces other stray lines. A client that begins sign-ins and posts invalid responses only
+// displaces other refusals. Neither displaces the lines of users who signed in.
 const (
 	maxSignedIn = 10_000
 	maxRefused  = 10_000
 	maxStray    = 2_000
 )
 
-// A SignIn is one line of the log: somebody signed in, or was refused.
+// A SignIn is one line of the log: a user signed in, or was refused. The fields from Code to Hint
+// are those of saml.Error.
 type SignIn struct {
 	At        time.Time
-	Email     string // of who signed in, "" for a refusal
-	Code      string // of a refusal, "" where somebody signed in
+	Email     string // of the user who signed in; "" for a refusal
+	Code      string // of the refusal; "" if the user signed in
 	Check     string
 	Message   string
 	Got, Want string
 	Hint      string
 	Cause     string
-	Reference string
-	Stray     bool // a refusal that answers no sign-in that the browser began
+	Reference string // also shown on the user's page
+	Stray     bool   // a refusal of a message that belongs to no sign-in that this browser began
 }
 
-// AddSignIn adds a line.
+// AddSignIn adds a line with the current time.
 func (db *DB) AddSignIn(ctx context.Context, s SignIn) error {
-	_, err := db.exec(ctx, db.writer, `INSERT INTO sign_in (id, at, email, code, check_name, message, got, want, hint, cause, reference, stray)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, rand.Text(), db.stamp(), s.Email, s.Code, s.Check, s.Message, s.Got, s.Want, s.Hint, s.Cause, s.Reference, number(s.Stray))
+	_, err := db.exec(ctx, db.writer, `INSERT INTO sign_in
+		(id, at, email, code, check_name, message, got, want, hint, cause, reference, stray)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		rand.Text(), db.stamp(), s.Email, s.Code, s.Check, s.Message, s.Got, s.Want,
+		s.Hint, s.Cause, s.Reference, number(s.Stray))
 	return err
 }
 
@@ -47,12 +52,13 @@ func number(b bool) int {
 	return 0
 }
 
-// SignIns lists the last days, the newest first, at most limit of them: those that are stray, or the others.
+// SignIns returns the lines of the last days, the newest first, at most limit of them. stray
+// selects the stray refusals; otherwise it returns all other lines.
 func (db *DB) SignIns(ctx context.Context, stray bool, limit int) ([]SignIn, error) {
 	return db.signIns(ctx, "stray = ? ORDER BY at DESC LIMIT ?", number(stray), limit)
 }
 
-// Refusal lists the refusals with a reference, which are one at most.
+// Refusal returns the refusals with a reference: one or none.
 func (db *DB) Refusal(ctx context.Context, reference string) ([]SignIn, error) {
 	return db.signIns(ctx, "reference = ? LIMIT 1", reference)
 }
@@ -63,22 +69,38 @@ func (db *DB) signIns(ctx context.Context, where string, args ...any) ([]SignIn,
 		var s SignIn
 		var at int64
 		var stray int
-		err := rows.Scan(&at, &s.Email, &s.Code, &s.Check, &s.Message, &s.Got, &s.Want, &s.Hint, &s.Cause, &s.Reference, &stray)
-		s.At, s.Stray = moment(at), stray == 1
+		err := rows.Scan(
+			&at,
+			&s.Email,
+			&s.Code,
+			&s.Check,
+			&s.Message,
+			&s.Got,
+			&s.Want,
+			&s.Hint,
+			&s.Cause,
+			&s.Reference,
+			&stray,
+		)
+		s.At = moment(at)
+		s.Stray = stray == 1
 		list = append(list, s)
 		return err
 	}
-	err := db.rows(ctx, scan, "SELECT at, email, code, check_name, message, got, want, hint, cause, reference, stray FROM sign_in WHERE at > ? AND "+where,
-		append([]any{db.ago(KeepSignIns)}, args...)...)
+	err := db.rows(ctx, scan, `SELECT at, email, code, check_name, message, got, want, hint, cause, reference, stray
+		FROM sign_in WHERE at > ? AND `+where, append([]any{db.ago(KeepSignIns)}, args...)...)
 	return list, err
 }
 
-// oldSignIns deletes all lines of a kind but the newest. The kind is a condition.
+// oldSignIns returns the SQL that deletes all but the newest lines of a kind. The kind is an SQL
+// condition; the parameter is how many lines stay.
 func oldSignIns(kind string) string {
-	return "DELETE FROM sign_in WHERE " + kind + " AND at < (SELECT MIN(at) FROM (SELECT at FROM sign_in WHERE " + kind + " ORDER BY at DESC LIMIT ?) AS newest)"
+	newest := "SELECT at FROM sign_in WHERE " + kind + " ORDER BY at DESC LIMIT ?"
+	return "DELETE FROM sign_in WHERE " + kind + " AND at < (SELECT MIN(at) FROM (" + newest + ") AS newest)"
 }
 
-// Prune deletes what is too old to be of use.
+// Prune deletes expired data: old lines of the log, ended sessions, old tests, unused revisions and
+// ended claims.
 func (db *DB) Prune(ctx context.Context) error {
 	for _, s := range []struct {
 		query string
@@ -88,10 +110,17 @@ func (db *DB) Prune(ctx context.Context) error {
 		{oldSignIns("stray = 0 AND code = ''"), []any{maxSignedIn}},
 		{oldSignIns("stray = 0 AND code <> ''"), []any{maxRefused}},
 		{oldSignIns("stray = 1"), []any{maxStray}},
-		{"DELETE FROM admin_session WHERE begun_at <= ? OR seen_at <= ?", []any{db.ago(adminLifetime), db.ago(adminIdle)}},
+		{
+			"DELETE FROM admin_session WHERE begun_at <= ? OR seen_at <= ?",
+			[]any{db.ago(adminLifetime), db.ago(adminIdle)},
+		},
 		{"DELETE FROM test_run WHERE begun_at <= ?", []any{db.ago(KeepSignIns)}},
-		// A test that comes back names its revision.
-		{"DELETE FROM revision WHERE saved_at <= ? AND id NOT IN (SELECT saved FROM state UNION SELECT live FROM state UNION SELECT revision FROM test_run)", []any{db.ago(TestLifetime)}},
+		{
+			// A test still needs its revision when its result arrives.
+			`DELETE FROM revision WHERE saved_at <= ? AND id NOT IN
+				(SELECT saved FROM state UNION SELECT live FROM state UNION SELECT revision FROM test_run)`,
+			[]any{db.ago(TestLifetime)},
+		},
 	} {
 		if _, err := db.exec(ctx, db.writer, s.query, s.args...); err != nil {
 			return err
@@ -100,7 +129,7 @@ func (db *DB) Prune(ctx context.Context) error {
 	return db.Spent().Prune(ctx)
 }
 
-// Note reads a value that belongs to no table, "" where there is none.
+// Note returns a named value that belongs to no other table. It returns "" if there is none.
 func (db *DB) Note(ctx context.Context, name string) (value string, err error) {
 	err = db.row(ctx, db.sql, []any{&value}, "SELECT value FROM note WHERE name = ?", name)
 	if errors.Is(err, ErrNotFound) {
@@ -109,8 +138,9 @@ func (db *DB) Note(ctx context.Context, name string) (value string, err error) {
 	return value, err
 }
 
-// SetNote keeps such a value.
+// SetNote stores a value for Note.
 func (db *DB) SetNote(ctx context.Context, name, value string) error {
-	_, err := db.exec(ctx, db.writer, "INSERT INTO note (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", name, value)
+	_, err := db.exec(ctx, db.writer, `INSERT INTO note (name, value) VALUES (?, ?)
+		ON CONFLICT (name) DO UPDATE SET value = excluded.value`, name, value)
 	return err
 }

@@ -1,7 +1,9 @@
-// Package storage keeps what the console must remember: the settings of single sign-on, the local administrator, the users seen so far
-// and the sign-ins of the last days. It speaks SQL that SQLite and PostgreSQL both understand.
+// Package storage stores the data of the console in SQLite or PostgreSQL: the settings of single
+// sign-on, the local administrator, the users seen so far, and the sign-ins of the last days. Its
+// SQL works in both databases.
 //
-// Times are Unix milliseconds, identifiers are random texts, certificates are PEM: nothing depends on the types of one database.
+// Times are Unix milliseconds, identifiers are random texts, certificates are PEM. Nothing depends
+// on the types of one database.
 package storage
 
 import (
@@ -24,60 +26,68 @@ import (
 	"github.com/iomete/saml/sqlstore"
 )
 
-// ErrNotFound is what a look-up returns that finds nothing.
+// ErrNotFound is the error of a lookup that finds nothing.
 var ErrNotFound = errors.New("storage: not found")
 
-// ErrConflict is what a change returns that was based on an older version of the settings.
-var ErrConflict = errors.New("storage: somebody else changed the settings in the meantime")
+// ErrConflict is the error of a change that is based on an older version of the settings.
+var ErrConflict = errors.New("storage: someone else has changed the settings: load them again and repeat the change")
 
-// Time limits of the database, so that a page is answered although the database hangs. A read that takes longer than readLimit is as good as
-// no answer; a write may have to wait for another process, with SQLite for its lock.
+// Time limits of the database, so that pages get an answer even if the database hangs. Writes get
+// more time, because they may have to wait for another process; with SQLite, for its lock.
 const (
 	readLimit    = time.Second
-	claimedLimit = 700 * time.Millisecond // of Spent.Claimed, whose answer of before counts for minutes
+	claimedLimit = 700 * time.Millisecond // of Spent.Claimed: package session uses its last answer for minutes
 	writeLimit   = 4 * time.Second
 )
 
 // A DB is the database of the console. It is safe for concurrent use, by several processes too.
 type DB struct {
-	// With SQLite these are three pools on one file, with PostgreSQL one and the same. SQLite has one writer at a time, and those that
-	// wait for the lock poll for it in ever longer sleeps: with many of them some wait for seconds. One connection hands the turns out in
-	// order. Claims have their own, so that no sign-in waits behind other writes, and no read waits behind any.
+	// With PostgreSQL these are the same pool. With SQLite they are three pools on one file. SQLite
+	// has one writer at a time, and connections that wait for its lock poll with growing pauses:
+	// with many of them, some wait for seconds. A pool of one connection serves them in order.
+	// Claims have their own pool, so no sign-in waits for other writes, and no read waits for a
+	// write.
 	sql, writer, claims *sql.DB
 	postgres            bool
 	now                 func() time.Time
 
-	// Tightened are the files that others could read until OpenSQLite took that right away.
-	Tightened []string
+	// Restricted lists the files that others could read until OpenSQLite changed their mode to
+	// 0600.
+	Restricted []string
 }
 
-// OpenSQLite opens a file, and makes it if it is not there. Only its owner may read it: OpenSQLite takes the rights of others away, lists
-// such files in DB.Tightened, and fails if it may not do that.
+// OpenSQLite opens a file, and makes it if it does not exist. Only its owner may read it.
+// OpenSQLite changes the mode of a file that others can read to 0600 and lists it in DB.Restricted.
+// It fails if it cannot change the mode. now is the clock.
 func OpenSQLite(ctx context.Context, file string, now func() time.Time) (*DB, error) {
-	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600) // the driver would let others read it
+	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600) // the driver would make it readable for others
 	if err != nil {
 		return nil, err
 	}
 	f.Close()
-	tightened, err := closeToOthers(file, file+"-wal", file+"-shm")
+	restricted, err := restrict(file, file+"-wal", file+"-shm")
 	if err != nil {
 		return nil, err
 	}
-	// A transaction takes the write lock when it begins, so that none fails half-way because another one was first.
-	options := url.Values{"_txlock": {"immediate"}, "_pragma": {"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"}}
+	options := url.Values{
+		// A transaction takes the write lock when it begins. Otherwise it could fail later because
+		// another transaction has the lock.
+		"_txlock": {"immediate"},
+		"_pragma": {"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"},
+	}
 	address := url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(file), RawQuery: options.Encode()}
-	db := &DB{now: now, Tightened: tightened}
+	db := &DB{now: now, Restricted: restricted}
 	for pool, most := range map[**sql.DB]int{&db.sql: 8, &db.writer: 1, &db.claims: 1} {
 		if *pool, err = sql.Open("sqlite", address.String()); err != nil {
-			return nil, err // of the address: nothing is open yet
+			return nil, err // only for an invalid address, so no pool is open yet
 		}
 		(*pool).SetMaxOpenConns(most)
 	}
 	return prepare(ctx, db)
 }
 
-// closeToOthers takes the rights of all but the owner away, and returns the files that had given them.
-func closeToOthers(files ...string) (tightened []string, err error) {
+// restrict changes the mode of files that others can read to 0600, and returns these files.
+func restrict(files ...string) (restricted []string, err error) {
 	for _, file := range files {
 		info, err := os.Stat(file)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -90,14 +100,18 @@ func closeToOthers(files ...string) (tightened []string, err error) {
 			continue
 		}
 		if err := os.Chmod(file, 0o600); err != nil {
-			return nil, fmt.Errorf("%s has mode %04o, want 0600: others can read the accounts and the hash of the administrator's password, and the mode cannot be changed. Make the file belong to the user that runs the console: %w", file, info.Mode().Perm(), err)
+			return nil, fmt.Errorf("%s has mode %04o, want 0600: others can read the accounts "+
+				"and the hash of the administrator's password, and the mode cannot be changed. "+
+				"Change the owner of the file to the user that runs the console: %w",
+				file, info.Mode().Perm(), err)
 		}
-		tightened = append(tightened, file)
+		restricted = append(restricted, file)
 	}
-	return tightened, nil
+	return restricted, nil
 }
 
-// OpenPostgreSQL opens a database by its URL, postgres://user:password@host/database.
+// OpenPostgreSQL opens the database with the URL address, postgres://user:password@host/database.
+// now is the clock.
 func OpenPostgreSQL(ctx context.Context, address string, now func() time.Time) (*DB, error) {
 	db, err := sql.Open("pgx", address)
 	if err != nil {
@@ -115,7 +129,9 @@ func prepare(ctx context.Context, db *DB) (*DB, error) {
 	ctx, cancel := context.WithTimeout(ctx, prepareTime)
 	defer cancel()
 	err := db.migrate(ctx)
-	for isLocked(err) && ctx.Err() == nil { // by another first start: no busy timeout applies while a new file is switched to WAL
+	// Another process may be making the same file: the busy timeout does not apply while SQLite
+	// switches a new file to WAL.
+	for isLocked(err) && ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
 		case <-time.After(20 * time.Millisecond):
@@ -124,12 +140,12 @@ func prepare(ctx context.Context, db *DB) (*DB, error) {
 	}
 	if err != nil {
 		db.Close()
-		return nil, fmt.Errorf("the database cannot be prepared: %w", err)
+		return nil, fmt.Errorf("the tables of the database cannot be prepared: %w", err)
 	}
 	return db, nil
 }
 
-// isLocked reports whether SQLite refused because another connection has the lock.
+// isLocked reports whether err is SQLite's refusal because another connection has the lock.
 func isLocked(err error) bool {
 	var e *sqlite.Error
 	return errors.As(err, &e) && e.Code()&0xFF == sqlite3.SQLITE_BUSY
@@ -137,11 +153,11 @@ func isLocked(err error) bool {
 
 // Close closes the database.
 func (db *DB) Close() error {
-	return errors.Join(db.sql.Close(), db.writer.Close(), db.claims.Close()) // closing one pool again does nothing
+	return errors.Join(db.sql.Close(), db.writer.Close(), db.claims.Close()) // closing the same pool again is harmless
 }
 
-// Spent is a saml.Store of what was used up, in the same database. It claims by the connection for claims and looks up by those for reading,
-// so that a look-up never waits behind a claim.
+// Spent returns a saml.Store in the same database, which stops replay. It claims with the pool for
+// claims and looks up with the pool for reads, so that a lookup never waits for a claim.
 func (db *DB) Spent() *Spent {
 	dialect := sqlstore.SQLite
 	if db.postgres {
@@ -150,7 +166,7 @@ func (db *DB) Spent() *Spent {
 	return &Spent{Store: sqlstore.New(db.claims, dialect), reader: sqlstore.New(db.sql, dialect)}
 }
 
-// A Spent is what DB.Spent returns.
+// A Spent is the saml.Store of DB.Spent.
 type Spent struct {
 	*sqlstore.Store
 	reader *sqlstore.Store
@@ -165,10 +181,10 @@ func (s *Spent) Claimed(ctx context.Context, key string) (bool, error) {
 
 func (db *DB) stamp() int64 { return db.now().UnixMilli() }
 
-// ago is a time before now, as it is stored.
+// ago returns the time d before now, as the database stores it.
 func (db *DB) ago(d time.Duration) int64 { return db.now().Add(-d).UnixMilli() }
 
-// moment reads a time as it is stored; 0 is the zero time.
+// moment returns a time that the database stores as ms; 0 is the zero time.
 func moment(ms int64) time.Time {
 	if ms == 0 {
 		return time.Time{}
@@ -176,7 +192,8 @@ func moment(ms int64) time.Time {
 	return time.UnixMilli(ms).UTC()
 }
 
-// bind writes the placeholders as the database wants them: "?", or "$1", "$2" and so on.
+// bind returns query with the placeholders of the database: "?", or "$1", "$2" and so on for
+// PostgreSQL.
 func (db *DB) bind(query string) string {
 	if !db.postgres {
 		return query
@@ -200,12 +217,14 @@ type handle interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-// change runs do in one transaction: all of it is kept, or nothing.
+// change runs do in one transaction. An error undoes all of it.
 func (db *DB) change(ctx context.Context, do func(ctx context.Context, tx *sql.Tx) error) error {
 	ctx, cancel := context.WithTimeout(ctx, writeLimit)
 	defer cancel()
 	var options *sql.TxOptions
-	if db.postgres { // whatever the server's default is: each statement must see what others committed before it, see lock
+	if db.postgres {
+		// Whatever the default of the server is, a statement after lock must see what others have
+		// committed.
 		options = &sql.TxOptions{Isolation: sql.LevelReadCommitted}
 	}
 	tx, err := db.writer.BeginTx(ctx, options)
@@ -219,16 +238,20 @@ func (db *DB) change(ctx context.Context, do func(ctx context.Context, tx *sql.T
 	return tx.Commit()
 }
 
-// lock waits until no other transaction has the lock of this number, and holds it until the transaction ends. With SQLite there is nothing to
-// wait for: a transaction has the lock of the whole file from its beginning.
+// lock waits until no other transaction has the lock with this number, and holds it until the
+// transaction ends. With SQLite it does nothing: a transaction has the lock of the whole file from
+// its beginning.
 //
-// PostgreSQL may take hours to notice that a replica is gone that lost its network in the middle of a transaction, and nobody else would get the
-// lock. So it ends a transaction that is silent for longer than any change may take.
+// If a replica loses its network in the middle of a transaction, PostgreSQL may take hours to
+// notice, and nobody else would get the lock. So lock tells PostgreSQL to end the transaction if it
+// is idle for longer than any change may take.
 func (db *DB) lock(ctx context.Context, tx *sql.Tx, number int64) error {
 	if !db.postgres {
 		return nil
 	}
-	_, err := tx.ExecContext(ctx, "SELECT set_config('idle_in_transaction_session_timeout', $1, true), pg_advisory_xact_lock($2)", strconv.FormatInt(writeLimit.Milliseconds(), 10), number)
+	_, err := tx.ExecContext(ctx,
+		"SELECT set_config('idle_in_transaction_session_timeout', $1, true), pg_advisory_xact_lock($2)",
+		strconv.FormatInt(writeLimit.Milliseconds(), 10), number)
 	return err
 }
 
@@ -243,7 +266,7 @@ func (db *DB) exec(ctx context.Context, h handle, query string, args ...any) (in
 	return result.RowsAffected()
 }
 
-// row reads one row into dest; ErrNotFound where there is none.
+// row reads one row into dest. It returns ErrNotFound if there is none.
 func (db *DB) row(ctx context.Context, h handle, dest []any, query string, args ...any) error {
 	ctx, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()

@@ -20,7 +20,7 @@ import (
 	"github.com/iomete/saml/samltest"
 )
 
-// A clock is moved by hand.
+// A clock stands still unless a test moves it.
 type clock struct{ ms atomic.Int64 }
 
 func newClock() *clock {
@@ -60,7 +60,7 @@ func eachDatabase(t *testing.T, test func(t *testing.T, c *clock, open func() *D
 	})
 }
 
-// TestSettings goes through all changes, and has each one refused that is based on an older version.
+// TestSettings makes all changes. Each change that is based on an older version must be refused.
 func TestSettings(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, func(t *testing.T, c *clock, open func() *DB) {
@@ -84,11 +84,13 @@ func TestSettings(t *testing.T) {
 		}
 		must(db.Save(ctx, 0, numbered(1), "ann"))
 		s := state()
-		if s.Version != 1 || s.Saved.Settings != numbered(1) || s.Enabled() || s.Act != Saved || s.ChangedBy != "ann" || s.ChangedAt.UnixMilli() != c.now().UnixMilli() {
+		if s.Version != 1 || s.Saved.Settings != numbered(1) || s.Enabled() || s.Act != Saved ||
+			s.ChangedBy != "ann" || s.ChangedAt.UnixMilli() != c.now().UnixMilli() {
 			t.Errorf("after Save: got %.200v", s)
 		}
 		must(db.Enable(ctx, 1, "ben"))
-		if s = state(); !s.Enabled() || s.Pending() || s.Live.Settings != numbered(1) || s.Act != Enabled || s.ChangedBy != "ben" {
+		if s = state(); !s.Enabled() || s.Pending() || s.Live.Settings != numbered(1) || s.Act != Enabled ||
+			s.ChangedBy != "ben" {
 			t.Errorf("after Enable: got %.200v", s)
 		}
 		must(db.Save(ctx, 2, numbered(2), "ann"))
@@ -124,7 +126,8 @@ func TestSettings(t *testing.T) {
 	})
 }
 
-// TestConcurrentChanges has many processes save at once: of those based on one version, one is kept.
+// TestConcurrentChanges: many processes save at the same moment. Of the changes based on the same
+// version, exactly one is kept.
 func TestConcurrentChanges(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, func(t *testing.T, _ *clock, open func() *DB) {
@@ -153,7 +156,7 @@ func TestConcurrentChanges(t *testing.T) {
 	})
 }
 
-// TestConcurrentMigrations has replicas that start together on an empty database.
+// TestConcurrentMigrations: replicas start together on an empty database.
 func TestConcurrentMigrations(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, func(t *testing.T, c *clock, open func() *DB) {
@@ -164,13 +167,15 @@ func TestConcurrentMigrations(t *testing.T) {
 		all.Wait()
 		var version int
 		db := open()
-		if err := db.row(t.Context(), db.sql, []any{&version}, "SELECT COUNT(*) FROM schema_version"); err != nil || version != len(migrations) {
+		if err := db.row(t.Context(), db.sql, []any{&version}, "SELECT COUNT(*) FROM schema_version"); err != nil ||
+			version != len(migrations) {
 			t.Errorf("got %d migrations and %v, want %d", version, err, len(migrations))
 		}
 	})
 }
 
-// TestMigrationOfAccounts has an account from before accounts had a generation: it is kept, and its sessions can be ended.
+// TestMigrationOfAccounts: an account from a release without generations is kept, and its sessions
+// can be ended.
 func TestMigrationOfAccounts(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, func(t *testing.T, c *clock, open func() *DB) {
@@ -223,7 +228,7 @@ func TestMigrationOfAccounts(t *testing.T) {
 	})
 }
 
-// TestNewerDatabase has a database that a newer release has used: an older one does not start with it.
+// TestNewerDatabase: an older release does not start with the database of a newer release.
 func TestNewerDatabase(t *testing.T) {
 	t.Parallel()
 	for name, openAgain := range map[string]func(t *testing.T) (first *DB, again func() (*DB, error)){
@@ -254,7 +259,11 @@ func TestNewerDatabase(t *testing.T) {
 				db.Close()
 				t.Fatal("the older program starts")
 			}
-			for _, part := range []string{fmt.Sprint("of version ", known+1), fmt.Sprint("up to ", known), "newer release"} {
+			for _, part := range []string{
+				fmt.Sprint("have version ", known+1),
+				fmt.Sprint("up to ", known),
+				"newer release",
+			} {
 				if !strings.Contains(err.Error(), part) {
 					t.Errorf("got %q, want %q in it", err, part)
 				}
@@ -263,12 +272,17 @@ func TestNewerDatabase(t *testing.T) {
 	}
 }
 
-// TestTestRuns keeps the first result, and deletes what is too old, but not what is in use.
+// TestTestRuns: the first result is kept. Prune deletes old tests, but not those in use.
 func TestTestRuns(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, func(t *testing.T, c *clock, open func() *DB) {
 		db, ctx := open(), t.Context()
-		if err := errors.Join(db.Save(ctx, 0, numbered(1), "ann"), db.Enable(ctx, 1, "ann"), db.Save(ctx, 2, numbered(2), "ann"), db.Save(ctx, 3, numbered(3), "ann")); err != nil {
+		if err := errors.Join(
+			db.Save(ctx, 0, numbered(1), "ann"),
+			db.Enable(ctx, 1, "ann"),
+			db.Save(ctx, 2, numbered(2), "ann"),
+			db.Save(ctx, 3, numbered(3), "ann"),
+		); err != nil {
 			t.Fatal(err)
 		}
 		s, err := db.State(ctx)
@@ -297,13 +311,14 @@ func TestTestRuns(t *testing.T) {
 			t.Errorf("after 8 days: got %v, want ErrNotFound", err)
 		}
 		var revisions int
-		if err := db.row(ctx, db.sql, []any{&revisions}, "SELECT COUNT(*) FROM revision"); err != nil || revisions != 2 {
+		if err := db.row(ctx, db.sql, []any{&revisions}, "SELECT COUNT(*) FROM revision"); err != nil ||
+			revisions != 2 {
 			t.Errorf("got %d revisions and %v, want the one saved and the one in use", revisions, err)
 		}
 	})
 }
 
-// TestSignIns keeps seven days, and no more lines than there is room for.
+// TestSignIns: the log keeps seven days, and a limited number of lines.
 func TestSignIns(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, func(t *testing.T, c *clock, open func() *DB) {
@@ -317,7 +332,16 @@ func TestSignIns(t *testing.T) {
 		}
 		add(SignIn{Email: "old@example.com"})
 		c.advance(6 * 24 * time.Hour)
-		refusal := SignIn{Code: "audience", Check: "audience", Message: "the Assertion is for another service", Got: `"x"`, Want: `"y"`, Hint: "In Entra", Cause: "none", Reference: "ABCDEFGHIJ"}
+		refusal := SignIn{
+			Code:      "audience",
+			Check:     "audience",
+			Message:   "the Assertion is for another service",
+			Got:       `"x"`,
+			Want:      `"y"`,
+			Hint:      "In Entra",
+			Cause:     "none",
+			Reference: "ABCDEFGHIJ",
+		}
 		add(refusal)
 		add(SignIn{Email: "new@example.com"})
 		list, err := db.SignIns(ctx, false, 10)
@@ -362,7 +386,10 @@ func identityIn(t *testing.T, idp *samltest.IdentityProvider, answer samltest.An
 	if err != nil {
 		t.Fatal(err)
 	}
-	config.BaseURL, config.IdentityProvider, config.StateKeys, config.Store = "https://console.example.com", trusted, [][]byte{saml.NewStateKey()}, saml.NewMemoryStore()
+	config.BaseURL = "https://console.example.com"
+	config.IdentityProvider = trusted
+	config.StateKeys = [][]byte{saml.NewStateKey()}
+	config.Store = saml.NewMemoryStore()
 	sp, err := saml.New(config)
 	if err != nil {
 		t.Fatal(err)
@@ -379,7 +406,8 @@ func identityIn(t *testing.T, idp *samltest.IdentityProvider, answer samltest.An
 	return login.Identity
 }
 
-// TestAccountsAtOnce has one new person sign in on several replicas at once: there is one account.
+// TestAccountsAtOnce: a new user signs in on several replicas at the same moment and gets one
+// account.
 func TestAccountsAtOnce(t *testing.T) {
 	t.Parallel()
 	idp := samltest.MustNew(t, samltest.Options{})
@@ -408,7 +436,8 @@ func TestAccountsAtOnce(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if list, err = db.Accounts(t.Context(), 1000); err != nil || list[0].EndedAt.UnixMilli() != c.now().UnixMilli() {
+		if list, err = db.Accounts(t.Context(), 1000); err != nil ||
+			list[0].EndedAt.UnixMilli() != c.now().UnixMilli() {
 			t.Errorf("got %+v, %v, want the moment when the sessions ended", list, err)
 		}
 		if _, err := db.Generation(t.Context(), "nobody"); !errors.Is(err, ErrNotFound) {
@@ -420,8 +449,9 @@ func TestAccountsAtOnce(t *testing.T) {
 	})
 }
 
-// TestOneAddressAtOnce has two at once who want the same address. A lock on the table holds both up when they have read it and want to write: each
-// must see what the other one did. SQLite lets no second one begin.
+// TestOneAddressAtOnce: two sign-ins want the same address at the same moment. A lock on the table
+// stops both after they have read it and before they write. Each must see what the other one did.
+// SQLite does not let the second one begin.
 func TestOneAddressAtOnce(t *testing.T) {
 	t.Parallel()
 	idp := samltest.MustNew(t, samltest.Options{})
@@ -450,7 +480,8 @@ func TestOneAddressAtOnce(t *testing.T) {
 		for _, isolation := range []string{"read committed", "repeatable read"} { // the default of the server
 			t.Run(row.name+", "+isolation, func(t *testing.T) {
 				t.Parallel()
-				db, err := OpenPostgreSQL(t.Context(), testpg.New(t)+"&default_transaction_isolation="+strings.ReplaceAll(isolation, " ", "%20"), time.Now)
+				database := testpg.New(t) + "&default_transaction_isolation=" + strings.ReplaceAll(isolation, " ", "%20")
+				db, err := OpenPostgreSQL(t.Context(), database, time.Now)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -465,7 +496,8 @@ func TestOneAddressAtOnce(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer hold.Rollback()
-				if _, err := hold.ExecContext(t.Context(), "LOCK TABLE account IN EXCLUSIVE MODE"); err != nil { // others may read
+				// This lock stops writers only; others may read.
+				if _, err := hold.ExecContext(t.Context(), "LOCK TABLE account IN EXCLUSIVE MODE"); err != nil {
 					t.Fatal(err)
 				}
 				var both sync.WaitGroup
@@ -477,7 +509,8 @@ func TestOneAddressAtOnce(t *testing.T) {
 					})
 				}
 				for waiting := 0; waiting < 2; time.Sleep(5 * time.Millisecond) {
-					err := db.row(t.Context(), db.sql, []any{&waiting}, "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+					err := db.row(t.Context(), db.sql, []any{&waiting}, `SELECT COUNT(*) FROM pg_stat_activity
+						WHERE datname = current_database() AND wait_event_type = 'Lock'`)
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -488,16 +521,19 @@ func TestOneAddressAtOnce(t *testing.T) {
 				both.Wait()
 				var accounts, most int
 				err = errors.Join(db.row(t.Context(), db.sql, []any{&accounts}, "SELECT COUNT(*) FROM account"),
-					db.row(t.Context(), db.sql, []any{&most}, "SELECT COALESCE(MAX(n), 0) FROM (SELECT COUNT(*) AS n FROM account_key WHERE id LIKE 'v1/oid/%' GROUP BY account) AS keys"))
+					db.row(t.Context(), db.sql, []any{&most}, `SELECT COALESCE(MAX(n), 0) FROM
+						(SELECT COUNT(*) AS n FROM account_key WHERE id LIKE 'v1/oid/%' GROUP BY account) AS keys`))
 				if err != nil || accounts != row.accounts || most > 1 {
-					t.Errorf("got %d accounts, one of them with %d object keys, %v, want %d accounts with at most one each", accounts, most, err, row.accounts)
+					t.Errorf("got %d accounts, one of them with %d object keys, %v, want %d accounts with at most one each",
+						accounts, most, err, row.accounts)
 				}
 			})
 		}
 	}
 }
 
-// TestAccountLookUp holds the look-up against what becomes of claims and addresses. Accounts are named by their order.
+// TestAccountLookUp changes claims and addresses between sign-ins and checks which account each
+// sign-in finds. Accounts are named by their order.
 func TestAccountLookUp(t *testing.T) {
 	t.Parallel()
 	idp := samltest.MustNew(t, samltest.Options{})
@@ -508,9 +544,14 @@ func TestAccountLookUp(t *testing.T) {
 	withClaims := func(u samltest.User) *saml.Identity { return identityOf(t, idp, u) }
 	without := func(u samltest.User) *saml.Identity {
 		const claims = "http://schemas.microsoft.com/identity/claims/"
-		return identityIn(t, idp, samltest.Answer{User: u, Attributes: []samltest.Attribute{{Name: claims + "objectidentifier"}, {Name: claims + "tenantid"}}}, saml.Config{})
+		return identityIn(t, idp, samltest.Answer{
+			User:       u,
+			Attributes: []samltest.Attribute{{Name: claims + "objectidentifier"}, {Name: claims + "tenantid"}},
+		}, saml.Config{})
 	}
-	kelvin := identityIn(t, idp, samltest.Answer{User: samltest.User{Mail: "\u212Aim@example.com", ObjectID: alice.ObjectID}}, saml.Config{AllowInternationalEmail: true})
+	kelvin := identityIn(t, idp, samltest.Answer{
+		User: samltest.User{Mail: "\u212Aim@example.com", ObjectID: alice.ObjectID},
+	}, saml.Config{AllowInternationalEmail: true})
 	type step struct {
 		identity *saml.Identity
 		want     int // how many accounts there are then
@@ -521,11 +562,18 @@ func TestAccountLookUp(t *testing.T) {
 		added string // an account that waits
 		steps []step
 	}{
-		{"an account that waits", "Alice@example.com", []step{{withClaims(alice), 1, -1}, {withClaims(renamed), 1, 0}, {withClaims(successor), 2, -1}}},
+		{"an account that waits", "Alice@example.com", []step{
+			{withClaims(alice), 1, -1}, {withClaims(renamed), 1, 0}, {withClaims(successor), 2, -1},
+		}},
 		{"claims appear", "", []step{{without(alice), 1, -1}, {withClaims(alice), 1, 0}, {withClaims(renamed), 1, 0}}},
 		{"claims go", "", []step{{withClaims(alice), 1, -1}, {without(alice), 1, 0}}},
-		{"the address is given to somebody else", "", []step{{withClaims(alice), 1, -1}, {withClaims(successor), 2, -1}, {withClaims(renamed), 2, 0}, {without(successor), 2, 1}}},
-		{"a NameID of the past is nobody's", "", []step{{withClaims(alice), 1, -1}, {withClaims(renamed), 1, 0}, {without(alice), 2, -1}}},
+		{"the address is given to another user", "", []step{
+			{withClaims(alice), 1, -1}, {withClaims(successor), 2, -1},
+			{withClaims(renamed), 2, 0}, {without(successor), 2, 1},
+		}},
+		{"nobody has a NameID of the past", "", []step{
+			{withClaims(alice), 1, -1}, {withClaims(renamed), 1, 0}, {without(alice), 2, -1},
+		}},
 		{"a Kelvin sign", "kim@example.com", []step{{kelvin, 2, -1}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -546,8 +594,10 @@ func TestAccountLookUp(t *testing.T) {
 						t.Fatal(err)
 					}
 					list, err := db.Accounts(t.Context(), 1000)
-					if err != nil || len(list) != step.want || step.same >= 0 && ids[step.same] != a.ID || step.same < 0 && slices.Contains(ids, a.ID) {
-						t.Fatalf("step %d: got account %s among %d, %v, want that of step %d among %d (before: %q)", n, a.ID, len(list), err, step.same, step.want, ids)
+					if err != nil || len(list) != step.want || step.same >= 0 && ids[step.same] != a.ID ||
+						step.same < 0 && slices.Contains(ids, a.ID) {
+						t.Fatalf("step %d: got account %s among %d, %v, want that of step %d among %d (before: %q)",
+							n, a.ID, len(list), err, step.same, step.want, ids)
 					}
 					ids = append(ids, a.ID)
 				}
@@ -555,16 +605,19 @@ func TestAccountLookUp(t *testing.T) {
 		})
 	}
 	nobody := func(u samltest.User) *saml.Identity {
-		return identityIn(t, idp, samltest.Answer{User: u, NameIDFormat: samltest.FormatTransient}, saml.Config{NameID: saml.AllowAnyNameID})
+		return identityIn(t, idp, samltest.Answer{
+			User:         u,
+			NameIDFormat: samltest.FormatTransient,
+		}, saml.Config{NameID: saml.AllowAnyNameID})
 	}
 	eachDatabase(t, func(t *testing.T, _ *clock, open func() *DB) {
 		if err := open().SignIn(t.Context(), nobody(samltest.User{UserPrincipalName: "a"}), ""); !errors.Is(err, saml.CodeNoAccountKey) {
-			t.Errorf("somebody without a key: got %v, want %s", err, string(saml.CodeNoAccountKey))
+			t.Errorf("an identity without a key: got %v, want %s", err, string(saml.CodeNoAccountKey))
 		}
 	})
 }
 
-// TestAdministrators has passwords and sessions.
+// TestAdministrators covers their passwords and sessions.
 func TestAdministrators(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, func(t *testing.T, c *clock, open func() *DB) {

@@ -1,4 +1,4 @@
-// Package testpg starts a PostgreSQL server for tests, and lets it hang on request.
+// Package testpg starts a PostgreSQL server for tests, and can make its connections hang.
 package testpg
 
 import (
@@ -21,8 +21,8 @@ import (
 
 const missing = "no PostgreSQL server: install the Debian package postgresql"
 
-// New returns the URL of an empty database, in a server that all tests of a package share. Without the programs it skips the test, or fails
-// it if SAML_TEST_REQUIRE is "all".
+// New returns the URL of an empty database. All tests of a package share one server. If PostgreSQL
+// is not installed, New skips the test, or fails it if SAML_TEST_REQUIRE is "all".
 func New(t testing.TB) string {
 	t.Helper()
 	return url(newDatabase(t), directory)
@@ -52,7 +52,7 @@ func newDatabase(t testing.TB) (name string) {
 	return name
 }
 
-// Stop ends the server, if there is one. It is for TestMain.
+// Stop ends the server if it runs. Call it at the end of TestMain.
 func Stop() { stop() }
 
 var (
@@ -65,13 +65,13 @@ const socket = ".s.PGSQL.5432"
 
 var directory string
 
-// server starts a server of its own, on a socket in a temporary directory.
+// server starts the server once, with a socket in a temporary directory.
 var server = sync.OnceValue(func() error {
 	bin, _ := filepath.Glob("/usr/lib/postgresql/*/bin")
 	if len(bin) == 0 {
 		return errMissing
 	}
-	dir, err := os.MkdirTemp("", "pg") // short: the name of a socket has a limit
+	dir, err := os.MkdirTemp("", "pg") // a short name, because the path of a socket has a limit of about 100 bytes
 	if err != nil {
 		return err
 	}
@@ -92,11 +92,12 @@ var server = sync.OnceValue(func() error {
 	if err := run("initdb", "-D", data, "-U", "postgres", "-A", "trust", "--no-sync"); err != nil {
 		return err
 	}
-	if err := run("pg_ctl", "-D", data, "-w", "-l", filepath.Join(dir, "log"), "-o", "-c listen_addresses='' -c fsync=off -k "+dir, "start"); err != nil {
+	options := "-c listen_addresses='' -c fsync=off -k " + dir
+	if err := run("pg_ctl", "-D", data, "-w", "-l", filepath.Join(dir, "log"), "-o", options, "start"); err != nil {
 		return err
 	}
 	stop = func() {
-		run("pg_ctl", "-D", data, "-m", "immediate", "stop") // nothing of it is kept
+		run("pg_ctl", "-D", data, "-m", "immediate", "stop") // immediate, because the data is deleted
 		os.RemoveAll(dir)
 	}
 	directory = dir
@@ -105,7 +106,8 @@ var server = sync.OnceValue(func() error {
 
 func url(name, dir string) string { return "postgres:///" + name + "?user=postgres&host=" + dir }
 
-// unprivileged is for PostgreSQL, which does not run as root: it runs as the user that its package makes.
+// unprivileged returns attributes that let a program run as the user postgres if this process is
+// root, because PostgreSQL refuses to run as root. It gives that user dir.
 func unprivileged(dir string) (*syscall.SysProcAttr, error) {
 	if os.Getuid() != 0 {
 		return nil, nil
@@ -122,17 +124,17 @@ func unprivileged(dir string) (*syscall.SysProcAttr, error) {
 	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}, nil
 }
 
-// A Line is the way to an empty database of a real server, and can be made to hang.
+// A Line connects to an empty database of a real server, and can be made to hang.
 type Line struct {
-	Address string // URL
+	Address string // URL of the database
 
 	dir     string
 	hanging sync.RWMutex // write-locked while the line hangs
 	hangs   bool
-	at      sync.Mutex
+	at      sync.Mutex // guards hangs
 }
 
-// NewLine opens a line until the test ends.
+// NewLine opens a line, which is closed when the test ends.
 func NewLine(t testing.TB) *Line {
 	t.Helper()
 	name := newDatabase(t)
@@ -162,7 +164,8 @@ func NewLine(t testing.TB) *Line {
 	return l
 }
 
-// Hang makes the line take connections and bytes and pass nothing on, as a network that loses packets; false ends that.
+// Hang makes the line hang if on is true: it accepts connections and bytes but passes nothing on,
+// like a network that loses packets. If on is false, the line works again.
 func (l *Line) Hang(on bool) {
 	l.at.Lock()
 	defer l.at.Unlock()
