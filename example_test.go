@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -12,9 +14,137 @@ import (
 
 	"github.com/iomete/saml"
 	"github.com/iomete/saml/samltest"
+	"github.com/iomete/saml/session"
 )
 
-// A sign-in without our HTTP handlers: for frameworks of any kind. The identity provider here is samltest's.
+// signOn puts app behind single sign-on. key is a result of saml.NewStateKey, the same on all
+// replicas. store is shared by all replicas; nil does for a single process.
+func signOn(metadata, key []byte, store saml.Store, app http.Handler) (http.Handler, error) {
+	idp, err := saml.ParseMetadata(metadata) // or NewIdentityProvider(entityID, loginURL, keys...)
+	if err != nil {
+		return nil, err
+	}
+	sp, err := saml.New(saml.Config{
+		BaseURL:          "https://console.example.com",
+		IdentityProvider: idp,
+		StateKeys:        [][]byte{key},
+		Store:            store,
+	})
+	if err != nil {
+		return nil, err
+	}
+	sessions, err := session.New(session.Config{Keys: [][]byte{key}, Store: store})
+	if err != nil {
+		return nil, err
+	}
+	login := sp.Handler(sessions)
+
+	mux := http.NewServeMux()
+	mux.Handle(sp.RedirectPath(), login) // GET begins a login, POST finishes it
+	mux.Handle("POST /sign-out", sessions.SignOutHandler("/goodbye"))
+	mux.Handle("GET /goodbye", http.HandlerFunc(goodbye))
+	mux.Handle("/", sessions.Require(login, app)) // app reads session.FromContext(r.Context()).Identity
+	return mux, nil
+}
+
+func goodbye(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "You are signed out.") }
+
+// Single sign-on in front of an application. Whoever has no session is sent to the Redirect URL, and
+// from there to the identity provider.
+func ExampleServiceProvider_Handler() {
+	entra, err := samltest.New(samltest.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	metadata, err := entra.Metadata() // what the administrator downloads
+	if err != nil {
+		log.Fatal(err)
+	}
+	app := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintln(w, "Hello", session.FromContext(r.Context()).Identity.Email)
+	})
+	service, err := signOn(metadata, saml.NewStateKey(), saml.NewMemoryStore(), app)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, path := range []string{"/jobs", "/goodbye"} {
+		r := httptest.NewRequest("GET", "https://console.example.com"+path, nil)
+		r.Header.Set("Sec-Fetch-Mode", "navigate") // a page, not a call of a script, which would get 401
+		w := httptest.NewRecorder()
+		service.ServeHTTP(w, r)
+		fmt.Println(path, w.Code, w.Header().Get("Location"))
+	}
+	// Output:
+	// /jobs 303 https://console.example.com/api/v1/identity/auth/saml-acs?return_to=%2Fjobs
+	// /goodbye 200
+}
+
+// identify verifies a response and makes sure that it is used once. requestID is the ID of the
+// AuthnRequest that this browser was sent with; keep it where the browser cannot choose it.
+func identify(
+	ctx context.Context, v *saml.Verifier, store saml.Store, response, requestID string,
+) (*saml.Identity, error) {
+	verified, err := v.Verify(ctx, response, saml.VerifyOptions{RequestID: requestID})
+	if err != nil {
+		return nil, err
+	}
+	for _, claim := range verified.Claims { // without this loop the response can be replayed
+		first, err := store.Claim(ctx, claim.Key, claim.TTL)
+		if err != nil {
+			return nil, err // nobody knows whether it was used before, so refuse
+		}
+		if !first {
+			return nil, saml.CodeReplayed
+		}
+	}
+	return verified.Identity, nil
+}
+
+// Verification alone, for a service that begins logins in its own way. The same response is refused
+// the second time, because the Store has its claims.
+func ExampleVerifier() {
+	entra, err := samltest.New(samltest.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	keys, err := saml.ParseKeys(entra.CertificatePEM())
+	if err != nil {
+		log.Fatal(err)
+	}
+	verifier, err := saml.NewVerifier(saml.VerifierConfig{
+		Issuer:       entra.EntityID(),
+		Keys:         keys,
+		EntityID:     "https://console.example.com",
+		RedirectURLs: []string{"https://console.example.com/acs"},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	requestID := "_0123456789abcdef0123456789abcdef" // random, of the AuthnRequest that the service sent
+	response, err := entra.Respond(samltest.Answer{
+		RequestID: requestID,
+		Recipient: "https://console.example.com/acs",
+		Audience:  "https://console.example.com",
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	store := saml.NewMemoryStore()
+	for range 2 {
+		person, err := identify(context.Background(), verifier, store, response, requestID)
+		if err != nil {
+			fmt.Println("refused:", err)
+			continue
+		}
+		fmt.Println(person.Email)
+	}
+	// Output:
+	// ioana.turcanu@example.com
+	// refused: saml: replayed
+}
+
+// A sign-in without our HTTP handlers, for frameworks of any kind. The identity provider is that of
+// package samltest.
 func Example() {
 	entra, err := samltest.New(samltest.Options{})
 	if err != nil {
@@ -75,7 +205,12 @@ func ExampleError() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	sp, err := saml.New(saml.Config{BaseURL: "https://console.example.com", IdentityProvider: idp, StateKeys: [][]byte{saml.NewStateKey()}, Store: saml.NewMemoryStore()})
+	sp, err := saml.New(saml.Config{
+		BaseURL:          "https://console.example.com",
+		IdentityProvider: idp,
+		StateKeys:        [][]byte{saml.NewStateKey()},
+		Store:            saml.NewMemoryStore(),
+	})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -83,7 +218,11 @@ func ExampleError() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	value, err := entra.Respond(samltest.Answer{RequestID: request.ID, Recipient: sp.RedirectURL(), Audience: "https://console.example.com"})
+	value, err := entra.Respond(samltest.Answer{
+		RequestID: request.ID,
+		Recipient: sp.RedirectURL(),
+		Audience:  "https://console.example.com",
+	})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -104,7 +243,7 @@ func ExampleError() {
 	// In Entra: Enterprise application > Single sign-on > Basic SAML Configuration > Identifier (Entity ID) must be our entity ID, which is the Redirect URL unless another is configured.
 }
 
-// Some settings work today but deserve a word: warnings are for the settings page.
+// Some settings work today but may cause trouble later. Show the warnings on the settings page.
 func ExampleIdentityProvider_Warnings() {
 	idp, err := saml.NewIdentityProvider("https://sts.windows.net/9f0c6a52-5d0e-4b1a-8a6f-2f4f7b9d1c11",
 		"https://login.microsoftonline.com/9f0c6a52-5d0e-4b1a-8a6f-2f4f7b9d1c11/saml2", exampleKeys()...)
@@ -136,13 +275,14 @@ func exampleKeys() []saml.TrustedKey {
 type account struct {
 	tenant     string
 	email      string
-	privileged bool // an administrator's, for instance: who gets in by a new way is for another administrator to say
+	privileged bool // an administrator's, for instance: another administrator must confirm a new way in
 	taken      bool // somebody has signed in to it
 	object     string
 	nameID     string
 }
 
-// accounts are kept in memory here; in a database they have a unique index on (tenant, object) and on (tenant, nameID).
+// accounts are kept in memory here. In a database they need a unique index on (tenant, object) and
+// another on (tenant, nameID).
 type accounts struct {
 	mu      sync.Mutex
 	list    []*account
@@ -151,16 +291,18 @@ type accounts struct {
 
 var errAskAdministrator = errors.New("an administrator has to say whose account this is")
 
-// signIn returns the account of who signed in. All of it is one transaction.
+// signIn returns the account of the person who signed in. In a database it is one transaction.
 func (s *accounts) signIn(login *saml.Login) (*account, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, err := login.Identity.AccountKey(); err != nil {
-		return nil, err // there is nothing to know this person by next time
+		return nil, err // nothing would recognize this person the next time
 	}
 	object, nameID := login.Identity.ObjectKey, login.Identity.NameIDKey // one of them may be ""
-	a := s.find(login.Tenant, func(a *account) bool { return object != "" && a.object == object })
-	if a == nil { // the claims are new, or gone; an account with another object key is that of somebody who had this name before
+	a := s.find(login.Tenant, func(a *account) bool {
+		return object != "" && a.object == object
+	})
+	if a == nil { // the claims are new, or missing; a different object key means a different person
 		a = s.find(login.Tenant, func(a *account) bool {
 			return nameID != "" && a.nameID == nameID && (object == "" || a.object == "")
 		})
@@ -172,27 +314,34 @@ func (s *accounts) signIn(login *saml.Login) (*account, error) {
 	case a == nil:
 		a = &account{tenant: login.Tenant, email: login.Identity.Email}
 		s.list = append(s.list, a)
-	case a.privileged && (!a.taken || a.object != object): // by an e-mail address, or by a NameID although there is or was an object key
+	case a.privileged && (!a.taken || a.object != object):
+		// Found by its e-mail address, or by its NameID although an object key is or was known.
 		return nil, errAskAdministrator
 	}
 	s.bind(a, object, nameID)
 	return a, nil
 }
 
-// waiting finds the account that was made for an e-mail address and that nobody has signed in to. An identity provider is believed about the
-// domains of its own tenant alone.
+// waiting returns the account that was made for an e-mail address and that nobody has signed in to
+// yet. An identity provider is trusted for the domains of its own tenant only.
 func (s *accounts) waiting(tenant, email string) *account {
 	_, domain, _ := strings.Cut(email, "@")
-	if domain == "" || !slices.ContainsFunc(s.domains[tenant], func(d string) bool { return saml.EqualEmail(d, domain) }) {
+	proved := slices.ContainsFunc(s.domains[tenant], func(d string) bool {
+		return saml.EqualEmail(d, domain)
+	})
+	if domain == "" || !proved {
 		return nil
 	}
-	return s.find(tenant, func(a *account) bool { return !a.taken && saml.EqualEmail(a.email, email) }) // never compared in SQL
+	return s.find(tenant, func(a *account) bool {
+		return !a.taken && saml.EqualEmail(a.email, email) // in Go, never in SQL
+	})
 }
 
-// bind adds the key that was missing. A NameID belongs to whom the identity provider gives it now.
+// bind adds the key that was missing. A NameID belongs to the person who has it now.
 func (s *accounts) bind(a *account, object, nameID string) {
 	if nameID != "" {
-		if before := s.find(a.tenant, func(b *account) bool { return b.nameID == nameID }); before != nil {
+		before := s.find(a.tenant, func(b *account) bool { return b.nameID == nameID })
+		if before != nil {
 			before.nameID = ""
 		}
 		a.nameID = nameID
@@ -212,9 +361,13 @@ func (s *accounts) find(tenant string, is func(*account) bool) *account {
 	return nil
 }
 
-// How to look up the account of who signed in: by the object key, then by the NameID key, then by an e-mail address that the tenant may speak for.
+// How to find the account of the person who signed in: by the object key, then by the NameID key, then
+// once by an e-mail address in a domain that the tenant owns.
 func ExampleIdentity_accounts() {
-	users := &accounts{domains: map[string][]string{"acme": {"example.com"}}, list: []*account{{tenant: "acme", email: "ioana.turcanu@example.com"}}}
+	users := &accounts{
+		domains: map[string][]string{"acme": {"example.com"}},
+		list:    []*account{{tenant: "acme", email: "ioana.turcanu@example.com"}},
+	}
 	entra, err := samltest.New(samltest.Options{})
 	if err != nil {
 		log.Fatal(err)
@@ -229,10 +382,13 @@ func ExampleIdentity_accounts() {
 	}
 	fmt.Println("found by e-mail once:", first == users.list[0])
 
-	// Her address changes, and a colleague gets the one she had.
+	// Ioana's address changes, and a colleague gets the old one.
 	ioana := samltest.DefaultUsers()[0]
 	ioana.Mail = "ioana.popescu@example.com"
-	colleague := samltest.User{Mail: "ioana.turcanu@example.com", ObjectID: "5b7a1e3c-0c55-4c8e-9b7c-1f2e3d4c5b6a"}
+	colleague := samltest.User{
+		Mail:     "ioana.turcanu@example.com",
+		ObjectID: "5b7a1e3c-0c55-4c8e-9b7c-1f2e3d4c5b6a",
+	}
 	for _, user := range []samltest.User{ioana, colleague} {
 		login, err := signInAt(entra, saml.Config{Tenant: "acme"}, samltest.Answer{User: user})
 		if err != nil {
@@ -242,21 +398,23 @@ func ExampleIdentity_accounts() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		fmt.Println(login.Identity.Email, "has her account:", a == first)
+		fmt.Println(login.Identity.Email, "has the first account:", a == first)
 	}
 	// Output:
 	// found by e-mail once: true
-	// ioana.popescu@example.com has her account: true
-	// ioana.turcanu@example.com has her account: false
+	// ioana.popescu@example.com has the first account: true
+	// ioana.turcanu@example.com has the first account: false
 }
 
-// signInAt is a whole sign-in at an identity provider; a real application has it from the Handler.
+// signInAt is a whole sign-in at an identity provider. In a real application the Handler does this.
 func signInAt(idp *samltest.IdentityProvider, c saml.Config, answer samltest.Answer) (*saml.Login, error) {
 	metadata, err := idp.Metadata()
 	if err != nil {
 		return nil, err
 	}
-	c.BaseURL, c.StateKeys, c.Store = "https://console.example.com", [][]byte{saml.NewStateKey()}, saml.NewMemoryStore()
+	c.BaseURL = "https://console.example.com"
+	c.StateKeys = [][]byte{saml.NewStateKey()}
+	c.Store = saml.NewMemoryStore()
 	if c.IdentityProvider, err = saml.ParseMetadata(metadata); err != nil {
 		return nil, err
 	}

@@ -34,12 +34,36 @@ func TestReadmeListsTheChecks(t *testing.T) {
 	}
 }
 
-// TestReadmeShowsTheAccountRecipe: the code in README.md is that of the example, which is compiled and tested.
-func TestReadmeShowsTheAccountRecipe(t *testing.T) {
+// TestReadmeShowsTheExamples: the Go code in README.md is that of example_test.go, which is compiled and run.
+func TestReadmeShowsTheExamples(t *testing.T) {
 	readme, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
+	text := exampleFunctions(t)
+	for marker, names := range map[string][]string{
+		"service":  {"signOn"},
+		"verifier": {"identify"},
+		"account":  {"signIn", "waiting", "bind"},
+	} {
+		var want []string
+		for _, name := range names {
+			if text[name] == "" {
+				t.Fatalf("example_test.go has no function %s with a doc comment", name)
+			}
+			want = append(want, text[name])
+		}
+		_, rest, _ := strings.Cut(string(readme), "<!-- "+marker+" -->\n```go\n")
+		got, _, _ := strings.Cut(rest, "\n```\n<!-- /"+marker+" -->")
+		if want := strings.Join(want, "\n\n"); got != want {
+			t.Errorf("README.md does not show the code of example_test.go; put this between its %s markers:\n%s", marker, want)
+		}
+	}
+}
+
+// exampleFunctions returns the source of the functions of example_test.go that have a doc comment, by name.
+func exampleFunctions(t *testing.T) map[string]string {
+	t.Helper()
 	source, err := os.ReadFile("example_test.go")
 	if err != nil {
 		t.Fatal(err)
@@ -51,14 +75,9 @@ func TestReadmeShowsTheAccountRecipe(t *testing.T) {
 	}
 	text := map[string]string{}
 	for _, d := range file.Decls {
-		if f, ok := d.(*ast.FuncDecl); ok && f.Recv != nil && f.Doc != nil {
+		if f, ok := d.(*ast.FuncDecl); ok && f.Doc != nil {
 			text[f.Name.Name] = string(source[files.Position(f.Doc.Pos()).Offset:files.Position(f.End()).Offset])
 		}
 	}
-	_, rest, _ := strings.Cut(string(readme), "<!-- account -->\n```go\n")
-	got, _, _ := strings.Cut(rest, "\n```\n<!-- /account -->")
-	want := text["signIn"] + "\n\n" + text["waiting"] + "\n\n" + text["bind"]
-	if text["signIn"] == "" || got != want {
-		t.Errorf("README.md does not show the recipe of example_test.go; put this between its markers:\n%s", want)
-	}
+	return text
 }
