@@ -34,49 +34,56 @@ func TestReadmeListsTheChecks(t *testing.T) {
 	}
 }
 
-// TestReadmeShowsTheExamples: the Go code in README.md is that of example_test.go, which is compiled and run.
+// TestReadmeShowsTheExamples: the Go code in README.md is that of the examples, which are compiled and
+// run.
 func TestReadmeShowsTheExamples(t *testing.T) {
 	readme, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := exampleFunctions(t)
-	for marker, names := range map[string][]string{
-		"service":  {"signOn"},
-		"verifier": {"identify"},
-		"account":  {"signIn", "waiting", "bind"},
+	for _, part := range []struct {
+		marker, file string
+		functions    []string
+	}{
+		{"service", "example_service_test.go", []string{"signOn"}},
+		{"verifier", "example_verifier_test.go", []string{"identify"}},
+		{"account", "example_accounts_test.go", []string{"signIn", "waiting", "bind"}},
 	} {
-		var want []string
-		for _, name := range names {
+		text := documentedFunctions(t, part.file)
+		var list []string
+		for _, name := range part.functions {
 			if text[name] == "" {
-				t.Fatalf("example_test.go has no function %s with a doc comment", name)
+				t.Fatalf("%s has no function %s with a doc comment", part.file, name)
 			}
-			want = append(want, text[name])
+			list = append(list, text[name])
 		}
-		_, rest, _ := strings.Cut(string(readme), "<!-- "+marker+" -->\n```go\n")
-		got, _, _ := strings.Cut(rest, "\n```\n<!-- /"+marker+" -->")
-		if want := strings.Join(want, "\n\n"); got != want {
-			t.Errorf("README.md does not show the code of example_test.go; put this between its %s markers:\n%s", marker, want)
+		want := strings.Join(list, "\n\n")
+		_, rest, _ := strings.Cut(string(readme), "<!-- "+part.marker+" -->\n```go\n")
+		got, _, _ := strings.Cut(rest, "\n```\n<!-- /"+part.marker+" -->")
+		if got != want {
+			t.Errorf("README.md does not show the code of %s; put this between its %s markers:\n%s",
+				part.file, part.marker, want)
 		}
 	}
 }
 
-// exampleFunctions returns the source of the functions of example_test.go that have a doc comment, by name.
-func exampleFunctions(t *testing.T) map[string]string {
+// documentedFunctions returns the source of the functions of a file that have a doc comment, by name.
+func documentedFunctions(t *testing.T, name string) map[string]string {
 	t.Helper()
-	source, err := os.ReadFile("example_test.go")
+	source, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
 	files := token.NewFileSet()
-	file, err := parser.ParseFile(files, "example_test.go", source, parser.ParseComments)
+	file, err := parser.ParseFile(files, name, source, parser.ParseComments)
 	if err != nil {
 		t.Fatal(err)
 	}
 	text := map[string]string{}
 	for _, d := range file.Decls {
 		if f, ok := d.(*ast.FuncDecl); ok && f.Doc != nil {
-			text[f.Name.Name] = string(source[files.Position(f.Doc.Pos()).Offset:files.Position(f.End()).Offset])
+			start, end := files.Position(f.Doc.Pos()).Offset, files.Position(f.End()).Offset
+			text[f.Name.Name] = string(source[start:end])
 		}
 	}
 	return text
