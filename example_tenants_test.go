@@ -9,8 +9,9 @@ import (
 	"github.com/iomete/saml/session"
 )
 
-// One service for many customers. Each has a Redirect URL of its own, which its administrator pastes three times as in the guide; so each is an audience of its own,
-// and no tenant can use another's identity provider. The path names the tenant, and Resolve says so.
+// One service for many customers (tenants). Each tenant has its own Redirect URL, which is its entity ID
+// too. So each is a separate audience, and no tenant can use the identity provider of another. Resolve
+// reads the tenant from the path.
 func ExampleNewHandler_tenants() {
 	key := saml.NewStateKey() // from your secrets: the same on all replicas, and after a restart
 	var database tenantSettings
@@ -51,7 +52,9 @@ func ExampleNewHandler_tenants() {
 // tenantSettings stands for the database of the application.
 type tenantSettings struct{ saml.Store }
 
-// provider returns the provider of a tenant's settings: the same as long as they do not change.
-func (tenantSettings) provider(context.Context, string, func(*saml.IdentityProvider) (*saml.ServiceProvider, error)) (*saml.ServiceProvider, error) {
+// provider returns the provider of a tenant: the same one as long as the settings do not change.
+func (tenantSettings) provider(
+	_ context.Context, _ string, _ func(*saml.IdentityProvider) (*saml.ServiceProvider, error),
+) (*saml.ServiceProvider, error) {
 	return nil, errors.New("the database is not there in an example")
 }

@@ -34,31 +34,57 @@ func TestReadmeListsTheChecks(t *testing.T) {
 	}
 }
 
-// TestReadmeShowsTheAccountRecipe: the code in README.md is that of the example, which is compiled and tested.
-func TestReadmeShowsTheAccountRecipe(t *testing.T) {
+// TestReadmeShowsTheExamples: the Go code in README.md is that of the examples, which are compiled and
+// run.
+func TestReadmeShowsTheExamples(t *testing.T) {
 	readme, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	source, err := os.ReadFile("example_test.go")
+	for _, part := range []struct {
+		marker, file string
+		functions    []string
+	}{
+		{"service", "example_service_test.go", []string{"signOn"}},
+		{"verifier", "example_verifier_test.go", []string{"identify"}},
+		{"account", "example_accounts_test.go", []string{"signIn", "waiting", "bind"}},
+	} {
+		text := documentedFunctions(t, part.file)
+		var list []string
+		for _, name := range part.functions {
+			if text[name] == "" {
+				t.Fatalf("%s has no function %s with a doc comment", part.file, name)
+			}
+			list = append(list, text[name])
+		}
+		want := strings.Join(list, "\n\n")
+		_, rest, _ := strings.Cut(string(readme), "<!-- "+part.marker+" -->\n```go\n")
+		got, _, _ := strings.Cut(rest, "\n```\n<!-- /"+part.marker+" -->")
+		if got != want {
+			t.Errorf("README.md does not show the code of %s; put this between its %s markers:\n%s",
+				part.file, part.marker, want)
+		}
+	}
+}
+
+// documentedFunctions returns the source of the functions of a file that have a doc comment, by name.
+func documentedFunctions(t *testing.T, name string) map[string]string {
+	t.Helper()
+	source, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
 	files := token.NewFileSet()
-	file, err := parser.ParseFile(files, "example_test.go", source, parser.ParseComments)
+	file, err := parser.ParseFile(files, name, source, parser.ParseComments)
 	if err != nil {
 		t.Fatal(err)
 	}
 	text := map[string]string{}
 	for _, d := range file.Decls {
-		if f, ok := d.(*ast.FuncDecl); ok && f.Recv != nil && f.Doc != nil {
-			text[f.Name.Name] = string(source[files.Position(f.Doc.Pos()).Offset:files.Position(f.End()).Offset])
+		if f, ok := d.(*ast.FuncDecl); ok && f.Doc != nil {
+			start, end := files.Position(f.Doc.Pos()).Offset, files.Position(f.End()).Offset
+			text[f.Name.Name] = string(source[start:end])
 		}
 	}
-	_, rest, _ := strings.Cut(string(readme), "<!-- account -->\n```go\n")
-	got, _, _ := strings.Cut(rest, "\n```\n<!-- /account -->")
-	want := text["signIn"] + "\n\n" + text["waiting"] + "\n\n" + text["bind"]
-	if text["signIn"] == "" || got != want {
-		t.Errorf("README.md does not show the recipe of example_test.go; put this between its markers:\n%s", want)
-	}
+	return text
 }
