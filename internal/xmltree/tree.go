@@ -89,7 +89,7 @@ type declaration struct {
 const unbound = -1
 
 // An Element is an element of a Document. Two Elements are equal (==) if they are the same element of the same Document.
-// The zero value stands for "no element": Exists reports false, and every other method panics.
+// The zero value stands for "no element": Exists reports false, and no other method may be called.
 type Element struct {
 	doc   *Document
 	index int32
@@ -168,7 +168,7 @@ func (e Element) Descendants() iter.Seq[Element] {
 	}
 }
 
-// Contains reports whether inner is e or one of its descendants. It is false for the zero Element.
+// Contains reports whether inner is e or one of its descendants. It is false if inner is the zero Element.
 func (e Element) Contains(inner Element) bool {
 	return e.doc == inner.doc && e.index <= inner.index && inner.index < e.node().next
 }
