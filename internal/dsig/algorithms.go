@@ -21,8 +21,8 @@ const (
 	uriSHA1    = "http://www.w3.org/2000/09/xmldsig#sha1"
 )
 
-// signatureMethod returns the method for an algorithm URI, or the fault SignatureAlgorithm. HMAC is not in the list: anyone
-// could compute one with a public key as secret.
+// signatureMethod returns the method for an algorithm URI, or the fault SignatureAlgorithm. HMAC is
+// not in the list: anyone could compute one with a public key as secret.
 func signatureMethod(uri string, policy Policy) (method, error) {
 	const more = "http://www.w3.org/2001/04/xmldsig-more#"
 	switch uri {
@@ -85,8 +85,8 @@ func digestMethod(uri string, policy Policy) (crypto.Hash, error) {
 	}
 }
 
-// verifyECDSA reports whether key made the signature. The form is that of XML Signature 1.1 §6.4.3: r and s one after the
-// other, each as long as the order of the curve.
+// verifyECDSA reports whether key made the signature. The form is that of XML Signature 1.1 §6.4.3:
+// r and s one after the other, each as long as the order of the curve.
 func verifyECDSA(key *ecdsa.PublicKey, digest, signature []byte) bool {
 	size := orderSize(key)
 	if len(signature) != 2*size {
@@ -97,11 +97,13 @@ func verifyECDSA(key *ecdsa.PublicKey, digest, signature []byte) bool {
 	return ecdsa.Verify(key, digest, r, s)
 }
 
-// isASN1 reports whether one of the keys made the signature, but wrote it in ASN.1, as other standards do. Such a signature
-// is refused all the same; this only gives the administrator the right reason, in place of "wrong certificate". A key is
-// skipped if the signature is as long as r and s: it has been tried already. Longer signatures are not even read.
+// isASN1 reports whether one of the keys made the signature, but wrote it in ASN.1, as other
+// standards do. Such a signature is refused all the same; this only gives the administrator the
+// right reason, in place of "wrong certificate". A key is skipped if the signature is as long as r
+// and s: it has been tried already. Longer signatures are not even read.
 func isASN1(keys []crypto.PublicKey, digest, signature []byte) bool {
-	// The most that ASN.1 adds: tag and length of the sequence; tag, length and a leading zero of each number.
+	// The most that ASN.1 adds: tag and length of the sequence; tag, length and a leading zero of
+	// each number.
 	const frame = 3 + 2*3
 	for _, key := range keys {
 		key, ok := key.(*ecdsa.PublicKey)

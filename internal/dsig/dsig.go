@@ -1,10 +1,11 @@
-// Package dsig verifies XML signatures (W3C XML Signature 1.1) in the one profile that SAML allows (SAML Core 2.0 §5.4): an
-// enveloped signature over its parent element, which it refers to by ID, with exclusive canonicalization. Only configured
-// keys are trusted; keys and certificates in the message are not.
+// Package dsig verifies XML signatures (W3C XML Signature 1.1) in the one profile that SAML allows
+// (SAML Core 2.0 §5.4): an enveloped signature over its parent element, which it refers to by ID,
+// with exclusive canonicalization. Only configured keys are trusted; keys and certificates in the
+// message are not.
 //
-// The result is a Signed, which holds the very bytes that were digested. Callers read those bytes and never go back to the
-// document. That is the defense against XML signature wrapping (XSW), where a message shows one element to the code that
-// verifies and another to the code that reads.
+// The result is a Signed, which holds the very bytes that were digested. Callers read those bytes
+// and never go back to the document. That is the defense against XML signature wrapping (XSW),
+// where a message shows one element to the code that verifies and another to the code that reads.
 package dsig
 
 import (
@@ -20,15 +21,17 @@ import (
 	"github.com/iomete/saml/internal/xmltree"
 )
 
-// Signed is the canonical form of an element that a trusted key signed. Only two methods return one that is not empty:
-// Signature.Verify, and Decrypted.Signed for an element that was encrypted inside bytes that Verify returned.
+// Signed is the canonical form of an element that a trusted key signed. Only two methods return one
+// that is not empty: Signature.Verify, and Decrypted.Signed for an element that was encrypted
+// inside bytes that Verify returned.
 type Signed struct {
 	canonical []byte
 	limit     int // Limit of the document that contained the element
 	key       int
 }
 
-// Parse reads the signed bytes. It is the only way to their content. It refuses the zero Signed with the fault Unsigned.
+// Parse reads the signed bytes. It is the only way to their content. It refuses the zero Signed
+// with the fault Unsigned.
 func (s Signed) Parse() (*xmltree.Document, error) {
 	if len(s.canonical) == 0 {
 		return nil, fault.New(fault.Unsigned, "nothing was signed")
@@ -36,8 +39,9 @@ func (s Signed) Parse() (*xmltree.Document, error) {
 	return xmltree.Parse(s.canonical, xmltree.Options{MaxBytes: s.limit})
 }
 
-// Decrypt reads the signed bytes and calls open with their root. open decrypts one element in them, and returns its plaintext
-// and the element around it, whose namespace declarations the plaintext may use. Errors of open are returned as they are.
+// Decrypt reads the signed bytes and calls open with their root. open decrypts one element in them,
+// and returns its plaintext and the element around it, whose namespace declarations the plaintext
+// may use. Errors of open are returned as they are.
 func (s Signed) Decrypt(
 	open func(root xmltree.Element) (plaintext []byte, place xmltree.Element, err error),
 ) (Decrypted, error) {
@@ -62,8 +66,9 @@ type Decrypted struct {
 // Plaintext returns the bytes that were encrypted, as they came out of the decryption.
 func (d Decrypted) Plaintext() []byte { return d.plaintext }
 
-// Signed returns the decrypted element in canonical form, which includes the namespace declarations that it uses from around
-// it. The signature covers the element because it covers the ciphertext. Like Signed.Parse, it refuses the zero value.
+// Signed returns the decrypted element in canonical form, which includes the namespace declarations
+// that it uses from around it. The signature covers the element because it covers the ciphertext.
+// Like Signed.Parse, it refuses the zero value.
 func (d Decrypted) Signed() (Signed, error) {
 	if len(d.from.canonical) == 0 {
 		return Signed{}, fault.New(fault.Unsigned, "nothing was signed")
@@ -82,16 +87,17 @@ func (d Decrypted) Signed() (Signed, error) {
 // Key returns the index, in the list given to Verify, of the key that made the signature.
 func (s Signed) Key() int { return s.key }
 
-// A Signature is a ds:Signature in a document, together with its parent, the element that it claims to sign. The zero value
-// stands for "no signature".
+// A Signature is a ds:Signature in a document, together with its parent, the element that it claims
+// to sign. The zero value stands for "no signature".
 type Signature struct{ element, parent xmltree.Element }
 
 // Exists reports whether s is a signature, not the zero value.
 func (s Signature) Exists() bool { return s.element.Exists() }
 
-// Find returns the signature of a response and the signature of its assertion, each the zero Signature if there is none.
-// assertion may be the zero Element. Find refuses a response with a ds:Signature in any other place, or with two in one
-// parent: SAML has no use for them, attackers do.
+// Find returns the signature of a response and the signature of its assertion, each the zero
+// Signature if there is none. assertion may be the zero Element. Find refuses a response with a
+// ds:Signature in any other place, or with two in one parent: SAML has no use for them, attackers
+// do.
 func Find(response, assertion xmltree.Element) (ofResponse, ofAssertion Signature, err error) {
 	for e := range response.Descendants() {
 		if !e.Is(xmltree.NSDSig, "Signature") {
@@ -108,7 +114,7 @@ func Find(response, assertion xmltree.Element) (ofResponse, ofAssertion Signatur
 				Code:    fault.SignaturePlacement,
 				Message: "a signature is in the wrong place",
 				Got:     "Signature in " + parent.Local(),
-				Want:    "Signature directly in the element that it signs: the Response or its Assertion",
+				Want:    "Signature as a child of the element that it signs (Response or Assertion)",
 			}
 		}
 		if found.Exists() {
@@ -119,8 +125,8 @@ func Find(response, assertion xmltree.Element) (ofResponse, ofAssertion Signatur
 	return ofResponse, ofAssertion, nil
 }
 
-// Of returns the signature that is a child of parent, or the zero Signature if there is none. It refuses two. It does not look
-// at the rest of the document; for a response use Find.
+// Of returns the signature that is a child of parent, or the zero Signature if there is none. It
+// refuses two. It does not look at the rest of the document; for a response use Find.
 func Of(parent xmltree.Element) (found Signature, err error) {
 	for c := range parent.Children() {
 		if !c.Is(xmltree.NSDSig, "Signature") {
@@ -142,19 +148,22 @@ func twoSignatures(parent xmltree.Element) error {
 	}
 }
 
-// A Policy says which algorithms to allow, and which key to try first. The zero value is the strict one.
+// A Policy says which algorithms to allow, and which key to try first. The zero value is the strict
+// one.
 type Policy struct {
-	// AllowSHA1 allows RSA with SHA-1, and SHA-1 digests. Both are broken: collisions can be computed. It is only for identity
-	// providers that cannot be configured otherwise.
+	// AllowSHA1 allows RSA with SHA-1, and SHA-1 digests. Both are broken: collisions can be
+	// computed. It is only for identity providers that cannot be configured otherwise.
 	AllowSHA1 bool
-	// TryFirst is the index of the key to try before the others. It saves time if a message has two signatures: the key of the
-	// first one most likely made the second one too. Default: the first key.
+	// TryFirst is the index of the key to try before the others. It saves time if a message has two
+	// signatures: the key of the first one most likely made the second one too. Default: the first
+	// key.
 	TryFirst int
 }
 
-// Verify checks the signature with each of the keys in turn, beginning with policy.TryFirst, and returns the canonical bytes of
-// its parent without the signature itself. Keys are *rsa.PublicKey or *ecdsa.PublicKey; others never match. KeyInfo is
-// ignored: it is the sender's own claim. All errors are *fault.Fault, and no Signed is returned with one.
+// Verify checks the signature with each of the keys in turn, beginning with policy.TryFirst, and
+// returns the canonical bytes of its parent without the signature itself. Keys are *rsa.PublicKey
+// or *ecdsa.PublicKey; others never match. KeyInfo is ignored: it is the sender's own claim. All
+// errors are *fault.Fault, and no Signed is returned with one.
 func (s Signature) Verify(keys []crypto.PublicKey, policy Policy) (Signed, error) {
 	id, _ := s.parent.Attr("ID")
 	if !xmltree.IsNCName(id) {
@@ -197,8 +206,8 @@ func (s Signature) Verify(keys []crypto.PublicKey, policy Policy) (Signed, error
 	return Signed{canonical: canonical, limit: s.parent.Limit(), key: key}, nil
 }
 
-// digested returns the canonical form of the parent if its digest is the one in info. The reference has been checked: it refers
-// to the parent.
+// digested returns the canonical form of the parent if its digest is the one in info. The reference
+// has been checked: it refers to the parent.
 func (s Signature) digested(info signedInfo, policy Policy) ([]byte, error) {
 	hash, err := digestMethod(info.digestMethod, policy)
 	if err != nil {
@@ -213,7 +222,8 @@ func (s Signature) digested(info signedInfo, policy Policy) ([]byte, error) {
 	}
 	var room [maxHash]byte
 	if !bytes.Equal(sum(room[:0], hash, canonical), info.digest) {
-		return nil, fault.New(fault.Digest, "the signed element was changed after it was signed: its digest is not the signed one")
+		return nil, fault.New(fault.Digest,
+			"the signed element was changed after it was signed: its digest is not the signed one")
 	}
 	return canonical, nil
 }
@@ -231,9 +241,9 @@ func sum(dst []byte, hash crypto.Hash, data []byte) []byte {
 	return append(dst, h.Sum(nil)...)
 }
 
-// CertificateInKeyInfo returns the first X509Certificate of the signature in DER, or nil if there is none or it is not base64.
-// It proves nothing, because anyone can put any certificate there. It is only for an error message, to tell an administrator
-// which certificate a refused message names.
+// CertificateInKeyInfo returns the first X509Certificate of the signature in DER, or nil if there
+// is none or it is not base64. It proves nothing, because anyone can put any certificate there. It
+// is only for an error message, to tell an administrator which certificate a refused message names.
 func (s Signature) CertificateInKeyInfo() []byte {
 	for e := range s.element.Descendants() {
 		if e.Is(xmltree.NSDSig, "X509Certificate") {
@@ -245,8 +255,8 @@ func (s Signature) CertificateInKeyInfo() []byte {
 	return nil
 }
 
-// verify returns the index of the key that made the signature. It tries the key at index first, then the others in order. first
-// may be any number from 0 on.
+// verify returns the index of the key that made the signature. It tries the key at index first,
+// then the others in order. first may be any number from 0 on.
 func (m method) verify(keys []crypto.PublicKey, first int, signed, signature []byte) (int, error) {
 	var room [maxHash]byte
 	digest := sum(room[:0], m.hash, signed)

@@ -98,7 +98,8 @@ func TestECDSASignatureForm(t *testing.T) {
 	}
 }
 
-// TestKeyTriedFirst: whichever key is tried first, all are tried, and the index is that of the key that fits.
+// TestKeyTriedFirst: whichever key is tried first, all are tried, and the index is that of the key
+// that fits.
 func TestKeyTriedFirst(t *testing.T) {
 	const n = 4
 	private := make([]*ecdsa.PrivateKey, n)
@@ -136,7 +137,8 @@ func TestKeyTriedFirst(t *testing.T) {
 	}
 }
 
-// TestEveryASN1FormIsRecognized: however long the two numbers are, the administrator is told about the form.
+// TestEveryASN1FormIsRecognized: however long the two numbers are, the administrator is told about
+// the form.
 func TestEveryASN1FormIsRecognized(t *testing.T) {
 	for _, curve := range []elliptic.Curve{elliptic.P256(), elliptic.P384(), elliptic.P521()} {
 		key, err := ecdsa.GenerateKey(curve, rand.Reader)
@@ -156,7 +158,8 @@ func TestEveryASN1FormIsRecognized(t *testing.T) {
 	}
 }
 
-// TestASN1BesideOtherKeys: keys of another kind are passed over, and what says that it is RSA is not looked at in this form.
+// TestASN1BesideOtherKeys: keys of another kind are passed over, and what says that it is RSA is
+// not looked at in this form.
 func TestASN1BesideOtherKeys(t *testing.T) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -180,7 +183,8 @@ func TestASN1BesideOtherKeys(t *testing.T) {
 	}
 }
 
-// TestHugeNumbersAreNotComputedWith: a signature longer than any of the key is not even taken apart. What is bounded is the memory that would take.
+// TestHugeNumbersAreNotComputedWith: a signature longer than any of the key is not even taken
+// apart. What is bounded is the memory that would take.
 func TestHugeNumbersAreNotComputedWith(t *testing.T) {
 	key, err := ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
 	if err != nil {
@@ -199,7 +203,8 @@ func TestHugeNumbersAreNotComputedWith(t *testing.T) {
 	if n := testing.AllocsPerRun(5, func() { isASN1(keys, digest[:], der) }); n > 0 {
 		t.Errorf("got %v allocations, want none", n)
 	}
-	// As long as r and s of this key side by side, and ASN.1 too: it was tried as the one and is not tried as the other.
+	// As long as r and s of this key side by side, and ASN.1 too: it was tried as the one and is
+	// not tried as the other.
 	number = new(big.Int).Lsh(big.NewInt(1), 8*63-2)
 	if der, err = asn1.Marshal(struct{ R, S *big.Int }{number, new(big.Int).Rsh(number, 8)}); err != nil || len(der) != 2*66 {
 		t.Fatalf("%d bytes, %v", len(der), err)

@@ -46,7 +46,8 @@ func vectorKeys(t testing.TB) (keys []crypto.PublicKey) {
 	return keys
 }
 
-// verifyAll verifies every signature that stands directly in an element of the document, and gives what was signed.
+// verifyAll verifies every signature that stands directly in an element of the document, and gives
+// what was signed.
 func verifyAll(t testing.TB, message []byte, keys []crypto.PublicKey) (signed [][]byte) {
 	doc, err := xmltree.Parse(message, xmltree.Options{})
 	if err != nil {
@@ -82,8 +83,9 @@ func verifyAll(t testing.TB, message []byte, keys []crypto.PublicKey) (signed []
 	return signed
 }
 
-// FuzzVerify: nobody who has only messages and public keys makes a signature over something that was not signed. Whatever verifies in a
-// changed message has the very octets that were signed in a vector.
+// FuzzVerify: nobody who has only messages and public keys makes a signature over something that
+// was not signed. Whatever verifies in a changed message has the very octets that were signed in a
+// vector.
 func FuzzVerify(f *testing.F) {
 	keys := vectorKeys(f)
 	var known [][]byte

@@ -8,7 +8,8 @@ import (
 	"github.com/iomete/saml/internal/xmltree"
 )
 
-// signature holds the parts of a ds:Signature. It has exactly the children that the profile allows, in their order.
+// signature holds the parts of a ds:Signature. It has exactly the children that the profile allows,
+// in their order.
 type signature struct {
 	signedInfo xmltree.Element
 	info       signedInfo
@@ -29,8 +30,8 @@ const (
 	uriExclusiveRemark = xmltree.NSExcC14N + "WithComments" // the same result, because there are no comments
 )
 
-// readSignature reads a ds:Signature (XML Signature 1.1 §4.2) that must refer to the element with this ID. KeyInfo may be there,
-// and is not read.
+// readSignature reads a ds:Signature (XML Signature 1.1 §4.2) that must refer to the element with
+// this ID. KeyInfo may be there, and is not read.
 func readSignature(e xmltree.Element, id string) (signature, error) {
 	parts, err := children(e, "SignedInfo", "SignatureValue", "KeyInfo?")
 	if err != nil {
@@ -46,8 +47,9 @@ func readSignature(e xmltree.Element, id string) (signature, error) {
 	return s, nil
 }
 
-// readSignedInfo reads ds:SignedInfo (XML Signature 1.1 §4.4). It must have one reference, to this ID, with the two transforms
-// of SAML Core 2.0 §5.4.4. The reference is checked first: if it is wrong, the administrator need not read about details.
+// readSignedInfo reads ds:SignedInfo (XML Signature 1.1 §4.4). It must have one reference, to this
+// ID, with the two transforms of SAML Core 2.0 §5.4.4. The reference is checked first: if it is
+// wrong, the administrator need not read about details.
 func readSignedInfo(e xmltree.Element, id string) (info signedInfo, err error) {
 	parts, err := children(e, "CanonicalizationMethod", "SignatureMethod", "Reference")
 	if err != nil {
@@ -81,8 +83,9 @@ func readSignedInfo(e xmltree.Element, id string) (info signedInfo, err error) {
 	return info, err
 }
 
-// transforms reads ds:Transforms, which must be the enveloped signature transform, then exclusive canonicalization, and nothing
-// else. Other transforms (XSLT, XPath) could sign something other than what the application reads.
+// transforms reads ds:Transforms, which must be the enveloped signature transform, then exclusive
+// canonicalization, and nothing else. Other transforms (XSLT, XPath) could sign something other
+// than what the application reads.
 func transforms(e xmltree.Element) (prefixList string, err error) {
 	if !e.OnlyElements() {
 		return "", structure("there is text between the transforms", e)
@@ -125,7 +128,8 @@ func transforms(e xmltree.Element) (prefixList string, err error) {
 	return exclusive(list[1], fault.Transform)
 }
 
-// algorithmOrName returns what an error message shows of an element: its Algorithm, or its name if it has none.
+// algorithmOrName returns what an error message shows of an element: its Algorithm, or its name if
+// it has none.
 func algorithmOrName(e xmltree.Element) string {
 	if a, ok := e.Attr("Algorithm"); ok {
 		return a
@@ -133,8 +137,8 @@ func algorithmOrName(e xmltree.Element) string {
 	return e.Local()
 }
 
-// exclusive reads a CanonicalizationMethod or Transform, which must be exclusive canonicalization, and returns its PrefixList.
-// code is the code of the fault if it is another algorithm.
+// exclusive reads a CanonicalizationMethod or Transform, which must be exclusive canonicalization,
+// and returns its PrefixList. code is the code of the fault if it is another algorithm.
 func exclusive(e xmltree.Element, code string) (prefixList string, err error) {
 	switch uri, _ := e.Attr("Algorithm"); uri {
 	case uriExclusive, uriExclusiveRemark:
@@ -200,8 +204,9 @@ func binary(e xmltree.Element) ([]byte, error) {
 	return b, nil
 }
 
-// children returns the child elements of e, which must have these names, in this order, in the namespace of XML Signature. There
-// are at most three names. A name that ends in ? is optional; only the last names may be.
+// children returns the child elements of e, which must have these names, in this order, in the
+// namespace of XML Signature. There are at most three names. A name that ends in ? is optional;
+// only the last names may be.
 func children(e xmltree.Element, names ...string) (list [3]xmltree.Element, err error) {
 	if !e.OnlyElements() {
 		return list, structure("there is text where only elements are allowed", e)
@@ -233,7 +238,8 @@ func trimOptional(name string) string {
 	return name
 }
 
-// structure returns the fault for a signature that is not built as the profile requires; it names the element.
+// structure returns the fault for a signature that is not built as the profile requires; it names
+// the element.
 func structure(message string, at xmltree.Element) error {
 	return &fault.Fault{Code: fault.SignatureStructure, Message: message, Got: at.Local()}
 }

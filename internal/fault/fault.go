@@ -1,8 +1,9 @@
-// Package fault defines the error type of the internal packages. The root package turns a Fault into its public Error and
-// adds the hint. The codes are the public ones.
+// Package fault defines the error type of the internal packages. The root package turns a Fault
+// into its public Error and adds the hint. The codes are the public ones.
 package fault
 
-// A Fault is one reason why a message is refused. Every part is for the administrator and the log, never for the browser.
+// A Fault is one reason why a message is refused. Every part is for the administrator and the log,
+// never for the browser.
 type Fault struct {
 	Code    string // the public code, see codes.go of the root package
 	Message string // one sentence without a final period; it quotes nothing of the refused message
@@ -14,7 +15,8 @@ type Fault struct {
 // New returns a Fault that shows nothing of the input.
 func New(code, message string) *Fault { return &Fault{Code: code, Message: message} }
 
-// Error returns code, message, got and want in one line. It is for tests and internal wrapping; users see the public Error.
+// Error returns code, message, got and want in one line. It is for tests and internal wrapping;
+// users see the public Error.
 func (f *Fault) Error() string {
 	s := f.Code + ": " + f.Message
 	if f.Got != "" {
@@ -26,7 +28,8 @@ func (f *Fault) Error() string {
 	return s
 }
 
-// The codes of the internal packages. The texts are part of the public API: logs and dashboards search for them.
+// The codes of the internal packages. The texts are part of the public API: logs and dashboards
+// search for them.
 const (
 	ResponseMissing    = "response_missing"
 	NotAResponse       = "not_a_response"

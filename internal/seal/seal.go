@@ -1,6 +1,7 @@
-// Package seal encrypts and authenticates small values that the browser keeps for us (cookies), with AES-256-GCM. Each seal
-// has its own key, derived with HKDF-SHA256 (RFC 5869) from a long-lived key, the purpose and a random salt. So there is no
-// limit on how many values one long-lived key may seal.
+// Package seal encrypts and authenticates small values that the browser keeps for us (cookies),
+// with AES-256-GCM. Each seal has its own key, derived with HKDF-SHA256 (RFC 5869) from a
+// long-lived key, the purpose and a random salt. So there is no limit on how many values one
+// long-lived key may seal.
 //
 // A sealed value is, before base64url: 1 byte version, 24 bytes salt, the ciphertext, 16 bytes tag.
 package seal
@@ -25,8 +26,8 @@ const (
 	maxText  = 8 << 10 // bytes of a sealed value; cookies are smaller
 )
 
-// A Context is what a seal is bound to. A sealed value opens only with the Context that it was sealed with, so a value of
-// one tenant, cookie or purpose is useless in another.
+// A Context is what a seal is bound to. A sealed value opens only with the Context that it was
+// sealed with, so a value of one tenant, cookie or purpose is useless in another.
 type Context struct {
 	Purpose  string // what the value is for; it also goes into the derived key
 	Name     string // of the cookie
@@ -34,8 +35,8 @@ type Context struct {
 	EntityID string // of the service provider
 }
 
-// associated returns the additional authenticated data: each field after its length, so that no two contexts give the same
-// bytes.
+// associated returns the additional authenticated data: each field after its length, so that no two
+// contexts give the same bytes.
 func (c Context) associated() []byte {
 	var b []byte
 	for _, field := range []string{c.Purpose, c.Name, c.Tenant, c.EntityID} {
@@ -45,8 +46,8 @@ func (c Context) associated() []byte {
 	return b
 }
 
-// A Sealer holds the long-lived keys, KeySize random bytes each. The first one seals, all of them open; that is how keys are
-// changed without losing what was sealed before.
+// A Sealer holds the long-lived keys, KeySize random bytes each. The first one seals, all of them
+// open; that is how keys are changed without losing what was sealed before.
 type Sealer struct{ Keys [][]byte }
 
 var text = base64.RawURLEncoding.Strict()
@@ -60,8 +61,8 @@ func (s Sealer) Seal(c Context, plaintext []byte) string {
 	return text.EncodeToString(box)
 }
 
-// Open returns the plaintext and true if sealed was made by Seal in the same Context with one of the keys. Otherwise it
-// returns nil and false; why it does not open is not told.
+// Open returns the plaintext and true if sealed was made by Seal in the same Context with one of
+// the keys. Otherwise it returns nil and false; why it does not open is not told.
 func (s Sealer) Open(c Context, sealed string) ([]byte, bool) {
 	if len(sealed) > maxText {
 		return nil, false
@@ -85,7 +86,8 @@ func (s Sealer) Open(c Context, sealed string) ([]byte, bool) {
 	return nil, false
 }
 
-// aead returns the cipher of one seal. Its key encrypts exactly one message, so it is safe that the nonce is always zero.
+// aead returns the cipher of one seal. Its key encrypts exactly one message, so it is safe that the
+// nonce is always zero.
 func aead(key, salt []byte, c Context) cipher.AEAD {
 	derived, err := hkdf.Key(sha256.New, key, salt, c.Purpose, 32)
 	if err != nil {

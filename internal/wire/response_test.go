@@ -46,7 +46,8 @@ func TestManyIDs(t *testing.T) {
 	}
 }
 
-// TestExplainKeepsWhatIsKnownBetter: which certificate a message names is added only to a signature fault that shows nothing yet.
+// TestExplainKeepsWhatIsKnownBetter: which certificate a message names is added only to a signature
+// fault that shows nothing yet.
 func TestExplainKeepsWhatIsKnownBetter(t *testing.T) {
 	t.Parallel()
 	const value = "MAA=" // any DER

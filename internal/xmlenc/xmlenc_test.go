@@ -286,7 +286,8 @@ func TestOneFailure(t *testing.T) {
 	}
 }
 
-// oracle is a crypto.Decrypter that answers the same to everything, as a broken or another module may.
+// oracle is a crypto.Decrypter that answers the same to everything, as a broken or another module
+// may.
 type oracle struct {
 	public crypto.PublicKey
 	key    []byte
@@ -309,8 +310,9 @@ func (c counting) Decrypt(r io.Reader, message []byte, options crypto.DecrypterO
 	return c.Decrypter.Decrypt(r, message, options)
 }
 
-// TestCallsAreBounded: whatever is encrypted in a message, and for whom, four keys are used ten times at most, and with four keys and
-// two recipients an assertion and a NameID in it are decrypted within that.
+// TestCallsAreBounded: whatever is encrypted in a message, and for whom, four keys are used ten
+// times at most, and with four keys and two recipients an assertion and a NameID in it are
+// decrypted within that.
 func TestCallsAreBounded(t *testing.T) {
 	t.Parallel()
 	s := newSealed()
@@ -358,7 +360,8 @@ func TestCallsAreBounded(t *testing.T) {
 	}
 }
 
-// TestKeysAreTriedInOrder: the key that fitted comes first for what else is encrypted in the message, and the others keep their order.
+// TestKeysAreTriedInOrder: the key that fitted comes first for what else is encrypted in the
+// message, and the others keep their order.
 func TestKeysAreTriedInOrder(t *testing.T) {
 	t.Parallel()
 	src := newSealed().encrypt(t, randomKey(32), plain)
@@ -379,8 +382,8 @@ func TestKeysAreTriedInOrder(t *testing.T) {
 	}
 }
 
-// TestManyRetrievalMethods: however many there are, and however long an Id is, each Id is read once. What is bounded is the memory: to read an
-// Id with references in it is to copy it.
+// TestManyRetrievalMethods: however many there are, and however long an Id is, each Id is read
+// once. What is bounded is the memory: to read an Id with references in it is to copy it.
 func TestManyRetrievalMethods(t *testing.T) {
 	src := func(n int) xmltree.Element {
 		s := newSealed()
@@ -401,7 +404,8 @@ func TestManyRetrievalMethods(t *testing.T) {
 	}
 }
 
-// TestTooManyKeysAreNotRead: beyond the two that are allowed, no EncryptedKey is looked at, nor kept.
+// TestTooManyKeysAreNotRead: beyond the two that are allowed, no EncryptedKey is looked at, nor
+// kept.
 func TestTooManyKeysAreNotRead(t *testing.T) {
 	s := newSealed()
 	another := s.encryptedKey(make([]byte, 256))
@@ -422,7 +426,8 @@ func TestTooManyKeysAreNotRead(t *testing.T) {
 	}
 }
 
-// TestLabelLength: a label as long as is allowed is used, and a longer one is refused before a key is.
+// TestLabelLength: a label as long as is allowed is used, and a longer one is refused before a key
+// is.
 func TestLabelLength(t *testing.T) {
 	t.Parallel()
 	for size, accepted := range map[int]bool{maxLabel: true, maxLabel + 1: false} {
@@ -437,7 +442,8 @@ func TestLabelLength(t *testing.T) {
 	}
 }
 
-// TestStructure changes one thing in a message that is decrypted otherwise. None of it needs a key to be seen.
+// TestStructure changes one thing in a message that is decrypted otherwise. None of it needs a key
+// to be seen.
 func TestStructure(t *testing.T) {
 	t.Parallel()
 	s := newSealed()
@@ -588,7 +594,8 @@ func publishedKey(t testing.TB) *rsa.PrivateKey {
 	return key.(*rsa.PrivateKey)
 }
 
-// FuzzDecrypt: no input makes it panic, an error has no result and the one code, and GCM lets nothing through that was changed.
+// FuzzDecrypt: no input makes it panic, an error has no result and the one code, and GCM lets
+// nothing through that was changed.
 func FuzzDecrypt(f *testing.F) {
 	key := publishedKey(f) // the processes that fuzz need the same
 	for _, content := range []string{xmltree.NSXEnc + "aes128-cbc", xmltree.NSXEnc11 + "aes128-gcm"} {

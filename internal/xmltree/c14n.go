@@ -12,18 +12,21 @@ import (
 // maxPrefixes is the maximum number of names in a PrefixList.
 const maxPrefixes = 64
 
-// A C14N holds the parameters of Exclusive XML Canonicalization 1.0 without comments (W3C Recommendation, 18 July 2002).
+// A C14N holds the parameters of Exclusive XML Canonicalization 1.0 without comments (W3C
+// Recommendation, 18 July 2002).
 type C14N struct {
-	// PrefixList is the InclusiveNamespaces PrefixList (§3): prefixes separated by white space, "#default" for the default
-	// namespace. Their declarations are written as in inclusive canonicalization. At most 64 names; prefixes that are not
-	// declared are ignored. Default: none.
+	// PrefixList is the InclusiveNamespaces PrefixList (§3): prefixes separated by white space,
+	// "#default" for the default namespace. Their declarations are written as in inclusive
+	// canonicalization. At most 64 names; prefixes that are not declared are ignored. Default:
+	// none.
 	PrefixList string
-	// Omit is left out together with everything in it: the enveloped signature. The zero Element omits nothing.
+	// Omit is left out together with everything in it: the enveloped signature. The zero Element
+	// omits nothing.
 	Omit Element
 }
 
-// Canonicalize appends the canonical form of e to dst and returns the extended slice, or nil and an error. The form may have
-// as many bytes as the document (Limit). All errors are *fault.Fault.
+// Canonicalize appends the canonical form of e to dst and returns the extended slice, or nil and an
+// error. The form may have as many bytes as the document (Limit). All errors are *fault.Fault.
 func (e Element) Canonicalize(dst []byte, how C14N) ([]byte, error) {
 	// Room for any message that is not hostile, so that there is one allocation and not many.
 	var room struct {
@@ -40,7 +43,8 @@ func (e Element) Canonicalize(dst []byte, how C14N) ([]byte, error) {
 		needed:  room.needed[:0],
 		ordered: room.ordered[:0],
 	}
-	// At first there is no default namespace. The prefix xml counts as written, because it is never declared.
+	// At first there is no default namespace. The prefix xml counts as written, because it is never
+	// declared.
 	w.rendered = append(room.rendered[:0], noSpace, xmlSpace)
 	for len(w.rendered) < len(e.doc.prefixes) {
 		w.rendered = append(w.rendered, unbound)
@@ -59,8 +63,8 @@ func (e Element) Canonicalize(dst []byte, how C14N) ([]byte, error) {
 	return w.dst, nil
 }
 
-// size estimates the length of the canonical form in bytes: the source, and some room for namespace declarations that move
-// into it.
+// size estimates the length of the canonical form in bytes: the source, and some room for namespace
+// declarations that move into it.
 func (e Element) size() int {
 	n := e.node()
 	end := len(e.doc.src)
@@ -75,13 +79,15 @@ type writer struct {
 	dst   []byte
 	limit int
 
-	// rendered holds for each prefix the namespace that was last written for it in the open elements. undo restores the
-	// previous values when an element ends. open is the stack of the elements that have begun and not ended.
+	// rendered holds for each prefix the namespace that was last written for it in the open
+	// elements. undo restores the previous values when an element ends. open is the stack of the
+	// elements that have begun and not ended.
 	rendered []int32
 	undo     []binding
 	open     []openElement
 
-	// inclusive holds the prefixes of the PrefixList, each with its namespace in scope at the current position.
+	// inclusive holds the prefixes of the PrefixList, each with its namespace in scope at the
+	// current position.
 	inclusive []binding
 
 	needed  []binding // scratch: the declarations to write
@@ -96,14 +102,16 @@ type openElement struct {
 	undoTo int32 // length of undo before the element
 }
 
-// prefixList looks up the names of the PrefixList in the scope around the apex, which is the element to canonicalize.
-// startTag adds the declarations of the apex itself.
+// prefixList looks up the names of the PrefixList in the scope around the apex, which is the
+// element to canonicalize. startTag adds the declarations of the apex itself.
 func (w *writer) prefixList(apex Element, list string) error {
 	if list == "" {
 		return nil
 	}
 	n := 0
-	for name := range strings.FieldsFuncSeq(list, func(r rune) bool { return r < utf8.RuneSelf && isSpaceByte(byte(r)) }) {
+	for name := range strings.FieldsFuncSeq(list, func(r rune) bool {
+		return r < utf8.RuneSelf && isSpaceByte(byte(r))
+	}) {
 		if n++; n > maxPrefixes {
 			return &fault.Fault{
 				Code:    fault.Canonicalization,
@@ -125,7 +133,8 @@ func (w *writer) prefixList(apex Element, list string) error {
 	return nil
 }
 
-// inScope returns the namespace of a prefix for content of the element at index, or unbound if the prefix is not declared.
+// inScope returns the namespace of a prefix for content of the element at index, or unbound if the
+// prefix is not declared.
 func (d *Document) inScope(index, prefix int32) int32 {
 	for ; index >= 0; index = d.nodes[index].parent {
 		n := &d.nodes[index]
@@ -138,7 +147,8 @@ func (d *Document) inScope(index, prefix int32) int32 {
 	return unbound
 }
 
-// subtree writes the node at apex and everything in it, except omit. It stops early if the form is over the limit.
+// subtree writes the node at apex and everything in it, except omit. It stops early if the form is
+// over the limit.
 func (w *writer) subtree(apex int32, omit Element) {
 	nodes := w.doc.nodes
 	for i := apex; i < nodes[apex].next && len(w.dst) <= w.limit; {
@@ -217,8 +227,9 @@ func (w *writer) setInclusive(prefix, space int32) {
 	}
 }
 
-// namespaces writes the declarations that this element needs and that no written ancestor has: for the prefixes that the
-// element and its attributes use, and for the PrefixList (§3). The default namespace comes first, then the others by prefix.
+// namespaces writes the declarations that this element needs and that no written ancestor has: for
+// the prefixes that the element and its attributes use, and for the PrefixList (§3). The default
+// namespace comes first, then the others by prefix.
 func (w *writer) namespaces(n *node) {
 	w.needed = w.needed[:0]
 	w.need(n.prefix, n.space)
@@ -259,7 +270,8 @@ func (w *writer) need(prefix, space int32) {
 	w.needed = append(w.needed, binding{prefix, space})
 }
 
-// attributes writes the attributes sorted by namespace name, then by local name. Those without a namespace come first.
+// attributes writes the attributes sorted by namespace name, then by local name. Those without a
+// namespace come first.
 func (w *writer) attributes(n *node) {
 	attrs := w.doc.attrs[n.attr : n.attr+int32(n.attrs)]
 	w.ordered = w.ordered[:0]

@@ -300,7 +300,8 @@ func TestCanonicalizeLimitsThePrefixList(t *testing.T) {
 	}
 }
 
-// TestCanonicalizeReadsNoMoreOfThePrefixListThanItMay: beyond the limit the names are not even taken apart. What is bounded is the memory.
+// TestCanonicalizeReadsNoMoreOfThePrefixListThanItMay: beyond the limit the names are not even
+// taken apart. What is bounded is the memory.
 func TestCanonicalizeReadsNoMoreOfThePrefixListThanItMay(t *testing.T) {
 	e := mustParse(t, `<e/>`).Root()
 	allocations := func(list string) float64 {
@@ -315,8 +316,8 @@ func TestCanonicalizeReadsNoMoreOfThePrefixListThanItMay(t *testing.T) {
 	}
 }
 
-// TestPrefixListAmongManyPrefixes: a name is found among few and among many prefixes of the document, and one that the document declares elsewhere
-// alone is not in scope.
+// TestPrefixListAmongManyPrefixes: a name is found among few and among many prefixes of the
+// document, and one that the document declares elsewhere alone is not in scope.
 func TestPrefixListAmongManyPrefixes(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{1, 13, 14, 15, 16, 17, 40, 1000} {
@@ -332,7 +333,8 @@ func TestPrefixListAmongManyPrefixes(t *testing.T) {
 	}
 }
 
-// The canonical form may not be larger than a message: here each character of the text becomes four.
+// The canonical form may not be larger than a message: here each character of the text becomes
+// four.
 func TestCanonicalizeLimitsTheSize(t *testing.T) {
 	t.Parallel()
 	const frame = len("<e></e>")
@@ -367,8 +369,9 @@ func TestCanonicalizeLimitsTheSize(t *testing.T) {
 
 const nsDSig = "http://www.w3.org/2000/09/xmldsig#"
 
-// TestCanonicalizeRealFilesLikeLibxml2 looks at every element with a signature in real metadata and responses: without the
-// signature, as its digest is made, and SignedInfo, as its signature is made.
+// TestCanonicalizeRealFilesLikeLibxml2 looks at every element with a signature in real metadata and
+// responses: without the signature, as its digest is made, and SignedInfo, as its signature is
+// made.
 func TestCanonicalizeRealFilesLikeLibxml2(t *testing.T) {
 	t.Parallel()
 	for kind, options := range map[string]xmltree.Options{
@@ -396,7 +399,8 @@ func TestCanonicalizeRealFilesLikeLibxml2(t *testing.T) {
 	}
 }
 
-// signedParts asks for the parent of each signature, without it and in full, and for its SignedInfo.
+// signedParts asks for the parent of each signature, without it and in full, and for its
+// SignedInfo.
 func signedParts(name, src string, elements []xmltree.Element) (questions []question) {
 	for i, e := range elements {
 		if !e.Is(nsDSig, "Signature") || !e.Parent().Exists() {

@@ -10,7 +10,8 @@ import (
 // attributeValue is the fourth way to decode raw characters, besides the three node kinds.
 const attributeValue nodeKind = 0xff
 
-// byteClass holds for each byte what it may be in a name, and whether it is special in an attribute value.
+// byteClass holds for each byte what it may be in a name, and whether it is special in an attribute
+// value.
 var byteClass = func() (class [256]uint8) {
 	for c := range class {
 		switch {
@@ -31,8 +32,8 @@ const (
 	special               // not written as it is in the canonical form of an attribute value
 )
 
-// isNCName reports whether s, which must be valid UTF-8, is a name without a colon (Namespaces in XML 1.0 §3). Characters
-// above ASCII follow the ranges of XML 1.0 (fifth edition) §2.3.
+// isNCName reports whether s, which must be valid UTF-8, is a name without a colon (Namespaces in
+// XML 1.0 §3). Characters above ASCII follow the ranges of XML 1.0 (fifth edition) §2.3.
 func isNCName(s string) bool {
 	if s == "" || byteClass[s[0]]&nameStart == 0 {
 		return false
@@ -54,8 +55,8 @@ func isNCName(s string) bool {
 	return true
 }
 
-// IsNCName reports whether s can be the ID of an element: an xs:ID is an NCName, a name without a colon (Namespaces in XML
-// 1.0 §3). Any string may be passed.
+// IsNCName reports whether s can be the ID of an element: an xs:ID is an NCName, a name without a
+// colon (Namespaces in XML 1.0 §3). Any string may be passed.
 func IsNCName(s string) bool { return utf8.ValidString(s) && isNCName(s) }
 
 func isNameRune(r rune, first bool) bool {
@@ -74,7 +75,8 @@ func isNameRune(r rune, first bool) bool {
 	return false
 }
 
-// isCharacter reports whether r may occur in a document: a Char of XML 1.0 §2.2 that is not a noncharacter of Unicode.
+// isCharacter reports whether r may occur in a document: a Char of XML 1.0 §2.2 that is not a
+// noncharacter of Unicode.
 func isCharacter(r rune) bool {
 	switch {
 	case r < 0x20:
@@ -85,7 +87,8 @@ func isCharacter(r rune) bool {
 	return true
 }
 
-// badCharacter returns the offset of the first byte that is not part of a legal character in UTF-8, or -1 if there is none.
+// badCharacter returns the offset of the first byte that is not part of a legal character in UTF-8,
+// or -1 if there is none.
 func badCharacter(b []byte) int {
 	const high, low = 0x8080808080808080, 0x2020202020202020
 	for i := 0; i < len(b); {
@@ -112,7 +115,8 @@ func badCharacter(b []byte) int {
 	return -1
 }
 
-// plainPrefix returns how many bytes at the start of an attribute value are the same in the canonical form; usually all.
+// plainPrefix returns how many bytes at the start of an attribute value are the same in the
+// canonical form; usually all.
 func plainPrefix(value string) int {
 	for i := range len(value) {
 		if byteClass[value[i]]&special != 0 {
@@ -133,9 +137,9 @@ func isSpace(s string) bool {
 	return true
 }
 
-// reference reads the entity or character reference at the start of s (s[0] is '&'; XML 1.0 §4.1 and §4.6). It returns the
-// character and the length of the reference in bytes. The length is 0 if it is neither one of the five predefined entities
-// nor a legal character reference.
+// reference reads the entity or character reference at the start of s (s[0] is '&'; XML 1.0 §4.1
+// and §4.6). It returns the character and the length of the reference in bytes. The length is 0 if
+// it is neither one of the five predefined entities nor a legal character reference.
 func reference(s string) (rune, int) {
 	end := strings.IndexByte(s[:min(len(s), len("&#x0010FFFF;"))], ';')
 	if end < 0 {
@@ -167,8 +171,9 @@ func reference(s string) (rune, int) {
 	return rune(n), end + 1
 }
 
-// appendDecoded appends the characters that raw stands for: references are resolved, line ends become LF (XML 1.0 §2.11),
-// and white space in attribute values becomes spaces (§3.3.3). The parser has already checked the references.
+// appendDecoded appends the characters that raw stands for: references are resolved, line ends
+// become LF (XML 1.0 §2.11), and white space in attribute values becomes spaces (§3.3.3). The
+// parser has already checked the references.
 func appendDecoded(dst []byte, raw string, kind nodeKind) []byte {
 	for i := 0; i < len(raw); i++ {
 		switch c := raw[i]; {

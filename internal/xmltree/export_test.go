@@ -10,9 +10,9 @@ import (
 // Source is the document from the start tag of e on.
 func Source(e Element) string { return e.doc.src[e.node().start-1:] }
 
-// Describe writes what e and all below it mean, free of how it was written: names with their namespaces, attributes in a
-// fixed order, decoded text joined over CDATA borders. Trees that say the same have the same description. Prefixes are not
-// part of it, and neither is the element omit.
+// Describe writes what e and all below it mean, free of how it was written: names with their
+// namespaces, attributes in a fixed order, decoded text joined over CDATA borders. Trees that say
+// the same have the same description. Prefixes are not part of it, and neither is the element omit.
 func Describe(e, omit Element) string {
 	var b strings.Builder
 	d := e.doc
@@ -57,8 +57,8 @@ func describeAttributes(d *Document, n *node) string {
 	return strings.Join(lines, "")
 }
 
-// HasOddName reports whether the document has a name that encoding/xml does not read as the standards say: one with
-// characters above ASCII, or an element called xmlns.
+// HasOddName reports whether the document has a name that encoding/xml does not read as the
+// standards say: one with characters above ASCII, or an element called xmlns.
 func HasOddName(d *Document) bool {
 	wide := func(s string) bool { return strings.IndexFunc(s, func(r rune) bool { return r >= utf8.RuneSelf }) >= 0 }
 	for _, n := range d.nodes {

@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// A generator writes random well-formed documents that are hard to canonicalize: few prefixes and few namespaces, so that
-// they are re-declared, shadowed and shared all the time, and every way to write a character.
+// A generator writes random well-formed documents that are hard to canonicalize: few prefixes and
+// few namespaces, so that they are re-declared, shadowed and shared all the time, and every way to
+// write a character.
 type generator struct {
 	r     *rand.Rand
 	b     strings.Builder
@@ -215,7 +216,8 @@ func (g *generator) content(depth int) {
 	}
 }
 
-// prefixList gives names for a PrefixList: prefixes that the document may have, "#default", names that nobody declares.
+// prefixList gives names for a PrefixList: prefixes that the document may have, "#default", names
+// that nobody declares.
 func (g *generator) prefixList() (names []string) {
 	pool := append([]string{"#default", "xml", "nobody", "urn"}, somePrefixes[1:]...)
 	g.r.Shuffle(len(pool), func(i, j int) { pool[i], pool[j] = pool[j], pool[i] })
@@ -226,8 +228,8 @@ func (g *generator) prefixList() (names []string) {
 	return names
 }
 
-// entraResponse is a response in the shape that Microsoft Entra ID sends, its assertion signed, with this many groups. The
-// values are made up and the signature is none.
+// entraResponse is a response in the shape that Microsoft Entra ID sends, its assertion signed,
+// with this many groups. The values are made up and the signature is none.
 func entraResponse(groups int) []byte {
 	const (
 		tenant = "3f2504e0-4f89-41d3-9a0c-0305e82c3301"

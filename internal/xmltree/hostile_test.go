@@ -9,8 +9,8 @@ import (
 	"github.com/iomete/saml/internal/xmltree"
 )
 
-// A hostileShape is a family of documents that is meant to cost much. write gives one of at most size bytes that fills as much
-// of it as the limits allow.
+// A hostileShape is a family of documents that is meant to cost much. write gives one of at most
+// size bytes that fills as much of it as the limits allow.
 type hostileShape struct {
 	name  string
 	list  string // PrefixList
@@ -18,7 +18,8 @@ type hostileShape struct {
 	code  string // what reading and canonicalizing 1 MiB of it answers, "" for success
 }
 
-// fill puts as many copies of unit between head and tail as size allows, at most most. unit gets the number of the copy.
+// fill puts as many copies of unit between head and tail as size allows, at most most. unit gets
+// the number of the copy.
 func fill(size, most int, head, tail string, unit func(i int) string) string {
 	var b strings.Builder
 	b.WriteString(head)
@@ -153,8 +154,8 @@ var hostileShapes = []hostileShape{
 	{"a bad byte at the end", "", func(n int) string { return fill(n, noLimit, "<e>", "\x01</e>", same("\u00e9")) }, "encoding"},
 }
 
-// readHostile parses, reads every text and an attribute of every element, and canonicalizes as for a signature over the
-// element called apex, or else over the root.
+// readHostile parses, reads every text and an attribute of every element, and canonicalizes as for
+// a signature over the element called apex, or else over the root.
 func readHostile(shape hostileShape, src []byte) (code string) {
 	doc, err := xmltree.Parse(src, messages)
 	if err != nil {
@@ -172,8 +173,8 @@ func readHostile(shape hostileShape, src []byte) (code string) {
 	return codeOf(err)
 }
 
-// TestHostileShapes measures what can be measured alike on every machine: memory. Times are in BenchmarkHostile. It is not
-// parallel, since others would allocate meanwhile.
+// TestHostileShapes measures what can be measured alike on every machine: memory. Times are in
+// BenchmarkHostile. It is not parallel, since others would allocate meanwhile.
 func TestHostileShapes(t *testing.T) {
 	const mostMemory = 40 << 20 // garbage included
 	for _, shape := range hostileShapes {
@@ -191,7 +192,8 @@ func TestHostileShapes(t *testing.T) {
 			if memory > mostMemory {
 				t.Errorf("takes %d KiB, want at most %d", memory>>10, mostMemory>>10)
 			}
-			// Slices that double make steps, so that twice the input may cost a little more than twice.
+			// Slices that double make steps, so that twice the input may cost a little more than
+			// twice.
 			if memory > 3*halfMemory+(64<<10) || allocations > 3*halfAllocations+50 {
 				t.Errorf("takes %d KiB in %d pieces, and half of it %d KiB in %d pieces: that is not linear",
 					memory>>10, allocations, halfMemory>>10, halfAllocations)

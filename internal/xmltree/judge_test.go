@@ -10,7 +10,8 @@ import (
 	"github.com/iomete/saml/internal/xmltree"
 )
 
-// A question is a subtree to canonicalize, for us and for libxml2 (testdata/judge.py explains the fields).
+// A question is a subtree to canonicalize, for us and for libxml2 (testdata/judge.py explains the
+// fields).
 type question struct {
 	XML      []byte   `json:"xml"`
 	Apex     int      `json:"apex"`
@@ -67,7 +68,8 @@ func askLibxml2(t testing.TB, questions []question) []verdict {
 	return verdicts
 }
 
-// compare holds our canonical forms against those of libxml2, byte for byte. options is how the documents are read.
+// compare holds our canonical forms against those of libxml2, byte for byte. options is how the
+// documents are read.
 func compare(t *testing.T, questions []question, options xmltree.Options) {
 	t.Helper()
 	const enough = 5

@@ -2,8 +2,8 @@ package xmltree
 
 import "github.com/iomete/saml/internal/fault"
 
-// declare binds a prefix ("" for the default namespace) to a namespace name, for the element that is being read. The
-// declarations of this element begin at index first of decls.
+// declare binds a prefix ("" for the default namespace) to a namespace name, for the element that
+// is being read. The declarations of this element begin at index first of decls.
 func (p *parser) declare(prefix, space string, first int) error {
 	if why := badDeclaration(prefix, space); why != "" {
 		f := p.fail(fault.Namespace, why)
@@ -25,8 +25,8 @@ func (p *parser) declare(prefix, space string, first int) error {
 	return nil
 }
 
-// known returns our own constant if space is one of the namespaces that we look for most. Comparing it with that constant
-// then compares two equal pointers, which is fast.
+// known returns our own constant if space is one of the namespaces that we look for most. Comparing
+// it with that constant then compares two equal pointers, which is fast.
 func known(space string) string {
 	switch space {
 	case NSAssertion:
@@ -61,9 +61,10 @@ func badDeclaration(prefix, space string) string {
 	return ""
 }
 
-// resolve looks up the namespaces of an element and of its attributes. It refuses two attributes with the same expanded name,
-// which is namespace and local name (Namespaces in XML 1.0 §6.3). Two attributes that are spelled alike have the same
-// expanded name, so this one comparison finds them too.
+// resolve looks up the namespaces of an element and of its attributes. It refuses two attributes
+// with the same expanded name, which is namespace and local name (Namespaces in XML 1.0 §6.3). Two
+// attributes that are spelled alike have the same expanded name, so this one comparison finds them
+// too.
 func (p *parser) resolve(n *node) error {
 	var ok bool
 	if n.prefix, n.space, ok = p.lookup(n.start, n.local); !ok {
@@ -95,8 +96,9 @@ func (p *parser) isTwice(earlier []attribute, a *attribute) bool {
 	return false
 }
 
-// nameSet is a filter (one Bloom hash) for names: if it reports that a name is new, it is new. Without it, every attribute of
-// a hostile element with many attributes would be compared with every other.
+// nameSet is a filter (one Bloom hash) for names: if it reports that a name is new, it is new.
+// Without it, every attribute of a hostile element with many attributes would be compared with
+// every other.
 type nameSet [8]uint64
 
 // add adds a name and reports whether a name with the same hash was added before.
@@ -112,8 +114,8 @@ func (s *nameSet) add(space int32, name string) bool {
 	return before
 }
 
-// lookup returns the prefix and the namespace of the element name that starts at start and whose local part starts at local.
-// It returns false if the prefix is not declared.
+// lookup returns the prefix and the namespace of the element name that starts at start and whose
+// local part starts at local. It returns false if the prefix is not declared.
 func (p *parser) lookup(start, local int32) (prefix, space int32, ok bool) {
 	if local == start {
 		return noPrefix, p.bound[noPrefix], true
@@ -131,7 +133,8 @@ func (p *parser) undeclared(start, local int32) error {
 	return f
 }
 
-// An interner gives each distinct string a number. A few strings are searched one by one; a hostile number of them gets a map.
+// An interner gives each distinct string a number. A few strings are searched one by one; a hostile
+// number of them gets a map.
 type interner struct {
 	list  []string
 	index map[string]int32
@@ -153,7 +156,8 @@ func (t *interner) find(s string) (int32, bool) {
 	return 0, false
 }
 
-// prefixID returns the index of a prefix in prefixes, and whether the document declares it anywhere.
+// prefixID returns the index of a prefix in prefixes, and whether the document declares it
+// anywhere.
 func (d *Document) prefixID(prefix string) (int32, bool) {
 	return (&interner{list: d.prefixes, index: d.prefixIndex}).find(prefix)
 }

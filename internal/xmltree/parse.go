@@ -24,8 +24,9 @@ type Options struct {
 	AllowComments bool // skip comments instead of refusing them
 }
 
-// Parse reads a document in UTF-8. The Document and its strings share the memory of src, so that a message is not copied:
-// the caller must not change src afterwards. All errors are *fault.Fault; a syntax error names line and column.
+// Parse reads a document in UTF-8. The Document and its strings share the memory of src, so that a
+// message is not copied: the caller must not change src afterwards. All errors are *fault.Fault; a
+// syntax error names line and column.
 func Parse(src []byte, opt Options) (*Document, error) {
 	limit := opt.MaxBytes
 	if limit == 0 {
@@ -83,8 +84,8 @@ type parser struct {
 // prepare reserves memory for the document, so that its slices do not grow while it is read.
 func (p *parser) prepare(bound []int32) {
 	d := p.doc
-	// Each '<' brings at most one node: a start tag the element, an end tag the text before it. A comment can split a text
-	// in two. The caps keep a hostile document from reserving much.
+	// Each '<' brings at most one node: a start tag the element, an end tag the text before it. A
+	// comment can split a text in two. The caps keep a hostile document from reserving much.
 	d.nodes = make([]node, 0, min(strings.Count(d.src, "<")+4, 2*maxElements+len(d.src)/len(` <!---->`)))
 	d.attrs = make([]attribute, 0, min(strings.Count(d.src, "="), len(d.src)/len(` a=""`)))
 	d.decls = d.declRoom[:0]
@@ -111,7 +112,8 @@ func (p *parser) fail(code, message string) *fault.Fault {
 
 func (p *parser) rest() string { return p.doc.src[p.pos:] }
 
-// peek returns the next byte, or 0 at the end. A document contains no NUL, so there is no confusion.
+// peek returns the next byte, or 0 at the end. A document contains no NUL, so there is no
+// confusion.
 func (p *parser) peek() byte {
 	if p.pos < len(p.doc.src) {
 		return p.doc.src[p.pos]
@@ -128,7 +130,8 @@ func (p *parser) skipSpace() (some bool) {
 	return some
 }
 
-// document reads everything: an optional byte order mark and XML declaration, then markup and text until the end.
+// document reads everything: an optional byte order mark and XML declaration, then markup and text
+// until the end.
 func (p *parser) document() error {
 	if strings.HasPrefix(p.doc.src, "\uFEFF") {
 		p.pos = len("\uFEFF")
@@ -209,8 +212,8 @@ func oneOf(s string, list []string) bool {
 	return false
 }
 
-// pseudoAttribute reads ` name="value"` at the start of s, and returns the value and what follows it. ok is false if s does not
-// begin with white space and this name and a quoted value.
+// pseudoAttribute reads ` name="value"` at the start of s, and returns the value and what follows
+// it. ok is false if s does not begin with white space and this name and a quoted value.
 func pseudoAttribute(s, name string) (value, after string, ok bool) {
 	t := strings.TrimLeft(s, " \t\r\n")
 	if t == s {
@@ -261,7 +264,8 @@ func (p *parser) text() error {
 	return nil
 }
 
-// addText adds a node for the characters raw at the current position. coded says that they differ from their canonical form.
+// addText adds a node for the characters raw at the current position. coded says that they differ
+// from their canonical form.
 func (p *parser) addText(kind nodeKind, raw string, coded bool) {
 	d := p.doc
 	d.nodes = append(d.nodes, node{
@@ -281,7 +285,7 @@ func (p *parser) references(raw string, i int) error {
 		if size == 0 {
 			p.pos += i
 			return p.fail(fault.Entity,
-				"a reference is neither one of the five predefined entities nor a legal character, or & is not written as &amp;")
+				"there is an & that begins neither a predefined entity (such as &amp;) nor a legal character reference")
 		}
 		i += size
 		n := strings.IndexByte(raw[i:], '&')
@@ -292,7 +296,8 @@ func (p *parser) references(raw string, i int) error {
 	}
 }
 
-// markup reads a tag, a CDATA section or, if comments are allowed, a comment. It refuses everything else that begins with '<'.
+// markup reads a tag, a CDATA section or, if comments are allowed, a comment. It refuses everything
+// else that begins with '<'.
 func (p *parser) markup() error {
 	rest := p.rest()
 	if len(rest) < 2 {
@@ -378,8 +383,8 @@ func (p *parser) close(n *node) {
 	p.depth--
 }
 
-// qname reads a name with an optional prefix (NCName or NCName:NCName, Namespaces in XML 1.0 §4) at the current position. It
-// returns the offsets of the name, of its local part and of its end.
+// qname reads a name with an optional prefix (NCName or NCName:NCName, Namespaces in XML 1.0 §4) at
+// the current position. It returns the offsets of the name, of its local part and of its end.
 func (p *parser) qname() (start, local, end int, err error) {
 	src := p.doc.src
 	start, local = p.pos, p.pos

@@ -87,7 +87,8 @@ func TestParseCharacters(t *testing.T) {
 	})
 }
 
-// The check of characters looks at eight bytes at a time where it can: a bad one is found wherever it stands.
+// The check of characters looks at eight bytes at a time where it can: a bad one is found wherever
+// it stands.
 func TestParseFindsABadByteAtEveryOffset(t *testing.T) {
 	t.Parallel()
 	for _, bad := range []string{"\x00", "\x1F", "\x80", "\xFF", "\uFFFE"} {
@@ -449,7 +450,8 @@ func TestIsNCName(t *testing.T) {
 // Names in tags follow the same ranges, and a colon stands at most once, inside.
 func TestParseNames(t *testing.T) {
 	t.Parallel()
-	// The borders of the ranges, on both sides, and all of ASCII that does not mean something else in a tag.
+	// The borders of the ranges, on both sides, and all of ASCII that does not mean something else
+	// in a tag.
 	var runes []rune
 	for r := rune(0x21); r < 0x7F; r++ {
 		if !strings.ContainsRune(`:/>=!?&`, r) {
@@ -663,8 +665,8 @@ func TestParseTruncated(t *testing.T) {
 	}
 }
 
-// TestParseMutated puts every byte in the place of every byte of the sample. What we accept encoding/xml reads like us, and
-// libxml2 canonicalizes as we do.
+// TestParseMutated puts every byte in the place of every byte of the sample. What we accept
+// encoding/xml reads like us, and libxml2 canonicalizes as we do.
 func TestParseMutated(t *testing.T) {
 	t.Parallel()
 	var accepted []question

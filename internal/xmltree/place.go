@@ -6,12 +6,13 @@ import (
 	"github.com/iomete/saml/internal/fault"
 )
 
-// ParseAt reads src, one element with optional white space around it, as if it stood inside place: the namespace prefixes
-// that are declared at place can be used in src. Some toolkits need this: they encrypt an element without the declarations
-// of its ancestors. src has the limits of the document of place. All errors are *fault.Fault.
+// ParseAt reads src, one element with optional white space around it, as if it stood inside place:
+// the namespace prefixes that are declared at place can be used in src. Some toolkits need this:
+// they encrypt an element without the declarations of its ancestors. src has the limits of the
+// document of place. All errors are *fault.Fault.
 func ParseAt(src []byte, place Element) (Element, error) {
-	// src cannot break out of the element around it: if it closes that element, the document has a second root or one end
-	// tag too many, and Parse refuses it.
+	// src cannot break out of the element around it: if it closes that element, the document has a
+	// second root or one end tag too many, and Parse refuses it.
 	around := make([]byte, 0, len(src)+256)
 	around = append(around, "<place"...)
 	for _, b := range place.bindings() {
@@ -39,8 +40,9 @@ func ParseAt(src []byte, place Element) (Element, error) {
 	return only, nil
 }
 
-// bindings returns the namespace declarations in scope inside e, the innermost one of each prefix. It stops at one more than
-// one element may declare: Parse then refuses the element that ParseAt writes around src.
+// bindings returns the namespace declarations in scope inside e, the innermost one of each prefix.
+// It stops at one more than one element may declare: Parse then refuses the element that ParseAt
+// writes around src.
 func (e Element) bindings() (list []binding) {
 	doc := e.doc
 	for i := e.index; i >= 0; i = doc.nodes[i].parent {

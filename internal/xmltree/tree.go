@@ -1,10 +1,11 @@
-// Package xmltree is the only reader of hostile XML. It reads a document in one strict pass into a compact read-only tree,
-// and writes subtrees in exclusive canonical form (exc-c14n), which is what XML signatures are computed over. A Document
-// says what the bytes say; nothing in it is trusted.
+// Package xmltree is the only reader of hostile XML. It reads a document in one strict pass into a
+// compact read-only tree, and writes subtrees in exclusive canonical form (exc-c14n), which is what
+// XML signatures are computed over. A Document says what the bytes say; nothing in it is trusted.
 //
-// It accepts a subset of XML 1.0 (fifth edition) and Namespaces in XML 1.0 (third edition) that all XML processors read
-// alike: UTF-8 only, no DOCTYPE and so no entity expansion (XXE, billion laughs), no processing instructions, no comments
-// in messages (comment injection), and namespace names that are absolute URIs. Every limit is checked while reading.
+// It accepts a subset of XML 1.0 (fifth edition) and Namespaces in XML 1.0 (third edition) that all
+// XML processors read alike: UTF-8 only, no DOCTYPE and so no entity expansion (XXE, billion
+// laughs), no processing instructions, no comments in messages (comment injection), and namespace
+// names that are absolute URIs. Every limit is checked while reading.
 package xmltree
 
 import "iter"
@@ -24,8 +25,8 @@ const (
 	nsXMLNS     = "http://www.w3.org/2000/xmlns/"
 )
 
-// A Document is a parsed message or metadata file. It is immutable and safe for concurrent use. Strings taken from it share
-// its memory.
+// A Document is a parsed message or metadata file. It is immutable and safe for concurrent use.
+// Strings taken from it share its memory.
 type Document struct {
 	src         string
 	nodes       []node // in document order; an element's descendants follow it directly
@@ -37,7 +38,8 @@ type Document struct {
 	root        int32
 	limit       int // bytes: the maximum for the source and for each canonical form
 
-	// Room for the few prefixes and declarations of an ordinary message, so that reading it does not allocate.
+	// Room for the few prefixes and declarations of an ordinary message, so that reading it does
+	// not allocate.
 	prefixRoom, spaceRoom [8]string
 	declRoom              [12]declaration
 }
@@ -88,8 +90,9 @@ type declaration struct {
 
 const unbound = -1
 
-// An Element is an element of a Document. Two Elements are equal (==) if they are the same element of the same Document.
-// The zero value stands for "no element": Exists reports false, and no other method may be called.
+// An Element is an element of a Document. Two Elements are equal (==) if they are the same element
+// of the same Document. The zero value stands for "no element": Exists reports false, and no other
+// method may be called.
 type Element struct {
 	doc   *Document
 	index int32
@@ -100,7 +103,8 @@ func (d *Document) Root() Element { return Element{d, d.root} }
 
 func (e Element) node() *node { return &e.doc.nodes[e.index] }
 
-// Limit returns the maximum size, in bytes, of the document and of a canonical form of any part of it.
+// Limit returns the maximum size, in bytes, of the document and of a canonical form of any part of
+// it.
 func (e Element) Limit() int { return e.doc.limit }
 
 // Exists reports whether e is an element, not the zero value.
@@ -112,7 +116,8 @@ func (e Element) Local() string { n := e.node(); return e.doc.src[n.local:n.end]
 // Space returns the namespace name (a URI), or "" if the element is in no namespace.
 func (e Element) Space() string { return e.doc.spaces[e.node().space] }
 
-// Is reports whether the element has this namespace name and this local name. Prefixes do not matter.
+// Is reports whether the element has this namespace name and this local name. Prefixes do not
+// matter.
 func (e Element) Is(space, local string) bool { return e.Local() == local && e.Space() == space }
 
 // Parent returns the parent element, or the zero Element for the root.
@@ -123,8 +128,8 @@ func (e Element) Parent() Element {
 	return Element{}
 }
 
-// Attr returns the normalized value (XML 1.0 §3.3.3) of the attribute with this name and without a namespace, and whether
-// the element has it.
+// Attr returns the normalized value (XML 1.0 §3.3.3) of the attribute with this name and without a
+// namespace, and whether the element has it.
 func (e Element) Attr(name string) (string, bool) {
 	n := e.node()
 	for i := range e.doc.attrs[n.attr : n.attr+int32(n.attrs)] {
@@ -156,7 +161,8 @@ func (e Element) CountChildren() (n int) {
 	return n
 }
 
-// Descendants returns all elements inside e, at any depth, in document order. e itself is not one of them.
+// Descendants returns all elements inside e, at any depth, in document order. e itself is not one
+// of them.
 func (e Element) Descendants() iter.Seq[Element] {
 	return func(yield func(Element) bool) {
 		nodes := e.doc.nodes
@@ -168,14 +174,15 @@ func (e Element) Descendants() iter.Seq[Element] {
 	}
 }
 
-// Contains reports whether inner is e or one of its descendants. It is false if inner is the zero Element.
+// Contains reports whether inner is e or one of its descendants. It is false if inner is the zero
+// Element.
 func (e Element) Contains(inner Element) bool {
 	return e.doc == inner.doc && e.index <= inner.index && inner.index < e.node().next
 }
 
-// Text returns the character data of e, with references and CDATA sections decoded, and true. If e has a child element, it
-// returns "" and false: text that is split by elements is read differently by different programs. An empty element has the
-// text "" and true.
+// Text returns the character data of e, with references and CDATA sections decoded, and true. If e
+// has a child element, it returns "" and false: text that is split by elements is read differently
+// by different programs. An empty element has the text "" and true.
 func (e Element) Text() (string, bool) {
 	n := e.node()
 	// By far the most frequent case: one run of text and nothing else.
@@ -193,7 +200,8 @@ func (e Element) Text() (string, bool) {
 	return string(joined), true
 }
 
-// OnlyElements reports whether e contains only elements and white space. A CDATA section counts as text even if it is empty.
+// OnlyElements reports whether e contains only elements and white space. A CDATA section counts as
+// text even if it is empty.
 func (e Element) OnlyElements() bool {
 	nodes := e.doc.nodes
 	for i := e.index + 1; i < nodes[e.index].next; i = nodes[i].next {

@@ -2,8 +2,9 @@ package xmltree
 
 import "strings"
 
-// isAbsoluteURI reports whether s is a URI with a scheme (RFC 3986 §3) in printable ASCII, without '&' and without an IPv6
-// host. These are the names that libxml2 accepts for canonicalization, and that all canonicalizers write in the same way.
+// isAbsoluteURI reports whether s is a URI with a scheme (RFC 3986 §3) in printable ASCII, without
+// '&' and without an IPv6 host. These are the names that libxml2 accepts for canonicalization, and
+// that all canonicalizers write in the same way.
 func isAbsoluteURI(s string) bool {
 	scheme, rest, _ := strings.Cut(s, ":")
 	if !isScheme(scheme) || rest == "" || strings.Count(rest, "#") > 1 {
@@ -42,7 +43,8 @@ func isScheme(s string) bool {
 	return s != ""
 }
 
-// isAuthority reports whether s is a host with an optional user before it and an optional port after it (RFC 3986 §3.2).
+// isAuthority reports whether s is a host with an optional user before it and an optional port
+// after it (RFC 3986 §3.2).
 func isAuthority(s string) bool {
 	if user, host, ok := strings.Cut(s, "@"); ok {
 		s = host

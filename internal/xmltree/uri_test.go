@@ -7,8 +7,8 @@ import (
 	"github.com/iomete/saml/internal/xmltree"
 )
 
-// A namespace name must be an absolute URI by RFC 3986, and not only look like one: libxml2, and xmlsec1 with it, refuses to
-// canonicalize a document with another.
+// A namespace name must be an absolute URI by RFC 3986, and not only look like one: libxml2, and
+// xmlsec1 with it, refuses to canonicalize a document with another.
 func TestParseNamespaceNameIsURI(t *testing.T) {
 	t.Parallel()
 	declare := func(space string) string { return "<e xmlns:p='" + space + "'/>" }

@@ -15,7 +15,8 @@ import (
 	"github.com/iomete/saml/internal/xmltree"
 )
 
-// signatureTemplate is what xmlsec1 completes: %s are the PrefixList of SignedInfo and that of the reference.
+// signatureTemplate is what xmlsec1 completes: %s are the PrefixList of SignedInfo and that of the
+// reference.
 const signatureTemplate = `<ds:Signature xmlns:ds="http://www.w3.org/2000/09/xmldsig#"><ds:SignedInfo>` +
 	`<ds:CanonicalizationMethod Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"><ec:InclusiveNamespaces xmlns:ec="http://www.w3.org/2001/10/xml-exc-c14n#" PrefixList="%s"/></ds:CanonicalizationMethod>` +
 	`<ds:SignatureMethod Algorithm="http://www.w3.org/2001/04/xmldsig-more#hmac-sha256"/>` +
@@ -24,8 +25,9 @@ const signatureTemplate = `<ds:Signature xmlns:ds="http://www.w3.org/2000/09/xml
 	`</ds:Transforms><ds:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"/><ds:DigestValue></ds:DigestValue></ds:Reference></ds:SignedInfo>` +
 	`<ds:SignatureValue></ds:SignatureValue></ds:Signature>`
 
-// TestCanonicalizeLikeXMLSec lets xmlsec1 sign elements of random documents and compares the digest with that of our
-// canonical form, and the signature value (an HMAC, so that no key pair is needed) with that of our SignedInfo.
+// TestCanonicalizeLikeXMLSec lets xmlsec1 sign elements of random documents and compares the digest
+// with that of our canonical form, and the signature value (an HMAC, so that no key pair is needed)
+// with that of our SignedInfo.
 func TestCanonicalizeLikeXMLSec(t *testing.T) {
 	t.Parallel()
 	xmlsec := needXMLSec(t)
@@ -73,8 +75,9 @@ func TestCanonicalizeLikeXMLSec(t *testing.T) {
 	}
 }
 
-// signable gives a random document with an element "signed" at this depth or deeper, which has the ID "it" and an empty
-// signature somewhere among its children, and the two PrefixLists in that signature.
+// signable gives a random document with an element "signed" at this depth or deeper, which has the
+// ID "it" and an empty signature somewhere among its children, and the two PrefixLists in that
+// signature.
 func signable(g *generator, depth int) (template, digestList, infoList string) {
 	g.mark = true
 	src := g.document(depth)
