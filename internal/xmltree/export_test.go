@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// Source is the document from the start tag of e on.
+// Source returns the text of the document from the start tag of e on.
 func Source(e Element) string { return e.doc.src[e.node().start-1:] }
 
 // Describe writes what e and all below it mean, free of how it was written: names with their
@@ -74,7 +74,7 @@ func HasOddName(d *Document) bool {
 	return slices.ContainsFunc(d.prefixes, wide)
 }
 
-// Prefixes are all prefixes that the document declares, "#default" for the default namespace.
+// Prefixes returns all prefixes that the document declares, "#default" for the default namespace.
 func Prefixes(d *Document) []string {
 	list := append([]string{"#default"}, d.prefixes[1:]...)
 	return list[:min(len(list), maxPrefixes)]

@@ -23,8 +23,9 @@ func FuzzParse(f *testing.F) {
 	}
 	for _, src := range []string{
 		sample, family, string(entraResponse(2)),
-		"", "<a>", "<a></b>", "<a/><b/>", "<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", "<a><?b?></a>", "<a>&#0;</a>", "<a>&#x110000;</a>", "<a b='1' b='2'/>",
-		"<p:a/>", "<a xmlns:p=''/>", "<a xmlns='a'/>", "<a xmlns:xml='u:a'/>", "<a b='<'/>", "<a>]]></a>", "<a \xff/>", "<a><![CDATA[", "<?xml version='1.1'?><a/>",
+		"", "<a>", "<a></b>", "<a/><b/>", "<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", "<a><?b?></a>",
+		"<a>&#0;</a>", "<a>&#x110000;</a>", "<a b='1' b='2'/>", "<p:a/>", "<a xmlns:p=''/>", "<a xmlns='a'/>",
+		"<a xmlns:xml='u:a'/>", "<a b='<'/>", "<a>]]></a>", "<a \xff/>", "<a><![CDATA[", "<?xml version='1.1'?><a/>",
 	} {
 		f.Add([]byte(src), false)
 	}
@@ -122,7 +123,7 @@ func checkAgainstEncodingXML(t *testing.T, src []byte, doc *xmltree.Document) {
 	}
 }
 
-// describeByEncodingXML gives what xmltree.Describe should.
+// describeByEncodingXML returns what xmltree.Describe should return, by encoding/xml.
 func describeByEncodingXML(src []byte) (string, error) {
 	var b strings.Builder
 	var text []byte

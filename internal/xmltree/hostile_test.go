@@ -9,7 +9,7 @@ import (
 	"github.com/iomete/saml/internal/xmltree"
 )
 
-// A hostileShape is a family of documents that is meant to cost much. write gives one of at most
+// A hostileShape is a family of documents that is meant to be expensive. write returns one of at most
 // size bytes that fills as much of it as the limits allow.
 type hostileShape struct {
 	name  string
@@ -96,13 +96,18 @@ var hostileShapes = []hostileShape{
 	}, fits},
 	{"elements with a long PrefixList that is not declared", listOf64, func(n int) string { return fill(n, elementsM, "<e>", "</e>", same("<a></a>")) }, fits},
 	{"elements with a long PrefixList", listOf64, func(n int) string {
-		return fill(n, elementsM, "<r"+each(32, 0, " xmlns:p#='u:p'")+"><apex"+each(32, 32, " xmlns:p#='u:p'")+">", "</apex></r>", same("<a></a>"))
+		head := "<r" + each(32, 0, " xmlns:p#='u:p'") + "><apex" + each(32, 32, " xmlns:p#='u:p'") + ">"
+		return fill(n, elementsM, head, "</apex></r>", same("<a></a>"))
 	}, fits},
 	{"listed prefixes declared again", listOf64, func(n int) string {
-		return fill(n, elementsM, "<e>", "</e>", func(i int) string { return "<a" + each(32, 32*(i%2), " xmlns:p#='u:p'") + "></a>" })
+		return fill(n, elementsM, "<e>", "</e>", func(i int) string {
+			return "<a" + each(32, 32*(i%2), " xmlns:p#='u:p'") + "></a>"
+		})
 	}, fits},
 	{"listed prefixes in towers", listOf64, func(n int) string {
-		one := "<a" + each(32, 0, " xmlns:p#='u:1'") + "><a" + each(32, 32, " xmlns:p#='u:1'") + "><a" + each(32, 0, " xmlns:p#='u:2'") + ">"
+		one := "<a" + each(32, 0, " xmlns:p#='u:1'") + ">" +
+			"<a" + each(32, 32, " xmlns:p#='u:1'") + ">" +
+			"<a" + each(32, 0, " xmlns:p#='u:2'") + ">"
 		return fill(n, elementsM, "<e>", "</e>", same(strings.Repeat(one, 20)+strings.Repeat("</a>", 60)))
 	}, fits},
 	{"attributes", "", func(n int) string { return fill(n, elementsM, "<e>", "</e>", same("<a"+sixtyFourOf+"></a>")) }, fits},
@@ -123,24 +128,34 @@ var hostileShapes = []hostileShape{
 		return fill(n, elementsM, "<e>", "</e>", same("<a"+each(64, 10, " "+longName+"#=''")+"></a>"))
 	}, fits},
 	{"attributes of many namespaces", "", func(n int) string {
-		return fill(n, elementsM, "<e"+each(32, 10, " xmlns:p#='u:#' p#:a=''")+">", "</e>", same("<a"+each(32, 10, " p#:b='' p#:a=''")+"></a>"))
+		head := "<e" + each(32, 10, " xmlns:p#='u:#' p#:a=''") + ">"
+		return fill(n, elementsM, head, "</e>", same("<a"+each(32, 10, " p#:b='' p#:a=''")+"></a>"))
 	}, fits},
 	{"prefixes that are new each time", "", func(n int) string {
-		return fill(n, elementsM, "<e>", "</e>", func(i int) string { return "<a" + each(32, 32*i, " xmlns:p#='u:#'") + "></a>" })
+		return fill(n, elementsM, "<e>", "</e>", func(i int) string {
+			return "<a" + each(32, 32*i, " xmlns:p#='u:#'") + "></a>"
+		})
 	}, fits},
 	{"prefixes that are new each time, and used", "", func(n int) string {
-		return fill(n, elementsM, "<e>", "</e>", func(i int) string { return "<a" + each(32, 32*i, " xmlns:p#='u:#' p#:a=''") + "></a>" })
+		return fill(n, elementsM, "<e>", "</e>", func(i int) string {
+			return "<a" + each(32, 32*i, " xmlns:p#='u:#' p#:a=''") + "></a>"
+		})
 	}, fits},
 	{"one prefix declared again and again", "", func(n int) string { return fill(n, elementsM, "<e>", "</e>", same("<p:a xmlns:p='u:p'></p:a>")) }, fits},
 	{"one prefix in new namespaces", "", func(n int) string {
-		return fill(n, elementsM, "<e>", "</e>", func(i int) string { return fmt.Sprintf("<p:a xmlns:p='u:%d'></p:a>", i) })
+		return fill(n, elementsM, "<e>", "</e>", func(i int) string {
+			return fmt.Sprintf("<p:a xmlns:p='u:%d'></p:a>", i)
+		})
 	}, fits},
 	{"default namespaces by turns", "", func(n int) string {
-		return fill(n, elementsM/60, "<e>", "</e>", same(strings.Repeat("<a xmlns='u:1'><a xmlns=''>", 30)+strings.Repeat("</a>", 60)))
+		tower := strings.Repeat("<a xmlns='u:1'><a xmlns=''>", 30) + strings.Repeat("</a>", 60)
+		return fill(n, elementsM/60, "<e>", "</e>", same(tower))
 	}, fits},
 	{"thousands of prefixes in scope", "", func(n int) string {
 		head, tail := deepPrefixes()
-		return fill(n/3, elementsM-61, head, tail, func(i int) string { return fmt.Sprintf("<p%d:a></p%d:a>", i%1920, i%1920) })
+		return fill(n/3, elementsM-61, head, tail, func(i int) string {
+			return fmt.Sprintf("<p%d:a></p%d:a>", i%1920, i%1920)
+		})
 	}, fits},
 	{"thousands of prefixes in scope and a long PrefixList", listOf64, func(n int) string {
 		head, tail := deepPrefixes()
@@ -202,7 +217,7 @@ func TestHostileShapes(t *testing.T) {
 	}
 }
 
-// cost gives the bytes and the number of allocations of work.
+// cost returns the bytes and the number of allocations of work.
 func cost(work func()) (memory, allocations uint64) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
