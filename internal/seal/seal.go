@@ -62,7 +62,7 @@ func (s Sealer) Seal(c Context, plaintext []byte) string {
 }
 
 // Open returns the plaintext and true if sealed was made by Seal in the same Context with one of
-// the keys. Otherwise it returns nil and false; why it does not open is not told.
+// the keys. Otherwise it returns nil and false, for every reason alike.
 func (s Sealer) Open(c Context, sealed string) ([]byte, bool) {
 	if len(sealed) > maxText {
 		return nil, false

@@ -355,7 +355,7 @@ func TestCanonicalizeLimitsTheSize(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			e := mustParse(t, "<e>"+tt.text+"</e>").Root()
-			got, err := e.Canonicalize(make([]byte, 100), xmltree.C14N{}) // what stands before does not count
+			got, err := e.Canonicalize(make([]byte, 100), xmltree.C14N{}) // what is in dst does not count
 			if codeOf(err) != tt.code || err != nil && got != nil {
 				t.Errorf("got %d bytes (%v), want code %q", len(got), err, tt.code)
 			}

@@ -10,9 +10,9 @@ import (
 	"github.com/iomete/saml/internal/xmltree"
 )
 
-// TestParseAtIsTheElementThatStoodThere cuts every element but the root out of random documents and
-// reads it where it stood: it must mean the same and have the same canonical form, PrefixLists
-// included.
+// TestParseAtIsTheElementThatStoodThere cuts every element except the root out of random documents
+// and reads it again in its place. It must mean the same and have the same canonical form, also with
+// a PrefixList.
 func TestParseAtIsTheElementThatStoodThere(t *testing.T) {
 	t.Parallel()
 	g := newGenerator(41)
@@ -39,8 +39,8 @@ func TestParseAtIsTheElementThatStoodThere(t *testing.T) {
 	t.Logf("%d elements", elements)
 }
 
-// cutOut reads the shortest text from the beginning of e on that is an element where e stands: that
-// is e, because what is shorter is not well-formed.
+// cutOut reads the shortest text from the start of e that is one element in the place of e. That is
+// e itself, because any shorter text is not well-formed.
 func cutOut(e xmltree.Element) (found xmltree.Element, err error) {
 	rest := xmltree.Source(e)
 	for i := range len(rest) {
