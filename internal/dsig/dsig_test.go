@@ -16,7 +16,8 @@ import (
 	"github.com/iomete/saml/internal/fault"
 )
 
-// The vectors in testdata/vectors test the profile itself. These tests are for what no message shows.
+// The vectors in testdata/vectors test the profile itself. These tests are for what no message
+// shows.
 
 func wantCode(t *testing.T, name string, err error, code string) {
 	t.Helper()

@@ -304,8 +304,8 @@ func TestCanonicalizeLimitsThePrefixList(t *testing.T) {
 	}
 }
 
-// TestCanonicalizeReadsNoMoreOfThePrefixListThanItMay: names beyond the limit are not even read. The
-// test bounds the memory that reading them would take.
+// TestCanonicalizeReadsNoMoreOfThePrefixListThanItMay: names beyond the limit are not even read.
+// The test bounds the memory that reading them would take.
 func TestCanonicalizeReadsNoMoreOfThePrefixListThanItMay(t *testing.T) {
 	e := mustParse(t, `<e/>`).Root()
 	allocations := func(list string) float64 {

@@ -80,7 +80,8 @@ func missing(t testing.TB, format string, args ...any) {
 	t.Skipf(format, args...)
 }
 
-// needPython skips the test without Debian's Python and lxml. It returns the path of the interpreter.
+// needPython skips the test without Debian's Python and lxml. It returns the path of the
+// interpreter.
 func needPython(t testing.TB) string {
 	t.Helper()
 	const python = "/usr/bin/python3"

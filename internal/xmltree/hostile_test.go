@@ -9,8 +9,8 @@ import (
 	"github.com/iomete/saml/internal/xmltree"
 )
 
-// A hostileShape is a family of documents that is meant to be expensive. write returns one of at most
-// size bytes that fills as much of it as the limits allow.
+// A hostileShape is a family of documents that is meant to be expensive. write returns one of at
+// most size bytes that fills as much of it as the limits allow.
 type hostileShape struct {
 	name  string
 	list  string // PrefixList

@@ -11,8 +11,8 @@ import (
 )
 
 // TestParseAtIsTheElementThatStoodThere cuts every element except the root out of random documents
-// and reads it again in its place. It must mean the same and have the same canonical form, also with
-// a PrefixList.
+// and reads it again in its place. It must mean the same and have the same canonical form, also
+// with a PrefixList.
 func TestParseAtIsTheElementThatStoodThere(t *testing.T) {
 	t.Parallel()
 	g := newGenerator(41)
@@ -54,7 +54,8 @@ func cutOut(e xmltree.Element) (found xmltree.Element, err error) {
 	return found, err
 }
 
-// TestParseAt reads what is allowed and what is not, at a place where these namespaces are declared.
+// TestParseAt reads what is allowed and what is not, at a place where these namespaces are
+// declared.
 func TestParseAt(t *testing.T) {
 	t.Parallel()
 	doc := mustParse(t, `<a:o xmlns="urn:d" xmlns:a="urn:a"><i xmlns="" xmlns:a="urn:inner"><place/></i></a:o>`)

@@ -83,8 +83,8 @@ func TestCanonicalizeLikeXMLSec(t *testing.T) {
 	}
 }
 
-// signable returns a random document with an element "signed" at this depth or deeper, which has the
-// ID "it" and an empty signature somewhere among its children, and the two PrefixLists in that
+// signable returns a random document with an element "signed" at this depth or deeper, which has
+// the ID "it" and an empty signature somewhere among its children, and the two PrefixLists in that
 // signature.
 func signable(g *generator, depth int) (template, digestList, infoList string) {
 	g.mark = true
