@@ -181,7 +181,7 @@ func (m *Response) findAssertion() error {
 				Code:    fault.AssertionCount,
 				Message: "an assertion is hidden inside another element",
 				Got:     "an assertion in " + e.Parent().Local(),
-				Want:    "an assertion directly in the Response",
+				Want:    "an assertion directly in the outermost Response",
 			}
 		}
 		m.Assertion = e

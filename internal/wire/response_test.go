@@ -103,7 +103,7 @@ func TestRefusalsSayGotAndWant(t *testing.T) {
 		},
 		{
 			"a hidden assertion", response(`<p:Extensions><a:Assertion/></p:Extensions>`),
-			fault.AssertionCount, "an assertion in Extensions", "an assertion directly in the Response",
+			fault.AssertionCount, "an assertion in Extensions", "an assertion directly in the outermost Response",
 		},
 		{
 			"text between elements", response("t" + status),
