@@ -20,8 +20,8 @@ func TestRefusalsSayWhat(t *testing.T) {
 		{"c23-refusal-signed", "reports an error Requester RequestUnsupported AADSTS75011 (signed)", "Requester: RequestUnsupported: AADSTS75011: Authentication", "Success", "RequestedAuthnContexts"},
 		{"c23-responder-signed", "reports an error Responder (", `"Responder"`, "Success", CodeStatus.hint()},
 		{"c51-other", "another method", "urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified", "classes:X509 or urn", ""},
-		{"p38-rsa-1.5", "encrypted by an algorithm that is not allowed", "rsa-1_5", "RSA-OAEP", "AES-256"},
-		{"p37-cipher-reference", "elsewhere than in one CipherValue", "CipherReference", "", entraHints[CodeDecryption]},
+		{"p38-rsa-1.5", "encrypted with an algorithm that is not allowed", "rsa-1_5", "RSA-OAEP", "AES-256"},
+		{"p37-cipher-reference", "must be in exactly one CipherValue", "CipherReference", "", entraHints[CodeDecryption]},
 		{"p26-unsigned", "neither the response nor the assertion is signed", "", "", CodeUnsigned.hint()},
 	} {
 		v := vectors[row.vector]

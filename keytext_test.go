@@ -165,8 +165,8 @@ func TestWhatCannotBeReadIsNamed(t *testing.T) {
 		{"a certificate in a response", `<p:Response xmlns:p="urn:oasis:names:tc:SAML:2.0:protocol"><Signature>` + keyXML("", other) + `</Signature></p:Response>`, "part of a SAML message or signature"},
 		{"metadata with a certificate that cannot be read", metadata(strings.Replace(keyXML("", other), "MI", "M", 1) + keyXML("", other)), "certificate 1 of the metadata cannot be read"},
 		{"metadata with half a certificate", metadata(keyXML("", other) + keyXML("", other[:100])), "certificate 2 of the metadata cannot be read: the certificate is damaged or cut off"},
-		{"half of a metadata file", metadata(keyXML("", other))[:300], "ends within"},
-		{"half of a metadata file behind PEM", good + metadata(keyXML("", other))[:300], "ends within"},
+		{"half of a metadata file", metadata(keyXML("", other))[:300], "ends before an element is closed"},
+		{"half of a metadata file behind PEM", good + metadata(keyXML("", other))[:300], "ends before an element is closed"},
 		{"metadata, then half a certificate", metadata(keyXML("", other)) + bare[:300], "begins a certificate in base64 that is damaged or cut off"},
 		{"DER with something behind it", string(other) + string(other[:50]), "damaged"},
 	} {

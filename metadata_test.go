@@ -181,7 +181,7 @@ func TestMetadataThatIsRefused(t *testing.T) {
 		{"a sentence", "see attachment", CodeMetadata, "not XML"},
 		{"five megabytes", good + strings.Repeat(" ", 5<<20), CodeTooLarge, "bytes"},
 		{"UTF-16", string(utf16), CodeEncoding, "UTF-16"},
-		{"half of a file", good[:len(good)/2], CodeXMLSyntax, "ends within"},
+		{"half of a file", good[:len(good)/2], CodeXMLSyntax, "ends before an element is closed"},
 		{"a DOCTYPE", "<!DOCTYPE x>" + good, CodeDoctype, "DOCTYPE"},
 		{"another XML document", "<project/>", CodeMetadata, "not SAML metadata"},
 		{"a response", `<p:Response xmlns:p="urn:oasis:names:tc:SAML:2.0:protocol"/>`, CodeMetadata, "not SAML metadata"},

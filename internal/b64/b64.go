@@ -1,5 +1,6 @@
-// Package b64 decodes base64 as messages may carry it: the standard alphabet with padding (RFC 4648 §4), where only CR, LF,
-// blanks and tabs between the characters are skipped and the unused bits of the last character are zero.
+// Package b64 decodes strict base64: the standard alphabet with padding (RFC 4648 §4). White space
+// (CR, LF, space, tab) is skipped. The unused bits of the last character must be zero: apart from
+// white space, one value has one spelling.
 package b64
 
 import (
@@ -10,9 +11,11 @@ import (
 
 var strict = base64.StdEncoding.Strict()
 
-// Decode returns the bytes that s stands for. Nothing at all is an error.
+// Decode returns the bytes that s encodes, at least one. It returns an error for any other
+// character than base64 and white space, for wrong padding, and if nothing is encoded.
 func Decode(s string) ([]byte, error) {
-	if strings.IndexByte(s, ' ') >= 0 || strings.IndexByte(s, '\t') >= 0 { // the standard decoder skips CR and LF by itself
+	// The standard decoder skips CR and LF itself.
+	if strings.IndexByte(s, ' ') >= 0 || strings.IndexByte(s, '\t') >= 0 {
 		s = strings.NewReplacer(" ", "", "\t", "").Replace(s)
 	}
 	b, err := strict.DecodeString(s)
@@ -27,7 +30,8 @@ func Decode(s string) ([]byte, error) {
 
 var errEmpty = errors.New("empty")
 
-// DecodeBytes is Decode for a buffer of the caller's, which it overwrites: blanks and tabs are left out in place, so that a large one is not copied.
+// DecodeBytes decodes like Decode, but overwrites s: it removes spaces and tabs in place, so that a
+// large message is not copied.
 func DecodeBytes(s []byte) ([]byte, error) {
 	kept := s[:0]
 	for _, c := range s {

@@ -4,7 +4,10 @@ import "testing"
 
 func TestDecode(t *testing.T) {
 	for name, s := range map[string]string{
-		"plain": "aGVsbG8=", "in lines": "aGVs\r\nbG8=", "indented": "\n    aGVs\n\tbG8=\n  ", "blanks within": "aG Vs bG8 =",
+		"plain":         "aGVsbG8=",
+		"in lines":      "aGVs\r\nbG8=",
+		"indented":      "\n    aGVs\n\tbG8=\n  ",
+		"blanks within": "aG Vs bG8 =",
 	} {
 		if got, err := Decode(s); err != nil || string(got) != "hello" {
 			t.Errorf("%s: got %q, %v", name, got, err)
@@ -14,8 +17,18 @@ func TestDecode(t *testing.T) {
 		}
 	}
 	for name, s := range map[string]string{
-		"nothing": "", "white space": " \r\n\t", "no padding": "aGVsbG8", "too much padding": "aGVsbG8==", "unused bits": "aGVsbG9=", "the URL alphabet": "-_8=",
-		"a NUL": "aGVs\x00bG8=", "a vertical tab": "aGVs\vbG8=", "a form feed": "aGVs\fbG8=", "a no-break space": "aGVs\u00a0bG8=", "padding within": "aA==aA==", "a letter behind": "aGVsbG8=a",
+		"nothing":          "",
+		"white space":      " \r\n\t",
+		"no padding":       "aGVsbG8",
+		"too much padding": "aGVsbG8==",
+		"unused bits":      "aGVsbG9=",
+		"the URL alphabet": "-_8=",
+		"a NUL":            "aGVs\x00bG8=",
+		"a vertical tab":   "aGVs\vbG8=",
+		"a form feed":      "aGVs\fbG8=",
+		"a no-break space": "aGVs\u00a0bG8=",
+		"padding within":   "aA==aA==",
+		"a letter after":   "aGVsbG8=a",
 	} {
 		if got, err := Decode(s); err == nil || got != nil {
 			t.Errorf("%s: got %q", name, got)

@@ -3,7 +3,7 @@ package dsig
 import (
 	"crypto"
 	"crypto/ecdsa"
-	_ "crypto/sha1" // registers the hash; used only where Policy allows it
+	_ "crypto/sha1" // registers the hash; used only if Policy.AllowSHA1 is set
 	"math/big"
 
 	"github.com/iomete/saml/internal/fault"
@@ -21,6 +21,8 @@ const (
 	uriSHA1    = "http://www.w3.org/2000/09/xmldsig#sha1"
 )
 
+// signatureMethod returns the method for an algorithm URI, or the fault SignatureAlgorithm. HMAC is
+// not in the list: anyone could compute one with a public key as secret.
 func signatureMethod(uri string, policy Policy) (method, error) {
 	const more = "http://www.w3.org/2001/04/xmldsig-more#"
 	switch uri {
@@ -40,12 +42,22 @@ func signatureMethod(uri string, policy Policy) (method, error) {
 		if policy.AllowSHA1 {
 			return method{uri: uri, hash: crypto.SHA1}, nil
 		}
-		return method{}, &fault.Fault{Code: fault.SignatureAlgorithm, Message: "the signature uses SHA-1", Got: uri, Want: "SHA-256 or better"}
+		return method{}, &fault.Fault{
+			Code:    fault.SignatureAlgorithm,
+			Message: "the signature uses SHA-1, which is not secure",
+			Got:     uri,
+			Want:    "SHA-256 or better",
+		}
 	}
-	return method{}, &fault.Fault{Code: fault.SignatureAlgorithm, Message: "the signature algorithm is not allowed", Got: uri,
-		Want: "RSA or ECDSA with SHA-256, SHA-384 or SHA-512"}
+	return method{}, &fault.Fault{
+		Code:    fault.SignatureAlgorithm,
+		Message: "the signature algorithm is not allowed",
+		Got:     uri,
+		Want:    "RSA or ECDSA with SHA-256, SHA-384 or SHA-512",
+	}
 }
 
+// digestMethod returns the hash for an algorithm URI (RFC 9231 §2.1), or the fault DigestAlgorithm.
 func digestMethod(uri string, policy Policy) (crypto.Hash, error) {
 	switch uri {
 	case "http://www.w3.org/2001/04/xmlenc#sha256":
@@ -58,13 +70,23 @@ func digestMethod(uri string, policy Policy) (crypto.Hash, error) {
 		if policy.AllowSHA1 {
 			return crypto.SHA1, nil
 		}
-		return 0, &fault.Fault{Code: fault.DigestAlgorithm, Message: "the digest uses SHA-1", Got: uri, Want: "SHA-256 or better"}
+		return 0, &fault.Fault{
+			Code:    fault.DigestAlgorithm,
+			Message: "the digest uses SHA-1, which is not secure",
+			Got:     uri,
+			Want:    "SHA-256 or better",
+		}
 	}
-	return 0, &fault.Fault{Code: fault.DigestAlgorithm, Message: "the digest algorithm is not allowed", Got: uri,
-		Want: "SHA-256, SHA-384 or SHA-512"}
+	return 0, &fault.Fault{
+		Code:    fault.DigestAlgorithm,
+		Message: "the digest algorithm is not allowed",
+		Got:     uri,
+		Want:    "SHA-256, SHA-384 or SHA-512",
+	}
 }
 
-// verifyECDSA checks a signature in the form of XML Signature 1.1 §6.4.3: r and s, each as long as the curve's order.
+// verifyECDSA reports whether key made the signature. The form is that of XML Signature 1.1 §6.4.3:
+// r and s one after the other, each as long as the order of the curve.
 func verifyECDSA(key *ecdsa.PublicKey, digest, signature []byte) bool {
 	size := orderSize(key)
 	if len(signature) != 2*size {
@@ -75,10 +97,14 @@ func verifyECDSA(key *ecdsa.PublicKey, digest, signature []byte) bool {
 	return ecdsa.Verify(key, digest, r, s)
 }
 
-// isASN1 reports whether a key made the signature in the form of other standards: for telling an administrator, who would look for
-// another certificate in vain. Keys for which the length is that of r and s have been tried.
+// isASN1 reports whether one of the keys made the signature, but wrote it in ASN.1, as other
+// standards do. Such a signature is refused all the same; this only gives the administrator the
+// right reason, in place of "wrong certificate". A key is skipped if the signature is as long as r
+// and s: it has been tried already. Longer signatures are not even read.
 func isASN1(keys []crypto.PublicKey, digest, signature []byte) bool {
-	const frame = 3 + 2*3 // at most: tag and length of the sequence; tag, length and a leading zero of each number
+	// The most that ASN.1 adds: tag and length of the sequence; tag, length and a leading zero of
+	// each number.
+	const frame = 3 + 2*3
 	for _, key := range keys {
 		key, ok := key.(*ecdsa.PublicKey)
 		if !ok || len(signature) == 2*orderSize(key) || len(signature) > 2*orderSize(key)+frame {
@@ -91,5 +117,5 @@ func isASN1(keys []crypto.PublicKey, digest, signature []byte) bool {
 	return false
 }
 
-// orderSize is how many bytes a number has that is less than the order of the curve.
+// orderSize returns the size in bytes of the order of the key's curve.
 func orderSize(key *ecdsa.PublicKey) int { return (key.Curve.Params().N.BitLen() + 7) / 8 }

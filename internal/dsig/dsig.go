@@ -1,7 +1,11 @@
-// Package dsig verifies XML signatures in the one profile that SAML allows (SAML Core 2.0 §5.4): an enveloped signature
-// over its parent element, named by ID, exclusive canonicalization, keys that were configured.
+// Package dsig verifies XML signatures (W3C XML Signature 1.1) in the one profile that SAML allows
+// (SAML Core 2.0 §5.4): an enveloped signature over its parent element, which it refers to by ID,
+// with exclusive canonicalization. Only configured keys are trusted; keys and certificates in the
+// message are not.
 //
-// What it hands on is a Signed: the canonical bytes that were digested. Reading begins anew from those bytes.
+// The result is a Signed, which holds the very bytes that were digested. Callers read those bytes
+// and never go back to the document. That is the defense against XML signature wrapping (XSW),
+// where a message shows one element to the code that verifies and another to the code that reads.
 package dsig
 
 import (
@@ -17,15 +21,17 @@ import (
 	"github.com/iomete/saml/internal/xmltree"
 )
 
-// Signed is the canonical form of an element that a trusted key signed. Two methods make one that holds anything: Signature.Verify, and
-// Decrypted.Signed for an element that was encrypted inside of what Verify returned.
+// Signed is the canonical form of an element that a trusted key signed. Only two methods return one
+// that is not empty: Signature.Verify, and Decrypted.Signed for an element that was encrypted
+// inside bytes that Verify returned.
 type Signed struct {
 	canonical []byte
-	limit     int // of the document that it was in
+	limit     int // Limit of the document that contained the element
 	key       int
 }
 
-// Parse reads the signed bytes: the only way to their content. It refuses the zero Signed.
+// Parse reads the signed bytes. It is the only way to their content. It refuses the zero Signed
+// with the fault Unsigned.
 func (s Signed) Parse() (*xmltree.Document, error) {
 	if len(s.canonical) == 0 {
 		return nil, fault.New(fault.Unsigned, "nothing was signed")
@@ -33,9 +39,12 @@ func (s Signed) Parse() (*xmltree.Document, error) {
 	return xmltree.Parse(s.canonical, xmltree.Options{MaxBytes: s.limit})
 }
 
-// Decrypt reads the signed bytes and lets open decrypt something in them: it is called with their root, and gives the plaintext of one element and
-// the element that it stood in.
-func (s Signed) Decrypt(open func(root xmltree.Element) (plaintext []byte, place xmltree.Element, err error)) (Decrypted, error) {
+// Decrypt reads the signed bytes and calls open with their root. open decrypts one element in them,
+// and returns its plaintext and the element around it, whose namespace declarations the plaintext
+// may use. Errors of open are returned as they are.
+func (s Signed) Decrypt(
+	open func(root xmltree.Element) (plaintext []byte, place xmltree.Element, err error),
+) (Decrypted, error) {
 	doc, err := s.Parse()
 	if err != nil {
 		return Decrypted{}, err
@@ -47,18 +56,19 @@ func (s Signed) Decrypt(open func(root xmltree.Element) (plaintext []byte, place
 	return Decrypted{plaintext, place, s}, nil
 }
 
-// Decrypted is one element that was encrypted in signed bytes.
+// Decrypted is one element that was encrypted inside signed bytes.
 type Decrypted struct {
 	plaintext []byte
 	place     xmltree.Element
 	from      Signed
 }
 
-// Plaintext is the element as it was encrypted.
+// Plaintext returns the bytes that were encrypted, as they came out of the decryption.
 func (d Decrypted) Plaintext() []byte { return d.plaintext }
 
-// Signed returns the element in canonical form, so that it stands on its own without the namespaces that the signed bytes declare around it. The
-// signature covered its ciphertext, so it covers the element too. Like Signed.Parse it refuses the zero value.
+// Signed returns the decrypted element in canonical form, which includes the namespace declarations
+// that it uses from around it. The signature covers the element because it covers the ciphertext.
+// Like Signed.Parse, it refuses the zero value.
 func (d Decrypted) Signed() (Signed, error) {
 	if len(d.from.canonical) == 0 {
 		return Signed{}, fault.New(fault.Unsigned, "nothing was signed")
@@ -74,18 +84,20 @@ func (d Decrypted) Signed() (Signed, error) {
 	return Signed{canonical: canonical, limit: d.from.limit, key: d.from.key}, nil
 }
 
-// Key is the index of the trusted key that verified the signature.
+// Key returns the index, in the list given to Verify, of the key that made the signature.
 func (s Signed) Key() int { return s.key }
 
-// A Signature is a ds:Signature in a document and its parent, which it claims to sign. The zero value is none.
+// A Signature is a ds:Signature in a document, together with its parent, the element that it claims
+// to sign. The zero value stands for "no signature".
 type Signature struct{ element, parent xmltree.Element }
 
-// Exists reports whether there is a signature.
+// Exists reports whether s is a signature, not the zero value.
 func (s Signature) Exists() bool { return s.element.Exists() }
 
-// Find gives the signatures of a response and of its assertion, the zero Signature where one has none; assertion may be no
-// element. It refuses documents that hold a ds:Signature anywhere else, or two in one parent: what such a one would be for,
-// nobody knows.
+// Find returns the signature of a response and the signature of its assertion, each the zero
+// Signature if there is none. assertion may be the zero Element. Find refuses a response with a
+// ds:Signature in any other place, or with two in one parent: SAML has no use for them, attackers
+// do.
 func Find(response, assertion xmltree.Element) (ofResponse, ofAssertion Signature, err error) {
 	for e := range response.Descendants() {
 		if !e.Is(xmltree.NSDSig, "Signature") {
@@ -98,8 +110,12 @@ func Find(response, assertion xmltree.Element) (ofResponse, ofAssertion Signatur
 		case assertion:
 			found = &ofAssertion
 		default:
-			return Signature{}, Signature{}, &fault.Fault{Code: fault.SignaturePlacement,
-				Message: "a signature stands elsewhere than directly in what it may sign", Got: "Signature in " + parent.Local()}
+			return Signature{}, Signature{}, &fault.Fault{
+				Code:    fault.SignaturePlacement,
+				Message: "a signature is in the wrong place",
+				Got:     "Signature in " + parent.Local(),
+				Want:    "Signature as a child of the element that it signs (Response or Assertion)",
+			}
 		}
 		if found.Exists() {
 			return Signature{}, Signature{}, twoSignatures(e.Parent())
@@ -109,8 +125,8 @@ func Find(response, assertion xmltree.Element) (ofResponse, ofAssertion Signatur
 	return ofResponse, ofAssertion, nil
 }
 
-// Of gives the signature that stands directly in parent, the zero Signature where there is none. It does not look at the
-// rest of the document: for a response use Find.
+// Of returns the signature that is a child of parent, or the zero Signature if there is none. It
+// refuses two. It does not look at the rest of the document; for a response use Find.
 func Of(parent xmltree.Element) (found Signature, err error) {
 	for c := range parent.Children() {
 		if !c.Is(xmltree.NSDSig, "Signature") {
@@ -125,23 +141,38 @@ func Of(parent xmltree.Element) (found Signature, err error) {
 }
 
 func twoSignatures(parent xmltree.Element) error {
-	return &fault.Fault{Code: fault.SignaturePlacement, Message: "an element has two signatures", Got: parent.Local()}
+	return &fault.Fault{
+		Code:    fault.SignaturePlacement,
+		Message: "an element has more than one signature",
+		Got:     parent.Local(),
+	}
 }
 
-// A Policy is what may be relaxed, and in what order.
+// A Policy says which algorithms to allow, and which key to try first. The zero value is the strict
+// one.
 type Policy struct {
-	AllowSHA1 bool // RSA with SHA-1, and SHA-1 digests
-	// TryFirst is the index of the key that is tried before the others: that of another signature of the same message, which most likely
-	// made this one too. So two signatures do not cost twice as many operations as there are keys.
+	// AllowSHA1 allows RSA with SHA-1, and SHA-1 digests. Both are broken: collisions can be
+	// computed. It is only for identity providers that cannot be configured otherwise.
+	AllowSHA1 bool
+	// TryFirst is the index of the key to try before the others. It saves time if a message has two
+	// signatures: the key of the first one most likely made the second one too. Default: the first
+	// key.
 	TryFirst int
 }
 
-// Verify checks the signature with the keys in order, but for policy.TryFirst, and returns the canonical bytes of its parent, without the
-// signature itself. Keys are *rsa.PublicKey and *ecdsa.PublicKey; others never fit. KeyInfo is not looked at.
+// Verify checks the signature with each of the keys in turn, beginning with policy.TryFirst, and
+// returns the canonical bytes of its parent without the signature itself. Keys are *rsa.PublicKey
+// or *ecdsa.PublicKey; others never match. KeyInfo is ignored: it is the sender's own claim. All
+// errors are *fault.Fault, and no Signed is returned with one.
 func (s Signature) Verify(keys []crypto.PublicKey, policy Policy) (Signed, error) {
 	id, _ := s.parent.Attr("ID")
 	if !xmltree.IsNCName(id) {
-		return Signed{}, &fault.Fault{Code: fault.ReferenceURI, Message: "the signed element has no ID that a signature can refer to", Got: id, Want: "an NCName"}
+		return Signed{}, &fault.Fault{
+			Code:    fault.ReferenceURI,
+			Message: "the signed element has no ID that a signature can refer to",
+			Got:     id,
+			Want:    "an NCName: a letter or _, then letters, digits, and . - _",
+		}
 	}
 	outer, err := readSignature(s.element, id)
 	if err != nil {
@@ -159,7 +190,7 @@ func (s Signature) Verify(keys []crypto.PublicKey, policy Policy) (Signed, error
 	if err != nil {
 		return Signed{}, err
 	}
-	// From here on SignedInfo is what the key signed, not what stood in the document.
+	// From here on, SignedInfo is read from the bytes that the key signed, not from the document.
 	doc, err := xmltree.Parse(canonicalInfo, xmltree.Options{})
 	if err != nil {
 		return Signed{}, err
@@ -175,7 +206,8 @@ func (s Signature) Verify(keys []crypto.PublicKey, policy Policy) (Signed, error
 	return Signed{canonical: canonical, limit: s.parent.Limit(), key: key}, nil
 }
 
-// digested canonicalizes the parent, which the reference names, and compares the digest.
+// digested returns the canonical form of the parent if its digest is the one in info. The reference
+// has been checked: it refers to the parent.
 func (s Signature) digested(info signedInfo, policy Policy) ([]byte, error) {
 	hash, err := digestMethod(info.digestMethod, policy)
 	if err != nil {
@@ -186,11 +218,12 @@ func (s Signature) digested(info signedInfo, policy Policy) ([]byte, error) {
 		return nil, err
 	}
 	if len(canonical) == 0 {
-		return nil, fault.New(fault.Canonicalization, "the canonical form is empty")
+		return nil, fault.New(fault.Canonicalization, "the canonical form of the signed element is empty")
 	}
 	var room [maxHash]byte
 	if !bytes.Equal(sum(room[:0], hash, canonical), info.digest) {
-		return nil, fault.New(fault.Digest, "the signed element was changed after it was signed")
+		return nil, fault.New(fault.Digest,
+			"the signed element was changed after it was signed: its digest is not the signed one")
 	}
 	return canonical, nil
 }
@@ -199,7 +232,7 @@ const maxHash = sha512.Size
 
 // sum appends the hash of data to dst.
 func sum(dst []byte, hash crypto.Hash, data []byte) []byte {
-	if hash == crypto.SHA256 { // by far the most frequent, and this way it does not allocate
+	if hash == crypto.SHA256 { // by far the most frequent; this way it does not allocate
 		digest := sha256.Sum256(data)
 		return append(dst, digest[:]...)
 	}
@@ -208,8 +241,9 @@ func sum(dst []byte, hash crypto.Hash, data []byte) []byte {
 	return append(dst, h.Sum(nil)...)
 }
 
-// CertificateInKeyInfo gives the first X509Certificate in KeyInfo, DER, or nil. It proves nothing: it is for telling an
-// administrator which certificate a refused message names.
+// CertificateInKeyInfo returns the first X509Certificate of the signature in DER, or nil if there
+// is none or it is not base64. It proves nothing, because anyone can put any certificate there. It
+// is only for an error message, to tell an administrator which certificate a refused message names.
 func (s Signature) CertificateInKeyInfo() []byte {
 	for e := range s.element.Descendants() {
 		if e.Is(xmltree.NSDSig, "X509Certificate") {
@@ -221,7 +255,8 @@ func (s Signature) CertificateInKeyInfo() []byte {
 	return nil
 }
 
-// verify gives the index of the first key that made the signature, where the one at index first comes before the others.
+// verify returns the index of the key that made the signature. It tries the key at index first,
+// then the others in order. first may be any number from 0 on.
 func (m method) verify(keys []crypto.PublicKey, first int, signed, signature []byte) (int, error) {
 	var room [maxHash]byte
 	digest := sum(room[:0], m.hash, signed)
@@ -230,7 +265,7 @@ func (m method) verify(keys []crypto.PublicKey, first int, signed, signature []b
 	for n := range keys {
 		i := n
 		if n <= first {
-			i = (n + first) % (first + 1) // first, 0, 1, 2, ... without first
+			i = (n + first) % (first + 1) // the order is first, 0, 1, ..., first-1, first+1, ...
 		}
 		switch key := keys[i].(type) {
 		case *rsa.PublicKey:
@@ -252,11 +287,21 @@ func (m method) verify(keys []crypto.PublicKey, first int, signed, signature []b
 		}
 	}
 	if !fits {
-		return 0, &fault.Fault{Code: fault.SignatureAlgorithm, Message: "no trusted key is of the kind that the signature algorithm needs", Got: m.uri}
+		return 0, &fault.Fault{
+			Code:    fault.SignatureAlgorithm,
+			Message: "no trusted key has the type that the signature algorithm needs (RSA or ECDSA)",
+			Got:     m.uri,
+		}
 	}
 	if m.ecdsa && isASN1(keys, digest, signature) {
-		return 0, &fault.Fault{Code: fault.Signature, Message: "a trusted key made the signature, but its form is not that of XML Signature",
-			Got: "ASN.1", Want: "r and s side by side (XML Signature 1.1 §6.4.3)", Hint: "The identity provider's software must be fixed, or sign with RSA."}
+		return 0, &fault.Fault{
+			Code:    fault.Signature,
+			Message: "a trusted key made the signature, but wrote it in the wrong format",
+			Got:     "ASN.1",
+			Want:    "r and s one after the other (XML Signature 1.1 §6.4.3)",
+			Hint: "The certificate is right; the identity provider's software has a bug. " +
+				"Let it sign with RSA and SHA-256, or have its vendor fix the bug.",
+		}
 	}
 	return 0, fault.New(fault.Signature, "none of the trusted keys made the signature")
 }

@@ -16,7 +16,8 @@ import (
 	"github.com/iomete/saml/internal/fault"
 )
 
-// The profile itself is held by the vectors of testdata/vectors; here is what no message can show.
+// The vectors in testdata/vectors test the profile itself. These tests are for what no message
+// shows.
 
 func wantCode(t *testing.T, name string, err error, code string) {
 	t.Helper()
@@ -46,7 +47,12 @@ func TestKeysThatDoNotFit(t *testing.T) {
 		t.Fatal(err)
 	}
 	rsaMethod := method{uri: "rsa", hash: crypto.SHA256}
-	for name, keys := range map[string][]crypto.PublicKey{"none": nil, "nil": {nil}, "another kind": {edwards}, "elliptic": {curve.Public()}} {
+	for name, keys := range map[string][]crypto.PublicKey{
+		"none":         nil,
+		"nil":          {nil},
+		"another kind": {edwards},
+		"elliptic":     {curve.Public()},
+	} {
 		_, err := rsaMethod.verify(keys, 0, []byte("x"), make([]byte, 256))
 		wantCode(t, "RSA with keys: "+name, err, fault.SignatureAlgorithm)
 	}
@@ -78,8 +84,14 @@ func TestECDSASignatureForm(t *testing.T) {
 		}
 		n := curve.Params().N
 		for name, bad := range map[string][]byte{
-			"ASN.1": der, "nothing": nil, "longer numbers": pair(r, s, size+1), "a byte more": append(good[:len(good):len(good)], 0), "a byte less": good[:len(good)-1],
-			"r is zero": pair(new(big.Int), s, size), "s is zero": pair(r, new(big.Int), size), "s is the order": pair(r, n, size),
+			"ASN.1":          der,
+			"nothing":        nil,
+			"longer numbers": pair(r, s, size+1),
+			"a byte more":    append(good[:len(good):len(good)], 0),
+			"a byte less":    good[:len(good)-1],
+			"r is zero":      pair(new(big.Int), s, size),
+			"s is zero":      pair(r, new(big.Int), size),
+			"s is the order": pair(r, n, size),
 		} {
 			if verifyECDSA(&key.PublicKey, digest[:], bad) {
 				t.Errorf("%s: %s is accepted", curve.Params().Name, name)
@@ -98,7 +110,8 @@ func TestECDSASignatureForm(t *testing.T) {
 	}
 }
 
-// TestKeyTriedFirst: whichever key is tried first, all are tried, and the index is that of the key that fits.
+// TestKeyTriedFirst: whichever key is tried first, all are tried, and the index is that of the key
+// that fits.
 func TestKeyTriedFirst(t *testing.T) {
 	const n = 4
 	private := make([]*ecdsa.PrivateKey, n)
@@ -118,7 +131,8 @@ func TestKeyTriedFirst(t *testing.T) {
 		}
 		signature := append(r.FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32))...)
 		for first := range n + 2 {
-			if got, err := (method{hash: crypto.SHA256, ecdsa: true}).verify(keys, first, []byte("x"), signature); err != nil || got != want {
+			got, err := method{hash: crypto.SHA256, ecdsa: true}.verify(keys, first, []byte("x"), signature)
+			if err != nil || got != want {
 				t.Errorf("first %d: got %d, %v, want %d", first, got, err, want)
 			}
 		}
@@ -130,13 +144,15 @@ func TestKeyTriedFirst(t *testing.T) {
 	}
 	signature := append(r.FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32))...)
 	for first, want := range []int{1, 1, 2, 1} {
-		if got, err := (method{hash: crypto.SHA256, ecdsa: true}).verify(twice, first, []byte("x"), signature); err != nil || got != want {
+		got, err := method{hash: crypto.SHA256, ecdsa: true}.verify(twice, first, []byte("x"), signature)
+		if err != nil || got != want {
 			t.Errorf("one key twice, first %d: got %d, %v, want %d", first, got, err, want)
 		}
 	}
 }
 
-// TestEveryASN1FormIsRecognized: however long the two numbers are, the administrator is told about the form.
+// TestEveryASN1FormIsRecognized: however long the two numbers are, the administrator is told about
+// the form.
 func TestEveryASN1FormIsRecognized(t *testing.T) {
 	for _, curve := range []elliptic.Curve{elliptic.P256(), elliptic.P384(), elliptic.P521()} {
 		key, err := ecdsa.GenerateKey(curve, rand.Reader)
@@ -156,7 +172,8 @@ func TestEveryASN1FormIsRecognized(t *testing.T) {
 	}
 }
 
-// TestASN1BesideOtherKeys: keys of another kind are passed over, and what says that it is RSA is not looked at in this form.
+// TestASN1BesideOtherKeys: keys of another type are skipped, and a signature whose algorithm is RSA
+// is not tried in this form.
 func TestASN1BesideOtherKeys(t *testing.T) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -172,7 +189,8 @@ func TestASN1BesideOtherKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	for form, isECDSA := range map[string]bool{"ASN.1": true, "": false} {
-		_, err := method{hash: crypto.SHA256, ecdsa: isECDSA}.verify([]crypto.PublicKey{other.Public(), key.Public()}, 0, []byte("x"), der)
+		keys := []crypto.PublicKey{other.Public(), key.Public()}
+		_, err := method{hash: crypto.SHA256, ecdsa: isECDSA}.verify(keys, 0, []byte("x"), der)
 		wantCode(t, "ASN.1 by the second key", err, fault.Signature)
 		if f := err.(*fault.Fault); f.Got != form {
 			t.Errorf("ECDSA %v: got %+v, want %q", isECDSA, f, form)
@@ -180,7 +198,8 @@ func TestASN1BesideOtherKeys(t *testing.T) {
 	}
 }
 
-// TestHugeNumbersAreNotComputedWith: a signature longer than any of the key is not even taken apart. What is bounded is the memory that would take.
+// TestHugeNumbersAreNotComputedWith: a signature that is longer than any of the key is not even
+// read. The test bounds the memory that reading it would take.
 func TestHugeNumbersAreNotComputedWith(t *testing.T) {
 	key, err := ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
 	if err != nil {
@@ -199,7 +218,8 @@ func TestHugeNumbersAreNotComputedWith(t *testing.T) {
 	if n := testing.AllocsPerRun(5, func() { isASN1(keys, digest[:], der) }); n > 0 {
 		t.Errorf("got %v allocations, want none", n)
 	}
-	// As long as r and s of this key side by side, and ASN.1 too: it was tried as the one and is not tried as the other.
+	// As long as r and s of this key side by side, and ASN.1 too: it was tried as the one and is
+	// not tried as the other.
 	number = new(big.Int).Lsh(big.NewInt(1), 8*63-2)
 	if der, err = asn1.Marshal(struct{ R, S *big.Int }{number, new(big.Int).Rsh(number, 8)}); err != nil || len(der) != 2*66 {
 		t.Fatalf("%d bytes, %v", len(der), err)

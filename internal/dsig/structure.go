@@ -8,7 +8,8 @@ import (
 	"github.com/iomete/saml/internal/xmltree"
 )
 
-// signature is a ds:Signature taken apart: exactly the children that the profile knows, in their order.
+// signature holds the parts of a ds:Signature. It has exactly the children that the profile allows,
+// in their order.
 type signature struct {
 	signedInfo xmltree.Element
 	info       signedInfo
@@ -16,7 +17,7 @@ type signature struct {
 }
 
 type signedInfo struct {
-	prefixList          string // for SignedInfo itself
+	prefixList          string // for the canonicalization of SignedInfo itself
 	signatureMethod     string
 	referencePrefixList string
 	digestMethod        string
@@ -26,10 +27,11 @@ type signedInfo struct {
 const (
 	uriEnveloped       = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
 	uriExclusive       = xmltree.NSExcC14N
-	uriExclusiveRemark = xmltree.NSExcC14N + "WithComments" // the same here: there are no comments
+	uriExclusiveRemark = xmltree.NSExcC14N + "WithComments" // the same result, because there are no comments
 )
 
-// readSignature takes apart a ds:Signature that must sign the element with this ID.
+// readSignature reads a ds:Signature (XML Signature 1.1 §4.2) that must refer to the element with
+// this ID. KeyInfo may be there, and is not read.
 func readSignature(e xmltree.Element, id string) (signature, error) {
 	parts, err := children(e, "SignedInfo", "SignatureValue", "KeyInfo?")
 	if err != nil {
@@ -45,8 +47,9 @@ func readSignature(e xmltree.Element, id string) (signature, error) {
 	return s, nil
 }
 
-// readSignedInfo reads ds:SignedInfo (XML Signature 1.1 §4.4): one reference to this ID with the two transforms of SAML Core 2.0 §5.4.4.
-// The reference comes first: where it is not as SAML demands, nothing else about the signature is worth fixing.
+// readSignedInfo reads ds:SignedInfo (XML Signature 1.1 §4.4). It must have one reference, to this
+// ID, with the two transforms of SAML Core 2.0 §5.4.4. The reference is checked first: if it is
+// wrong, the administrator need not read about details.
 func readSignedInfo(e xmltree.Element, id string) (info signedInfo, err error) {
 	parts, err := children(e, "CanonicalizationMethod", "SignatureMethod", "Reference")
 	if err != nil {
@@ -54,8 +57,12 @@ func readSignedInfo(e xmltree.Element, id string) (info signedInfo, err error) {
 	}
 	reference := parts[2]
 	if uri, _ := reference.Attr("URI"); uri != "#"+id {
-		return info, &fault.Fault{Code: fault.ReferenceURI, Message: "the signature refers to something else than the element it stands in",
-			Got: uri, Want: "# and the ID of that element (SAML Core 2.0 §5.4.2)"}
+		return info, &fault.Fault{
+			Code:    fault.ReferenceURI,
+			Message: "the signature does not refer to the element that contains it",
+			Got:     uri,
+			Want:    "# followed by the ID of that element (SAML Core 2.0 §5.4.2)",
+		}
 	}
 	if info.prefixList, err = exclusive(parts[0], fault.Canonicalization); err != nil {
 		return info, err
@@ -76,7 +83,9 @@ func readSignedInfo(e xmltree.Element, id string) (info signedInfo, err error) {
 	return info, err
 }
 
-// transforms reads ds:Transforms: enveloped signature, then exclusive canonicalization, nothing else.
+// transforms reads ds:Transforms, which must be the enveloped signature transform, then exclusive
+// canonicalization, and nothing else. Other transforms (XSLT, XPath) could sign something other
+// than what the application reads.
 func transforms(e xmltree.Element) (prefixList string, err error) {
 	if !e.OnlyElements() {
 		return "", structure("there is text between the transforms", e)
@@ -85,8 +94,12 @@ func transforms(e xmltree.Element) (prefixList string, err error) {
 	n := 0
 	for t := range e.Children() {
 		if !t.Is(xmltree.NSDSig, "Transform") {
-			return "", &fault.Fault{Code: fault.Transform, Message: "there is another transform than the two that SAML allows",
-				Got: algorithmOrName(t), Want: "enveloped-signature, then exclusive canonicalization"}
+			return "", &fault.Fault{
+				Code:    fault.Transform,
+				Message: "an element among the transforms is not a Transform",
+				Got:     algorithmOrName(t),
+				Want:    "enveloped-signature, then exclusive canonicalization (SAML Core 2.0 §5.4.4)",
+			}
 		}
 		if n < len(list) {
 			list[n] = t
@@ -94,12 +107,20 @@ func transforms(e xmltree.Element) (prefixList string, err error) {
 		n++
 	}
 	if n != len(list) {
-		return "", &fault.Fault{Code: fault.Transform, Message: "the transforms of the signature are not the two that SAML demands",
-			Got: fmt.Sprintf("%d transforms", n), Want: "enveloped-signature, then exclusive canonicalization"}
+		return "", &fault.Fault{
+			Code:    fault.Transform,
+			Message: "the signature does not have exactly the two transforms that SAML requires",
+			Got:     fmt.Sprintf("%d transforms", n),
+			Want:    "enveloped-signature, then exclusive canonicalization (SAML Core 2.0 §5.4.4)",
+		}
 	}
 	if first, _ := list[0].Attr("Algorithm"); first != uriEnveloped {
-		return "", &fault.Fault{Code: fault.Transform, Message: "the first transform of the signature is not the enveloped signature",
-			Got: first, Want: uriEnveloped}
+		return "", &fault.Fault{
+			Code:    fault.Transform,
+			Message: "the first transform of the signature is not enveloped-signature",
+			Got:     first,
+			Want:    uriEnveloped,
+		}
 	}
 	if _, err := algorithm(list[0]); err != nil {
 		return "", err
@@ -107,6 +128,8 @@ func transforms(e xmltree.Element) (prefixList string, err error) {
 	return exclusive(list[1], fault.Transform)
 }
 
+// algorithmOrName returns what an error message shows of an element: its Algorithm, or its name if
+// it has none.
 func algorithmOrName(e xmltree.Element) string {
 	if a, ok := e.Attr("Algorithm"); ok {
 		return a
@@ -114,16 +137,31 @@ func algorithmOrName(e xmltree.Element) string {
 	return e.Local()
 }
 
-// exclusive reads a method or transform that must be exclusive canonicalization, and its PrefixList.
+// exclusive reads a CanonicalizationMethod or Transform, which must be exclusive canonicalization,
+// and returns its PrefixList. code is the code of the fault if it is another algorithm.
 func exclusive(e xmltree.Element, code string) (prefixList string, err error) {
 	switch uri, _ := e.Attr("Algorithm"); uri {
 	case uriExclusive, uriExclusiveRemark:
-	case "http://www.w3.org/TR/2001/REC-xml-c14n-20010315", "http://www.w3.org/TR/2001/REC-xml-c14n-20010315#WithComments",
-		"http://www.w3.org/2006/12/xml-c14n11", "http://www.w3.org/2006/12/xml-c14n11#WithComments":
-		return "", &fault.Fault{Code: code, Message: "the signature uses inclusive canonicalization", Got: uri, Want: uriExclusive,
-			Hint: "Set the identity provider's canonicalization (C14N) method for signatures to Exclusive XML Canonicalization 1.0; inclusive canonicalization makes a signature depend on the message around what it signs."}
+	case "http://www.w3.org/TR/2001/REC-xml-c14n-20010315",
+		"http://www.w3.org/TR/2001/REC-xml-c14n-20010315#WithComments",
+		"http://www.w3.org/2006/12/xml-c14n11",
+		"http://www.w3.org/2006/12/xml-c14n11#WithComments":
+		return "", &fault.Fault{
+			Code:    code,
+			Message: "the signature uses inclusive canonicalization",
+			Got:     uri,
+			Want:    uriExclusive,
+			Hint: "Set the identity provider's canonicalization (C14N) method for signatures to " +
+				"Exclusive XML Canonicalization 1.0. With inclusive canonicalization, a signature depends on " +
+				"the message around the signed element.",
+		}
 	default:
-		return "", &fault.Fault{Code: code, Message: "the canonicalization algorithm is not allowed", Got: uri, Want: uriExclusive}
+		return "", &fault.Fault{
+			Code:    code,
+			Message: "the canonicalization algorithm is not allowed",
+			Got:     uri,
+			Want:    uriExclusive,
+		}
 	}
 	if !e.OnlyElements() {
 		return "", structure("there is text in a canonicalization method", e)
@@ -131,7 +169,7 @@ func exclusive(e xmltree.Element, code string) (prefixList string, err error) {
 	n := 0
 	for c := range e.Children() {
 		if n++; n > 1 || !c.Is(xmltree.NSExcC14N, "InclusiveNamespaces") {
-			return "", structure("a canonicalization method holds something else than one InclusiveNamespaces", c)
+			return "", structure("a canonicalization method may only contain one InclusiveNamespaces", c)
 		}
 		if text, ok := c.Text(); !ok || text != "" {
 			return "", structure("InclusiveNamespaces is not empty", c)
@@ -141,24 +179,24 @@ func exclusive(e xmltree.Element, code string) (prefixList string, err error) {
 	return prefixList, nil
 }
 
-// algorithm reads the Algorithm of a method that has no content.
+// algorithm returns the Algorithm URI of an element that must be empty otherwise.
 func algorithm(e xmltree.Element) (string, error) {
 	uri, ok := e.Attr("Algorithm")
 	if !ok {
-		return "", structure("an algorithm is not named", e)
+		return "", structure("an Algorithm attribute is missing", e)
 	}
 	for c := range e.Children() {
 		return "", structure("an algorithm has a parameter that is not allowed", c)
 	}
 	if !e.OnlyElements() {
-		return "", structure("an algorithm has content", e)
+		return "", structure("there is text in an algorithm that has no content", e)
 	}
 	return uri, nil
 }
 
-// binary reads a leaf element with base64 text.
+// binary returns the bytes of an element whose content is base64.
 func binary(e xmltree.Element) ([]byte, error) {
-	text, _ := e.Text() // "", which is no base64, if there is an element
+	text, _ := e.Text() // "" if there is a child element; Decode refuses that
 	b, err := b64.Decode(text)
 	if err != nil {
 		return nil, structure("a value is not base64", e)
@@ -166,11 +204,12 @@ func binary(e xmltree.Element) ([]byte, error) {
 	return b, nil
 }
 
-// children gives exactly these child elements of the XML-DSig namespace, at most three, in this order; a name that ends
-// in ? may be absent at the end.
+// children returns the child elements of e, which must have these names, in this order, in the
+// namespace of XML Signature. There are at most three names. A name that ends in ? is optional;
+// only the last names may be.
 func children(e xmltree.Element, names ...string) (list [3]xmltree.Element, err error) {
 	if !e.OnlyElements() {
-		return list, structure("there is text where only elements may stand", e)
+		return list, structure("there is text where only elements are allowed", e)
 	}
 	next := 0
 	for c := range e.Children() {
@@ -182,7 +221,11 @@ func children(e xmltree.Element, names ...string) (list [3]xmltree.Element, err 
 	}
 	for _, name := range names[next:] {
 		if trimOptional(name) == name {
-			return list, &fault.Fault{Code: fault.SignatureStructure, Message: "an element is missing in " + e.Local(), Want: name}
+			return list, &fault.Fault{
+				Code:    fault.SignatureStructure,
+				Message: "an element is missing in " + e.Local(),
+				Want:    name,
+			}
 		}
 	}
 	return list, nil
@@ -195,6 +238,8 @@ func trimOptional(name string) string {
 	return name
 }
 
+// structure returns the fault for a signature that is not built as the profile requires; it names
+// the element.
 func structure(message string, at xmltree.Element) error {
 	return &fault.Fault{Code: fault.SignatureStructure, Message: message, Got: at.Local()}
 }

@@ -14,7 +14,8 @@ const profile = `<e ID="i"><d:Signature xmlns:d="http://www.w3.org/2000/09/xmlds
 	`<d:CanonicalizationMethod Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"/>` +
 	`<d:SignatureMethod Algorithm="http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"/>` +
 	`<d:Reference URI="#i"><d:Transforms>` + enveloped + exclusiveTransform + `</d:Transforms>` +
-	`<d:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"/><d:DigestValue>AAAA</d:DigestValue></d:Reference></d:SignedInfo>` +
+	`<d:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"/><d:DigestValue>AAAA</d:DigestValue>` +
+	`</d:Reference></d:SignedInfo>` +
 	`<d:SignatureValue>AAAA</d:SignatureValue></d:Signature></e>`
 
 const (
@@ -127,7 +128,8 @@ func TestOfFindsOne(t *testing.T) {
 func TestCertificateInKeyInfo(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{"AAEC": "\x00\x01\x02", " AAEC\n": "\x00\x01\x02", "!": "", "": ""} {
-		src := strings.Replace(profile, `</d:Signature>`, `<d:KeyInfo><d:X509Data><d:X509Certificate>`+text+`</d:X509Certificate></d:X509Data></d:KeyInfo></d:Signature>`, 1)
+		info := `<d:KeyInfo><d:X509Data><d:X509Certificate>` + text + `</d:X509Certificate></d:X509Data></d:KeyInfo>`
+		src := strings.Replace(profile, `</d:Signature>`, info+`</d:Signature>`, 1)
 		doc, err := xmltree.Parse([]byte(src), xmltree.Options{})
 		if err != nil {
 			t.Fatal(err)

@@ -1,20 +1,22 @@
-// Package fault is how the internal packages say what is wrong with a message. The root package turns a Fault into its
-// public error and adds the hint; the codes are the public ones.
+// Package fault defines the error type of the internal packages. The root package turns a Fault
+// into its public Error and adds the hint. The codes are the public ones.
 package fault
 
-// A Fault is one reason for a refusal.
+// A Fault is one reason why a message is refused. Every part is for the administrator and the log,
+// never for the browser.
 type Fault struct {
 	Code    string // the public code, see codes.go of the root package
-	Message string // one sentence without a final period, nothing of the message in it
-	Got     string // what arrived, raw and unquoted; "" where there is nothing to show
-	Want    string // what was expected; "" where the message says it
-	Hint    string // what to change, where that is more exact than the standing hint of the code
+	Message string // one sentence without a final period; it quotes nothing of the refused message
+	Got     string // what arrived, raw and unquoted; "" if there is nothing to show
+	Want    string // what was expected; "" if Message says it
+	Hint    string // what to change and where; "" if the hint of the code in the root package is enough
 }
 
-// New makes a Fault that shows nothing of the input.
+// New returns a Fault that shows nothing of the input.
 func New(code, message string) *Fault { return &Fault{Code: code, Message: message} }
 
-// Error is for tests and internal wrapping; users see the public error.
+// Error returns code, message, got and want in one line. It is for tests and internal wrapping;
+// users see the public Error.
 func (f *Fault) Error() string {
 	s := f.Code + ": " + f.Message
 	if f.Got != "" {
@@ -26,7 +28,8 @@ func (f *Fault) Error() string {
 	return s
 }
 
-// The codes of what the internal packages refuse.
+// The codes of the internal packages. The texts are part of the public API: logs and dashboards
+// search for them.
 const (
 	ResponseMissing    = "response_missing"
 	NotAResponse       = "not_a_response"

@@ -1,5 +1,9 @@
-// Package seal encrypts and authenticates small values that travel with the browser. Each seal has a key of its own, derived
-// by HKDF-SHA256 from a long-lived key, the purpose and a random salt, so that no number of seals wears a key out.
+// Package seal encrypts and authenticates small values that the browser keeps for us (cookies),
+// with AES-256-GCM. Each seal has its own key, derived with HKDF-SHA256 (RFC 5869) from a
+// long-lived key, the purpose and a random salt. So there is no limit on how many values one
+// long-lived key may seal.
+//
+// A sealed value is, before base64url: 1 byte version, 24 bytes salt, the ciphertext, 16 bytes tag.
 package seal
 
 import (
@@ -13,24 +17,26 @@ import (
 )
 
 const (
-	// KeySize is the length of a long-lived key in bytes.
+	// KeySize is the length of a long-lived key, in bytes.
 	KeySize = 32
 
 	version  = 1
 	saltSize = 24
 	overhead = 1 + saltSize + 16
-	maxText  = 8 << 10 // cookies are smaller
+	maxText  = 8 << 10 // bytes of a sealed value; cookies are smaller
 )
 
-// A Context is what a seal is bound to: it opens with exactly the Context that it was made with.
+// A Context is what a seal is bound to. A sealed value opens only with the Context that it was
+// sealed with, so a value of one tenant, cookie or purpose is useless in another.
 type Context struct {
-	Purpose  string // what the value is for
-	Name     string // the cookie
-	Tenant   string
+	Purpose  string // what the value is for; it also goes into the derived key
+	Name     string // of the cookie
+	Tenant   string // "" without tenants
 	EntityID string // of the service provider
 }
 
-// associated lists the fields with their lengths, so that no two contexts give the same bytes.
+// associated returns the additional authenticated data: each field after its length, so that no two
+// contexts give the same bytes.
 func (c Context) associated() []byte {
 	var b []byte
 	for _, field := range []string{c.Purpose, c.Name, c.Tenant, c.EntityID} {
@@ -40,12 +46,13 @@ func (c Context) associated() []byte {
 	return b
 }
 
-// A Sealer holds the long-lived keys: the first seals, all open.
+// A Sealer holds the long-lived keys, KeySize random bytes each. The first one seals, all of them
+// open; that is how keys are changed without losing what was sealed before.
 type Sealer struct{ Keys [][]byte }
 
 var text = base64.RawURLEncoding.Strict()
 
-// Seal returns plaintext sealed, as base64url without padding.
+// Seal returns the sealed plaintext as base64url without padding. It panics if there is no key.
 func (s Sealer) Seal(c Context, plaintext []byte) string {
 	box := make([]byte, 1+saltSize, overhead+len(plaintext))
 	box[0] = version
@@ -54,13 +61,14 @@ func (s Sealer) Seal(c Context, plaintext []byte) string {
 	return text.EncodeToString(box)
 }
 
-// Open returns what was sealed in the same Context with one of the keys, and whether there was such a thing.
+// Open returns the plaintext and true if sealed was made by Seal in the same Context with one of
+// the keys. Otherwise it returns nil and false, for every reason alike.
 func (s Sealer) Open(c Context, sealed string) ([]byte, bool) {
 	if len(sealed) > maxText {
 		return nil, false
 	}
 	for i := range len(sealed) {
-		if sealed[i] == '\r' || sealed[i] == '\n' { // which the decoder would skip
+		if sealed[i] == '\r' || sealed[i] == '\n' { // the decoder would skip these
 			return nil, false
 		}
 	}
@@ -70,18 +78,20 @@ func (s Sealer) Open(c Context, sealed string) ([]byte, bool) {
 	}
 	for _, key := range s.Keys {
 		salt := box[1 : 1+saltSize]
-		if plaintext, err := aead(key, salt, c).Open(nil, make([]byte, 12), box[1+saltSize:], c.associated()); err == nil {
+		plaintext, err := aead(key, salt, c).Open(nil, make([]byte, 12), box[1+saltSize:], c.associated())
+		if err == nil {
 			return plaintext, true
 		}
 	}
 	return nil, false
 }
 
-// aead derives the key of one seal. It encrypts one message only, which is why the nonce can be fixed.
+// aead returns the cipher of one seal. Its key encrypts exactly one message, so it is safe that the
+// nonce is always zero.
 func aead(key, salt []byte, c Context) cipher.AEAD {
 	derived, err := hkdf.Key(sha256.New, key, salt, c.Purpose, 32)
 	if err != nil {
-		panic(err) // only for lengths that HKDF cannot give
+		panic(err) // only if more bytes are asked for than HKDF has
 	}
 	block, err := aes.NewCipher(derived)
 	if err != nil {
@@ -89,7 +99,7 @@ func aead(key, salt []byte, c Context) cipher.AEAD {
 	}
 	gcm, err := cipher.NewGCM(block)
 	if err != nil {
-		panic(err) // only for other block sizes than that of AES
+		panic(err) // only for block sizes other than that of AES
 	}
 	return gcm
 }

@@ -21,8 +21,12 @@ func TestSealOpensOnlyInItsContext(t *testing.T) {
 		t.Errorf("with the key in second place: got %q, %t", got, ok)
 	}
 	for name, c := range map[string]Context{
-		"another purpose": {"q", "n", "t", "e"}, "another name": {"p", "m", "t", "e"}, "another tenant": {"p", "n", "u", "e"}, "another service": {"p", "n", "t", "f"},
-		"the same letters, divided in another way": {"p", "nt", "", "e"}, "no tenant": {"p", "n", "", "e"},
+		"another purpose": {"q", "n", "t", "e"},
+		"another name":    {"p", "m", "t", "e"},
+		"another tenant":  {"p", "n", "u", "e"},
+		"another service": {"p", "n", "t", "f"},
+		"no tenant":       {"p", "n", "", "e"},
+		"the same letters, divided in another way": {"p", "nt", "", "e"},
 	} {
 		if got, ok := (Sealer{testKeys}).Open(c, sealed); ok || got != nil {
 			t.Errorf("%s: it opens", name)
@@ -65,8 +69,13 @@ func TestChangedSealsStayShut(t *testing.T) {
 		}
 	}
 	for name, other := range map[string]string{
-		"padded": sealed + "=", "with a line break": sealed[:10] + "\n" + sealed[10:], "with a carriage return at its end": sealed + "\r", "twice": sealed + sealed,
-		"in the other alphabet": "+" + sealed[1:], "very long": strings.Repeat("A", 1<<20), "empty": "",
+		"padded":                            sealed + "=",
+		"with a line break":                 sealed[:10] + "\n" + sealed[10:],
+		"with a carriage return at its end": sealed + "\r",
+		"twice":                             sealed + sealed,
+		"in the other alphabet":             "+" + sealed[1:],
+		"very long":                         strings.Repeat("A", 1<<20),
+		"empty":                             "",
 	} {
 		if _, ok := s.Open(testContext, other); ok {
 			t.Errorf("%s: it opens", name)

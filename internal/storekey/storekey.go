@@ -1,5 +1,6 @@
-// Package storekey makes the keys under which used-up things and accounts are remembered. They are the same on every replica and in every
-// release.
+// Package storekey makes the keys of the Store, which prevents replay: a request is answered once,
+// an assertion is used once, an ended session stays ended. The keys are the same on every replica
+// and in every release.
 package storekey
 
 import (
@@ -8,14 +9,17 @@ import (
 	"encoding/binary"
 )
 
-// The kinds of Store keys. Entra's SessionIndex is the assertion ID, so the kinds must not share keys.
+// The prefixes of the three kinds of Store keys. They keep the kinds apart: Entra's SessionIndex is
+// the assertion ID, so without them two kinds would share a key.
 const (
 	Request   = "v1/req/"  // an answered request
 	Assertion = "v1/ast/"  // a consumed assertion
 	Session   = "v1/sess/" // an ended session
 )
 
-// Of is prefix and base64url of the SHA-256 of the parts, each behind its length as 8 bytes big-endian.
+// Of returns prefix followed by 43 characters: the base64url, without padding, of the SHA-256 of
+// the parts. Each part is hashed after its length (8 bytes, big-endian), so that no two lists of
+// parts give the same key.
 func Of(prefix string, parts ...string) string {
 	var room [512]byte
 	b := room[:0]

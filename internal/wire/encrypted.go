@@ -8,12 +8,16 @@ import (
 	"github.com/iomete/saml/internal/xmltree"
 )
 
-// Decrypt is Verify for an encrypted assertion. If there is a signature around the ciphertext, it is checked before any key is used, and then the
-// signed bytes are decrypted. The assertion must be covered by its own signature or, if it has none, by that one.
+// Decrypt does what Verify does, for an encrypted assertion. secret holds our private keys, keys
+// the trusted public ones. If the response is signed, that signature is verified before any private
+// key is used, and the signed bytes are decrypted. The assertion must be covered by its own
+// signature or, if it has none, by that of the response.
 //
-// Anybody who has our public key can make ciphertexts and watch what becomes of them, and can leave the signature around them out: only with
-// Config.RequireSignedResponse does a message without it never get here. So everything that depends on the plaintext, up to its signature,
-// is the one error of xmlenc.Failed, and secret counts how often the private keys are used.
+// Anyone can encrypt with our public key, send the result and watch what happens (chosen ciphertext
+// attack). They can also leave out the signature of the response, unless
+// Config.RequireSignedResponse refuses such a message before it gets here. So every error that
+// depends on the plaintext, up to its signature, is xmlenc.Failed, and secret limits how often the
+// private keys are used.
 func (m *Response) Decrypt(secret *xmlenc.Keys, keys []crypto.PublicKey, policy dsig.Policy) (dsig.Signed, error) {
 	var plaintext []byte
 	var outer dsig.Decrypted
@@ -24,7 +28,9 @@ func (m *Response) Decrypt(secret *xmlenc.Keys, keys []crypto.PublicKey, policy 
 			return dsig.Signed{}, refusal
 		}
 		policy.TryFirst = response.Key()
-		outer, err = response.Decrypt(func(root xmltree.Element) ([]byte, xmltree.Element, error) { return openAssertion(root, secret) })
+		outer, err = response.Decrypt(func(root xmltree.Element) ([]byte, xmltree.Element, error) {
+			return openAssertion(root, secret)
+		})
 		plaintext = outer.Plaintext()
 	} else {
 		plaintext, err = xmlenc.Decrypt(m.Assertion, secret)
@@ -55,7 +61,8 @@ func (m *Response) Decrypt(secret *xmlenc.Keys, keys []crypto.PublicKey, policy 
 	return signed, nil
 }
 
-// openAssertion decrypts the assertion in a response.
+// openAssertion decrypts the assertion of a response. It returns the plaintext and the element that
+// it replaces.
 func openAssertion(response xmltree.Element, secret *xmlenc.Keys) (plaintext []byte, place xmltree.Element, err error) {
 	for c := range response.Children() {
 		if c.Is(xmltree.NSAssertion, "EncryptedAssertion") {
@@ -66,7 +73,9 @@ func openAssertion(response xmltree.Element, secret *xmlenc.Keys) (plaintext []b
 	return nil, place, xmlenc.Failed()
 }
 
-// DecryptedElement reads what was encrypted in e, with the namespaces that are in scope there.
+// DecryptedElement reads plaintext as an element in the place of the EncryptedData in e, so that it
+// can use the namespace prefixes that are declared there. If that fails, the error is
+// xmlenc.Failed.
 func DecryptedElement(plaintext []byte, e xmltree.Element) (xmltree.Element, error) {
 	decrypted, err := xmltree.ParseAt(plaintext, encryptedData(e))
 	if err != nil {
@@ -75,7 +84,7 @@ func DecryptedElement(plaintext []byte, e xmltree.Element) (xmltree.Element, err
 	return decrypted, nil
 }
 
-// encryptedData is the first child of an element that was decrypted.
+// encryptedData returns the first child of e, which is the EncryptedData if e could be decrypted.
 func encryptedData(e xmltree.Element) xmltree.Element {
 	for c := range e.Children() {
 		return c
@@ -83,8 +92,9 @@ func encryptedData(e xmltree.Element) xmltree.Element {
 	return e
 }
 
-// signedAround is an assertion without a signature of its own: the names of its elements are those that the signed bytes around it declare, and
-// under these names too it has to be one assertion without a signature.
+// signedAround returns the assertion as the signature of the response covers it. Its prefixes are
+// read once more with the declarations of the signed bytes, which may differ from those of the
+// document. With them too, it must be one assertion without a signature of its own.
 func signedAround(outer dsig.Decrypted) (dsig.Signed, error) {
 	signed, err := outer.Signed()
 	if err != nil {
@@ -100,7 +110,8 @@ func signedAround(outer dsig.Decrypted) (dsig.Signed, error) {
 	return signed, nil
 }
 
-// assertionIn holds what was decrypted against the rules of a message, as FromDocument does, and gives its signature.
+// assertionIn checks a decrypted element with the rules that FromDocument has for a message, and
+// returns its signature, or the zero Signature if there is none. All errors are xmlenc.Failed.
 func assertionIn(e xmltree.Element) (dsig.Signature, error) {
 	if !e.Is(xmltree.NSAssertion, "Assertion") {
 		return dsig.Signature{}, xmlenc.Failed()

@@ -1,6 +1,7 @@
-// Package wire reads a SAML response as it came from the wire: strict XML in the shape of the SAML schemas, where its signatures are, and what is
-// left of it when they were verified and what is encrypted was decrypted. It knows formats, and decides nothing about trust: which keys count, what a
-// response must say and whom it names is for the root package.
+// Package wire reads a SAML response in the form that the browser posts (HTTP-POST binding, SAML
+// Bindings 2.0 §3.5). It checks base64, XML and the SAML schemas, finds the signatures, verifies
+// them, and decrypts an encrypted assertion. It knows formats and makes no policy: which keys are
+// trusted, what a response must say and who it signs in is decided by the root package.
 //
 // All errors are *fault.Fault.
 package wire
@@ -18,41 +19,48 @@ import (
 	"github.com/iomete/saml/internal/xmltree"
 )
 
-// MaxForm is how many bytes a form value may have before it is decoded: the largest message in base64, with room for line breaks.
+// MaxForm is the maximum size, in bytes, of the form value SAMLResponse: the largest message in
+// base64, with room for line breaks.
 const MaxForm = 2 << 20
 
-// A Response is a samlp:Response as it was received (SAML Core 2.0 §3.3.3): of the right shape, but not trusted. What it says can only lead to a
-// refusal.
+// A Response is a samlp:Response as it was received (SAML Core 2.0 §3.3.3). It follows the schema,
+// but it is not trusted: what it says may lead to a refusal, never to a sign-in.
 type Response struct {
 	Root      xmltree.Element
-	Assertion xmltree.Element // an Assertion or EncryptedAssertion, none in an error answer
+	Assertion xmltree.Element // an Assertion or EncryptedAssertion; the zero Element if there is none
 
-	ResponseSignature, AssertionSignature dsig.Signature
+	ResponseSignature, AssertionSignature dsig.Signature // the zero Signature if there is none
 
-	Destination  string
-	InResponseTo string
-	Issuer       xmltree.Element // none if it has none
+	Destination  string          // "" if absent
+	InResponseTo string          // "" if absent
+	Issuer       xmltree.Element // the zero Element if absent
 	Status       Status
-	IssueInstant string
+	IssueInstant string // as written; "" if absent
 }
 
 // A Status is a samlp:Status (SAML Core 2.0 §3.2.2).
 type Status struct {
-	Code, SubCode string // URIs
+	Code, SubCode string // URIs; SubCode is "" if absent
 	Message       string // at most MaxStatusMessage bytes
 }
 
-// MaxStatusMessage is how many bytes of a StatusMessage are looked at: it is searched for error numbers and shown in part, and Entra's have some
-// hundred bytes.
+// MaxStatusMessage is the maximum number of bytes that are kept of a StatusMessage. Those of Entra
+// have a few hundred; they are searched for an error number, and a part of them is shown.
 const MaxStatusMessage = 4 << 10
 
-// Read takes the form value SAMLResponse apart as far as possible without trust: the rules of base64, XML and shape.
+// Read reads the form value SAMLResponse, which is base64 and at most MaxForm bytes, and checks all
+// that can be checked without keys: base64, XML, the schema, and where the signatures are.
 func Read(form string) (*Response, error) {
 	if form == "" {
 		return nil, fault.New(fault.ResponseMissing, "there is no SAMLResponse")
 	}
 	if len(form) > MaxForm {
-		return nil, fault.New(fault.TooLarge, fmt.Sprintf("the SAMLResponse has %d bytes, more than %d", len(form), MaxForm))
+		return nil, &fault.Fault{
+			Code:    fault.TooLarge,
+			Message: "the SAMLResponse is too large",
+			Got:     fmt.Sprintf("%d bytes", len(form)),
+			Want:    fmt.Sprintf("at most %d bytes", MaxForm),
+		}
 	}
 	raw, err := b64.Decode(form)
 	if err != nil {
@@ -61,7 +69,8 @@ func Read(form string) (*Response, error) {
 	return readDocument(raw)
 }
 
-// ReadInPlace is Read for a form value of at most MaxForm bytes in a buffer of its own, which it overwrites.
+// ReadInPlace reads like Read, but overwrites form, so that a large message is not copied. The
+// caller must have checked that form has at most MaxForm bytes.
 func ReadInPlace(form []byte) (*Response, error) {
 	raw, err := b64.DecodeBytes(form)
 	if err != nil {
@@ -70,9 +79,13 @@ func ReadInPlace(form []byte) (*Response, error) {
 	return readDocument(raw)
 }
 
-// NotBase64 is the refusal of a form value that is not base64.
+// NotBase64 returns the fault for a form value that is not base64.
 func NotBase64() error {
-	return &fault.Fault{Code: fault.Base64, Message: "the SAMLResponse is not base64", Want: "the standard alphabet with padding (SAML Bindings 2.0 §3.5.4)"}
+	return &fault.Fault{
+		Code:    fault.Base64,
+		Message: "the SAMLResponse is not base64",
+		Want:    "the standard alphabet with padding (SAML Bindings 2.0 §3.5.4)",
+	}
 }
 
 func readDocument(raw []byte) (*Response, error) {
@@ -83,11 +96,18 @@ func readDocument(raw []byte) (*Response, error) {
 	return FromDocument(doc)
 }
 
-// FromDocument holds a document against the schema and finds its parts.
+// FromDocument checks that a document is a SAML response by the schema, with at most one assertion
+// and unique IDs, and finds its parts. Read uses it; it is exported for programs that have a parsed
+// document.
 func FromDocument(doc *xmltree.Document) (*Response, error) {
 	root := doc.Root()
 	if !root.Is(xmltree.NSProtocol, "Response") {
-		return nil, &fault.Fault{Code: fault.NotAResponse, Message: "the message is not a SAML response", Got: root.Local(), Want: "Response in " + xmltree.NSProtocol}
+		return nil, &fault.Fault{
+			Code:    fault.NotAResponse,
+			Message: "the message is not a SAML response",
+			Got:     root.Local(),
+			Want:    "Response in " + xmltree.NSProtocol,
+		}
 	}
 	if err := checkVersionAndID(root); err != nil {
 		return nil, err
@@ -104,7 +124,7 @@ func FromDocument(doc *xmltree.Document) (*Response, error) {
 	}
 	var err error
 	signable := m.Assertion
-	if m.Encrypted() { // what is encrypted is signed inside
+	if m.Encrypted() { // an EncryptedAssertion has its signature inside the ciphertext
 		signable = xmltree.Element{}
 	}
 	if m.ResponseSignature, m.AssertionSignature, err = dsig.Find(root, signable); err != nil {
@@ -119,40 +139,62 @@ func (m *Response) Encrypted() bool {
 	return m.Assertion.Exists() && m.Assertion.Local() != "Assertion"
 }
 
-// checkVersionAndID is what the schema demands of Response and Assertion alike.
+// checkVersionAndID checks two required attributes (SAML Core 2.0 §3.2.2): Version, which must be
+// 2.0, and ID.
 func checkVersionAndID(e xmltree.Element) error {
 	if v, _ := e.Attr("Version"); v != "2.0" {
-		return &fault.Fault{Code: fault.Version, Message: "the " + e.Local() + " is not SAML 2.0", Got: v, Want: "Version 2.0"}
+		return &fault.Fault{
+			Code:    fault.Version,
+			Message: "the " + e.Local() + " is not SAML 2.0",
+			Got:     v,
+			Want:    "Version 2.0",
+		}
 	}
 	if id, _ := e.Attr("ID"); !xmltree.IsNCName(id) {
-		return &fault.Fault{Code: fault.ID, Message: "the " + e.Local() + " has no usable ID", Got: id, Want: "an NCName"}
+		return &fault.Fault{
+			Code:    fault.ID,
+			Message: "the " + e.Local() + " has no usable ID",
+			Got:     id,
+			Want:    "an NCName: a letter or _, then letters, digits, and . - _",
+		}
 	}
 	return nil
 }
 
-// findAssertion looks through the whole document: there is one assertion, directly in the response, or in an error answer
-// none.
+// findAssertion searches the whole document. There must be one assertion, which is a child of the
+// response, or none: a second or a hidden one is the tool of XML signature wrapping (XSW). A
+// response that reports an error has none.
 func (m *Response) findAssertion() error {
 	for e := range m.Root.Descendants() {
 		if e.Space() != xmltree.NSAssertion || e.Local() != "Assertion" && e.Local() != "EncryptedAssertion" {
 			continue
 		}
 		if m.Assertion.Exists() {
-			return &fault.Fault{Code: fault.AssertionCount, Message: "there is more than one assertion", Want: "exactly one"}
+			return &fault.Fault{
+				Code:    fault.AssertionCount,
+				Message: "there is more than one assertion",
+				Want:    "exactly one",
+			}
 		}
 		if e.Parent() != m.Root {
-			return &fault.Fault{Code: fault.AssertionCount, Message: "an assertion is hidden inside another element", Got: e.Parent().Local(), Want: "an assertion directly in the response"}
+			return &fault.Fault{
+				Code:    fault.AssertionCount,
+				Message: "an assertion is hidden inside another element",
+				Got:     "an assertion in " + e.Parent().Local(),
+				Want:    "an assertion directly in the outermost Response",
+			}
 		}
 		m.Assertion = e
 	}
 	return nil
 }
 
-// checkUniqueIDs: every ID in the document is different.
+// checkUniqueIDs checks that no two elements of the document have the same ID: a signature refers
+// to its element by ID, so two would be an ambiguity to attack (XSW).
 func checkUniqueIDs(root xmltree.Element) error {
 	id, _ := root.Attr("ID")
 	few := append(make([]string, 0, 8), id)
-	var lots map[string]bool // built when there are more than a few
+	var lots map[string]bool // the others, if there are more than a few
 	for e := range root.Descendants() {
 		id, ok := e.Attr("ID")
 		if !ok {
@@ -191,8 +233,10 @@ func (m *Response) readFields() {
 	}
 }
 
-// RequestID returns the ID of the request that the message says it answers, "" if it says none. Where the Response does not, a SubjectConfirmationData may,
-// which alone in an assertion has such an attribute. It finds a pending login, and no more: the checks read what was signed.
+// RequestID returns the ID of the request that the message claims to answer, or "" if it claims
+// none (IdP-initiated). It is the InResponseTo of the Response or else of a
+// SubjectConfirmationData, the only element of an assertion that has it. The ID only finds the
+// pending login; the checks read it again from the signed bytes.
 func (m *Response) RequestID() string {
 	if m.InResponseTo != "" || !m.Assertion.Exists() {
 		return m.InResponseTo
@@ -221,7 +265,7 @@ func readStatus(e xmltree.Element) (s Status) {
 	return s
 }
 
-// String shows a status in one line: the last words of the code URIs and the message.
+// String returns the status in one line: the last part of each code URI, and the message.
 func (s Status) String() string {
 	short := func(uri string) string { return uri[strings.LastIndexByte(uri, ':')+1:] }
 	parts := []string{short(s.Code)}
@@ -234,8 +278,9 @@ func (s Status) String() string {
 	return strings.Join(parts, ": ")
 }
 
-// Verify verifies every signature that there is and returns the innermost signed element that the assertion is in: the assertion itself, or the
-// response.
+// Verify verifies every signature of the message with the trusted keys, and returns the innermost
+// signed element that contains the assertion: the assertion itself or the response. A message
+// without a signature is refused with the fault Unsigned. For an encrypted assertion use Decrypt.
 func (m *Response) Verify(keys []crypto.PublicKey, policy dsig.Policy) (signed dsig.Signed, err error) {
 	innermost := dsig.Signature{}
 	for _, s := range []dsig.Signature{m.ResponseSignature, m.AssertionSignature} {
@@ -261,8 +306,9 @@ func verifySignature(s dsig.Signature, keys []crypto.PublicKey, policy dsig.Poli
 	return signed, nil
 }
 
-// explain adds to "none of the trusted keys" which certificate the message itself names, because an administrator can compare its thumbprint with
-// the one that the identity provider shows.
+// explain adds to the fault "none of the trusted keys made the signature" the thumbprint of the
+// certificate that the message names. An administrator can compare it with the thumbprints that the
+// identity provider shows.
 func explain(err error, s dsig.Signature) error {
 	var f *fault.Fault
 	if !errors.As(err, &f) || f.Code != fault.Signature || f.Got != "" {
@@ -270,7 +316,8 @@ func explain(err error, s dsig.Signature) error {
 	}
 	if der := s.CertificateInKeyInfo(); der != nil {
 		named := *f
-		named.Got = fmt.Sprintf("certificate with SHA-1 thumbprint %X", sha1.Sum(der)) // a name, not a protection
+		// SHA-1 is safe here: the thumbprint is only shown, and portals show this one.
+		named.Got = fmt.Sprintf("certificate with SHA-1 thumbprint %X", sha1.Sum(der))
 		return &named
 	}
 	return err

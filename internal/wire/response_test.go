@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"encoding/base64"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -10,7 +12,7 @@ import (
 	"github.com/iomete/saml/internal/xmltree"
 )
 
-// TestManyIDs: two equal IDs are found among a few and among many, wherever they stand.
+// TestManyIDs: two equal IDs are found in every position, among a few and among many.
 func TestManyIDs(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{2, 7, 8, 9, 10, 40} {
@@ -46,12 +48,14 @@ func TestManyIDs(t *testing.T) {
 	}
 }
 
-// TestExplainKeepsWhatIsKnownBetter: which certificate a message names is added only to a signature fault that shows nothing yet.
+// TestExplainKeepsWhatIsKnownBetter: which certificate a message names is added only to a signature
+// fault that shows nothing yet.
 func TestExplainKeepsWhatIsKnownBetter(t *testing.T) {
 	t.Parallel()
 	const value = "MAA=" // any DER
-	doc, err := xmltree.Parse([]byte(`<a ID="_1"><Signature xmlns="`+xmltree.NSDSig+`"><SignedInfo/><SignatureValue/><KeyInfo><X509Data><X509Certificate>`+value+
-		`</X509Certificate></X509Data></KeyInfo></Signature></a>`), xmltree.Options{})
+	const src = `<a ID="_1"><Signature xmlns="` + xmltree.NSDSig + `"><SignedInfo/><SignatureValue/>` +
+		`<KeyInfo><X509Data><X509Certificate>` + value + `</X509Certificate></X509Data></KeyInfo></Signature></a>`
+	doc, err := xmltree.Parse([]byte(src), xmltree.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,6 +75,50 @@ func TestExplainKeepsWhatIsKnownBetter(t *testing.T) {
 		got, ok := explain(row.fault, s).(*fault.Fault)
 		if !ok || !strings.HasPrefix(got.Got, row.got) || (got.Got == "") != (row.got == "") || *row.fault != before {
 			t.Errorf("%v: got %v, want %q", before, got, row.got)
+		}
+	}
+}
+
+// TestRefusalsSayGotAndWant: an administrator reads where the fault is, what arrived and what was
+// expected.
+func TestRefusalsSayGotAndWant(t *testing.T) {
+	t.Parallel()
+	response := func(content string) string {
+		return base64.StdEncoding.EncodeToString([]byte(`<p:Response xmlns:p="` + xmltree.NSProtocol + `" xmlns:a="` +
+			xmltree.NSAssertion + `" xmlns:d="` + xmltree.NSDSig + `" ID="_r" Version="2.0">` + content + `</p:Response>`))
+	}
+	const (
+		status = `<p:Status><p:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:Success"/></p:Status>`
+		nested = `<p:Extensions><e xmlns="urn:e"><d:Signature/></e></p:Extensions>`
+	)
+	for _, row := range []struct{ name, form, code, got, want string }{
+		{
+			"a form value that is too large", strings.Repeat("A", MaxForm+1),
+			fault.TooLarge, "2097153 bytes", "at most 2097152 bytes",
+		},
+		{
+			"an ID that is no name", base64.StdEncoding.EncodeToString(
+				[]byte(`<p:Response xmlns:p="` + xmltree.NSProtocol + `" ID="1" Version="2.0"/>`)),
+			fault.ID, "1", "an NCName: a letter or _, then letters, digits, and . - _",
+		},
+		{
+			"a hidden assertion", response(`<p:Extensions><a:Assertion/></p:Extensions>`),
+			fault.AssertionCount, "an assertion in Extensions", "an assertion directly in the outermost Response",
+		},
+		{
+			"text between elements", response("t" + status),
+			fault.Schema, "text in Response", "",
+		},
+		{
+			"a signature in the wrong place", response(nested + status),
+			fault.SignaturePlacement, "Signature in e",
+			"Signature as a child of the element that it signs (Response or Assertion)",
+		},
+	} {
+		_, err := Read(row.form)
+		var f *fault.Fault
+		if !errors.As(err, &f) || f.Code != row.code || f.Got != row.got || f.Want != row.want {
+			t.Errorf("%s: got %+v, want %s with %q and %q", row.name, f, row.code, row.got, row.want)
 		}
 	}
 }

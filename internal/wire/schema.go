@@ -7,25 +7,26 @@ import (
 	"github.com/iomete/saml/internal/xmltree"
 )
 
-// A model is what the SAML schemas (saml-schema-protocol-2.0.xsd, saml-schema-assertion-2.0.xsd) allow in one element. It
-// says nothing about ds:Signature: package dsig finds and judges those.
+// A model describes what the SAML schemas (saml-schema-protocol-2.0.xsd,
+// saml-schema-assertion-2.0.xsd) allow in one element. It does not describe ds:Signature: package
+// dsig finds and checks signatures.
 type model struct {
 	space, local string
 	content      content
-	parts        []part // for the content elements: a sequence
+	parts        []part // for "elements": the sequence of children; for "foreign": what is allowed too
 }
 
 type content int
 
 const (
-	elements content = iota // only the parts and white space
-	textOnly
-	anything // the schema leaves the content open; the names of SAML and XML Signature still mean what they mean
-	foreign  // elements of other namespaces only, and what parts allows, in any order
-	opaque   // not looked at
+	elements content = iota // only the parts, in order, and white space
+	textOnly                // only text
+	anything                // anything; but an element in a namespace of SAML or XML Signature must be one that exists
+	foreign                 // only elements of other namespaces and those of parts, in any order
+	opaque                  // not checked here
 )
 
-// A part is a choice of elements that occurs min to max times; max 0 stands for any number.
+// A part is a choice of elements that may occur min to max times. A max of 0 means any number.
 type part struct {
 	min, max int
 	oneOf    []*model
@@ -44,8 +45,8 @@ func protocolElement(local string, c content, parts ...part) *model {
 	return &model{xmltree.NSProtocol, local, c, parts}
 }
 
-// The models of a response and of an assertion. AuthzDecisionStatement has no Evidence here, and Advice no assertions, on
-// purpose: a document holds one assertion.
+// The models of a response and of an assertion. On purpose, AuthzDecisionStatement has no Evidence
+// and Advice has no assertions: a document may contain only one assertion.
 var (
 	responseModel, assertionModel = buildModels()
 	knownNames                    = namesIn(responseModel)
@@ -62,7 +63,8 @@ func buildModels() (response, assertion *model) {
 	baseID := a("BaseID", anything)
 	encryptedID := a("EncryptedID", elements, encrypted...)
 
-	confirmation := a("SubjectConfirmation", elements, optional(nameID, baseID, encryptedID),
+	confirmation := a("SubjectConfirmation", elements,
+		optional(nameID, baseID, encryptedID),
 		optional(a("SubjectConfirmationData", anything)))
 	subject := a("Subject", elements, once(nameID, baseID, encryptedID, confirmation), many(confirmation))
 	conditions := a("Conditions", elements, many(
@@ -72,7 +74,9 @@ func buildModels() (response, assertion *model) {
 		a("Condition", anything)))
 	advice := a("Advice", foreign, many(a("AssertionIDRef", textOnly), a("AssertionURIRef", textOnly)))
 	decl, declRef := a("AuthnContextDecl", anything), a("AuthnContextDeclRef", textOnly)
-	authnContext := a("AuthnContext", elements, once(a("AuthnContextClassRef", textOnly), decl, declRef), optional(decl, declRef),
+	authnContext := a("AuthnContext", elements,
+		once(a("AuthnContextClassRef", textOnly), decl, declRef),
+		optional(decl, declRef),
 		many(a("AuthenticatingAuthority", textOnly)))
 	authnStatement := a("AuthnStatement", elements, optional(a("SubjectLocality", elements)), once(authnContext))
 	attributeStatement := a("AttributeStatement", elements, some(
@@ -80,30 +84,45 @@ func buildModels() (response, assertion *model) {
 		a("EncryptedAttribute", elements, encrypted...)))
 	decisionStatement := a("AuthzDecisionStatement", elements, some(a("Action", textOnly)))
 
-	assertion = a("Assertion", elements, once(issuer), optional(subject), optional(conditions), optional(advice),
+	assertion = a("Assertion", elements,
+		once(issuer),
+		optional(subject),
+		optional(conditions),
+		optional(advice),
 		many(authnStatement, attributeStatement, decisionStatement, a("Statement", anything)))
 
 	statusCode := p("StatusCode", elements)
 	statusCode.parts = []part{optional(statusCode)}
-	status := p("Status", elements, once(statusCode), optional(p("StatusMessage", textOnly)), optional(p("StatusDetail", anything)))
-	response = p("Response", elements, optional(issuer), optional(p("Extensions", foreign)), once(status),
+	status := p("Status", elements,
+		once(statusCode),
+		optional(p("StatusMessage", textOnly)),
+		optional(p("StatusDetail", anything)))
+	response = p("Response", elements,
+		optional(issuer),
+		optional(p("Extensions", foreign)),
+		once(status),
 		many(assertion, a("EncryptedAssertion", elements, encrypted...)))
 	return response, assertion
 }
 
 type qualifiedName struct{ space, local string }
 
-// namesIn collects what a model can hold, for content that the schema leaves open: an element of a SAML namespace that is
-// none of these means something that we do not know.
+// namesIn returns the names of all elements that a model can contain, and of those of XML Signature
+// and XML Encryption. They are for content that the schema leaves open: an unknown element of these
+// namespaces could mean something that we do not know.
 func namesIn(m *model) map[qualifiedName]bool {
 	names := map[qualifiedName]bool{}
 	for space, locals := range map[string]string{
 		xmltree.NSAssertion: "Evidence",
-		xmltree.NSDSig: "Signature SignedInfo CanonicalizationMethod SignatureMethod Reference Transforms Transform DigestMethod DigestValue " +
-			"SignatureValue KeyInfo KeyName KeyValue RSAKeyValue Modulus Exponent DSAKeyValue P Q G Y J X509Data X509IssuerSerial " +
-			"X509IssuerName X509SerialNumber X509SKI X509SubjectName X509Certificate X509CRL RetrievalMethod XPath PGPData SPKIData MgmtData",
-		xmltree.NSXEnc: "EncryptedData EncryptedKey EncryptionMethod CipherData CipherValue EncryptionProperties EncryptionProperty " +
-			"KeySize OAEPparams ReferenceList DataReference KeyReference CarriedKeyName AgreementMethod",
+		xmltree.NSDSig: "Signature SignedInfo CanonicalizationMethod SignatureMethod Reference Transforms Transform " +
+			"DigestMethod DigestValue SignatureValue " +
+			"KeyInfo KeyName KeyValue RSAKeyValue Modulus Exponent DSAKeyValue P Q G Y J " +
+			"X509Data X509IssuerSerial X509IssuerName X509SerialNumber X509SKI X509SubjectName " +
+			"X509Certificate X509CRL " +
+			"RetrievalMethod XPath PGPData SPKIData MgmtData",
+		xmltree.NSXEnc: "EncryptedData EncryptedKey EncryptionMethod CipherData CipherValue " +
+			"EncryptionProperties EncryptionProperty KeySize OAEPparams ReferenceList DataReference KeyReference " +
+			"CarriedKeyName AgreementMethod",
 	} {
 		for _, local := range strings.Fields(locals) {
 			names[qualifiedName{space, local}] = true
@@ -126,10 +145,11 @@ func namesIn(m *model) map[qualifiedName]bool {
 	return names
 }
 
-// CheckAssertion holds an Assertion against the schema.
+// CheckAssertion checks an Assertion against the schema.
 func CheckAssertion(e xmltree.Element) error { return assertionModel.check(e) }
 
-// check holds e, whose name is that of the model, against it.
+// check checks e, which has the name of the model, against the model. It returns the fault Schema
+// for the first difference.
 func (m *model) check(e xmltree.Element) error {
 	switch m.content {
 	case opaque:
@@ -145,9 +165,13 @@ func (m *model) check(e xmltree.Element) error {
 		return m.checkForeign(e)
 	}
 	if !e.OnlyElements() {
-		return &fault.Fault{Code: fault.Schema, Message: "there is text where the SAML schema allows only elements", Got: e.Local()}
+		return &fault.Fault{
+			Code:    fault.Schema,
+			Message: "there is text where the SAML schema allows only elements",
+			Got:     "text in " + e.Local(),
+		}
 	}
-	at, count := 0, 0 // the part that is being filled, and how often it occurred
+	at, count := 0, 0 // the current part, and how often it has occurred
 	for c := range e.Children() {
 		if c.Is(xmltree.NSDSig, "Signature") {
 			continue
@@ -172,12 +196,17 @@ func (m *model) check(e xmltree.Element) error {
 	}
 	for ; at < len(m.parts); at, count = at+1, 0 {
 		if p := &m.parts[at]; count < p.min {
-			return &fault.Fault{Code: fault.Schema, Message: "an element is missing in " + e.Local(), Want: p.oneOf[0].local}
+			return &fault.Fault{
+				Code:    fault.Schema,
+				Message: "an element is missing in " + e.Local(),
+				Want:    p.oneOf[0].local,
+			}
 		}
 	}
 	return nil
 }
 
+// match returns the model of e, or nil if e is none of the choices.
 func (p *part) match(e xmltree.Element) *model {
 	for _, m := range p.oneOf {
 		if e.Is(m.space, m.local) {
@@ -188,10 +217,14 @@ func (p *part) match(e xmltree.Element) *model {
 }
 
 func notInSchema(parent, e xmltree.Element) error {
-	return &fault.Fault{Code: fault.Schema, Message: "an element in " + parent.Local() + " is repeated, out of order or not in the SAML schema", Got: e.Local()}
+	return &fault.Fault{
+		Code:    fault.Schema,
+		Message: "an element in " + parent.Local() + " is repeated, out of order or not in the SAML schema",
+		Got:     e.Local(),
+	}
 }
 
-// checkForeign is for content that the schema opens to other namespaces only.
+// checkForeign checks content that the schema opens to other namespaces only (##other).
 func (m *model) checkForeign(e xmltree.Element) error {
 	for c := range e.Children() {
 		known := false
@@ -205,7 +238,8 @@ func (m *model) checkForeign(e xmltree.Element) error {
 	return checkOpen(e)
 }
 
-// checkOpen is for content that the schema leaves open: elements of our namespaces must still be ones that exist.
+// checkOpen checks content that the schema leaves open: an element in one of our namespaces must be
+// one that exists.
 func checkOpen(e xmltree.Element) error {
 	for d := range e.Descendants() {
 		switch space := d.Space(); space {

@@ -5,7 +5,7 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rsa"
-	_ "crypto/sha1" // registers the hash; in OAEP it is as good as another
+	_ "crypto/sha1" // registers the hash; OAEP does not need its collision resistance
 	_ "crypto/sha256"
 	_ "crypto/sha512"
 	"fmt"
@@ -15,12 +15,14 @@ import (
 	"github.com/iomete/saml/internal/xmltree"
 )
 
-// A contentMethod is how the element was encrypted (XML Encryption 1.1 §5.2).
+// A contentMethod is an algorithm for the content (XML Encryption 1.1 §5.2). The ciphertext begins
+// with the nonce or the initialization vector.
 type contentMethod struct {
 	keySize int // bytes
 	open    func(key, ciphertext []byte) (plaintext []byte, ok bool)
 }
 
+// readContentMethod reads the EncryptionMethod of EncryptedData.
 func readContentMethod(e xmltree.Element) (contentMethod, error) {
 	uri, _ := e.Attr("Algorithm")
 	if err := noParameters(e); err != nil {
@@ -40,10 +42,12 @@ func readContentMethod(e xmltree.Element) (contentMethod, error) {
 	case xmltree.NSXEnc + "aes256-cbc":
 		return contentMethod{32, openCBC}, nil
 	}
-	return contentMethod{}, notAllowed("the assertion is encrypted by an algorithm that is not allowed", uri, "AES with GCM or CBC")
+	return contentMethod{}, notAllowed("the content is encrypted with an algorithm that is not allowed",
+		uri, "AES with GCM or CBC")
 }
 
-// noParameters: these algorithms have none, but toolkits may state the size of the key, which the algorithm fixes.
+// noParameters refuses parameters: the content algorithms have none. KeySize is skipped, because
+// toolkits may write it; the algorithm decides the size.
 func noParameters(e xmltree.Element) error {
 	for c := range e.Children() {
 		if !c.Is(xmltree.NSXEnc, "KeySize") {
@@ -54,10 +58,11 @@ func noParameters(e xmltree.Element) error {
 }
 
 const (
-	gcmNonceSize = 12 // and a tag of 16 bytes (XML Encryption 1.1 §5.2.4)
-	gcmTagSize   = 16
+	gcmNonceSize = 12 // bytes (XML Encryption 1.1 §5.2.4)
+	gcmTagSize   = 16 // bytes
 )
 
+// openGCM decrypts AES-GCM (XML Encryption 1.1 §5.2.4): nonce, ciphertext, tag.
 func openGCM(key, ciphertext []byte) ([]byte, bool) {
 	if len(ciphertext) < gcmNonceSize+gcmTagSize {
 		return nil, false
@@ -74,8 +79,10 @@ func openGCM(key, ciphertext []byte) ([]byte, bool) {
 	return plaintext, err == nil
 }
 
-// openCBC removes the padding of XML Encryption 1.1 §5.2.2: the last octet tells how many, the others may be anything. CBC does not notice
-// changes; the signature inside or around does.
+// openCBC decrypts AES-CBC and removes the padding (XML Encryption 1.1 §5.2.1 and §5.2.2): the last
+// byte is the number of padding bytes, the others may have any value. CBC does not detect changes;
+// the signature inside or around it does. What prevents a padding oracle is that every failure
+// looks the same (see Failed).
 func openCBC(key, ciphertext []byte) ([]byte, bool) {
 	if len(ciphertext) < 2*aes.BlockSize || len(ciphertext)%aes.BlockSize != 0 {
 		return nil, false
@@ -94,16 +101,19 @@ func openCBC(key, ciphertext []byte) ([]byte, bool) {
 }
 
 const (
-	uriOAEPMGF1P = xmltree.NSXEnc + "rsa-oaep-mgf1p" // MGF1 with SHA-1, whatever the digest is
+	uriOAEPMGF1P = xmltree.NSXEnc + "rsa-oaep-mgf1p" // always MGF1 with SHA-1, for any digest
 	uriOAEP      = xmltree.NSXEnc11 + "rsa-oaep"
 )
 
-// readTransport reads how a content key was encrypted: RSA-OAEP in one of its two names (XML Encryption 1.1 §5.5.2). Both default to SHA-1.
+// readTransport reads the EncryptionMethod of EncryptedKey, which must be RSA-OAEP under one of its
+// two names (XML Encryption 1.1 §5.5.2). The digest and the mask function default to SHA-1. RSA
+// with PKCS #1 v1.5 padding is not allowed: it can be attacked (Bleichenbacher).
 func readTransport(e xmltree.Element) (rsa.OAEPOptions, error) {
 	options := rsa.OAEPOptions{Hash: crypto.SHA1, MGFHash: crypto.SHA1}
 	uri, _ := e.Attr("Algorithm")
 	if uri != uriOAEPMGF1P && uri != uriOAEP {
-		return options, notAllowed("the key of the encryption is encrypted by an algorithm that is not allowed", uri, "RSA-OAEP")
+		return options, notAllowed("the content key is encrypted with an algorithm that is not allowed",
+			uri, "RSA-OAEP")
 	}
 	var digest, mask, label bool
 	for c := range e.Children() {
@@ -129,6 +139,7 @@ func readTransport(e xmltree.Element) (rsa.OAEPOptions, error) {
 	return options, nil
 }
 
+// The algorithms of RSA-OAEP by URI.
 var (
 	digests = map[string]crypto.Hash{
 		xmltree.NSDSig + "sha1":                         crypto.SHA1,
@@ -144,23 +155,26 @@ var (
 	}
 )
 
+// hashOf returns the hash for the Algorithm of a DigestMethod or MGF element.
 func hashOf(e xmltree.Element, allowed map[string]crypto.Hash) (crypto.Hash, error) {
 	uri, _ := e.Attr("Algorithm")
 	hash, ok := allowed[uri]
 	if !ok {
-		return 0, notAllowed("RSA-OAEP is used with an algorithm that is not allowed", uri, "SHA-256, SHA-1, SHA-384 or SHA-512")
+		return 0, notAllowed("RSA-OAEP has a digest or mask function that is not allowed",
+			uri, "SHA-256, SHA-1, SHA-384 or SHA-512")
 	}
 	return hash, nil
 }
 
-// maxLabel bounds the label of RSA-OAEP, in bytes. Toolkits leave it empty; each use of a key hashes it, or sends it to where the key is.
+// maxLabel is the maximum size of an RSA-OAEP label in bytes. Toolkits leave it empty. It is
+// limited because each use of a key hashes it, or sends it to the service that holds the key.
 const maxLabel = 1 << 10
 
-// readLabel reads OAEPparams, which may be empty.
+// readLabel reads the label (OAEPparams), which may be empty.
 func readLabel(e xmltree.Element) ([]byte, error) {
 	text, ok := e.Text()
 	if !ok {
-		return nil, structure("there is an element where only text may stand", e)
+		return nil, structure("there is an element where only text is allowed", e)
 	}
 	if text == "" {
 		return nil, nil
@@ -170,13 +184,22 @@ func readLabel(e xmltree.Element) ([]byte, error) {
 		return nil, structure("a value is not base64", e)
 	}
 	if len(label) > maxLabel {
-		return nil, &fault.Fault{Code: fault.Decryption, Message: "the label of RSA-OAEP is too long", Got: fmt.Sprintf("%d bytes", len(label)),
-			Want: fmt.Sprintf("at most %d bytes", maxLabel)}
+		return nil, &fault.Fault{
+			Code:    fault.Decryption,
+			Message: "the label of RSA-OAEP is too long",
+			Got:     fmt.Sprintf("%d bytes", len(label)),
+			Want:    fmt.Sprintf("at most %d bytes", maxLabel),
+		}
 	}
 	return label, nil
 }
 
 func notAllowed(message, got, want string) error {
-	return &fault.Fault{Code: fault.Decryption, Message: message, Got: got, Want: want,
-		Hint: "Set the identity provider's encryption to AES-256 with GCM and RSA-OAEP."}
+	return &fault.Fault{
+		Code:    fault.Decryption,
+		Message: message,
+		Got:     got,
+		Want:    want,
+		Hint:    "Set the identity provider's encryption to AES-256 with GCM and RSA-OAEP.",
+	}
 }

@@ -1,9 +1,10 @@
-// Package xmlenc decrypts what XML Encryption encrypted, in the profile that SAML needs (SAML Core 2.0 §6): one EncryptedData whose key is
-// encrypted for us by RSA-OAEP. What comes out are hostile bytes again: that they could be decrypted proves nothing, since everybody has
-// the public key.
+// Package xmlenc decrypts XML Encryption 1.1 in the profile that SAML needs (SAML Core 2.0 §6): one
+// EncryptedData whose content key is encrypted for us with RSA-OAEP. The plaintext is hostile input
+// again. That it could be decrypted proves nothing, because anyone can encrypt with our public key.
 //
-// Whether a key fits, a padding is right or a plaintext makes sense must not show from outside: all of it is one Failed. What is wrong with
-// the structure, and algorithms that are not allowed, can be read without a key, and is said.
+// An attacker must not learn whether a key matches, a padding is right or a plaintext makes sense
+// (padding oracle, chosen ciphertext attack). So all of these are the same error, Failed. A wrong
+// structure and a forbidden algorithm can be seen without a key, so their errors say what is wrong.
 package xmlenc
 
 import (
@@ -18,22 +19,25 @@ import (
 	"github.com/iomete/saml/internal/xmltree"
 )
 
-const (
-	// maxEncryptedKeys is for how many recipients one content key may be encrypted. Each costs an RSA operation for each of our keys.
-	maxEncryptedKeys = 2
-)
+// maxEncryptedKeys is the maximum number of recipients of one content key. Each one costs an RSA
+// operation with each of our keys.
+const maxEncryptedKeys = 2
 
-// MaxCalls returns how often one message may use n private keys: each key for two EncryptedKeys of an assertion, and two calls more for a NameID in
-// it, because the key that fitted the assertion is tried first. A key may live in a service that charges for each use, or allows few.
+// MaxCalls returns how often one message may use n private keys in total. An assertion can need
+// every key for two EncryptedKeys. An encrypted NameID in it needs only two calls more, because the
+// key that opened the assertion is tried first. The limit matters if a key is in a service that
+// charges for each use or allows few.
 func MaxCalls(n int) int { return maxEncryptedKeys * (n + 1) }
 
-// Keys are the private keys for one message, and how often they may still be used. Nil has none. It is not safe for concurrent use.
+// Keys holds the private keys for one message, and how often they may still be used. A nil *Keys
+// holds no key. It is not safe for concurrent use.
 type Keys struct {
 	list  []crypto.Decrypter
-	calls int // that are left
+	calls int // how many are left
 }
 
-// ForMessage returns the keys for one message. They hold RSA keys, and are tried in order.
+// ForMessage returns the Keys for one message. keys are RSA keys; others never match. They are
+// tried in order, at most MaxCalls(len(keys)) times in total. The slice is copied.
 func ForMessage(keys []crypto.Decrypter) *Keys {
 	return &Keys{slices.Clone(keys), MaxCalls(len(keys))}
 }
@@ -41,13 +45,16 @@ func ForMessage(keys []crypto.Decrypter) *Keys {
 // None reports whether there is no key.
 func (k *Keys) None() bool { return k == nil || len(k.list) == 0 }
 
-// Failed is what went wrong once a key was used, whatever it was.
+// Failed returns the one error for everything that can go wrong after a key is used. It must not
+// say more: an attacker could learn about the plaintext from it.
 func Failed() error {
-	return fault.New(fault.Decryption, "what is encrypted cannot be decrypted, or is not one element that a trusted certificate signed")
+	return fault.New(fault.Decryption, "the encrypted content cannot be decrypted with our keys, "+
+		"or it is not one element that a trusted certificate signed")
 }
 
-// Decrypt returns the octets that were encrypted in parent, a saml:EncryptedAssertion or saml:EncryptedID. Errors are *fault.Fault with the
-// code Decryption.
+// Decrypt returns the bytes that were encrypted in parent, a saml:EncryptedAssertion or
+// saml:EncryptedID. All errors are *fault.Fault with the code Decryption; if a key was used, or
+// there is none, it is Failed.
 func Decrypt(parent xmltree.Element, keys *Keys) ([]byte, error) {
 	e, err := readEncrypted(parent)
 	if err != nil {
@@ -58,7 +65,9 @@ func Decrypt(parent xmltree.Element, keys *Keys) ([]byte, error) {
 	}
 	for i, key := range keys.list {
 		if plaintext, ok := e.open(key, &keys.calls); ok {
-			copy(keys.list[1:], keys.list[:i]) // what else is encrypted in the message is most likely for the same key
+			// Move the key to the front: anything else in the message is most likely encrypted for
+			// it too.
+			copy(keys.list[1:], keys.list[:i])
 			keys.list[0] = key
 			return plaintext, nil
 		}
@@ -66,7 +75,7 @@ func Decrypt(parent xmltree.Element, keys *Keys) ([]byte, error) {
 	return nil, Failed()
 }
 
-// open decrypts the content with key, which it uses at most calls times.
+// open decrypts the content with key. Each use of the key takes one of calls; at zero it gives up.
 func (e encrypted) open(key crypto.Decrypter, calls *int) ([]byte, bool) {
 	public, ok := key.Public().(*rsa.PublicKey)
 	if !ok {
@@ -88,21 +97,21 @@ func (e encrypted) open(key crypto.Decrypter, calls *int) ([]byte, bool) {
 	return nil, false
 }
 
-// encrypted is an encrypted element taken apart.
+// encrypted holds the parts of an encrypted element.
 type encrypted struct {
 	content    contentMethod
 	ciphertext []byte
 	keys       []encryptedKey
 }
 
-// An encryptedKey is a content key, encrypted for somebody.
+// An encryptedKey is a content key that is encrypted for one recipient, who may be us.
 type encryptedKey struct {
 	transport  rsa.OAEPOptions
 	ciphertext []byte
 }
 
-// readEncrypted takes apart the children of an element of SAML's EncryptedElementType (SAML Core 2.0 §2.2.4): one EncryptedData, and the
-// EncryptedKeys that stand beside it.
+// readEncrypted reads an element of SAML's EncryptedElementType (SAML Core 2.0 §2.2.4): one
+// EncryptedData, then the EncryptedKeys beside it. Keys may be inside EncryptedData too.
 func readEncrypted(parent xmltree.Element) (e encrypted, err error) {
 	var data xmltree.Element
 	var keys []xmltree.Element
@@ -120,10 +129,15 @@ func readEncrypted(parent xmltree.Element) (e encrypted, err error) {
 		}
 	}
 	if !data.Exists() || !parent.OnlyElements() {
-		return e, structure("there is not one EncryptedData and the keys for it", parent)
+		return e, structure("there must be one EncryptedData, followed by the keys for it", parent)
 	}
 	if kind, present := data.Attr("Type"); present && kind != xmltree.NSXEnc+"Element" {
-		return e, &fault.Fault{Code: fault.Decryption, Message: "something else than an element is encrypted", Got: kind, Want: xmltree.NSXEnc + "Element"}
+		return e, &fault.Fault{
+			Code:    fault.Decryption,
+			Message: "the encrypted content is not an element",
+			Got:     kind,
+			Want:    xmltree.NSXEnc + "Element",
+		}
 	}
 	method, keyInfo, ciphertext, err := readEncryptedType(data)
 	if err != nil {
@@ -148,6 +162,7 @@ func readEncrypted(parent xmltree.Element) (e encrypted, err error) {
 	return e, nil
 }
 
+// addKey reads an EncryptedKey.
 func (e *encrypted) addKey(element xmltree.Element) error {
 	method, _, ciphertext, err := readEncryptedType(element)
 	if err != nil {
@@ -162,13 +177,19 @@ func (e *encrypted) addKey(element xmltree.Element) error {
 }
 
 func numberOfKeys() error {
-	return &fault.Fault{Code: fault.Decryption, Message: "there is no EncryptedKey, or too many", Want: "one or two"}
+	return &fault.Fault{
+		Code:    fault.Decryption,
+		Message: "there is no EncryptedKey, or there are too many",
+		Want:    "one or two",
+	}
 }
 
-// keysInside returns the EncryptedKeys in the ds:KeyInfo of EncryptedData. A RetrievalMethod there must point at one of those beside it;
-// those are tried anyway. Anything else in KeyInfo only names the key.
+// keysInside returns the EncryptedKeys in the ds:KeyInfo of EncryptedData. A RetrievalMethod must
+// refer to one of the keys beside EncryptedData, which are tried anyway; nothing is ever fetched
+// (SSRF). Anything else in KeyInfo only names the key.
 //
-// A stranger chooses how many RetrievalMethods there are and how long an Id is, so the few Ids are read once.
+// The sender decides how many RetrievalMethods there are and how long an Id is, so each Id is read
+// only once.
 func keysInside(keyInfo xmltree.Element, beside []xmltree.Element) (list []xmltree.Element, err error) {
 	if !keyInfo.Exists() {
 		return nil, nil
@@ -184,15 +205,19 @@ func keysInside(keyInfo xmltree.Element, beside []xmltree.Element) (list []xmltr
 		case c.Is(xmltree.NSDSig, "RetrievalMethod"):
 			uri, _ := c.Attr("URI")
 			if id, local := strings.CutPrefix(uri, "#"); !local || !slices.Contains(ids, id) {
-				return nil, &fault.Fault{Code: fault.Decryption, Message: "the key is to be fetched from another place than beside what it decrypts",
-					Got: uri, Want: "# and the Id of an EncryptedKey in the same element"}
+				return nil, &fault.Fault{
+					Code:    fault.Decryption,
+					Message: "a RetrievalMethod does not refer to an EncryptedKey beside the EncryptedData",
+					Got:     uri,
+					Want:    "# followed by the Id of an EncryptedKey in the same element",
+				}
 			}
 		}
 	}
 	return list, nil
 }
 
-// idsOf returns the Ids of those elements that have one.
+// idsOf returns the Ids of the elements that have one.
 func idsOf(elements []xmltree.Element) (ids []string) {
 	for _, e := range elements {
 		if id, ok := e.Attr("Id"); ok {
@@ -202,8 +227,9 @@ func idsOf(elements []xmltree.Element) (ids []string) {
 	return ids
 }
 
-// readEncryptedType reads what EncryptedData and EncryptedKey have in common (XML Encryption 1.1 §3.1): method, key, and the octets, which
-// stand there and nowhere else.
+// readEncryptedType reads what EncryptedData and EncryptedKey have in common (XML Encryption 1.1
+// §3.1): EncryptionMethod, KeyInfo (optional) and the bytes in CipherData. The bytes must be in the
+// element itself; a CipherReference is refused.
 func readEncryptedType(e xmltree.Element) (method, keyInfo xmltree.Element, ciphertext []byte, err error) {
 	var data xmltree.Element
 	for c := range e.Children() {
@@ -215,30 +241,33 @@ func readEncryptedType(e xmltree.Element) (method, keyInfo xmltree.Element, ciph
 		case c.Is(xmltree.NSXEnc, "CipherData") && !data.Exists():
 			data = c
 		case data.Exists() && (c.Is(xmltree.NSXEnc, "EncryptionProperties") ||
-			e.Local() == "EncryptedKey" && (c.Is(xmltree.NSXEnc, "ReferenceList") || c.Is(xmltree.NSXEnc, "CarriedKeyName"))):
+			e.Local() == "EncryptedKey" &&
+				(c.Is(xmltree.NSXEnc, "ReferenceList") || c.Is(xmltree.NSXEnc, "CarriedKeyName"))):
+			// allowed by the schema, and not needed
 		default:
 			return method, keyInfo, nil, structure("an element is repeated, out of order or not allowed", c)
 		}
 	}
 	if !method.Exists() || !data.Exists() || !e.OnlyElements() {
-		return method, keyInfo, nil, structure("there is not one EncryptionMethod and one CipherData", e)
+		return method, keyInfo, nil, structure("there must be one EncryptionMethod and one CipherData", e)
 	}
 	ciphertext, err = readCipherData(data)
 	return method, keyInfo, ciphertext, err
 }
 
+// readCipherData returns the bytes of a CipherData.
 func readCipherData(e xmltree.Element) ([]byte, error) {
 	var value xmltree.Element
 	for c := range e.Children() {
 		if value.Exists() || !c.Is(xmltree.NSXEnc, "CipherValue") {
-			return nil, structure("the octets stand elsewhere than in one CipherValue", c)
+			return nil, structure("the encrypted bytes must be in exactly one CipherValue", c)
 		}
 		value = c
 	}
 	if !value.Exists() || !e.OnlyElements() {
-		return nil, structure("the octets stand elsewhere than in one CipherValue", e)
+		return nil, structure("the encrypted bytes must be in exactly one CipherValue", e)
 	}
-	text, _ := value.Text() // "", which is no base64, if there is an element
+	text, _ := value.Text() // "" if there is a child element; Decode refuses that
 	octets, err := b64.Decode(text)
 	if err != nil {
 		return nil, structure("a value is not base64", value)
@@ -246,6 +275,8 @@ func readCipherData(e xmltree.Element) ([]byte, error) {
 	return octets, nil
 }
 
+// structure returns the fault for an encrypted element that is not built as it must be; it names
+// the element.
 func structure(message string, at xmltree.Element) error {
 	return &fault.Fault{Code: fault.Decryption, Message: message, Got: at.Local()}
 }

@@ -51,19 +51,28 @@ type sealed struct {
 }
 
 const (
-	inside  = `<P xmlns="urn:oasis:names:tc:SAML:2.0:assertion"><x:EncryptedData xmlns:x="http://www.w3.org/2001/04/xmlenc#" Type="http://www.w3.org/2001/04/xmlenc#Element">%[1]s<d:KeyInfo xmlns:d="http://www.w3.org/2000/09/xmldsig#">%[3]s</d:KeyInfo>%[2]s</x:EncryptedData></P>`
-	beside  = `<P xmlns="urn:oasis:names:tc:SAML:2.0:assertion"><x:EncryptedData xmlns:x="http://www.w3.org/2001/04/xmlenc#">%[1]s<d:KeyInfo xmlns:d="http://www.w3.org/2000/09/xmldsig#"><d:RetrievalMethod URI="#k"/></d:KeyInfo>%[2]s</x:EncryptedData>%[3]s</P>`
-	unnamed = `<P xmlns="urn:oasis:names:tc:SAML:2.0:assertion"><x:EncryptedData xmlns:x="http://www.w3.org/2001/04/xmlenc#">%[1]s%[2]s</x:EncryptedData>%[3]s</P>`
+	inside = `<P xmlns="urn:oasis:names:tc:SAML:2.0:assertion">` +
+		`<x:EncryptedData xmlns:x="http://www.w3.org/2001/04/xmlenc#" Type="http://www.w3.org/2001/04/xmlenc#Element">` +
+		`%[1]s<d:KeyInfo xmlns:d="http://www.w3.org/2000/09/xmldsig#">%[3]s</d:KeyInfo>%[2]s</x:EncryptedData></P>`
+	beside = `<P xmlns="urn:oasis:names:tc:SAML:2.0:assertion">` +
+		`<x:EncryptedData xmlns:x="http://www.w3.org/2001/04/xmlenc#">` +
+		`%[1]s<d:KeyInfo xmlns:d="http://www.w3.org/2000/09/xmldsig#"><d:RetrievalMethod URI="#k"/></d:KeyInfo>` +
+		`%[2]s</x:EncryptedData>%[3]s</P>`
+	unnamed = `<P xmlns="urn:oasis:names:tc:SAML:2.0:assertion">` +
+		`<x:EncryptedData xmlns:x="http://www.w3.org/2001/04/xmlenc#">%[1]s%[2]s</x:EncryptedData>%[3]s</P>`
 )
 
 func (s sealed) method() string { return `<x:EncryptionMethod Algorithm="` + s.content + `"/>` }
 
 func cipherData(octets []byte) string {
-	return `<x:CipherData><x:CipherValue>` + base64.StdEncoding.EncodeToString(octets) + `</x:CipherValue></x:CipherData>`
+	text := base64.StdEncoding.EncodeToString(octets)
+	return `<x:CipherData><x:CipherValue>` + text + `</x:CipherValue></x:CipherData>`
 }
 
 func (s sealed) encryptedKey(wrapped []byte) string {
-	return `<x:EncryptedKey xmlns:x="http://www.w3.org/2001/04/xmlenc#" Id="k"><x:EncryptionMethod Algorithm="` + s.transport + `">` + s.parameters + `</x:EncryptionMethod>` + cipherData(wrapped) + `</x:EncryptedKey>`
+	return `<x:EncryptedKey xmlns:x="http://www.w3.org/2001/04/xmlenc#" Id="k">` +
+		`<x:EncryptionMethod Algorithm="` + s.transport + `">` + s.parameters + `</x:EncryptionMethod>` +
+		cipherData(wrapped) + `</x:EncryptedKey>`
 }
 
 func (s sealed) wrap(t testing.TB, contentKey []byte) []byte {
@@ -149,20 +158,31 @@ func TestEveryAlgorithm(t *testing.T) {
 		return `<d:DigestMethod xmlns:d="http://www.w3.org/2000/09/xmldsig#" Algorithm="` + uri + `"/>`
 	}
 	mask := func(name string) string {
-		return `<y:MGF xmlns:y="http://www.w3.org/2009/xmlenc11#" Algorithm="http://www.w3.org/2009/xmlenc11#` + name + `"/>`
+		return `<y:MGF xmlns:y="http://www.w3.org/2009/xmlenc11#" ` +
+			`Algorithm="http://www.w3.org/2009/xmlenc11#` + name + `"/>`
 	}
+	const (
+		sha1   = "http://www.w3.org/2000/09/xmldsig#sha1"
+		sha256 = "http://www.w3.org/2001/04/xmlenc#sha256"
+		sha384 = "http://www.w3.org/2001/04/xmldsig-more#sha384"
+		sha512 = "http://www.w3.org/2001/04/xmlenc#sha512"
+	)
 	transports := []transport{
 		{uriOAEPMGF1P, "", rsa.OAEPOptions{Hash: crypto.SHA1}},
-		{uriOAEPMGF1P, digest("http://www.w3.org/2000/09/xmldsig#sha1"), rsa.OAEPOptions{Hash: crypto.SHA1}},
-		{uriOAEPMGF1P, digest("http://www.w3.org/2001/04/xmlenc#sha256"), rsa.OAEPOptions{Hash: crypto.SHA256, MGFHash: crypto.SHA1}},
-		{uriOAEPMGF1P, `<x:OAEPparams>bGFiZWw=</x:OAEPparams>`, rsa.OAEPOptions{Hash: crypto.SHA1, Label: []byte("label")}},
+		{uriOAEPMGF1P, digest(sha1), rsa.OAEPOptions{Hash: crypto.SHA1}},
+		{uriOAEPMGF1P, digest(sha256), rsa.OAEPOptions{Hash: crypto.SHA256, MGFHash: crypto.SHA1}},
+		{
+			uriOAEPMGF1P,
+			`<x:OAEPparams>bGFiZWw=</x:OAEPparams>`,
+			rsa.OAEPOptions{Hash: crypto.SHA1, Label: []byte("label")},
+		},
 		{uriOAEPMGF1P, `<x:KeySize>2048</x:KeySize><x:OAEPparams/>`, rsa.OAEPOptions{Hash: crypto.SHA1}},
 		{uriOAEP, "", rsa.OAEPOptions{Hash: crypto.SHA1}},
-		{uriOAEP, digest("http://www.w3.org/2001/04/xmlenc#sha256"), rsa.OAEPOptions{Hash: crypto.SHA256, MGFHash: crypto.SHA1}},
-		{uriOAEP, digest("http://www.w3.org/2001/04/xmlenc#sha256") + mask("mgf1sha256"), rsa.OAEPOptions{Hash: crypto.SHA256}},
-		{uriOAEP, mask("mgf1sha1") + digest("http://www.w3.org/2001/04/xmldsig-more#sha384"), rsa.OAEPOptions{Hash: crypto.SHA384, MGFHash: crypto.SHA1}},
-		{uriOAEP, digest("http://www.w3.org/2001/04/xmlenc#sha512") + mask("mgf1sha512"), rsa.OAEPOptions{Hash: crypto.SHA512}},
-		{uriOAEP, digest("http://www.w3.org/2000/09/xmldsig#sha1") + mask("mgf1sha384"), rsa.OAEPOptions{Hash: crypto.SHA1, MGFHash: crypto.SHA384}},
+		{uriOAEP, digest(sha256), rsa.OAEPOptions{Hash: crypto.SHA256, MGFHash: crypto.SHA1}},
+		{uriOAEP, digest(sha256) + mask("mgf1sha256"), rsa.OAEPOptions{Hash: crypto.SHA256}},
+		{uriOAEP, mask("mgf1sha1") + digest(sha384), rsa.OAEPOptions{Hash: crypto.SHA384, MGFHash: crypto.SHA1}},
+		{uriOAEP, digest(sha512) + mask("mgf1sha512"), rsa.OAEPOptions{Hash: crypto.SHA512}},
+		{uriOAEP, digest(sha1) + mask("mgf1sha384"), rsa.OAEPOptions{Hash: crypto.SHA1, MGFHash: crypto.SHA384}},
 	}
 	for content, size := range map[string]int{
 		xmltree.NSXEnc + "aes128-cbc": 16, xmltree.NSXEnc + "aes192-cbc": 24, xmltree.NSXEnc + "aes256-cbc": 32,
@@ -171,7 +191,9 @@ func TestEveryAlgorithm(t *testing.T) {
 		for _, tr := range transports {
 			for _, layout := range []string{inside, beside, unnamed} {
 				s := sealed{&ours().PublicKey, tr.uri, content, tr.parameters, tr.options, layout}
-				for _, text := range []string{plain, "x", "15 octets: pad1", strings.Repeat("0123456789abcdef", 4), ""} {
+				for _, text := range []string{
+					plain, "x", "15 octets: pad1", strings.Repeat("0123456789abcdef", 4), "",
+				} {
 					got, err := Decrypt(parse(t, s.encrypt(t, randomKey(size), text)), keysOf(others(), ours()))
 					if err != nil || string(got) != text {
 						t.Errorf("%s by %s %s in\n%s\ngot %q, %v", content, tr.uri, tr.parameters, layout, got, err)
@@ -204,14 +226,22 @@ func TestXMLSecEncrypts(t *testing.T) {
 	public := file("public.pem", string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})))
 	data := file("plain.xml", plain)
 	for uri, session := range map[string]string{
-		xmltree.NSXEnc + "aes128-cbc": "aes-128", xmltree.NSXEnc + "aes192-cbc": "aes-192", xmltree.NSXEnc + "aes256-cbc": "aes-256",
-		xmltree.NSXEnc11 + "aes128-gcm": "aes-128", xmltree.NSXEnc11 + "aes192-gcm": "aes-192", xmltree.NSXEnc11 + "aes256-gcm": "aes-256",
+		xmltree.NSXEnc + "aes128-cbc":   "aes-128",
+		xmltree.NSXEnc + "aes192-cbc":   "aes-192",
+		xmltree.NSXEnc + "aes256-cbc":   "aes-256",
+		xmltree.NSXEnc11 + "aes128-gcm": "aes-128",
+		xmltree.NSXEnc11 + "aes192-gcm": "aes-192",
+		xmltree.NSXEnc11 + "aes256-gcm": "aes-256",
 	} {
-		template := `<x:EncryptedData xmlns:x="http://www.w3.org/2001/04/xmlenc#" Type="http://www.w3.org/2001/04/xmlenc#Element"><x:EncryptionMethod Algorithm="` + uri +
-			`"/><d:KeyInfo xmlns:d="http://www.w3.org/2000/09/xmldsig#"><x:EncryptedKey><x:EncryptionMethod Algorithm="` + uriOAEPMGF1P +
-			`"/><d:KeyInfo/><x:CipherData><x:CipherValue/></x:CipherData></x:EncryptedKey></d:KeyInfo><x:CipherData><x:CipherValue/></x:CipherData></x:EncryptedData>`
+		template := `<x:EncryptedData xmlns:x="http://www.w3.org/2001/04/xmlenc#" ` +
+			`Type="http://www.w3.org/2001/04/xmlenc#Element"><x:EncryptionMethod Algorithm="` + uri + `"/>` +
+			`<d:KeyInfo xmlns:d="http://www.w3.org/2000/09/xmldsig#"><x:EncryptedKey>` +
+			`<x:EncryptionMethod Algorithm="` + uriOAEPMGF1P + `"/><d:KeyInfo/>` +
+			`<x:CipherData><x:CipherValue/></x:CipherData></x:EncryptedKey></d:KeyInfo>` +
+			`<x:CipherData><x:CipherValue/></x:CipherData></x:EncryptedData>`
 		var stderr bytes.Buffer
-		cmd := exec.Command(xmlsec, "--encrypt", "--pubkey-pem", public, "--session-key", session, "--xml-data", data, file("template.xml", template))
+		cmd := exec.Command(xmlsec, "--encrypt", "--pubkey-pem", public, "--session-key", session,
+			"--xml-data", data, file("template.xml", template))
 		cmd.Stderr = &stderr
 		out, err := cmd.Output()
 		if err != nil {
@@ -225,7 +255,7 @@ func TestXMLSecEncrypts(t *testing.T) {
 	}
 }
 
-// failure is the whole of an error: two that are equal tell nobody anything apart.
+// failure returns everything that an error says. If two are equal, nobody can tell them apart.
 func failure(err error) string {
 	var f *fault.Fault
 	if !errors.As(err, &f) {
@@ -234,7 +264,7 @@ func failure(err error) string {
 	return fmt.Sprintf("%+v", *f)
 }
 
-// TestOneFailure: whatever depends on a key looks the same.
+// TestOneFailure: every failure that depends on a key looks the same.
 func TestOneFailure(t *testing.T) {
 	t.Parallel()
 	good := newSealed()
@@ -254,16 +284,20 @@ func TestOneFailure(t *testing.T) {
 		t.Fatal(err)
 	}
 	with := func(n byte) []byte { return append(make([]byte, 15), n) }
+	wrapped := func(size int) string { // a content key whose ciphertext is zeros
+		content := cipherData(cbc(block, with(1)))
+		return fmt.Sprintf(inside, good.method(), content, good.encryptedKey(make([]byte, size)))
+	}
 	want := failure(Failed())
 	for name, src := range map[string]string{
-		"a key for somebody else":         toOthers.encrypt(t, key, plain),
+		"a key for someone else":          toOthers.encrypt(t, key, plain),
 		"another label":                   otherLabel.encrypt(t, key, plain),
 		"a content key that is too short": good.write(t, key[:16], cbc(block, with(1))),
 		"a content key that is too long":  good.write(t, append(key, 0), cbc(block, with(1))),
 		"no content key":                  good.write(t, nil, cbc(block, with(1))),
-		"a wrapped key that is too short": fmt.Sprintf(inside, good.method(), cipherData(cbc(block, with(1))), good.encryptedKey(make([]byte, 255))),
-		"a wrapped key that is too long":  fmt.Sprintf(inside, good.method(), cipherData(cbc(block, with(1))), good.encryptedKey(make([]byte, 257))),
-		"a wrapped key of zeros":          fmt.Sprintf(inside, good.method(), cipherData(cbc(block, with(1))), good.encryptedKey(make([]byte, 256))),
+		"a wrapped key that is too short": wrapped(255),
+		"a wrapped key that is too long":  wrapped(257),
+		"a wrapped key of zeros":          wrapped(256),
 		"CBC without a block":             good.write(t, key, make([]byte, 16)),
 		"CBC of half a block":             good.write(t, key, make([]byte, 40)),
 		"CBC with a padding of 0":         good.write(t, key, cbc(block, with(0))),
@@ -278,19 +312,27 @@ func TestOneFailure(t *testing.T) {
 			t.Errorf("%s: got %q, %s, want %s", name, got, failure(err), want)
 		}
 	}
-	for name, keys := range map[string]*Keys{"nil": nil, "no key": keysOf(), "a key that is not RSA": keysOf(oracle{elliptic.Public(), key, nil}),
-		"an answer with an error": keysOf(oracle{ours().Public(), key, errors.New("no")})} {
+	for name, keys := range map[string]*Keys{
+		"nil":                     nil,
+		"no key":                  keysOf(),
+		"a key that is not RSA":   keysOf(oracle{elliptic.Public(), key, nil}),
+		"an answer with an error": keysOf(oracle{ours().Public(), key, errors.New("no")}),
+	} {
 		if got, err := Decrypt(parse(t, good.encrypt(t, key, plain)), keys); got != nil || failure(err) != want {
 			t.Errorf("%s: got %q, %s, want %s", name, got, failure(err), want)
 		}
 	}
-	short := fmt.Sprintf(inside, good.method(), cipherData(cbc(block, append([]byte("0123456789abcde"), 1))), good.encryptedKey(make([]byte, 255)))
-	if got, err := Decrypt(parse(t, short), keysOf(oracle{ours().Public(), key, nil})); got != nil || failure(err) != want {
-		t.Errorf("a wrapped key that is too short for a module that takes it: got %q, %s, want %s", got, failure(err), want)
+	content := cipherData(cbc(block, append([]byte("0123456789abcde"), 1)))
+	short := fmt.Sprintf(inside, good.method(), content, good.encryptedKey(make([]byte, 255)))
+	got, err := Decrypt(parse(t, short), keysOf(oracle{ours().Public(), key, nil}))
+	if got != nil || failure(err) != want {
+		t.Errorf("a wrapped key that is too short for a module that takes it: got %q, %s, want %s",
+			got, failure(err), want)
 	}
 }
 
-// oracle is a crypto.Decrypter that answers the same to everything, as a broken or another module may.
+// oracle is a crypto.Decrypter that answers the same to everything, as a broken or another module
+// may.
 type oracle struct {
 	public crypto.PublicKey
 	key    []byte
@@ -313,8 +355,9 @@ func (c counting) Decrypt(r io.Reader, message []byte, options crypto.DecrypterO
 	return c.Decrypter.Decrypt(r, message, options)
 }
 
-// TestCallsAreBounded: whatever is encrypted in a message, and for whom, four keys are used ten times at most, and with four keys and
-// two recipients an assertion and a NameID in it are decrypted within that.
+// TestCallsAreBounded: whatever is encrypted in a message, and for whom, four keys are used ten
+// times at most, and with four keys and two recipients an assertion and a NameID in it are
+// decrypted within that.
 func TestCallsAreBounded(t *testing.T) {
 	t.Parallel()
 	s := newSealed()
@@ -362,7 +405,8 @@ func TestCallsAreBounded(t *testing.T) {
 	}
 }
 
-// TestKeysAreTriedInOrder: the key that fitted comes first for what else is encrypted in the message, and the others keep their order.
+// TestKeysAreTriedInOrder: the key that fitted comes first for what else is encrypted in the
+// message, and the others keep their order.
 func TestKeysAreTriedInOrder(t *testing.T) {
 	t.Parallel()
 	src := newSealed().encrypt(t, randomKey(32), plain)
@@ -383,14 +427,16 @@ func TestKeysAreTriedInOrder(t *testing.T) {
 	}
 }
 
-// TestManyRetrievalMethods: however many there are, and however long an Id is, each Id is read once. What is bounded is the memory: to read an
-// Id with references in it is to copy it.
+// TestManyRetrievalMethods: however many there are, and however long an Id is, each Id is read
+// once. What is bounded is the memory: to read an Id with references in it is to copy it.
 func TestManyRetrievalMethods(t *testing.T) {
 	src := func(n int) xmltree.Element {
 		s := newSealed()
-		s.layout = strings.Replace(beside, `<d:RetrievalMethod URI="#k"/>`, strings.Repeat(`<d:RetrievalMethod URI="#k"/>`, n), 1)
+		const one = `<d:RetrievalMethod URI="#k"/>`
+		s.layout = strings.Replace(beside, one, strings.Repeat(one, n), 1)
 		text := s.encrypt(t, randomKey(32), plain)
-		long := strings.Replace(s.encryptedKey(make([]byte, 256)), `Id="k"`, `Id="`+strings.Repeat("&amp;", 1000)+`"`, 1)
+		id := `Id="` + strings.Repeat("&amp;", 1000) + `"`
+		long := strings.Replace(s.encryptedKey(make([]byte, 256)), `Id="k"`, id, 1)
 		return parse(t, strings.Replace(text, "<x:EncryptedKey", long+"<x:EncryptedKey", 1))
 	}
 	allocations := func(e xmltree.Element) float64 {
@@ -405,7 +451,8 @@ func TestManyRetrievalMethods(t *testing.T) {
 	}
 }
 
-// TestTooManyKeysAreNotRead: beyond the two that are allowed, no EncryptedKey is looked at, nor kept.
+// TestTooManyKeysAreNotRead: beyond the two that are allowed, no EncryptedKey is looked at, nor
+// kept.
 func TestTooManyKeysAreNotRead(t *testing.T) {
 	s := newSealed()
 	another := s.encryptedKey(make([]byte, 256))
@@ -426,7 +473,8 @@ func TestTooManyKeysAreNotRead(t *testing.T) {
 	}
 }
 
-// TestLabelLength: a label as long as is allowed is used, and a longer one is refused before a key is.
+// TestLabelLength: a label as long as is allowed is used, and a longer one is refused before a key
+// is.
 func TestLabelLength(t *testing.T) {
 	t.Parallel()
 	for size, accepted := range map[int]bool{maxLabel: true, maxLabel + 1: false} {
@@ -441,7 +489,8 @@ func TestLabelLength(t *testing.T) {
 	}
 }
 
-// TestStructure changes one thing in a message that is decrypted otherwise. None of it needs a key to be seen.
+// TestStructure changes one thing in a message that is decrypted otherwise. None of it needs a key
+// to be seen.
 func TestStructure(t *testing.T) {
 	t.Parallel()
 	s := newSealed()
@@ -452,7 +501,8 @@ func TestStructure(t *testing.T) {
 	}
 	in, out, bare := whole(inside), whole(beside), whole(unnamed)
 	another := s.encryptedKey(s.wrap(t, randomKey(32)))
-	const mgf = `<y:MGF xmlns:y="http://www.w3.org/2009/xmlenc11#" Algorithm="http://www.w3.org/2009/xmlenc11#mgf1sha1"/>`
+	const mgf = `<y:MGF xmlns:y="http://www.w3.org/2009/xmlenc11#" ` +
+		`Algorithm="http://www.w3.org/2009/xmlenc11#mgf1sha1"/>`
 	for _, row := range []struct {
 		name, src, old, new string
 	}{
@@ -532,26 +582,26 @@ func TestStructure(t *testing.T) {
 	}
 }
 
-// keyInfo is the first KeyInfo.
+// keyInfo returns the first KeyInfo.
 func keyInfo(src string) string {
 	i := strings.Index(src, "<d:KeyInfo")
 	return src[i : i+strings.Index(src[i:], "</d:KeyInfo>")+len("</d:KeyInfo>")]
 }
 
-// moved puts a part behind the last place where another ends.
+// moved returns src with part moved to after the last occurrence of behind.
 func moved(src, part, behind string) string {
 	src = strings.Replace(src, part, "", 1)
 	i := strings.LastIndex(src, behind) + len(behind)
 	return src[:i] + part + src[i:]
 }
 
-// cipherValue is the first CipherValue.
+// cipherValue returns the first CipherValue.
 func cipherValue(src string) string {
 	i := strings.Index(src, "<x:CipherValue>")
 	return src[i : i+strings.Index(src[i:], "</x:CipherValue>")+len("</x:CipherValue>")]
 }
 
-// TestTolerated has what the schema allows and what does not matter.
+// TestTolerated decrypts what the schema allows although it does not matter.
 func TestTolerated(t *testing.T) {
 	t.Parallel()
 	s := newSealed()
@@ -560,8 +610,8 @@ func TestTolerated(t *testing.T) {
 		{"no Type", ` Type="http://www.w3.org/2001/04/xmlenc#Element"`, ``},
 		{"other attributes", `<x:EncryptedData`, `<x:EncryptedData Id="d" MimeType="text/xml" Encoding="x"`},
 		{"names of the key in KeyInfo", `</d:KeyInfo>`, `<d:KeyName>k</d:KeyName><d:X509Data/></d:KeyInfo>`},
-		{"a key for somebody else first", `<x:EncryptedKey`, strings.Replace(s.encryptedKey(make([]byte, 512)), ` Id="k"`, ``, 1) + `<x:EncryptedKey`},
-		{"a key for somebody else", `</d:KeyInfo>`, s.encryptedKey(make([]byte, 512)) + `</d:KeyInfo>`},
+		{"a key for someone else first", `<x:EncryptedKey`, strings.Replace(s.encryptedKey(make([]byte, 512)), ` Id="k"`, ``, 1) + `<x:EncryptedKey`},
+		{"a key for someone else", `</d:KeyInfo>`, s.encryptedKey(make([]byte, 512)) + `</d:KeyInfo>`},
 		{"a recipient's KeyInfo and references", `</x:CipherData></x:EncryptedKey>`, `</x:CipherData><x:ReferenceList><x:DataReference URI="#d"/></x:ReferenceList><x:CarriedKeyName>n</x:CarriedKeyName></x:EncryptedKey>`},
 		{"EncryptionProperties", `</x:EncryptedData>`, `<x:EncryptionProperties/></x:EncryptedData>`},
 		{"lines and indentation", `<x:CipherValue>`, "\r\n<x:CipherValue>\n  "},
@@ -577,7 +627,7 @@ func TestTolerated(t *testing.T) {
 	}
 }
 
-// publishedKey is one of the keys of the vectors.
+// publishedKey returns one of the keys of the vectors.
 func publishedKey(t testing.TB) *rsa.PrivateKey {
 	t.Helper()
 	block, _ := pem.Decode(testfiles.Key(t, "test-sp-a.key.pem"))
@@ -588,9 +638,10 @@ func publishedKey(t testing.TB) *rsa.PrivateKey {
 	return key.(*rsa.PrivateKey)
 }
 
-// FuzzDecrypt: no input makes it panic, an error has no result and the one code, and GCM lets nothing through that was changed.
+// FuzzDecrypt: no input makes it panic, an error has no result and the one code, and GCM lets
+// nothing through that was changed.
 func FuzzDecrypt(f *testing.F) {
-	key := publishedKey(f) // the processes that fuzz need the same
+	key := publishedKey(f) // all processes of the fuzzer need the same key
 	for _, content := range []string{xmltree.NSXEnc + "aes128-cbc", xmltree.NSXEnc11 + "aes128-gcm"} {
 		for _, layout := range []string{inside, beside, unnamed} {
 			s := newSealed()
@@ -608,7 +659,8 @@ func FuzzDecrypt(f *testing.F) {
 		if err != nil && (got != nil || !errors.As(err, &fail) || fail.Code != fault.Decryption) {
 			t.Fatalf("got %q and %v", got, err)
 		}
-		if err == nil && bytes.Contains(src, []byte("gcm")) && !bytes.Contains(src, []byte("cbc")) && string(got) != plain {
+		onlyGCM := bytes.Contains(src, []byte("gcm")) && !bytes.Contains(src, []byte("cbc"))
+		if err == nil && onlyGCM && string(got) != plain {
 			t.Fatalf("got %q", got)
 		}
 	})

@@ -44,8 +44,8 @@ func BenchmarkCanonicalize(b *testing.B) {
 	}
 }
 
-// BenchmarkHostile reads and canonicalizes each hostile shape at half the largest size and at the largest: the second should
-// cost less than three times the first.
+// BenchmarkHostile reads and canonicalizes each hostile shape at half the largest size and at the
+// largest: the second should cost less than three times the first.
 func BenchmarkHostile(b *testing.B) {
 	for _, shape := range hostileShapes {
 		for _, size := range []int{xmltree.MaxBytes / 2, xmltree.MaxBytes} {

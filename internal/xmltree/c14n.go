@@ -9,30 +9,43 @@ import (
 	"github.com/iomete/saml/internal/fault"
 )
 
-// maxPrefixes is how many names a PrefixList may have.
+// maxPrefixes is the maximum number of names in a PrefixList.
 const maxPrefixes = 64
 
-// A C14N says how a subtree is written in the canonical form of Exclusive XML Canonicalization 1.0 (W3C, 18 July 2002),
-// without comments.
+// A C14N holds the parameters of Exclusive XML Canonicalization 1.0 without comments (W3C
+// Recommendation, 18 July 2002).
 type C14N struct {
-	// PrefixList is the InclusiveNamespaces PrefixList, white-space separated, "#default" for the default namespace:
-	// these are written as inclusive canonicalization would (§3). At most 64 names; names that are not declared are ignored.
+	// PrefixList is the InclusiveNamespaces PrefixList (§3): prefixes separated by white space,
+	// "#default" for the default namespace. Their declarations are written as in inclusive
+	// canonicalization. At most 64 names; prefixes that are not declared are ignored. Default:
+	// none.
 	PrefixList string
-	// Omit is left out with all that it holds: the enveloped signature. The zero Element omits nothing.
+	// Omit is left out together with everything in it: the enveloped signature. The zero Element
+	// omits nothing.
 	Omit Element
 }
 
-// Canonicalize appends the canonical form of e to dst. The form is limited like the document. Its errors are
-// *fault.Fault.
+// Canonicalize appends the canonical form of e to dst and returns the extended slice, or nil and an
+// error. The form may have as many bytes as the document (Limit). All errors are *fault.Fault.
 func (e Element) Canonicalize(dst []byte, how C14N) ([]byte, error) {
-	var room struct { // enough for any message that is not hostile
+	// Room for any message that is not hostile, so that there is one allocation and not many.
+	var room struct {
 		rendered, ordered [16]int32
 		undo, needed      [16]binding
 		open              [16]openElement
 	}
-	w := writer{doc: e.doc, dst: slices.Grow(dst, e.size()), limit: len(dst) + e.doc.limit,
-		undo: room.undo[:0], open: room.open[:0], needed: room.needed[:0], ordered: room.ordered[:0]}
-	w.rendered = append(room.rendered[:0], noSpace, xmlSpace) // the default namespace is none at first; xml is never written
+	w := writer{
+		doc:     e.doc,
+		dst:     slices.Grow(dst, e.size()),
+		limit:   len(dst) + e.doc.limit,
+		undo:    room.undo[:0],
+		open:    room.open[:0],
+		needed:  room.needed[:0],
+		ordered: room.ordered[:0],
+	}
+	// At first there is no default namespace. The prefix xml counts as written, because it is never
+	// declared.
+	w.rendered = append(room.rendered[:0], noSpace, xmlSpace)
 	for len(w.rendered) < len(e.doc.prefixes) {
 		w.rendered = append(w.rendered, unbound)
 	}
@@ -41,13 +54,17 @@ func (e Element) Canonicalize(dst []byte, how C14N) ([]byte, error) {
 	}
 	w.subtree(e.index, how.Omit)
 	if len(w.dst) > w.limit {
-		return nil, &fault.Fault{Code: fault.TooLarge, Message: "the canonical form of the signed XML is too large",
-			Want: fmt.Sprintf("at most %d bytes", e.doc.limit)}
+		return nil, &fault.Fault{
+			Code:    fault.TooLarge,
+			Message: "the canonical form of the signed XML is too large",
+			Want:    fmt.Sprintf("at most %d bytes", e.doc.limit),
+		}
 	}
 	return w.dst, nil
 }
 
-// size guesses the length of the canonical form: that of the source, and some for the namespace declarations that move in.
+// size estimates the length of the canonical form in bytes: the source, and some room for namespace
+// declarations that move into it.
 func (e Element) size() int {
 	n := e.node()
 	end := len(e.doc.src)
@@ -62,13 +79,15 @@ type writer struct {
 	dst   []byte
 	limit int
 
-	// rendered holds for each prefix the namespace that the innermost written element gives it. undo brings back what it
-	// was when an element ends; open has the elements that have begun and not ended.
+	// rendered holds for each prefix the namespace that was last written for it in the open
+	// elements. undo restores the previous values when an element ends. open is the stack of the
+	// elements that have begun and not ended.
 	rendered []int32
 	undo     []binding
 	open     []openElement
 
-	// inclusive are the prefixes of the PrefixList, with the namespace that is declared for them where the writer stands.
+	// inclusive holds the prefixes of the PrefixList, each with its namespace in scope at the
+	// current position.
 	inclusive []binding
 
 	needed  []binding // scratch: the declarations to write
@@ -83,22 +102,29 @@ type openElement struct {
 	undoTo int32 // length of undo before the element
 }
 
-// prefixList resolves the names of the PrefixList in the scope around the apex. The apex's own declarations come with it.
+// prefixList looks up the names of the PrefixList in the scope around the apex, which is the
+// element to canonicalize. startTag adds the declarations of the apex itself.
 func (w *writer) prefixList(apex Element, list string) error {
 	if list == "" {
 		return nil
 	}
 	n := 0
-	for name := range strings.FieldsFuncSeq(list, func(r rune) bool { return r < utf8.RuneSelf && isSpaceByte(byte(r)) }) {
+	for name := range strings.FieldsFuncSeq(list, func(r rune) bool {
+		return r < utf8.RuneSelf && isSpaceByte(byte(r))
+	}) {
 		if n++; n > maxPrefixes {
-			return &fault.Fault{Code: fault.Canonicalization, Message: "the PrefixList has too many names", Want: fmt.Sprintf("at most %d", maxPrefixes)}
+			return &fault.Fault{
+				Code:    fault.Canonicalization,
+				Message: "the PrefixList of a canonicalization has too many names",
+				Want:    fmt.Sprintf("at most %d", maxPrefixes),
+			}
 		}
 		if name == "#default" {
 			name = ""
 		}
 		id, known := w.doc.prefixID(name)
 		if !known {
-			id = unbound // a prefix that nothing binds
+			id = unbound // no element declares it, so it is never written
 		}
 		if !slices.ContainsFunc(w.inclusive, func(b binding) bool { return b.prefix == id }) {
 			w.inclusive = append(w.inclusive, binding{id, w.doc.inScope(apex.node().parent, id)})
@@ -107,7 +133,8 @@ func (w *writer) prefixList(apex Element, list string) error {
 	return nil
 }
 
-// inScope gives the namespace that a prefix is declared with around what stands in the element at index, unbound if it is not declared.
+// inScope returns the namespace of a prefix for content of the element at index, or unbound if the
+// prefix is not declared.
 func (d *Document) inScope(index, prefix int32) int32 {
 	for ; index >= 0; index = d.nodes[index].parent {
 		n := &d.nodes[index]
@@ -120,7 +147,8 @@ func (d *Document) inScope(index, prefix int32) int32 {
 	return unbound
 }
 
-// subtree writes the node at apex and all below it. A form beyond the limit is given up early.
+// subtree writes the node at apex and everything in it, except omit. It stops early if the form is
+// over the limit.
 func (w *writer) subtree(apex int32, omit Element) {
 	nodes := w.doc.nodes
 	for i := apex; i < nodes[apex].next && len(w.dst) <= w.limit; {
@@ -180,6 +208,7 @@ func (w *writer) enterScope(n *node) {
 	}
 }
 
+// leaveScope undoes enterScope.
 func (w *writer) leaveScope(n *node) {
 	if len(w.inclusive) == 0 {
 		return
@@ -198,8 +227,9 @@ func (w *writer) setInclusive(prefix, space int32) {
 	}
 }
 
-// namespaces writes the declarations that this element needs and that no written ancestor gives: those of the prefixes
-// it and its attributes use, and those of the PrefixList. Default first, then by prefix.
+// namespaces writes the declarations that this element needs and that no written ancestor has: for
+// the prefixes that the element and its attributes use, and for the PrefixList (§3). The default
+// namespace comes first, then the others by prefix.
 func (w *writer) namespaces(n *node) {
 	w.needed = w.needed[:0]
 	w.need(n.prefix, n.space)
@@ -225,11 +255,12 @@ func (w *writer) namespaces(n *node) {
 			w.dst = append(w.dst, w.doc.prefixes[b.prefix]...)
 		}
 		w.dst = append(w.dst, '=', '"')
-		w.dst = append(w.dst, w.doc.spaces[b.space]...) // holds nothing to escape, see isAbsoluteURI
+		w.dst = append(w.dst, w.doc.spaces[b.space]...) // nothing to escape, see isAbsoluteURI
 		w.dst = append(w.dst, '"')
 	}
 }
 
+// need adds a declaration to needed, unless an open element has it already.
 func (w *writer) need(prefix, space int32) {
 	if w.rendered[prefix] == space {
 		return
@@ -239,7 +270,8 @@ func (w *writer) need(prefix, space int32) {
 	w.needed = append(w.needed, binding{prefix, space})
 }
 
-// attributes writes the attributes by namespace name, then local name; those in no namespace come first.
+// attributes writes the attributes sorted by namespace name, then by local name. Those without a
+// namespace come first.
 func (w *writer) attributes(n *node) {
 	attrs := w.doc.attrs[n.attr : n.attr+int32(n.attrs)]
 	w.ordered = w.ordered[:0]
@@ -284,10 +316,17 @@ func (w *writer) text(n *node) {
 	w.dst = appendEscaped(w.dst, w.scratch, &textEscapes)
 }
 
-// What canonical text and attribute values write instead of a character (Canonical XML 1.0 §2.3).
+// The escapes for text and for attribute values in canonical XML (Canonical XML 1.0 §2.3).
 var (
 	textEscapes      = [128]string{'&': "&amp;", '<': "&lt;", '>': "&gt;", '\r': "&#xD;"}
-	attributeEscapes = [128]string{'&': "&amp;", '<': "&lt;", '"': "&quot;", '\t': "&#x9;", '\n': "&#xA;", '\r': "&#xD;"}
+	attributeEscapes = [128]string{
+		'&':  "&amp;",
+		'<':  "&lt;",
+		'"':  "&quot;",
+		'\t': "&#x9;",
+		'\n': "&#xA;",
+		'\r': "&#xD;",
+	}
 )
 
 func appendEscaped(dst, decoded []byte, escapes *[128]string) []byte {

@@ -9,7 +9,7 @@ import (
 	"github.com/iomete/saml/internal/xmltree"
 )
 
-// tally says what the random documents covered.
+// tally counts what the random documents cover.
 type tally struct {
 	depth                                         [7]int // levels above the apex
 	height                                        [7]int // levels below it, 6 or more in the last
@@ -42,7 +42,8 @@ func (c *tally) add(q question, doc *xmltree.Document) {
 }
 
 func (c *tally) String() string {
-	return fmt.Sprintf("%d documents; apex at depth 1 to 6: %v; levels below it 0 to 6: %v; with a PrefixList %d, with #default in it %d, with undeclared names in it %d; with an element left out %d",
+	return fmt.Sprintf("%d documents; apex at depth 1 to 6: %v; levels below it 0 to 6: %v; "+
+		"with a PrefixList %d, with #default in it %d, with undeclared names in it %d; with an element left out %d",
 		c.all, c.depth[1:], c.height, c.listed, c.withDefault, c.undeclared, c.omitted)
 }
 
@@ -107,7 +108,7 @@ var canonicalCases = []struct {
 		`<r xmlns="u:d" xmlns:a="u:a"><a:e x="1"/></r>`, "e", "", `<a:e xmlns:a="u:a" x="1"></a:e>`},
 	{"a prefix in a value is not seen",
 		`<r xmlns:xs="u:s" xmlns:xsi="u:i"><e xsi:type="xs:string"/></r>`, "e", "", `<e xmlns:xsi="u:i" xsi:type="xs:string"></e>`},
-	{"a declaration moves down to where it is used, once for each brother",
+	{"a declaration moves down to where it is used, once for each sibling",
 		`<e xmlns:a="u:a"><a:x><a:y/></a:x><a:x/></e>`, "e", "", `<e><a:x xmlns:a="u:a"><a:y></a:y></a:x><a:x xmlns:a="u:a"></a:x></e>`},
 	{"a declaration that repeats the written one is left out",
 		`<a:e xmlns:a="u:a"><a:x xmlns:a="u:a"/></a:e>`, "e", "", `<a:e xmlns:a="u:a"><a:x></a:x></a:e>`},
@@ -235,13 +236,14 @@ func TestCanonicalizeOmits(t *testing.T) {
 		{"a grandchild", `<e><y><x/></y></e>`, "", `<e><y></y></e>`},
 		{"its declarations and what it used", `<e xmlns:a="u:a"><x a:b=""/><a:y/></e>`, "", `<e><a:y xmlns:a="u:a"></a:y></e>`},
 		{"declarations of listed prefixes", `<r xmlns:a="u:a"><e><x xmlns:a="u:b" xmlns:c="u:c"/><y/></e></r>`, "a c", `<e xmlns:a="u:a"><y></y></e>`},
-		{"nothing of a brother with its name", `<e><x>1</x><x>2</x></e>`, "", `<e><x>2</x></e>`},
+		{"nothing of a sibling with its name", `<e><x>1</x><x>2</x></e>`, "", `<e><x>2</x></e>`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			doc := mustParse(t, tt.src)
-			got, err := first(t, doc, "e").Canonicalize(nil, xmltree.C14N{PrefixList: tt.list, Omit: first(t, doc, "x")})
+			how := xmltree.C14N{PrefixList: tt.list, Omit: first(t, doc, "x")}
+			got, err := first(t, doc, "e").Canonicalize(nil, how)
 			if err != nil || string(got) != tt.want {
 				t.Errorf("got  %s (%v)\nwant %s", got, err, tt.want)
 			}
@@ -266,7 +268,8 @@ func TestCanonicalizeOmits(t *testing.T) {
 
 func TestCanonicalizeDropsComments(t *testing.T) {
 	t.Parallel()
-	doc, err := xmltree.Parse([]byte(`<!--1--><e>2<!--3-->4<x/><!--5--></e><!--6-->`), xmltree.Options{AllowComments: true})
+	const src = `<!--1--><e>2<!--3-->4<x/><!--5--></e><!--6-->`
+	doc, err := xmltree.Parse([]byte(src), xmltree.Options{AllowComments: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -291,16 +294,18 @@ func TestCanonicalizeLimitsThePrefixList(t *testing.T) {
 		names[i] = fmt.Sprintf("p%d", i)
 	}
 	e := mustParse(t, `<e/>`).Root()
-	if got, err := e.Canonicalize(nil, xmltree.C14N{PrefixList: strings.Join(names[:64], " ")}); err != nil || string(got) != "<e></e>" {
+	got, err := e.Canonicalize(nil, xmltree.C14N{PrefixList: strings.Join(names[:64], " ")})
+	if err != nil || string(got) != "<e></e>" {
 		t.Errorf("64 names: got %s (%v)", got, err)
 	}
-	got, err := e.Canonicalize(nil, xmltree.C14N{PrefixList: strings.Join(names, " ")})
+	got, err = e.Canonicalize(nil, xmltree.C14N{PrefixList: strings.Join(names, " ")})
 	if codeOf(err) != "canonicalization" || got != nil {
 		t.Errorf("65 names: got %s (%v), want a fault canonicalization", got, err)
 	}
 }
 
-// TestCanonicalizeReadsNoMoreOfThePrefixListThanItMay: beyond the limit the names are not even taken apart. What is bounded is the memory.
+// TestCanonicalizeReadsNoMoreOfThePrefixListThanItMay: names beyond the limit are not even read.
+// The test bounds the memory that reading them would take.
 func TestCanonicalizeReadsNoMoreOfThePrefixListThanItMay(t *testing.T) {
 	e := mustParse(t, `<e/>`).Root()
 	allocations := func(list string) float64 {
@@ -315,8 +320,8 @@ func TestCanonicalizeReadsNoMoreOfThePrefixListThanItMay(t *testing.T) {
 	}
 }
 
-// TestPrefixListAmongManyPrefixes: a name is found among few and among many prefixes of the document, and one that the document declares elsewhere
-// alone is not in scope.
+// TestPrefixListAmongManyPrefixes: a name is found among few and among many prefixes of the
+// document, and one that the document declares elsewhere alone is not in scope.
 func TestPrefixListAmongManyPrefixes(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{1, 13, 14, 15, 16, 17, 40, 1000} {
@@ -332,7 +337,8 @@ func TestPrefixListAmongManyPrefixes(t *testing.T) {
 	}
 }
 
-// The canonical form may not be larger than a message: here each character of the text becomes four.
+// The canonical form may not be larger than a message: here each character of the text becomes
+// four.
 func TestCanonicalizeLimitsTheSize(t *testing.T) {
 	t.Parallel()
 	const frame = len("<e></e>")
@@ -349,7 +355,7 @@ func TestCanonicalizeLimitsTheSize(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			e := mustParse(t, "<e>"+tt.text+"</e>").Root()
-			got, err := e.Canonicalize(make([]byte, 100), xmltree.C14N{}) // what stands before does not count
+			got, err := e.Canonicalize(make([]byte, 100), xmltree.C14N{}) // what is in dst does not count
 			if codeOf(err) != tt.code || err != nil && got != nil {
 				t.Errorf("got %d bytes (%v), want code %q", len(got), err, tt.code)
 			}
@@ -367,8 +373,9 @@ func TestCanonicalizeLimitsTheSize(t *testing.T) {
 
 const nsDSig = "http://www.w3.org/2000/09/xmldsig#"
 
-// TestCanonicalizeRealFilesLikeLibxml2 looks at every element with a signature in real metadata and responses: without the
-// signature, as its digest is made, and SignedInfo, as its signature is made.
+// TestCanonicalizeRealFilesLikeLibxml2 looks at every element with a signature in real metadata and
+// responses: without the signature, as its digest is made, and SignedInfo, as its signature is
+// made.
 func TestCanonicalizeRealFilesLikeLibxml2(t *testing.T) {
 	t.Parallel()
 	for kind, options := range map[string]xmltree.Options{
@@ -396,7 +403,8 @@ func TestCanonicalizeRealFilesLikeLibxml2(t *testing.T) {
 	}
 }
 
-// signedParts asks for the parent of each signature, without it and in full, and for its SignedInfo.
+// signedParts asks for the parent of each signature, without it and in full, and for its
+// SignedInfo.
 func signedParts(name, src string, elements []xmltree.Element) (questions []question) {
 	for i, e := range elements {
 		if !e.Is(nsDSig, "Signature") || !e.Parent().Exists() {
@@ -417,7 +425,7 @@ func signedParts(name, src string, elements []xmltree.Element) (questions []ques
 	return questions
 }
 
-// prefixLists gives the names of the PrefixList of SignedInfo and of its reference.
+// prefixLists returns the names of the PrefixList of SignedInfo and of its reference.
 func prefixLists(signedInfo xmltree.Element) (info, reference []string) {
 	for e := range signedInfo.Descendants() {
 		if e.Local() != "InclusiveNamespaces" {

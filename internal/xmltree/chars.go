@@ -7,10 +7,11 @@ import (
 	"unicode/utf8"
 )
 
-// attributeValue is, beside the node kinds, the fourth way in which raw characters are decoded.
+// attributeValue is the fourth way to decode raw characters, besides the three node kinds.
 const attributeValue nodeKind = 0xff
 
-// byteClass says what a byte may be in a name, and what it is in an attribute value.
+// byteClass holds for each byte what it may be in a name, and whether it is special in an attribute
+// value.
 var byteClass = func() (class [256]uint8) {
 	for c := range class {
 		switch {
@@ -26,13 +27,13 @@ var byteClass = func() (class [256]uint8) {
 }()
 
 const (
-	nameStart = 1 << iota // may begin an NCName, as far as one byte tells
-	nameByte              // may continue one
-	special               // means something in an attribute value
+	nameStart = 1 << iota // may begin an NCName; a byte above ASCII may, or may not
+	nameByte              // may continue an NCName; same
+	special               // not written as it is in the canonical form of an attribute value
 )
 
-// isNCName reports whether s is a name without a colon (Namespaces in XML 1.0 §3). Bytes above ASCII are looked at as
-// runes by the character ranges of XML 1.0, fifth edition, §2.3.
+// isNCName reports whether s, which must be valid UTF-8, is a name without a colon (Namespaces in
+// XML 1.0 §3). Characters above ASCII follow the ranges of XML 1.0 (fifth edition) §2.3.
 func isNCName(s string) bool {
 	if s == "" || byteClass[s[0]]&nameStart == 0 {
 		return false
@@ -54,7 +55,8 @@ func isNCName(s string) bool {
 	return true
 }
 
-// IsNCName reports whether s can be the ID of an element (xs:ID is an NCName).
+// IsNCName reports whether s can be the ID of an element: an xs:ID is an NCName, a name without a
+// colon (Namespaces in XML 1.0 §3). Any string may be passed.
 func IsNCName(s string) bool { return utf8.ValidString(s) && isNCName(s) }
 
 func isNameRune(r rune, first bool) bool {
@@ -73,7 +75,8 @@ func isNameRune(r rune, first bool) bool {
 	return false
 }
 
-// isCharacter reports whether r may stand in a document: an XML 1.0 Char (§2.2) that Unicode calls a character.
+// isCharacter reports whether r may occur in a document: a Char of XML 1.0 §2.2 that is not a
+// noncharacter of Unicode.
 func isCharacter(r rune) bool {
 	switch {
 	case r < 0x20:
@@ -84,11 +87,13 @@ func isCharacter(r rune) bool {
 	return true
 }
 
-// badCharacter gives the offset of the first byte that is not part of a legal character in UTF-8, or -1.
+// badCharacter returns the offset of the first byte that is not part of a legal character in UTF-8,
+// or -1 if there is none.
 func badCharacter(b []byte) int {
 	const high, low = 0x8080808080808080, 0x2020202020202020
 	for i := 0; i < len(b); {
-		if i+8 <= len(b) { // eight bytes of 0x20 to 0x7F at once: nothing to look at
+		// A fast path: eight bytes at once that are all between 0x20 and 0x7F.
+		if i+8 <= len(b) {
 			if x := binary.LittleEndian.Uint64(b[i:]); (x|(x-low))&high == 0 {
 				i += 8
 				continue
@@ -110,7 +115,8 @@ func badCharacter(b []byte) int {
 	return -1
 }
 
-// plainPrefix is how many bytes of an attribute value are written in the canonical form as they stand, most often all.
+// plainPrefix returns how many bytes at the start of an attribute value are the same in the
+// canonical form; usually all.
 func plainPrefix(value string) int {
 	for i := range len(value) {
 		if byteClass[value[i]]&special != 0 {
@@ -131,8 +137,9 @@ func isSpace(s string) bool {
 	return true
 }
 
-// reference reads the entity or character reference that s begins with (s[0] is '&'). It returns the character and the
-// length of the reference, or 0 if it is none of the five predefined entities nor a legal character reference.
+// reference reads the entity or character reference at the start of s (s[0] is '&'; XML 1.0 §4.1
+// and §4.6). It returns the character and the length of the reference in bytes. The length is 0 if
+// it is neither one of the five predefined entities nor a legal character reference.
 func reference(s string) (rune, int) {
 	end := strings.IndexByte(s[:min(len(s), len("&#x0010FFFF;"))], ';')
 	if end < 0 {
@@ -156,7 +163,7 @@ func reference(s string) (rune, int) {
 	if hex, isHex := strings.CutPrefix(digits, "x"); isHex {
 		digits, base = hex, 16
 	}
-	// ParseUint takes neither sign nor, with a base given, underscores.
+	// ParseUint accepts no sign and, because the base is given, no underscores.
 	n, err := strconv.ParseUint(digits, base, 32)
 	if !isNumber || err != nil || n > utf8.MaxRune || !isCharacter(rune(n)) {
 		return 0, 0
@@ -164,8 +171,9 @@ func reference(s string) (rune, int) {
 	return rune(n), end + 1
 }
 
-// appendDecoded appends what raw characters mean: references resolved, line ends normalized (XML 1.0 §2.11), white space
-// of attribute values turned into blanks (§3.3.3). The references were checked while reading.
+// appendDecoded appends the characters that raw stands for: references are resolved, line ends
+// become LF (XML 1.0 §2.11), and white space in attribute values becomes spaces (§3.3.3). The
+// parser has already checked the references.
 func appendDecoded(dst []byte, raw string, kind nodeKind) []byte {
 	for i := 0; i < len(raw); i++ {
 		switch c := raw[i]; {

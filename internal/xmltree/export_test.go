@@ -7,12 +7,12 @@ import (
 	"unicode/utf8"
 )
 
-// Source is the document from the start tag of e on.
+// Source returns the text of the document from the start tag of e on.
 func Source(e Element) string { return e.doc.src[e.node().start-1:] }
 
-// Describe writes what e and all below it mean, free of how it was written: names with their namespaces, attributes in a
-// fixed order, decoded text joined over CDATA borders. Trees that say the same have the same description. Prefixes are not
-// part of it, and neither is the element omit.
+// Describe writes what e and all below it mean, free of how it was written: names with their
+// namespaces, attributes in a fixed order, decoded text joined over CDATA borders. Trees that say
+// the same have the same description. Prefixes are not part of it, and neither is the element omit.
 func Describe(e, omit Element) string {
 	var b strings.Builder
 	d := e.doc
@@ -57,8 +57,8 @@ func describeAttributes(d *Document, n *node) string {
 	return strings.Join(lines, "")
 }
 
-// HasOddName reports whether the document has a name that encoding/xml does not read as the standards say: one with
-// characters above ASCII, or an element called xmlns.
+// HasOddName reports whether the document has a name that encoding/xml does not read as the
+// standards say: one with characters above ASCII, or an element called xmlns.
 func HasOddName(d *Document) bool {
 	wide := func(s string) bool { return strings.IndexFunc(s, func(r rune) bool { return r >= utf8.RuneSelf }) >= 0 }
 	for _, n := range d.nodes {
@@ -74,7 +74,7 @@ func HasOddName(d *Document) bool {
 	return slices.ContainsFunc(d.prefixes, wide)
 }
 
-// Prefixes are all prefixes that the document declares, "#default" for the default namespace.
+// Prefixes returns all prefixes that the document declares, "#default" for the default namespace.
 func Prefixes(d *Document) []string {
 	list := append([]string{"#default"}, d.prefixes[1:]...)
 	return list[:min(len(list), maxPrefixes)]

@@ -15,16 +15,17 @@ import (
 	"github.com/iomete/saml/internal/xmltree"
 )
 
-// FuzzParse looks for input that panics, or that is accepted and then read in another way than it is canonicalized, or in
-// another way than encoding/xml reads it.
+// FuzzParse looks for input that panics, or that is accepted and then read in another way than it
+// is canonicalized, or in another way than encoding/xml reads it.
 func FuzzParse(f *testing.F) {
 	for _, c := range canonicalCases {
 		f.Add([]byte(c.src), false)
 	}
 	for _, src := range []string{
 		sample, family, string(entraResponse(2)),
-		"", "<a>", "<a></b>", "<a/><b/>", "<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", "<a><?b?></a>", "<a>&#0;</a>", "<a>&#x110000;</a>", "<a b='1' b='2'/>",
-		"<p:a/>", "<a xmlns:p=''/>", "<a xmlns='a'/>", "<a xmlns:xml='u:a'/>", "<a b='<'/>", "<a>]]></a>", "<a \xff/>", "<a><![CDATA[", "<?xml version='1.1'?><a/>",
+		"", "<a>", "<a></b>", "<a/><b/>", "<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", "<a><?b?></a>",
+		"<a>&#0;</a>", "<a>&#x110000;</a>", "<a b='1' b='2'/>", "<p:a/>", "<a xmlns:p=''/>", "<a xmlns='a'/>",
+		"<a xmlns:xml='u:a'/>", "<a b='<'/>", "<a>]]></a>", "<a \xff/>", "<a><![CDATA[", "<?xml version='1.1'?><a/>",
 	} {
 		f.Add([]byte(src), false)
 	}
@@ -35,7 +36,8 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// TestPropertiesOfRandomDocuments holds the properties that are fuzzed against the documents that libxml2 judges too.
+// TestPropertiesOfRandomDocuments holds the properties that are fuzzed against the documents that
+// libxml2 judges too.
 func TestPropertiesOfRandomDocuments(t *testing.T) {
 	t.Parallel()
 	g := newGenerator(5)
@@ -76,7 +78,8 @@ func checkProperties(t *testing.T, src []byte, options xmltree.Options) bool {
 	return true
 }
 
-// checkCanonical: the canonical form is a document that says what the element said, and its own canonical form.
+// checkCanonical: the canonical form is a document that says what the element said, and its own
+// canonical form.
 func checkCanonical(t *testing.T, e xmltree.Element, how xmltree.C14N) {
 	t.Helper()
 	form, err := e.Canonicalize(nil, how)
@@ -102,8 +105,8 @@ func checkCanonical(t *testing.T, e xmltree.Element, how xmltree.C14N) {
 	}
 }
 
-// checkAgainstEncodingXML: what we accept encoding/xml accepts and reads in the same way, but for a few names. It does not
-// normalize the white space of values.
+// checkAgainstEncodingXML: what we accept encoding/xml accepts and reads in the same way, but for a
+// few names. It does not normalize the white space of values.
 func checkAgainstEncodingXML(t *testing.T, src []byte, doc *xmltree.Document) {
 	t.Helper()
 	if xmltree.HasOddName(doc) {
@@ -120,7 +123,7 @@ func checkAgainstEncodingXML(t *testing.T, src []byte, doc *xmltree.Document) {
 	}
 }
 
-// describeByEncodingXML gives what xmltree.Describe should.
+// describeByEncodingXML returns what xmltree.Describe should return, by encoding/xml.
 func describeByEncodingXML(src []byte) (string, error) {
 	var b strings.Builder
 	var text []byte

@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// A generator writes random well-formed documents that are hard to canonicalize: few prefixes and few namespaces, so that
-// they are re-declared, shadowed and shared all the time, and every way to write a character.
+// A generator writes random well-formed documents that are hard to canonicalize: few prefixes and
+// few namespaces, so that they are re-declared, shadowed and shared all the time, and every way to
+// write a character.
 type generator struct {
 	r     *rand.Rand
 	b     strings.Builder
@@ -25,9 +26,10 @@ var (
 	someAttrs    = []string{"a", "b", "B", "id", "\u00e9", "a-", "lang", "zz"}
 	noSpaces     = []string{" ", "\n", "\t", "\r\n", "  "}
 	someText     = []string{
-		"x", "text ", "\u00e9", "\U0001F600", "\u0085", "\u2028", "\u00a0", "\ufeff", "\x7f", "'", "]]", "]", "=", "%20", " ", "\t", "\n", "\r", "\r\n", "\r\r\n",
-		"&amp;", "&lt;", "&gt;", "&quot;", "&apos;", "&#9;", "&#10;", "&#13;", "&#xD;", "&#xA;", "&#32;", "&#xe9;", "&#x1F600;", "&#00065;", "&#38;", "&#60;", "&#62;",
-		"&#34;", "&#39;",
+		"x", "text ", "\u00e9", "\U0001F600", "\u0085", "\u2028", "\u00a0", "\ufeff", "\x7f",
+		"'", "]]", "]", "=", "%20", " ", "\t", "\n", "\r", "\r\n", "\r\r\n",
+		"&amp;", "&lt;", "&gt;", "&quot;", "&apos;", "&#9;", "&#10;", "&#13;", "&#xD;", "&#xA;", "&#32;",
+		"&#xe9;", "&#x1F600;", "&#00065;", "&#38;", "&#60;", "&#62;", "&#34;", "&#39;",
 	}
 )
 
@@ -39,7 +41,7 @@ func pick[T any](g *generator, list []T) T { return list[g.r.IntN(len(list))] }
 
 func (g *generator) chance(percent int) bool { return g.r.IntN(100) < percent }
 
-// document gives a document with an element that has at least depth ancestors.
+// document returns a document with an element that has at least depth ancestors.
 func (g *generator) document(depth int) string {
 	g.b.Reset()
 	g.scope = []map[string]string{{"": "", "xml": "http://www.w3.org/XML/1998/namespace"}}
@@ -97,7 +99,7 @@ func (g *generator) element(depth int) {
 	g.b.WriteString(">")
 }
 
-// declarations gives some namespace declarations and enters them in scope.
+// declarations returns some namespace declarations and adds them to scope.
 func (g *generator) declarations(scope map[string]string) (items []string) {
 	declared := map[string]bool{}
 	for range g.r.IntN(4) {
@@ -125,7 +127,7 @@ func (g *generator) declarations(scope map[string]string) (items []string) {
 	return items
 }
 
-// visible gives the prefixes in scope in an order that the seed decides.
+// visible returns the prefixes in scope, in an order that does not depend on the map.
 func (g *generator) visible() (prefixes []string) {
 	scope := g.scope[len(g.scope)-1]
 	for _, p := range somePrefixes {
@@ -197,7 +199,8 @@ func (g *generator) content(depth int) {
 		case 0, 1:
 			g.b.WriteString(g.characters(5))
 		case 2:
-			g.b.WriteString("<![CDATA[" + pick(g, []string{"", "&amp;", "<a>", "]]", "]>", "\r\n", "\r", "\u00e9", "\"'"}) + "]]>")
+			content := pick(g, []string{"", "&amp;", "<a>", "]]", "]>", "\r\n", "\r", "\u00e9", "\"'"})
+			g.b.WriteString("<![CDATA[" + content + "]]>")
 		case 3:
 			if g.left > 0 && len(g.scope) < 14 {
 				g.left--
@@ -215,7 +218,8 @@ func (g *generator) content(depth int) {
 	}
 }
 
-// prefixList gives names for a PrefixList: prefixes that the document may have, "#default", names that nobody declares.
+// prefixList returns names for a PrefixList: prefixes that the document may have, "#default", names
+// that nobody declares.
 func (g *generator) prefixList() (names []string) {
 	pool := append([]string{"#default", "xml", "nobody", "urn"}, somePrefixes[1:]...)
 	g.r.Shuffle(len(pool), func(i, j int) { pool[i], pool[j] = pool[j], pool[i] })
@@ -226,8 +230,8 @@ func (g *generator) prefixList() (names []string) {
 	return names
 }
 
-// entraResponse is a response in the shape that Microsoft Entra ID sends, its assertion signed, with this many groups. The
-// values are made up and the signature is none.
+// entraResponse is a response in the shape that Microsoft Entra ID sends, its assertion signed,
+// with this many groups. The values are made up and the signature is none.
 func entraResponse(groups int) []byte {
 	const (
 		tenant = "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
@@ -237,11 +241,13 @@ func entraResponse(groups int) []byte {
 		ms     = "http://schemas.microsoft.com/"
 	)
 	var b strings.Builder
-	b.WriteString(`<samlp:Response ID="_8e8dc5f6-9a98-4c1f-8c58-24dd4dd0d1a6" Version="2.0" IssueInstant="2025-06-01T10:00:00.123Z" Destination="` + acs +
+	b.WriteString(`<samlp:Response ID="_8e8dc5f6-9a98-4c1f-8c58-24dd4dd0d1a6" Version="2.0" ` +
+		`IssueInstant="2025-06-01T10:00:00.123Z" Destination="` + acs +
 		`" InResponseTo="_4fee3b046395c4e751011e97f8900b52" xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol">` +
 		`<Issuer xmlns="urn:oasis:names:tc:SAML:2.0:assertion">` + issuer + `</Issuer>` +
 		`<samlp:Status><samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:Success"/></samlp:Status>` +
-		`<Assertion ID="_a75adf55-01d7-40cc-929f-dbd8372ebdfc" IssueInstant="2025-06-01T10:00:00.119Z" Version="2.0" xmlns="urn:oasis:names:tc:SAML:2.0:assertion">` +
+		`<Assertion ID="_a75adf55-01d7-40cc-929f-dbd8372ebdfc" IssueInstant="2025-06-01T10:00:00.119Z" ` +
+		`Version="2.0" xmlns="urn:oasis:names:tc:SAML:2.0:assertion">` +
 		`<Issuer>` + issuer + `</Issuer>` +
 		`<Signature xmlns="http://www.w3.org/2000/09/xmldsig#"><SignedInfo>` +
 		`<CanonicalizationMethod Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"/>` +
@@ -249,13 +255,17 @@ func entraResponse(groups int) []byte {
 		`<Reference URI="#_a75adf55-01d7-40cc-929f-dbd8372ebdfc"><Transforms>` +
 		`<Transform Algorithm="http://www.w3.org/2000/09/xmldsig#enveloped-signature"/>` +
 		`<Transform Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"/></Transforms>` +
-		`<DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"/><DigestValue>` + strings.Repeat("A", 43) + `=</DigestValue>` +
+		`<DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"/>` +
+		`<DigestValue>` + strings.Repeat("A", 43) + `=</DigestValue>` +
 		`</Reference></SignedInfo><SignatureValue>` + strings.Repeat("B", 342) + `==</SignatureValue>` +
-		`<KeyInfo><X509Data><X509Certificate>` + strings.Repeat("C", 1052) + `</X509Certificate></X509Data></KeyInfo></Signature>` +
+		`<KeyInfo><X509Data><X509Certificate>` + strings.Repeat("C", 1052) +
+		`</X509Certificate></X509Data></KeyInfo></Signature>` +
 		`<Subject><NameID Format="urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress">alex@example.com</NameID>` +
 		`<SubjectConfirmation Method="urn:oasis:names:tc:SAML:2.0:cm:bearer"><SubjectConfirmationData ` +
-		`InResponseTo="_4fee3b046395c4e751011e97f8900b52" NotOnOrAfter="2025-06-01T11:00:00.017Z" Recipient="` + acs + `"/></SubjectConfirmation></Subject>` +
-		`<Conditions NotBefore="2025-06-01T09:55:00.017Z" NotOnOrAfter="2025-06-01T11:00:00.017Z"><AudienceRestriction><Audience>` + acs +
+		`InResponseTo="_4fee3b046395c4e751011e97f8900b52" NotOnOrAfter="2025-06-01T11:00:00.017Z" ` +
+		`Recipient="` + acs + `"/></SubjectConfirmation></Subject>` +
+		`<Conditions NotBefore="2025-06-01T09:55:00.017Z" NotOnOrAfter="2025-06-01T11:00:00.017Z">` +
+		`<AudienceRestriction><Audience>` + acs +
 		`</Audience></AudienceRestriction></Conditions><AttributeStatement>`)
 	for _, a := range [][2]string{
 		{ms + "identity/claims/tenantid", tenant},
@@ -277,8 +287,9 @@ func entraResponse(groups int) []byte {
 		}
 		b.WriteString(`</Attribute>`)
 	}
-	b.WriteString(`</AttributeStatement><AuthnStatement AuthnInstant="2025-06-01T09:59:58.300Z" SessionIndex="_a75adf55-01d7-40cc-929f-dbd8372ebdfc">` +
-		`<AuthnContext><AuthnContextClassRef>urn:oasis:names:tc:SAML:2.0:ac:classes:Password</AuthnContextClassRef></AuthnContext></AuthnStatement>` +
-		`</Assertion></samlp:Response>`)
+	b.WriteString(`</AttributeStatement>` +
+		`<AuthnStatement AuthnInstant="2025-06-01T09:59:58.300Z" SessionIndex="_a75adf55-01d7-40cc-929f-dbd8372ebdfc">` +
+		`<AuthnContext><AuthnContextClassRef>urn:oasis:names:tc:SAML:2.0:ac:classes:Password</AuthnContextClassRef>` +
+		`</AuthnContext></AuthnStatement></Assertion></samlp:Response>`)
 	return []byte(b.String())
 }

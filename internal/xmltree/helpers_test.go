@@ -12,7 +12,7 @@ import (
 	"github.com/iomete/saml/internal/xmltree"
 )
 
-// codeOf is the code of a fault, "" for nil, and the text of any other error.
+// codeOf returns the code of a fault, "" for nil, and the text of any other error.
 func codeOf(err error) string {
 	var f *fault.Fault
 	switch {
@@ -33,7 +33,7 @@ func mustParse(t testing.TB, src string) *xmltree.Document {
 	return doc
 }
 
-// allElements are the root and all below it in document order.
+// allElements returns the root and its descendants in document order.
 func allElements(doc *xmltree.Document) []xmltree.Element {
 	list := []xmltree.Element{doc.Root()}
 	for e := range doc.Root().Descendants() {
@@ -42,7 +42,7 @@ func allElements(doc *xmltree.Document) []xmltree.Element {
 	return list
 }
 
-// first gives the first element with this local name.
+// first returns the first element with this local name.
 func first(t testing.TB, doc *xmltree.Document, local string) xmltree.Element {
 	t.Helper()
 	for _, e := range allElements(doc) {
@@ -80,7 +80,8 @@ func missing(t testing.TB, format string, args ...any) {
 	t.Skipf(format, args...)
 }
 
-// needPython skips the test without Debian's Python and lxml. It gives the path of the interpreter.
+// needPython skips the test without Debian's Python and lxml. It returns the path of the
+// interpreter.
 func needPython(t testing.TB) string {
 	t.Helper()
 	const python = "/usr/bin/python3"
@@ -100,7 +101,7 @@ func needXMLSec(t testing.TB) string {
 	return path
 }
 
-// fixtures gives the real files of a kind ("metadata" or "responses"): path to content.
+// fixtures returns the real files of a kind ("metadata" or "responses"): path to content.
 func fixtures(t testing.TB, kind string) map[string]string {
 	t.Helper()
 	dir := os.Getenv("SAML_FIXTURES")

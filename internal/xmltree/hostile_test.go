@@ -9,8 +9,8 @@ import (
 	"github.com/iomete/saml/internal/xmltree"
 )
 
-// A hostileShape is a family of documents that is meant to cost much. write gives one of at most size bytes that fills as much
-// of it as the limits allow.
+// A hostileShape is a family of documents that is meant to be expensive. write returns one of at
+// most size bytes that fills as much of it as the limits allow.
 type hostileShape struct {
 	name  string
 	list  string // PrefixList
@@ -18,7 +18,8 @@ type hostileShape struct {
 	code  string // what reading and canonicalizing 1 MiB of it answers, "" for success
 }
 
-// fill puts as many copies of unit between head and tail as size allows, at most most. unit gets the number of the copy.
+// fill puts as many copies of unit between head and tail as size allows, at most most. unit gets
+// the number of the copy.
 func fill(size, most int, head, tail string, unit func(i int) string) string {
 	var b strings.Builder
 	b.WriteString(head)
@@ -95,13 +96,18 @@ var hostileShapes = []hostileShape{
 	}, fits},
 	{"elements with a long PrefixList that is not declared", listOf64, func(n int) string { return fill(n, elementsM, "<e>", "</e>", same("<a></a>")) }, fits},
 	{"elements with a long PrefixList", listOf64, func(n int) string {
-		return fill(n, elementsM, "<r"+each(32, 0, " xmlns:p#='u:p'")+"><apex"+each(32, 32, " xmlns:p#='u:p'")+">", "</apex></r>", same("<a></a>"))
+		head := "<r" + each(32, 0, " xmlns:p#='u:p'") + "><apex" + each(32, 32, " xmlns:p#='u:p'") + ">"
+		return fill(n, elementsM, head, "</apex></r>", same("<a></a>"))
 	}, fits},
 	{"listed prefixes declared again", listOf64, func(n int) string {
-		return fill(n, elementsM, "<e>", "</e>", func(i int) string { return "<a" + each(32, 32*(i%2), " xmlns:p#='u:p'") + "></a>" })
+		return fill(n, elementsM, "<e>", "</e>", func(i int) string {
+			return "<a" + each(32, 32*(i%2), " xmlns:p#='u:p'") + "></a>"
+		})
 	}, fits},
 	{"listed prefixes in towers", listOf64, func(n int) string {
-		one := "<a" + each(32, 0, " xmlns:p#='u:1'") + "><a" + each(32, 32, " xmlns:p#='u:1'") + "><a" + each(32, 0, " xmlns:p#='u:2'") + ">"
+		one := "<a" + each(32, 0, " xmlns:p#='u:1'") + ">" +
+			"<a" + each(32, 32, " xmlns:p#='u:1'") + ">" +
+			"<a" + each(32, 0, " xmlns:p#='u:2'") + ">"
 		return fill(n, elementsM, "<e>", "</e>", same(strings.Repeat(one, 20)+strings.Repeat("</a>", 60)))
 	}, fits},
 	{"attributes", "", func(n int) string { return fill(n, elementsM, "<e>", "</e>", same("<a"+sixtyFourOf+"></a>")) }, fits},
@@ -122,24 +128,34 @@ var hostileShapes = []hostileShape{
 		return fill(n, elementsM, "<e>", "</e>", same("<a"+each(64, 10, " "+longName+"#=''")+"></a>"))
 	}, fits},
 	{"attributes of many namespaces", "", func(n int) string {
-		return fill(n, elementsM, "<e"+each(32, 10, " xmlns:p#='u:#' p#:a=''")+">", "</e>", same("<a"+each(32, 10, " p#:b='' p#:a=''")+"></a>"))
+		head := "<e" + each(32, 10, " xmlns:p#='u:#' p#:a=''") + ">"
+		return fill(n, elementsM, head, "</e>", same("<a"+each(32, 10, " p#:b='' p#:a=''")+"></a>"))
 	}, fits},
 	{"prefixes that are new each time", "", func(n int) string {
-		return fill(n, elementsM, "<e>", "</e>", func(i int) string { return "<a" + each(32, 32*i, " xmlns:p#='u:#'") + "></a>" })
+		return fill(n, elementsM, "<e>", "</e>", func(i int) string {
+			return "<a" + each(32, 32*i, " xmlns:p#='u:#'") + "></a>"
+		})
 	}, fits},
 	{"prefixes that are new each time, and used", "", func(n int) string {
-		return fill(n, elementsM, "<e>", "</e>", func(i int) string { return "<a" + each(32, 32*i, " xmlns:p#='u:#' p#:a=''") + "></a>" })
+		return fill(n, elementsM, "<e>", "</e>", func(i int) string {
+			return "<a" + each(32, 32*i, " xmlns:p#='u:#' p#:a=''") + "></a>"
+		})
 	}, fits},
 	{"one prefix declared again and again", "", func(n int) string { return fill(n, elementsM, "<e>", "</e>", same("<p:a xmlns:p='u:p'></p:a>")) }, fits},
 	{"one prefix in new namespaces", "", func(n int) string {
-		return fill(n, elementsM, "<e>", "</e>", func(i int) string { return fmt.Sprintf("<p:a xmlns:p='u:%d'></p:a>", i) })
+		return fill(n, elementsM, "<e>", "</e>", func(i int) string {
+			return fmt.Sprintf("<p:a xmlns:p='u:%d'></p:a>", i)
+		})
 	}, fits},
 	{"default namespaces by turns", "", func(n int) string {
-		return fill(n, elementsM/60, "<e>", "</e>", same(strings.Repeat("<a xmlns='u:1'><a xmlns=''>", 30)+strings.Repeat("</a>", 60)))
+		tower := strings.Repeat("<a xmlns='u:1'><a xmlns=''>", 30) + strings.Repeat("</a>", 60)
+		return fill(n, elementsM/60, "<e>", "</e>", same(tower))
 	}, fits},
 	{"thousands of prefixes in scope", "", func(n int) string {
 		head, tail := deepPrefixes()
-		return fill(n/3, elementsM-61, head, tail, func(i int) string { return fmt.Sprintf("<p%d:a></p%d:a>", i%1920, i%1920) })
+		return fill(n/3, elementsM-61, head, tail, func(i int) string {
+			return fmt.Sprintf("<p%d:a></p%d:a>", i%1920, i%1920)
+		})
 	}, fits},
 	{"thousands of prefixes in scope and a long PrefixList", listOf64, func(n int) string {
 		head, tail := deepPrefixes()
@@ -153,8 +169,8 @@ var hostileShapes = []hostileShape{
 	{"a bad byte at the end", "", func(n int) string { return fill(n, noLimit, "<e>", "\x01</e>", same("\u00e9")) }, "encoding"},
 }
 
-// readHostile parses, reads every text and an attribute of every element, and canonicalizes as for a signature over the
-// element called apex, or else over the root.
+// readHostile parses, reads every text and an attribute of every element, and canonicalizes as for
+// a signature over the element called apex, or else over the root.
 func readHostile(shape hostileShape, src []byte) (code string) {
 	doc, err := xmltree.Parse(src, messages)
 	if err != nil {
@@ -172,8 +188,8 @@ func readHostile(shape hostileShape, src []byte) (code string) {
 	return codeOf(err)
 }
 
-// TestHostileShapes measures what can be measured alike on every machine: memory. Times are in BenchmarkHostile. It is not
-// parallel, since others would allocate meanwhile.
+// TestHostileShapes measures what can be measured alike on every machine: memory. Times are in
+// BenchmarkHostile. It is not parallel, since others would allocate meanwhile.
 func TestHostileShapes(t *testing.T) {
 	const mostMemory = 40 << 20 // garbage included
 	for _, shape := range hostileShapes {
@@ -191,7 +207,8 @@ func TestHostileShapes(t *testing.T) {
 			if memory > mostMemory {
 				t.Errorf("takes %d KiB, want at most %d", memory>>10, mostMemory>>10)
 			}
-			// Slices that double make steps, so that twice the input may cost a little more than twice.
+			// Slices that double make steps, so that twice the input may cost a little more than
+			// twice.
 			if memory > 3*halfMemory+(64<<10) || allocations > 3*halfAllocations+50 {
 				t.Errorf("takes %d KiB in %d pieces, and half of it %d KiB in %d pieces: that is not linear",
 					memory>>10, allocations, halfMemory>>10, halfAllocations)
@@ -200,7 +217,7 @@ func TestHostileShapes(t *testing.T) {
 	}
 }
 
-// cost gives the bytes and the number of allocations of work.
+// cost returns the bytes and the number of allocations of work.
 func cost(work func()) (memory, allocations uint64) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)

@@ -10,7 +10,8 @@ import (
 	"github.com/iomete/saml/internal/xmltree"
 )
 
-// A question is a subtree to canonicalize, for us and for libxml2 (testdata/judge.py explains the fields).
+// A question is a subtree to canonicalize, for us and for libxml2 (testdata/judge.py explains the
+// fields).
 type question struct {
 	XML      []byte   `json:"xml"`
 	Apex     int      `json:"apex"`
@@ -25,7 +26,7 @@ type verdict struct {
 	Error   string `json:"error"`
 }
 
-// ours is our answer.
+// ours returns our answer.
 func (q question) ours(doc *xmltree.Document) ([]byte, error) {
 	elements := allElements(doc)
 	how := xmltree.C14N{PrefixList: strings.Join(q.Prefixes, " ")}
@@ -35,7 +36,7 @@ func (q question) ours(doc *xmltree.Document) ([]byte, error) {
 	return elements[q.Apex].Canonicalize(nil, how)
 }
 
-// askLibxml2 gives the verdict on each question, in one process.
+// askLibxml2 returns the verdict on each question. It asks them all in one process.
 func askLibxml2(t testing.TB, questions []question) []verdict {
 	t.Helper()
 	var in, out, stderr bytes.Buffer
@@ -67,7 +68,8 @@ func askLibxml2(t testing.TB, questions []question) []verdict {
 	return verdicts
 }
 
-// compare holds our canonical forms against those of libxml2, byte for byte. options is how the documents are read.
+// compare compares our canonical forms with those of libxml2, byte for byte. options is how the
+// documents are read.
 func compare(t *testing.T, questions []question, options xmltree.Options) {
 	t.Helper()
 	const enough = 5
@@ -89,8 +91,8 @@ func compare(t *testing.T, questions []question, options xmltree.Options) {
 			lxml = v.Nodeset
 		}
 		if err != nil || v.Error != "" || !bytes.Equal(got, v.Nodeset) || !bytes.Equal(got, lxml) {
-			t.Errorf("%s: apex %d, omit %d, prefixes %q of\n%q\n   we %q (%v)\nlibxml2 %q (%s)\n   lxml %q", q.name, q.Apex, q.Omit, q.Prefixes,
-				q.XML, got, err, v.Nodeset, v.Error, lxml)
+			t.Errorf("%s: apex %d, omit %d, prefixes %q of\n%q\n   we %q (%v)\nlibxml2 %q (%s)\n   lxml %q",
+				q.name, q.Apex, q.Omit, q.Prefixes, q.XML, got, err, v.Nodeset, v.Error, lxml)
 			wrong++
 		}
 	}

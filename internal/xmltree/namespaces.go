@@ -2,8 +2,8 @@ package xmltree
 
 import "github.com/iomete/saml/internal/fault"
 
-// declare binds a prefix ("" for the default namespace) to a namespace name for the element being read, whose own
-// declarations begin at first.
+// declare binds a prefix ("" for the default namespace) to a namespace name, for the element that
+// is being read. The declarations of this element begin at index first of decls.
 func (p *parser) declare(prefix, space string, first int) error {
 	if why := badDeclaration(prefix, space); why != "" {
 		f := p.fail(fault.Namespace, why)
@@ -25,7 +25,8 @@ func (p *parser) declare(prefix, space string, first int) error {
 	return nil
 }
 
-// known gives the constant for a namespace name that we look for, so that comparing the two is comparing pointers.
+// known returns our own constant if space is one of the namespaces that we look for most. Comparing
+// it with that constant then compares two equal pointers, which is fast.
 func known(space string) string {
 	switch space {
 	case NSAssertion:
@@ -40,28 +41,30 @@ func known(space string) string {
 	return space
 }
 
-// badDeclaration says what is wrong with a declaration, "" if nothing is (Namespaces in XML 1.0 §3 and §5).
+// badDeclaration returns what is wrong with a declaration, or "" (Namespaces in XML 1.0 §3 and §5).
 func badDeclaration(prefix, space string) string {
 	switch {
 	case prefix == "xmlns" || space == nsXMLNS:
 		return "the prefix or namespace xmlns is declared"
 	case (prefix == "xml") != (space == NSXML):
-		return "the prefix xml is bound to another namespace, or its namespace to another prefix"
+		return "the prefix xml is declared with another namespace, or the namespace of xml with another prefix"
 	case space == "" && prefix == "":
 		return ""
 	case space == "":
-		return "a namespace prefix is undeclared"
+		return "a namespace prefix is declared with an empty namespace name"
 	case len(space) > maxNamespace:
-		return "a namespace name is too long"
+		return "a namespace name is longer than 256 bytes" // maxNamespace
 	}
 	if !isAbsoluteURI(space) {
-		return "a namespace name is not an absolute URI by RFC 3986"
+		return "a namespace name is not an absolute URI (RFC 3986)"
 	}
 	return ""
 }
 
-// resolve looks up the namespaces of an element and its attributes, and refuses attributes of one expanded name
-// (Namespaces in XML 1.0 §6.3). Equal raw names have equal expanded names, so one comparison finds both.
+// resolve looks up the namespaces of an element and of its attributes. It refuses two attributes
+// with the same expanded name, which is namespace and local name (Namespaces in XML 1.0 §6.3). Two
+// attributes that are spelled alike have the same expanded name, so this one comparison finds them
+// too.
 func (p *parser) resolve(n *node) error {
 	var ok bool
 	if n.prefix, n.space, ok = p.lookup(n.start, n.local); !ok {
@@ -77,7 +80,7 @@ func (p *parser) resolve(n *node) error {
 			}
 		}
 		if len(attrs) > 1 && seen.add(a.space, p.doc.src[a.local:a.end]) && p.isTwice(attrs[:i], a) {
-			return p.fail(fault.DuplicateAttribute, "an element has an attribute twice")
+			return p.fail(fault.DuplicateAttribute, "an element has the same attribute twice")
 		}
 	}
 	return nil
@@ -93,11 +96,12 @@ func (p *parser) isTwice(earlier []attribute, a *attribute) bool {
 	return false
 }
 
-// nameSet tells of most names that they have not been added before, so that the many attributes of a hostile element are not all compared
-// with each other.
+// nameSet is a filter (one Bloom hash) for names: if it reports that a name is new, it is new.
+// Without it, every attribute of a hostile element with many attributes would be compared with
+// every other.
 type nameSet [8]uint64
 
-// add reports whether a name of the same kind was added before.
+// add adds a name and reports whether a name with the same hash was added before.
 func (s *nameSet) add(space int32, name string) bool {
 	h := uint32(space)*31 + uint32(len(name))
 	for i := range min(len(name), 4) {
@@ -110,7 +114,8 @@ func (s *nameSet) add(space int32, name string) bool {
 	return before
 }
 
-// lookup gives prefix and namespace of a name that starts at start and whose local part starts at local.
+// lookup returns the prefix and the namespace of the element name that starts at start and whose
+// local part starts at local. It returns false if the prefix is not declared.
 func (p *parser) lookup(start, local int32) (prefix, space int32, ok bool) {
 	if local == start {
 		return noPrefix, p.bound[noPrefix], true
@@ -128,14 +133,15 @@ func (p *parser) undeclared(start, local int32) error {
 	return f
 }
 
-// An interner numbers strings. A handful is searched in order; a hostile number gets a map.
+// An interner gives each distinct string a number. A few strings are searched one by one; a hostile
+// number of them gets a map.
 type interner struct {
 	list  []string
 	index map[string]int32
-	room  int // how many strings there will be at most, if that is known to be many
+	room  int // the maximum number of strings, if it is known to be large; else 0
 }
 
-const internScan = 16
+const internScan = 16 // up to this many strings are searched one by one
 
 func (t *interner) find(s string) (int32, bool) {
 	if t.index != nil {
@@ -150,11 +156,13 @@ func (t *interner) find(s string) (int32, bool) {
 	return 0, false
 }
 
-// prefixID is the index of a prefix in prefixes, if the document declares it anywhere.
+// prefixID returns the index of a prefix in prefixes, and whether the document declares it
+// anywhere.
 func (d *Document) prefixID(prefix string) (int32, bool) {
 	return (&interner{list: d.prefixes, index: d.prefixIndex}).find(prefix)
 }
 
+// id returns the number of s, a new one if s is new.
 func (t *interner) id(s string) int32 {
 	if id, ok := t.find(s); ok {
 		return id

@@ -8,37 +8,46 @@ import (
 	"github.com/iomete/saml/internal/fault"
 )
 
-// The limits of a message, published in the documentation.
+// The limits of a document; docs/security.md publishes them.
 const (
-	MaxBytes        = 1 << 20
-	maxDepth        = 64
+	MaxBytes        = 1 << 20 // of the document, unless Options says otherwise
+	maxDepth        = 64      // levels of elements
 	maxElements     = 50_000
-	maxAttributes   = 64
-	maxDeclarations = 32
+	maxAttributes   = 64  // of one element
+	maxDeclarations = 32  // namespace declarations of one element
 	maxNamespace    = 256 // bytes of a namespace name
 )
 
-// Options relax the reading for metadata. The zero value is for messages.
+// Options are the exceptions for metadata. The zero value is for messages.
 type Options struct {
-	MaxBytes      int  // 0 means MaxBytes
-	AllowComments bool // comments are skipped instead of refused
+	MaxBytes      int  // maximum size of the document; 0 means the constant MaxBytes
+	AllowComments bool // skip comments instead of refusing them
 }
 
-// Parse reads a document. The document and its strings are the bytes of src, which must not change any more; so that a message is not
-// copied twice. Its errors are *fault.Fault.
+// Parse reads a document in UTF-8. The Document and its strings share the memory of src, so that a
+// message is not copied: the caller must not change src afterwards. All errors are *fault.Fault; a
+// syntax error names line and column.
 func Parse(src []byte, opt Options) (*Document, error) {
 	limit := opt.MaxBytes
 	if limit == 0 {
 		limit = MaxBytes
 	}
 	if len(src) > limit {
-		return nil, &fault.Fault{Code: fault.TooLarge, Message: "the XML is too large",
-			Got: fmt.Sprintf("%d bytes", len(src)), Want: fmt.Sprintf("at most %d bytes", limit)}
+		return nil, &fault.Fault{
+			Code:    fault.TooLarge,
+			Message: "the XML is too large",
+			Got:     fmt.Sprintf("%d bytes", len(src)),
+			Want:    fmt.Sprintf("at most %d bytes", limit),
+		}
 	}
 	if at := badCharacter(src); at >= 0 {
 		return nil, badEncoding(src, at)
 	}
-	p := parser{doc: &Document{src: unsafe.String(unsafe.SliceData(src), len(src)), limit: limit}, comments: opt.AllowComments, parent: -1}
+	p := parser{
+		doc:      &Document{src: unsafe.String(unsafe.SliceData(src), len(src)), limit: limit},
+		comments: opt.AllowComments,
+		parent:   -1,
+	}
 	var room [8]int32
 	p.prepare(room[:0])
 	if err := p.document(); err != nil {
@@ -52,8 +61,12 @@ func badEncoding(src []byte, at int) error {
 	if len(src) > 1 && (src[0] == 0xFF && src[1] == 0xFE || src[0] == 0xFE && src[1] == 0xFF) {
 		return &fault.Fault{Code: fault.Encoding, Message: "the file is encoded in UTF-16", Want: "UTF-8"}
 	}
-	return &fault.Fault{Code: fault.Encoding, Message: "byte " + fmt.Sprint(at) + " is not part of a legal character",
-		Got: fmt.Sprintf("0x%02X", src[at]), Want: "UTF-8 without control characters"}
+	return &fault.Fault{
+		Code:    fault.Encoding,
+		Message: "byte " + fmt.Sprint(at) + " is not part of a legal character",
+		Got:     fmt.Sprintf("0x%02X", src[at]),
+		Want:    "UTF-8 without control characters",
+	}
 }
 
 type parser struct {
@@ -65,13 +78,14 @@ type parser struct {
 	comments bool
 
 	prefixes, spaces interner
-	bound            []int32 // prefix -> namespace in scope, unbound if none
+	bound            []int32 // prefix -> namespace in scope, or unbound
 }
 
+// prepare reserves memory for the document, so that its slices do not grow while it is read.
 func (p *parser) prepare(bound []int32) {
 	d := p.doc
-	// A start and an end tag are two '<' for an element and its text, and a comment divides a text in two. The caps keep a hostile input from
-	// reserving much.
+	// Each '<' brings at most one node: a start tag the element, an end tag the text before it. A
+	// comment can split a text in two. The caps keep a hostile document from reserving much.
 	d.nodes = make([]node, 0, min(strings.Count(d.src, "<")+4, 2*maxElements+len(d.src)/len(` <!---->`)))
 	d.attrs = make([]attribute, 0, min(strings.Count(d.src, "="), len(d.src)/len(` a=""`)))
 	d.decls = d.declRoom[:0]
@@ -88,7 +102,7 @@ func (p *parser) prepare(bound []int32) {
 	p.bound = append(bound, noSpace, xmlSpace)    // of these two prefixes
 }
 
-// fail makes a fault at the current place.
+// fail returns a fault whose message names the current line and column, in bytes.
 func (p *parser) fail(code, message string) *fault.Fault {
 	before := p.doc.src[:min(p.pos, len(p.doc.src))]
 	line := 1 + strings.Count(before, "\n")
@@ -98,7 +112,8 @@ func (p *parser) fail(code, message string) *fault.Fault {
 
 func (p *parser) rest() string { return p.doc.src[p.pos:] }
 
-// peek is the next byte, 0 at the end; a NUL cannot occur in a document.
+// peek returns the next byte, or 0 at the end. A document contains no NUL, so there is no
+// confusion.
 func (p *parser) peek() byte {
 	if p.pos < len(p.doc.src) {
 		return p.doc.src[p.pos]
@@ -106,6 +121,7 @@ func (p *parser) peek() byte {
 	return 0
 }
 
+// skipSpace skips white space and reports whether there was any.
 func (p *parser) skipSpace() (some bool) {
 	for p.pos < len(p.doc.src) && isSpaceByte(p.doc.src[p.pos]) {
 		p.pos++
@@ -114,7 +130,8 @@ func (p *parser) skipSpace() (some bool) {
 	return some
 }
 
-// document reads prolog, root element and what follows it.
+// document reads everything: an optional byte order mark and XML declaration, then markup and text
+// until the end.
 func (p *parser) document() error {
 	if strings.HasPrefix(p.doc.src, "\uFEFF") {
 		p.pos = len("\uFEFF")
@@ -138,7 +155,7 @@ func (p *parser) document() error {
 	switch {
 	case p.parent >= 0:
 		open := Element{p.doc, p.parent}
-		f := p.fail(fault.XMLSyntax, "the document ends within an element")
+		f := p.fail(fault.XMLSyntax, "the document ends before an element is closed")
 		f.Got = open.Local()
 		return f
 	case p.elements == 0:
@@ -151,7 +168,7 @@ func (p *parser) document() error {
 func (p *parser) declaration() error {
 	end := strings.Index(p.rest(), "?>")
 	if end < 0 {
-		return p.fail(fault.XMLDeclaration, "the XML declaration does not end")
+		return p.fail(fault.XMLDeclaration, "the XML declaration is not closed")
 	}
 	body := p.rest()[len("<?xml"):end]
 	for _, want := range []struct {
@@ -166,19 +183,21 @@ func (p *parser) declaration() error {
 		value, after, ok := pseudoAttribute(body, want.name)
 		if !ok {
 			if want.required {
-				return p.fail(fault.XMLDeclaration, "the XML declaration has no version 1.0 at its start")
+				return p.fail(fault.XMLDeclaration, "the XML declaration does not begin with a version")
 			}
 			continue
 		}
+		// The name of an encoding may be in any case (XML 1.0 §4.3.3); the other values may not.
 		if !oneOf(strings.ToLower(value), want.values) || want.name != "encoding" && !oneOf(value, want.values) {
-			f := p.fail(fault.XMLDeclaration, "the XML declaration has an unusable "+want.name)
+			f := p.fail(fault.XMLDeclaration, "the XML declaration has an unsupported "+want.name)
 			f.Got, f.Want = value, strings.Join(want.values, " or ")
 			return f
 		}
 		body = after
 	}
 	if !isSpace(body) {
-		return p.fail(fault.XMLDeclaration, "the XML declaration holds something else than version, encoding and standalone in this order")
+		return p.fail(fault.XMLDeclaration,
+			"the XML declaration may only hold version, encoding and standalone, in this order")
 	}
 	p.pos += end + len("?>")
 	return nil
@@ -193,7 +212,8 @@ func oneOf(s string, list []string) bool {
 	return false
 }
 
-// pseudoAttribute reads ` name="value"` at the start of s.
+// pseudoAttribute reads ` name="value"` at the start of s, and returns the value and what follows
+// it. ok is false if s does not begin with white space and this name and a quoted value.
 func pseudoAttribute(s, name string) (value, after string, ok bool) {
 	t := strings.TrimLeft(s, " \t\r\n")
 	if t == s {
@@ -224,7 +244,7 @@ func (p *parser) text() error {
 	}
 	if p.parent < 0 {
 		if !isSpace(raw) {
-			return p.fail(fault.XMLSyntax, "there are characters outside the root element")
+			return p.fail(fault.XMLSyntax, "there is text outside the root element")
 		}
 		p.pos += len(raw)
 		return nil
@@ -232,7 +252,7 @@ func (p *parser) text() error {
 	amp := strings.IndexByte(raw, '&')
 	gt := strings.IndexByte(raw, '>')
 	if gt >= 0 && strings.Contains(raw, "]]>") {
-		return p.fail(fault.XMLSyntax, "]]> stands in character data")
+		return p.fail(fault.XMLSyntax, "]]> is not allowed in text")
 	}
 	if amp >= 0 {
 		if err := p.references(raw, amp); err != nil {
@@ -244,19 +264,28 @@ func (p *parser) text() error {
 	return nil
 }
 
+// addText adds a node for the characters raw at the current position. coded says that they differ
+// from their canonical form.
 func (p *parser) addText(kind nodeKind, raw string, coded bool) {
 	d := p.doc
-	d.nodes = append(d.nodes, node{start: int32(p.pos), end: int32(p.pos + len(raw)), kind: kind, coded: coded,
-		parent: p.parent, next: int32(len(d.nodes) + 1)})
+	d.nodes = append(d.nodes, node{
+		start:  int32(p.pos),
+		end:    int32(p.pos + len(raw)),
+		kind:   kind,
+		coded:  coded,
+		parent: p.parent,
+		next:   int32(len(d.nodes) + 1),
+	})
 }
 
-// references checks each '&' of raw, the first of which stands at offset i.
+// references checks every reference in raw. The first '&' is at offset i.
 func (p *parser) references(raw string, i int) error {
 	for {
 		_, size := reference(raw[i:])
 		if size == 0 {
 			p.pos += i
-			return p.fail(fault.Entity, "an entity or character reference is not one of the five predefined entities or a legal character")
+			return p.fail(fault.Entity,
+				"there is an & that begins neither a predefined entity (such as &amp;) nor a legal character reference")
 		}
 		i += size
 		n := strings.IndexByte(raw[i:], '&')
@@ -267,20 +296,21 @@ func (p *parser) references(raw string, i int) error {
 	}
 }
 
-// markup reads what begins with '<'.
+// markup reads a tag, a CDATA section or, if comments are allowed, a comment. It refuses everything
+// else that begins with '<'.
 func (p *parser) markup() error {
 	rest := p.rest()
 	if len(rest) < 2 {
-		return p.fail(fault.XMLSyntax, "the document ends within a tag")
+		return p.fail(fault.XMLSyntax, "the document ends inside a tag")
 	}
 	switch rest[1] {
 	case '/':
 		return p.endTag()
 	case '?':
 		if strings.HasPrefix(rest, "<?xml") && len(rest) > 5 && (isSpaceByte(rest[5]) || rest[5] == '?') {
-			return p.fail(fault.XMLDeclaration, "an XML declaration stands elsewhere than at the very start")
+			return p.fail(fault.XMLDeclaration, "an XML declaration is only allowed at the very start")
 		}
-		return p.fail(fault.Comment, "there is a processing instruction")
+		return p.fail(fault.Comment, "processing instructions are not allowed")
 	case '!':
 		switch {
 		case strings.HasPrefix(rest, "<!--"):
@@ -288,19 +318,19 @@ func (p *parser) markup() error {
 		case strings.HasPrefix(rest, "<![CDATA["):
 			return p.cdata()
 		}
-		return p.fail(fault.Doctype, "there is a DOCTYPE or another declaration")
+		return p.fail(fault.Doctype, "a DOCTYPE or another declaration is not allowed")
 	}
 	return p.startTag()
 }
 
 func (p *parser) comment() error {
 	if !p.comments {
-		return p.fail(fault.Comment, "there is a comment")
+		return p.fail(fault.Comment, "comments are not allowed")
 	}
 	body := p.rest()[len("<!--"):]
 	end := strings.Index(body, "--")
 	if end < 0 || !strings.HasPrefix(body[end:], "-->") {
-		return p.fail(fault.XMLSyntax, "a comment does not end, or holds two hyphens")
+		return p.fail(fault.XMLSyntax, "a comment is not closed, or contains --")
 	}
 	p.pos += len("<!--") + end + len("-->")
 	return nil
@@ -308,12 +338,12 @@ func (p *parser) comment() error {
 
 func (p *parser) cdata() error {
 	if p.parent < 0 {
-		return p.fail(fault.XMLSyntax, "a CDATA section stands outside the root element")
+		return p.fail(fault.XMLSyntax, "there is a CDATA section outside the root element")
 	}
 	const open = "<![CDATA["
 	end := strings.Index(p.rest()[len(open):], "]]>")
 	if end < 0 {
-		return p.fail(fault.XMLSyntax, "a CDATA section does not end")
+		return p.fail(fault.XMLSyntax, "a CDATA section is not closed")
 	}
 	p.pos += len(open)
 	p.addText(cdataNode, p.rest()[:end], true)
@@ -323,7 +353,7 @@ func (p *parser) cdata() error {
 
 func (p *parser) endTag() error {
 	if p.parent < 0 {
-		return p.fail(fault.XMLSyntax, "an end tag stands outside the root element")
+		return p.fail(fault.XMLSyntax, "there is an end tag outside the root element")
 	}
 	n := &p.doc.nodes[p.parent]
 	name := p.doc.src[n.start:n.end]
@@ -333,7 +363,7 @@ func (p *parser) endTag() error {
 		p.skipSpace()
 	}
 	if !ok || p.peek() != '>' {
-		f := p.fail(fault.XMLSyntax, "an end tag does not fit its start tag")
+		f := p.fail(fault.XMLSyntax, "an end tag does not match its start tag")
 		f.Want = name
 		return f
 	}
@@ -342,7 +372,7 @@ func (p *parser) endTag() error {
 	return nil
 }
 
-// close ends the innermost open element n: its namespace declarations go out of scope.
+// close ends n, the innermost open element. Its namespace declarations go out of scope.
 func (p *parser) close(n *node) {
 	n.next = int32(len(p.doc.nodes))
 	for i := int32(n.decls) - 1; i >= 0; i-- {
@@ -353,12 +383,12 @@ func (p *parser) close(n *node) {
 	p.depth--
 }
 
-// qname reads NCName or NCName:NCName at the current position and returns where it starts, where its local part starts and
-// where it ends.
+// qname reads a name with an optional prefix (NCName or NCName:NCName, Namespaces in XML 1.0 §4) at
+// the current position. It returns the offsets of the name, of its local part and of its end.
 func (p *parser) qname() (start, local, end int, err error) {
 	src := p.doc.src
 	start, local = p.pos, p.pos
-	wide := false
+	wide := false // whether there are characters above ASCII
 	i := start
 	for ; i < len(src); i++ {
 		c := src[i]
@@ -374,12 +404,13 @@ func (p *parser) qname() (start, local, end int, err error) {
 	}
 	prefix := src[start:max(start, local-1)]
 	name := src[local:i]
-	ok := name != "" && byteClass[name[0]]&nameStart != 0 && (prefix == "" || byteClass[prefix[0]]&nameStart != 0)
+	ok := name != "" && byteClass[name[0]]&nameStart != 0 &&
+		(prefix == "" || byteClass[prefix[0]]&nameStart != 0)
 	if ok && wide {
 		ok = isNCName(name) && (prefix == "" || isNCName(prefix))
 	}
 	if !ok || i < len(src) && src[i] == ':' {
-		return 0, 0, 0, p.fail(fault.XMLSyntax, "there is no legal name where one must stand")
+		return 0, 0, 0, p.fail(fault.XMLSyntax, "there is no legal name where one is needed")
 	}
 	p.pos = i
 	return start, local, i, nil
@@ -402,11 +433,19 @@ func (p *parser) startTag() error {
 	}
 	d := p.doc
 	index := int32(len(d.nodes))
-	d.nodes = append(d.nodes, node{kind: elementNode, start: int32(start), local: int32(local), end: int32(end),
-		parent: p.parent, attr: int32(len(d.attrs)), decl: int32(len(d.decls))})
+	d.nodes = append(d.nodes, node{
+		kind:   elementNode,
+		start:  int32(start),
+		local:  int32(local),
+		end:    int32(end),
+		parent: p.parent,
+		attr:   int32(len(d.attrs)),
+		decl:   int32(len(d.decls)),
+	})
 	if err := p.attributes(); err != nil {
 		return err
 	}
+	// The counts fit: attributes keeps them below maxAttributes and maxDeclarations.
 	n := &d.nodes[index]
 	n.attrs = uint8(len(d.attrs) - int(n.attr))
 	n.decls = uint8(len(d.decls) - int(n.decl))
@@ -427,6 +466,7 @@ func (p *parser) startTag() error {
 	return nil
 }
 
+// limit returns the fault for more than most of what.
 func (p *parser) limit(what string, most int) error {
 	f := p.fail(fault.TooLarge, "there are too many "+what)
 	f.Want = fmt.Sprintf("at most %d", most)
@@ -458,7 +498,8 @@ func (p *parser) attributes() error {
 			if len(d.decls)-firstDecl == maxDeclarations {
 				return p.limit("namespace declarations in one element", maxDeclarations)
 			}
-			if err := p.declare(strings.TrimPrefix(name[len("xmlns"):], ":"), d.value(&a), firstDecl); err != nil {
+			prefix := strings.TrimPrefix(name[len("xmlns"):], ":")
+			if err := p.declare(prefix, d.value(&a), firstDecl); err != nil {
 				return err
 			}
 		default:
@@ -470,7 +511,7 @@ func (p *parser) attributes() error {
 	}
 }
 
-// attributeValue reads ="value" into a.
+// attributeValue reads ="value" at the current position into a.
 func (p *parser) attributeValue(a *attribute) error {
 	p.skipSpace()
 	if p.peek() != '=' {
@@ -480,12 +521,12 @@ func (p *parser) attributeValue(a *attribute) error {
 	p.skipSpace()
 	quote := p.peek()
 	if quote != '"' && quote != '\'' {
-		return p.fail(fault.XMLSyntax, "an attribute value is not quoted")
+		return p.fail(fault.XMLSyntax, "an attribute value is not in quotes")
 	}
 	p.pos++
 	n := strings.IndexByte(p.rest(), quote)
 	if n < 0 {
-		return p.fail(fault.XMLSyntax, "an attribute value does not end")
+		return p.fail(fault.XMLSyntax, "an attribute value is not closed")
 	}
 	raw := p.rest()[:n]
 	amp := false
@@ -493,9 +534,9 @@ func (p *parser) attributeValue(a *attribute) error {
 		switch raw[i] {
 		case '<':
 			p.pos += i
-			return p.fail(fault.XMLSyntax, "< stands in an attribute value")
+			return p.fail(fault.XMLSyntax, "< is not allowed in an attribute value")
 		case '&':
-			if !amp {
+			if !amp { // the first '&'; references checks the others too
 				if err := p.references(raw, i); err != nil {
 					return err
 				}

@@ -87,7 +87,8 @@ func TestParseCharacters(t *testing.T) {
 	})
 }
 
-// The check of characters looks at eight bytes at a time where it can: a bad one is found wherever it stands.
+// The check of characters looks at eight bytes at a time if it can. It finds a bad byte at every
+// offset.
 func TestParseFindsABadByteAtEveryOffset(t *testing.T) {
 	t.Parallel()
 	for _, bad := range []string{"\x00", "\x1F", "\x80", "\xFF", "\uFFFE"} {
@@ -312,8 +313,8 @@ func TestParseReferences(t *testing.T) {
 		{"above the last code point", "&#x110000;", "&#x10FFFD;"},
 		{"above 32 bits", "&#x100000041;", "&#x41;"},
 		{"above 64 bits", "&#x10000000000000041;", "&#x41;"},
-		{"more digits than anybody needs", "&#x000000041;", "&#x00000041;"},
-		{"more decimal digits than anybody needs", "&#0000000065;", "&#000000065;"},
+		{"more digits than anyone needs", "&#x000000041;", "&#x00000041;"},
+		{"more decimal digits than anyone needs", "&#0000000065;", "&#000000065;"},
 		{"no digits", "&#;", "&#49;"},
 		{"no hexadecimal digits", "&#x;", "&#x1f4;"},
 		{"capital X", "&#X41;", "&#x41;"},
@@ -409,8 +410,11 @@ func TestParseSyntax(t *testing.T) {
 
 // The ranges of XML 1.0, fifth edition, §2.3, productions [4] and [4a], without the colon.
 var (
-	nameStartRanges = [][2]rune{{'A', 'Z'}, {'_', '_'}, {'a', 'z'}, {0xC0, 0xD6}, {0xD8, 0xF6}, {0xF8, 0x2FF}, {0x370, 0x37D}, {0x37F, 0x1FFF}, {0x200C, 0x200D},
-		{0x2070, 0x218F}, {0x2C00, 0x2FEF}, {0x3001, 0xD7FF}, {0xF900, 0xFDCF}, {0xFDF0, 0xFFFD}, {0x10000, 0xEFFFF}}
+	nameStartRanges = [][2]rune{
+		{'A', 'Z'}, {'_', '_'}, {'a', 'z'}, {0xC0, 0xD6}, {0xD8, 0xF6}, {0xF8, 0x2FF}, {0x370, 0x37D},
+		{0x37F, 0x1FFF}, {0x200C, 0x200D}, {0x2070, 0x218F}, {0x2C00, 0x2FEF}, {0x3001, 0xD7FF},
+		{0xF900, 0xFDCF}, {0xFDF0, 0xFFFD}, {0x10000, 0xEFFFF},
+	}
 	moreNameRanges = [][2]rune{{'-', '-'}, {'.', '.'}, {'0', '9'}, {0xB7, 0xB7}, {0x300, 0x36F}, {0x203F, 0x2040}}
 )
 
@@ -438,18 +442,21 @@ func TestIsNCName(t *testing.T) {
 			t.Fatalf("U+%04X after the start: got %v, want %v", r, got, later)
 		}
 	}
-	for name, want := range map[string]bool{"": false, "a": true, "_1": true, "1a": false, "-a": false, "a:b": false, "a b": false, " a": false, "a ": false, "a\n": false, "#a": false,
-		"a\xff": false, "\xc3": false, "a\xed\xa0\x80": false} {
+	for name, want := range map[string]bool{
+		"": false, "a": true, "_1": true, "1a": false, "-a": false, "a:b": false, "a b": false, " a": false, "a ": false,
+		"a\n": false, "#a": false, "a\xff": false, "\xc3": false, "a\xed\xa0\x80": false,
+	} {
 		if got := xmltree.IsNCName(name); got != want {
 			t.Errorf("%q: got %v, want %v", name, got, want)
 		}
 	}
 }
 
-// Names in tags follow the same ranges, and a colon stands at most once, inside.
+// Names in tags follow the same ranges. They have at most one colon, neither first nor last.
 func TestParseNames(t *testing.T) {
 	t.Parallel()
-	// The borders of the ranges, on both sides, and all of ASCII that does not mean something else in a tag.
+	// The borders of the ranges, on both sides, and all of ASCII that does not mean something else
+	// in a tag.
 	var runes []rune
 	for r := rune(0x21); r < 0x7F; r++ {
 		if !strings.ContainsRune(`:/>=!?&`, r) {
@@ -460,7 +467,8 @@ func TestParseNames(t *testing.T) {
 		runes = append(runes, x[0]-1, x[0], x[1], x[1]+1)
 	}
 	for _, r := range runes {
-		if r <= 0x20 || strings.ContainsRune(`:/>=!?&`, r) || 0xD800 <= r && r <= 0xDFFF || 0xFDD0 <= r && r <= 0xFDEF || r&0xFFFE == 0xFFFE {
+		if r <= 0x20 || strings.ContainsRune(`:/>=!?&`, r) ||
+			0xD800 <= r && r <= 0xDFFF || 0xFDD0 <= r && r <= 0xFDEF || r&0xFFFE == 0xFFFE {
 			continue // no character at all, or one that is something else in a tag
 		}
 		first := within(r, nameStartRanges...)
@@ -512,12 +520,12 @@ func TestParseNamespaces(t *testing.T) {
 	checkRefusals(t, messages, []refusal{
 		{"prefix of an element not declared", "<p:e/>", "namespace", "<p:e xmlns:p='u:p'/>"},
 		{"prefix of an attribute not declared", "<e p:a=''/>", "namespace", "<e xmlns:p='u:p' p:a=''/>"},
-		{"prefix declared by a brother", "<r><a xmlns:p='u:p'/><p:e/></r>", "namespace", "<r xmlns:p='u:p'><a/><p:e/></r>"},
-		{"prefix declared by a brother with an end tag", "<r><a xmlns:p='u:p'></a><p:e/></r>", "namespace", "<r><a xmlns:p='u:p'><p:e/></a></r>"},
+		{"prefix declared by a sibling", "<r><a xmlns:p='u:p'/><p:e/></r>", "namespace", "<r xmlns:p='u:p'><a/><p:e/></r>"},
+		{"prefix declared by a sibling with an end tag", "<r><a xmlns:p='u:p'></a><p:e/></r>", "namespace", "<r><a xmlns:p='u:p'><p:e/></a></r>"},
 		{"prefix declared by a child", "<p:r><a xmlns:p='u:p'/></p:r>", "namespace", "<p:r xmlns:p='u:p'><a xmlns:p='u:p'/></p:r>"},
 		{"prefix declared in other letters", "<P:e xmlns:p='u:p'/>", "namespace", "<P:e xmlns:P='u:p'/>"},
 		{"prefix undeclared", "<r xmlns:p='u:p'><e xmlns:p=''/></r>", "namespace", "<r xmlns='u:p'><e xmlns=''/></r>"},
-		{"prefix undeclared that nobody declared", declare("xmlns:p", ""), "namespace", declare("xmlns", "")},
+		{"undeclared prefix that was never declared", declare("xmlns:p", ""), "namespace", declare("xmlns", "")},
 		{"element with the prefix xmlns", "<xmlns:e/>", "namespace", "<xml:e/>"},
 		{"prefix xmlns declared", declare("xmlns:xmlns", "u:p"), "namespace", declare("xmlns:p", "u:p")},
 		{"prefix xmlns declared as it is", declare("xmlns:xmlns", xmlnsNS), "namespace", declare("xmlns:xml", xmlNS)},
@@ -587,7 +595,7 @@ func TestParseDuplicateAttributes(t *testing.T) {
 	}
 }
 
-// Twice is found whatever the names are: what is tried first is a hash.
+// A duplicate is found for any name, although a hash filters first.
 func TestParseDuplicateAttributesOfManyNames(t *testing.T) {
 	t.Parallel()
 	for i := range 5000 {
@@ -645,11 +653,13 @@ func TestParseLimits(t *testing.T) {
 		{"more than the larger option says", sized(2<<20 + 1), "too_large", sized(2 << 20)},
 	})
 	// The limits are for one path and for one element: many of each pass.
-	mustParse(t, "<r>"+strings.Repeat(nested(63), 100)+strings.Repeat(attributes(64, ""), 100)+strings.Repeat(declarations(32, ""), 100)+"</r>")
+	one := nested(63) + attributes(64, "") + declarations(32, "")
+	mustParse(t, "<r>"+strings.Repeat(one, 100)+"</r>")
 }
 
 // sample has a bit of everything that is allowed.
-const sample = "\uFEFF<?xml version=\"1.0\" encoding='UTF-8' ?>\r\n<p:r xmlns:p=\"urn:p\" xmlns='u:d' ID='_1'>\n <p:a q=\"1 &lt; &#x32;\" p:q='\u00e9'/>" +
+const sample = "\uFEFF<?xml version=\"1.0\" encoding='UTF-8' ?>\r\n" +
+	"<p:r xmlns:p=\"urn:p\" xmlns='u:d' ID='_1'>\n <p:a q=\"1 &lt; &#x32;\" p:q='\u00e9'/>" +
 	"t &amp; &#33;<![CDATA[<&]]]>]]&gt;<b xmlns=''\t>\u20ac</b ></p:r>"
 
 // TestParseTruncated cuts the sample after every byte: no part of it is a document.
@@ -663,8 +673,8 @@ func TestParseTruncated(t *testing.T) {
 	}
 }
 
-// TestParseMutated puts every byte in the place of every byte of the sample. What we accept encoding/xml reads like us, and
-// libxml2 canonicalizes as we do.
+// TestParseMutated puts every byte in the place of every byte of the sample. What we accept
+// encoding/xml reads like us, and libxml2 canonicalizes as we do.
 func TestParseMutated(t *testing.T) {
 	t.Parallel()
 	var accepted []question
@@ -683,7 +693,12 @@ func TestParseMutated(t *testing.T) {
 			}
 			checkAgainstEncodingXML(t, src, doc)
 			if c%8 == i%8 { // libxml2 looks at some
-				accepted = append(accepted, question{XML: append([]byte(nil), src...), Omit: -1, Prefixes: []string{"p", "#default"}, name: "mutation"})
+				accepted = append(accepted, question{
+					XML:      append([]byte(nil), src...),
+					Omit:     -1,
+					Prefixes: []string{"p", "#default"},
+					name:     "mutation",
+				})
 			}
 		}
 	}
@@ -712,7 +727,7 @@ func TestParseFaultTellsThePlace(t *testing.T) {
 	}
 }
 
-// A fault shows what arrived and what was expected, where that helps.
+// A fault shows what arrived and what was expected, if that helps.
 func TestParseFaultShows(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, src, got, want string }{

@@ -6,11 +6,13 @@ import (
 	"github.com/iomete/saml/internal/fault"
 )
 
-// ParseAt reads src, which holds one element with white space around it at most, as if it stood inside place: with the namespaces that are
-// declared there, which toolkits rely on that encrypt an element without what its ancestors declare. The limits are those of the
-// document of place. Its errors are *fault.Fault.
+// ParseAt reads src, one element with optional white space around it, as if it stood inside place:
+// the namespace prefixes that are declared at place can be used in src. Some toolkits need this:
+// they encrypt an element without the declarations of its ancestors. src has the limits of the
+// document of place. All errors are *fault.Fault.
 func ParseAt(src []byte, place Element) (Element, error) {
-	// The element around it is not closed by anything that src can hold: what closes it leaves a second root, or an end tag too many.
+	// src cannot break out of the element around it: if it closes that element, the document has a
+	// second root or one end tag too many, and Parse refuses it.
 	around := make([]byte, 0, len(src)+256)
 	around = append(around, "<place"...)
 	for _, b := range place.bindings() {
@@ -19,7 +21,8 @@ func ParseAt(src []byte, place Element) (Element, error) {
 			around = append(append(around, ':'), prefix...)
 		}
 		around = append(around, `="`...)
-		around = append(append(around, place.doc.spaces[b.space]...), '"') // isAbsoluteURI knows no <, & and quotes
+		// There is nothing to escape: isAbsoluteURI accepts no name with <, & or a double quote.
+		around = append(append(around, place.doc.spaces[b.space]...), '"')
 	}
 	around = append(append(append(around, '>'), src...), "</place>"...)
 	doc, err := Parse(around, Options{MaxBytes: place.doc.limit + len(around) - len(src)})
@@ -32,12 +35,14 @@ func ParseAt(src []byte, place Element) (Element, error) {
 		only = c
 	}
 	if !doc.Root().OnlyElements() || doc.Root().CountChildren() != 1 {
-		return Element{}, fault.New(fault.XMLSyntax, "there is not one element and nothing else")
+		return Element{}, fault.New(fault.XMLSyntax, "there must be exactly one element and nothing else")
 	}
 	return only, nil
 }
 
-// bindings are the namespaces that are declared inside e, at most one more than an element can declare: with more of them there is no place.
+// bindings returns the namespace declarations in scope inside e, the innermost one of each prefix.
+// It stops at one more than one element may declare: Parse then refuses the element that ParseAt
+// writes around src.
 func (e Element) bindings() (list []binding) {
 	doc := e.doc
 	for i := e.index; i >= 0; i = doc.nodes[i].parent {

@@ -10,8 +10,9 @@ import (
 	"github.com/iomete/saml/internal/xmltree"
 )
 
-// TestParseAtIsTheElementThatStoodThere cuts every element but the root out of random documents and reads it where it stood: it must mean the
-// same and have the same canonical form, PrefixLists included.
+// TestParseAtIsTheElementThatStoodThere cuts every element except the root out of random documents
+// and reads it again in its place. It must mean the same and have the same canonical form, also
+// with a PrefixList.
 func TestParseAtIsTheElementThatStoodThere(t *testing.T) {
 	t.Parallel()
 	g := newGenerator(41)
@@ -38,8 +39,8 @@ func TestParseAtIsTheElementThatStoodThere(t *testing.T) {
 	t.Logf("%d elements", elements)
 }
 
-// cutOut reads the shortest text from the beginning of e on that is an element where e stands: that is e, because what is shorter is not
-// well-formed.
+// cutOut reads the shortest text from the start of e that is one element in the place of e. That is
+// e itself, because any shorter text is not well-formed.
 func cutOut(e xmltree.Element) (found xmltree.Element, err error) {
 	rest := xmltree.Source(e)
 	for i := range len(rest) {
@@ -53,7 +54,8 @@ func cutOut(e xmltree.Element) (found xmltree.Element, err error) {
 	return found, err
 }
 
-// TestParseAt has what may and may not stand at a place where these namespaces are declared.
+// TestParseAt reads what is allowed and what is not, at a place where these namespaces are
+// declared.
 func TestParseAt(t *testing.T) {
 	t.Parallel()
 	doc := mustParse(t, `<a:o xmlns="urn:d" xmlns:a="urn:a"><i xmlns="" xmlns:a="urn:inner"><place/></i></a:o>`)
@@ -115,7 +117,8 @@ func TestParseAtLimits(t *testing.T) {
 		t.Errorf("33 namespaces in scope: got %v, want %s", err, fault.TooLarge)
 	}
 	deep := strings.Repeat(`<i`+declare(31)+`>`, 60) + `<j xmlns:q="urn:q" xmlns:r="urn:r"/>` + strings.Repeat(`</i>`, 60)
-	if _, err := xmltree.ParseAt([]byte(`<r:x/>`), first(t, mustParse(t, strings.Replace(deep, ` xmlns:q="urn:q"`, "", 1)), "j")); err != nil {
+	fits := mustParse(t, strings.Replace(deep, ` xmlns:q="urn:q"`, "", 1))
+	if _, err := xmltree.ParseAt([]byte(`<r:x/>`), first(t, fits, "j")); err != nil {
 		t.Errorf("32 namespaces in scope, 31 of them again and again: %v", err)
 	}
 	if _, err := xmltree.ParseAt([]byte(`<r:x/>`), first(t, mustParse(t, deep), "j")); codeOf(err) != fault.TooLarge {

@@ -1,9 +1,11 @@
-// Package xmltree is the only reader of hostile XML: one strict pass over the bytes into a compact read-only tree, and
-// exclusive canonicalization of its subtrees. A Document says what the bytes say; it is not trusted.
+// Package xmltree is the only reader of hostile XML. It reads a document in one strict pass into a
+// compact read-only tree, and writes subtrees in exclusive canonical form (exc-c14n), which is what
+// XML signatures are computed over. A Document says what the bytes say; nothing in it is trusted.
 //
-// What is read is a subset of XML 1.0 and Namespaces in XML 1.0 that all processors understand alike: UTF-8 only, no
-// DOCTYPE, no processing instructions, no comments in messages, namespace names that are absolute URIs. Every limit is
-// checked while reading.
+// It accepts a subset of XML 1.0 (fifth edition) and Namespaces in XML 1.0 (third edition) that all
+// XML processors read alike: UTF-8 only, no DOCTYPE and so no entity expansion (XXE, billion
+// laughs), no processing instructions, no comments in messages (comment injection), and namespace
+// names that are absolute URIs. Every limit is checked while reading.
 package xmltree
 
 import "iter"
@@ -23,7 +25,8 @@ const (
 	nsXMLNS     = "http://www.w3.org/2000/xmlns/"
 )
 
-// A Document is a parsed message. It is immutable and safe for concurrent use. Strings taken from it share its memory.
+// A Document is a parsed message or metadata file. It is immutable and safe for concurrent use.
+// Strings taken from it share its memory.
 type Document struct {
 	src         string
 	nodes       []node // in document order; an element's descendants follow it directly
@@ -31,16 +34,17 @@ type Document struct {
 	decls       []declaration
 	prefixes    []string         // interned; noPrefix and xmlPrefix are fixed
 	spaces      []string         // interned namespace names; noSpace and xmlSpace are fixed
-	prefixIndex map[string]int32 // place in prefixes, nil while those are few
+	prefixIndex map[string]int32 // index into prefixes; nil while there are few
 	root        int32
-	limit       int // bytes, of the source as of each canonical form
+	limit       int // bytes: the maximum for the source and for each canonical form
 
-	// Room for what every message has few of, so that reading it does not allocate.
+	// Room for the few prefixes and declarations of an ordinary message, so that reading it does
+	// not allocate.
 	prefixRoom, spaceRoom [8]string
 	declRoom              [12]declaration
 }
 
-// Indices into prefixes and spaces that every document has.
+// Indices into prefixes and spaces that exist in every document.
 const (
 	noPrefix  = 0
 	xmlPrefix = 1
@@ -56,7 +60,7 @@ const (
 	cdataNode
 )
 
-// A node is an element or a run of character data. Texts are offsets into src.
+// A node is an element or a run of character data. It holds offsets into src in place of strings.
 type node struct {
 	start, end int32 // element: its qualified name; else its raw characters, without the CDATA markers
 	local      int32 // element: where the local name begins
@@ -64,8 +68,8 @@ type node struct {
 	space      int32
 	parent     int32 // -1 for the root
 	next       int32 // one past the last descendant
-	attr       int32 // first attribute; attrs of an element are adjacent
-	decl       int32 // first namespace declaration, likewise
+	attr       int32 // index of the first attribute; those of one element are adjacent
+	decl       int32 // index of the first namespace declaration; adjacent too
 	attrs      uint8
 	decls      uint8
 	kind       nodeKind
@@ -73,7 +77,7 @@ type node struct {
 }
 
 type attribute struct {
-	start, local, end    int32 // qualified name
+	start, local, end    int32 // the qualified name; local is where its local part begins
 	valueStart, valueEnd int32
 	prefix, space        int32
 	coded                bool // the value differs from its canonical form
@@ -81,38 +85,42 @@ type attribute struct {
 
 type declaration struct {
 	prefix, space int32
-	outer         int32 // what the prefix was bound to outside, unbound if it was not
+	outer         int32 // the namespace of the prefix around this element; unbound if it had none
 }
 
 const unbound = -1
 
-// An Element is an element of a Document. The zero value is no element: Exists reports false, and only that may be asked.
+// An Element is an element of a Document. Two Elements are equal (==) if they are the same element
+// of the same Document. The zero value stands for "no element": Exists reports false, and no other
+// method may be called.
 type Element struct {
 	doc   *Document
 	index int32
 }
 
-// Root is the document element.
+// Root returns the document element.
 func (d *Document) Root() Element { return Element{d, d.root} }
 
 func (e Element) node() *node { return &e.doc.nodes[e.index] }
 
-// Limit is the most bytes that the document was allowed to have, and that a canonical form of it may have.
+// Limit returns the maximum size, in bytes, of the document and of a canonical form of any part of
+// it.
 func (e Element) Limit() int { return e.doc.limit }
 
-// Exists reports whether e is an element.
+// Exists reports whether e is an element, not the zero value.
 func (e Element) Exists() bool { return e.doc != nil }
 
-// Local is the local name.
+// Local returns the local name, without prefix.
 func (e Element) Local() string { n := e.node(); return e.doc.src[n.local:n.end] }
 
-// Space is the namespace name, "" for none.
+// Space returns the namespace name (a URI), or "" if the element is in no namespace.
 func (e Element) Space() string { return e.doc.spaces[e.node().space] }
 
-// Is reports whether the element has this namespace name and local name.
+// Is reports whether the element has this namespace name and this local name. Prefixes do not
+// matter.
 func (e Element) Is(space, local string) bool { return e.Local() == local && e.Space() == space }
 
-// Parent is the parent element; the root has none.
+// Parent returns the parent element, or the zero Element for the root.
 func (e Element) Parent() Element {
 	if p := e.node().parent; p >= 0 {
 		return Element{e.doc, p}
@@ -120,7 +128,8 @@ func (e Element) Parent() Element {
 	return Element{}
 }
 
-// Attr gives the normalized value of the attribute in no namespace with this name, and whether there is one.
+// Attr returns the normalized value (XML 1.0 §3.3.3) of the attribute with this name and without a
+// namespace, and whether the element has it.
 func (e Element) Attr(name string) (string, bool) {
 	n := e.node()
 	for i := range e.doc.attrs[n.attr : n.attr+int32(n.attrs)] {
@@ -132,7 +141,7 @@ func (e Element) Attr(name string) (string, bool) {
 	return "", false
 }
 
-// Children are the child elements in document order.
+// Children returns the child elements in document order.
 func (e Element) Children() iter.Seq[Element] {
 	return func(yield func(Element) bool) {
 		nodes := e.doc.nodes
@@ -144,7 +153,7 @@ func (e Element) Children() iter.Seq[Element] {
 	}
 }
 
-// CountChildren is the number of child elements.
+// CountChildren returns the number of child elements.
 func (e Element) CountChildren() (n int) {
 	for range e.Children() {
 		n++
@@ -152,7 +161,8 @@ func (e Element) CountChildren() (n int) {
 	return n
 }
 
-// Descendants are all elements below e in document order.
+// Descendants returns all elements inside e, at any depth, in document order. e itself is not one
+// of them.
 func (e Element) Descendants() iter.Seq[Element] {
 	return func(yield func(Element) bool) {
 		nodes := e.doc.nodes
@@ -164,16 +174,19 @@ func (e Element) Descendants() iter.Seq[Element] {
 	}
 }
 
-// Contains reports whether inner is e or lies below it.
+// Contains reports whether inner is e or one of its descendants. It is false if inner is the zero
+// Element.
 func (e Element) Contains(inner Element) bool {
 	return e.doc == inner.doc && e.index <= inner.index && inner.index < e.node().next
 }
 
-// Text gives the character data of an element that holds nothing else, and whether that is so: an element with child
-// elements has no text. An empty element has the text "".
+// Text returns the character data of e, with references and CDATA sections decoded, and true. If e
+// has a child element, it returns "" and false: text that is split by elements is read differently
+// by different programs. An empty element has the text "" and true.
 func (e Element) Text() (string, bool) {
 	n := e.node()
-	if n.next == e.index+2 && e.doc.nodes[e.index+1].kind != elementNode { // by far the most frequent
+	// By far the most frequent case: one run of text and nothing else.
+	if n.next == e.index+2 && e.doc.nodes[e.index+1].kind != elementNode {
 		return e.doc.text(&e.doc.nodes[e.index+1]), true
 	}
 	var joined []byte
@@ -187,7 +200,8 @@ func (e Element) Text() (string, bool) {
 	return string(joined), true
 }
 
-// OnlyElements reports whether e holds nothing but elements and white space.
+// OnlyElements reports whether e contains only elements and white space. A CDATA section counts as
+// text even if it is empty.
 func (e Element) OnlyElements() bool {
 	nodes := e.doc.nodes
 	for i := e.index + 1; i < nodes[e.index].next; i = nodes[i].next {
@@ -198,7 +212,7 @@ func (e Element) OnlyElements() bool {
 	return true
 }
 
-// text is the decoded character data of a text node.
+// text returns the decoded character data of a text node.
 func (d *Document) text(n *node) string {
 	raw := d.src[n.start:n.end]
 	if !n.coded {
@@ -207,7 +221,7 @@ func (d *Document) text(n *node) string {
 	return string(appendDecoded(nil, raw, n.kind))
 }
 
-// value is the normalized value of an attribute.
+// value returns the normalized value of an attribute.
 func (d *Document) value(a *attribute) string {
 	raw := d.src[a.valueStart:a.valueEnd]
 	if !a.coded {

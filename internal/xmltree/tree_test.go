@@ -125,7 +125,8 @@ func TestElementAttr(t *testing.T) {
 	}
 }
 
-// The white space of a value: what is written as such is a blank, what is written as a reference stays (XML 1.0 §3.3.3).
+// The white space of a value: what is written as such is a blank, what is written as a reference
+// stays (XML 1.0 §3.3.3).
 func TestAttributeWhiteSpace(t *testing.T) {
 	t.Parallel()
 	for raw, want := range map[string]string{

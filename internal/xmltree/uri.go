@@ -2,8 +2,9 @@ package xmltree
 
 import "strings"
 
-// isAbsoluteURI reports whether s is a URI with a scheme (RFC 3986 §3), in printable ASCII and without '&' and IPv6 hosts: what
-// libxml2 canonicalizes, and what all canonicalizers write alike.
+// isAbsoluteURI reports whether s is a URI with a scheme (RFC 3986 §3) in printable ASCII, without
+// '&' and without an IPv6 host. These are the names that libxml2 accepts for canonicalization, and
+// that all canonicalizers write in the same way.
 func isAbsoluteURI(s string) bool {
 	scheme, rest, _ := strings.Cut(s, ":")
 	if !isScheme(scheme) || rest == "" || strings.Count(rest, "#") > 1 {
@@ -11,7 +12,8 @@ func isAbsoluteURI(s string) bool {
 	}
 	for i := range len(rest) {
 		c := rest[i]
-		if c >= 0x80 || !uriByte[c] || c == '%' && !(i+2 < len(rest) && isHex(rest[i+1]) && isHex(rest[i+2])) {
+		if c >= 0x80 || !uriByte[c] ||
+			c == '%' && !(i+2 < len(rest) && isHex(rest[i+1]) && isHex(rest[i+2])) {
 			return false
 		}
 	}
@@ -25,7 +27,7 @@ func isAbsoluteURI(s string) bool {
 }
 
 var uriByte = func() (allowed [0x80]bool) {
-	const others = "-._~:/?#@!$'()*+,;=%" // of RFC 3986 §2.2 and §2.3, without '&' and brackets
+	const others = "-._~:/?#@!$'()*+,;=%" // RFC 3986 §2.2 and §2.3, without '&' and brackets
 	for c := range allowed {
 		allowed[c] = isAlphanumeric(byte(c)) || strings.IndexByte(others, byte(c)) >= 0
 	}
@@ -41,7 +43,8 @@ func isScheme(s string) bool {
 	return s != ""
 }
 
-// isAuthority takes a host with an optional user and port.
+// isAuthority reports whether s is a host with an optional user before it and an optional port
+// after it (RFC 3986 §3.2).
 func isAuthority(s string) bool {
 	if user, host, ok := strings.Cut(s, "@"); ok {
 		s = host

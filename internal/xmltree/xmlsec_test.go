@@ -15,17 +15,24 @@ import (
 	"github.com/iomete/saml/internal/xmltree"
 )
 
-// signatureTemplate is what xmlsec1 completes: %s are the PrefixList of SignedInfo and that of the reference.
+// signatureTemplate is what xmlsec1 completes: %s are the PrefixList of SignedInfo and that of the
+// reference.
 const signatureTemplate = `<ds:Signature xmlns:ds="http://www.w3.org/2000/09/xmldsig#"><ds:SignedInfo>` +
-	`<ds:CanonicalizationMethod Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"><ec:InclusiveNamespaces xmlns:ec="http://www.w3.org/2001/10/xml-exc-c14n#" PrefixList="%s"/></ds:CanonicalizationMethod>` +
+	`<ds:CanonicalizationMethod Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#">` +
+	`<ec:InclusiveNamespaces xmlns:ec="http://www.w3.org/2001/10/xml-exc-c14n#" PrefixList="%s"/>` +
+	`</ds:CanonicalizationMethod>` +
 	`<ds:SignatureMethod Algorithm="http://www.w3.org/2001/04/xmldsig-more#hmac-sha256"/>` +
-	`<ds:Reference URI="#it"><ds:Transforms><ds:Transform Algorithm="http://www.w3.org/2000/09/xmldsig#enveloped-signature"/>` +
-	`<ds:Transform Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"><ec:InclusiveNamespaces xmlns:ec="http://www.w3.org/2001/10/xml-exc-c14n#" PrefixList="%s"/></ds:Transform>` +
-	`</ds:Transforms><ds:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"/><ds:DigestValue></ds:DigestValue></ds:Reference></ds:SignedInfo>` +
+	`<ds:Reference URI="#it"><ds:Transforms>` +
+	`<ds:Transform Algorithm="http://www.w3.org/2000/09/xmldsig#enveloped-signature"/>` +
+	`<ds:Transform Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#">` +
+	`<ec:InclusiveNamespaces xmlns:ec="http://www.w3.org/2001/10/xml-exc-c14n#" PrefixList="%s"/></ds:Transform>` +
+	`</ds:Transforms><ds:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"/>` +
+	`<ds:DigestValue></ds:DigestValue></ds:Reference></ds:SignedInfo>` +
 	`<ds:SignatureValue></ds:SignatureValue></ds:Signature>`
 
-// TestCanonicalizeLikeXMLSec lets xmlsec1 sign elements of random documents and compares the digest with that of our
-// canonical form, and the signature value (an HMAC, so that no key pair is needed) with that of our SignedInfo.
+// TestCanonicalizeLikeXMLSec lets xmlsec1 sign elements of random documents and compares the digest
+// with that of our canonical form, and the signature value (an HMAC, so that no key pair is needed)
+// with that of our SignedInfo.
 func TestCanonicalizeLikeXMLSec(t *testing.T) {
 	t.Parallel()
 	xmlsec := needXMLSec(t)
@@ -55,12 +62,14 @@ func TestCanonicalizeLikeXMLSec(t *testing.T) {
 		if err := cmd.Run(); err != nil {
 			t.Fatalf("xmlsec1: %v\n%s\n%s", err, stderr.Bytes(), template)
 		}
-		wantDigest, wantValue := between(out.String(), "<ds:DigestValue>", "<"), between(out.String(), "<ds:SignatureValue>", "<")
+		wantDigest := between(out.String(), "<ds:DigestValue>", "<")
+		wantValue := between(out.String(), "<ds:SignatureValue>", "<")
 
 		form, err := signed.Canonicalize(nil, xmltree.C14N{PrefixList: digestList, Omit: first(t, doc, "Signature")})
 		sum := sha256.Sum256(form)
 		if digest := base64.StdEncoding.EncodeToString(sum[:]); err != nil || digest != wantDigest {
-			t.Fatalf("document %d: digest is %s, xmlsec1 has %s\n%s\n%s (%v)", i, digest, wantDigest, template, form, err)
+			t.Fatalf("document %d: digest is %s, xmlsec1 has %s\n%s\n%s (%v)",
+				i, digest, wantDigest, template, form, err)
 		}
 		// SignedInfo of the document as xmlsec1 signed it: the template with the digest filled in.
 		doc = mustParse(t, strings.Replace(template, "<ds:DigestValue>", "<ds:DigestValue>"+wantDigest, 1))
@@ -68,18 +77,21 @@ func TestCanonicalizeLikeXMLSec(t *testing.T) {
 		mac := hmac.New(sha256.New, key)
 		mac.Write(info)
 		if value := base64.StdEncoding.EncodeToString(mac.Sum(nil)); err != nil || value != wantValue {
-			t.Fatalf("document %d: signature value is %s, xmlsec1 has %s\n%s\n%s (%v)", i, value, wantValue, template, info, err)
+			t.Fatalf("document %d: signature value is %s, xmlsec1 has %s\n%s\n%s (%v)",
+				i, value, wantValue, template, info, err)
 		}
 	}
 }
 
-// signable gives a random document with an element "signed" at this depth or deeper, which has the ID "it" and an empty
-// signature somewhere among its children, and the two PrefixLists in that signature.
+// signable returns a random document with an element "signed" at this depth or deeper, which has
+// the ID "it" and an empty signature somewhere among its children, and the two PrefixLists in that
+// signature.
 func signable(g *generator, depth int) (template, digestList, infoList string) {
 	g.mark = true
 	src := g.document(depth)
 	digestList, infoList = strings.Join(g.prefixList(), " "), strings.Join(g.prefixList(), " ")
-	return strings.Replace(src, signatureMark, fmt.Sprintf(signatureTemplate, infoList, digestList), 1), digestList, infoList
+	signature := fmt.Sprintf(signatureTemplate, infoList, digestList)
+	return strings.Replace(src, signatureMark, signature, 1), digestList, infoList
 }
 
 func between(s, before, after string) string {
