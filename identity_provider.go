@@ -96,7 +96,7 @@ func (sp *ServiceProvider) ParseSettings(entityID, loginURL, certificate string)
 	faulty := func(field string) bool {
 		return slices.ContainsFunc(faults, func(e *Error) bool { return e.Field == field })
 	}
-	for _, err := range p.checkAgainst(sp) {
+	for _, err := range p.checkAgainst(sp.recipients) {
 		if !faulty(err.Field) {
 			faults = append(faults, err)
 		}
@@ -170,13 +170,13 @@ func checkEndpoint(address string) *Error {
 	return nil
 }
 
-// checkAgainst refuses our own address in the identity provider's fields: Entra's portal calls both sides' names "Entity ID". That both sides have one
+// checkAgainst refuses our own addresses in the identity provider's fields: Entra's portal calls both sides' names "Entity ID". That both sides have one
 // other name is odd, and occurs.
-func (p *IdentityProvider) checkAgainst(sp *ServiceProvider) (faults []*Error) {
-	if slices.Contains(sp.recipients, p.entityID) {
+func (p *IdentityProvider) checkAgainst(ours []string) (faults []*Error) {
+	if slices.Contains(ours, p.entityID) {
 		faults = append(faults, refuse(CodeMetadataEntityID, "the identity provider's entity ID is our own Redirect URL", p.entityID, "the identity provider's ("+entraIdentifierName+")").inField(FieldEntityID))
 	}
-	if slices.Contains(sp.recipients, p.LoginURL()) {
+	if slices.Contains(ours, p.LoginURL()) {
 		faults = append(faults, refuse(CodeMetadataLoginURL, "the login URL is our own Redirect URL", p.LoginURL(), "the identity provider's (Login URL)").inField(FieldLoginURL))
 	}
 	return faults

@@ -118,7 +118,7 @@ func cloneKeys(keys [][]byte) [][]byte {
 // pasted into the wrong field.
 func (sp *ServiceProvider) checkIdentityProvider(idp *IdentityProvider) error {
 	var faults []error
-	for _, err := range idp.checkAgainst(sp) {
+	for _, err := range idp.checkAgainst(sp.recipients) {
 		faults = append(faults, err)
 	}
 	if len(idp.usableKeys) == 0 {

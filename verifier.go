@@ -104,6 +104,9 @@ func NewVerifier(c VerifierConfig) (*Verifier, error) {
 	if err := checkEntityID(c.Issuer); err != nil {
 		f.list = append(f.list, err.inField("Issuer"))
 	}
+	for _, err := range append(misplaced(c.Issuer, ""), idp.checkAgainst(c.RedirectURLs)...) {
+		f.list = append(f.list, err.inField("Issuer"))
+	}
 	var err *Error
 	if idp.keys, err = uniqueKeys(c.Keys); err != nil {
 		f.list = append(f.list, err.inField("Keys"))

@@ -176,6 +176,10 @@ func TestVerifierConfigFaults(t *testing.T) {
 			t.Errorf("%s is not in the error: %v", want, err)
 		}
 	}
+	_, err = NewVerifier(VerifierConfig{Issuer: "https://console.example.com/acs", RedirectURLs: []string{"https://console.example.com/acs"}})
+	if !containsMessage(err, "our own Redirect URL") {
+		t.Errorf("our own URL as issuer: got %v", err)
+	}
 	if _, err := NewVerifier(VerifierConfig{EntityID: "urn:x"}); !containsMessage(err, "VerifierConfig.RedirectURLs is empty") {
 		t.Errorf("no Redirect URL: got %v", err)
 	}

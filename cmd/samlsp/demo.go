@@ -174,7 +174,7 @@ func (t *tool) visit(browser *http.Client, s *service, address string) error {
 		fmt.Fprintf(t.stdout, "   passed: %-23s %s\n", check.Name, check.Rule)
 	}
 	t.step(9, "Signed in: "+visible(string(text)))
-	printLogin(t.stdout, s.login, s.requestID)
+	printIdentity(t.stdout, s.login.Identity, s.login.Assertion, s.requestID)
 	return nil
 }
 

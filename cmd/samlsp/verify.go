@@ -1,11 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/url"
 	"slices"
 	"strings"
@@ -124,55 +124,32 @@ func (t *tool) verify(args []string) int {
 	if why != "" {
 		return t.misused("verify", why)
 	}
-	idp, err := t.trusted(&o)
-	if err == nil {
-		config.DecryptionKeys, err = t.decryptionKeys(o.keys)
-	}
-	if err == nil {
-		config.IdentityProvider = idp
-		config.Store = fileStore{saml.NewMemoryStore()}
-		_, err = saml.New(config)
-	}
+	verifier, err := t.verifier(&o, config)
 	if err != nil {
 		return t.unusable(&o, files, err)
 	}
 	status := exitOK
 	for _, name := range files {
-		status = max(status, t.verifyFile(&o, config, name))
+		status = max(status, t.verifyFile(&o, verifier, name))
 	}
 	return status
 }
 
-// config is all but the identity provider and the store. why says what is wrong with an option, "" if nothing is.
-func (o *verifyOptions) config(now func() time.Time) (c saml.Config, why string) {
+// config is all but the keys. why says what is wrong with an option, "" if nothing is.
+func (o *verifyOptions) config(now func() time.Time) (c saml.VerifierConfig, why string) {
 	redirect, err := url.Parse(o.redirectURL)
-	if err != nil || redirect.Host == "" || redirect.User != nil || strings.Contains(o.redirectURL, "#") || redirect.Scheme != "https" && redirect.Scheme != "http" {
+	if err != nil || redirect.Host == "" || redirect.User != nil || strings.Contains(o.redirectURL, "#") ||
+		redirect.Scheme != "https" && redirect.Scheme != "http" {
 		return c, fmt.Sprintf("-redirect-url is not an absolute URL without user name and fragment: %q", o.redirectURL)
 	}
-	c = saml.Config{
-		BaseURL:      redirect.Scheme + "://" + redirect.Host,
-		RedirectPath: redirect.EscapedPath(),
-		EntityID:     o.entityID,
-		StateKeys:    [][]byte{saml.NewStateKey()}, // required, although nothing is sealed here
+	c = saml.VerifierConfig{
+		Issuer:       o.idpEntityID,
+		EntityID:     cmp.Or(o.entityID, o.redirectURL),
+		RedirectURLs: []string{o.redirectURL},
 		Now:          now,
-		Logger:       slog.New(slog.DiscardHandler), // what there is to say stands in the output
 
 		InsecureAllowSHA1: o.allowSHA1,
-		InsecureAllowHTTP: true, // it is about where browsers are sent, and this tool sends nobody anywhere
-	}
-	if c.RedirectPath == "" {
-		c.RedirectPath = "/"
-	}
-	if c.EntityID == "" {
-		c.EntityID = o.redirectURL
-	}
-	// A Redirect URL with a query or without a path is not BaseURL + RedirectPath, but can be accepted like a former one. What
-	// that accepts beyond it is the same address without the query.
-	if o.redirectURL != c.BaseURL+c.RedirectPath {
-		c.FormerRedirectURLs = []string{o.redirectURL}
-	}
-	if o.unsolicited {
-		c.Unsolicited = saml.AllowUnsolicited
+		InsecureAllowHTTP: true, // this tool sends no browser anywhere
 	}
 	if o.nameID == "any" {
 		c.NameID = saml.AllowAnyNameID
@@ -187,11 +164,8 @@ func (o *verifyOptions) config(now func() time.Time) (c saml.Config, why string)
 	return c, ""
 }
 
-// placeholderLoginURL stands where a certificate and an entity ID say nothing of a login URL: no request is made here.
-const placeholderLoginURL = "https://identity-provider.invalid/"
-
-// trusted reads the identity provider.
-func (t *tool) trusted(o *verifyOptions) (*saml.IdentityProvider, error) {
+// verifier reads the keys. Faults of the certificate and of other options are reported together.
+func (t *tool) verifier(o *verifyOptions, c saml.VerifierConfig) (*saml.Verifier, error) {
 	name := o.metadata + o.certificate // one is empty
 	data, err := t.readFile(name, metadataLimit)
 	if err != nil {
@@ -199,15 +173,29 @@ func (t *tool) trusted(o *verifyOptions) (*saml.IdentityProvider, error) {
 	}
 	if o.metadata != "" {
 		idp, err := parseMetadata(data, o.idpEntityID, "-idp-entity-id")
-		return idp, in(name, err)
+		if err != nil {
+			return nil, in(name, err)
+		}
+		c.Issuer, c.Keys = idp.EntityID(), idp.Keys()
+	} else {
+		c.Keys, err = saml.ParseKeys(data)
+		err = in(name, err)
 	}
-	idp, err := saml.ParseSettings(o.idpEntityID, placeholderLoginURL, string(data))
-	for _, e := range saml.Errors(err) {
-		if e.Field == saml.FieldCertificate {
-			e.Message = name + ": " + e.Message
+	var keysErr error
+	if c.DecryptionKeys, keysErr = t.decryptionKeys(o.keys); keysErr != nil {
+		return nil, keysErr
+	}
+	verifier, faults := saml.NewVerifier(c)
+	if err == nil {
+		return verifier, faults
+	}
+	var others []error // than that there is no key, which err explains
+	for _, e := range saml.Errors(faults) {
+		if e.Field != "Keys" {
+			others = append(others, e)
 		}
 	}
-	return idp, err
+	return nil, errors.Join(append(others, err)...)
 }
 
 // in puts the name of a file before what is wrong with it.
@@ -233,14 +221,8 @@ func (t *tool) unusable(o *verifyOptions, files []string, err error) int {
 	return exitUsage
 }
 
-// fileStore is the Store for stored responses, which were issued before this process began: that is no reason to refuse them.
-type fileStore struct{ *saml.MemoryStore }
-
-func (fileStore) RemembersSince() time.Time { return time.Time{} }
-
-// verifyFile verifies one response. Each has a ServiceProvider, and so a Store, of its own: whoever names a file twice, or two
-// files of one sign-in, asks about each of them, and a shared store would refuse the second as a replay.
-func (t *tool) verifyFile(o *verifyOptions, config saml.Config, name string) int {
+// verifyFile verifies one response. Nothing is claimed: a response that was used before is accepted, and a file may be named twice.
+func (t *tool) verifyFile(o *verifyOptions, verifier *saml.Verifier, name string) int {
 	status := exitRefused
 	data, err := t.readFile(name, messageLimit)
 	if errors.Is(err, codeFile) {
@@ -250,13 +232,9 @@ func (t *tool) verifyFile(o *verifyOptions, config saml.Config, name string) int
 	if err == nil {
 		value, err = samlResponse(data)
 	}
-	var login *saml.Login
+	var verified *saml.VerifiedResponse
 	if err == nil {
-		config.Store = fileStore{saml.NewMemoryStore()}
-		var sp *saml.ServiceProvider
-		if sp, err = saml.New(config); err == nil {
-			login, err = sp.FinishLogin(t.ctx, saml.FormResponse{SAMLResponse: value, RequestID: o.requestID})
-		}
+		verified, err = verifier.Verify(t.ctx, value, saml.VerifyOptions{RequestID: o.requestID, AllowUnsolicited: o.unsolicited})
 	}
 	switch {
 	case status == exitUsage && !o.json:
@@ -266,10 +244,10 @@ func (t *tool) verifyFile(o *verifyOptions, config saml.Config, name string) int
 	case err != nil:
 		printRefused(t.stdout, name, saml.Errors(err)[0])
 	case o.json:
-		printAcceptedJSON(t.stdout, name, login, o.requestID)
+		printAcceptedJSON(t.stdout, name, verified.Assertion, o.requestID)
 	default:
 		fmt.Fprintf(t.stdout, "%s: accepted\n", visible(name))
-		printLogin(t.stdout, login, o.requestID)
+		printIdentity(t.stdout, verified.Identity, verified.Assertion, verified.RequestID)
 	}
 	if err != nil {
 		return status
@@ -291,9 +269,8 @@ func printRefused(w io.Writer, name string, e *saml.Error) {
 	row(w, 2, "Hint", e.Hint)
 }
 
-// printLogin prints who signed in and all that the assertion says. requestID is what it should answer, "" for nothing.
-func printLogin(w io.Writer, login *saml.Login, requestID string) {
-	i, a := login.Identity, login.Assertion
+// printIdentity prints who signed in and all that the assertion says. requestID is what it should answer, "" for nothing.
+func printIdentity(w io.Writer, i *saml.Identity, a *saml.Assertion, requestID string) {
 	object, nameID := i.ObjectKey, i.NameIDKey
 	row(w, 2, "NameID", a.NameID.Value)
 	row(w, 2, "NameID format", a.NameID.Format)
@@ -360,8 +337,7 @@ type refusedJSON struct {
 	Hint     string    `json:"hint"`
 }
 
-func printAcceptedJSON(w io.Writer, name string, login *saml.Login, requestID string) {
-	a := login.Assertion
+func printAcceptedJSON(w io.Writer, name string, a *saml.Assertion, requestID string) {
 	j := acceptedJSON{File: name, Accepted: true, NameID: a.NameID.Value, NameIDFormat: a.NameID.Format, Issuer: a.Issuer.Value,
 		SessionIndex: sessionIndex(a), InResponseTo: answered(a, requestID), AssertionID: a.ID, Attributes: map[string][]string{}}
 	for _, attribute := range a.Attributes {

@@ -2,6 +2,7 @@ package xmltree
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unsafe"
 
@@ -188,7 +189,7 @@ func (p *parser) declaration() error {
 			continue
 		}
 		// The name of an encoding may be in any case (XML 1.0 §4.3.3); the other values may not.
-		if !oneOf(strings.ToLower(value), want.values) || want.name != "encoding" && !oneOf(value, want.values) {
+		if !slices.Contains(want.values, strings.ToLower(value)) || want.name != "encoding" && !slices.Contains(want.values, value) {
 			f := p.fail(fault.XMLDeclaration, "the XML declaration has an unsupported "+want.name)
 			f.Got, f.Want = value, strings.Join(want.values, " or ")
 			return f
@@ -201,15 +202,6 @@ func (p *parser) declaration() error {
 	}
 	p.pos += end + len("?>")
 	return nil
-}
-
-func oneOf(s string, list []string) bool {
-	for _, l := range list {
-		if s == l {
-			return true
-		}
-	}
-	return false
 }
 
 // pseudoAttribute reads ` name="value"` at the start of s, and returns the value and what follows

@@ -125,11 +125,8 @@ func New(c Config) (*Console, error) {
 
 // readOwnSide learns what our side of the trust looks like. It does not depend on the identity provider, which may not be known yet.
 func (c *Console) readOwnSide() error {
-	idp, err := nobody(c.Now())
-	if err != nil {
-		return err
-	}
-	sp, err := saml.New(c.providerConfig("", idp))
+	unknown := saml.IdentityProviderFunc(func(context.Context) (*saml.IdentityProvider, error) { return nil, saml.ErrNotConfigured })
+	sp, err := saml.New(c.providerConfig("", unknown))
 	if err != nil {
 		return err
 	}

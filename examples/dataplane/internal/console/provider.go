@@ -3,12 +3,7 @@ package console
 import (
 	"cmp"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
 	"errors"
-	"math/big"
 	"net/http"
 	"strings"
 	"sync"
@@ -195,23 +190,4 @@ func identityProvider(s storage.Settings) (*saml.IdentityProvider, error) {
 		return saml.ParseMetadata([]byte(s.Document))
 	}
 	return saml.ParseSettings(s.EntityID, s.LoginURL, s.Certificates)
-}
-
-// nobody is an identity provider that can sign nobody in, since its private key is thrown away at once. It stands in where our own side is
-// asked for before an identity provider is known: saml.New insists on one.
-func nobody(now time.Time) (*saml.IdentityProvider, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, err
-	}
-	certificate := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: now, NotAfter: now.Add(time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, certificate, certificate, key.Public(), key)
-	if err != nil {
-		return nil, err
-	}
-	keys, err := saml.ParseKeys(der)
-	if err != nil {
-		return nil, err
-	}
-	return saml.NewIdentityProvider("urn:nobody", "https://nobody.invalid/", keys...)
 }
