@@ -41,3 +41,9 @@ func isLoopback(host string) bool { return address.IsLoopback(host) }
 
 // withoutUserInfo hides the user name and password that an address may hold.
 func withoutUserInfo(s string) string { return address.WithoutUserInfo(s) }
+
+// IsLocalPath reports whether s can be LoginOptions.ReturnTo: a path and query on the service's own
+// host, of 1 to 1024 bytes, that no browser takes for another host ("//evil.example",
+// "/\\evil.example"). It is for addresses that a request brought, before anything redirects to
+// them.
+func IsLocalPath(s string) bool { return localPath(s) }

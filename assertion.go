@@ -124,3 +124,8 @@ func (a Attributes) only(name string) (value string, several bool) {
 	}
 	return "", false
 }
+
+const formatTransient = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
+
+// formatEmail is the NameIDFormat of e-mail addresses (SAML Core 2.0 §8.3.2).
+const formatEmail = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"

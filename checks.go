@@ -65,49 +65,73 @@ var allChecks = checkList{
 		{"response issue instant", "The Response has an IssueInstant that is not in the future.", "Core 3.2.2",
 			[]Code{CodeIssueInstant, CodeTime}, checkResponseIssueInstant},
 		{"status", "The identity provider reports success.", "Core 3.2.2.2", []Code{CodeStatus}, checkStatus},
-		{"response issuer", "The Response's Issuer, if present, is the identity provider.", "Profiles 4.1.4.2", []Code{CodeResponseIssuer}, checkResponseIssuer},
-		{"destination", "The Destination, required on a signed Response, is our Redirect URL.", "Bindings 3.5.5.2", []Code{CodeDestination}, checkDestination},
-		{"response in response to", "The Response's InResponseTo, if present, is our request.", "Profiles 4.1.4.3", []Code{CodeInResponseTo}, checkResponseInResponseTo},
-		{"response signed", "With RequireSignedResponse the Response itself is signed.", "Core 5.2", []Code{CodeUnsigned}, checkResponseSigned},
-		{"assertion present", "There is one assertion, and it can be read.", "Profiles 4.1.4.2", []Code{CodeAssertionCount, CodeEncryptedAssertion}, checkAssertionPresent},
+		{"response issuer", "The Response's Issuer, if present, is the identity provider.", "Profiles 4.1.4.2",
+			[]Code{CodeResponseIssuer}, checkResponseIssuer},
+		{"destination", "The Destination, required on a signed Response, is our Redirect URL.", "Bindings 3.5.5.2",
+			[]Code{CodeDestination}, checkDestination},
+		{"response in response to", "The Response's InResponseTo, if present, is our request.", "Profiles 4.1.4.3",
+			[]Code{CodeInResponseTo}, checkResponseInResponseTo},
+		{"response signed", "With RequireSignedResponse the Response itself is signed.", "Core 5.2",
+			[]Code{CodeUnsigned}, checkResponseSigned},
+		{"assertion present", "There is one assertion, and it can be read.", "Profiles 4.1.4.2",
+			[]Code{CodeAssertionCount, CodeEncryptedAssertion}, checkAssertionPresent},
 	},
 	verified: []check{
-		{"certificate dates", "With RefuseExpiredCertificates the certificate is within its dates.", "RFC 5280 4.1.2.5", []Code{CodeCertificateExpired}, checkCertificateDates},
+		{"certificate dates", "With RefuseExpiredCertificates the certificate is within its dates.",
+			"RFC 5280 4.1.2.5", []Code{CodeCertificateExpired}, checkCertificateDates},
 		{"times", "Every time is an xs:dateTime in UTC.", "Core 1.3.3", []Code{CodeTime}, checkTimes},
 		{"version", "The Assertion is of SAML 2.0.", "Core 2.3.3", []Code{CodeVersion}, checkVersion},
 		{"id", "The Assertion has an ID that is an NCName.", "Core 1.3.4", []Code{CodeID}, checkID},
-		{"issuer", "The Assertion's Issuer is the identity provider.", "Profiles 4.1.4.2", []Code{CodeAssertionIssuer}, checkIssuer},
-		{"issue instant", "The Assertion's IssueInstant is not in the future.", "Core 2.3.3", []Code{CodeIssueInstant}, checkIssueInstant},
+		{"issuer", "The Assertion's Issuer is the identity provider.", "Profiles 4.1.4.2",
+			[]Code{CodeAssertionIssuer}, checkIssuer},
+		{"issue instant", "The Assertion's IssueInstant is not in the future.", "Core 2.3.3",
+			[]Code{CodeIssueInstant}, checkIssueInstant},
 		{"age", "The Assertion was issued at most 24 hours ago.", "Core 2.3.3", []Code{CodeTooOld}, checkAge},
-		{"conditions", "There are Conditions, and all are understood.", "Core 2.5.1", []Code{CodeConditions}, checkConditions},
-		{"not before", "NotBefore has come, and lies before NotOnOrAfter.", "Core 2.5.1.2", []Code{CodeNotYetValid, CodeConditions}, checkNotBefore},
+		{"conditions", "There are Conditions, and all are understood.", "Core 2.5.1", []Code{CodeConditions},
+			checkConditions},
+		{"not before", "NotBefore has come, and lies before NotOnOrAfter.", "Core 2.5.1.2",
+			[]Code{CodeNotYetValid, CodeConditions}, checkNotBefore},
 		{"not on or after", "NotOnOrAfter has not come.", "Core 2.5.1.2", []Code{CodeExpired}, checkNotOnOrAfter},
-		{"audience", "Each AudienceRestriction names us, and there is one.", "Core 2.5.1.4", []Code{CodeAudience}, checkAudience},
-		{"subject confirmation", "A bearer SubjectConfirmation is for our Redirect URL, our request, and not over.", "Profiles 4.1.4.2",
+		{"audience", "Each AudienceRestriction names us, and there is one.", "Core 2.5.1.4", []Code{CodeAudience},
+			checkAudience},
+		{"subject confirmation", "A bearer SubjectConfirmation is for our Redirect URL, our request, and not over.",
+			"Profiles 4.1.4.2",
 			[]Code{CodeSubjectConfirmation, CodeRecipient, CodeExpired, CodeInResponseTo}, checkSubjectConfirmation},
-		{"unsolicited", "An unsolicited response names no request.", "Profiles 4.1.5", []Code{CodeInResponseTo}, checkUnsolicited},
-		{"authn statement", "There is an AuthnStatement.", "Profiles 4.1.4.2", []Code{CodeAuthnStatementMissing}, checkAuthnStatement},
-		{"authn instant", "AuthnInstant is not in the future, and with ForceAuthn not before the request.", "Core 2.7.2", []Code{CodeAuthnInstant}, checkAuthnInstant},
+		{"unsolicited", "An unsolicited response names no request.", "Profiles 4.1.5", []Code{CodeInResponseTo},
+			checkUnsolicited},
+		{"authn statement", "There is an AuthnStatement.", "Profiles 4.1.4.2", []Code{CodeAuthnStatementMissing},
+			checkAuthnStatement},
+		{"authn instant", "AuthnInstant is not in the future, and with ForceAuthn not before the request.",
+			"Core 2.7.2", []Code{CodeAuthnInstant}, checkAuthnInstant},
 		{"session", "SessionNotOnOrAfter has not come.", "Core 2.7.2", []Code{CodeSessionExpired}, checkSession},
-		{"authn context", "A requested authentication context was met.", "Core 3.3.2.2.1", []Code{CodeAuthnContext}, checkAuthnContext},
+		{"authn context", "A requested authentication context was met.", "Core 3.3.2.2.1", []Code{CodeAuthnContext},
+			checkAuthnContext},
 		{"name id", "The subject has exactly one readable NameID.", "Core 2.2.3", []Code{CodeNameID}, checkNameID},
-		{"name id is e-mail", "Unless AllowAnyNameID, the NameID is an e-mail address.", "Core 8.3.2", []Code{CodeNameIDNotEmail, CodeNameIDGuest}, checkNameIDIsEmail},
-		{"name id agrees", "Unless AllowAnyNameID, the NameID agrees with Entra's emailaddress claim.", "Entra claims reference", []Code{CodeNameIDMismatch}, checkNameIDAgrees},
-		{"sp name qualifier", "SPNameQualifier, if present, is our entity ID.", "Core 2.2.2", []Code{CodeSPNameQualifier}, checkSPNameQualifier},
-		{"attributes", "Attributes have names, and values without SAML or signature elements.", "Core 2.7.3.1", []Code{CodeAttributes}, checkAttributes},
-		{"object id", "With RequireObjectID the account has an object key.", "Entra claims reference", []Code{CodeObjectIDMissing}, checkObjectID},
+		{"name id is e-mail", "Unless AllowAnyNameID, the NameID is an e-mail address.", "Core 8.3.2",
+			[]Code{CodeNameIDNotEmail, CodeNameIDGuest}, checkNameIDIsEmail},
+		{"name id agrees", "Unless AllowAnyNameID, the NameID agrees with Entra's emailaddress claim.",
+			"Entra claims reference", []Code{CodeNameIDMismatch}, checkNameIDAgrees},
+		{"sp name qualifier", "SPNameQualifier, if present, is our entity ID.", "Core 2.2.2",
+			[]Code{CodeSPNameQualifier}, checkSPNameQualifier},
+		{"attributes", "Attributes have names, and values without SAML or signature elements.", "Core 2.7.3.1",
+			[]Code{CodeAttributes}, checkAttributes},
+		{"object id", "With RequireObjectID the account has an object key.", "Entra claims reference",
+			[]Code{CodeObjectIDMissing}, checkObjectID},
 	},
 	claims: []check{
-		{"request once", "The request was not answered before.", "Profiles 4.1.4.3", []Code{CodeReplayed, CodeStore, CodeStoreYoung}, claimRequest},
-		{"assertion once", "The assertion was not consumed before.", "Profiles 4.1.4.5", []Code{CodeReplayed, CodeStore}, claimAssertion},
+		{"request once", "The request was not answered before.", "Profiles 4.1.4.3",
+			[]Code{CodeReplayed, CodeStore, CodeStoreYoung}, claimRequest},
+		{"assertion once", "The assertion was not consumed before.", "Profiles 4.1.4.5",
+			[]Code{CodeReplayed, CodeStore}, claimAssertion},
 	},
 }
 
 // A CheckInfo describes one step that every response passes.
 type CheckInfo struct {
-	Name  string // stable, as in Error.Check
-	Rule  string // what it demands, one sentence
-	Spec  string // where the demand comes from: SAML 2.0 Core, Bindings or Profiles with section, unless it says otherwise
+	Name string // stable, as in Error.Check
+	Rule string // what it demands, one sentence
+	// where the demand comes from: SAML 2.0 Core, Bindings or Profiles with section, unless it says otherwise
+	Spec  string
 	Codes []Code // with which it refuses
 }
 
@@ -122,12 +146,16 @@ const (
 // Checks lists all steps that a response passes, in their order.
 func Checks() []CheckInfo {
 	list := []CheckInfo{
-		{stepMessage, "The form value is base64 of strict XML in the shape of a SAML response with one assertion.", "Bindings 3.5.4; Core 3.3.3",
-			[]Code{CodeResponseMissing, CodeBase64, CodeEncoding, CodeXMLDeclaration, CodeDoctype, CodeComment, CodeEntity, CodeXMLSyntax, CodeNamespace,
+		{stepMessage, "The form value is base64 of strict XML in the shape of a SAML response with one assertion.",
+			"Bindings 3.5.4; Core 3.3.3",
+			[]Code{CodeResponseMissing, CodeBase64, CodeEncoding, CodeXMLDeclaration, CodeDoctype, CodeComment,
+				CodeEntity, CodeXMLSyntax, CodeNamespace,
 				CodeDuplicateAttribute, CodeTooLarge, CodeNotAResponse, CodeVersion, CodeID, CodeSchema, CodeAssertionCount, CodeDuplicateID,
 				CodeSignaturePlacement}},
-		{stepState, "The response answers a login that this browser began, or is allowed to be unsolicited.", "Profiles 4.1.4.3",
-			[]Code{CodeStateMissing, CodeStateInvalid, CodeStateExpired, CodeStoreYoung, CodeUnsolicited, CodeIdentityProvider, CodeNotConfigured}},
+		{stepState, "The response answers a login that this browser began, or is allowed to be unsolicited.",
+			"Profiles 4.1.4.3",
+			[]Code{CodeStateMissing, CodeStateInvalid, CodeStateExpired, CodeStoreYoung, CodeUnsolicited,
+				CodeIdentityProvider, CodeNotConfigured}},
 	}
 	add := func(checks []check) {
 		for _, c := range checks {
@@ -135,8 +163,10 @@ func Checks() []CheckInfo {
 		}
 	}
 	add(allChecks.received)
-	list = append(list, CheckInfo{stepSignature, "Every signature verifies with a trusted key, and one covers the assertion, which is decrypted first; only what it covers is read.", "Core 5.4 and 6",
-		[]Code{CodeUnsigned, CodeSignatureStructure, CodeReferenceURI, CodeTransform, CodeCanonicalization, CodeSignatureAlgorithm, CodeDigestAlgorithm,
+	list = append(list, CheckInfo{stepSignature,
+		"Every signature verifies with a trusted key, and one covers the assertion, which is decrypted first; only what it covers is read.", "Core 5.4 and 6",
+		[]Code{CodeUnsigned, CodeSignatureStructure, CodeReferenceURI, CodeTransform, CodeCanonicalization,
+			CodeSignatureAlgorithm, CodeDigestAlgorithm,
 			CodeWeakKey, CodeDigest, CodeSignature, CodeDecryption, CodeSchema, CodeTooLarge}})
 	add(allChecks.verified)
 	add(allChecks.claims)
@@ -172,7 +202,8 @@ func checkResponseIssueInstant(_ context.Context, a *attempt) *Error {
 	}
 	t, ok := parseTime(a.message.IssueInstant)
 	if !ok {
-		return refuse(CodeTime, "the Response's IssueInstant is not a time in UTC", a.message.IssueInstant, "xs:dateTime with Z")
+		return refuse(CodeTime, "the Response's IssueInstant is not a time in UTC", a.message.IssueInstant,
+			"xs:dateTime with Z")
 	}
 	if a.inFuture(t) {
 		return refuse(CodeIssueInstant, "the Response comes from the future", showTime(t), a.clocks())
@@ -190,7 +221,8 @@ func checkStatus(_ context.Context, a *attempt) *Error {
 			signed = "signed"
 		}
 	}
-	e := refuse(CodeStatus, "the identity provider reports "+statusName(a.message.Status)+" ("+signed+")", a.message.Status.String(), "Success")
+	e := refuse(CodeStatus, "the identity provider reports "+statusName(a.message.Status)+" ("+signed+")",
+		a.message.Status.String(), "Success")
 	if hint := statusHint(a.message.Status.Message); hint != "" {
 		e.Hint = hint
 	}
@@ -239,7 +271,8 @@ func checkDestination(_ context.Context, a *attempt) *Error {
 		return nil
 	}
 	if !slices.Contains(a.policy.recipients, a.message.Destination) {
-		return refuse(CodeDestination, "the Response is addressed to another URL", a.message.Destination, quote(a.policy.redirectURL))
+		return refuse(CodeDestination, "the Response is addressed to another URL", a.message.Destination,
+			quote(a.policy.redirectURL))
 	}
 	return nil
 }
@@ -255,7 +288,8 @@ func (a *attempt) checkInResponseTo(got string) *Error {
 	if got == a.expect.requestID {
 		return nil
 	}
-	return refuse(CodeInResponseTo, "the response answers another request than this browser's", got, quote(a.expect.requestID))
+	return refuse(CodeInResponseTo, "the response answers another request than this browser's", got,
+		quote(a.expect.requestID))
 }
 
 // checkResponseSigned looks whether there is a signature. Whether it is good is decided in the next
@@ -264,7 +298,8 @@ func checkResponseSigned(_ context.Context, a *attempt) *Error {
 	if !a.policy.requireSignedResponse || a.message.ResponseSignature.Exists() {
 		return nil
 	}
-	e := refuse(CodeUnsigned, "the Response itself is not signed, and the settings demand it", "", "a signature directly in the Response (Config.RequireSignedResponse)")
+	e := refuse(CodeUnsigned, "the Response itself is not signed, and the settings demand it", "",
+		"a signature directly in the Response (Config.RequireSignedResponse)")
 	e.Hint = a.idp.signResponseHint()
 	return e
 }
@@ -274,7 +309,8 @@ func checkAssertionPresent(_ context.Context, a *attempt) *Error {
 	case !e.Exists():
 		return refuse(CodeAssertionCount, "there is no assertion", "", "exactly one")
 	case a.message.Encrypted() && len(a.policy.decrypters) == 0:
-		return refuse(CodeEncryptedAssertion, "the assertion is encrypted, and there is no key to decrypt it with", "", "")
+		return refuse(CodeEncryptedAssertion, "the assertion is encrypted, and there is no key to decrypt it with",
+			"", "")
 	}
 	return nil
 }

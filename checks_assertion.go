@@ -69,7 +69,8 @@ func checkConditions(_ context.Context, a *attempt) *Error {
 		return refuse(CodeConditions, "the Assertion has no Conditions", "", "")
 	}
 	if c := a.assertion.Conditions.unknown; c != "" {
-		return refuse(CodeConditions, "the Assertion has a condition that is not understood", c, "AudienceRestriction, OneTimeUse or ProxyRestriction")
+		return refuse(CodeConditions, "the Assertion has a condition that is not understood", c,
+			"AudienceRestriction, OneTimeUse or ProxyRestriction")
 	}
 	return nil
 }
@@ -77,7 +78,8 @@ func checkConditions(_ context.Context, a *attempt) *Error {
 func checkNotBefore(_ context.Context, a *attempt) *Error {
 	c := a.assertion.Conditions
 	if !c.NotOnOrAfter.IsZero() && !c.NotBefore.Before(c.NotOnOrAfter) {
-		return refuse(CodeConditions, "the Conditions end before they begin", showTime(c.NotOnOrAfter), "after "+showTime(c.NotBefore))
+		return refuse(CodeConditions, "the Conditions end before they begin", showTime(c.NotOnOrAfter),
+			"after "+showTime(c.NotBefore))
 	}
 	if a.inFuture(c.NotBefore) {
 		return refuse(CodeNotYetValid, "the Assertion is not valid yet", "NotBefore "+showTime(c.NotBefore), a.clocks())
@@ -99,7 +101,8 @@ func checkAudience(_ context.Context, a *attempt) *Error {
 	}
 	for _, audiences := range restrictions {
 		if !slices.ContainsFunc(audiences, func(s string) bool { return slices.Contains(a.policy.audiences, s) }) {
-			return refuse(CodeAudience, "the Assertion is for another service", strings.Join(audiences, ", "), quote(a.policy.entityID))
+			return refuse(CodeAudience, "the Assertion is for another service", strings.Join(audiences, ", "),
+				quote(a.policy.entityID))
 		}
 	}
 	return nil
@@ -129,13 +132,15 @@ func (a *attempt) checkBearer(c *SubjectConfirmation) *Error {
 	case !c.hasData:
 		return refuse(CodeSubjectConfirmation, "the bearer confirmation has no data", "", "SubjectConfirmationData")
 	case c.hasNotBefore:
-		return refuse(CodeSubjectConfirmation, "the bearer confirmation has a NotBefore, which SAML forbids", showTime(c.NotBefore), "")
+		return refuse(CodeSubjectConfirmation, "the bearer confirmation has a NotBefore, which SAML forbids",
+			showTime(c.NotBefore), "")
 	case !slices.Contains(a.policy.recipients, c.Recipient):
 		return refuse(CodeRecipient, "the Assertion was made for another URL", c.Recipient, quote(a.policy.redirectURL))
 	case c.NotOnOrAfter.IsZero():
 		return refuse(CodeSubjectConfirmation, "the bearer confirmation has no NotOnOrAfter", "", "")
 	case a.over(c.NotOnOrAfter):
-		return refuse(CodeExpired, "the time to deliver the Assertion is over", "NotOnOrAfter "+showTime(c.NotOnOrAfter), a.clocks())
+		return refuse(CodeExpired, "the time to deliver the Assertion is over",
+			"NotOnOrAfter "+showTime(c.NotOnOrAfter), a.clocks())
 	case !a.expect.unsolicited:
 		return a.checkInResponseTo(c.InResponseTo)
 	}
@@ -153,14 +158,16 @@ func checkUnsolicited(_ context.Context, a *attempt) *Error {
 		}
 	}
 	if names {
-		return refuse(CodeInResponseTo, "the response answers a request that this browser did not make", answered, "no InResponseTo")
+		return refuse(CodeInResponseTo, "the response answers a request that this browser did not make", answered,
+			"no InResponseTo")
 	}
 	return nil
 }
 
 func checkAuthnStatement(_ context.Context, a *attempt) *Error {
 	if len(a.assertion.Statements) == 0 {
-		return refuse(CodeAuthnStatementMissing, "the Assertion does not say how the user signed in", "", "an AuthnStatement")
+		return refuse(CodeAuthnStatementMissing, "the Assertion does not say how the user signed in", "",
+			"an AuthnStatement")
 	}
 	return nil
 }
@@ -183,7 +190,8 @@ func checkAuthnInstant(_ context.Context, a *attempt) *Error {
 func checkSession(_ context.Context, a *attempt) *Error {
 	for _, s := range a.assertion.Statements {
 		if end := s.SessionNotOnOrAfter; !end.IsZero() && a.over(end) {
-			return refuse(CodeSessionExpired, "the session at the identity provider is over", "SessionNotOnOrAfter "+showTime(end), a.clocks())
+			return refuse(CodeSessionExpired, "the session at the identity provider is over",
+				"SessionNotOnOrAfter "+showTime(end), a.clocks())
 		}
 	}
 	return nil
@@ -200,7 +208,8 @@ func checkAuthnContext(_ context.Context, a *attempt) *Error {
 		}
 		got = append(got, s.ContextClass)
 	}
-	return refuse(CodeAuthnContext, "the user signed in by another method than was asked for", strings.Join(got, ", "), strings.Join(a.expect.contexts, " or "))
+	return refuse(CodeAuthnContext, "the user signed in by another method than was asked for",
+		strings.Join(got, ", "), strings.Join(a.expect.contexts, " or "))
 }
 
 func checkAttributes(_ context.Context, a *attempt) *Error {
@@ -215,7 +224,8 @@ const maxNameID = 256 // characters, SAML Core 2.0 §8.3.7
 func checkNameID(_ context.Context, a *attempt) *Error {
 	switch n := a.assertion.NameID.Value; {
 	case a.assertion.encryptedID:
-		return refuse(CodeNameID, "the subject is named by an EncryptedID, and there is no key to decrypt it with", "", "a NameID")
+		return refuse(CodeNameID, "the subject is named by an EncryptedID, and there is no key to decrypt it with",
+			"", "a NameID")
 	case a.assertion.nameIDs != 1 || n == "":
 		return refuse(CodeNameID, "the subject has no NameID", "", "exactly one")
 	case utf8.RuneCountInString(n) > maxNameID:
@@ -234,9 +244,11 @@ func checkNameIDIsEmail(_ context.Context, a *attempt) *Error {
 	case a.policy.nameID == AllowAnyNameID:
 		return nil
 	case strings.Contains(foldASCII(n.Value), guestMark):
-		return refuse(CodeNameIDGuest, "the NameID is the user principal name of a guest, not an e-mail address", n.Value, "")
+		return refuse(CodeNameIDGuest, "the NameID is the user principal name of a guest, not an e-mail address",
+			n.Value, "")
 	case n.Format == formatTransient:
-		return refuse(CodeNameIDNotEmail, "the NameID is transient: it names the user for this session only", n.Value, "an e-mail address")
+		return refuse(CodeNameIDNotEmail, "the NameID is transient: it names the user for this session only", n.Value,
+			"an e-mail address")
 	}
 	if fault := emailFault(n.Value, a.policy.allowInternationalEmail); fault != "" {
 		e := refuse(CodeNameIDNotEmail, "the NameID "+fault, n.Value, "an e-mail address")
@@ -251,38 +263,30 @@ func checkNameIDIsEmail(_ context.Context, a *attempt) *Error {
 const hintInternationalEmail = "Let the identity provider send the user's address in ASCII; for a company " +
 	"whose mail system has such addresses set Config.AllowInternationalEmail."
 
-// emailFault says why s is not accepted as an e-mail address, "" if it is.
-func emailFault(s string, international bool) string {
-	switch {
-	case !isEmail(s):
-		return "is not an e-mail address"
-	case !international && !isASCII(s):
-		return "is an e-mail address with characters beyond ASCII, which can look like another person's"
-	}
-	return ""
-}
-
 func checkNameIDAgrees(_ context.Context, a *attempt) *Error {
 	if a.policy.nameID == AllowAnyNameID {
 		return nil
 	}
 	claim := a.assertion.Attributes.Values(claimEmail)
 	if len(claim) == 1 && !EqualEmail(claim[0], a.assertion.NameID.Value) {
-		return refuse(CodeNameIDMismatch, "the NameID is not the user's e-mail address", a.assertion.NameID.Value, "the emailaddress claim")
+		return refuse(CodeNameIDMismatch, "the NameID is not the user's e-mail address", a.assertion.NameID.Value,
+			"the emailaddress claim")
 	}
 	return nil
 }
 
 func checkSPNameQualifier(_ context.Context, a *attempt) *Error {
 	if n := a.assertion.NameID; n.hasSPNameQualifier && !slices.Contains(a.policy.audiences, n.SPNameQualifier) {
-		return refuse(CodeSPNameQualifier, "the NameID was made for another service", n.SPNameQualifier, quote(a.policy.entityID))
+		return refuse(CodeSPNameQualifier, "the NameID was made for another service", n.SPNameQualifier,
+			quote(a.policy.entityID))
 	}
 	return nil
 }
 
 func checkObjectID(_ context.Context, a *attempt) *Error {
 	if a.policy.requireObjectID && a.identity.ObjectKey == "" {
-		return refuse(CodeObjectIDMissing, "the response has no object ID of the issuer's own directory", "", claimObjectID+" and "+claimTenantID)
+		return refuse(CodeObjectIDMissing, "the response has no object ID of the issuer's own directory", "",
+			claimObjectID+" and "+claimTenantID)
 	}
 	return nil
 }

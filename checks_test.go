@@ -16,12 +16,16 @@ func TestRefusalsSayWhat(t *testing.T) {
 	t.Parallel()
 	vectors := vectorsByName(t)
 	for _, row := range []struct{ vector, message, got, want, hint string }{
-		{"c23-refusal", "reports an error Requester RequestUnsupported AADSTS75011 (unsigned)", "Requester: RequestUnsupported: AADSTS75011: Authentication", "Success", "RequestedAuthnContexts"},
-		{"c23-refusal-signed", "reports an error Requester RequestUnsupported AADSTS75011 (signed)", "Requester: RequestUnsupported: AADSTS75011: Authentication", "Success", "RequestedAuthnContexts"},
+		{"c23-refusal", "reports an error Requester RequestUnsupported AADSTS75011 (unsigned)",
+			"Requester: RequestUnsupported: AADSTS75011: Authentication", "Success", "RequestedAuthnContexts"},
+		{"c23-refusal-signed", "reports an error Requester RequestUnsupported AADSTS75011 (signed)",
+			"Requester: RequestUnsupported: AADSTS75011: Authentication", "Success", "RequestedAuthnContexts"},
 		{"c23-responder-signed", "reports an error Responder (", `"Responder"`, "Success", CodeStatus.hint()},
-		{"c51-other", "another method", "urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified", "classes:X509 or urn", ""},
+		{"c51-other", "another method", "urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified", "classes:X509 or urn",
+			""},
 		{"p38-rsa-1.5", "encrypted with an algorithm that is not allowed", "rsa-1_5", "RSA-OAEP", "AES-256"},
-		{"p37-cipher-reference", "must be in exactly one CipherValue", "CipherReference", "", entraHints[CodeDecryption]},
+		{"p37-cipher-reference", "must be in exactly one CipherValue", "CipherReference", "",
+			entraHints[CodeDecryption]},
 		{"p26-unsigned", "neither the response nor the assertion is signed", "", "", CodeUnsigned.hint()},
 	} {
 		v := vectors[row.vector]
@@ -34,7 +38,8 @@ func TestRefusalsSayWhat(t *testing.T) {
 			t.Errorf("%s is accepted", row.vector)
 			continue
 		}
-		for what, pair := range map[string][2]string{"message": {err.Message, row.message}, "got": {err.Got, row.got}, "want": {err.Want, row.want}, "hint": {err.Hint, row.hint}} {
+		for what, pair := range map[string][2]string{"message": {err.Message, row.message}, "got": {err.Got, row.got},
+			"want": {err.Want, row.want}, "hint": {err.Hint, row.hint}} {
 			if !strings.Contains(pair[0], pair[1]) {
 				t.Errorf("%s: %s is %q, want %q in it", row.vector, what, pair[0], pair[1])
 			}
@@ -42,12 +47,14 @@ func TestRefusalsSayWhat(t *testing.T) {
 	}
 }
 
-// TestStatusSignedByAStranger: an error that somebody else signed is as good as unsigned, and said to be.
+// TestStatusSignedByAStranger: an error that somebody else signed is as good as unsigned, and said
+// to be.
 func TestStatusSignedByAStranger(t *testing.T) {
 	t.Parallel()
 	v := vectorsByName(t)["c23-refusal-signed"]
 	v.Header["keys"] = "test-idp-b.crt.pem"
-	if _, err := v.finish(t, allChecks); err == nil || err.Code != CodeStatus || !strings.HasSuffix(err.Message, "(unsigned)") {
+	if _, err := v.finish(t, allChecks); err == nil || err.Code != CodeStatus ||
+		!strings.HasSuffix(err.Message, "(unsigned)") {
 		t.Errorf("got %v, want an unsigned status", err)
 	}
 }
@@ -61,9 +68,11 @@ func TestStatusInWords(t *testing.T) {
 	}{
 		{wire.Status{}, "", "an error"},
 		{wire.Status{Code: prefix + "Requester"}, "Requester", "an error Requester"},
-		{wire.Status{Code: prefix + "Responder", SubCode: prefix + "AuthnFailed"}, "Responder: AuthnFailed", "an error Responder AuthnFailed"},
+		{wire.Status{Code: prefix + "Responder", SubCode: prefix + "AuthnFailed"}, "Responder: AuthnFailed",
+			"an error Responder AuthnFailed"},
 		{wire.Status{Code: "Plain", Message: " two\n words "}, "Plain: two words", "an error Plain"},
-		{wire.Status{Code: prefix + "<b>", SubCode: prefix + strings.Repeat("a", 41), Message: "user alice@example.com AADSTS50105 x"},
+		{wire.Status{Code: prefix + "<b>", SubCode: prefix + strings.Repeat("a", 41),
+			Message: "user alice@example.com AADSTS50105 x"},
 			"<b>: " + strings.Repeat("a", 41) + ": user alice@example.com AADSTS50105 x", "an error AADSTS50105"},
 	} {
 		if got := row.status.String(); got != row.line {
@@ -89,11 +98,17 @@ func TestAcceptedUntil(t *testing.T) {
 		want time.Time
 	}{
 		{"one confirmation", Assertion{IssueInstant: at(0), Confirmations: confirmations(bearer(60))}, at(60)},
-		{"the last of several", Assertion{IssueInstant: at(0), Confirmations: confirmations(bearer(5), bearer(60), bearer(30))}, at(60)},
-		{"others than bearer do not count", Assertion{IssueInstant: at(0), Confirmations: confirmations(bearer(5), SubjectConfirmation{Method: "x", NotOnOrAfter: at(60)})}, at(5)},
-		{"Conditions end earlier", Assertion{IssueInstant: at(0), Confirmations: confirmations(bearer(60)), Conditions: Conditions{NotOnOrAfter: at(10)}}, at(10)},
-		{"Conditions end later", Assertion{IssueInstant: at(0), Confirmations: confirmations(bearer(60)), Conditions: Conditions{NotOnOrAfter: at(70)}}, at(60)},
-		{"too old before it ends", Assertion{IssueInstant: at(0), Confirmations: confirmations(bearer(48 * 60))}, at(24 * 60)},
+		{"the last of several", Assertion{IssueInstant: at(0), Confirmations: confirmations(bearer(5), bearer(60),
+			bearer(30))}, at(60)},
+		{"others than bearer do not count",
+			Assertion{IssueInstant: at(0),
+				Confirmations: confirmations(bearer(5), SubjectConfirmation{Method: "x", NotOnOrAfter: at(60)})}, at(5)},
+		{"Conditions end earlier", Assertion{IssueInstant: at(0), Confirmations: confirmations(bearer(60)),
+			Conditions: Conditions{NotOnOrAfter: at(10)}}, at(10)},
+		{"Conditions end later", Assertion{IssueInstant: at(0), Confirmations: confirmations(bearer(60)),
+			Conditions: Conditions{NotOnOrAfter: at(70)}}, at(60)},
+		{"too old before it ends", Assertion{IssueInstant: at(0), Confirmations: confirmations(bearer(48 * 60))},
+			at(24 * 60)},
 	} {
 		if got := row.a.acceptedUntil(); !got.Equal(row.want) {
 			t.Errorf("%s: got %s, want %s", row.name, got, row.want)
@@ -110,7 +125,8 @@ func (w *claimWatch) Claim(ctx context.Context, _ string, _ time.Duration) (bool
 }
 func (w *claimWatch) Claimed(context.Context, string) (bool, error) { return false, nil }
 
-// TestClaimsShareTheirTime: both claims of a message have one deadline, whatever becomes of the browser's request.
+// TestClaimsShareTheirTime: both claims of a message have one deadline, whatever becomes of the
+// browser's request.
 func TestClaimsShareTheirTime(t *testing.T) {
 	t.Parallel()
 	v := vectorsByName(t)["entra"]
@@ -157,7 +173,8 @@ func codeOfError(err *Error) Code {
 	return err.Code
 }
 
-// TestKeyThatSigned: a refusal names the certificate that the message shows, beside those that are trusted, and only for "none of the keys".
+// TestKeyThatSigned: a refusal names the certificate that the message shows, beside those that are
+// trusted, and only for "none of the keys".
 func TestKeyThatSigned(t *testing.T) {
 	t.Parallel()
 	vectors := vectorsByName(t)
@@ -177,7 +194,8 @@ func TestKeyThatSigned(t *testing.T) {
 		}
 		_, err := v.finish(t, allChecks)
 		var refusal *Error
-		if !errors.As(err, &refusal) || refusal.Code != want.code || !strings.Contains(refusal.Got, want.got) || (refusal.Got == "") != (want.got == "") {
+		if !errors.As(err, &refusal) || refusal.Code != want.code || !strings.Contains(refusal.Got, want.got) ||
+			(refusal.Got == "") != (want.got == "") {
 			t.Errorf("%s: got %v, want %s with %q", name, err, string(want.code), want.got)
 		}
 	}

@@ -51,7 +51,8 @@ func (a *attempt) assertionClaim() Claim {
 
 // newClaim is for what must not be used again before until, by any replica.
 func (a *attempt) newClaim(kind, value string, until time.Time) Claim {
-	return Claim{Key: storekey.Of(kind, a.policy.tenant, a.idp.entityID, value), TTL: until.Sub(a.now) + a.policy.skew + claimMargin}
+	return Claim{Key: storekey.Of(kind, a.policy.tenant, a.idp.entityID, value), TTL: until.Sub(a.now) +
+		a.policy.skew + claimMargin}
 }
 
 // acceptedUntil is the moment, without skew, from which the assertion is refused as expired or too
@@ -77,10 +78,18 @@ func (a *attempt) claim(ctx context.Context, c Claim, value, taken string) *Erro
 	}
 	first, err := a.store.Claim(a.claims, c.Key, c.TTL)
 	if err != nil {
-		return refuse(CodeStore, "the store of used-up responses failed, so nothing can be accepted", "", "").withCause(err)
+		return refuse(CodeStore, "the store of used-up responses failed, so nothing can be accepted", "",
+			"").withCause(err)
 	}
 	if !first {
 		return refuse(CodeReplayed, taken, value, "")
 	}
 	return nil
+}
+
+// A Claim is something that may be used once: a request that is answered, or an assertion. See
+// Store for what claiming is.
+type Claim struct {
+	Key string        // for Store.Claim: ASCII, at most 64 bytes
+	TTL time.Duration // how long the key must be remembered, from now on
 }

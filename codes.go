@@ -6,7 +6,8 @@ import (
 	"github.com/iomete/saml/internal/fault"
 )
 
-// The codes, in the order in which a response meets them. Code.Meaning and docs/codes.md say what each means, and Checks which step refuses with it.
+// The codes, in the order in which a response meets them. Code.Meaning and docs/codes.md say what
+// each means, and Checks which step refuses with it.
 const (
 	// The form value and its XML.
 	CodeResponseMissing    Code = fault.ResponseMissing
@@ -103,19 +104,23 @@ const (
 	CodeInternal          Code = "internal"
 )
 
-// Meaning returns one sentence about what the code means, "" for a code that is not one of this package.
+// Meaning returns one sentence about what the code means, "" for a code that is not one of this
+// package.
 func (c Code) Meaning() string { return codes[c].meaning }
 
-// Personal reports whether Got of an Error with this code is personal data, which neither Error nor a log shows.
+// Personal reports whether Got of an Error with this code is personal data, which neither Error nor
+// a log shows.
 func (c Code) Personal() bool { return codes[c].personal }
 
-// hint returns what to change if nothing is known about the identity provider, "" if there is no standing advice.
+// hint returns what to change if nothing is known about the identity provider, "" if there is no
+// standing advice.
 func (c Code) hint() string { return codes[c].hint }
 
 // temporary reports whether the same request may succeed in a moment: its page has status 503.
 func (c Code) temporary() bool { return codes[c].page.Status == http.StatusServiceUnavailable }
 
-// codeInfo is what there is to know about a code. What the portal of one product calls the place to change is in the file of that product.
+// codeInfo is what there is to know about a code. What the portal of one product calls the place to
+// change is in the file of that product.
 type codeInfo struct {
 	meaning  string // one sentence
 	personal bool   // Error.Got is personal data
@@ -137,7 +142,8 @@ var codes = map[Code]codeInfo{
 	CodeNamespace:          {meaning: "A namespace prefix is undeclared or rebound, or a namespace name cannot be used."},
 	CodeDuplicateAttribute: {meaning: "An element has the same attribute twice."},
 	CodeTooLarge: {meaning: "A limit on size, depth or number is exceeded.",
-		page: Page{http.StatusRequestEntityTooLarge, "The response is too large", "The identity provider sent more than this service accepts.", again, true}},
+		page: Page{http.StatusRequestEntityTooLarge, "The response is too large",
+			"The identity provider sent more than this service accepts.", again, true}},
 	CodeNotAResponse: {meaning: "The XML is not a SAML Response."},
 	CodeVersion:      {meaning: "The message is not SAML 2.0."},
 	CodeID:           {meaning: "An ID is missing or has a form that SAML does not allow."},
@@ -148,7 +154,8 @@ var codes = map[Code]codeInfo{
 	CodeDuplicateID:    {meaning: "The same ID occurs twice."},
 	CodeStatus: {meaning: "The identity provider reported an error.", personal: true,
 		hint: "Look up the code in the identity provider's sign-in log.",
-		page: Page{http.StatusForbidden, "The identity provider did not sign you in", "The identity provider reported an error.", again, true}},
+		page: Page{http.StatusForbidden, "The identity provider did not sign you in",
+			"The identity provider reported an error.", again, true}},
 	CodeResponseIssuer: {meaning: "The Response comes from another identity provider than the configured one.",
 		hint: "Compare the identity provider's entity ID in the settings with its metadata, character by character."},
 	CodeDestination: {meaning: "The Response is addressed to another URL than the Redirect URL.",
@@ -159,7 +166,8 @@ var codes = map[Code]codeInfo{
 		hint: "Give the identity provider the encryption certificate of our metadata, and us the signing certificate that it uses now; let it sign the assertion."},
 	CodeIdentityProvider: {meaning: "The settings of the identity provider cannot be read, or changed during the sign-in.",
 		hint: "Sign in again.",
-		page: Page{http.StatusServiceUnavailable, "Single sign-on cannot be used at this moment", "Its settings cannot be read, or changed during the sign-in.", "Try again", false}},
+		page: Page{http.StatusServiceUnavailable, "Single sign-on cannot be used at this moment",
+			"Its settings cannot be read, or changed during the sign-in.", "Try again", false}},
 	CodeCertificateExpired: {meaning: "The certificate that signed is outside its dates (only with Config.RefuseExpiredCertificates).",
 		hint: "Create a new signing certificate at the identity provider and give it to us."},
 	CodeUnsigned: {meaning: "What must be signed is not signed.",
@@ -199,7 +207,8 @@ var codes = map[Code]codeInfo{
 		hint: "Sign in again."},
 	CodeUnsolicited: {meaning: "The response answers no sign-in that this browser began.",
 		hint: "Begin at the service's own address; at the identity provider, set the sign-on URL to the Redirect URL.",
-		page: Page{http.StatusForbidden, "Please start here", "The sign-in was not begun in this browser.", "Sign in", false}},
+		page: Page{http.StatusForbidden, "Please start here", "The sign-in was not begun in this browser.", "Sign in",
+			false}},
 	CodeAuthnStatementMissing: {meaning: "The Assertion does not say how the user signed in.",
 		hint: "Let the identity provider include an AuthnStatement (Keycloak: client settings > Include AuthnStatement)."},
 	CodeAuthnInstant: {meaning: "The user signed in in the future, or too long ago although a fresh sign-in was asked for.",
@@ -212,14 +221,16 @@ var codes = map[Code]codeInfo{
 	CodeNameIDNotEmail: {meaning: "The NameID is not an e-mail address.", personal: true,
 		hint: "Let the identity provider send the user's e-mail address as NameID.",
 		page: noAddress},
-	CodeNameIDGuest: {meaning: "The NameID is the user principal name of a guest, not an e-mail address.", personal: true,
-		hint: "Let the identity provider send the user's e-mail address as NameID.",
-		page: noAddress},
+	CodeNameIDGuest: {meaning: "The NameID is the user principal name of a guest, not an e-mail address.",
+		personal: true,
+		hint:     "Let the identity provider send the user's e-mail address as NameID.",
+		page:     noAddress},
 	CodeNameIDMismatch: {meaning: "The NameID and the emailaddress claim differ.", personal: true,
 		hint: "Let the identity provider send the user's e-mail address as NameID.",
 		page: noAddress},
 	CodeSPNameQualifier: {meaning: "The NameID was made for another service than ours."},
-	CodeAttributes:      {meaning: "An attribute has no name, or a value with SAML or signature elements in it.", personal: true},
+	CodeAttributes: {meaning: "An attribute has no name, or a value with SAML or signature elements in it.",
+		personal: true},
 	CodeObjectIDMissing: {meaning: "The response has no object ID of the issuer's own directory (only with Config.RequireObjectID).",
 		hint: "Let the identity provider send the object ID and tenant ID claims."},
 	CodeNoAccountKey: {meaning: "Nothing in the response names the user for longer than this session (from Identity.AccountKey).",
@@ -236,10 +247,12 @@ var codes = map[Code]codeInfo{
 		hint: "Sign in again.",
 		page: signInAgain("This sign-in was used already.")},
 	CodeForm: {meaning: "The browser's request is not a form that carries one response.",
-		page: Page{http.StatusBadRequest, "This is not a sign-in", "The page was opened in a way that cannot sign anybody in. If a sign-out led here, the Logout URL at the identity provider is set to this address by mistake.", "Sign in", false}},
+		page: Page{http.StatusBadRequest, "This is not a sign-in",
+			"The page was opened in a way that cannot sign anybody in. If a sign-out led here, the Logout URL at the identity provider is set to this address by mistake.", "Sign in", false}},
 	CodeStore: {meaning: "The Store failed, so nothing can be accepted.",
 		hint: "See why the store failed, and sign in again.",
-		page: Page{http.StatusServiceUnavailable, "Please try again in a moment", "The service cannot sign anybody in at this moment.", "Try again", false}},
+		page: Page{http.StatusServiceUnavailable, "Please try again in a moment",
+			"The service cannot sign anybody in at this moment.", "Try again", false}},
 	CodeStoreYoung: {meaning: "The sign-in is older than what the Store remembers, so it may have been used before.",
 		hint: "Sign in again. If it happens at every restart, give Config.Store a store that outlives the process (package sqlstore). If it happens at every sign-in, a ServiceProvider without a Store is made for each request: make it once, or give it a Store. If the clock was set back since the service started, restart it.",
 		page: signInAgain("The service was restarted during the sign-in.")},
@@ -248,7 +261,8 @@ var codes = map[Code]codeInfo{
 		page: signInAgain("The sign-in belongs to another address of this service.")},
 	CodeBusy: {meaning: "Too many large forms or responses arrived at once.",
 		hint: "Try again in a moment. If honest sign-ins meet this, raise HandlerConfig.BodyMemory and the memory of the service.",
-		page: Page{http.StatusServiceUnavailable, "Please try again in a moment", "The service is busy with other sign-ins.", "Try again", false}},
+		page: Page{http.StatusServiceUnavailable, "Please try again in a moment",
+			"The service is busy with other sign-ins.", "Try again", false}},
 	CodeMetadata: {meaning: "The file is not SAML metadata.",
 		hint: entraDownload},
 	CodeMetadataRole: {meaning: "The metadata is not that of an identity provider.",
@@ -273,10 +287,13 @@ var codes = map[Code]codeInfo{
 	CodeSharedIssuer: {meaning: "Two tenants trust one identity provider for the same entity ID and Redirect URL.",
 		hint: "Give each tenant a Redirect URL of its own (Config.RedirectPath, such as /sso/<tenant>/acs) or an EntityID of its own."},
 	CodeNotConfigured: {meaning: "Single sign-on is not enabled.",
-		page: Page{http.StatusNotFound, "Single sign-on is not enabled", "An administrator can enable it in the settings of this service.", "", false}},
+		page: Page{http.StatusNotFound, "Single sign-on is not enabled",
+			"An administrator can enable it in the settings of this service.", "", false}},
 	CodeSession: {meaning: "The application could not begin its session.",
-		page: Page{http.StatusInternalServerError, "You could not be signed in", "The identity provider signed you in, but this service could not begin a session.", again, true}},
+		page: Page{http.StatusInternalServerError, "You could not be signed in",
+			"The identity provider signed you in, but this service could not begin a session.", again, true}},
 	CodeAccountEnded: {meaning: "The application does not let the account sign in.",
-		page: Page{http.StatusForbidden, "You may not sign in here", "The identity provider signed you in, but your account at this service is disabled or has ended.", "", true}},
+		page: Page{http.StatusForbidden, "You may not sign in here",
+			"The identity provider signed you in, but your account at this service is disabled or has ended.", "", true}},
 	CodeInternal: {meaning: "A step failed that should never fail."},
 }

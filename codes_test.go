@@ -55,7 +55,8 @@ func TestRowsOfCodes(t *testing.T) {
 			t.Errorf("%s: the hint is no sentence: %q", string(code), row.hint)
 		}
 		p := (&Error{Code: code}).Page()
-		if p.Status < 400 || http.StatusText(p.Status) == "" || p.Title == "" || !isSentence(p.Sentence) || row.page.Status == 0 && row.page != (Page{}) {
+		if p.Status < 400 || http.StatusText(p.Status) == "" || p.Title == "" || !isSentence(p.Sentence) ||
+			row.page.Status == 0 && row.page != (Page{}) {
 			t.Errorf("%s: the page is not whole: %+v", string(code), p)
 		}
 		if strings.ContainsAny(p.Title+p.Sentence+p.Button, "<>&") {
@@ -76,7 +77,8 @@ func TestRowsOfCodes(t *testing.T) {
 	}
 }
 
-// TestPersonalCodes: Got of these is what an identity provider says about a person. One that is missing here would be in every log.
+// TestPersonalCodes: Got of these is what an identity provider says about a person. One that is
+// missing here would be in every log.
 func TestPersonalCodes(t *testing.T) {
 	t.Parallel()
 	want := []Code{CodeAttributes, CodeNameID, CodeNameIDGuest, CodeNameIDMismatch, CodeNameIDNotEmail, CodeStatus}
@@ -93,7 +95,8 @@ func TestPersonalCodes(t *testing.T) {
 }
 
 func isSentence(s string) bool {
-	return s != "" && s[len(s)-1] == '.' && !unicode.IsLower(rune(s[0])) && strings.TrimSpace(s) == s && !strings.Contains(s, "  ")
+	return s != "" && s[len(s)-1] == '.' && !unicode.IsLower(rune(s[0])) && strings.TrimSpace(s) == s &&
+		!strings.Contains(s, "  ")
 }
 
 // constantsInOrder returns the names of the codes as codes.go declares them.
@@ -183,7 +186,8 @@ func codesPage(t *testing.T) string {
 func TestProducts(t *testing.T) {
 	t.Parallel()
 	for _, known := range products {
-		if known.name == "" || known.matches == nil || known.statusHint == nil || known.misplaced == nil || known.warnings == nil || !isSentence(known.signResponse) {
+		if known.name == "" || known.matches == nil || known.statusHint == nil || known.misplaced == nil ||
+			known.warnings == nil || !isSentence(known.signResponse) {
 			t.Errorf("%q is not whole", known.name)
 		}
 		for _, code := range slices.Sorted(maps.Keys(known.hints)) {
@@ -197,10 +201,12 @@ func TestProducts(t *testing.T) {
 	}
 }
 
-// ofEntra is what stands for Microsoft Entra ID in a text: its hosts, claims, error numbers, and the words of its portal.
+// ofEntra is what stands for Microsoft Entra ID in a text: its hosts, claims, error numbers, and
+// the words of its portal.
 var ofEntra = regexp.MustCompile(`windows\.net|microsoftonline|chinacloudapi|schemas\.(microsoft|xmlsoap)|AADSTS|Microsoft|Entra: |In Entra|#ext#`)
 
-// TestEntraHasOneFile: whoever learns something new about Entra, or about the next product, changes one file.
+// TestEntraHasOneFile: whoever learns something new about Entra, or about the next product, changes
+// one file.
 func TestEntraHasOneFile(t *testing.T) {
 	t.Parallel()
 	found := 0

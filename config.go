@@ -183,18 +183,6 @@ const (
 	maxDecryptionBits    = 2 * maxDecryptionKeyBits // of all keys together: the old and the new one during a roll-over
 )
 
-// A NameIDPolicy says what the NameID of a subject must look like.
-type NameIDPolicy int
-
-const (
-	// EmailNameID demands an e-mail address that agrees with Entra's emailaddress claim where there
-	// is exactly one.
-	EmailNameID NameIDPolicy = iota
-	// AllowAnyNameID accepts any non-empty NameID. Identity.Email is then the e-mail claim, or
-	// empty.
-	AllowAnyNameID
-)
-
 // An UnsolicitedPolicy says what happens to a response that answers no request of ours (SAML
 // Profiles 2.0 §4.1.5).
 type UnsolicitedPolicy int
@@ -212,22 +200,6 @@ const (
 	// before.
 	AllowUnsolicited
 )
-
-// An IdentityProviderSource returns the identity provider to trust. *IdentityProvider is its own
-// source.
-type IdentityProviderSource interface {
-	// Snapshot returns the current settings. It must be cheap, safe for concurrent use and must not
-	// block on the network. The error is ErrNotConfigured if there are none yet: then logins are
-	// refused with CodeNotConfigured. Any other error means that the answer is not known at the
-	// moment.
-	Snapshot(ctx context.Context) (*IdentityProvider, error)
-}
-
-// An IdentityProviderFunc is a function that is an IdentityProviderSource.
-type IdentityProviderFunc func(ctx context.Context) (*IdentityProvider, error)
-
-// Snapshot calls f.
-func (f IdentityProviderFunc) Snapshot(ctx context.Context) (*IdentityProvider, error) { return f(ctx) }
 
 // NewStateKey returns 32 random bytes for Config.StateKeys.
 func NewStateKey() []byte {
@@ -286,7 +258,8 @@ func (c *Config) validate() error {
 		f.add("Unsolicited", "is unknown", "", "RefuseUnsolicited, RestartUnsolicited or AllowUnsolicited")
 	}
 	if c.Trial && c.Unsolicited != RefuseUnsolicited {
-		f.add("Unsolicited", "is set for settings on trial", "", "RefuseUnsolicited, since every login on trial needs a purpose")
+		f.add("Unsolicited", "is set for settings on trial", "",
+			"RefuseUnsolicited, since every login on trial needs a purpose")
 	}
 	if c.Store != nil && isNil(c.Store) {
 		f.add("Store", "is a nil pointer", "", "a store, or no value at all")
@@ -324,7 +297,8 @@ func (c *Config) validateKeys(f *faults) {
 		if !ok || public.N.BitLen() < minRSABits {
 			f.add("SigningKey", "is not an RSA key of at least 2048 bits", "", "")
 		} else if k, err := parseCertificate(c.SigningCertificate); err != nil || !public.Equal(k.public) {
-			f.add("SigningCertificate", "is not the certificate of SigningKey", "", "one certificate, DER, with the public key of SigningKey")
+			f.add("SigningCertificate", "is not the certificate of SigningKey", "",
+				"one certificate, DER, with the public key of SigningKey")
 		}
 	}
 	f.decryptionKeys(c.DecryptionKeys)
@@ -378,7 +352,8 @@ func (f *faults) policies(nameID NameIDPolicy, skew time.Duration, contexts []st
 
 func (f *faults) decryptionKeys(keys []DecryptionKey) {
 	if len(keys) > maxDecryptionKeys {
-		f.add("DecryptionKeys", "has too many keys", strconv.Itoa(len(keys)), "at most "+strconv.Itoa(maxDecryptionKeys))
+		f.add("DecryptionKeys", "has too many keys", strconv.Itoa(len(keys)),
+			"at most "+strconv.Itoa(maxDecryptionKeys))
 	}
 	bits := 0
 	for _, k := range keys {
@@ -389,7 +364,8 @@ func (f *faults) decryptionKeys(keys []DecryptionKey) {
 		}
 	}
 	if bits > maxDecryptionBits {
-		f.add("DecryptionKeys", "has keys that are too long together", strconv.Itoa(bits)+" bits", "at most 8192 bits: four keys of 2048 or two of 4096; remove the oldest")
+		f.add("DecryptionKeys", "has keys that are too long together", strconv.Itoa(bits)+" bits",
+			"at most 8192 bits: four keys of 2048 or two of 4096; remove the oldest")
 	}
 }
 
@@ -399,7 +375,8 @@ func (k DecryptionKey) fault() (why, want string) {
 		return "has an entry without Key", "an RSA private key of 2048 to 4096 bits"
 	}
 	public, ok := k.Key.Public().(*rsa.PublicKey)
-	if !ok || public == nil || public.N == nil || public.N.BitLen() < minRSABits || public.N.BitLen() > maxDecryptionKeyBits {
+	if !ok || public == nil || public.N == nil || public.N.BitLen() < minRSABits ||
+		public.N.BitLen() > maxDecryptionKeyBits {
 		return "has a key that is not RSA of 2048 to 4096 bits", "an RSA private key of 2048 to 4096 bits"
 	}
 	if k.Certificate == nil {
@@ -410,8 +387,6 @@ func (k DecryptionKey) fault() (why, want string) {
 	}
 	return "", ""
 }
-
-const maxEntityID = 1024 // bytes, SAML Core 2.0 §8.3.6
 
 // badEntityID says what is wrong with a name of ours, "" if nothing is.
 func badEntityID(s string) (why, want string) {
@@ -440,4 +415,27 @@ func badBaseURL(s string, allowHTTP bool) string {
 		return "is http, where anyone on the path can take over sessions"
 	}
 	return "is not an https URL"
+}
+
+func cloneKeys(keys [][]byte) [][]byte {
+	list := make([][]byte, len(keys))
+	for i, k := range keys {
+		list[i] = slices.Clone(k)
+	}
+	return list
+}
+
+func decrypters(keys []DecryptionKey) (list []crypto.Decrypter) {
+	for _, k := range keys {
+		list = append(list, k.Key)
+	}
+	return list
+}
+
+// skew is Config.ClockSkew with its default: less than zero means none.
+func skew(d time.Duration) time.Duration {
+	if d == 0 {
+		return defaultClockSkew
+	}
+	return max(d, 0)
 }

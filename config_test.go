@@ -37,42 +37,76 @@ func TestConfigFaults(t *testing.T) {
 		want   string // in the message
 	}{
 		{"no BaseURL", func(c *Config) { c.BaseURL = "" }, "Config.BaseURL is missing"},
-		{"a BaseURL without a scheme", func(c *Config) { c.BaseURL = "console.example.com" }, "Config.BaseURL is not an absolute URL"},
-		{"a BaseURL with a path", func(c *Config) { c.BaseURL = "https://console.example.com/app" }, "Config.BaseURL has a path or query"},
-		{"a BaseURL with a query", func(c *Config) { c.BaseURL = "https://console.example.com?x" }, "Config.BaseURL has a path or query"},
-		{"a BaseURL with a fragment", func(c *Config) { c.BaseURL = "https://console.example.com#" }, "Config.BaseURL is not an absolute URL"},
-		{"a BaseURL with a user", func(c *Config) { c.BaseURL = "https://u:p@console.example.com" }, "Config.BaseURL is not an absolute URL"},
-		{"a BaseURL with a scheme in upper case", func(c *Config) { c.BaseURL = "HTTPS://console.example.com" }, "upper case"},
-		{"a BaseURL with an empty query", func(c *Config) { c.BaseURL = "https://console.example.com?" }, "Config.BaseURL has a path or query"},
-		{"a BaseURL of another scheme", func(c *Config) { c.BaseURL = "ftp://console.example.com" }, "Config.BaseURL is not an https URL"},
+		{"a BaseURL without a scheme", func(c *Config) { c.BaseURL = "console.example.com" },
+			"Config.BaseURL is not an absolute URL"},
+		{"a BaseURL with a path", func(c *Config) { c.BaseURL = "https://console.example.com/app" },
+			"Config.BaseURL has a path or query"},
+		{"a BaseURL with a query", func(c *Config) { c.BaseURL = "https://console.example.com?x" },
+			"Config.BaseURL has a path or query"},
+		{"a BaseURL with a fragment", func(c *Config) { c.BaseURL = "https://console.example.com#" },
+			"Config.BaseURL is not an absolute URL"},
+		{"a BaseURL with a user", func(c *Config) { c.BaseURL = "https://u:p@console.example.com" },
+			"Config.BaseURL is not an absolute URL"},
+		{"a BaseURL with a scheme in upper case", func(c *Config) { c.BaseURL = "HTTPS://console.example.com" },
+			"upper case"},
+		{"a BaseURL with an empty query", func(c *Config) { c.BaseURL = "https://console.example.com?" },
+			"Config.BaseURL has a path or query"},
+		{"a BaseURL of another scheme", func(c *Config) { c.BaseURL = "ftp://console.example.com" },
+			"Config.BaseURL is not an https URL"},
 		{"an http BaseURL", func(c *Config) { c.BaseURL = "http://console.example.com" }, "Config.BaseURL is http"},
 		{"a RedirectPath without its slash", func(c *Config) { c.RedirectPath = "saml/acs" }, "Config.RedirectPath"},
 		{"a RedirectPath with a query", func(c *Config) { c.RedirectPath = "/acs?x" }, "Config.RedirectPath"},
-		{"a RedirectPath to another host", func(c *Config) { c.RedirectPath = "//evil.example" }, "Config.RedirectPath"},
-		{"an EntityID of 1025 bytes", func(c *Config) { c.EntityID = strings.Repeat("e", 1025) }, "Config.EntityID is too long"},
+		{"a RedirectPath to another host", func(c *Config) { c.RedirectPath = "//evil.example" },
+			"Config.RedirectPath"},
+		{"an EntityID of 1025 bytes", func(c *Config) { c.EntityID = strings.Repeat("e", 1025) },
+			"Config.EntityID is too long"},
 		{"an EntityID with a line break", func(c *Config) { c.EntityID = "a\nb" }, "Config.EntityID has a character"},
-		{"a former URL that is none", func(c *Config) { c.FormerRedirectURLs = []string{"old"} }, "Config.FormerRedirectURLs"},
-		{"a former entity ID of 1025 bytes", func(c *Config) { c.FormerEntityIDs = []string{"urn:a", strings.Repeat("e", 1025)} }, "Config.FormerEntityIDs is too long"},
-		{"a former entity ID with a line break", func(c *Config) { c.FormerEntityIDs = []string{"a\nb"} }, "Config.FormerEntityIDs has a character"},
-		{"an empty former entity ID", func(c *Config) { c.FormerEntityIDs = []string{""} }, "Config.FormerEntityIDs has an empty name"},
+		{"a former URL that is none", func(c *Config) { c.FormerRedirectURLs = []string{"old"} },
+			"Config.FormerRedirectURLs"},
+		{"a former entity ID of 1025 bytes",
+			func(c *Config) {
+				c.FormerEntityIDs = []string{"urn:a",
+					strings.Repeat("e", 1025)}
+			}, "Config.FormerEntityIDs is too long"},
+		{"a former entity ID with a line break", func(c *Config) { c.FormerEntityIDs = []string{"a\nb"} },
+			"Config.FormerEntityIDs has a character"},
+		{"an empty former entity ID", func(c *Config) { c.FormerEntityIDs = []string{""} },
+			"Config.FormerEntityIDs has an empty name"},
 		{"no identity provider", func(c *Config) { c.IdentityProvider = nil }, "Config.IdentityProvider is missing"},
-		{"a nil identity provider", func(c *Config) { c.IdentityProvider = (*IdentityProvider)(nil) }, "Config.IdentityProvider is missing"},
+		{"a nil identity provider", func(c *Config) { c.IdentityProvider = (*IdentityProvider)(nil) },
+			"Config.IdentityProvider is missing"},
 		{"no StateKeys", func(c *Config) { c.StateKeys = nil }, "Config.StateKeys is empty"},
-		{"a short state key", func(c *Config) { c.StateKeys = [][]byte{make([]byte, 31)} }, "Config.StateKeys has a key of another length"},
-		{"a long state key behind a good one", func(c *Config) { c.StateKeys = append(c.StateKeys, make([]byte, 33)) }, "Config.StateKeys has a key of another length"},
+		{"a short state key", func(c *Config) { c.StateKeys = [][]byte{make([]byte, 31)} },
+			"Config.StateKeys has a key of another length"},
+		{"a long state key behind a good one",
+			func(c *Config) {
+				c.StateKeys = append(c.StateKeys,
+					make([]byte, 33))
+			}, "Config.StateKeys has a key of another length"},
 		{"11 minutes of skew", func(c *Config) { c.ClockSkew = 11 * time.Minute }, "Config.ClockSkew is too long"},
 		{"an unknown NameID policy", func(c *Config) { c.NameID = 7 }, "Config.NameID is unknown"},
 		{"an unknown unsolicited policy", func(c *Config) { c.Unsolicited = -1 }, "Config.Unsolicited is unknown"},
 		{"a signing key of 1024 bits", func(c *Config) { c.SigningKey = small }, "Config.SigningKey is not an RSA key"},
 		{"an elliptic signing key", func(c *Config) { c.SigningKey = curve }, "Config.SigningKey is not an RSA key"},
-		{"a decryption key that is missing", decrypt(DecryptionKey{}), "Config.DecryptionKeys has an entry without Key"},
-		{"a decryption key that is nil", decrypt(DecryptionKey{Key: (*rsa.PrivateKey)(nil)}), "Config.DecryptionKeys has an entry without Key"},
-		{"a decryption key of 1024 bits behind a good one", decrypt(DecryptionKey{Key: good}, DecryptionKey{Key: small}), "Config.DecryptionKeys has a key that is not RSA of 2048 to 4096 bits"},
-		{"a decryption key with the certificate of another", decrypt(DecryptionKey{Key: good, Certificate: testKey(t).DER()}), "Config.DecryptionKeys has a Certificate that is not that of its Key"},
-		{"a decryption key with a broken certificate", decrypt(DecryptionKey{Key: good, Certificate: []byte{}}), "Config.DecryptionKeys has a Certificate"},
-		{"five decryption keys", decrypt(slices.Repeat([]DecryptionKey{{Key: good}}, 5)...), "Config.DecryptionKeys has too many keys"},
-		{"three decryption keys of 4096 bits", decrypt(slices.Repeat([]DecryptionKey{{Key: unusedKey{public: long}}}, 3)...), "Config.DecryptionKeys has keys that are too long together"},
-		{"an authentication context that is no text", func(c *Config) { c.RequestedAuthnContexts = []string{"\xff"} }, "Config.RequestedAuthnContexts"},
+		{"a decryption key that is missing", decrypt(DecryptionKey{}),
+			"Config.DecryptionKeys has an entry without Key"},
+		{"a decryption key that is nil", decrypt(DecryptionKey{Key: (*rsa.PrivateKey)(nil)}),
+			"Config.DecryptionKeys has an entry without Key"},
+		{"a decryption key of 1024 bits behind a good one",
+			decrypt(DecryptionKey{Key: good},
+				DecryptionKey{Key: small}), "Config.DecryptionKeys has a key that is not RSA of 2048 to 4096 bits"},
+		{"a decryption key with the certificate of another",
+			decrypt(DecryptionKey{Key: good,
+				Certificate: testKey(t).DER()}), "Config.DecryptionKeys has a Certificate that is not that of its Key"},
+		{"a decryption key with a broken certificate", decrypt(DecryptionKey{Key: good, Certificate: []byte{}}),
+			"Config.DecryptionKeys has a Certificate"},
+		{"five decryption keys", decrypt(slices.Repeat([]DecryptionKey{{Key: good}}, 5)...),
+			"Config.DecryptionKeys has too many keys"},
+		{"three decryption keys of 4096 bits",
+			decrypt(slices.Repeat([]DecryptionKey{{Key: unusedKey{public: long}}},
+				3)...), "Config.DecryptionKeys has keys that are too long together"},
+		{"an authentication context that is no text", func(c *Config) { c.RequestedAuthnContexts = []string{"\xff"} },
+			"Config.RequestedAuthnContexts"},
 	} {
 		if _, err := testProvider(t, test.change); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: got %v, want %q", test.name, err, test.want)
@@ -95,7 +129,8 @@ func TestConfigReportsAllFaultsAtOnce(t *testing.T) {
 func TestConfigDefaults(t *testing.T) {
 	sp := mustProvider(t, nil)
 	const want = "https://console.example.com/api/v1/identity/auth/saml-acs"
-	if sp.RedirectURL() != want || sp.EntityID() != want || sp.RedirectPath() != DefaultRedirectPath || sp.skew != 3*time.Minute {
+	if sp.RedirectURL() != want || sp.EntityID() != want || sp.RedirectPath() != DefaultRedirectPath ||
+		sp.skew != 3*time.Minute {
 		t.Errorf("got %s, %s, %s, %s", sp.RedirectURL(), sp.EntityID(), sp.RedirectPath(), sp.skew)
 	}
 	sp = mustProvider(t, func(c *Config) {
@@ -104,7 +139,10 @@ func TestConfigDefaults(t *testing.T) {
 	if sp.RedirectURL() != "http://127.0.0.1:8080/acs" || sp.EntityID() != "urn:console" || sp.skew != 0 {
 		t.Errorf("got %s, %s, %s", sp.RedirectURL(), sp.EntityID(), sp.skew)
 	}
-	if _, err := testProvider(t, func(c *Config) { c.BaseURL, c.InsecureAllowHTTP = "http://console.example.com", true }); err != nil {
+	if _, err := testProvider(t, func(c *Config) {
+		c.BaseURL, c.InsecureAllowHTTP = "http://console.example.com",
+			true
+	}); err != nil {
 		t.Errorf("InsecureAllowHTTP: %v", err)
 	}
 }
@@ -129,9 +167,11 @@ func TestConfigIsCopied(t *testing.T) {
 	}
 }
 
-// TestOurOwnNamesInTheirFields: the portal calls both sides' names Entity ID, and all our addresses are one URL.
+// TestOurOwnNamesInTheirFields: the portal calls both sides' names Entity ID, and all our addresses
+// are one URL.
 func TestOurOwnNamesInTheirFields(t *testing.T) {
-	const login, redirect, former = "https://login.microsoftonline.com/" + testTenantID + "/saml2", "https://console.example.com" + DefaultRedirectPath, "https://old.example.com/acs"
+	const login, redirect, former = "https://login.microsoftonline.com/" + testTenantID +
+		"/saml2", "https://console.example.com" + DefaultRedirectPath, "https://old.example.com/acs"
 	for _, test := range []struct {
 		name, entityID, login string
 		want                  Code

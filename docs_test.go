@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// TestDocsNameWhatExists checks what a reader can follow in the documentation: links to files and headings,
-// and the names of tests that keep a rule.
+// TestDocsNameWhatExists checks what a reader can follow in the documentation: links to files and
+// headings, and the names of tests that keep a rule.
 func TestDocsNameWhatExists(t *testing.T) {
 	t.Parallel()
 	if _, err := os.Stat("go.work"); err != nil {
@@ -53,7 +53,8 @@ func TestDocsNameWhatExists(t *testing.T) {
 	}
 }
 
-// documentation returns the text of all Markdown files of the checkout by name, and the names of its tests.
+// documentation returns the text of all Markdown files of the checkout by name, and the names of
+// its tests.
 func documentation(t *testing.T) (pages map[string]string, tests map[string]bool) {
 	t.Helper()
 	pages, tests = map[string]string{}, map[string]bool{}
@@ -90,8 +91,8 @@ func documentation(t *testing.T) (pages map[string]string, tests map[string]bool
 	return pages, tests
 }
 
-// hasHeading reports whether a page has the heading that an anchor names, in the form that GitHub gives
-// it: lower case, hyphens for spaces, without punctuation.
+// hasHeading reports whether a page has the heading that an anchor names, in the form that GitHub
+// gives it: lower case, hyphens for spaces, without punctuation.
 func hasHeading(page, anchor string) bool {
 	left := regexp.MustCompile(`[^\p{L}\p{N} _-]`)
 	for line := range strings.Lines(page) {

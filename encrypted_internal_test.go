@@ -38,7 +38,8 @@ var foreignKeys = sync.OnceValue(func() (list []crypto.Decrypter) {
 	return list
 })
 
-// counted gives the service provider of a vector with as many decryption keys as there may be, the vector's last, and counts their use.
+// counted gives the service provider of a vector with as many decryption keys as there may be, the
+// vector's last, and counts their use.
 func counted(t *testing.T, v *testVector) (sp *ServiceProvider, calls *int) {
 	t.Helper()
 	sp, err := v.provider(t)
@@ -46,14 +47,16 @@ func counted(t *testing.T, v *testVector) (sp *ServiceProvider, calls *int) {
 		t.Fatal(err)
 	}
 	calls = new(int)
-	sp.decrypters = append(foreignKeys()[:maxDecryptionKeys-len(sp.decrypters):maxDecryptionKeys-len(sp.decrypters)], sp.decrypters...)
+	sp.decrypters = append(foreignKeys()[:maxDecryptionKeys-len(sp.decrypters):maxDecryptionKeys-len(sp.decrypters)],
+		sp.decrypters...)
 	for i, k := range sp.decrypters {
 		sp.decrypters[i] = countedKey{k, calls}
 	}
 	return sp, calls
 }
 
-// TestDecrypterCalls: no message uses the decryption keys more often than Config.DecryptionKeys says, and no honest one is refused for that.
+// TestDecrypterCalls: no message uses the decryption keys more often than Config.DecryptionKeys
+// says, and no honest one is refused for that.
 func TestDecrypterCalls(t *testing.T) {
 	t.Parallel()
 	const perElement = maxDecryptionKeys * 2 // with two EncryptedKeys
@@ -86,21 +89,24 @@ func TestDecrypterCalls(t *testing.T) {
 		"encrypted-name-id":               4,
 	} {
 		sp, calls := counted(t, vectors[name])
-		if _, err := sp.finish(context.Background(), vectors[name].response(t, sp), allChecks); err != nil || *calls != want {
+		if _, err := sp.finish(context.Background(), vectors[name].response(t, sp), allChecks); err != nil ||
+			*calls != want {
 			t.Errorf("%s: %d calls, %v, want %d", name, *calls, err, want)
 		}
 	}
 }
 
-// TestStrangersDecrypterCalls: what is not signed costs no more than one encrypted element, and nothing at all where the response must be signed:
-// neither without that signature nor with a bad one.
+// TestStrangersDecrypterCalls: what is not signed costs no more than one encrypted element, and
+// nothing at all where the response must be signed: neither without that signature nor with a bad
+// one.
 func TestStrangersDecrypterCalls(t *testing.T) {
 	t.Parallel()
 	v := vectorsByName(t)["encrypted-both-signed"]
 	message := string(v.message())
 	start, end := strings.Index(message, "<Signature "), strings.Index(message, "</Signature>")+len("</Signature>")
 	unsigned := message[:start] + message[end:]
-	// The content key is what it was, and the ciphertext is not: the same message as somebody sends who wants to see what we make of it.
+	// The content key is what it was, and the ciphertext is not: the same message as somebody sends
+	// who wants to see what we make of it.
 	changed := func(message string) string {
 		i := strings.LastIndex(message, "CipherValue>") - len("</e:")
 		return message[:i-8] + "AAAA" + message[i-4:]
@@ -159,13 +165,16 @@ func TestResponseMustBeSignedSaysWhat(t *testing.T) {
 			t.Fatal(err)
 		}
 		elsewhere.entityID = "https://idp.example.com/" // any name but Entra's
-		if got := checkResponseSigned(context.Background(), &attempt{policy: &sp.policy, idp: elsewhere, message: &wire.Response{}}); got == nil || got.Hint != signResponseHint {
+		if got := checkResponseSigned(context.Background(),
+			&attempt{policy: &sp.policy, idp: elsewhere, message: &wire.Response{}}); got == nil ||
+			got.Hint != signResponseHint {
 			t.Errorf("%s at another identity provider: got %+v", name, got)
 		}
 	}
 }
 
-// TestStatusMessageIsCut: only the beginning of a StatusMessage is searched for error numbers and shown, and it is cut between two characters.
+// TestStatusMessageIsCut: only the beginning of a StatusMessage is searched for error numbers and
+// shown, and it is cut between two characters.
 func TestStatusMessageIsCut(t *testing.T) {
 	t.Parallel()
 	v := vectorsByName(t)["c23-refusal"]
@@ -179,11 +188,14 @@ func TestStatusMessageIsCut(t *testing.T) {
 		found        bool
 	}{
 		{"as it is", "", 0, true},
-		{"the number at the end of what is looked at", strings.Repeat("x", wire.MaxStatusMessage-len(" AADSTS75011")) + " ", wire.MaxStatusMessage, true},
+		{"the number at the end of what is looked at",
+			strings.Repeat("x", wire.MaxStatusMessage-len(" AADSTS75011")) + " ", wire.MaxStatusMessage, true},
 		{"the number beyond", strings.Repeat("x", wire.MaxStatusMessage) + " ", wire.MaxStatusMessage, false},
-		{"half a character", strings.Repeat("x", wire.MaxStatusMessage-1) + "\u00e9 ", wire.MaxStatusMessage - 1, false},
+		{"half a character", strings.Repeat("x", wire.MaxStatusMessage-1) + "\u00e9 ", wire.MaxStatusMessage - 1,
+			false},
 	} {
-		m, err := wire.Read(base64.StdEncoding.EncodeToString([]byte(string(v.message()[:i]) + row.before + string(v.message()[i:]))))
+		m, err := wire.Read(base64.StdEncoding.EncodeToString([]byte(string(v.message()[:i]) + row.before +
+			string(v.message()[i:]))))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -196,8 +208,9 @@ func TestStatusMessageIsCut(t *testing.T) {
 	}
 }
 
-// TestSecondSignatureTriesTheFirstOnesKey: where both response and assertion are signed by the last of many keys, the others are tried once. They
-// cost memory each time, so eight more of them cost as much more with two signatures as with one.
+// TestSecondSignatureTriesTheFirstOnesKey: where both response and assertion are signed by the last
+// of many keys, the others are tried once. They cost memory each time, so eight more of them cost
+// as much more with two signatures as with one.
 func TestSecondSignatureTriesTheFirstOnesKey(t *testing.T) {
 	vectors := vectorsByName(t)
 	perKeys := func(name string) float64 {

@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// entra is Microsoft Entra ID (formerly Azure AD) in all its clouds. Sources: the pages of learn.microsoft.com about SAML single sign-on for
-// enterprise applications, the SAML token claims reference, and the list of AADSTS error codes.
+// entra is Microsoft Entra ID (formerly Azure AD) in all its clouds. Sources: the pages of
+// learn.microsoft.com about SAML single sign-on for enterprise applications, the SAML token claims
+// reference, and the list of AADSTS error codes.
 var entra = product{
 	name:         "Microsoft Entra ID",
 	matches:      isEntra,
@@ -18,7 +19,8 @@ var entra = product{
 	warnings:     entraWarnings,
 }
 
-// isEntra reports whether settings are those of Entra: by the host of the entity ID or of the login URL.
+// isEntra reports whether settings are those of Entra: by the host of the entity ID or of the login
+// URL.
 func isEntra(p *IdentityProvider) bool {
 	for _, s := range []string{p.entityID, p.LoginURL()} {
 		if u, err := url.Parse(s); err == nil && isEntraHost(u.Hostname()) {
@@ -59,10 +61,12 @@ const (
 	claimGroupsLink       = "http://schemas.microsoft.com/claims/groups.link" // in place of more than 150 groups
 )
 
-// guestMark is in the user principal name of every guest of a directory: "ann_example.com#EXT#@contoso.onmicrosoft.com". In lower case.
+// guestMark is in the user principal name of every guest of a directory:
+// "ann_example.com#EXT#@contoso.onmicrosoft.com". In lower case.
 const guestMark = "#ext#"
 
-// The general hints for settings that cannot be read name places in Entra's portal: nobody knows yet whose settings these are, and most are Entra's.
+// The general hints for settings that cannot be read name places in Entra's portal: nobody knows
+// yet whose settings these are, and most are Entra's.
 const (
 	entraDownload              = "In Entra: Enterprise application > Single sign-on > SAML Certificates > Federation Metadata XML > Download; upload that file unchanged."
 	entraDownloadOwn           = "In Entra: Enterprise application > Single sign-on > SAML Certificates > Federation Metadata XML, not the address with /common/."
@@ -97,7 +101,8 @@ var entraHints = map[Code]string{
 
 var aadstsNumber = regexp.MustCompile(`AADSTS[0-9]{5,7}`)
 
-// aadstsHint says what to do about an error number of Entra in a status message, "" if we know nothing.
+// aadstsHint says what to do about an error number of Entra in a status message, "" if we know
+// nothing.
 func aadstsHint(message string) string {
 	switch aadstsNumber.FindString(message) {
 	case "AADSTS50105":
@@ -112,7 +117,8 @@ func aadstsHint(message string) string {
 	return ""
 }
 
-// misplacedOfEntra recognizes values of the Entra portal that were pasted into the wrong field: at most one fault for each field.
+// misplacedOfEntra recognizes values of the Entra portal that were pasted into the wrong field: at
+// most one fault for each field.
 func misplacedOfEntra(entityID, loginURL string) (faults []*Error) {
 	entity, _ := url.Parse(entityID)
 	login, _ := url.Parse(loginURL)
@@ -127,7 +133,8 @@ func misplacedOfEntra(entityID, loginURL string) (faults []*Error) {
 		why = "the entity ID is an ID alone, as of a tenant or an application"
 	}
 	if why != "" {
-		faults = append(faults, refuse(CodeMetadataEntityID, why, withoutUserInfo(entityID), entraIssuerForm).inField(FieldEntityID))
+		faults = append(faults, refuse(CodeMetadataEntityID, why, withoutUserInfo(entityID),
+			entraIssuerForm).inField(FieldEntityID))
 	}
 	why = ""
 	switch {
@@ -139,7 +146,8 @@ func misplacedOfEntra(entityID, loginURL string) (faults []*Error) {
 		why = "the login URL is the " + entraIdentifierName
 	}
 	if why != "" {
-		faults = append(faults, refuse(CodeMetadataLoginURL, why, withoutUserInfo(loginURL), entraLoginForm).inField(FieldLoginURL))
+		faults = append(faults, refuse(CodeMetadataLoginURL, why, withoutUserInfo(loginURL),
+			entraLoginForm).inField(FieldLoginURL))
 	}
 	return faults
 }
@@ -165,7 +173,8 @@ func entraWarnings(p *IdentityProvider) (list []Warning) {
 		add("login_url_common", "the login URL "+quote(p.LoginURL())+" is not that of one tenant",
 			`In Entra: Enterprise application > Single sign-on > "Set up" card > Login URL.`)
 	}
-	if ours, theirs := tenantIn(entraIssuer, p.entityID), tenantIn(entraLogin, p.LoginURL()); ours != "" && theirs != "" && !strings.EqualFold(ours, theirs) {
+	if ours, theirs := tenantIn(entraIssuer, p.entityID), tenantIn(entraLogin, p.LoginURL()); ours != "" &&
+		theirs != "" && !strings.EqualFold(ours, theirs) {
 		add("tenant_mismatch", "the entity ID is of the tenant "+ours+" and the login URL of the tenant "+theirs,
 			`In Entra: Enterprise application > Single sign-on > "Set up" card: take both from there.`)
 	}
@@ -187,7 +196,8 @@ func tenantIn(pattern *regexp.Regexp, address string) string {
 	return ""
 }
 
-// tenantWide reports whether there are only keys that Entra signs with where an application has none of its own.
+// tenantWide reports whether there are only keys that Entra signs with where an application has
+// none of its own.
 func tenantWide(keys []TrustedKey) bool {
 	for _, k := range keys {
 		if k.subject != "CN=accounts.accesscontrol.windows.net" && k.subject != "CN=login.microsoftonline.us" {

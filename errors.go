@@ -1,7 +1,6 @@
 package saml
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -11,19 +10,21 @@ import (
 	"github.com/iomete/saml/internal/fault"
 )
 
-// A Code names one reason for a refusal. Codes are stable: programs may compare them, and docs/codes.md lists them.
-// A Code is itself an error, so errors.Is(err, saml.CodeReplayed) tells whether err is, or wraps, such a refusal.
+// A Code names one reason for a refusal. Codes are stable: programs may compare them, and
+// docs/codes.md lists them. A Code is itself an error, so errors.Is(err, saml.CodeReplayed) tells
+// whether err is, or wraps, such a refusal.
 type Code string
 
 // Error makes a Code usable as the target of errors.Is.
 func (c Code) Error() string { return "saml: " + string(c) }
 
-// An Error is one refusal: of a response, of a metadata document, of a key or of a configuration. It never holds XML.
+// An Error is one refusal: of a response, of a metadata document, of a key or of a configuration.
+// It never holds XML.
 type Error struct {
 	// Code is the stable name of the reason.
 	Code Code
-	// Check is the name of the member of Checks that refused, "" where the refusal came from elsewhere
-	// (configuration, metadata).
+	// Check is the name of the member of Checks that refused, "" where the refusal came from
+	// elsewhere (configuration, metadata).
 	Check string
 	// Message is one sentence for an operator, without a final period.
 	Message string
@@ -32,22 +33,27 @@ type Error struct {
 	Got string
 	// Want is what was expected, "" where the message says it.
 	Want string
-	// Hint says what to change, and where: in the words of the identity provider's portal if it is known (Microsoft Entra ID). "" if there is no advice.
+	// Hint says what to change, and where: in the words of the identity provider's portal if it is
+	// known (Microsoft Entra ID). "" if there is no advice.
 	Hint string
-	// Field is the setting that is wrong: FieldEntityID, FieldLoginURL or FieldCertificate for what an administrator entered about the identity provider,
-	// or the name of a field of Config, HandlerConfig or LoginOptions ("BaseURL"). "" if no single setting is known to be wrong.
+	// Field is the setting that is wrong: FieldEntityID, FieldLoginURL or FieldCertificate for what
+	// an administrator entered about the identity provider, or the name of a field of Config,
+	// HandlerConfig or LoginOptions ("BaseURL"). "" if no single setting is known to be wrong.
 	Field string
-	// Reference is a random number that appears on the user's error page and in the log, "" outside the HTTP handlers.
+	// Reference is a random number that appears on the user's error page and in the log, "" outside
+	// the HTTP handlers.
 	Reference string
-	// ReturnTo is LoginOptions.ReturnTo of the login that was refused, for a link that begins it again; "" where that is not known.
+	// ReturnTo is LoginOptions.ReturnTo of the login that was refused, for a link that begins it
+	// again; "" where that is not known.
 	ReturnTo string
 
 	requestID string // of the pending login that the refused response belongs to, for Event.RequestID
 	cause     error
 }
 
-// Error returns the code, the message and, unless they are personal data, what was got and wanted. If an error of the application's own code led to
-// the refusal (of Sessions, Resolve, Store or an IdentityProviderSource), its text stands at the end: it is as personal as that code makes it.
+// Error returns the code, the message and, unless they are personal data, what was got and wanted.
+// If an error of the application's own code led to the refusal (of Sessions, Resolve, Store or an
+// IdentityProviderSource), its text stands at the end: it is as personal as that code makes it.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("saml: ")
@@ -78,19 +84,23 @@ func (e *Error) Is(target error) bool {
 	return ok && c == e.Code
 }
 
-// The values of Error.Field for the settings of an identity provider, so that a settings page can show each fault beside its field. No field of Config
-// has one of these names: Config.EntityID is our own.
+// The values of Error.Field for the settings of an identity provider, so that a settings page can
+// show each fault beside its field. No field of Config has one of these names: Config.EntityID is
+// our own.
 const (
-	FieldEntityID    = "IdentityProvider.EntityID"    // the identity provider's entity ID (Entra: Microsoft Entra Identifier)
+	// the identity provider's entity ID (Entra: Microsoft Entra Identifier)
+	FieldEntityID    = "IdentityProvider.EntityID"
 	FieldLoginURL    = "IdentityProvider.LoginURL"    // its login URL
 	FieldCertificate = "IdentityProvider.Certificate" // its signing certificates
 )
 
-// Errors takes an error of this package apart, such as one of New, NewIdentityProvider, ParseSettings or CheckTenants, which report several faults at
-// once. It returns the *Error values in err, in their order and each once. It looks into joined and wrapped errors, but not into an *Error: what an
-// *Error wraps is the cause of that refusal, and its text is in Error.
+// Errors takes an error of this package apart, such as one of New, NewIdentityProvider,
+// ParseSettings or CheckTenants, which report several faults at once. It returns the *Error values
+// in err, in their order and each once. It looks into joined and wrapped errors, but not into an
+// *Error: what an *Error wraps is the cause of that refusal, and its text is in Error.
 //
-// Nothing is lost: an error without an *Error in it becomes one with CodeInternal whose Message is its text. So Errors returns nil only if err is nil.
+// Nothing is lost: an error without an *Error in it becomes one with CodeInternal whose Message is
+// its text. So Errors returns nil only if err is nil.
 func Errors(err error) []*Error {
 	var list []*Error
 	seen := map[*Error]bool{}
@@ -119,7 +129,8 @@ func Errors(err error) []*Error {
 	return list
 }
 
-// refuse makes an Error without a Hint: completed adds it where the error leaves the package. got is quoted and cut; want is shown as is.
+// refuse makes an Error without a Hint: completed adds it where the error leaves the package. got
+// is quoted and cut; want is shown as is.
 func refuse(code Code, message, got, want string) *Error {
 	e := &Error{Code: code, Message: message, Want: want}
 	if got != "" {
@@ -128,7 +139,8 @@ func refuse(code Code, message, got, want string) *Error {
 	return e
 }
 
-// refusef is refuse for a message with values of our own in it; what came off the wire belongs into Got.
+// refusef is refuse for a message with values of our own in it; what came off the wire belongs into
+// Got.
 func refusef(code Code, format string, args ...any) *Error {
 	return refuse(code, fmt.Sprintf(format, args...), "", "")
 }
@@ -140,8 +152,9 @@ func (e *Error) inField(field string) *Error {
 	return &own
 }
 
-// completed returns e with its Hint: the one that it has, else that of its code, in the words of p's portal. p is nil if it is not known whose settings
-// are used. Every exported function calls it with what it returns or hands over. e itself may be shared, and stays as it is; it may be nil.
+// completed returns e with its Hint: the one that it has, else that of its code, in the words of
+// p's portal. p is nil if it is not known whose settings are used. Every exported function calls it
+// with what it returns or hands over. e itself may be shared, and stays as it is; it may be nil.
 func (e *Error) completed(p *IdentityProvider) *Error {
 	if e == nil || e.Hint != "" {
 		return e
@@ -163,15 +176,6 @@ func joined(faults []*Error, p *IdentityProvider) error {
 		list[i] = e.completed(p)
 	}
 	return errors.Join(list...)
-}
-
-// completed is Error.completed with the identity provider that is trusted now.
-func (sp *ServiceProvider) completed(ctx context.Context, e *Error) *Error {
-	if e == nil || e.Hint != "" {
-		return e
-	}
-	p, _ := sp.snapshot(ctx)
-	return e.completed(p)
 }
 
 // withCause records the error that led to the refusal.
@@ -197,10 +201,12 @@ func fromFault(err error) *Error {
 	return refuse(CodeInternal, "an internal step failed", "", "").withCause(err)
 }
 
-// maxQuoted bounds what of a foreign value is shown: enough for an entity ID or a URL, too little to hide anything in.
+// maxQuoted bounds what of a foreign value is shown: enough for an entity ID or a URL, too little
+// to hide anything in.
 const maxQuoted = 200
 
-// quote shows a foreign value in one line of printable characters, at most maxQuoted bytes with its quotes.
+// quote shows a foreign value in one line of printable characters, at most maxQuoted bytes with its
+// quotes.
 func quote(s string) string {
 	q := make([]byte, 1, min(len(s)+2, maxQuoted))
 	q[0] = '"'
@@ -217,3 +223,22 @@ func quote(s string) string {
 	}
 	return string(append(q, '"'))
 }
+
+// ErrNotConfigured is what HandlerConfig.Resolve returns if a request names no provider, or if
+// there is no such tenant; and what an IdentityProviderSource returns if no identity provider is
+// configured yet.
+var ErrNotConfigured error = CodeNotConfigured
+
+// ErrNotEnabled is what HandlerConfig.Resolve returns if a request names a tenant for which single
+// sign-on is not enabled. The page is that of ErrNotConfigured, and errors.Is(ErrNotEnabled,
+// ErrNotConfigured) is true; but at the address of this tenant the sessions of all other tenants
+// are refused.
+var ErrNotEnabled error = notEnabled{}
+
+type notEnabled struct{}
+
+func (notEnabled) Error() string {
+	return "saml: single sign-on is not enabled for the tenant that the request names"
+}
+
+func (notEnabled) Is(target error) bool { return target == ErrNotConfigured }

@@ -19,8 +19,10 @@ import (
 func TestErrorsTakesApart(t *testing.T) {
 	t.Parallel()
 	_, cause := saml.ParseKeys(nil)
-	a, b, c := &saml.Error{Code: saml.CodeKey, Message: "a"}, &saml.Error{Code: saml.CodeKey, Message: "a"}, &saml.Error{Code: saml.CodeConfig, Message: "c"}
-	sp, err := saml.New(saml.Config{BaseURL: "https://x.example", StateKeys: [][]byte{saml.NewStateKey()}, IdentityProvider: &flakySource{err: cause}})
+	a, b, c := &saml.Error{Code: saml.CodeKey, Message: "a"}, &saml.Error{Code: saml.CodeKey,
+		Message: "a"}, &saml.Error{Code: saml.CodeConfig, Message: "c"}
+	sp, err := saml.New(saml.Config{BaseURL: "https://x.example", StateKeys: [][]byte{saml.NewStateKey()},
+		IdentityProvider: &flakySource{err: cause}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,14 +37,17 @@ func TestErrorsTakesApart(t *testing.T) {
 		{"a nil *Error", (*saml.Error)(nil), nil},
 		{"joined", errors.Join(a, c, b), []string{"key: a", "config: c", "key: a"}},
 		{"the same twice", errors.Join(a, a, c, a), []string{"key: a", "config: c"}},
-		{"joined and joined again", errors.Join(c, errors.Join(a, errors.Join(b))), []string{"config: c", "key: a", "key: a"}},
+		{"joined and joined again", errors.Join(c, errors.Join(a, errors.Join(b))),
+			[]string{"config: c", "key: a", "key: a"}},
 		{"wrapped", fmt.Errorf("settings: %w", a), []string{"key: a"}},
-		{"wrapped twice around joined ones", fmt.Errorf("x: %w", fmt.Errorf("y: %w", errors.Join(a, c))), []string{"key: a", "config: c"}},
+		{"wrapped twice around joined ones", fmt.Errorf("x: %w", fmt.Errorf("y: %w", errors.Join(a, c))),
+			[]string{"key: a", "config: c"}},
 		{"two wrapped in one text", fmt.Errorf("%w and %w", a, c), []string{"key: a", "config: c"}},
 		{"another error", io.EOF, []string{"internal: EOF"}},
 		{"another error that wraps a third", fmt.Errorf("x: %w", io.EOF), []string{"internal: x: EOF"}},
 		{"another error among them", errors.Join(a, io.EOF, c), []string{"key: a", "internal: EOF", "config: c"}},
-		{"a cause is part of its refusal", outer, []string{"identity_provider: the settings of the identity provider cannot be read"}},
+		{"a cause is part of its refusal", outer,
+			[]string{"identity_provider: the settings of the identity provider cannot be read"}},
 	} {
 		var got []string
 		for _, e := range saml.Errors(row.err) {
@@ -86,29 +91,42 @@ func TestPastedFieldsTogether(t *testing.T) {
 		onlyForServiceProviders []string
 	}{
 		{name: "good", entity: " " + issuer + "\n", login: "\t" + login, pasted: good},
-		{name: "nothing", want: []string{entityID + " metadata_entity_id", loginURL + " metadata_login_url", certificate + " key"}},
+		{name: "nothing", want: []string{entityID + " metadata_entity_id", loginURL + " metadata_login_url",
+			certificate + " key"}},
 		{name: "all three wrong", entity: "a\u200bb", login: "ftp://x", pasted: "x",
 			want: []string{entityID + " metadata_entity_id", loginURL + " metadata_login_url", certificate + " key"}},
-		{name: "both addresses swapped, and a private key", entity: login, login: issuer, pasted: "-----BEGIN PRIVATE KEY-----",
-			want: []string{entityID + " metadata_entity_id", loginURL + " metadata_login_url", certificate + " private_key"}},
-		{name: "the metadata's address in both", entity: "https://x/federationmetadata/2007-06/f.xml", login: "https://x/federationmetadata/2007-06/f.xml", pasted: good,
+		{name: "both addresses swapped, and a private key", entity: login, login: issuer,
+			pasted: "-----BEGIN PRIVATE KEY-----",
+			want: []string{entityID + " metadata_entity_id", loginURL + " metadata_login_url",
+				certificate + " private_key"}},
+		{name: "the metadata's address in both", entity: "https://x/federationmetadata/2007-06/f.xml",
+			login: "https://x/federationmetadata/2007-06/f.xml", pasted: good,
 			want: []string{entityID + " metadata_entity_id", loginURL + " metadata_login_url"}},
-		{name: "a placeholder", entity: "https://sts.windows.net/{tenantid}/", login: login, pasted: good, want: []string{entityID + " metadata_tenant"}},
+		{name: "a placeholder", entity: "https://sts.windows.net/{tenantid}/", login: login, pasted: good,
+			want: []string{entityID + " metadata_tenant"}},
 		{name: "only the login URL", entity: issuer, pasted: good, want: []string{loginURL + " metadata_login_url"}},
-		{name: "only the certificate", entity: issuer, login: login, pasted: "-----BEGIN CERTIFICATE-----", want: []string{certificate + " key"}},
-		{name: "a service's metadata as certificate", entity: issuer, login: login, pasted: metadataText(` entityID="x"`, ``), want: []string{certificate + " metadata_role"}},
-		{name: "too large", entity: issuer, login: login, pasted: strings.Repeat("x", 4<<20+1), want: []string{certificate + " too_large"}},
-		{name: "our own address in both", entity: redirectURL, login: redirectURL, pasted: good, onlyForServiceProviders: []string{entityID + " metadata_entity_id", loginURL + " metadata_login_url"}},
-		{name: "our own name, and no certificate", entity: redirectURL, login: login, want: []string{certificate + " key"}, onlyForServiceProviders: []string{entityID + " metadata_entity_id"}},
-		{name: "http, and no certificate", entity: issuer, login: "http://idp.example.com/login", want: []string{certificate + " key"}, onlyForServiceProviders: []string{loginURL + " metadata_login_url"}},
-		{name: "a weak key and http", entity: issuer, login: "http://idp.example.com/login", pasted: string(pemOf(weakCertificate(t))),
+		{name: "only the certificate", entity: issuer, login: login, pasted: "-----BEGIN CERTIFICATE-----",
+			want: []string{certificate + " key"}},
+		{name: "a service's metadata as certificate", entity: issuer, login: login,
+			pasted: metadataText(` entityID="x"`, ``), want: []string{certificate + " metadata_role"}},
+		{name: "too large", entity: issuer, login: login, pasted: strings.Repeat("x", 4<<20+1),
+			want: []string{certificate + " too_large"}},
+		{name: "our own address in both", entity: redirectURL, login: redirectURL, pasted: good,
+			onlyForServiceProviders: []string{entityID + " metadata_entity_id", loginURL + " metadata_login_url"}},
+		{name: "our own name, and no certificate", entity: redirectURL, login: login,
+			want: []string{certificate + " key"}, onlyForServiceProviders: []string{entityID + " metadata_entity_id"}},
+		{name: "http, and no certificate", entity: issuer, login: "http://idp.example.com/login",
+			want: []string{certificate + " key"}, onlyForServiceProviders: []string{loginURL + " metadata_login_url"}},
+		{name: "a weak key and http", entity: issuer, login: "http://idp.example.com/login",
+			pasted:                  string(pemOf(weakCertificate(t))),
 			onlyForServiceProviders: []string{loginURL + " metadata_login_url", certificate + " weak_key"}},
 	} {
 		got, err := saml.ParseSettings(row.entity, row.login, row.pasted)
 		if fields := fieldsOf(err); !slices.Equal(fields, row.want) || (got == nil) != (err != nil) {
 			t.Errorf("%s: got %q, want %q", row.name, fields, row.want)
 		}
-		if err == nil && len(row.onlyForServiceProviders) == 0 && (got.EntityID() != issuer || got.LoginURL() != login || len(got.Keys()) != 1) {
+		if err == nil && len(row.onlyForServiceProviders) == 0 &&
+			(got.EntityID() != issuer || got.LoginURL() != login || len(got.Keys()) != 1) {
 			t.Errorf("%s: got %q, %q and %d keys", row.name, got.EntityID(), got.LoginURL(), len(got.Keys()))
 		}
 		sp := newProvider(t, idp, nil)
@@ -122,7 +140,8 @@ func TestPastedFieldsTogether(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = saml.New(saml.Config{BaseURL: "https://console.example.com", StateKeys: [][]byte{saml.NewStateKey()}, Store: saml.NewMemoryStore(), IdentityProvider: settings})
+			_, err = saml.New(saml.Config{BaseURL: "https://console.example.com",
+				StateKeys: [][]byte{saml.NewStateKey()}, Store: saml.NewMemoryStore(), IdentityProvider: settings})
 			fields := fieldsOf(err)
 			slices.Sort(fields)
 			if slices.Sort(want); !slices.Equal(fields, want) {
@@ -135,21 +154,25 @@ func TestPastedFieldsTogether(t *testing.T) {
 			}
 		}
 		if row.pasted == good { // the same of keys that were read
-			if _, err := saml.NewIdentityProvider(row.entity, row.login, keys...); !slices.Equal(fieldsOf(err), row.want) {
+			if _, err := saml.NewIdentityProvider(row.entity, row.login, keys...); !slices.Equal(fieldsOf(err),
+				row.want) {
 				t.Errorf("%s: NewIdentityProvider says %q, want %q", row.name, fieldsOf(err), row.want)
 			}
 		}
 	}
-	if _, err := saml.NewIdentityProvider("", ""); !slices.Equal(fieldsOf(err), []string{entityID + " metadata_entity_id", loginURL + " metadata_login_url", certificate + " metadata_keys"}) {
+	if _, err := saml.NewIdentityProvider("", ""); !slices.Equal(fieldsOf(err),
+		[]string{entityID + " metadata_entity_id", loginURL + " metadata_login_url", certificate + " metadata_keys"}) {
 		t.Errorf("no fields and no keys: got %q", fieldsOf(err))
 	}
 }
 
-// TestFieldsOfConfigurations: each fault of a configuration names its field, and no field of ours is taken for one of the identity provider.
+// TestFieldsOfConfigurations: each fault of a configuration names its field, and no field of ours
+// is taken for one of the identity provider.
 func TestFieldsOfConfigurations(t *testing.T) {
 	t.Parallel()
 	_, err := saml.New(saml.Config{BaseURL: "x", RedirectPath: "x", EntityID: "\n", StateKeys: [][]byte{{}}})
-	if got, want := fieldsOf(err), []string{"BaseURL config", "RedirectPath config", "EntityID config", "IdentityProvider config", "StateKeys config"}; !slices.Equal(got, want) {
+	if got, want := fieldsOf(err), []string{"BaseURL config", "RedirectPath config", "EntityID config",
+		"IdentityProvider config", "StateKeys config"}; !slices.Equal(got, want) {
 		t.Errorf("New: got %q, want %q", got, want)
 	}
 	for _, e := range saml.Errors(err) {
@@ -158,7 +181,8 @@ func TestFieldsOfConfigurations(t *testing.T) {
 		}
 	}
 	resolve := func(*http.Request, string) (*saml.ServiceProvider, error) { return nil, nil }
-	for field, c := range map[string]saml.HandlerConfig{"Resolve": {}, "Sessions": {Resolve: resolve}, "Home": {Resolve: resolve, Sessions: &switchSessions{}, Home: "x"},
+	for field, c := range map[string]saml.HandlerConfig{"Resolve": {}, "Sessions": {Resolve: resolve},
+		"Home":       {Resolve: resolve, Sessions: &switchSessions{}, Home: "x"},
 		"BodyMemory": {Resolve: resolve, Sessions: &switchSessions{}, BodyMemory: 1}} {
 		if _, err := saml.NewHandler(c); !slices.Equal(fieldsOf(err), []string{field + " config"}) {
 			t.Errorf("NewHandler: got %q, want %s", fieldsOf(err), field)
@@ -175,7 +199,8 @@ func TestFieldsOfConfigurations(t *testing.T) {
 	}
 }
 
-// TestSharedRefusalsStayAsTheyAre: the fault of a key is one value for all who hold the key, and nobody's use of it may show elsewhere.
+// TestSharedRefusalsStayAsTheyAre: the fault of a key is one value for all who hold the key, and
+// nobody's use of it may show elsewhere.
 func TestSharedRefusalsStayAsTheyAre(t *testing.T) {
 	t.Parallel()
 	keys, err := saml.ParseKeys(weakCertificate(t))
@@ -188,31 +213,40 @@ func TestSharedRefusalsStayAsTheyAre(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = saml.New(saml.Config{BaseURL: "https://console.example.com", StateKeys: [][]byte{saml.NewStateKey()}, Store: saml.NewMemoryStore(), IdentityProvider: idp})
-	if got := saml.Errors(err); len(got) != 1 || got[0].Field != saml.FieldCertificate || got[0].Message == first.Message || got[0].Hint == "" {
+	_, err = saml.New(saml.Config{BaseURL: "https://console.example.com", StateKeys: [][]byte{saml.NewStateKey()},
+		Store: saml.NewMemoryStore(), IdentityProvider: idp})
+	if got := saml.Errors(err); len(got) != 1 || got[0].Field != saml.FieldCertificate ||
+		got[0].Message == first.Message || got[0].Hint == "" {
 		t.Errorf("New: got %+v", got)
 	}
-	if second := saml.Errors(keys[0].Usable())[0]; second.Field != "" || second.Message == first.Message || second.Hint == "" {
+	if second := saml.Errors(keys[0].Usable())[0]; second.Field != "" || second.Message == first.Message ||
+		second.Hint == "" {
 		t.Errorf("after New, Usable says %+v", second)
 	}
 }
 
-// TestHandlerShowsThePage: what the Handler writes is what Page returns, and nothing else of the error.
+// TestHandlerShowsThePage: what the Handler writes is what Page returns, and nothing else of the
+// error.
 func TestHandlerShowsThePage(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
 	handler := h.sp.Handler(&switchSessions{})
-	for _, code := range []saml.Code{saml.CodeForm, saml.CodeStatus, saml.CodeNameID, saml.CodeBusy, saml.CodeAccountEnded, saml.CodeSignature, saml.CodeInternal, "of_the_application"} {
-		err := &saml.Error{Code: code, Message: "secret message", Got: "secret value", Want: "secret wish", Hint: "secret hint", Field: "secret field"}
+	for _, code := range []saml.Code{saml.CodeForm, saml.CodeStatus, saml.CodeNameID, saml.CodeBusy,
+		saml.CodeAccountEnded, saml.CodeSignature, saml.CodeInternal, "of_the_application"} {
+		err := &saml.Error{Code: code, Message: "secret message", Got: "secret value", Want: "secret wish",
+			Hint: "secret hint", Field: "secret field"}
 		page := err.Page()
 		w := httptest.NewRecorder()
 		handler.Fail(w, httptest.NewRequest("GET", redirectURL, nil), err)
 		text := html.UnescapeString(w.Body.String())
-		if w.Code != page.Status || !strings.Contains(text, "<h1>"+page.Title+"</h1>") || !strings.Contains(text, "<p>"+page.Sentence) || strings.Contains(text, "secret") {
+		if w.Code != page.Status || !strings.Contains(text, "<h1>"+page.Title+"</h1>") ||
+			!strings.Contains(text, "<p>"+page.Sentence) || strings.Contains(text, "secret") {
 			t.Errorf("%s: status %d, want %+v:\n%s", string(code), w.Code, page, text)
 		}
-		if asks := strings.Contains(text, "Your administrator can look up the reference below."); asks != page.AskAdministrator {
-			t.Errorf("%s: the page sends the user to the administrator: %t, want %t", string(code), asks, page.AskAdministrator)
+		if asks := strings.Contains(text,
+			"Your administrator can look up the reference below."); asks != page.AskAdministrator {
+			t.Errorf("%s: the page sends the user to the administrator: %t, want %t", string(code), asks,
+				page.AskAdministrator)
 		}
 		if retry := w.Header().Get("Retry-After") != ""; retry != (page.Status == http.StatusServiceUnavailable) {
 			t.Errorf("%s: status %d, Retry-After %t", string(code), page.Status, retry)
@@ -224,7 +258,8 @@ func TestHandlerShowsThePage(t *testing.T) {
 func TestIsLocalPath(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
-	for path, want := range map[string]bool{"/": true, "/a?b=c": true, "/" + strings.Repeat("a", 1023): true, "": false, "a": false, "//evil.example": false, `/\evil.example`: false,
+	for path, want := range map[string]bool{"/": true, "/a?b=c": true, "/" + strings.Repeat("a", 1023): true,
+		"": false, "a": false, "//evil.example": false, `/\evil.example`: false,
 		"https://evil.example": false, "/a#b": false, "/a\nb": false, "/" + strings.Repeat("a", 1024): false} {
 		_, err := h.sp.StartLogin(t.Context(), saml.LoginOptions{ReturnTo: path})
 		if got := saml.IsLocalPath(path); got != want || path != "" && got != (err == nil) {

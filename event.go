@@ -38,30 +38,6 @@ type Event struct {
 	signedIn bool // refused in a browser that is signed in, which troubles nobody
 }
 
-func (sp *ServiceProvider) observeStart(ctx context.Context, r *AuthnRequest, err *Error) {
-	if err != nil {
-		sp.observe(ctx, Event{Kind: LoginRefused, Err: err})
-		return
-	}
-	sp.observe(ctx, Event{Kind: LoginStarted, RequestID: r.ID})
-}
-
-func (sp *ServiceProvider) observeFinish(ctx context.Context, login *Login, err *Error) {
-	if err != nil {
-		sp.observe(ctx, Event{Kind: LoginRefused, RequestID: err.requestID, Err: err})
-		return
-	}
-	sp.observe(ctx, Event{Kind: LoginSucceeded, RequestID: login.RequestID, Login: login})
-}
-
-func (sp *ServiceProvider) observe(ctx context.Context, e Event) {
-	e.Time, e.Tenant = sp.config.Now(), sp.config.Tenant
-	sp.refusals.write(ctx, sp.config.Logger, e)
-	if sp.config.Observe != nil {
-		sp.config.Observe(ctx, e)
-	}
-}
-
 const (
 	refusalWindow = time.Minute
 	// How many refusals of each code are shown in a window: without a pending login, which any post
@@ -95,7 +71,8 @@ func (l *refusalLog) write(ctx context.Context, to *slog.Logger, e Event) {
 	kind := refusalKind{e.Err.Code, e.RequestID != ""}
 	show, leftOut := l.count(kind, e.Time)
 	if leftOut > 0 {
-		to.LogAttrs(ctx, slog.LevelWarn, "saml: more refusals, not logged one by one", slog.String("code", string(kind.code)), slog.Bool("pending_login", kind.pending),
+		to.LogAttrs(ctx, slog.LevelWarn, "saml: more refusals, not logged one by one",
+			slog.String("code", string(kind.code)), slog.Bool("pending_login", kind.pending),
 			slog.String("tenant", e.Tenant), slog.Int("count", leftOut))
 	}
 	if show {
@@ -140,7 +117,8 @@ func (e Event) log(ctx context.Context, l *slog.Logger) {
 		return
 	}
 	attrs = append(attrs, slog.String("code", string(e.Err.Code)), slog.String("message", e.Err.Message))
-	for _, a := range []slog.Attr{slog.String("check", e.Err.Check), slog.String("want", e.Err.Want), slog.String("hint", e.Err.Hint), slog.String("reference", e.Err.Reference),
+	for _, a := range []slog.Attr{slog.String("check", e.Err.Check), slog.String("want", e.Err.Want),
+		slog.String("hint", e.Err.Hint), slog.String("reference", e.Err.Reference),
 		slog.String("cause", causeInLog(e.Err.cause))} {
 		if a.Value.String() != "" {
 			attrs = append(attrs, a)

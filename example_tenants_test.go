@@ -9,9 +9,9 @@ import (
 	"github.com/iomete/saml/session"
 )
 
-// One service for many customers (tenants). Each tenant has its own Redirect URL, which is its entity ID
-// too. So each is a separate audience, and no tenant can use the identity provider of another. Resolve
-// reads the tenant from the path.
+// One service for many customers (tenants). Each tenant has its own Redirect URL, which is its
+// entity ID too. So each is a separate audience, and no tenant can use the identity provider of
+// another. Resolve reads the tenant from the path.
 func ExampleNewHandler_tenants() {
 	key := saml.NewStateKey() // from your secrets: the same on all replicas, and after a restart
 	var database tenantSettings
@@ -29,7 +29,8 @@ func ExampleNewHandler_tenants() {
 			if tenant == "" {
 				return nil, saml.ErrNotConfigured // this address names none
 			}
-			return database.provider(r.Context(), tenant, func(idp *saml.IdentityProvider) (*saml.ServiceProvider, error) {
+			return database.provider(r.Context(), tenant, func(idp *saml.IdentityProvider) (*saml.ServiceProvider,
+				error) {
 				return saml.New(saml.Config{
 					BaseURL:          "https://console.example.com",
 					RedirectPath:     "/sso/" + tenant + "/acs",

@@ -104,11 +104,10 @@ func ExampleError() {
 		fmt.Println(refusal.Hint)
 	}
 	// Output:
-	// audience: true
-	// the Assertion is for another service
-	// got  "https://console.example.com"
-	// want "https://console.example.com/api/v1/identity/auth/saml-acs"
-	// In Entra: Enterprise application > Single sign-on > Basic SAML Configuration > Identifier (Entity ID) must be our entity ID, which is the Redirect URL unless another is configured.
+	// audience: true the Assertion is for another service got  "https://console.example.com" want
+	// "https://console.example.com/api/v1/identity/auth/saml-acs" In Entra: Enterprise application
+	// > Single sign-on > Basic SAML Configuration > Identifier (Entity ID) must be our entity ID,
+	// which is the Redirect URL unless another is configured.
 }
 
 // Some settings work today but may cause trouble later. Show the warnings on the settings page.
@@ -122,7 +121,8 @@ func ExampleIdentityProvider_Warnings() {
 		fmt.Println(w.Code+":", w.Message)
 	}
 	// Output:
-	// entity_id_slash: the entity ID "https://sts.windows.net/9f0c6a52-5d0e-4b1a-8a6f-2f4f7b9d1c11" has no slash at its end, as Microsoft Entra's has
+	// entity_id_slash: the entity ID "https://sts.windows.net/9f0c6a52-5d0e-4b1a-8a6f-2f4f7b9d1c11"
+	// has no slash at its end, as Microsoft Entra's has
 }
 
 var exampleTime = newClock().Now()
@@ -141,9 +141,11 @@ func exampleKeys() []saml.TrustedKey {
 
 // A settings page shows what is wrong beside each field, all at once.
 func ExampleParseSettings() {
-	field := map[string]string{saml.FieldEntityID: "Entity ID", saml.FieldLoginURL: "Login URL", saml.FieldCertificate: "Certificate"}
+	field := map[string]string{saml.FieldEntityID: "Entity ID", saml.FieldLoginURL: "Login URL",
+		saml.FieldCertificate: "Certificate"}
 
-	_, err := saml.ParseSettings("https://login.microsoftonline.com/7f1f0a52-7a3c-4d8e-9d1b-5c0f5e2a9b11/saml2", "", "A78C6984CA9557E9AF2D80CB237429F6D0AA179F")
+	_, err := saml.ParseSettings("https://login.microsoftonline.com/7f1f0a52-7a3c-4d8e-9d1b-5c0f5e2a9b11/saml2", "",
+		"A78C6984CA9557E9AF2D80CB237429F6D0AA179F")
 	for _, e := range saml.Errors(err) {
 		fmt.Printf("%s: %s\n", field[e.Field], e.Message)
 	}

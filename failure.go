@@ -12,8 +12,8 @@ import (
 	"github.com/iomete/saml/internal/page"
 )
 
-// fail ends a request with an error page. The page says a fixed sentence, the code and a reference; the rest goes to the observer and
-// the log. sp is nil where it is not known whose settings apply.
+// fail ends a request with an error page. The page says a fixed sentence, the code and a reference;
+// the rest goes to the observer and the log. sp is nil where it is not known whose settings apply.
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, err *Error) {
 	own := *err // what Resolve returned may be shared
 	err = &own
@@ -46,7 +46,8 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, sp *ServiceProvid
 	writeErrorPage(w, err, login, h.config.Home)
 }
 
-// Fail ends a request as the Handler does when a login fails. It is for pages around the Handler; err may be any error.
+// Fail ends a request as the Handler does when a login fails. It is for pages around the Handler;
+// err may be any error.
 func (h *Handler) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	var refusal *Error
 	if !errors.As(err, &refusal) {
@@ -55,7 +56,8 @@ func (h *Handler) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	h.fail(w, r, nil, refusal)
 }
 
-// sessionRefused is the refusal of a login that the application's Sessions refused. An *Error of theirs keeps its code and words.
+// sessionRefused is the refusal of a login that the application's Sessions refused. An *Error of
+// theirs keeps its code and words.
 func sessionRefused(err error) *Error {
 	var own *Error
 	if errors.As(err, &own) && own != nil {
@@ -74,14 +76,16 @@ func (e *Error) atStep(step string) *Error {
 	return e
 }
 
-// A Page is what a user may be told about a refusal, for pages of your own (HandlerConfig.OnError). It has no secrets, no personal data, and nothing of
-// the message or the settings. Its texts are plain text: escape them for HTML. Show Error.Code and Error.Reference with it.
+// A Page is what a user may be told about a refusal, for pages of your own (HandlerConfig.OnError).
+// It has no secrets, no personal data, and nothing of the message or the settings. Its texts are
+// plain text: escape them for HTML. Show Error.Code and Error.Reference with it.
 type Page struct {
 	Status   int    // of HTTP, 4xx or 5xx; with 503 the same request may succeed in a moment
 	Title    string // a few words
 	Sentence string // one or two sentences, with their periods
 	Button   string // on a link that begins another login, "" if another login would be refused too
-	// AskAdministrator says that the user cannot do anything about the refusal, and an administrator can: by the reference.
+	// AskAdministrator says that the user cannot do anything about the refusal, and an
+	// administrator can: by the reference.
 	AskAdministrator bool
 }
 
@@ -96,7 +100,8 @@ func (e *Error) Page() Page {
 const again = "Sign in again"
 
 // defaultPage is for codes that a user can do nothing about.
-var defaultPage = Page{http.StatusForbidden, "You could not be signed in", "The response of the identity provider was refused.", again, true}
+var defaultPage = Page{http.StatusForbidden, "You could not be signed in",
+	"The response of the identity provider was refused.", again, true}
 
 var noAddress = Page{http.StatusForbidden, "Your account has no usable e-mail address",
 	"The identity provider must send your e-mail address as your name. Your administrator can fill in the e-mail field of your account.", again, false}
@@ -127,9 +132,6 @@ func writeErrorPage(w http.ResponseWriter, err *Error, login, home string) {
 	errorPage.Execute(w, struct {
 		Page
 		Nonce, Login, Home, Code, Reference string
-	}{shown, nonce, login, home, string(err.Code), err.Reference}) // the only possible error is that the browser went away
+		// the only possible error is that the browser went away
+	}{shown, nonce, login, home, string(err.Code), err.Reference})
 }
-
-// IsLocalPath reports whether s can be LoginOptions.ReturnTo: a path and query on the service's own host, of 1 to 1024 bytes, that no browser takes for
-// another host ("//evil.example", "/\\evil.example"). It is for addresses that a request brought, before anything redirects to them.
-func IsLocalPath(s string) bool { return localPath(s) }

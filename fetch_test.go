@@ -27,7 +27,8 @@ func TestFetchMetadata(t *testing.T) {
 	t.Parallel()
 	const document = "<EntityDescriptor/>"
 	server, options := fetchServer(t, func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Referer") != "" || r.Header.Get("Cookie") != "" || r.Header.Get("Authorization") != "" || strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		if r.Header.Get("Referer") != "" || r.Header.Get("Cookie") != "" || r.Header.Get("Authorization") != "" ||
+			strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
 			t.Errorf("headers %v", r.Header)
 		}
 		switch path := r.URL.Path; {
@@ -56,7 +57,8 @@ func TestFetchMetadata(t *testing.T) {
 	}
 }
 
-// TestFetchThatIsRefused: each has a sentence of its own, and none says more of our network than was typed.
+// TestFetchThatIsRefused: each has a sentence of its own, and none says more of our network than
+// was typed.
 func TestFetchThatIsRefused(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int32
@@ -95,34 +97,44 @@ func TestFetchThatIsRefused(t *testing.T) {
 		{"http", "http://idp.example.com/metadata", CodeMetadataFetch, "no address", "http://idp.example.com"},
 		{"a file", "file:///etc/passwd", CodeMetadataFetch, "no address", "file:"},
 		{"a name and password", "https://user:secret@127.0.0.1/", CodeMetadataFetch, "no address", ""},
-		{"a document that is not there", server.URL + "/absent", CodeMetadataFetch, "does not give the document", "404"},
+		{"a document that is not there", server.URL + "/absent", CodeMetadataFetch, "does not give the document",
+			"404"},
 		{"5 MB", server.URL + "/large", CodeTooLarge, "more than 4 MiB", ""},
 		{"without end", server.URL + "/endless", CodeTooLarge, "more than 4 MiB", ""},
 		{"a connection that breaks", server.URL + "/cut", CodeMetadataFetch, "cannot be reached", ""},
-		{"a redirect to http", server.URL + "/?to=http://idp.example.com/", CodeMetadataFetch, "not followed", "http://idp.example.com/"},
-		{"a redirect to a file", server.URL + "/?to=file:///etc/passwd", CodeMetadataFetch, "not followed", "file:///etc/passwd"},
-		{"a redirect with a password", server.URL + "/?to=https://a:secret@idp.example.com/", CodeMetadataFetch, "not followed", "https://xxxxx@idp.example.com/"},
-		{"a redirect to a link-local address", server.URL + "/?to=https://169.254.169.254/latest", CodeMetadataFetch, "link-local", ""},
+		{"a redirect to http", server.URL + "/?to=http://idp.example.com/", CodeMetadataFetch, "not followed",
+			"http://idp.example.com/"},
+		{"a redirect to a file", server.URL + "/?to=file:///etc/passwd", CodeMetadataFetch, "not followed",
+			"file:///etc/passwd"},
+		{"a redirect with a password", server.URL + "/?to=https://a:secret@idp.example.com/", CodeMetadataFetch,
+			"not followed", "https://xxxxx@idp.example.com/"},
+		{"a redirect to a link-local address", server.URL + "/?to=https://169.254.169.254/latest", CodeMetadataFetch,
+			"link-local", ""},
 		{"redirects in a circle", server.URL + "/loop", CodeMetadataFetch, "too often", ""},
-		{"a link-local address", "https://169.254.169.254/latest/meta-data", CodeMetadataFetch, "link-local", "169.254.169.254"},
+		{"a link-local address", "https://169.254.169.254/latest/meta-data", CodeMetadataFetch, "link-local",
+			"169.254.169.254"},
 		{"a link-local address, IPv6", "https://[fe80::1]/", CodeMetadataFetch, "link-local", "fe80::1"},
 		{"the same in IPv6", "https://[::ffff:169.254.169.254]/", CodeMetadataFetch, "link-local", ""},
 		{"the same by NAT64", "https://[64:ff9b::a9fe:a9fe]/", CodeMetadataFetch, "link-local", ""},
 		{"the unspecified address", "https://0.0.0.0/", CodeMetadataFetch, "link-local", ""},
 		{"a server that is off", dead.URL, CodeMetadataFetch, "refuses the connection", ""},
-		{"a name that is none", "https://no-such-host.invalid/", CodeMetadataFetch, "no server of this name", "no-such-host.invalid"},
+		{"a name that is none", "https://no-such-host.invalid/", CodeMetadataFetch, "no server of this name",
+			"no-such-host.invalid"},
 	} {
 		data, err := FetchMetadata(t.Context(), row.address, options)
 		var refusal *Error
-		if !errors.As(err, &refusal) || refusal.Code != row.code || !strings.Contains(refusal.Message, row.message) || !strings.Contains(refusal.Got, row.got) || refusal.Hint == "" || data != nil {
-			t.Errorf("%s: got %d bytes, %v (%s), want %s with %q and %q", row.name, len(data), err, refusal.Got, string(row.code), row.message, row.got)
+		if !errors.As(err, &refusal) || refusal.Code != row.code || !strings.Contains(refusal.Message, row.message) ||
+			!strings.Contains(refusal.Got, row.got) || refusal.Hint == "" || data != nil {
+			t.Errorf("%s: got %d bytes, %v (%s), want %s with %q and %q", row.name, len(data), err, refusal.Got,
+				string(row.code), row.message, row.got)
 			continue
 		}
 		if strings.Contains(err.Error()+refusal.Hint, "secret") {
 			t.Errorf("%s: the password is in %v", row.name, err)
 		}
 	}
-	if _, err := FetchMetadata(t.Context(), server.URL, FetchOptions{}); !errors.Is(err, CodeMetadataFetch) || !strings.Contains(err.Error(), "certificate is not trusted") {
+	if _, err := FetchMetadata(t.Context(), server.URL, FetchOptions{}); !errors.Is(err, CodeMetadataFetch) ||
+		!strings.Contains(err.Error(), "certificate is not trusted") {
 		t.Errorf("a server that nobody vouches for: %v", err)
 	}
 	if asked.Load() == 0 {
@@ -136,12 +148,14 @@ func TestFetchGivenUp(t *testing.T) {
 	server, options := fetchServer(t, http.NotFound)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := FetchMetadata(ctx, server.URL, options); !errors.Is(err, CodeMetadataFetch) || !errors.Is(err, context.Canceled) {
+	if _, err := FetchMetadata(ctx, server.URL, options); !errors.Is(err, CodeMetadataFetch) ||
+		!errors.Is(err, context.Canceled) {
 		t.Errorf("a caller who has gone: %v", err)
 	}
 }
 
-// TestFetchShowsNoPassword: neither a typed address nor one of a redirect shows its password or token in an error, whatever form it has.
+// TestFetchShowsNoPassword: neither a typed address nor one of a redirect shows its password or
+// token in an error, whatever form it has.
 func TestFetchShowsNoPassword(t *testing.T) {
 	t.Parallel()
 	server, options := fetchServer(t, func(w http.ResponseWriter, r *http.Request) {
@@ -155,16 +169,20 @@ func TestFetchShowsNoPassword(t *testing.T) {
 		"https://a:b@c:secret@host/", "https://user%3Asecret%40127.0.0.1/", "https://user:sec\x7fret@host/", "https://[user:secret@host/", `https:\\user:secret@host\`,
 		"http://idp.example.com/?token=secret", "http://idp.example.com/#secret", "https://127.0.0.1:1/?token=secret", "/metadata?token=secret",
 	} {
-		if _, err := FetchMetadata(t.Context(), address, options); !errors.Is(err, CodeMetadataFetch) || strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "se%cret") {
+		if _, err := FetchMetadata(t.Context(), address, options); !errors.Is(err, CodeMetadataFetch) ||
+			strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "se%cret") {
 			t.Errorf("%q: got %v", address, err)
 		}
 		to := server.URL + "/?to=" + url.QueryEscape(address)
-		if _, err := FetchMetadata(t.Context(), to, options); err == nil || strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "se%cret") {
+		if _, err := FetchMetadata(t.Context(), to, options); err == nil || strings.Contains(err.Error(), "secret") ||
+			strings.Contains(err.Error(), "se%cret") {
 			t.Errorf("a redirect to %q: got %v", address, err)
 		}
 	}
-	for _, login := range []string{"https://user:secret@idp.example.com/sso", "https://user:secret@ho st/", "https://user:secret@login.microsoftonline.com/x/wsfed", "user:secret@host"} {
-		if _, err := NewIdentityProvider("https://idp.example.com", login, testKey(t)); !errors.Is(err, CodeMetadataLoginURL) || strings.Contains(err.Error(), "secret") {
+	for _, login := range []string{"https://user:secret@idp.example.com/sso", "https://user:secret@ho st/",
+		"https://user:secret@login.microsoftonline.com/x/wsfed", "user:secret@host"} {
+		if _, err := NewIdentityProvider("https://idp.example.com", login, testKey(t)); !errors.Is(err,
+			CodeMetadataLoginURL) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("the login URL %q: got %v", login, err)
 		}
 	}
@@ -179,7 +197,9 @@ func TestFetchPublicOnly(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	var refusal *Error
-	if _, err := FetchMetadata(ctx, server.URL, options); !errors.As(err, &refusal) || refusal.Code != CodeMetadataFetch || !strings.Contains(refusal.Message, "no public server") || refusal.Got != quote(strings.TrimPrefix(server.URL, "https://")) {
+	if _, err := FetchMetadata(ctx, server.URL, options); !errors.As(err, &refusal) ||
+		refusal.Code != CodeMetadataFetch || !strings.Contains(refusal.Message, "no public server") ||
+		refusal.Got != quote(strings.TrimPrefix(server.URL, "https://")) {
 		t.Errorf("got %v", err)
 	}
 	if n := asked.Load(); n != 0 {

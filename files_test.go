@@ -13,9 +13,11 @@ import (
 	"testing"
 )
 
-// layers are the files that read what identifies an identity provider, from the lowest: a file uses those before it and none behind it.
-// So a form of metadata or of a certificate can be understood without the forms that are built on it.
-var layers = []string{"addresses.go", "sniff.go", "keys.go", "metadata_keys.go", "metadata.go", "keytext.go", "fetch.go", "sp_metadata.go"}
+// layers are the files that read what identifies an identity provider, from the lowest: a file uses
+// those before it and none behind it. So a form of metadata or of a certificate can be understood
+// without the forms that are built on it.
+var layers = []string{"addresses.go", "sniff.go", "keys.go", "metadata_keys.go", "metadata.go", "keytext.go",
+	"fetch.go", "sp_metadata.go"}
 
 // TestFilesInLayers: no file of layers uses a name of one behind it, a method or field neither.
 func TestFilesInLayers(t *testing.T) {
@@ -42,7 +44,8 @@ func TestFilesInLayers(t *testing.T) {
 	t.Logf("%d pairs of files use each other: %s", len(pairs), strings.Join(pairs, "; "))
 }
 
-// usesByFile returns for each file of the root package the names that it uses of each other one, sorted.
+// usesByFile returns for each file of the root package the names that it uses of each other one,
+// sorted.
 func usesByFile(t *testing.T) map[string]map[string][]string {
 	t.Helper()
 	names, err := filepath.Glob("*.go")

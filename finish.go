@@ -3,7 +3,6 @@ package saml
 import (
 	"context"
 	"crypto"
-	"strings"
 	"time"
 
 	"github.com/iomete/saml/internal/dsig"
@@ -54,7 +53,8 @@ func (sp *ServiceProvider) finish(ctx context.Context, r FormResponse, checks ch
 // pending login, the checks of what nobody signed, the signatures, the checks of what was signed,
 // the claims. If the message could not be read, unreadable says why, and the pending login is
 // opened only to learn where the user was going.
-func (sp *ServiceProvider) judge(ctx context.Context, m *wire.Response, unreadable error, r FormResponse, checks checkList) (*Login, *Error) {
+func (sp *ServiceProvider) judge(ctx context.Context, m *wire.Response, unreadable error, r FormResponse,
+	checks checkList) (*Login, *Error) {
 	a := &attempt{policy: &sp.policy, now: sp.now(), message: m, store: sp.store, cancelClaims: func() {}}
 	defer func() { a.cancelClaims() }()
 	unexpected := sp.begin(ctx, a, r)
@@ -70,8 +70,9 @@ func (sp *ServiceProvider) judge(ctx context.Context, m *wire.Response, unreadab
 	if err := run(ctx, checks.claims, a); err != nil {
 		return nil, a.refused("", err)
 	}
-	return &Login{Identity: a.identity, Assertion: a.assertion, RequestID: a.expect.requestID, ReturnTo: a.expect.returnTo,
-		Tenant: sp.tenant, EntityID: sp.entityID, Purpose: a.expect.purpose}, nil
+	return &Login{Identity: a.identity, Assertion: a.assertion, RequestID: a.expect.requestID,
+		ReturnTo: a.expect.returnTo,
+		Tenant:   sp.tenant, EntityID: sp.entityID, Purpose: a.expect.purpose}, nil
 }
 
 // check is the part of the pipeline that a Verifier has too: everything but the claims. It reads
@@ -115,18 +116,21 @@ func (sp *ServiceProvider) begin(ctx context.Context, a *attempt, r FormResponse
 
 func (sp *ServiceProvider) beginWithState(a *attempt, state string) *Error {
 	p, err := openPending(sp.sealer(), sp.pendingContext(), state, a.now, sp.skew)
-	a.expect.returnTo, a.expect.requestID = p.ReturnTo, p.RequestID // for the refusal: a login that cannot be finished any more
+	// for the refusal: a login that cannot be finished any more
+	a.expect.returnTo, a.expect.requestID = p.ReturnTo, p.RequestID
 	if err != nil {
 		return err
 	}
 	if p.IdentityProvider != a.idp.entityID {
-		return refuse(CodeIdentityProvider, "the settings changed while the user was signing in", a.idp.entityID, quote(p.IdentityProvider))
+		return refuse(CodeIdentityProvider, "the settings changed while the user was signing in", a.idp.entityID,
+			quote(p.IdentityProvider))
 	}
 	if since := remembersSince(sp.store); p.issuedAt().Before(since.Truncate(time.Millisecond)) {
 		return storeYoung("the sign-in began", p.issuedAt(), since)
 	}
-	a.expect = expectation{sealed: true, requestID: p.RequestID, issuedAt: p.issuedAt(), expiresAt: p.expiresAt(), forceAuthn: p.ForceAuthn,
-		contexts: p.AuthnContexts, returnTo: p.ReturnTo, purpose: p.Purpose}
+	a.expect = expectation{sealed: true, requestID: p.RequestID, issuedAt: p.issuedAt(), expiresAt: p.expiresAt(),
+		forceAuthn: p.ForceAuthn,
+		contexts:   p.AuthnContexts, returnTo: p.ReturnTo, purpose: p.Purpose}
 	return nil
 }
 
@@ -144,7 +148,8 @@ func remembersSince(store Store) time.Time {
 }
 
 func storeYoung(what string, at, since time.Time) *Error {
-	return refuse(CodeStoreYoung, what+" before the Store began to remember what was used up", showTime(at), "after "+showTime(since))
+	return refuse(CodeStoreYoung, what+" before the Store began to remember what was used up", showTime(at),
+		"after "+showTime(since))
 }
 
 // verify checks the signatures and reads the assertion from what they cover.
@@ -180,18 +185,6 @@ func (a *attempt) signed(keys []crypto.PublicKey) (dsig.Signed, *Error) {
 	return signed, nil
 }
 
-func (p *policy) signaturePolicy() dsig.Policy {
-	return dsig.Policy{AllowSHA1: p.allowSHA1}
-}
-
-func (p *IdentityProvider) thumbprints() string {
-	var list []string
-	for _, k := range p.usableKeys {
-		list = append(list, thumbprint(k.der))
-	}
-	return "a certificate with SHA-1 thumbprint " + strings.Join(list, " or ")
-}
-
 // refused completes an error: the step, the hint in the words of this identity provider's portal,
 // and where the user was going.
 func (a *attempt) refused(step string, err *Error) *Error {
@@ -201,4 +194,12 @@ func (a *attempt) refused(step string, err *Error) *Error {
 	err = err.completed(a.idp)
 	err.ReturnTo, err.requestID = a.expect.returnTo, a.expect.requestID
 	return err
+}
+
+func (sp *ServiceProvider) observeFinish(ctx context.Context, login *Login, err *Error) {
+	if err != nil {
+		sp.observe(ctx, Event{Kind: LoginRefused, RequestID: err.requestID, Err: err})
+		return
+	}
+	sp.observe(ctx, Event{Kind: LoginSucceeded, RequestID: login.RequestID, Login: login})
 }

@@ -37,13 +37,15 @@ type responseFixture struct {
 	}
 }
 
-// code signs the fixture's configuration in and gives the code of the refusal, "accepted" if there is none.
+// code signs the fixture's configuration in and gives the code of the refusal, "accepted" if there
+// is none.
 func (f *responseFixture) code(t *testing.T, policy NameIDPolicy) (Code, *Login) {
 	t.Helper()
 	sp, err := f.serviceProvider(t, policy)
 	if err == nil {
 		var login *Login
-		r := FormResponse{SAMLResponse: base64.StdEncoding.EncodeToString(readFixture(t, "responses/"+f.File)), RequestID: f.Config.RequestID}
+		r := FormResponse{SAMLResponse: base64.StdEncoding.EncodeToString(readFixture(t, "responses/"+f.File)),
+			RequestID: f.Config.RequestID}
 		if login, err = sp.FinishLogin(t.Context(), r); err == nil {
 			return accepted, login
 		}
@@ -57,8 +59,8 @@ func (f *responseFixture) code(t *testing.T, policy NameIDPolicy) (Code, *Login)
 
 const accepted Code = "accepted"
 
-// serviceProvider is configured as the fixture says. Where it has no usable redirect URL or entity ID, others stand in:
-// such a file must be refused anyway.
+// serviceProvider is configured as the fixture says. Where it has no usable redirect URL or entity
+// ID, others stand in: such a file must be refused anyway.
 func (f *responseFixture) serviceProvider(t *testing.T, policy NameIDPolicy) (*ServiceProvider, error) {
 	t.Helper()
 	c := f.Config
@@ -74,7 +76,8 @@ func (f *responseFixture) serviceProvider(t *testing.T, policy NameIDPolicy) (*S
 			keys[i].unusable = nil
 		}
 	}
-	idp, err := NewIdentityProvider(orElse(c.IdPEntityID, "https://idp.example.com"), "https://idp.example.com/sso", keys...)
+	idp, err := NewIdentityProvider(orElse(c.IdPEntityID, "https://idp.example.com"), "https://idp.example.com/sso",
+		keys...)
 	if err != nil {
 		return nil, err
 	}
@@ -83,15 +86,19 @@ func (f *responseFixture) serviceProvider(t *testing.T, policy NameIDPolicy) (*S
 		redirect = &url.URL{Scheme: "https", Host: "sp.example.com", Path: "/acs"}
 	}
 	config := Config{
-		BaseURL: redirect.Scheme + "://" + redirect.Host, RedirectPath: orElse(redirect.Path, "/"), EntityID: c.SPEntityID,
+		BaseURL: redirect.Scheme + "://" + redirect.Host, RedirectPath: orElse(redirect.Path,
+			"/"), EntityID: c.SPEntityID,
 		IdentityProvider: idp, StateKeys: [][]byte{NewStateKey()}, NameID: policy, InsecureAllowHTTP: true,
-		InsecureAllowSHA1: f.Verdict == "reject" || slices.Contains(f.Requires, "sha1"), Now: func() time.Time { return c.Now }, Store: vectorStore{MemoryStore: NewMemoryStore()},
+		InsecureAllowSHA1: f.Verdict == "reject" ||
+			slices.Contains(f.Requires,
+				"sha1"), Now: func() time.Time { return c.Now }, Store: vectorStore{MemoryStore: NewMemoryStore()},
 	}
 	if redirect.String() != config.BaseURL+config.RedirectPath { // an address with a query, or without a path
 		config.FormerRedirectURLs = []string{redirect.String()}
 	}
 	if f.Encryption.TestKey != "" {
-		config.DecryptionKeys = []DecryptionKey{{Key: readPrivateKey(t, readFixture(t, "responses/"+f.Encryption.TestKey))}}
+		config.DecryptionKeys = []DecryptionKey{{Key: readPrivateKey(t,
+			readFixture(t, "responses/"+f.Encryption.TestKey))}}
 	}
 	if c.IdPInitiated {
 		config.Unsolicited = AllowUnsolicited
@@ -123,9 +130,11 @@ func orElse(s, other string) string {
 	return s
 }
 
-// refusedByDecision are real files that others accept (RULES: "honest files that are refused by decision").
+// refusedByDecision are real files that others accept (RULES: "honest files that are refused by
+// decision").
 var refusedByDecision = map[string]Code{
-	"oktadev-2.xml": CodeReferenceURI, "oktadev-9.xml": CodeReferenceURI, "oktadev-10.xml": CodeReferenceURI, // an empty URI
+	// an empty URI
+	"oktadev-2.xml": CodeReferenceURI, "oktadev-9.xml": CodeReferenceURI, "oktadev-10.xml": CodeReferenceURI,
 	"adfs-6.xml": CodeWeakKey, "demo-1.xml": CodeWeakKey, "oam-1.xml": CodeWeakKey, // RSA with 1024 bits
 	"keycloak-1.xml": CodeAuthnStatementMissing,
 	"olgn-50.xml":    CodeDestination, // a signed Response whose Destination is empty
@@ -174,8 +183,9 @@ func responseFixtures(t *testing.T) []responseFixture {
 	return list
 }
 
-// TestRealResponses runs every real response through FinishLogin as its description says, with AllowAnyNameID. Files with the
-// verdict "reject" meet a service provider that trusts weak keys and SHA-1, and must be refused all the same.
+// TestRealResponses runs every real response through FinishLogin as its description says, with
+// AllowAnyNameID. Files with the verdict "reject" meet a service provider that trusts weak keys and
+// SHA-1, and must be refused all the same.
 func TestRealResponses(t *testing.T) {
 	counts := map[string]int{}
 	for _, f := range responseFixtures(t) {
@@ -218,8 +228,9 @@ func (f *responseFixture) checkIdentity(t *testing.T, login *Login) {
 	}
 }
 
-// wrongSignatureForm are files whose signature others verify although it is not in the form of the standard: an ECDSA
-// signature is r and s (XML Signature 1.1 §6.4.3), here it is ASN.1, which xmlsec1 refuses too.
+// wrongSignatureForm are files whose signature others verify although it is not in the form of the
+// standard: an ECDSA signature is r and s (XML Signature 1.1 §6.4.3), here it is ASN.1, which
+// xmlsec1 refuses too.
 var wrongSignatureForm = map[string]Code{"ecdsa-1.xml": CodeSignature}
 
 // checkSignature is for files that are no complete response: only the signature is looked at.
@@ -253,8 +264,8 @@ func (f *responseFixture) checkSignature(t *testing.T) {
 	}
 }
 
-// TestRealResponsesWithEmailNameID is the same with the default policy. What each NameID leads to was written down from
-// its text: an address, a guest's user principal name, or neither.
+// TestRealResponsesWithEmailNameID is the same with the default policy. What each NameID leads to
+// was written down from its text: an address, a guest's user principal name, or neither.
 func TestRealResponsesWithEmailNameID(t *testing.T) {
 	notAnAddress := map[string]Code{
 		"adfs-2.xml":    CodeNameIDNotEmail, // transient

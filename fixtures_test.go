@@ -9,9 +9,9 @@ import (
 	"github.com/iomete/saml/internal/testfiles"
 )
 
-// fixtureDir gives the directory of real metadata and responses, with the folders metadata and responses in it. The files
-// belong to others and are no part of this repository: where they are absent the test is skipped, or fails if
-// SAML_TEST_REQUIRE is "all".
+// fixtureDir gives the directory of real metadata and responses, with the folders metadata and
+// responses in it. The files belong to others and are no part of this repository: where they are
+// absent the test is skipped, or fails if SAML_TEST_REQUIRE is "all".
 func fixtureDir(t testing.TB) string {
 	t.Helper()
 	dir := os.Getenv("SAML_FIXTURES")
@@ -43,7 +43,8 @@ func readFixtureJSON(t testing.TB, name string, v any) {
 	}
 }
 
-// listFixtures gives the paths below fixtureDir that match pattern ("metadata/*.json"), sorted. None is a failure.
+// listFixtures gives the paths below fixtureDir that match pattern ("metadata/*.json"), sorted.
+// None is a failure.
 func listFixtures(t testing.TB, pattern string) []string {
 	t.Helper()
 	dir := fixtureDir(t)

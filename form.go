@@ -45,8 +45,10 @@ func (f *postedForm) release() { f.body.release() }
 func (h *Handler) readForm(w http.ResponseWriter, r *http.Request) (*postedForm, *Error) {
 	form := &postedForm{body: body{budget: h.bodies}}
 	kind, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if charset := parameters["charset"]; err != nil || kind != "application/x-www-form-urlencoded" || charset != "" && !strings.EqualFold(charset, "utf-8") {
-		return form, refuse(CodeForm, "the request is not a form", r.Header.Get("Content-Type"), "application/x-www-form-urlencoded")
+	if charset := parameters["charset"]; err != nil || kind != "application/x-www-form-urlencoded" || charset != "" &&
+		!strings.EqualFold(charset, "utf-8") {
+		return form, refuse(CodeForm, "the request is not a form", r.Header.Get("Content-Type"),
+			"application/x-www-form-urlencoded")
 	}
 	if err := h.readBody(w, r, &form.body); err != nil {
 		return form, err
@@ -67,11 +69,13 @@ func (h *Handler) readBody(w http.ResponseWriter, r *http.Request, b *body) *Err
 		err = b.read(limited, r.ContentLength)
 	}
 	ended := err == nil
-	if errors.Is(err, errNoMemory) || errors.Is(err, errTooLarge) { // read on without keeping it: browsers show no answer before they have sent all
+	// read on without keeping it: browsers show no answer before they have sent all
+	if errors.Is(err, errNoMemory) || errors.Is(err, errTooLarge) {
 		_, rest := io.Copy(io.Discard, limited)
 		ended = rest == nil
 	}
-	if ended { // otherwise the server reads on before it answers, and must not wait without end for a sender who has stopped
+	// otherwise the server reads on before it answers, and must not wait without end for a sender who has stopped
+	if ended {
 		restore()
 	}
 	var tooLarge *http.MaxBytesError
@@ -173,7 +177,8 @@ func (f *postedForm) take(fields []formField, query url.Values) *Error {
 			legs++
 		}
 	}
-	for _, name := range []string{"SAMLResponse", "RelayState", legField, "SAMLRequest", "SAMLart", "Signature", "SigAlg"} {
+	for _, name := range []string{"SAMLResponse", "RelayState", legField, "SAMLRequest", "SAMLart", "Signature",
+		"SigAlg"} {
 		if query.Has(name) {
 			return refuse(CodeForm, "the address has a field that belongs into the form", name, "")
 		}
@@ -196,7 +201,8 @@ func (f *postedForm) take(fields []formField, query url.Values) *Error {
 func looksLikeBase64(s []byte) bool {
 	for _, c := range s {
 		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '+', c == '/', c == '=', c == '\r', c == '\n', c == ' ', c == '\t':
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c &&
+			c <= '9', c == '+', c == '/', c == '=', c == '\r', c == '\n', c == ' ', c == '\t':
 		default:
 			return false
 		}
@@ -316,7 +322,8 @@ func readDeadline(w http.ResponseWriter, r *http.Request, d time.Duration) (rest
 		return func() {}
 	}
 	c := http.NewResponseController(w)
-	if c.SetReadDeadline(time.Now().Add(d)) != nil { // a ResponseWriter of a middleware or a test that cannot: the server's own time limits count
+	// a ResponseWriter of a middleware or a test that cannot: the server's own time limits count
+	if c.SetReadDeadline(time.Now().Add(d)) != nil {
 		return func() {}
 	}
 	return func() { c.SetReadDeadline(time.Time{}) }

@@ -67,15 +67,16 @@ func (v *testVector) reader(t testing.TB) func(message []byte) (*Login, error) {
 	}
 }
 
-// byteStyles are the accepted messages whose bytes are all changed, and how many positions apart: an encrypted one costs an RSA operation with a
-// private key each time. With SAML_TEST_MUTATIONS it is every position of all.
+// byteStyles are the accepted messages whose bytes are all changed, and how many positions apart:
+// an encrypted one costs an RSA operation with a private key each time. With SAML_TEST_MUTATIONS it
+// is every position of all.
 var byteStyles = map[string]int{
 	"entra": 1, "response-signed": 1, "style-okta": 2, "style-keycloak": 1, "style-pysaml2": 1, "style-simplesamlphp": 1, "prefix-list": 1,
 	"encrypted-aes256-gcm": 23, "encrypted-entra": 23, "encrypted-both-signed": 29, "encrypted-name-id": 23,
 }
 
-// TestEveryByteCounts changes each byte of accepted messages in turn, takes it away, and puts another before it: the message is then refused, or says
-// the same.
+// TestEveryByteCounts changes each byte of accepted messages in turn, takes it away, and puts
+// another before it: the message is then refused, or says the same.
 func TestEveryByteCounts(t *testing.T) {
 	if testing.Short() {
 		t.Skip("verifies 200,000 messages, which takes long with the race detector")
@@ -119,13 +120,15 @@ func TestEveryByteCounts(t *testing.T) {
 					try("one put before", i, slices.Insert(slices.Clone(message), i, b))
 				}
 			}
-			t.Logf("%d bytes, 1 position in %d: %d changes, of which %d leave the identity as it is", len(message), stride, tried, same)
+			t.Logf("%d bytes, 1 position in %d: %d changes, of which %d leave the identity as it is", len(message),
+				stride, tried, same)
 		})
 	}
 }
 
-// FuzzFinishLogin changes the messages of the vectors. With resign the message is signed again after the change, as far as
-// it can be: else nearly all die at the digest and the checks behind it see none.
+// FuzzFinishLogin changes the messages of the vectors. With resign the message is signed again
+// after the change, as far as it can be: else nearly all die at the digest and the checks behind it
+// see none.
 func FuzzFinishLogin(f *testing.F) {
 	vectors := readVectors(f)
 	for i, v := range vectors {
@@ -137,13 +140,15 @@ func FuzzFinishLogin(f *testing.F) {
 			f.Add(raw, i%2 == 0)
 		}
 	}
-	base := vectors[slices.IndexFunc(vectors, func(v *testVector) bool { return v.Name == "encrypted-entra" })] // decrypts, but need not
+	// decrypts, but need not
+	base := vectors[slices.IndexFunc(vectors, func(v *testVector) bool { return v.Name == "encrypted-entra" })]
 	read := base.reader(f)
 	sp, err := base.provider(f)
 	if err != nil {
 		f.Fatal(err)
 	}
-	key, certificate, at := vectorKey(f, "test-idp-a.key.pem"), vectorCertificate(f, "test-idp-a.crt.pem"), base.time(f, "at")
+	key, certificate, at := vectorKey(f, "test-idp-a.key.pem"), vectorCertificate(f,
+		"test-idp-a.crt.pem"), base.time(f, "at")
 	f.Fuzz(func(t *testing.T, raw []byte, resign bool) {
 		if resign {
 			raw = signedAgain(raw, key)
@@ -161,7 +166,8 @@ func FuzzFinishLogin(f *testing.F) {
 		}
 		used := usedBy(t, sp, raw)
 		standsIn(t, login, used.canonical)
-		if signature, _ := findSignature(raw, used.name == "Response"); !resign && prefixListIn(signature, "CanonicalizationMethod") == "" {
+		if signature, _ := findSignature(raw, used.name == "Response"); !resign &&
+			prefixListIn(signature, "CanonicalizationMethod") == "" {
 			if err := goxmldsigVerifies(raw, at, used.name, certificate); err != nil {
 				t.Errorf("goxmldsig does not verify what was accepted: %v", err)
 			}
@@ -169,8 +175,8 @@ func FuzzFinishLogin(f *testing.F) {
 	})
 }
 
-// A usedElement is the element that an accepted message was read from: its local name, its canonical bytes, and which of the
-// trusted keys signed them.
+// A usedElement is the element that an accepted message was read from: its local name, its
+// canonical bytes, and which of the trusted keys signed them.
 type usedElement struct {
 	name      string
 	canonical []byte
@@ -211,7 +217,8 @@ func usedBy(t testing.TB, sp *ServiceProvider, raw []byte) usedElement {
 	return used
 }
 
-// standsIn fails unless all that the login says is said in the octets that were signed, as encoding/xml reads them.
+// standsIn fails unless all that the login says is said in the octets that were signed, as
+// encoding/xml reads them.
 func standsIn(t testing.TB, login *Login, octets []byte) {
 	t.Helper()
 	nameIDs, values := map[string]bool{}, map[string]bool{}
@@ -245,7 +252,8 @@ func standsIn(t testing.TB, login *Login, octets []byte) {
 	if !nameIDs[login.Assertion.NameID.Value] {
 		t.Errorf("the NameID %q is not what was signed", login.Assertion.NameID.Value)
 	}
-	if email := login.Identity.Email; email != "" && email != login.Assertion.NameID.Value && !values[email] { // the claim, with AllowAnyNameID
+	// the claim, with AllowAnyNameID
+	if email := login.Identity.Email; email != "" && email != login.Assertion.NameID.Value && !values[email] {
 		t.Errorf("the address %q is not what was signed", email)
 	}
 	for _, a := range login.Assertion.Attributes {
@@ -257,8 +265,9 @@ func standsIn(t testing.TB, login *Login, octets []byte) {
 	}
 }
 
-// goxmldsigVerifies asks goxmldsig for the signature in the Response or in its Assertion. KeyInfo is taken away before, because
-// goxmldsig does not look at the trusted certificates otherwise; no transform leaves it in what this signature covers.
+// goxmldsigVerifies asks goxmldsig for the signature in the Response or in its Assertion. KeyInfo
+// is taken away before, because goxmldsig does not look at the trusted certificates otherwise; no
+// transform leaves it in what this signature covers.
 func goxmldsigVerifies(raw []byte, at time.Time, element string, certificate *x509.Certificate) error {
 	doc := etree.NewDocument()
 	if err := doc.ReadFromBytes(raw); err != nil {
@@ -290,8 +299,8 @@ func goxmldsigVerifies(raw []byte, at time.Time, element string, certificate *x5
 	return err
 }
 
-// signedAgain puts fresh values into the signatures of a message that was changed, that of the assertion first. What cannot
-// be signed stays as it is.
+// signedAgain puts fresh values into the signatures of a message that was changed, that of the
+// assertion first. What cannot be signed stays as it is.
 func signedAgain(raw []byte, key crypto.Signer) []byte {
 	for _, inRoot := range []bool{false, true} {
 		if again, ok := signOnce(raw, key, inRoot); ok {
@@ -306,7 +315,8 @@ func signOnce(raw []byte, key crypto.Signer, inRoot bool) ([]byte, bool) {
 	if !ok {
 		return nil, false
 	}
-	digested, err := signature.Parent().Canonicalize(nil, xmltree.C14N{PrefixList: prefixListIn(signature, "Transform"), Omit: signature})
+	digested, err := signature.Parent().Canonicalize(nil,
+		xmltree.C14N{PrefixList: prefixListIn(signature, "Transform"), Omit: signature})
 	if err != nil {
 		return nil, false
 	}
@@ -358,7 +368,8 @@ func prefixListIn(signature xmltree.Element, where string) (list string) {
 	return list
 }
 
-// replaceText writes a value in base64 where the text of a leaf of the signature stands, if it stands there only.
+// replaceText writes a value in base64 where the text of a leaf of the signature stands, if it
+// stands there only.
 func replaceText(raw []byte, signature xmltree.Element, leaf string, value []byte) ([]byte, bool) {
 	for e := range signature.Descendants() {
 		if text, ok := e.Text(); e.Local() == leaf && ok && len(text) > 40 && bytes.Count(raw, []byte(text)) == 1 {
@@ -404,8 +415,9 @@ var beyondGoxmldsig = map[string]string{
 	"prefix-list-signed-info": "it canonicalizes SignedInfo without its PrefixList",
 }
 
-// TestJudgesAgree asks xmlsec1 and goxmldsig about the signature of each accepted vector, on the element that it was read
-// from: what we accept, they verify too, and what we read stands in the octets that xmlsec1 digested.
+// TestJudgesAgree asks xmlsec1 and goxmldsig about the signature of each accepted vector, on the
+// element that it was read from: what we accept, they verify too, and what we read stands in the
+// octets that xmlsec1 digested.
 func TestJudgesAgree(t *testing.T) {
 	t.Parallel()
 	t.Run("goxmldsig", func(t *testing.T) {
@@ -444,7 +456,8 @@ func TestJudgesAgree(t *testing.T) {
 	})
 }
 
-// used gives the element that an accepted vector is read from, and the file of the certificate whose key signed it.
+// used gives the element that an accepted vector is read from, and the file of the certificate
+// whose key signed it.
 func (v *testVector) used(t testing.TB, message []byte) (usedElement, string) {
 	t.Helper()
 	sp, err := v.provider(t)
@@ -455,7 +468,8 @@ func (v *testVector) used(t testing.TB, message []byte) (usedElement, string) {
 	return used, strings.Fields(v.Header["keys"])[used.key]
 }
 
-// decrypted is the message with the assertion in place of its encryption, where the assertion is signed itself.
+// decrypted is the message with the assertion in place of its encryption, where the assertion is
+// signed itself.
 func (v *testVector) decrypted(t testing.TB) []byte {
 	t.Helper()
 	message := v.message()
@@ -492,7 +506,8 @@ func needXmlsec1(t testing.TB) {
 	testfiles.Missing(t, "xmlsec1 is missing: install the Debian package xmlsec1")
 }
 
-// xmlsec1Digested has xmlsec1 verify the signature in one element and gives the octets that it digested.
+// xmlsec1Digested has xmlsec1 verify the signature in one element and gives the octets that it
+// digested.
 func xmlsec1Digested(t testing.TB, message []byte, element, certificate string) []byte {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "message.xml")
@@ -520,11 +535,13 @@ func xmlsec1Digested(t testing.TB, message []byte, element, certificate string) 
 // mutations is how many messages TestMutatedMessages makes; SAML_TEST_MUTATIONS asks for more.
 const mutations = 300
 
-// leastShare is the part of all changed messages, in percent, that has to reach each stage, so that no stage goes untested.
+// leastShare is the part of all changed messages, in percent, that has to reach each stage, so that
+// no stage goes untested.
 const leastShare = 5
 
-// TestMutatedMessages changes the elements, attributes and texts of accepted messages at random, always in the same way. Half of the results are
-// signed again; a quarter is changed around the signed assertion alone, which must not change what is read. Whatever is accepted has to stand in
+// TestMutatedMessages changes the elements, attributes and texts of accepted messages at random,
+// always in the same way. Half of the results are signed again; a quarter is changed around the
+// signed assertion alone, which must not change what is read. Whatever is accepted has to stand in
 // what was signed, and to be verified by the judges.
 func TestMutatedMessages(t *testing.T) {
 	t.Parallel()
@@ -536,7 +553,8 @@ func TestMutatedMessages(t *testing.T) {
 		total = more
 	}
 	stages, checks := map[string]int{}, map[string]int{}
-	for i, name := range []string{"entra", "response-signed", "both-signed", "prefixed", "pretty-printed", "confirmations"} {
+	for i, name := range []string{"entra", "response-signed", "both-signed", "prefixed", "pretty-printed",
+		"confirmations"} {
 		v := vectors[name]
 		read := v.reader(t)
 		sp, err := v.provider(t)
@@ -597,7 +615,8 @@ func TestMutatedMessages(t *testing.T) {
 // A mutator makes one to three random changes in a message.
 type mutator struct{ random *mathrand.Rand }
 
-// Parts of a message, as far as changing them needs to know: messages of vectors hold no comments and no > in attributes.
+// Parts of a message, as far as changing them needs to know: messages of vectors hold no comments
+// and no > in attributes.
 var (
 	tagPattern       = regexp.MustCompile(`<(/?)([A-Za-z:]+)[^>]*?(/?)>`)
 	attributePattern = regexp.MustCompile(`\s[A-Za-z:]+="[^"]*"`)
@@ -605,16 +624,20 @@ var (
 )
 
 // Text that readers are known to take in different ways.
-var oddities = []string{"<!-- -->", "<?x?>", "<![CDATA[]]>", "<![CDATA[x]]>", "&#32;", "&#x41;", " ", "\r\n", "\u00A0", "&amp;", "&e;", "]]>",
-	"<x:y xmlns:x=\"urn:x\"/>", "<y xmlns=\"\"/>", "<Assertion xmlns=\"" + xmltree.NSAssertion + "\"/>", "<NameID xmlns=\"" + xmltree.NSAssertion + "\">mallory@example.com</NameID>",
+var oddities = []string{"<!-- -->", "<?x?>", "<![CDATA[]]>", "<![CDATA[x]]>", "&#32;", "&#x41;", " ", "\r\n",
+	"\u00A0", "&amp;", "&e;", "]]>",
+	"<x:y xmlns:x=\"urn:x\"/>", "<y xmlns=\"\"/>", "<Assertion xmlns=\"" + xmltree.NSAssertion +
+		"\"/>", "<NameID xmlns=\"" + xmltree.NSAssertion + "\">mallory@example.com</NameID>",
 	"<OneTimeUse xmlns=\"" + xmltree.NSAssertion + "\"/>", "<Object xmlns=\"" + xmltree.NSDSig + "\"/>"}
 
 // Attributes that may be added to any tag.
-var oddAttributes = []string{` ID="_x"`, ` xmlns:x="urn:x"`, ` xmlns=""`, ` xmlns:samlp="urn:x"`, ` xml:lang="en"`, ` Id="_x"`, ` NotBefore="2026-03-10T09:24:58Z"`,
+var oddAttributes = []string{` ID="_x"`, ` xmlns:x="urn:x"`, ` xmlns=""`, ` xmlns:samlp="urn:x"`, ` xml:lang="en"`,
+	` Id="_x"`, ` NotBefore="2026-03-10T09:24:58Z"`,
 	` Format="urn:oasis:names:tc:SAML:2.0:nameid-format:entity"`, ` Version="2.0"`, ` xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:nil="true"`}
 
 func (m mutator) mutate(s string) string {
-	changes := []func(string) string{m.deleteElement, m.copyElement, m.swapElements, m.deleteAttribute, m.copyValue, m.copyText, m.insertOddity, m.addAttribute, m.changeByte}
+	changes := []func(string) string{m.deleteElement, m.copyElement, m.swapElements, m.deleteAttribute, m.copyValue,
+		m.copyText, m.insertOddity, m.addAttribute, m.changeByte}
 	for range 1 + m.random.IntN(3) {
 		s = changes[m.random.IntN(len(changes))](s)
 	}

@@ -80,25 +80,6 @@ const (
 	leastBodyMemory   = 8 << 20
 )
 
-// ErrNotConfigured is what HandlerConfig.Resolve returns if a request names no provider, or if
-// there is no such tenant; and what an IdentityProviderSource returns if no identity provider is
-// configured yet.
-var ErrNotConfigured error = CodeNotConfigured
-
-// ErrNotEnabled is what HandlerConfig.Resolve returns if a request names a tenant for which single
-// sign-on is not enabled. The page is that of ErrNotConfigured, and errors.Is(ErrNotEnabled,
-// ErrNotConfigured) is true; but at the address of this tenant the sessions of all other tenants
-// are refused.
-var ErrNotEnabled error = notEnabled{}
-
-type notEnabled struct{}
-
-func (notEnabled) Error() string {
-	return "saml: single sign-on is not enabled for the tenant that the request names"
-}
-
-func (notEnabled) Is(target error) bool { return target == ErrNotConfigured }
-
 // A Handler serves the Redirect URL (the assertion consumer service): GET begins a login, POST
 // finishes it. Its only state is in the cookies that it sets.
 type Handler struct {
@@ -133,9 +114,11 @@ func NewHandler(c HandlerConfig) (*Handler, error) {
 	case isNil(c.Sessions):
 		return nil, refuse(CodeConfig, "HandlerConfig.Sessions is missing", "", "").inField("Sessions")
 	case !localPath(c.Home):
-		return nil, refuse(CodeConfig, "HandlerConfig.Home is not a path on this host", c.Home, "/path?query of at most 1024 bytes").inField("Home")
+		return nil, refuse(CodeConfig, "HandlerConfig.Home is not a path on this host", c.Home,
+			"/path?query of at most 1024 bytes").inField("Home")
 	case c.BodyMemory != 0 && c.BodyMemory < leastBodyMemory:
-		return nil, refuse(CodeConfig, "HandlerConfig.BodyMemory is too small", strconv.Itoa(c.BodyMemory), strconv.Itoa(leastBodyMemory)+" bytes or more, or 0").inField("BodyMemory")
+		return nil, refuse(CodeConfig, "HandlerConfig.BodyMemory is too small", strconv.Itoa(c.BodyMemory),
+			strconv.Itoa(leastBodyMemory)+" bytes or more, or 0").inField("BodyMemory")
 	}
 	return newHandler(c), nil
 }
@@ -144,7 +127,8 @@ func newHandler(c HandlerConfig) *Handler {
 	if c.BodyMemory == 0 {
 		c.BodyMemory = defaultBodyMemory
 	}
-	return &Handler{config: c, bodies: newMemoryBudget(c.BodyMemory), large: make(chan struct{}, largeMessages), bodyTimeout: bodyTimeout, refusals: &refusalLog{}}
+	return &Handler{config: c, bodies: newMemoryBudget(c.BodyMemory), large: make(chan struct{}, largeMessages),
+		bodyTimeout: bodyTimeout, refusals: &refusalLog{}}
 }
 
 // Provider returns the provider of tenant for r, for the session of a user of that tenant; with
@@ -233,7 +217,9 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	for _, name := range []string{"SAMLResponse", "SAMLRequest", "SAMLart"} {
 		if query.Has(name) {
-			h.fail(w, r, h.anyProvider(r), refuse(CodeForm, "a SAML message came in the address, and no login is finished that way", name, "a form"))
+			h.fail(w, r, h.anyProvider(r),
+				refuse(CodeForm, "a SAML message came in the address, and no login is finished that way", name,
+					"a form"))
 			return
 		}
 	}
@@ -265,7 +251,8 @@ func (h *Handler) start(w http.ResponseWriter, r *http.Request, sp *ServiceProvi
 		return
 	}
 	if len(request.State) > maxPending && o.ReturnTo != "" { // browsers would drop the cookie, and the login with it
-		sp.config.Logger.WarnContext(r.Context(), "saml: a return_to was dropped, since the pending login would not fit into a cookie", "bytes", len(request.State))
+		sp.config.Logger.WarnContext(r.Context(),
+			"saml: a return_to was dropped, since the pending login would not fit into a cookie", "bytes", len(request.State))
 		o.ReturnTo = ""
 		h.start(w, r, sp, o)
 		return

@@ -79,7 +79,8 @@ func (h *Handler) clear(w http.ResponseWriter, r *http.Request, sp *ServiceProvi
 		if left--; left < 0 {
 			return
 		}
-		if _, err := openPending(sp.sealer(), sp.pendingContext(), c.Value, now, sp.skew); err != nil && err.Code == CodeStateExpired {
+		if _, err := openPending(sp.sealer(), sp.pendingContext(), c.Value, now, sp.skew); err != nil &&
+			err.Code == CodeStateExpired {
 			sp.setCookie(w, strings.TrimPrefix(c.Name, sp.cookieName("")), "", 0)
 		}
 	}

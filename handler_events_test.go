@@ -60,7 +60,8 @@ func (w *watched) begin() (state *http.Cookie, id string) {
 }
 
 func (w *watched) post(response string, cookies ...*http.Cookie) *httptest.ResponseRecorder {
-	r, a := httptest.NewRequest("POST", redirectURL, strings.NewReader(url.Values{"SAMLResponse": {response}, "saml_leg": {"2"}}.Encode())), httptest.NewRecorder()
+	r, a := httptest.NewRequest("POST", redirectURL,
+		strings.NewReader(url.Values{"SAMLResponse": {response}, "saml_leg": {"2"}}.Encode())), httptest.NewRecorder()
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	for _, c := range cookies {
 		r.AddCookie(c)
@@ -86,7 +87,8 @@ func (w *watched) wantEvents(name string, want ...string) {
 	w.events = nil
 }
 
-// TestOneEndForEachBeginning: whatever becomes of a login, one event says so, and it names the request.
+// TestOneEndForEachBeginning: whatever becomes of a login, one event says so, and it names the
+// request.
 func TestOneEndForEachBeginning(t *testing.T) {
 	w := newWatched(t, nil)
 	state, id := w.begin()
@@ -107,7 +109,8 @@ func TestOneEndForEachBeginning(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.sp.FinishLogin(t.Context(), saml.FormResponse{State: request.State}); !errors.Is(err, saml.CodeResponseMissing) {
+	if _, err := w.sp.FinishLogin(t.Context(), saml.FormResponse{State: request.State}); !errors.Is(err,
+		saml.CodeResponseMissing) {
 		t.Errorf("got %v", err)
 	}
 	w.wantEvents("without the handler", "login_started  "+request.ID, "login_refused response_missing "+request.ID)
@@ -118,7 +121,8 @@ func TestOneEndForEachBeginning(t *testing.T) {
 	w.wantEvents("accepted without the handler", "login_started  "+login.RequestID, "login_succeeded  "+login.RequestID)
 }
 
-// TestEventsOfASignedInBrowser: what ends on the start page without an error leaves an event all the same.
+// TestEventsOfASignedInBrowser: what ends on the start page without an error leaves an event all
+// the same.
 func TestEventsOfASignedInBrowser(t *testing.T) {
 	w := newWatched(t, nil)
 	state, id := w.begin()
@@ -149,13 +153,15 @@ func TestEventsOfASignedInBrowser(t *testing.T) {
 	}
 }
 
-// TestJunkDoesNotFillTheLog: what anyone can post leaves a few lines and a count, and takes no line from what belongs to a pending login. Events are complete.
+// TestJunkDoesNotFillTheLog: what anyone can post leaves a few lines and a count, and takes no line
+// from what belongs to a pending login. Events are complete.
 func TestJunkDoesNotFillTheLog(t *testing.T) {
 	for name, logger := range map[string]func(w *watched){
 		"known tenant": func(*watched) {},
 		"unknown tenant": func(w *watched) {
 			var err error
-			if w.login, err = saml.NewHandler(saml.HandlerConfig{Sessions: w.sessions, Logger: slog.New(slog.NewTextHandler(&w.log, nil)),
+			if w.login, err = saml.NewHandler(saml.HandlerConfig{Sessions: w.sessions,
+				Logger: slog.New(slog.NewTextHandler(&w.log, nil)),
 				Resolve: func(*http.Request, string) (*saml.ServiceProvider, error) {
 					return nil, errors.New("down")
 				}}); err != nil {
@@ -195,7 +201,8 @@ func TestJunkDoesNotFillTheLog(t *testing.T) {
 	}
 }
 
-// TestOneLoginDoesNotFillTheLog: a pending login costs one GET, and any number of responses can be posted for it.
+// TestOneLoginDoesNotFillTheLog: a pending login costs one GET, and any number of responses can be
+// posted for it.
 func TestOneLoginDoesNotFillTheLog(t *testing.T) {
 	w := newWatched(t, nil)
 	state, id := w.begin()
@@ -232,7 +239,8 @@ func TestErrorsOfTheApplicationAreNotLogged(t *testing.T) {
 	check := func(name string, w *watched, code saml.Code) {
 		t.Helper()
 		log := w.log.String()
-		if strings.Contains(log, "ioana") || !strings.Contains(log, "code="+string(code)) || !strings.Contains(log, "nameError") {
+		if strings.Contains(log, "ioana") || !strings.Contains(log, "code="+string(code)) ||
+			!strings.Contains(log, "nameError") {
 			t.Errorf("%s: the log is %s", name, log)
 		}
 	}
@@ -258,7 +266,8 @@ func TestErrorsOfTheApplicationAreNotLogged(t *testing.T) {
 
 	w = newWatched(t, nil)
 	var err error
-	if w.login, err = saml.NewHandler(saml.HandlerConfig{Sessions: w.sessions, Logger: slog.New(slog.NewTextHandler(&w.log, nil)),
+	if w.login, err = saml.NewHandler(saml.HandlerConfig{Sessions: w.sessions,
+		Logger:  slog.New(slog.NewTextHandler(&w.log, nil)),
 		Observe: func(_ context.Context, e saml.Event) { w.events = append(w.events, e) },
 		Resolve: func(*http.Request, string) (*saml.ServiceProvider, error) { return nil, nameError{} }}); err != nil {
 		t.Fatal(err)
@@ -269,18 +278,22 @@ func TestErrorsOfTheApplicationAreNotLogged(t *testing.T) {
 	observed("Resolve", w)
 }
 
-// TestSignInRefusalKeepsItsWords: an *Error of Sessions says what is wrong, in the log as on the page.
+// TestSignInRefusalKeepsItsWords: an *Error of Sessions says what is wrong, in the log as on the
+// page.
 func TestSignInRefusalKeepsItsWords(t *testing.T) {
 	w := newWatched(t, nil)
-	w.sessions.err = &saml.Error{Code: saml.CodeConfig, Message: "the cookie would be dropped", Hint: "Set InsecureAllowHTTP."}
+	w.sessions.err = &saml.Error{Code: saml.CodeConfig, Message: "the cookie would be dropped",
+		Hint: "Set InsecureAllowHTTP."}
 	state, id := w.begin()
 	a := w.post(w.respond(samltest.Answer{RequestID: id}), state)
-	if log := w.log.String(); !strings.Contains(a.Body.String(), "<code>config</code>") || !strings.Contains(log, "the cookie would be dropped") || !strings.Contains(log, "Set InsecureAllowHTTP.") {
+	if log := w.log.String(); !strings.Contains(a.Body.String(), "<code>config</code>") ||
+		!strings.Contains(log, "the cookie would be dropped") || !strings.Contains(log, "Set InsecureAllowHTTP.") {
 		t.Errorf("got %s, %s", a.Body, log)
 	}
 }
 
-// TestFinishedLoginTidiesUp: its own pending login goes, and what is over; another tab's login stays.
+// TestFinishedLoginTidiesUp: its own pending login goes, and what is over; another tab's login
+// stays.
 func TestFinishedLoginTidiesUp(t *testing.T) {
 	w := newWatched(t, nil)
 	old, _ := w.begin()
@@ -289,12 +302,14 @@ func TestFinishedLoginTidiesUp(t *testing.T) {
 	own, id := w.begin()
 	w.clock.Advance(11 * time.Minute)
 	foreign := &http.Cookie{Name: "__Host-saml-login-000000000000", Value: "YQ.AAAA"} // another tenant's at this host
-	a := w.post(w.respond(samltest.Answer{RequestID: id}), old, tab, own, foreign, &http.Cookie{Name: "__Host-saml-restart", Value: "3"})
+	a := w.post(w.respond(samltest.Answer{RequestID: id}), old, tab, own, foreign,
+		&http.Cookie{Name: "__Host-saml-restart", Value: "3"})
 	gone := map[string]bool{}
 	for _, c := range a.Result().Cookies() {
 		gone[c.Name] = c.MaxAge < 0
 	}
-	if a.Code != http.StatusSeeOther || len(gone) != 3 || !gone[own.Name] || !gone[old.Name] || !gone["__Host-saml-restart"] {
+	if a.Code != http.StatusSeeOther || len(gone) != 3 || !gone[own.Name] || !gone[old.Name] ||
+		!gone["__Host-saml-restart"] {
 		t.Errorf("status %d, these go: %v", a.Code, gone)
 	}
 	if a := w.post(w.respond(samltest.Answer{RequestID: tabID}), tab); a.Code != http.StatusSeeOther {
@@ -302,7 +317,8 @@ func TestFinishedLoginTidiesUp(t *testing.T) {
 	}
 }
 
-// TestUsedResponseAfterARestart: a service without a lasting Store starts anew, and a response that was used before comes again.
+// TestUsedResponseAfterARestart: a service without a lasting Store starts anew, and a response that
+// was used before comes again.
 func TestUsedResponseAfterARestart(t *testing.T) {
 	clock := newClock()
 	idp := samltest.MustNew(t, samltest.Options{Now: clock.Now})
@@ -322,9 +338,11 @@ func TestUsedResponseAfterARestart(t *testing.T) {
 			t.Fatal(err)
 		}
 		responses := map[string]saml.FormResponse{
-			"solicited":         {SAMLResponse: before.respond(samltest.Answer{RequestID: request.ID}), State: request.State},
-			"unsolicited":       {SAMLResponse: before.respond(samltest.Answer{})},
-			"with a request ID": {SAMLResponse: before.respond(samltest.Answer{RequestID: "_asked"}), RequestID: "_asked"},
+			"solicited": {SAMLResponse: before.respond(samltest.Answer{RequestID: request.ID}),
+				State: request.State},
+			"unsolicited": {SAMLResponse: before.respond(samltest.Answer{})},
+			"with a request ID": {SAMLResponse: before.respond(samltest.Answer{RequestID: "_asked"}),
+				RequestID: "_asked"},
 		}
 		for way, r := range responses {
 			if _, err := before.sp.FinishLogin(t.Context(), r); err != nil {
@@ -338,8 +356,9 @@ func TestUsedResponseAfterARestart(t *testing.T) {
 			wantCode(t, name+", "+way, login, err, saml.CodeStoreYoung)
 		}
 		for way, r := range map[string]saml.FormResponse{
-			"unsolicited":       {SAMLResponse: after.respond(samltest.Answer{})},
-			"with a request ID": {SAMLResponse: after.respond(samltest.Answer{RequestID: "_asked"}), RequestID: "_asked"},
+			"unsolicited": {SAMLResponse: after.respond(samltest.Answer{})},
+			"with a request ID": {SAMLResponse: after.respond(samltest.Answer{RequestID: "_asked"}),
+				RequestID: "_asked"},
 		} {
 			if _, err := after.sp.FinishLogin(t.Context(), r); err != nil {
 				t.Errorf("%s, a new one, %s: %v", name, way, err)
@@ -356,19 +375,21 @@ func TestProviderForEachRequest(t *testing.T) {
 	w := newWatched(t, nil)
 	keys := [][]byte{saml.NewStateKey()}
 	var err error
-	w.login, err = saml.NewHandler(saml.HandlerConfig{Sessions: w.sessions, Resolve: func(*http.Request, string) (*saml.ServiceProvider, error) {
-		w.clock.Advance(time.Second)
-		return newProvider(t, w.idp, func(c *saml.Config) {
-			c.Now, c.StateKeys, c.Store = w.clock.Now, keys, nil
-			c.Logger = slog.New(slog.NewTextHandler(&w.log, nil))
-		}), nil
-	}})
+	w.login, err = saml.NewHandler(saml.HandlerConfig{Sessions: w.sessions,
+		Resolve: func(*http.Request, string) (*saml.ServiceProvider, error) {
+			w.clock.Advance(time.Second)
+			return newProvider(t, w.idp, func(c *saml.Config) {
+				c.Now, c.StateKeys, c.Store = w.clock.Now, keys, nil
+				c.Logger = slog.New(slog.NewTextHandler(&w.log, nil))
+			}), nil
+		}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	state, id := w.begin()
 	a := w.post(w.respond(samltest.Answer{RequestID: id}), state)
-	if log := w.log.String(); !strings.Contains(a.Body.String(), "<code>store_young</code>") || !strings.Contains(log, "for each request") || strings.Contains(a.Body.String(), "too long") {
+	if log := w.log.String(); !strings.Contains(a.Body.String(), "<code>store_young</code>") ||
+		!strings.Contains(log, "for each request") || strings.Contains(a.Body.String(), "too long") {
 		t.Errorf("got %s, %s", a.Body, log)
 	}
 }

@@ -29,8 +29,9 @@ func (s *countingSessions) SignIn(_ http.ResponseWriter, _ *http.Request, login 
 
 func (s *countingSessions) SignedIn(*http.Request) bool { return s.signedIn }
 
-// FuzzHandler: whatever method, headers, cookies and body arrive, nothing panics, every answer has a status, and nobody is signed in but by
-// the one response that the identity provider made for the one login that this browser began.
+// FuzzHandler: whatever method, headers, cookies and body arrive, nothing panics, every answer has
+// a status, and nobody is signed in but by the one response that the identity provider made for the
+// one login that this browser began.
 func FuzzHandler(f *testing.F) {
 	idp, err := samltest.New(samltest.Options{})
 	if err != nil {
@@ -44,7 +45,8 @@ func FuzzHandler(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	sp, err := saml.New(saml.Config{BaseURL: "https://console.example.com", IdentityProvider: provider, StateKeys: [][]byte{saml.NewStateKey()}, Store: permissiveStore{}})
+	sp, err := saml.New(saml.Config{BaseURL: "https://console.example.com", IdentityProvider: provider,
+		StateKeys: [][]byte{saml.NewStateKey()}, Store: permissiveStore{}})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -78,20 +80,24 @@ func FuzzHandler(f *testing.F) {
 		sessions := &countingSessions{signedIn: signedIn}
 		w := httptest.NewRecorder()
 		sp.Handler(sessions).ServeHTTP(w, r)
-		genuine := strings.Contains(cookies, cookie.Value) && strings.Contains(strings.NewReplacer("%2B", "+", "%2F", "/", "%3D", "=").Replace(body), response[:100])
+		genuine := strings.Contains(cookies, cookie.Value) &&
+			strings.Contains(strings.NewReplacer("%2B", "+", "%2F", "/", "%3D", "=").Replace(body), response[:100])
 		if sessions.signIns > 0 && !genuine {
 			t.Fatalf("signed in by %s %q, cookies %q, body %q", method, query, cookies, body)
 		}
 		if w.Code < 200 || w.Code >= 600 {
 			t.Fatalf("status %d", w.Code)
 		}
-		if location := w.Header().Get("Location"); location != "" && !strings.HasPrefix(location, idp.LoginURL()+"?") && (!strings.HasPrefix(location, "/") || strings.HasPrefix(location, "//")) {
+		if location := w.Header().Get("Location"); location != "" &&
+			!strings.HasPrefix(location, idp.LoginURL()+"?") &&
+			(!strings.HasPrefix(location, "/") || strings.HasPrefix(location, "//")) {
 			t.Fatalf("redirect to %q", location)
 		}
 	})
 }
 
-// permissiveStore lets everything be used again, so that the fuzzer can find more than the first sign-in.
+// permissiveStore lets everything be used again, so that the fuzzer can find more than the first
+// sign-in.
 type permissiveStore struct{}
 
 func (permissiveStore) Claim(context.Context, string, time.Duration) (bool, error) { return true, nil }

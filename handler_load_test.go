@@ -26,7 +26,8 @@ func (loadSessions) SignIn(w http.ResponseWriter, _ *http.Request, login *saml.L
 }
 func (loadSessions) SignedIn(*http.Request) bool { return false }
 
-// hostilePosts are form values that cost much to refuse: forms of nearly 2 MiB, messages of nearly 1 MiB.
+// hostilePosts are form values that cost much to refuse: forms of nearly 2 MiB, messages of nearly
+// 1 MiB.
 func hostilePosts(id string) []string {
 	const open, shut = `<samlp:Response xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" ID="_r" Version="2.0" IssueInstant="2026-03-01T12:00:00Z" InResponseTo="`, `</samlp:Response>`
 	message := func(content string) string {
@@ -39,7 +40,8 @@ func hostilePosts(id string) []string {
 		fmt.Fprintf(&attributes, " a%d=''", i)
 	}
 	return []string{
-		message(strings.Repeat("<a>", 200_000)),                                                 // deep, and never closed
+		// deep, and never closed
+		message(strings.Repeat("<a>", 200_000)),
 		message("<x xmlns='urn:x'>" + strings.Repeat("<e>fifteen.......</e>", 45_000) + "</x>"), // wide
 		message("<x xmlns='urn:x'>" + repeat("<e"+attributes.String()+"/>") + "</x>"),
 		message("<x xmlns='urn:x'>" + repeat("<e xmlns:p='urn:p'/>") + "</x>"),
@@ -53,8 +55,8 @@ func hostilePosts(id string) []string {
 	}
 }
 
-// TestHonestLoginsUnderHostileLoad: while 200 browsers post the worst that the limits let in, each for a login that it really began, honest
-// users sign in.
+// TestHonestLoginsUnderHostileLoad: while 200 browsers post the worst that the limits let in, each
+// for a login that it really began, honest users sign in.
 func TestHonestLoginsUnderHostileLoad(t *testing.T) {
 	t.Parallel()
 	idp := samltest.MustNew(t, samltest.Options{})
@@ -69,7 +71,8 @@ func TestHonestLoginsUnderHostileLoad(t *testing.T) {
 	mux := http.NewServeMux()
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
-	sp, err := saml.New(saml.Config{BaseURL: server.URL, IdentityProvider: provider, StateKeys: [][]byte{saml.NewStateKey()}, Store: saml.NewMemoryStore(),
+	sp, err := saml.New(saml.Config{BaseURL: server.URL, IdentityProvider: provider,
+		StateKeys: [][]byte{saml.NewStateKey()}, Store: saml.NewMemoryStore(),
 		Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
@@ -82,7 +85,8 @@ func TestHonestLoginsUnderHostileLoad(t *testing.T) {
 		if err != nil {
 			return nil, "", err
 		}
-		browser := &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+		browser := &http.Client{Jar: jar,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 		response, err := browser.Get(sp.RedirectURL())
 		if err != nil {
 			return nil, "", err
@@ -115,7 +119,8 @@ func TestHonestLoginsUnderHostileLoad(t *testing.T) {
 			response, err := post(browser, posts[i%len(posts)])
 			if err != nil {
 				t.Errorf("hostile post %d: %v", i%len(posts), err)
-			} else if status := response.StatusCode; status < 400 || status >= 500 && status != http.StatusServiceUnavailable || response.Header.Get("X-User") != "" {
+			} else if status := response.StatusCode; status < 400 || status >= 500 &&
+				status != http.StatusServiceUnavailable || response.Header.Get("X-User") != "" {
 				t.Errorf("hostile post %d: status %d", i%len(posts), response.StatusCode)
 			}
 		})
@@ -133,7 +138,8 @@ func TestHonestLoginsUnderHostileLoad(t *testing.T) {
 				return
 			}
 			response, err := post(browser, value)
-			if err != nil || response.StatusCode != http.StatusSeeOther || response.Header.Get("X-User") != samltest.DefaultUsers()[0].Mail {
+			if err != nil || response.StatusCode != http.StatusSeeOther ||
+				response.Header.Get("X-User") != samltest.DefaultUsers()[0].Mail {
 				t.Errorf("an honest login: %v, %v", response, err)
 			}
 		})

@@ -19,7 +19,8 @@ import (
 func formServer(t *testing.T, budget int, d time.Duration) (*Handler, *httptest.Server) {
 	t.Helper()
 	sp := mustProvider(t, nil)
-	h, err := NewHandler(HandlerConfig{Sessions: nobody{}, Resolve: sp.Handler(nobody{}).config.Resolve, BodyMemory: budget})
+	h, err := NewHandler(HandlerConfig{Sessions: nobody{}, Resolve: sp.Handler(nobody{}).config.Resolve,
+		BodyMemory: budget})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +42,8 @@ func postSlowly(t *testing.T, server *httptest.Server, n int) net.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	if _, err := fmt.Fprintf(c, "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s", formType, maxBody, formOf(n)); err != nil {
+	if _, err := fmt.Fprintf(c, "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s",
+		formType, maxBody, formOf(n)); err != nil {
 		t.Fatal(err)
 	}
 	return c
@@ -59,8 +61,8 @@ func waitFor(t *testing.T, h *Handler, what string, enough func(free int64) bool
 	t.Fatalf("%s: %d bytes are free", what, h.bodies.free.Load())
 }
 
-// TestLargeFormsAreBounded: slow posts use up the budget; then a large one is told to come again, a small one passes, and when the slow ones' time is
-// over the large one passes too.
+// TestLargeFormsAreBounded: slow posts use up the budget; then a large one is told to come again, a
+// small one passes, and when the slow ones' time is over the large one passes too.
 func TestLargeFormsAreBounded(t *testing.T) {
 	t.Parallel()
 	h, server := formServer(t, leastBodyMemory, 3*time.Second)
@@ -87,7 +89,8 @@ func TestLargeFormsAreBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if busy.StatusCode != http.StatusServiceUnavailable || busy.Header.Get("Retry-After") == "" || !strings.Contains(string(page), "<code>busy</code>") || busy.Header.Get("Cache-Control") != "no-store" {
+	if busy.StatusCode != http.StatusServiceUnavailable || busy.Header.Get("Retry-After") == "" ||
+		!strings.Contains(string(page), "<code>busy</code>") || busy.Header.Get("Cache-Control") != "no-store" {
 		t.Errorf("a large form beside them: got %s, %v, %s", busy.Status, busy.Header, page)
 	}
 	if small := post(smallBody); small.StatusCode != http.StatusOK {
@@ -112,8 +115,9 @@ func TestLargeFormsAreBounded(t *testing.T) {
 	waitFor(t, h, "in the end", func(free int64) bool { return free == leastBodyMemory })
 }
 
-// TestSlowSenderWithLittleLeft: with little left to come the server itself reads on before it answers. It does so no longer than the sender had, and the memory is
-// free by then, whatever page the application shows.
+// TestSlowSenderWithLittleLeft: with little left to come the server itself reads on before it
+// answers. It does so no longer than the sender had, and the memory is free by then, whatever page
+// the application shows.
 func TestSlowSenderWithLittleLeft(t *testing.T) {
 	t.Parallel()
 	h, server := formServer(t, leastBodyMemory, time.Second)
@@ -127,7 +131,8 @@ func TestSlowSenderWithLittleLeft(t *testing.T) {
 	}
 	defer c.Close()
 	body := formOf(1<<20 + 1)
-	if _, err := fmt.Fprintf(c, "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s", formType, len(body)+1000, body); err != nil {
+	if _, err := fmt.Fprintf(c, "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s",
+		formType, len(body)+1000, body); err != nil {
 		t.Fatal(err)
 	}
 	waitFor(t, h, "the slow post", func(free int64) bool { return free < leastBodyMemory })
@@ -144,7 +149,8 @@ func TestSmallFormInChunks(t *testing.T) {
 	h := mustProvider(t, nil).Handler(nobody{})
 	h.bodies.free.Store(0)
 	for size, want := range map[int]int{smallBody: http.StatusOK, smallBody + 2: http.StatusServiceUnavailable} {
-		r := httptest.NewRequest("POST", "https://console.example.com"+DefaultRedirectPath, strings.NewReader(formOf(size)))
+		r := httptest.NewRequest("POST", "https://console.example.com"+DefaultRedirectPath,
+			strings.NewReader(formOf(size)))
 		r.ContentLength = -1
 		r.Header.Set("Content-Type", formType)
 		w := httptest.NewRecorder()
@@ -154,7 +160,8 @@ func TestSmallFormInChunks(t *testing.T) {
 	}
 }
 
-// TestSlowSendersHoldWhatTheySent: many that announce 2 MiB and send little leave the budget to others.
+// TestSlowSendersHoldWhatTheySent: many that announce 2 MiB and send little leave the budget to
+// others.
 func TestSlowSendersHoldWhatTheySent(t *testing.T) {
 	t.Parallel()
 	h, server := formServer(t, leastBodyMemory, time.Minute)
@@ -181,7 +188,8 @@ func TestFirstBuffer(t *testing.T) {
 	}
 }
 
-// TestMemoryOfOneForm: a form of 2 MiB is in memory once, beside the garbage of the buffer that grew to it.
+// TestMemoryOfOneForm: a form of 2 MiB is in memory once, beside the garbage of the buffer that
+// grew to it.
 func TestMemoryOfOneForm(t *testing.T) {
 	h := mustProvider(t, nil).Handler(nobody{})
 	for name, body := range map[string]string{
@@ -219,19 +227,21 @@ type deadlines struct {
 func (d *deadlines) SetReadDeadline(t time.Time) error  { d.read = append(d.read, t); return nil }
 func (d *deadlines) SetWriteDeadline(t time.Time) error { d.write = append(d.write, t); return nil }
 
-// TestDeadlines: a body and the page that repeats it have a time limit, which is taken away again, since the connection lives on. A server with
-// shorter ones of its own keeps them.
+// TestDeadlines: a body and the page that repeats it have a time limit, which is taken away again,
+// since the connection lives on. A server with shorter ones of its own keeps them.
 func TestDeadlines(t *testing.T) {
 	h := mustProvider(t, nil).Handler(nobody{})
 	post := func(server *http.Server) *deadlines {
-		r := httptest.NewRequest("POST", "https://console.example.com"+DefaultRedirectPath, strings.NewReader(formOf(100)))
+		r := httptest.NewRequest("POST", "https://console.example.com"+DefaultRedirectPath,
+			strings.NewReader(formOf(100)))
 		r.Header.Set("Content-Type", formType)
 		w := &deadlines{discard: discard{http.Header{}}}
 		h.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), http.ServerContextKey, server)))
 		return w
 	}
 	w := post(&http.Server{})
-	if len(w.read) != 2 || w.read[0].IsZero() || !w.read[1].IsZero() || len(w.write) != 2 || w.write[0].IsZero() || !w.write[1].IsZero() {
+	if len(w.read) != 2 || w.read[0].IsZero() || !w.read[1].IsZero() || len(w.write) != 2 || w.write[0].IsZero() ||
+		!w.write[1].IsZero() {
 		t.Errorf("got %v and %v, want one each, and then none", w.read, w.write)
 	}
 	w = post(&http.Server{ReadTimeout: time.Second, WriteTimeout: time.Second})
@@ -247,8 +257,10 @@ func TestDeadlines(t *testing.T) {
 // TestPostPageEscapes what is not base64: a RequestForm can be made by anyone.
 func TestPostPageEscapes(t *testing.T) {
 	w := httptest.NewRecorder()
-	(&RequestForm{Action: `https://idp.example/?value="message"&x`, SAMLRequest: `"><script>alert(1)</script>`}).ServeHTTP(w, nil)
-	if body := w.Body.String(); strings.Contains(body, "<script>alert") || !strings.Contains(body, "&lt;script&gt;alert(1)&lt;/script&gt;\">") {
+	(&RequestForm{Action: `https://idp.example/?value="message"&x`,
+		SAMLRequest: `"><script>alert(1)</script>`}).ServeHTTP(w, nil)
+	if body := w.Body.String(); strings.Contains(body, "<script>alert") ||
+		!strings.Contains(body, "&lt;script&gt;alert(1)&lt;/script&gt;\">") {
 		t.Errorf("got %s", body)
 	}
 }
@@ -256,7 +268,8 @@ func TestPostPageEscapes(t *testing.T) {
 func TestBodyMemory(t *testing.T) {
 	resolve := mustProvider(t, nil).Handler(nobody{}).config.Resolve
 	for bytes, ok := range map[int]bool{0: true, leastBodyMemory: true, leastBodyMemory - 1: false, -1: false} {
-		if _, err := NewHandler(HandlerConfig{Sessions: nobody{}, Resolve: resolve, BodyMemory: bytes}); (err == nil) != ok {
+		if _, err := NewHandler(HandlerConfig{Sessions: nobody{}, Resolve: resolve,
+			BodyMemory: bytes}); (err == nil) != ok {
 			t.Errorf("BodyMemory %d: got %v", bytes, err)
 		}
 	}

@@ -56,7 +56,8 @@ func (h *Handler) postAgain(w http.ResponseWriter, r *http.Request, response []b
 		return
 	}
 	defer writeDeadline(w, r, h.bodyTimeout)()
-	page.Post{Title: "Signing in", Action: action, Field: "SAMLResponse", Mark: page.Field{Name: legField, Value: leg}}.Write(w, response)
+	page.Post{Title: "Signing in", Action: action, Field: "SAMLResponse",
+		Mark: page.Field{Name: legField, Value: leg}}.Write(w, response)
 }
 
 // finishPost finds the pending login by the request that the message says it answers, and finishes
@@ -150,11 +151,13 @@ func (h *Handler) noPending(w http.ResponseWriter, r *http.Request) {
 // home answers a response that is refused in a browser that is signed in, for example after the
 // Back button: with the start page and an event.
 func (h *Handler) home(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, refusal *Error) {
-	sp.observe(r.Context(), Event{Kind: LoginRefused, RequestID: refusal.requestID, Err: sp.completed(r.Context(), refusal), signedIn: true})
+	sp.observe(r.Context(), Event{Kind: LoginRefused, RequestID: refusal.requestID,
+		Err: sp.completed(r.Context(), refusal), signedIn: true})
 	h.redirect(w, r, h.config.Home)
 }
 
-func (h *Handler) finish(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, response FormResponse, m *wire.Response) {
+func (h *Handler) finish(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, response FormResponse,
+	m *wire.Response) {
 	login, err := sp.judge(r.Context(), m, nil, response, allChecks)
 	switch {
 	case err == nil:

@@ -29,7 +29,8 @@ type site struct {
 	events   chan saml.Event
 }
 
-// newSite serves over http on 127.0.0.1, the identity provider on localhost: two sites, as far as cookies go.
+// newSite serves over http on 127.0.0.1, the identity provider on localhost: two sites, as far as
+// cookies go.
 func newSite(t *testing.T, change func(*saml.Config)) *site {
 	t.Helper()
 	s := &site{T: t, events: make(chan saml.Event, 100)}
@@ -47,8 +48,10 @@ func newSite(t *testing.T, change func(*saml.Config)) *site {
 			change(c)
 		}
 	})
-	s.idp.Register(samltest.Application{Identifier: s.sp.RedirectURL(), ReplyURLs: []string{s.sp.RedirectURL()}, SignOnURL: s.sp.RedirectURL()})
-	if s.sessions, err = session.New(session.Config{Keys: [][]byte{saml.NewStateKey()}, InsecureAllowHTTP: true}); err != nil {
+	s.idp.Register(samltest.Application{Identifier: s.sp.RedirectURL(), ReplyURLs: []string{s.sp.RedirectURL()},
+		SignOnURL: s.sp.RedirectURL()})
+	if s.sessions, err = session.New(session.Config{Keys: [][]byte{saml.NewStateKey()},
+		InsecureAllowHTTP: true}); err != nil {
 		t.Fatal(err)
 	}
 	login := s.sp.Handler(s.sessions)
@@ -80,8 +83,8 @@ var sharedServedIdP = func() func() (*samltest.IdentityProvider, error) {
 	}
 }()
 
-// visitor is a browser at the site: it asks for HTML, keeps cookies, and leaves them at home on a POST from another site, as
-// SameSite=Lax says.
+// visitor is a browser at the site: it asks for HTML, keeps cookies, and leaves them at home on a
+// POST from another site, as SameSite=Lax says.
 type visitor struct {
 	browser
 	site *site
@@ -103,7 +106,8 @@ func (a asHTML) RoundTrip(r *http.Request) (*http.Response, error) {
 // postCrossSite posts as a page of the identity provider does: without our cookies.
 func (v visitor) postCrossSite(form samltest.Form) *http.Response {
 	v.t.Helper()
-	client := &http.Client{Transport: v.Transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	client := &http.Client{Transport: v.Transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	request, err := http.NewRequest("POST", form.Action, strings.NewReader(form.Values.Encode()))
 	if err != nil {
 		v.t.Fatal(err)
@@ -145,11 +149,13 @@ func (v visitor) wantPage(response *http.Response, want string) {
 	}
 }
 
-// wantFailure expects an error page with the code, and a refusal with the page's reference in the events.
+// wantFailure expects an error page with the code, and a refusal with the page's reference in the
+// events.
 func (v visitor) wantFailure(response *http.Response, status int, code saml.Code) {
 	v.t.Helper()
 	body := bodyOf(v.t, response, nil)
-	if response.StatusCode != status || !strings.Contains(body, "<code>"+string(code)+"</code>") || response.Header.Get("Cache-Control") != "no-store" {
+	if response.StatusCode != status || !strings.Contains(body, "<code>"+string(code)+"</code>") ||
+		response.Header.Get("Cache-Control") != "no-store" {
 		v.t.Errorf("got status %d, want %d with %s: %s", response.StatusCode, status, string(code), body)
 	}
 	if strings.Contains(body, "example.com") {
@@ -164,7 +170,8 @@ func TestHandlerSignsIn(t *testing.T) {
 	v := s.visitor()
 	form := v.form(s.server.URL + "/jobs?id=7&x=%2F")
 	v.wantPage(v.post(form), alice+" at /jobs?id=7&x=%2F")
-	if started, finished := <-s.events, <-s.events; started.Kind != saml.LoginStarted || finished.Kind != saml.LoginSucceeded || finished.Login.Identity.Email != alice {
+	if started, finished := <-s.events, <-s.events; started.Kind != saml.LoginStarted ||
+		finished.Kind != saml.LoginSucceeded || finished.Login.Identity.Email != alice {
 		t.Errorf("got events %s, %s", started.Kind, finished.Kind)
 	}
 	address, err := url.Parse(s.server.URL)
@@ -225,7 +232,8 @@ func TestTwoTabsFinishInEitherOrder(t *testing.T) {
 	}
 }
 
-// TestTenRestoredTabs: a browser that starts again opens them all at once. Each ends on a page of the application.
+// TestTenRestoredTabs: a browser that starts again opens them all at once. Each ends on a page of
+// the application.
 func TestTenRestoredTabs(t *testing.T) {
 	s := newSite(t, nil)
 	v := s.visitor()
@@ -257,8 +265,9 @@ func TestLoginCSRF(t *testing.T) {
 	}
 }
 
-// TestFormerAddressOnAnotherSite: the page with which the former address answers posts to the present one from another site, where the
-// cookie is missing once more. The third post has it; there is no fourth.
+// TestFormerAddressOnAnotherSite: the page with which the former address answers posts to the
+// present one from another site, where the cookie is missing once more. The third post has it;
+// there is no fourth.
 func TestFormerAddressOnAnotherSite(t *testing.T) {
 	s := newSite(t, nil)
 	v := s.visitor()
@@ -280,8 +289,8 @@ func TestFormerAddressOnAnotherSite(t *testing.T) {
 	v.wantPage(response, alice+" at /jobs")
 }
 
-// TestPlantedCookie: on https only names with the __Host- prefix are read, which no sibling host can set; and of two cookies of one
-// name neither.
+// TestPlantedCookie: on https only names with the __Host- prefix are read, which no sibling host
+// can set; and of two cookies of one name neither.
 func TestPlantedCookie(t *testing.T) {
 	h := newHouse(t, nil)
 	sessions, err := session.New(session.Config{Keys: [][]byte{saml.NewStateKey()}})
@@ -292,7 +301,8 @@ func TestPlantedCookie(t *testing.T) {
 	begin := httptest.NewRecorder()
 	login.ServeHTTP(begin, httptest.NewRequest("GET", redirectURL, nil))
 	planted := begin.Result().Cookies()[0]
-	if !strings.HasPrefix(planted.Name, "__Host-saml-login-") || !planted.Secure || !planted.HttpOnly || planted.SameSite != http.SameSiteLaxMode || planted.Path != "/" || planted.Domain != "" {
+	if !strings.HasPrefix(planted.Name, "__Host-saml-login-") || !planted.Secure || !planted.HttpOnly ||
+		planted.SameSite != http.SameSiteLaxMode || planted.Path != "/" || planted.Domain != "" {
 		t.Errorf("got cookie %v", planted)
 	}
 	id := requestID(t, begin.Result().Header.Get("Location"))
@@ -308,7 +318,8 @@ func TestPlantedCookie(t *testing.T) {
 		return w
 	}
 	bare := &http.Cookie{Name: strings.TrimPrefix(planted.Name, "__Host-"), Value: planted.Value}
-	for name, w := range map[string]*httptest.ResponseRecorder{"without the prefix": post(bare), "twice": post(planted, planted), "not at all": post()} {
+	for name, w := range map[string]*httptest.ResponseRecorder{"without the prefix": post(bare),
+		"twice": post(planted, planted), "not at all": post()} {
 		if w.Code != http.StatusForbidden || !strings.Contains(w.Body.String(), string(saml.CodeStateMissing)) {
 			t.Errorf("%s: status %d", name, w.Code)
 		}
@@ -346,14 +357,17 @@ func TestFormsThatAreRefused(t *testing.T) {
 		{"not base64", form, "", "SAMLResponse=" + url.QueryEscape(`"><script>`), 403, saml.CodeBase64},
 		{"more than two megabytes", form, "", "SAMLResponse=" + strings.Repeat("A", 2<<20), 413, saml.CodeTooLarge},
 		{"in the second leg, no XML", form, "", "SAMLResponse=QUJD&saml_leg=2", 403, saml.CodeXMLSyntax},
-		{"in the second leg, the response of another browser", form + "; charset=UTF-8", "", "SAMLResponse=" + url.QueryEscape(good) + "&saml_leg=2", 403, saml.CodeStateMissing},
+		{"in the second leg, the response of another browser", form + "; charset=UTF-8", "",
+			"SAMLResponse=" + url.QueryEscape(good) + "&saml_leg=2", 403, saml.CodeStateMissing},
 	} {
 		r := httptest.NewRequest("POST", s.sp.RedirectURL()+test.query, strings.NewReader(test.body))
 		r.Header.Set("Content-Type", test.contentType)
 		w := httptest.NewRecorder()
 		s.sp.Handler(s.sessions).ServeHTTP(w, r)
-		if w.Code != test.status || !strings.Contains(w.Body.String(), "<code>"+string(test.code)+"</code>") || strings.Contains(w.Body.String(), `"><script>`) {
-			t.Errorf("%s: got status %d, %s, want %d with %s", test.name, w.Code, w.Body, test.status, string(test.code))
+		if w.Code != test.status || !strings.Contains(w.Body.String(), "<code>"+string(test.code)+"</code>") ||
+			strings.Contains(w.Body.String(), `"><script>`) {
+			t.Errorf("%s: got status %d, %s, want %d with %s", test.name, w.Code, w.Body, test.status,
+				string(test.code))
 		}
 		if len(w.Result().Cookies()) > 0 {
 			t.Errorf("%s: sets cookies", test.name)
@@ -392,12 +406,14 @@ func TestOtherRequests(t *testing.T) {
 // TestHostileReturnTo: each form of an address elsewhere ends at home.
 func TestHostileReturnTo(t *testing.T) {
 	s := newSite(t, nil)
-	for _, to := range []string{"https://evil.example/", "//evil.example", `/\evil.example`, `\\evil.example`, "/%0d%0aSet-Cookie:x", "javascript:alert(1)", "/\t/evil.example",
+	for _, to := range []string{"https://evil.example/", "//evil.example", `/\evil.example`, `\\evil.example`,
+		"/%0d%0aSet-Cookie:x", "javascript:alert(1)", "/\t/evil.example",
 		"evil.example", "", "/" + strings.Repeat("a", 1024), "/a#b"} {
 		v := s.visitor()
 		form := v.form(s.sp.RedirectURL() + "?return_to=" + url.QueryEscape(to))
 		response := v.post(form)
-		if got := response.Request.URL; got.Host != strings.TrimPrefix(s.server.URL, "http://") || got.Path != "/" && !strings.HasPrefix(to, "/%0d") {
+		if got := response.Request.URL; got.Host != strings.TrimPrefix(s.server.URL, "http://") || got.Path != "/" &&
+			!strings.HasPrefix(to, "/%0d") {
 			t.Errorf("return_to %q leads to %s", to, got)
 		}
 		response.Body.Close()
@@ -419,7 +435,8 @@ func TestUnsolicitedAtTheHandler(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return samltest.Form{Action: s.sp.RedirectURL(), Values: url.Values{"SAMLResponse": {form}, "RelayState": {"/elsewhere"}}}
+		return samltest.Form{Action: s.sp.RedirectURL(),
+			Values: url.Values{"SAMLResponse": {form}, "RelayState": {"/elsewhere"}}}
 	}
 	refusing := newSite(t, nil)
 	v := refusing.visitor()
@@ -432,7 +449,8 @@ func TestUnsolicitedAtTheHandler(t *testing.T) {
 		t.Fatal(err)
 	}
 	v.wantPage(v.post(form), alice+" at /")
-	// An identity provider that always answers so would go on forever; but some posts of a stranger's page must not refuse an honest tile.
+	// An identity provider that always answers so would go on forever; but some posts of a
+	// stranger's page must not refuse an honest tile.
 	v = restarting.visitor()
 	for range 5 {
 		if form, err = samltest.ReadForm(v.post(answer(restarting))); err != nil {
@@ -441,7 +459,8 @@ func TestUnsolicitedAtTheHandler(t *testing.T) {
 	}
 	v.wantFailure(v.post(answer(restarting)), http.StatusForbidden, saml.CodeUnsolicited)
 	v.wantPage(v.post(form), alice+" at /")
-	if cookies := v.Jar.Cookies(mustURL(t, restarting.server.URL)); slices.ContainsFunc(cookies, func(c *http.Cookie) bool { return c.Name == "saml-restart" }) {
+	if cookies := v.Jar.Cookies(mustURL(t, restarting.server.URL)); slices.ContainsFunc(cookies,
+		func(c *http.Cookie) bool { return c.Name == "saml-restart" }) {
 		t.Errorf("after the sign-in the cookies are %v", cookies)
 	}
 
@@ -454,7 +473,8 @@ func TestUnsolicitedAtTheHandler(t *testing.T) {
 	other.wantFailure(other.post(first), http.StatusForbidden, saml.CodeReplayed)
 }
 
-// TestRequestThatIsAnswered: a Response need not say which request it answers where its assertion does.
+// TestRequestThatIsAnswered: a Response need not say which request it answers where its assertion
+// does.
 func TestRequestThatIsAnswered(t *testing.T) {
 	s := newSite(t, nil)
 	const confirmation = "<SubjectConfirmation "
@@ -463,10 +483,12 @@ func TestRequestThatIsAnswered(t *testing.T) {
 		edit func(xml, named string) string
 		code saml.Code // "" for a sign-in
 	}{
-		{"named in the assertion alone", func(xml, named string) string { return strings.Replace(xml, named, "", 1) }, ""},
+		{"named in the assertion alone", func(xml, named string) string { return strings.Replace(xml, named, "", 1) },
+			""},
 		{"named in the second confirmation alone", func(xml, named string) string {
 			xml = strings.Replace(xml, named, "", 1)
-			return strings.Replace(xml, confirmation, confirmation+`Method="urn:oasis:names:tc:SAML:2.0:cm:sender-vouches"><SubjectConfirmationData/></SubjectConfirmation>`+confirmation, 1)
+			return strings.Replace(xml, confirmation,
+				confirmation+`Method="urn:oasis:names:tc:SAML:2.0:cm:sender-vouches"><SubjectConfirmationData/></SubjectConfirmation>`+confirmation, 1)
 		}, ""},
 		{"another one named in the assertion alone", func(xml, named string) string {
 			return strings.Replace(strings.Replace(xml, named, "", 1), named, ` InResponseTo="_other"`, 1)
@@ -475,7 +497,8 @@ func TestRequestThatIsAnswered(t *testing.T) {
 			i := strings.LastIndex(xml, named)
 			return xml[:i] + strings.Replace(xml[i:], named, ` InResponseTo="_other"`, 1)
 		}, saml.CodeInResponseTo},
-		{"none named", func(xml, named string) string { return strings.ReplaceAll(xml, named, "") }, saml.CodeUnsolicited},
+		{"none named", func(xml, named string) string { return strings.ReplaceAll(xml, named, "") },
+			saml.CodeUnsolicited},
 	} {
 		t.Log(tt.name)
 		v := s.visitor()
@@ -485,7 +508,8 @@ func TestRequestThatIsAnswered(t *testing.T) {
 			t.Fatal(err)
 		}
 		request := regexp.MustCompile(` InResponseTo="([^"]+)"`).FindStringSubmatch(string(message))
-		answer, err := s.idp.Respond(samltest.Answer{RequestID: request[1], Recipient: s.sp.RedirectURL(), Edit: func(xml string) string { return tt.edit(xml, request[0]) }})
+		answer, err := s.idp.Respond(samltest.Answer{RequestID: request[1], Recipient: s.sp.RedirectURL(),
+			Edit: func(xml string) string { return tt.edit(xml, request[0]) }})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -498,34 +522,39 @@ func TestRequestThatIsAnswered(t *testing.T) {
 		other.wantFailure(other.post(form), http.StatusForbidden, saml.CodeStateMissing)
 		v.wantPage(v.post(form), alice+" at /jobs")
 	}
-	form, err := s.idp.Respond(samltest.Answer{Recipient: s.sp.RedirectURL(), Status: "urn:oasis:names:tc:SAML:2.0:status:Responder"})
+	form, err := s.idp.Respond(samltest.Answer{Recipient: s.sp.RedirectURL(),
+		Status: "urn:oasis:names:tc:SAML:2.0:status:Responder"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	v := s.visitor()
-	v.wantFailure(v.post(samltest.Form{Action: s.sp.RedirectURL(), Values: url.Values{"SAMLResponse": {form}}}), http.StatusForbidden, saml.CodeUnsolicited)
+	v.wantFailure(v.post(samltest.Form{Action: s.sp.RedirectURL(), Values: url.Values{"SAMLResponse": {form}}}),
+		http.StatusForbidden, saml.CodeUnsolicited)
 }
 
-// TestTwoTenantsAtOneHandler: the tenant of the pending login decides whose settings judge the response.
+// TestTwoTenantsAtOneHandler: the tenant of the pending login decides whose settings judge the
+// response.
 func TestTwoTenantsAtOneHandler(t *testing.T) {
 	keys, store := [][]byte{saml.NewStateKey()}, saml.NewMemoryStore()
 	a := newHouse(t, func(c *saml.Config) { c.Tenant, c.StateKeys, c.Store = "a", keys, store })
 	otherIdP := samltest.MustNew(t, samltest.Options{})
-	b := &house{t, otherIdP, newProvider(t, otherIdP, func(c *saml.Config) { c.Tenant, c.StateKeys, c.Store = "b", keys, store })}
+	b := &house{t, otherIdP,
+		newProvider(t, otherIdP, func(c *saml.Config) { c.Tenant, c.StateKeys, c.Store = "b", keys, store })}
 	sessions, err := session.New(session.Config{Keys: keys})
 	if err != nil {
 		t.Fatal(err)
 	}
 	providers := map[string]*saml.ServiceProvider{"a": a.sp, "b": b.sp}
-	login, err := saml.NewHandler(saml.HandlerConfig{Sessions: sessions, Resolve: func(r *http.Request, tenant string) (*saml.ServiceProvider, error) {
-		if tenant == "" {
-			tenant = r.Header.Get("Tenant") // as a route or a host name would say
-		}
-		if sp := providers[tenant]; sp != nil {
-			return sp, nil
-		}
-		return nil, saml.ErrNotConfigured
-	}})
+	login, err := saml.NewHandler(saml.HandlerConfig{Sessions: sessions,
+		Resolve: func(r *http.Request, tenant string) (*saml.ServiceProvider, error) {
+			if tenant == "" {
+				tenant = r.Header.Get("Tenant") // as a route or a host name would say
+			}
+			if sp := providers[tenant]; sp != nil {
+				return sp, nil
+			}
+			return nil, saml.ErrNotConfigured
+		}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -537,7 +566,9 @@ func TestTwoTenantsAtOneHandler(t *testing.T) {
 		return w.Result().Cookies()[0], id
 	}
 	finish := func(state *http.Cookie, response string) *httptest.ResponseRecorder {
-		r, w := httptest.NewRequest("POST", redirectURL, strings.NewReader(url.Values{"SAMLResponse": {response}, "saml_leg": {"2"}}.Encode())), httptest.NewRecorder()
+		r, w := httptest.NewRequest("POST", redirectURL,
+			strings.NewReader(url.Values{"SAMLResponse": {response},
+				"saml_leg": {"2"}}.Encode())), httptest.NewRecorder()
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		r.AddCookie(state)
 		login.ServeHTTP(w, r)
@@ -550,13 +581,16 @@ func TestTwoTenantsAtOneHandler(t *testing.T) {
 		}
 	}
 	state, id := begin("a")
-	if w := finish(state, b.respond(samltest.Answer{RequestID: id, Issuer: a.idp.EntityID()})); w.Code != http.StatusForbidden || !strings.Contains(w.Body.String(), string(saml.CodeSignature)) {
+	if w := finish(state, b.respond(samltest.Answer{RequestID: id,
+		Issuer: a.idp.EntityID()})); w.Code != http.StatusForbidden ||
+		!strings.Contains(w.Body.String(), string(saml.CodeSignature)) {
 		t.Errorf("b's provider, under a's name, answers a's login: status %d, %s", w.Code, w.Body)
 	}
 	state, id = begin("a")
 	_, sealed, _ := strings.Cut(state.Value, ".")
 	state.Value = "Yg." + sealed // base64url of "b"
-	if w := finish(state, b.respond(samltest.Answer{RequestID: id})); w.Code != http.StatusForbidden || !strings.Contains(w.Body.String(), string(saml.CodeStateInvalid)) {
+	if w := finish(state, b.respond(samltest.Answer{RequestID: id})); w.Code != http.StatusForbidden ||
+		!strings.Contains(w.Body.String(), string(saml.CodeStateInvalid)) {
 		t.Errorf("a's pending login with b's name: status %d, %s", w.Code, w.Body)
 	}
 	r, w := httptest.NewRequest("GET", redirectURL, nil), httptest.NewRecorder()
@@ -578,12 +612,14 @@ func TestPurposeNeedsItsOwnSessions(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := httptest.NewRecorder()
-	if err := sessions.SignIn(w, httptest.NewRequest("POST", redirectURL, nil), login); err == nil || len(w.Result().Cookies()) > 0 {
+	if err := sessions.SignIn(w, httptest.NewRequest("POST", redirectURL, nil), login); err == nil ||
+		len(w.Result().Cookies()) > 0 {
 		t.Errorf("got %v, cookies %v", err, w.Result().Cookies())
 	}
 }
 
-// TestFailedSessionIsNoSignIn: where the application refuses, the user sees a page, and the response is used up.
+// TestFailedSessionIsNoSignIn: where the application refuses, the user sees a page, and the
+// response is used up.
 func TestFailedSessionIsNoSignIn(t *testing.T) {
 	h := newHouse(t, nil)
 	var failed *saml.Error
@@ -602,12 +638,15 @@ func TestFailedSessionIsNoSignIn(t *testing.T) {
 	login.ServeHTTP(w, httptest.NewRequest("GET", redirectURL, nil))
 	state := w.Result().Cookies()[0]
 	id := requestID(t, w.Result().Header.Get("Location"))
-	r := httptest.NewRequest("POST", redirectURL, strings.NewReader(url.Values{"SAMLResponse": {h.respond(samltest.Answer{RequestID: id})}, "saml_leg": {"2"}}.Encode()))
+	r := httptest.NewRequest("POST", redirectURL,
+		strings.NewReader(url.Values{"SAMLResponse": {h.respond(samltest.Answer{RequestID: id})},
+			"saml_leg": {"2"}}.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.AddCookie(state)
 	w = httptest.NewRecorder()
 	login.ServeHTTP(w, r)
-	if w.Code != http.StatusTeapot || !errors.Is(failed, saml.CodeSession) || !errors.Is(failed, errNoRoom) || len(failed.Reference) != 10 {
+	if w.Code != http.StatusTeapot || !errors.Is(failed, saml.CodeSession) || !errors.Is(failed, errNoRoom) ||
+		len(failed.Reference) != 10 {
 		t.Errorf("got status %d, %v", w.Code, failed)
 	}
 }
@@ -621,19 +660,25 @@ func (refusingSessions) SignIn(http.ResponseWriter, *http.Request, *saml.Login) 
 }
 func (refusingSessions) SignedIn(*http.Request) bool { return false }
 
-// TestMFAThatTakesLong: 59 minutes are fine, 61 are too long; the page says so, and its button leads where the user was going.
+// TestMFAThatTakesLong: 59 minutes are fine, 61 are too long; the page says so, and its button
+// leads where the user was going.
 func TestMFAThatTakesLong(t *testing.T) {
 	for minutes, want := range map[int]int{59: http.StatusSeeOther, 61: http.StatusForbidden} {
 		c := newClock()
 		idp := samltest.MustNew(t, samltest.Options{Now: c.Now})
-		h := &house{t, idp, newProvider(t, idp, func(f *saml.Config) { f.Now, f.Store = c.Now, saml.NewMemoryStoreWithClock(c.Now) })}
+		h := &house{t, idp, newProvider(t, idp, func(f *saml.Config) {
+			f.Now, f.Store = c.Now,
+				saml.NewMemoryStoreWithClock(c.Now)
+		})}
 		login := h.sp.Handler(refusingSessions{})
 		w := httptest.NewRecorder()
 		login.ServeHTTP(w, httptest.NewRequest("GET", redirectURL+"?return_to=/jobs%3Fid=7%26a=b", nil))
 		state := w.Result().Cookies()[0]
 		id := requestID(t, w.Result().Header.Get("Location"))
 		c.Advance(time.Duration(minutes) * time.Minute)
-		r := httptest.NewRequest("POST", redirectURL, strings.NewReader(url.Values{"SAMLResponse": {h.respond(samltest.Answer{RequestID: id})}, "saml_leg": {"2"}}.Encode()))
+		r := httptest.NewRequest("POST", redirectURL,
+			strings.NewReader(url.Values{"SAMLResponse": {h.respond(samltest.Answer{RequestID: id})},
+				"saml_leg": {"2"}}.Encode()))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		r.AddCookie(state)
 		w = httptest.NewRecorder()
@@ -649,7 +694,8 @@ func TestMFAThatTakesLong(t *testing.T) {
 	}
 }
 
-// TestSessionsOverHTTP: a browser drops a Secure cookie on http, and would sign in forever. The refusal names the field to set.
+// TestSessionsOverHTTP: a browser drops a Secure cookie on http, and would sign in forever. The
+// refusal names the field to set.
 func TestSessionsOverHTTP(t *testing.T) {
 	var cause error
 	s := newSite(t, nil)
@@ -663,7 +709,8 @@ func TestSessionsOverHTTP(t *testing.T) {
 	w := httptest.NewRecorder()
 	s.sp.Handler(probe).ServeHTTP(w, httptest.NewRequest("GET", s.sp.RedirectURL(), nil))
 	var refusal *saml.Error
-	if !errors.As(cause, &refusal) || refusal.Code != saml.CodeConfig || !strings.Contains(refusal.Hint, "InsecureAllowHTTP") {
+	if !errors.As(cause, &refusal) || refusal.Code != saml.CodeConfig ||
+		!strings.Contains(refusal.Hint, "InsecureAllowHTTP") {
 		t.Errorf("got %v, want a refusal that names InsecureAllowHTTP", cause)
 	}
 }

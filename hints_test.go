@@ -36,8 +36,9 @@ func (l *hintList) add(entrance string, err error) {
 	}
 }
 
-// TestHintsOfAllEntrances: testdata/hints.txt has the hint of each refusal that a user of the package can meet, by the function that it comes from.
-// Entrances with "Entra" have an identity provider that is one, those with "other" have another, and the rest know none.
+// TestHintsOfAllEntrances: testdata/hints.txt has the hint of each refusal that a user of the
+// package can meet, by the function that it comes from. Entrances with "Entra" have an identity
+// provider that is one, those with "other" have another, and the rest know none.
 func TestHintsOfAllEntrances(t *testing.T) {
 	var l hintList
 	recordSetup(t, &l)
@@ -49,7 +50,8 @@ func TestHintsOfAllEntrances(t *testing.T) {
 	l.compare(t, "testdata/hints.txt")
 }
 
-// TestHintsOfVectors is TestHintsOfAllEntrances for FinishLogin and every vector. Their identity provider is Entra.
+// TestHintsOfVectors is TestHintsOfAllEntrances for FinishLogin and every vector. Their identity
+// provider is Entra.
 func TestHintsOfVectors(t *testing.T) {
 	var l hintList
 	for _, err := range saml.VectorRefusals(t) {
@@ -88,7 +90,8 @@ func (l *hintList) compare(t *testing.T, name string) {
 }
 
 // hintProvider makes a provider that trusts idp, under another name if entityID is not "".
-func hintProvider(t *testing.T, idp *samltest.IdentityProvider, entityID string, change func(*saml.Config)) *saml.ServiceProvider {
+func hintProvider(t *testing.T, idp *samltest.IdentityProvider, entityID string,
+	change func(*saml.Config)) *saml.ServiceProvider {
 	t.Helper()
 	return newProvider(t, idp, func(c *saml.Config) {
 		if entityID != "" {
@@ -96,7 +99,8 @@ func hintProvider(t *testing.T, idp *samltest.IdentityProvider, entityID string,
 			if err != nil {
 				t.Fatal(err)
 			}
-			if c.IdentityProvider, err = saml.NewIdentityProvider(entityID, "https://idp.example.com/login", keys...); err != nil {
+			if c.IdentityProvider, err = saml.NewIdentityProvider(entityID, "https://idp.example.com/login",
+				keys...); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -119,7 +123,8 @@ func hintAnswers() []samltest.Answer {
 		{Audience: other}, {Destination: other}, {Recipient: other}, {Issuer: other}, {Sign: samltest.SignNothing}, {Algorithm: samltest.RSASHA1}, {NameID: "nobody"},
 		{NameID: "jörg@example.com"}, {User: samltest.DefaultUsers()[1]}, {AuthnInstant: time.Now().Add(time.Hour)},
 		failed(""), failed("AADSTS50105: x"), failed("AADSTS75011: x"), failed("AADSTS7000112: x"), failed("AADSTS501241: x"), failed("AADSTS50000: x"),
-		replaced("</NameID>", "x</NameID>"), replaced("</NameID>", "<!-- --></NameID>"), replaced("<Conditions ", "<Unknown/><Conditions "),
+		replaced("</NameID>", "x</NameID>"), replaced("</NameID>", "<!-- --></NameID>"), replaced("<Conditions ",
+			"<Unknown/><Conditions "),
 		{RequestID: "_another"},
 	}
 }
@@ -138,7 +143,8 @@ func recordLogins(t *testing.T, l *hintList, product, entityID string) {
 	for _, a := range hintAnswers() {
 		l.add("FinishLogin at "+product, finish(sp, saml.LoginOptions{}, a))
 	}
-	l.add("FinishLogin at "+product, finish(sp, saml.LoginOptions{ForceAuthn: true}, samltest.Answer{AuthnInstant: time.Now().Add(-time.Hour)}))
+	l.add("FinishLogin at "+product, finish(sp, saml.LoginOptions{ForceAuthn: true},
+		samltest.Answer{AuthnInstant: time.Now().Add(-time.Hour)}))
 	for name, change := range map[string]func(*saml.Config){
 		"signed":  func(c *saml.Config) { c.RequireSignedResponse = true },
 		"object":  func(c *saml.Config) { c.RequireObjectID = true },
@@ -169,8 +175,10 @@ func recordLogins(t *testing.T, l *hintList, product, entityID string) {
 	h := &house{t, idp, sp}
 	request := begun(sp)
 	response := h.respond(samltest.Answer{RequestID: request.ID, Issuer: entityID})
-	for _, r := range []saml.FormResponse{{}, {SAMLResponse: "%"}, {SAMLResponse: base64.StdEncoding.EncodeToString([]byte("<!DOCTYPE x><x/>"))}, {SAMLResponse: response},
-		{SAMLResponse: response, State: "x.y"}, {SAMLResponse: response, State: request.State}, {SAMLResponse: response, State: request.State}} {
+	for _, r := range []saml.FormResponse{{}, {SAMLResponse: "%"},
+		{SAMLResponse: base64.StdEncoding.EncodeToString([]byte("<!DOCTYPE x><x/>"))}, {SAMLResponse: response},
+		{SAMLResponse: response, State: "x.y"}, {SAMLResponse: response,
+			State: request.State}, {SAMLResponse: response, State: request.State}} {
 		_, err := sp.FinishLogin(t.Context(), r)
 		l.add("FinishLogin at "+product, err)
 	}
@@ -248,7 +256,8 @@ func recordHandler(t *testing.T, l *hintList, product, entityID string) {
 	}
 	h := &house{t, idp, sp}
 	post := func(response string, cookies ...*http.Cookie) {
-		r := httptest.NewRequest("POST", redirectURL, strings.NewReader(url.Values{"SAMLResponse": {response}, "saml_leg": {"2"}}.Encode()))
+		r := httptest.NewRequest("POST", redirectURL,
+			strings.NewReader(url.Values{"SAMLResponse": {response}, "saml_leg": {"2"}}.Encode()))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		for _, c := range cookies {
 			r.AddCookie(c)
@@ -297,7 +306,8 @@ func recordUnresolved(t *testing.T, l *hintList) {
 			t.Fatal(failed)
 		}
 		handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", redirectURL, nil))
-		handler.Fail(httptest.NewRecorder(), httptest.NewRequest("GET", redirectURL, nil), &saml.Error{Code: saml.CodeUnsolicited})
+		handler.Fail(httptest.NewRecorder(), httptest.NewRequest("GET", redirectURL, nil),
+			&saml.Error{Code: saml.CodeUnsolicited})
 		_, refusal := handler.Provider(httptest.NewRequest("GET", redirectURL, nil), "")
 		l.add("Handler.Provider", refusal)
 	}
@@ -310,21 +320,30 @@ func recordSetup(t *testing.T, l *hintList) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range [][2]string{{"", ""}, {strings.Repeat("e", 1025), login}, {"https://sts.windows.net/{tenantid}/", login}, {"a\u200bb", login}, {issuer, "ftp://x"}, {issuer, "https://u:p@example.com"},
-		{login, issuer}, {issuer, strings.Replace(login, "/saml2", "/wsfed", 1)}, {"https://login.microsoftonline.com/x/federationmetadata/2007-06/federationmetadata.xml", login},
+	for _, f := range [][2]string{{"", ""}, {strings.Repeat("e", 1025), login},
+		{"https://sts.windows.net/{tenantid}/", login}, {"a\u200bb", login}, {issuer, "ftp://x"}, {issuer,
+			"https://u:p@example.com"},
+		{login, issuer}, {issuer,
+			strings.Replace(login, "/saml2", "/wsfed",
+				1)}, {"https://login.microsoftonline.com/x/federationmetadata/2007-06/federationmetadata.xml", login},
 		{issuer, "https://login.microsoftonline.com/x/federationmetadata/2007-06/federationmetadata.xml"}, {"7f1f0a52-7a3c-4d8e-9d1b-5c0f5e2a9b11", login}} {
 		_, err := saml.NewIdentityProvider(f[0], f[1], keys...)
 		l.add("NewIdentityProvider", err)
 	}
 	_, err = saml.NewIdentityProvider(issuer, login)
 	l.add("NewIdentityProvider", err)
-	for _, text := range []string{"", "x", "ssh-rsa AAAA", "https://example.com", "<x/>", "-----BEGIN PRIVATE KEY-----", "-----BEGIN CERTIFICATE-----", "0\x84", "{}", "<html>", strings.Repeat("x", 4<<20+1)} {
+	for _, text := range []string{"", "x", "ssh-rsa AAAA", "https://example.com", "<x/>",
+		"-----BEGIN PRIVATE KEY-----", "-----BEGIN CERTIFICATE-----", "0\x84", "{}", "<html>", strings.Repeat("x",
+			4<<20+1)} {
 		_, err := saml.ParseKeys([]byte(text))
 		l.add("ParseKeys", err)
 	}
-	for _, text := range []string{"", "x", "{}", "<html>", "<x/>", "<x>", "<!DOCTYPE x><x/>", "<x y='' y=''/>", "-----BEGIN PRIVATE KEY-----", string(idp.CertificatePEM()), strings.Repeat("x", 4<<20+1),
-		metadataText(``, ``), metadataText(` entityID="x"`, ``), metadataText(` entityID="https://sts.windows.net/{tenantid}/"`, idpRole("")), metadataText(` entityID="x"`, idpRole("")),
-		metadataText(` entityID="x"`, idpRole(`<SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect" Location="https://example.com"/>`))} {
+	for _, text := range []string{"", "x", "{}", "<html>", "<x/>", "<x>", "<!DOCTYPE x><x/>", "<x y='' y=''/>",
+		"-----BEGIN PRIVATE KEY-----", string(idp.CertificatePEM()), strings.Repeat("x", 4<<20+1),
+		metadataText(``, ``), metadataText(` entityID="x"`,
+			``), metadataText(` entityID="https://sts.windows.net/{tenantid}/"`, idpRole("")), metadataText(` entityID="x"`, idpRole("")),
+		metadataText(` entityID="x"`,
+			idpRole(`<SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect" Location="https://example.com"/>`))} {
 		_, err := saml.ParseMetadata([]byte(text))
 		l.add("ParseMetadata", err)
 	}
@@ -361,19 +380,22 @@ func recordSetup(t *testing.T, l *hintList) {
 		for _, f := range []struct {
 			entityID, login string
 			keys            []saml.TrustedKey
-		}{{entityID, "http://example.com/login", keys}, {entityID, "https://example.com/login", weak}, {redirectURL, login, keys}, {entityID, redirectURL, keys}, {entityID, login, []saml.TrustedKey{{}}}} {
+		}{{entityID, "http://example.com/login", keys}, {entityID, "https://example.com/login", weak}, {redirectURL,
+			login, keys}, {entityID, redirectURL, keys}, {entityID, login, []saml.TrustedKey{{}}}} {
 			idp, err := saml.NewIdentityProvider(f.entityID, f.login, f.keys...)
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = saml.New(saml.Config{BaseURL: "https://console.example.com", IdentityProvider: idp, StateKeys: [][]byte{saml.NewStateKey()}})
+			_, err = saml.New(saml.Config{BaseURL: "https://console.example.com", IdentityProvider: idp,
+				StateKeys: [][]byte{saml.NewStateKey()}})
 			l.add("New at "+product, err)
 			for _, w := range idp.Warnings(time.Now().AddDate(3, 0, 0)) {
 				l.add("Warnings at "+product, &saml.Error{Code: saml.Code(w.Code), Hint: w.Hint})
 			}
 		}
 	}
-	for _, c := range []saml.HandlerConfig{{}, {Resolve: func(*http.Request, string) (*saml.ServiceProvider, error) { return nil, nil }}} {
+	for _, c := range []saml.HandlerConfig{{},
+		{Resolve: func(*http.Request, string) (*saml.ServiceProvider, error) { return nil, nil }}} {
 		_, err := saml.NewHandler(c)
 		l.add("NewHandler", err)
 	}
@@ -382,11 +404,13 @@ func recordSetup(t *testing.T, l *hintList) {
 }
 
 func metadataText(attributes, inside string) string {
-	return `<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata"` + attributes + `>` + inside + `</EntityDescriptor>`
+	return `<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata"` + attributes + `>` + inside +
+		`</EntityDescriptor>`
 }
 
 func idpRole(inside string) string {
-	return `<IDPSSODescriptor protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">` + inside + `</IDPSSODescriptor>`
+	return `<IDPSSODescriptor protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">` + inside +
+		`</IDPSSODescriptor>`
 }
 
 // weakCertificate has a key that is too short.
@@ -396,7 +420,8 @@ func weakCertificate(t *testing.T) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now(), NotAfter: time.Now().AddDate(2, 0, 0)}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now(),
+		NotAfter: time.Now().AddDate(2, 0, 0)}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)

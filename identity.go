@@ -62,10 +62,9 @@ func (i *Identity) AccountKey() (string, error) {
 	case i.NameIDKey != "":
 		return i.NameIDKey, nil
 	}
-	return "", refuse(CodeNoAccountKey, "nothing in the response names the user for longer than this session", "", "a NameID that is not transient, or Entra's object ID and tenant ID").completed(nil)
+	return "", refuse(CodeNoAccountKey, "nothing in the response names the user for longer than this session", "",
+		"a NameID that is not transient, or Entra's object ID and tenant ID").completed(nil)
 }
-
-const formatTransient = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
 
 // newIdentity reads the claims: Entra's URIs first, then the plain names of the guides for other
 // identity providers.
@@ -125,7 +124,8 @@ func objectKey(tenant, issuer, tenantID, objectID string) string {
 	if scheme == "" || host == "" || tenantID == "" || objectID == "" || foldASCII(directory) != foldASCII(tenantID) {
 		return ""
 	}
-	return storekey.Of("v1/oid/", tenant, foldASCII(scheme+"://"+host+"/"+directory+"/"), foldASCII(tenantID), foldASCII(objectID))
+	return storekey.Of("v1/oid/", tenant, foldASCII(scheme+"://"+host+"/"+directory+"/"), foldASCII(tenantID),
+		foldASCII(objectID))
 }
 
 // nameIDKey leaves out what may change while the account stays the same: the Format, a

@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// An IdentityProvider is an immutable snapshot of whom to trust: what a metadata document or three pasted fields say.
+// An IdentityProvider is an immutable snapshot of whom to trust: what a metadata document or three
+// pasted fields say.
 type IdentityProvider struct {
 	entityID   string
 	loginURL   string       // HTTP-Redirect
@@ -29,10 +30,12 @@ type IdentityProvider struct {
 // Snapshot returns p: an IdentityProvider is its own IdentityProviderSource.
 func (p *IdentityProvider) Snapshot(context.Context) (*IdentityProvider, error) { return p, nil }
 
-// EntityID returns the name of the identity provider, compared byte for byte ("https://sts.windows.net/<tenant id>/").
+// EntityID returns the name of the identity provider, compared byte for byte
+// ("https://sts.windows.net/<tenant id>/").
 func (p *IdentityProvider) EntityID() string { return p.entityID }
 
-// LoginURL returns the address that logins are sent to: by HTTP-Redirect or, if the identity provider has no address for that, by HTTP-POST.
+// LoginURL returns the address that logins are sent to: by HTTP-Redirect or, if the identity
+// provider has no address for that, by HTTP-POST.
 func (p *IdentityProvider) LoginURL() string {
 	if p.loginURL == "" {
 		return p.loginPOST
@@ -43,10 +46,12 @@ func (p *IdentityProvider) LoginURL() string {
 // LogoutURL returns the address of the HTTP-Redirect single logout service, "" if there is none.
 func (p *IdentityProvider) LogoutURL() string { return p.logoutURL }
 
-// Keys returns the keys for signing, usable or not, in the order of the document, at most 16. Only the usable ones verify responses.
+// Keys returns the keys for signing, usable or not, in the order of the document, at most 16. Only
+// the usable ones verify responses.
 func (p *IdentityProvider) Keys() []TrustedKey { return slices.Clone(p.keys) }
 
-// ValidUntil returns until when the document says that it is valid, the zero time if it does not say. It does not limit the keys.
+// ValidUntil returns until when the document says that it is valid, the zero time if it does not
+// say. It does not limit the keys.
 func (p *IdentityProvider) ValidUntil() time.Time { return p.validUntil }
 
 // WantsSignedRequests reports whether the metadata asks for signed requests.
@@ -63,8 +68,9 @@ func (p *IdentityProvider) finish() {
 	p.warn()
 }
 
-// NewIdentityProvider takes the three fields of a settings page: entity ID (Entra: "Microsoft Entra Identifier"), login URL, and the keys of
-// ParseKeys. White space around the first two is left out. All faults are reported at once, as joined *Error values that name their Field: see Errors.
+// NewIdentityProvider takes the three fields of a settings page: entity ID (Entra: "Microsoft Entra
+// Identifier"), login URL, and the keys of ParseKeys. White space around the first two is left out.
+// All faults are reported at once, as joined *Error values that name their Field: see Errors.
 // ParseSettings takes the certificate as text.
 func NewIdentityProvider(entityID, loginURL string, keys ...TrustedKey) (*IdentityProvider, error) {
 	unique, noKeys := uniqueKeys(keys)
@@ -78,8 +84,9 @@ func NewIdentityProvider(entityID, loginURL string, keys ...TrustedKey) (*Identi
 	return p, nil
 }
 
-// ParseSettings reads the three fields of a settings page as they were pasted: entity ID (Entra: "Microsoft Entra Identifier"), login URL, and the
-// certificate in any form that ParseKeys reads. All faults of all fields are reported at once, as joined *Error values that name their Field: see
+// ParseSettings reads the three fields of a settings page as they were pasted: entity ID (Entra:
+// "Microsoft Entra Identifier"), login URL, and the certificate in any form that ParseKeys reads.
+// All faults of all fields are reported at once, as joined *Error values that name their Field: see
 // Errors. ServiceProvider.ParseSettings also looks for what New would refuse.
 func ParseSettings(entityID, loginURL, certificate string) (*IdentityProvider, error) {
 	p, faults := parseSettings(entityID, loginURL, certificate)
@@ -89,37 +96,14 @@ func ParseSettings(entityID, loginURL, certificate string) (*IdentityProvider, e
 	return p, nil
 }
 
-// ParseSettings is the function ParseSettings for settings that this service provider is to use: it also reports what New would refuse, such as our own
-// Redirect URL in one of the fields, or a login URL on http. It does not change the service provider.
-func (sp *ServiceProvider) ParseSettings(entityID, loginURL, certificate string) (*IdentityProvider, error) {
-	p, faults := parseSettings(entityID, loginURL, certificate)
-	faulty := func(field string) bool {
-		return slices.ContainsFunc(faults, func(e *Error) bool { return e.Field == field })
-	}
-	for _, err := range p.checkAgainst(sp.recipients) {
-		if !faulty(err.Field) {
-			faults = append(faults, err)
-		}
-	}
-	if err := sp.checkLoginURL(p.loginURL); err != nil && !faulty(FieldLoginURL) {
-		faults = append(faults, err.inField(FieldLoginURL))
-	}
-	if len(p.usableKeys) == 0 && !faulty(FieldCertificate) {
-		faults = append(faults, p.noUsableKey().inField(FieldCertificate))
-	}
-	if len(faults) > 0 {
-		return nil, joined(faults, p)
-	}
-	return p, nil
-}
-
 func parseSettings(entityID, loginURL, certificate string) (*IdentityProvider, []*Error) {
 	keys, unreadable := readKeys([]byte(certificate))
 	return newIdentityProvider(entityID, loginURL, keys, unreadable)
 }
 
-// newIdentityProvider checks the fields, each for itself and against each other. noKeys is what is wrong with the certificates, nil if nothing is. The
-// identity provider is returned also if there are faults, to be checked further; it must not be used then.
+// newIdentityProvider checks the fields, each for itself and against each other. noKeys is what is
+// wrong with the certificates, nil if nothing is. The identity provider is returned also if there
+// are faults, to be checked further; it must not be used then.
 func newIdentityProvider(entityID, loginURL string, keys []TrustedKey, noKeys *Error) (*IdentityProvider, []*Error) {
 	p := &IdentityProvider{entityID: strings.TrimSpace(entityID), loginURL: strings.TrimSpace(loginURL), keys: keys}
 	var faults []*Error
@@ -144,14 +128,17 @@ func checkEntityID(id string) *Error {
 	case len(id) > maxEntityID:
 		return refuse(CodeMetadataEntityID, "the entity ID is too long", id, "at most 1024 bytes")
 	case strings.Contains(id, "{tenant"):
-		return refuse(CodeMetadataTenant, "the metadata is for every tenant: its entity ID has a placeholder", id, entraIssuerForm)
+		return refuse(CodeMetadataTenant, "the metadata is for every tenant: its entity ID has a placeholder", id,
+			entraIssuerForm)
 	case !visible(id):
-		return refuse(CodeMetadataEntityID, "the entity ID has a character that cannot be seen", id, "the entity ID without it: type it, or copy it from the metadata")
+		return refuse(CodeMetadataEntityID, "the entity ID has a character that cannot be seen", id,
+			"the entity ID without it: type it, or copy it from the metadata")
 	}
 	return nil
 }
 
-// maxLoginURL is more than any server takes with a request behind it: 8 KiB is the usual limit of servers and proxies for a whole address.
+// maxLoginURL is more than any server takes with a request behind it: 8 KiB is the usual limit of
+// servers and proxies for a whole address.
 const maxLoginURL = 8 << 10
 
 // checkEndpoint refuses what no browser can be sent to.
@@ -161,29 +148,34 @@ func checkEndpoint(address string) *Error {
 	case address == "":
 		return refuse(CodeMetadataLoginURL, "the login URL is missing", "", "https://...")
 	case len(address) > maxLoginURL:
-		return refuse(CodeMetadataLoginURL, "the login URL is too long", withoutUserInfo(address), fmt.Sprintf("at most %d bytes", maxLoginURL))
+		return refuse(CodeMetadataLoginURL, "the login URL is too long", withoutUserInfo(address),
+			fmt.Sprintf("at most %d bytes", maxLoginURL))
 	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
-		return refuse(CodeMetadataLoginURL, "the login URL is not an absolute https URL", withoutUserInfo(address), "https://...")
+		return refuse(CodeMetadataLoginURL, "the login URL is not an absolute https URL", withoutUserInfo(address),
+			"https://...")
 	case u.User != nil || u.Fragment != "" || strings.HasSuffix(address, "#"):
-		return refuse(CodeMetadataLoginURL, "the login URL has a user name or a fragment", withoutUserInfo(address), "https://host/path")
+		return refuse(CodeMetadataLoginURL, "the login URL has a user name or a fragment", withoutUserInfo(address),
+			"https://host/path")
 	}
 	return nil
 }
 
-// checkAgainst refuses our own addresses in the identity provider's fields: Entra's portal calls both sides' names "Entity ID". That both sides have one
-// other name is odd, and occurs.
+// checkAgainst refuses our own addresses in the identity provider's fields: Entra's portal calls
+// both sides' names "Entity ID". That both sides have one other name is odd, and occurs.
 func (p *IdentityProvider) checkAgainst(ours []string) (faults []*Error) {
 	if slices.Contains(ours, p.entityID) {
-		faults = append(faults, refuse(CodeMetadataEntityID, "the identity provider's entity ID is our own Redirect URL", p.entityID, "the identity provider's ("+entraIdentifierName+")").inField(FieldEntityID))
+		faults = append(faults, refuse(CodeMetadataEntityID,
+			"the identity provider's entity ID is our own Redirect URL", p.entityID, "the identity provider's ("+entraIdentifierName+")").inField(FieldEntityID))
 	}
 	if slices.Contains(ours, p.LoginURL()) {
-		faults = append(faults, refuse(CodeMetadataLoginURL, "the login URL is our own Redirect URL", p.LoginURL(), "the identity provider's (Login URL)").inField(FieldLoginURL))
+		faults = append(faults, refuse(CodeMetadataLoginURL, "the login URL is our own Redirect URL", p.LoginURL(),
+			"the identity provider's (Login URL)").inField(FieldLoginURL))
 	}
 	return faults
 }
 
-// A Warning is something about an identity provider's settings that works today, or may work, but that an administrator
-// should know.
+// A Warning is something about an identity provider's settings that works today, or may work, but
+// that an administrator should know.
 type Warning struct {
 	Code    string // stable name
 	Message string // one sentence for the administrator, without a final period
@@ -198,12 +190,13 @@ func (w Warning) String() string {
 	return w.Message + ". " + w.Hint
 }
 
-// Warnings lists what an administrator should know at this time: about the document, the fields, and each key that cannot
-// be used, has ended or ends within 60 days.
+// Warnings lists what an administrator should know at this time: about the document, the fields,
+// and each key that cannot be used, has ended or ends within 60 days.
 func (p *IdentityProvider) Warnings(now time.Time) []Warning {
 	list := slices.Clone(p.warnings)
 	if !p.validUntil.IsZero() && p.validUntil.Before(now) {
-		list = append(list, Warning{"valid_until_past", "the document says that it was valid until " + showTime(p.validUntil),
+		list = append(list, Warning{"valid_until_past", "the document says that it was valid until " +
+			showTime(p.validUntil),
 			"Download the metadata anew. The keys in it are used all the same."})
 	}
 	for _, k := range p.keys {
@@ -214,28 +207,36 @@ func (p *IdentityProvider) Warnings(now time.Time) []Warning {
 	return list
 }
 
-// expiryWarning is how long before its end a certificate is warned about: Entra mails 60, 30 and 7 days ahead.
+// expiryWarning is how long before its end a certificate is warned about: Entra mails 60, 30 and 7
+// days ahead.
 const expiryWarning = 60 * 24 * time.Hour
 
 func (p *IdentityProvider) keyWarning(k TrustedKey, now time.Time) (Warning, bool) {
 	name := k.name()
 	if k.issued != "" {
-		return Warning{"key_issuer", name + " issued " + k.issued + " in the same list: it belongs to a certificate authority, and its key is not trusted to sign responses", issuerHint}, true
+		return Warning{"key_issuer", name + " issued " + k.issued +
+			" in the same list: it belongs to a certificate authority, and its key is not trusted to sign responses", issuerHint}, true
 	}
 	hint := p.hint(CodeCertificateExpired)
-	if slices.ContainsFunc(p.usableKeys, func(o TrustedKey) bool { return o.notAfter.Sub(now) >= expiryWarning && !now.Before(o.notBefore) }) {
+	if slices.ContainsFunc(p.usableKeys, func(o TrustedKey) bool {
+		return o.notAfter.Sub(now) >= expiryWarning &&
+			!now.Before(o.notBefore)
+	}) {
 		hint = "Another certificate is valid for longer: make it the active one, if it is not, and delete this one."
 	}
 	switch left := k.notAfter.Sub(now); {
 	case k.unusable != nil:
-		return Warning{"key_unusable", name + " cannot be used: " + k.unusable.Message + gotWant(k.unusable), k.unusable.completed(p).Hint}, true
+		return Warning{"key_unusable", name + " cannot be used: " + k.unusable.Message + gotWant(k.unusable),
+			k.unusable.completed(p).Hint}, true
 	case now.Before(k.notBefore):
 		return Warning{"certificate_not_yet_valid", name + " begins only on " + showDate(k.notBefore), ""}, true
 	case left < 0:
-		return Warning{"certificate_expired", name + " ended on " + showDate(k.notAfter) + "; it is accepted all the same unless that is switched off",
+		return Warning{"certificate_expired", name + " ended on " + showDate(k.notAfter) +
+			"; it is accepted all the same unless that is switched off",
 			hint}, true
 	case left < expiryWarning:
-		return Warning{"certificate_expiring", fmt.Sprintf("%s ends in %d days, on %s", name, int(left.Hours()/24), showDate(k.notAfter)),
+		return Warning{"certificate_expiring", fmt.Sprintf("%s ends in %d days, on %s", name, int(left.Hours()/24),
+			showDate(k.notAfter)),
 			hint}, true
 	}
 	return Warning{}, false
@@ -264,6 +265,43 @@ func (p *IdentityProvider) warn() {
 		p.warnings = append(p.warnings, known.warnings(p)...)
 	}
 	if p.wantSigned {
-		add("wants_signed_requests", "the identity provider asks for signed requests; it may refuse ours unless a signing key is configured", "")
+		add("wants_signed_requests",
+			"the identity provider asks for signed requests; it may refuse ours unless a signing key is configured", "")
 	}
+}
+
+// noUsableKey says why no key is usable: the reason of the first key.
+func (p *IdentityProvider) noUsableKey() *Error {
+	for _, k := range p.keys {
+		if k.unusable != nil {
+			return k.unusable
+		}
+	}
+	return refuse(CodeMetadataKeys, "the identity provider has no signing key", "", "")
+}
+
+// An IdentityProviderSource returns the identity provider to trust. *IdentityProvider is its own
+// source.
+type IdentityProviderSource interface {
+	// Snapshot returns the current settings. It must be cheap, safe for concurrent use and must not
+	// block on the network. The error is ErrNotConfigured if there are none yet: then logins are
+	// refused with CodeNotConfigured. Any other error means that the answer is not known at the
+	// moment.
+	Snapshot(ctx context.Context) (*IdentityProvider, error)
+}
+
+// An IdentityProviderFunc is a function that is an IdentityProviderSource.
+type IdentityProviderFunc func(ctx context.Context) (*IdentityProvider, error)
+
+// Snapshot calls f.
+func (f IdentityProviderFunc) Snapshot(ctx context.Context) (*IdentityProvider, error) { return f(ctx) }
+
+const maxEntityID = 1024 // bytes, SAML Core 2.0 §8.3.6
+
+func (p *IdentityProvider) thumbprints() string {
+	var list []string
+	for _, k := range p.usableKeys {
+		list = append(list, thumbprint(k.der))
+	}
+	return "a certificate with SHA-1 thumbprint " + strings.Join(list, " or ")
 }

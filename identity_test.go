@@ -8,7 +8,8 @@ import (
 )
 
 func TestEmailNameIDs(t *testing.T) {
-	for s, want := range map[string]bool{"alice@example.com": true, "a\x7f@example.com": false, "m\u00fcller@example.com": false, "\u212Aim@example.com": false, "a@ex\u00e4mple.de": false, "\u0430lice@example.com": false} {
+	for s, want := range map[string]bool{"alice@example.com": true, "a\x7f@example.com": false,
+		"m\u00fcller@example.com": false, "\u212Aim@example.com": false, "a@ex\u00e4mple.de": false, "\u0430lice@example.com": false} {
 		if got := emailFault(s, false) == ""; got != want {
 			t.Errorf("%q without AllowInternationalEmail: accepted %t, want %t", s, got, want)
 		}
@@ -18,7 +19,8 @@ func TestEmailNameIDs(t *testing.T) {
 	}
 	for _, good := range []string{
 		"alice@example.com", "Alice.O'Brien+console@sub.example.com", "müller@exämple.de", "a@b", "用户@例え.jp",
-		strings.Repeat("a", 64) + "@example.com", "a@" + strings.Repeat("d", 253), "no-dot@localhost", "a#b@example.com",
+		strings.Repeat("a", 64) + "@example.com", "a@" +
+			strings.Repeat("d", 253), "no-dot@localhost", "a#b@example.com",
 	} {
 		if !isEmail(good) {
 			t.Errorf("%q is refused", good)
@@ -28,7 +30,8 @@ func TestEmailNameIDs(t *testing.T) {
 		"", "@", "alice", "alice@", "@example.com", "a@b@c", "alice@example..com", "alice@.example.com", "alice@example.com.",
 		"alice @example.com", "alice@exam\tple.com", "alice@example.com\n", "al\x00ice@example.com", "<alice@example.com>", `"alice"@example.com`,
 		"alice(x)@example.com", "a,b@example.com", "a;b@example.com", "a:b@example.com", `a\b@example.com`, "al\xffice@example.com",
-		strings.Repeat("a", 65) + "@example.com", "a@" + strings.Repeat("d", 254), "alice@example.com\u200b", "\u00a0alice@example.com",
+		strings.Repeat("a", 65) + "@example.com", "a@" +
+			strings.Repeat("d", 254), "alice@example.com\u200b", "\u00a0alice@example.com",
 		"alice\u3164@example.com", "alice\u034f@example.com", "alice\ufe0f@example.com", "al\u202eice@example.com",
 	} {
 		if isEmail(bad) {
@@ -43,7 +46,8 @@ const (
 	testIssuer   = "https://sts.windows.net/" + testTenantID + "/"
 )
 
-// TestAccountKeysAreStable: accounts are stored under these forever. The digests were computed with another program.
+// TestAccountKeysAreStable: accounts are stored under these forever. The digests were computed with
+// another program.
 func TestAccountKeysAreStable(t *testing.T) {
 	const (
 		object    = "v1/oid/nyTYSWo_IlPK-RVAqa0KIt3L_O7ezli2r5RFRazQwDE"
@@ -53,35 +57,65 @@ func TestAccountKeysAreStable(t *testing.T) {
 	)
 	for _, test := range []struct{ name, got, want string }{
 		{"an object", objectKey("acme", testIssuer, testTenantID, testObjectID), object},
-		{"an object in upper case", objectKey("acme", testIssuer, strings.ToUpper(testTenantID), strings.ToUpper(testObjectID)), object},
-		{"an object of an issuer in upper case", objectKey("acme", "HTTPS://STS.windows.net/"+strings.ToUpper(testTenantID)+"/", testTenantID, testObjectID), object},
-		{"an object of an issuer without its slash", objectKey("acme", strings.TrimSuffix(testIssuer, "/"), testTenantID, testObjectID), object},
-		{"an object of an issuer with the ID of an application", objectKey("acme", testIssuer+app, testTenantID, testObjectID), object},
-		{"an object of an issuer with the ID of an application and a slash", objectKey("acme", testIssuer+app+"/", testTenantID, testObjectID), object},
-		{"an object of another host", objectKey("acme", "https://login.example.com/"+testTenantID+"/", testTenantID, testObjectID), "v1/oid/QNLXvK-jkuikpZGxueZCuCZIz8-kgjeCGLDkcrcOIVU"},
-		{"an object of http", objectKey("acme", "http://sts.windows.net/"+testTenantID+"/", testTenantID, testObjectID), "v1/oid/7FpZJ1KiUQUyrpUwLiq79mLe7ERMbcd_r4YKBKdgYRI"},
-		{"the same object for another tenant of ours", objectKey("", testIssuer, testTenantID, testObjectID), "v1/oid/sw2f2aVE5KhLwReHwFReZ1O92JZhlRTaqWZ2iY9wh5o"},
+		{"an object in upper case", objectKey("acme", testIssuer, strings.ToUpper(testTenantID),
+			strings.ToUpper(testObjectID)), object},
+		{"an object of an issuer in upper case",
+			objectKey("acme", "HTTPS://STS.windows.net/"+strings.ToUpper(testTenantID)+"/", testTenantID,
+				testObjectID), object},
+		{"an object of an issuer without its slash", objectKey("acme", strings.TrimSuffix(testIssuer, "/"),
+			testTenantID, testObjectID), object},
+		{"an object of an issuer with the ID of an application", objectKey("acme", testIssuer+app, testTenantID,
+			testObjectID), object},
+		{"an object of an issuer with the ID of an application and a slash",
+			objectKey("acme", testIssuer+app+"/", testTenantID, testObjectID), object},
+		{"an object of another host", objectKey("acme", "https://login.example.com/"+testTenantID+"/", testTenantID,
+			testObjectID), "v1/oid/QNLXvK-jkuikpZGxueZCuCZIz8-kgjeCGLDkcrcOIVU"},
+		{"an object of http", objectKey("acme", "http://sts.windows.net/"+testTenantID+"/", testTenantID,
+			testObjectID), "v1/oid/7FpZJ1KiUQUyrpUwLiq79mLe7ERMbcd_r4YKBKdgYRI"},
+		{"the same object for another tenant of ours", objectKey("", testIssuer, testTenantID, testObjectID),
+			"v1/oid/sw2f2aVE5KhLwReHwFReZ1O92JZhlRTaqWZ2iY9wh5o"},
 		{"no object ID", objectKey("acme", testIssuer, testTenantID, ""), ""},
 		{"no tenant ID", objectKey("acme", testIssuer, "", testObjectID), ""},
 		{"an object of another directory", objectKey("acme", testIssuer, "b"+testTenantID[1:], testObjectID), ""},
-		{"a directory behind another one", objectKey("acme", "https://sts.windows.net/b"+testTenantID[1:]+"/"+testTenantID+"/", testTenantID, testObjectID), ""},
-		{"an issuer without a directory", objectKey("acme", "https://sts.windows.net/", testTenantID, testObjectID), ""},
+		{"a directory behind another one",
+			objectKey("acme", "https://sts.windows.net/b"+testTenantID[1:]+"/"+testTenantID+"/", testTenantID,
+				testObjectID), ""},
+		{"an issuer without a directory", objectKey("acme", "https://sts.windows.net/", testTenantID, testObjectID),
+			""},
 		{"an issuer without a host", objectKey("acme", "https:///"+testTenantID+"/", testTenantID, testObjectID), ""},
-		{"an issuer without a scheme", objectKey("acme", "://sts.windows.net/"+testTenantID+"/", testTenantID, testObjectID), ""},
+		{"an issuer without a scheme", objectKey("acme", "://sts.windows.net/"+testTenantID+"/", testTenantID,
+			testObjectID), ""},
 		{"an issuer that is no URL", objectKey("acme", testTenantID, testTenantID, testObjectID), ""},
 
 		{"an address", nameIDKey("acme", testIssuer, NameID{Value: "alice@example.com"}, EmailNameID), alice},
-		{"an address in other letters", nameIDKey("acme", testIssuer, NameID{Value: "Alice@Example.com", Format: formatEmail}, EmailNameID), alice},
-		{"an address by its Format", nameIDKey("acme", testIssuer, NameID{Value: "Alice@Example.com", Format: formatEmail}, AllowAnyNameID), alice},
-		{"an address by the policy", nameIDKey("acme", testIssuer, NameID{Value: "Alice@Example.com", Format: formatPersistent}, EmailNameID), alice},
-		{"a persistent name like the address", nameIDKey("acme", testIssuer, NameID{Value: "alice@example.com", Format: formatPersistent}, AllowAnyNameID), alice},
-		{"a persistent name like the address in other letters", nameIDKey("acme", testIssuer, NameID{Value: "Alice@Example.com", Format: formatPersistent}, AllowAnyNameID), "v1/nid/E3L_3e-9LfA8hTuqEpMSps8P0oSOzk_qDPWmoakWG4w"},
-		{"a name without Format in other letters", nameIDKey("acme", testIssuer, NameID{Value: "Alice@Example.com"}, AllowAnyNameID), "v1/nid/E3L_3e-9LfA8hTuqEpMSps8P0oSOzk_qDPWmoakWG4w"},
-		{"a Kelvin sign", nameIDKey("acme", testIssuer, NameID{Value: "\u212A@example.com", Format: formatEmail}, EmailNameID), "v1/nid/d-vm13msIfF7pMWVDfa5KvdCfZYTnhHiYGNW-SmjXMU"},
-		{"the letter k", nameIDKey("acme", testIssuer, NameID{Value: "K@example.com", Format: formatEmail}, EmailNameID), "v1/nid/eT9ejN_bJEKDCEL_7zx9x9qzJXRk1djJ2T-rf1cMlGU"},
-		{"a qualifier that repeats the issuer", nameIDKey("acme", testIssuer, NameID{Value: "alice@example.com", NameQualifier: testIssuer}, EmailNameID), alice},
-		{"a qualifier and a name in upper case", nameIDKey("acme", testIssuer, NameID{Value: "Alice", NameQualifier: "https://q"}, AllowAnyNameID), otherName},
-		{"a transient name", nameIDKey("acme", testIssuer, NameID{Value: "_x", Format: formatTransient}, AllowAnyNameID), ""},
+		{"an address in other letters",
+			nameIDKey("acme", testIssuer, NameID{Value: "Alice@Example.com", Format: formatEmail}, EmailNameID), alice},
+		{"an address by its Format",
+			nameIDKey("acme", testIssuer, NameID{Value: "Alice@Example.com", Format: formatEmail},
+				AllowAnyNameID), alice},
+		{"an address by the policy",
+			nameIDKey("acme", testIssuer, NameID{Value: "Alice@Example.com", Format: formatPersistent},
+				EmailNameID), alice},
+		{"a persistent name like the address",
+			nameIDKey("acme", testIssuer, NameID{Value: "alice@example.com", Format: formatPersistent},
+				AllowAnyNameID), alice},
+		{"a persistent name like the address in other letters",
+			nameIDKey("acme", testIssuer, NameID{Value: "Alice@Example.com", Format: formatPersistent},
+				AllowAnyNameID), "v1/nid/E3L_3e-9LfA8hTuqEpMSps8P0oSOzk_qDPWmoakWG4w"},
+		{"a name without Format in other letters", nameIDKey("acme", testIssuer, NameID{Value: "Alice@Example.com"},
+			AllowAnyNameID), "v1/nid/E3L_3e-9LfA8hTuqEpMSps8P0oSOzk_qDPWmoakWG4w"},
+		{"a Kelvin sign", nameIDKey("acme", testIssuer, NameID{Value: "\u212A@example.com", Format: formatEmail},
+			EmailNameID), "v1/nid/d-vm13msIfF7pMWVDfa5KvdCfZYTnhHiYGNW-SmjXMU"},
+		{"the letter k", nameIDKey("acme", testIssuer, NameID{Value: "K@example.com", Format: formatEmail},
+			EmailNameID), "v1/nid/eT9ejN_bJEKDCEL_7zx9x9qzJXRk1djJ2T-rf1cMlGU"},
+		{"a qualifier that repeats the issuer",
+			nameIDKey("acme", testIssuer, NameID{Value: "alice@example.com", NameQualifier: testIssuer},
+				EmailNameID), alice},
+		{"a qualifier and a name in upper case",
+			nameIDKey("acme", testIssuer, NameID{Value: "Alice", NameQualifier: "https://q"},
+				AllowAnyNameID), otherName},
+		{"a transient name", nameIDKey("acme", testIssuer, NameID{Value: "_x", Format: formatTransient},
+			AllowAnyNameID), ""},
 		{"no name", nameIDKey("acme", testIssuer, NameID{}, AllowAnyNameID), ""},
 	} {
 		if test.got != test.want {
@@ -92,9 +126,11 @@ func TestAccountKeysAreStable(t *testing.T) {
 
 const formatPersistent = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
 
-// TestGoldenIdentities holds both keys of whole identities, as they are made of an assertion, for good.
+// TestGoldenIdentities holds both keys of whole identities, as they are made of an assertion, for
+// good.
 func TestGoldenIdentities(t *testing.T) {
-	entra := Attributes{{Name: claimTenantID, Values: []string{testTenantID}}, {Name: claimObjectID, Values: []string{testObjectID}}}
+	entra := Attributes{{Name: claimTenantID, Values: []string{testTenantID}},
+		{Name: claimObjectID, Values: []string{testObjectID}}}
 	for _, test := range []struct {
 		name           string
 		assertion      Assertion
@@ -102,19 +138,30 @@ func TestGoldenIdentities(t *testing.T) {
 		object, nameID string
 		account        string // AccountKey, "" for a refusal
 	}{
-		{"Entra as in the guide", Assertion{Issuer: Issuer{Value: testIssuer}, NameID: NameID{Value: "Alice@Example.com", Format: formatEmail}, Attributes: entra},
+		{"Entra as in the guide",
+			Assertion{Issuer: Issuer{Value: testIssuer},
+				NameID: NameID{Value: "Alice@Example.com", Format: formatEmail}, Attributes: entra},
 			policy{tenant: "acme"}, "v1/oid/nyTYSWo_IlPK-RVAqa0KIt3L_O7ezli2r5RFRazQwDE", "v1/nid/V83Ze6dADX6qSKT6yzSdT5A1ZBx8VHQU5Sw6ioQSeWI", "v1/oid/nyTYSWo_IlPK-RVAqa0KIt3L_O7ezli2r5RFRazQwDE"},
-		{"Entra, one tenant", Assertion{Issuer: Issuer{Value: testIssuer}, NameID: NameID{Value: "alice@example.com", Format: formatEmail}, Attributes: entra},
+		{"Entra, one tenant", Assertion{Issuer: Issuer{Value: testIssuer},
+			NameID: NameID{Value: "alice@example.com", Format: formatEmail}, Attributes: entra},
 			policy{}, "v1/oid/sw2f2aVE5KhLwReHwFReZ1O92JZhlRTaqWZ2iY9wh5o", "v1/nid/axB6THG0W3XAxNvwBDcaXTSp_vF7BMjvdTfkQRGbMoY", "v1/oid/sw2f2aVE5KhLwReHwFReZ1O92JZhlRTaqWZ2iY9wh5o"},
-		{"Entra, a transient NameID", Assertion{Issuer: Issuer{Value: testIssuer}, NameID: NameID{Value: "_1", Format: formatTransient}, Attributes: entra},
+		{"Entra, a transient NameID",
+			Assertion{Issuer: Issuer{Value: testIssuer}, NameID: NameID{Value: "_1", Format: formatTransient},
+				Attributes: entra},
 			policy{tenant: "acme", nameID: AllowAnyNameID}, "v1/oid/nyTYSWo_IlPK-RVAqa0KIt3L_O7ezli2r5RFRazQwDE", "", "v1/oid/nyTYSWo_IlPK-RVAqa0KIt3L_O7ezli2r5RFRazQwDE"},
-		{"Okta, an address", Assertion{Issuer: Issuer{Value: "http://www.okta.com/exk1"}, NameID: NameID{Value: "alice@example.com", Format: formatPersistent}},
+		{"Okta, an address", Assertion{Issuer: Issuer{Value: "http://www.okta.com/exk1"},
+			NameID: NameID{Value: "alice@example.com", Format: formatPersistent}},
 			policy{tenant: "acme"}, "", "v1/nid/vHijoYbTVnJiNouU9dy6qrpAVdBIj1BcqkyZjTl__Hc", "v1/nid/vHijoYbTVnJiNouU9dy6qrpAVdBIj1BcqkyZjTl__Hc"},
-		{"Keycloak, a persistent name", Assertion{Issuer: Issuer{Value: "https://sso.example.com/realms/main"}, NameID: NameID{Value: "G-8b1@f3", Format: formatPersistent, NameQualifier: "https://sso.example.com/realms/main"}},
+		{"Keycloak, a persistent name", Assertion{Issuer: Issuer{Value: "https://sso.example.com/realms/main"},
+			NameID: NameID{Value: "G-8b1@f3", Format: formatPersistent,
+				NameQualifier: "https://sso.example.com/realms/main"}},
 			policy{nameID: AllowAnyNameID}, "", "v1/nid/qkMxULNgkequrd7ReiicPjsop-d7C2Y4UYnm3RlHsDw", "v1/nid/qkMxULNgkequrd7ReiicPjsop-d7C2Y4UYnm3RlHsDw"},
-		{"a transient NameID", Assertion{Issuer: Issuer{Value: "https://sso.example.com/realms/main"}, NameID: NameID{Value: "G-1", Format: formatTransient}},
+		{"a transient NameID", Assertion{Issuer: Issuer{Value: "https://sso.example.com/realms/main"},
+			NameID: NameID{Value: "G-1", Format: formatTransient}},
 			policy{nameID: AllowAnyNameID}, "", "", ""},
-		{"two object IDs", Assertion{Issuer: Issuer{Value: testIssuer}, NameID: NameID{Value: "_1", Format: formatTransient}, Attributes: Attributes{entra[0], {Name: claimObjectID, Values: []string{testObjectID, testObjectID}}}},
+		{"two object IDs", Assertion{Issuer: Issuer{Value: testIssuer},
+			NameID: NameID{Value: "_1", Format: formatTransient}, Attributes: Attributes{entra[0],
+				{Name: claimObjectID, Values: []string{testObjectID, testObjectID}}}},
 			policy{nameID: AllowAnyNameID}, "", "", ""},
 	} {
 		i := newIdentity(&test.assertion, &test.policy)
@@ -126,13 +173,16 @@ func TestGoldenIdentities(t *testing.T) {
 			t.Errorf("%s: got account key %q, %v, want %q", test.name, account, err, test.account)
 		}
 		var refusal *Error
-		if err != nil && (!errors.As(err, &refusal) || refusal.Code != CodeNoAccountKey || refusal.Hint == "" || refusal.Got != "") {
-			t.Errorf("%s: got error %#v, want %s with a hint and without personal data", test.name, err, string(CodeNoAccountKey))
+		if err != nil && (!errors.As(err, &refusal) || refusal.Code != CodeNoAccountKey || refusal.Hint == "" ||
+			refusal.Got != "") {
+			t.Errorf("%s: got error %#v, want %s with a hint and without personal data", test.name, err,
+				string(CodeNoAccountKey))
 		}
 	}
 }
 
-// TestEmailIsAnAddress: Identity.Email is never what is no address, and the e-mail claim takes the place of a NameID that need not be one.
+// TestEmailIsAnAddress: Identity.Email is never what is no address, and the e-mail claim takes the
+// place of a NameID that need not be one.
 func TestEmailIsAnAddress(t *testing.T) {
 	for _, test := range []struct {
 		name   string
@@ -142,12 +192,14 @@ func TestEmailIsAnAddress(t *testing.T) {
 		want   string
 	}{
 		{"the NameID", policy{}, "alice@example.com", []string{"Alice@example.com"}, "alice@example.com"},
-		{"the claim", policy{nameID: AllowAnyNameID}, "mallory@example.com", []string{"alice@example.com"}, "alice@example.com"},
+		{"the claim", policy{nameID: AllowAnyNameID}, "mallory@example.com", []string{"alice@example.com"},
+			"alice@example.com"},
 		{"no claim", policy{nameID: AllowAnyNameID}, "alice@example.com", nil, ""},
 		{"two claims", policy{nameID: AllowAnyNameID}, "_1", []string{"alice@example.com", "bob@example.com"}, ""},
 		{"a claim that is no address", policy{nameID: AllowAnyNameID}, "_1", []string{"alice"}, ""},
 		{"a claim with a Kelvin sign", policy{nameID: AllowAnyNameID}, "_1", []string{"\u212Aim@example.com"}, ""},
-		{"a claim with a Kelvin sign that is allowed", policy{nameID: AllowAnyNameID, allowInternationalEmail: true}, "_1", []string{"\u212Aim@example.com"}, "\u212Aim@example.com"},
+		{"a claim with a Kelvin sign that is allowed", policy{nameID: AllowAnyNameID, allowInternationalEmail: true},
+			"_1", []string{"\u212Aim@example.com"}, "\u212Aim@example.com"},
 	} {
 		a := &Assertion{NameID: NameID{Value: test.nameID}}
 		if test.claim != nil {
@@ -159,8 +211,8 @@ func TestEmailIsAnAddress(t *testing.T) {
 	}
 }
 
-// TestSingleValuedClaims: of an attribute that has several values none is taken, nor that of a name further down the list. A value with
-// markup counts: it was left out, but it was there.
+// TestSingleValuedClaims: of an attribute that has several values none is taken, nor that of a name
+// further down the list. A value with markup counts: it was left out, but it was there.
 func TestSingleValuedClaims(t *testing.T) {
 	fields := map[string]func(*Identity) string{
 		claimEmail: func(i *Identity) string { return i.EmailClaim },
@@ -197,31 +249,39 @@ func TestSingleValuedClaims(t *testing.T) {
 
 func TestClaimsOfBothNameSets(t *testing.T) {
 	const uri = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/"
-	entra := &Assertion{Issuer: Issuer{Value: testIssuer}, NameID: NameID{Value: "alice@example.com"}, Attributes: Attributes{
-		{Name: claimTenantID, Values: []string{testTenantID}}, {Name: claimObjectID, Values: []string{testObjectID}},
-		{Name: "http://schemas.microsoft.com/identity/claims/displayname", Values: []string{"Alice Example"}},
-		{Name: "http://schemas.microsoft.com/identity/claims/identityprovider", Values: []string{"live.com"}},
-		{Name: uri + "givenname", Values: []string{"Alice"}}, {Name: uri + "surname", Values: []string{"Example"}},
-		{Name: uri + "emailaddress", Values: []string{"alice@example.com"}}, {Name: uri + "name", Values: []string{"alice@corp.example.com"}},
-		{Name: claimGroups, Values: []string{"g1", "g2"}},
-		{Name: "http://schemas.microsoft.com/ws/2008/06/identity/claims/role", Values: []string{"admin"}},
-	}}
-	plain := &Assertion{Issuer: Issuer{Value: "http://www.okta.com/exk1"}, NameID: NameID{Value: "alice@example.com"}, Attributes: Attributes{
-		{Name: "username", Values: []string{"alice@corp.example.com"}}, {Name: "email", Values: []string{"alice@example.com"}},
-		{Name: "firstName", Values: []string{"Alice"}}, {Name: "lastName", Values: []string{"Example"}},
-		{Name: "displayName", Values: []string{"Alice Example"}}, {Name: "groups", Values: []string{"g1", "g2"}}, {Name: "roles", Values: []string{"admin"}},
-	}}
+	entra := &Assertion{Issuer: Issuer{Value: testIssuer}, NameID: NameID{Value: "alice@example.com"},
+		Attributes: Attributes{
+			{Name: claimTenantID, Values: []string{testTenantID}}, {Name: claimObjectID, Values: []string{testObjectID}},
+			{Name: "http://schemas.microsoft.com/identity/claims/displayname", Values: []string{"Alice Example"}},
+			{Name: "http://schemas.microsoft.com/identity/claims/identityprovider", Values: []string{"live.com"}},
+			{Name: uri + "givenname", Values: []string{"Alice"}}, {Name: uri + "surname", Values: []string{"Example"}},
+			{Name: uri + "emailaddress", Values: []string{"alice@example.com"}}, {Name: uri + "name",
+				Values: []string{"alice@corp.example.com"}},
+			{Name: claimGroups, Values: []string{"g1", "g2"}},
+			{Name: "http://schemas.microsoft.com/ws/2008/06/identity/claims/role", Values: []string{"admin"}},
+		}}
+	plain := &Assertion{Issuer: Issuer{Value: "http://www.okta.com/exk1"}, NameID: NameID{Value: "alice@example.com"},
+		Attributes: Attributes{
+			{Name: "username", Values: []string{"alice@corp.example.com"}}, {Name: "email",
+				Values: []string{"alice@example.com"}},
+			{Name: "firstName", Values: []string{"Alice"}}, {Name: "lastName", Values: []string{"Example"}},
+			{Name: "displayName", Values: []string{"Alice Example"}}, {Name: "groups",
+				Values: []string{"g1", "g2"}}, {Name: "roles", Values: []string{"admin"}},
+		}}
 	for name, a := range map[string]*Assertion{"Entra's claim URIs": entra, "plain names": plain} {
 		i := newIdentity(a, &policy{})
 		got := []string{i.Email, i.EmailClaim, i.Username, i.Name, i.GivenName, i.Surname}
-		if want := []string{"alice@example.com", "alice@example.com", "alice@corp.example.com", "Alice Example", "Alice", "Example"}; !slices.Equal(got, want) {
+		if want := []string{"alice@example.com", "alice@example.com", "alice@corp.example.com", "Alice Example",
+			"Alice", "Example"}; !slices.Equal(got, want) {
 			t.Errorf("%s: got %q, want %q", name, got, want)
 		}
-		if !slices.Equal(i.Groups, []string{"g1", "g2"}) || !slices.Equal(i.Roles, []string{"admin"}) || i.GroupsOverage {
+		if !slices.Equal(i.Groups, []string{"g1", "g2"}) || !slices.Equal(i.Roles, []string{"admin"}) ||
+			i.GroupsOverage {
 			t.Errorf("%s: groups %q, roles %q, overage %t", name, i.Groups, i.Roles, i.GroupsOverage)
 		}
 	}
-	if i := newIdentity(entra, &policy{}); i.ObjectID != testObjectID || i.TenantID != testTenantID || i.HomeIdentityProvider != "live.com" {
+	if i := newIdentity(entra, &policy{}); i.ObjectID != testObjectID || i.TenantID != testTenantID ||
+		i.HomeIdentityProvider != "live.com" {
 		t.Errorf("got object %q of %q, from %q", i.ObjectID, i.TenantID, i.HomeIdentityProvider)
 	}
 	if object := newIdentity(plain, &policy{}).ObjectKey; object != "" {
@@ -230,7 +290,8 @@ func TestClaimsOfBothNameSets(t *testing.T) {
 }
 
 func TestGroupsOverageIsNotNoGroups(t *testing.T) {
-	a := &Assertion{Attributes: Attributes{{Name: claimGroupsLink, Values: []string{"https://graph.windows.net/t/users/o/getMemberObjects"}}}}
+	a := &Assertion{Attributes: Attributes{{Name: claimGroupsLink,
+		Values: []string{"https://graph.windows.net/t/users/o/getMemberObjects"}}}}
 	if i := newIdentity(a, &policy{}); !i.GroupsOverage || i.Groups != nil {
 		t.Errorf("got overage %t, groups %q, want overage and no groups", i.GroupsOverage, i.Groups)
 	}

@@ -22,8 +22,10 @@ import (
 
 const module = "github.com/iomete/saml"
 
-// thirdParty is what the library may require at all. x/crypto is there for cryptobyte, which reads what crypto/x509 refuses.
-var thirdParty = []string{"github.com/crewjam/saml", "github.com/beevik/etree", "github.com/russellhaering/goxmldsig", "golang.org/x/crypto"}
+// thirdParty is what the library may require at all. x/crypto is there for cryptobyte, which reads
+// what crypto/x509 refuses.
+var thirdParty = []string{"github.com/crewjam/saml", "github.com/beevik/etree", "github.com/russellhaering/goxmldsig",
+	"golang.org/x/crypto"}
 
 // A room is a package of the house.
 type room struct {
@@ -42,33 +44,47 @@ var rooms = func() map[string]room {
 	xml := thirdParty[:3]
 	const leaf = "it is a leaf that everybody builds on"
 	return map[string]room{
-		".": {internal("address", "b64", "certs", "dsig", "fault", "fetch", "outgoing", "page", "seal", "storekey", "wire", "xmlenc", "xmltree"),
+		".": {internal("address", "b64", "certs", "dsig", "fault", "fetch", "outgoing", "page", "seal", "storekey",
+			"wire", "xmlenc", "xmltree"),
 			"hostile XML is read by xmltree alone, certificates by certs, other modules have their one door in internal/certs and internal/outgoing, and session, samltest and the commands build on the library, not it on them"},
-		"internal/address":   {nil, leaf},
-		"internal/b64":       {nil, leaf},
-		"internal/fault":     {nil, leaf},
-		"internal/seal":      {nil, leaf},
-		"internal/storekey":  {nil, leaf},
-		"internal/xmltree":   {internal("fault"), "it reads hostile bytes before anything is trusted: what it runs has to be readable in one place"},
-		"internal/dsig":      {internal("b64", "fault", "xmltree"), "what decides whom we trust must not share code with the judges that the tests ask about it"},
-		"internal/wire":      {internal("b64", "dsig", "fault", "xmlenc", "xmltree"), "it knows what a message looks like, and nothing of whom to trust"},
-		"internal/xmlenc":    {internal("b64", "fault", "xmltree"), "it handles what anybody can send and what our private keys make of it"},
-		"internal/certs":     {append(internal("b64"), "golang.org/x/crypto/cryptobyte", "golang.org/x/crypto/cryptobyte/asn1"), "it reads what anybody pastes, and says what is there without knowing what it is for"},
-		"internal/fetch":     {internal("address"), "it goes where strangers lead it, and must not know what is done with what it brings"},
-		"internal/page":      {nil, "it writes what it is given, and decides nothing"},
-		"internal/outgoing":  {xml, "it only writes: it must not come near the verifier, nor the verifier near these modules"},
+		"internal/address":  {nil, leaf},
+		"internal/b64":      {nil, leaf},
+		"internal/fault":    {nil, leaf},
+		"internal/seal":     {nil, leaf},
+		"internal/storekey": {nil, leaf},
+		"internal/xmltree": {internal("fault"),
+			"it reads hostile bytes before anything is trusted: what it runs has to be readable in one place"},
+		"internal/dsig": {internal("b64", "fault", "xmltree"),
+			"what decides whom we trust must not share code with the judges that the tests ask about it"},
+		"internal/wire": {internal("b64", "dsig", "fault", "xmlenc", "xmltree"),
+			"it knows what a message looks like, and nothing of whom to trust"},
+		"internal/xmlenc": {internal("b64", "fault", "xmltree"),
+			"it handles what anybody can send and what our private keys make of it"},
+		"internal/certs": {append(internal("b64"), "golang.org/x/crypto/cryptobyte",
+			"golang.org/x/crypto/cryptobyte/asn1"), "it reads what anybody pastes, and says what is there without knowing what it is for"},
+		"internal/fetch": {internal("address"),
+			"it goes where strangers lead it, and must not know what is done with what it brings"},
+		"internal/page": {nil, "it writes what it is given, and decides nothing"},
+		"internal/outgoing": {xml,
+			"it only writes: it must not come near the verifier, nor the verifier near these modules"},
 		"internal/testfiles": {nil, leaf},
 		"internal/rsaoaep":   {nil, leaf},
-		"session":            {append(internal("seal", "storekey"), module), "it gets a verified login and has no business with messages"},
-		"samltest":           {append(internal("rsaoaep"), xml...), "it is a second opinion about our verifier, and one that shares our code would share our mistakes: internal/rsaoaep only encrypts, and the verifier cannot"},
-		"storetest":          {[]string{module}, "it tests a Store through its public interface, as those do who write one"},
-		"sqlstore":           {nil, "it takes whatever database the application has: a driver is the application's choice"},
-		"cmd/samlsp":         {[]string{module, module + "/samltest"}, "it shows what the public interface can do"},
-		"examples/minimal":   {[]string{module, module + "/samltest", module + "/session"}, "people copy it, and cannot import what is internal"},
+		"session": {append(internal("seal", "storekey"), module),
+			"it gets a verified login and has no business with messages"},
+		"samltest": {append(internal("rsaoaep"), xml...),
+			"it is a second opinion about our verifier, and one that shares our code would share our mistakes: internal/rsaoaep only encrypts, and the verifier cannot"},
+		"storetest": {[]string{module},
+			"it tests a Store through its public interface, as those do who write one"},
+		"sqlstore": {nil,
+			"it takes whatever database the application has: a driver is the application's choice"},
+		"cmd/samlsp": {[]string{module, module + "/samltest"}, "it shows what the public interface can do"},
+		"examples/minimal": {[]string{module, module + "/samltest", module + "/session"},
+			"people copy it, and cannot import what is internal"},
 	}
 }()
 
-// TestImports keeps the directions of the house: each package imports what its room allows and no more.
+// TestImports keeps the directions of the house: each package imports what its room allows and no
+// more.
 func TestImports(t *testing.T) {
 	t.Parallel()
 	imports := importsByDirectory(t, "")
@@ -91,7 +107,8 @@ func TestImports(t *testing.T) {
 	}
 }
 
-// TestTestsOfSamltestAreIndependent has their imports, which TestImports does not look at: other tests may ask whom they like.
+// TestTestsOfSamltestAreIndependent has their imports, which TestImports does not look at: other
+// tests may ask whom they like.
 func TestTestsOfSamltestAreIndependent(t *testing.T) {
 	t.Parallel()
 	list := importsByDirectory(t, "_test")["samltest"]
@@ -105,8 +122,8 @@ func TestTestsOfSamltestAreIndependent(t *testing.T) {
 	}
 }
 
-// importsByDirectory gives what the packages of this module import, without nested modules. Suffix "_test" asks for their test files, ""
-// for the others. Files of all operating systems count.
+// importsByDirectory gives what the packages of this module import, without nested modules. Suffix
+// "_test" asks for their test files, "" for the others. Files of all operating systems count.
 func importsByDirectory(t *testing.T, suffix string) map[string][]string {
 	t.Helper()
 	imports := map[string][]string{}
@@ -115,7 +132,8 @@ func importsByDirectory(t *testing.T, suffix string) map[string][]string {
 			return err
 		}
 		if d.IsDir() {
-			if name != "." && (d.Name() == "testdata" || strings.HasPrefix(d.Name(), ".") || exists(filepath.Join(name, "go.mod"))) {
+			if name != "." && (d.Name() == "testdata" || strings.HasPrefix(d.Name(), ".") ||
+				exists(filepath.Join(name, "go.mod"))) {
 				return fs.SkipDir
 			}
 			return nil
@@ -162,8 +180,8 @@ func isStandard(p string) bool {
 	return !strings.Contains(first, ".")
 }
 
-// TestPublicNamesAreOurs: what users can reach from an exported name, by fields, methods, parameters and results, are types of this module
-// and of the standard library.
+// TestPublicNamesAreOurs: what users can reach from an exported name, by fields, methods,
+// parameters and results, are types of this module and of the standard library.
 func TestPublicNamesAreOurs(t *testing.T) {
 	t.Parallel()
 	public := publicPackages()
@@ -199,10 +217,12 @@ func publicPackages() (paths []string) {
 	return paths
 }
 
-// compiled gives an importer of packages and all that they import, from what the compiler says about them.
+// compiled gives an importer of packages and all that they import, from what the compiler says
+// about them.
 func compiled(t *testing.T, paths []string) types.Importer {
 	t.Helper()
-	list := exec.Command("go", append([]string{"list", "-export", "-deps", "-f", "{{.ImportPath}}\t{{.Export}}"}, paths...)...)
+	list := exec.Command("go", append([]string{"list", "-export", "-deps", "-f", "{{.ImportPath}}\t{{.Export}}"},
+		paths...)...)
 	output, err := list.Output()
 	if err != nil {
 		t.Fatalf("%v: %v\n%s", list, err, errorOutput(err))
@@ -212,7 +232,8 @@ func compiled(t *testing.T, paths []string) types.Importer {
 		name, file, _ := strings.Cut(strings.TrimSpace(line), "\t")
 		files[name] = file
 	}
-	return importer.ForCompiler(token.NewFileSet(), "gc", func(name string) (io.ReadCloser, error) { return os.Open(files[name]) })
+	return importer.ForCompiler(token.NewFileSet(), "gc",
+		func(name string) (io.ReadCloser, error) { return os.Open(files[name]) })
 }
 
 // errorOutput is what a program wrote to its standard error.
@@ -280,7 +301,8 @@ func (s *surface) walk(where string, t types.Type) {
 	}
 }
 
-// name reports whether a type is of this module, and tells if it is neither that nor of the standard library.
+// name reports whether a type is of this module, and tells if it is neither that nor of the
+// standard library.
 func (s *surface) name(where string, n *types.TypeName) bool {
 	if n.Pkg() == nil || isStandard(n.Pkg().Path()) {
 		return false
@@ -315,7 +337,8 @@ func (s *surface) list(where string, list *types.TypeList) {
 	}
 }
 
-// TestSurface: each way by which a type of another module can be reached is found, and what nobody can reach is not.
+// TestSurface: each way by which a type of another module can be reached is found, and what nobody
+// can reach is not.
 func TestSurface(t *testing.T) {
 	t.Parallel()
 	const foreign = "example.org/foreign"
@@ -332,10 +355,12 @@ func TestSurface(t *testing.T) {
 		{"a result", "func F() []foreign.Thing { return nil }", true},
 		{"a variable without a written type", "var V = foreign.Thing{}", true},
 		{"an exported field", "type T struct{ F map[string]foreign.Thing }", true},
-		{"a field of an embedded type that is not exported", "type T struct{ t }; type t struct{ F foreign.Thing }", true},
+		{"a field of an embedded type that is not exported", "type T struct{ t }; type t struct{ F foreign.Thing }",
+			true},
 		{"an embedded type", "type T struct{ foreign.Thing }", true},
 		{"an exported method", "type T int; func (T) M() chan foreign.Thing { return nil }", true},
-		{"a method of a type that a function gives away", "func F() t { return 0 }; type t int; func (t) M(foreign.Thing) {}", true},
+		{"a method of a type that a function gives away",
+			"func F() t { return 0 }; type t int; func (t) M(foreign.Thing) {}", true},
 		{"a method of an interface", "type T interface{ M(func(foreign.Thing)) }", true},
 		{"an alias", "type T = foreign.Thing", true},
 		{"a type argument", "type T[A any] struct{}; var V T[foreign.Thing]", true},
@@ -349,7 +374,8 @@ func TestSurface(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			set := token.NewFileSet()
-			file, err := parser.ParseFile(set, "p.go", fmt.Sprintf("package p; import %q; var _ foreign.Thing; %s", foreign, tt.source), 0)
+			file, err := parser.ParseFile(set, "p.go", fmt.Sprintf("package p; import %q; var _ foreign.Thing; %s",
+				foreign, tt.source), 0)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -377,7 +403,8 @@ type importerOf struct{ p *types.Package }
 
 func (i importerOf) Import(string) (*types.Package, error) { return i.p, nil }
 
-// TestRequirements: who imports the library gets these modules and what they need, and builds what we test.
+// TestRequirements: who imports the library gets these modules and what they need, and builds what
+// we test.
 func TestRequirements(t *testing.T) {
 	t.Parallel()
 	edit := exec.Command("go", "mod", "edit", "-json", "go.mod")
@@ -414,10 +441,12 @@ func TestRequirements(t *testing.T) {
 		}
 	}
 	for _, r := range file.Replace {
-		t.Errorf("go.mod replaces %s: that holds for us alone, and our users would build something else than we test", r.Old.Path)
+		t.Errorf("go.mod replaces %s: that holds for us alone, and our users would build something else than we test",
+			r.Old.Path)
 	}
 	for _, e := range file.Exclude {
-		t.Errorf("go.mod excludes %s: that holds for us alone, and our users would build something else than we test", e.Path)
+		t.Errorf("go.mod excludes %s: that holds for us alone, and our users would build something else than we test",
+			e.Path)
 	}
 	for _, tool := range file.Tool {
 		t.Errorf("go.mod has the tool %s: everybody who imports the library would get what it requires; tools live in the module tools", tool.Path)

@@ -20,10 +20,12 @@ import (
 )
 
 // issue makes a certificate for key that issuer signed, DER. issuer is nil for a self-signed one.
-func issue(t testing.TB, name string, key crypto.Signer, issuer []byte, issuerKey crypto.Signer, algorithm x509.SignatureAlgorithm) []byte {
+func issue(t testing.TB, name string, key crypto.Signer, issuer []byte, issuerKey crypto.Signer,
+	algorithm x509.SignatureAlgorithm) []byte {
 	t.Helper()
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, SignatureAlgorithm: algorithm,
-		NotBefore: testNow.AddDate(-1, 0, 0), NotAfter: testNow.AddDate(2, 0, 0)}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name},
+		SignatureAlgorithm: algorithm,
+		NotBefore:          testNow.AddDate(-1, 0, 0), NotAfter: testNow.AddDate(2, 0, 0)}
 	parent := template
 	if issuer != nil {
 		var err error
@@ -65,7 +67,8 @@ func reissue(t *testing.T, der []byte, key *rsa.PrivateKey) []byte {
 	return der
 }
 
-// negativeSerial makes the serial number of a certificate negative before issuerKey signs it again by ECDSA with SHA-256.
+// negativeSerial makes the serial number of a certificate negative before issuerKey signs it again
+// by ECDSA with SHA-256.
 func negativeSerial(t *testing.T, der []byte, issuerKey *ecdsa.PrivateKey) []byte {
 	t.Helper()
 	var certificate struct {
@@ -96,7 +99,7 @@ func negativeSerial(t *testing.T, der []byte, issuerKey *ecdsa.PrivateKey) []byt
 func bundle(ders ...[]byte) string {
 	var b strings.Builder
 	for _, der := range ders {
-		b.WriteString(armour("CERTIFICATE", der))
+		b.WriteString(armor("CERTIFICATE", der))
 	}
 	return b.String()
 }
@@ -121,7 +124,8 @@ func trusted(p *IdentityProvider) (ders [][]byte) {
 	return ders
 }
 
-// TestChainIsOneSigner: of the certificates that stand together, one that issued another one is not trusted, and a warning says so; all others are.
+// TestChainIsOneSigner: of the certificates that stand together, one that issued another one is not
+// trusted, and a warning says so; all others are.
 func TestChainIsOneSigner(t *testing.T) {
 	t.Parallel()
 	rsaKey := testRSAKey(t)
@@ -138,7 +142,8 @@ func TestChainIsOneSigner(t *testing.T) {
 		t.Fatal(err)
 	}
 	key := func() *ecdsa.PrivateKey { return newECKey(t, elliptic.P256()) }
-	rootKey, middleKey, leafKey, p384, p521 := key(), key(), key(), newECKey(t, elliptic.P384()), newECKey(t, elliptic.P521())
+	rootKey, middleKey, leafKey, p384, p521 := key(), key(), key(), newECKey(t, elliptic.P384()), newECKey(t,
+		elliptic.P521())
 	root := issue(t, "root", rootKey, nil, nil, 0)
 	middle := issue(t, "middle", middleKey, root, rootKey, 0)
 	leaf := issue(t, "leaf", leafKey, middle, middleKey, 0)
@@ -152,14 +157,16 @@ func TestChainIsOneSigner(t *testing.T) {
 	renewed := issue(t, "root", rootKey, nil, nil, x509.ECDSAWithSHA512)
 	weakRoot := issue(t, "weak", weakRSA, nil, nil, 0)
 	first, second := issue(t, "one", rootKey, nil, nil, 0), issue(t, "two", middleKey, nil, nil, 0)
-	firstBySecond, secondByFirst := issue(t, "one", rootKey, second, middleKey, 0), issue(t, "two", middleKey, first, rootKey, 0)
+	firstBySecond, secondByFirst := issue(t, "one", rootKey, second, middleKey, 0), issue(t, "two", middleKey, first,
+		rootKey, 0)
 	leafOfFirst := issue(t, "leaf", leafKey, first, rootKey, 0)
 	for name, text := range map[string]string{ // beside metadata, in either order
-		"a root behind metadata with its leaf":  metadataOf(leafOfRoot) + "\n" + armour("CERTIFICATE", root),
-		"a root before metadata with its leaf":  armour("CERTIFICATE", root) + metadataOf(leafOfRoot),
-		"a root and its leaf behind metadata":   metadataOf(stranger) + armour("CERTIFICATE", root) + armour("CERTIFICATE", leafOfRoot),
-		"a leaf behind metadata with its root":  metadataOf(root) + armour("CERTIFICATE", leafOfRoot),
-		"another root behind metadata and leaf": metadataOf(leafOfRoot) + armour("CERTIFICATE", stranger),
+		"a root behind metadata with its leaf": metadataOf(leafOfRoot) + "\n" + armor("CERTIFICATE", root),
+		"a root before metadata with its leaf": armor("CERTIFICATE", root) + metadataOf(leafOfRoot),
+		"a root and its leaf behind metadata": metadataOf(stranger) + armor("CERTIFICATE", root) +
+			armor("CERTIFICATE", leafOfRoot),
+		"a leaf behind metadata with its root":  metadataOf(root) + armor("CERTIFICATE", leafOfRoot),
+		"another root behind metadata and leaf": metadataOf(leafOfRoot) + armor("CERTIFICATE", stranger),
 	} {
 		keys, err := ParseKeys([]byte(text))
 		if err != nil {
@@ -185,18 +192,21 @@ func TestChainIsOneSigner(t *testing.T) {
 		{"leaf, intermediate authority and root", [][]byte{leaf, middle, root}, []int{1, 2}, false},
 		{"the same in another order", [][]byte{root, leaf, middle}, []int{0, 2}, false},
 		{"a leaf and its root, without what is between", [][]byte{leaf, root}, nil, true},
-		{"two leaves of one root", [][]byte{leafOfRoot, issue(t, "other", key(), root, rootKey, 0), root}, []int{2}, true},
+		{"two leaves of one root", [][]byte{leafOfRoot, issue(t, "other", key(), root, rootKey, 0), root}, []int{2},
+			true},
 		{"two self-signed certificates with one subject", [][]byte{root, stranger}, nil, true},
 		{"a leaf and another root of that name", [][]byte{leafOfRoot, stranger}, nil, true},
 		{"a leaf and two roots of that name", [][]byte{leafOfRoot, stranger, root}, []int{2}, true},
 		{"a certificate and its successor with the same key", [][]byte{root, renewed}, nil, false},
-		{"a leaf, its root and the root's successor with the same key", [][]byte{leafOfRoot, root, renewed}, []int{1, 2}, false},
+		{"a leaf, its root and the root's successor with the same key", [][]byte{leafOfRoot, root, renewed},
+			[]int{1, 2}, false},
 		{"two authorities that certified each other", [][]byte{firstBySecond, secondByFirst}, nil, true},
 		{"the same with a leaf", [][]byte{firstBySecond, secondByFirst, leafOfFirst}, []int{0, 1}, false},
 		{"RSA with SHA-256", byRSA(x509.SHA256WithRSA), []int{1}, false},
 		{"RSA with SHA-384", byRSA(x509.SHA384WithRSA), []int{1}, false},
 		{"RSA with SHA-512", byRSA(x509.SHA512WithRSA), []int{1}, false},
-		{"RSA with SHA-1", [][]byte{reissue(t, issue(t, "leaf", leafKey, rsaRoot, rsaKey, 0), rsaKey), rsaRoot}, []int{1}, false},
+		{"RSA with SHA-1", [][]byte{reissue(t, issue(t, "leaf", leafKey, rsaRoot, rsaKey, 0), rsaKey), rsaRoot},
+			[]int{1}, false},
 		{"PSS with SHA-256", byRSA(x509.SHA256WithRSAPSS), []int{1}, false},
 		{"PSS with SHA-384", byRSA(x509.SHA384WithRSAPSS), []int{1}, false},
 		{"PSS with SHA-512", byRSA(x509.SHA512WithRSAPSS), []int{1}, false},
@@ -205,9 +215,12 @@ func TestChainIsOneSigner(t *testing.T) {
 		{"an RSA root and another RSA key", [][]byte{issue(t, "leaf", otherRSA, nil, nil, 0), rsaRoot}, nil, true},
 		{"an RSA leaf of an ECDSA root", [][]byte{issue(t, "leaf", otherRSA, root, rootKey, 0), root}, []int{1}, false},
 		{"a negative serial number", [][]byte{negativeSerial(t, leafOfRoot, rootKey), root}, []int{1}, false},
-		{"a leaf with a key of another kind", [][]byte{issue(t, "leaf", edwards, root, rootKey, 0), root}, []int{1}, false},
+		{"a leaf with a key of another kind", [][]byte{issue(t, "leaf", edwards, root, rootKey, 0), root}, []int{1},
+			false},
 		{"a root with a weak key", [][]byte{issue(t, "leaf", leafKey, weakRoot, weakRSA, 0), weakRoot}, nil, false},
-		{"a leaf that names its root otherwise", [][]byte{issue(t, "leaf", leafKey, issue(t, "another name", rootKey, nil, nil, 0), rootKey, 0), root}, []int{1}, false},
+		{"a leaf that names its root otherwise",
+			[][]byte{issue(t, "leaf", leafKey, issue(t, "another name", rootKey, nil, nil, 0), rootKey, 0),
+				root}, []int{1}, false},
 	} {
 		var want [][]byte
 		for i, der := range test.list {
@@ -228,41 +241,48 @@ func TestChainIsOneSigner(t *testing.T) {
 			continue
 		}
 		sso := ssoXML("HTTP-Redirect", "https://idp.example.com/sso")
-		described, err := ParseMetadata([]byte(entityXML(`entityID="https://idp.example.com"`, listXML(test.list...)+sso)))
+		described, err := ParseMetadata([]byte(entityXML(`entityID="https://idp.example.com"`,
+			listXML(test.list...)+sso)))
 		if err != nil {
 			t.Errorf("%s: %v", test.name, err)
 			continue
 		}
 		for form, idp := range map[string]*IdentityProvider{"pasted": pasted, "metadata": described} {
 			if got := trusted(idp); !slices.EqualFunc(got, want, bytes.Equal) {
-				t.Errorf("%s, %s: %d certificates are trusted, want %d, or they are others", test.name, form, len(got), len(want))
+				t.Errorf("%s, %s: %d certificates are trusted, want %d, or they are others", test.name, form,
+					len(got), len(want))
 			}
 			codes := codesOf(idp.Warnings(testNow))
 			warned := 0
 			for _, w := range idp.Warnings(testNow) {
 				if w.Code == "key_issuer" {
 					warned++
-					if !strings.Contains(w.Message, "issued") || !strings.Contains(w.Message, thumbprint(test.list[test.left[0]])) && len(test.left) == 1 || w.Hint == "" {
+					if !strings.Contains(w.Message, "issued") ||
+						!strings.Contains(w.Message, thumbprint(test.list[test.left[0]])) && len(test.left) == 1 ||
+						w.Hint == "" {
 						t.Errorf("%s, %s: the warning is %q", test.name, form, w)
 					}
 				}
 			}
 			if warned != len(test.left) {
-				t.Errorf("%s, %s: %d warnings about issuers, want %d: %v", test.name, form, warned, len(test.left), codes)
+				t.Errorf("%s, %s: %d warnings about issuers, want %d: %v", test.name, form, warned, len(test.left),
+					codes)
 			}
 			if got := slices.Contains(codes, "keys_unrelated"); got != (test.unrelated && form == "metadata") {
 				t.Errorf("%s, %s: warned about several keys: %t", test.name, form, got)
 			}
 		}
 		for i, k := range keys {
-			if slices.Contains(test.left, i) && (!errors.Is(k.Usable(), CodeKey) || !strings.Contains(k.Usable().Error(), "issued another")) {
+			if slices.Contains(test.left, i) &&
+				(!errors.Is(k.Usable(), CodeKey) || !strings.Contains(k.Usable().Error(), "issued another")) {
 				t.Errorf("%s: number %d is usable: %v", test.name, i, k.Usable())
 			}
 		}
 	}
 }
 
-// TestChainScope: what the metadata gives apart are signers each, and a certificate that was given alone is trusted.
+// TestChainScope: what the metadata gives apart are signers each, and a certificate that was given
+// alone is trusted.
 func TestChainScope(t *testing.T) {
 	t.Parallel()
 	rootKey, leafKey := newECKey(t, elliptic.P256()), newECKey(t, elliptic.P256())
@@ -275,21 +295,25 @@ func TestChainScope(t *testing.T) {
 		trusted  int
 		warnings string
 	}{
-		"in KeyDescriptors of their own":          {keyXML("", leaf) + keyXML("", root), 2, ""},
-		"in one, and the root alone in another":   {listXML(leaf, root) + keyXML("", root), 2, "keys_unrelated"},
-		"in two X509Data of one KeyInfo":          {strings.Replace(listXML(leaf, root), "</ds:X509Certificate><ds:X509Certificate>", "</ds:X509Certificate></ds:X509Data><ds:X509Data><ds:X509Certificate>", 1), 1, "key_issuer"},
-		"in one element":                          {listXML(slices.Concat(leaf, root)), 1, "key_issuer"},
-		"the root in a KeyDescriptor to encrypt":  {keyXML("", leaf) + keyXML(` use="encryption"`, root), 1, ""},
-		"in one X509Data":                         {listXML(leaf, root), 1, "key_issuer"},
-		"in one, with what cannot be read beside": {strings.Replace(listXML(leaf, root), text(leaf), "AAAA</ds:X509Certificate><ds:X509Certificate>"+text(leaf), 1), 1, "key_unreadable,key_issuer"},
+		"in KeyDescriptors of their own":        {keyXML("", leaf) + keyXML("", root), 2, ""},
+		"in one, and the root alone in another": {listXML(leaf, root) + keyXML("", root), 2, "keys_unrelated"},
+		"in two X509Data of one KeyInfo": {strings.Replace(listXML(leaf, root),
+			"</ds:X509Certificate><ds:X509Certificate>", "</ds:X509Certificate></ds:X509Data><ds:X509Data><ds:X509Certificate>", 1), 1, "key_issuer"},
+		"in one element":                         {listXML(slices.Concat(leaf, root)), 1, "key_issuer"},
+		"the root in a KeyDescriptor to encrypt": {keyXML("", leaf) + keyXML(` use="encryption"`, root), 1, ""},
+		"in one X509Data":                        {listXML(leaf, root), 1, "key_issuer"},
+		"in one, with what cannot be read beside": {strings.Replace(listXML(leaf, root), text(leaf),
+			"AAAA</ds:X509Certificate><ds:X509Certificate>"+text(leaf), 1), 1, "key_unreadable,key_issuer"},
 	} {
 		idp, err := ParseMetadata([]byte(entityXML(`entityID="x"`, test.keys+sso)))
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if got := strings.Join(codesOf(idp.Warnings(testNow)), ","); len(trusted(idp)) != test.trusted || got != test.warnings {
-			t.Errorf("%s: %d are trusted, warnings %q, want %d and %q", name, len(trusted(idp)), got, test.trusted, test.warnings)
+		if got := strings.Join(codesOf(idp.Warnings(testNow)), ","); len(trusted(idp)) != test.trusted ||
+			got != test.warnings {
+			t.Errorf("%s: %d are trusted, warnings %q, want %d and %q", name, len(trusted(idp)), got, test.trusted,
+				test.warnings)
 		}
 	}
 	together, err := ParseKeys([]byte(bundle(leaf, root)))
@@ -310,13 +334,15 @@ func TestChainScope(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := testProvider(t, func(c *Config) { c.IdentityProvider = idp }); !errors.Is(err, CodeKey) || !strings.Contains(err.Error(), "issued another") {
+	if _, err := testProvider(t, func(c *Config) { c.IdentityProvider = idp }); !errors.Is(err, CodeKey) ||
+		!strings.Contains(err.Error(), "issued another") {
 		t.Errorf("the issuer is the only key: got %v", err)
 	}
 }
 
 // rawDER makes a certificate of parts that nobody would put together.
-func rawDER(t testing.TB, serial int64, subject, public []byte, algorithm pkix.AlgorithmIdentifier, signature []byte) []byte {
+func rawDER(t testing.TB, serial int64, subject, public []byte, algorithm pkix.AlgorithmIdentifier,
+	signature []byte) []byte {
 	t.Helper()
 	dates := "0\x1e\x17\x0d250101000000Z\x17\x0d300101000000Z"
 	der, err := asn1.Marshal(struct {
@@ -341,5 +367,6 @@ func rawDER(t testing.TB, serial int64, subject, public []byte, algorithm pkix.A
 
 // metadataOf is a document with one KeyDescriptor.
 func metadataOf(der []byte) string {
-	return entityXML(`entityID="https://idp.example.com"`, keyXML(` use="signing"`, der)+ssoXML("HTTP-Redirect", "https://idp.example.com/sso"))
+	return entityXML(`entityID="https://idp.example.com"`, keyXML(` use="signing"`, der)+ssoXML("HTTP-Redirect",
+		"https://idp.example.com/sso"))
 }

@@ -35,7 +35,8 @@ func readKeys(data []byte) ([]TrustedKey, *Error) {
 	case formEmpty:
 		return nil, refuse(CodeKey, "the certificate is empty", "", "")
 	case formUTF16:
-		return nil, refuse(CodeKey, "the file is encoded in UTF-16", "", "the file as it was downloaded, or saved as UTF-8")
+		return nil, refuse(CodeKey, "the file is encoded in UTF-16", "",
+			"the file as it was downloaded, or saved as UTF-8")
 	case formDER:
 		var list keyList
 		if _, err := list.readDER(data); err != nil {
@@ -67,7 +68,8 @@ func readKeysInText(text string) ([]TrustedKey, *Error) {
 			return nil, refuse(CodeKey, idp.unread, "", "metadata in which every certificate can be read")
 		}
 		keys = idp.keys
-		before += strings.Repeat("\n", strings.Count(metadata, "\n")) + " " // so that lines are counted as in the whole text
+		// so that lines are counted as in the whole text
+		before += strings.Repeat("\n", strings.Count(metadata, "\n")) + " "
 	}
 	var list keyList
 	if err := list.readText(before + after); err != nil {

@@ -101,7 +101,8 @@ func (r ParseMetadataOptions) signedPart(
 	doc *xmltree.Document, entity xmltree.Element,
 ) (signedEntity, role xmltree.Element, refusal *Error) {
 	refusal = refuse(CodeUnsigned, "the metadata is not signed, although a key for it is pinned", "", "")
-	pinned := publicKeys(slices.DeleteFunc(slices.Clone(r.SignedBy), func(k TrustedKey) bool { return k.unusable != nil }))
+	pinned := publicKeys(slices.DeleteFunc(slices.Clone(r.SignedBy),
+		func(k TrustedKey) bool { return k.unusable != nil }))
 	// A federation may sign the whole, and the identity provider its part.
 	for _, parent := range []xmltree.Element{doc.Root(), entity} {
 		s, err := dsig.Of(parent)
@@ -221,7 +222,8 @@ func (r ParseMetadataOptions) find(root xmltree.Element) (entity, role xmltree.E
 			"the metadata is not that of an identity provider: it has no IDPSSODescriptor for SAML 2.0", "", "")
 	case len(names) > 1 || r.EntityID == "" && len(entities) > 1:
 		return entity, role, refuse(CodeMetadataAggregate,
-			"the document is a collection of entities", strings.Join(different, ", "), "one of them, named by its entity ID")
+			"the document is a collection of entities", strings.Join(different,
+				", "), "one of them, named by its entity ID")
 	}
 	return entity, role, nil
 }
@@ -231,7 +233,8 @@ func identityProviderRole(entity xmltree.Element) (xmltree.Element, bool) {
 		if !c.Is(xmltree.NSMetadata, "IDPSSODescriptor") {
 			continue
 		}
-		if protocols, _ := c.Attr("protocolSupportEnumeration"); slices.Contains(strings.Fields(protocols), protocolSAML2) {
+		if protocols, _ := c.Attr("protocolSupportEnumeration"); slices.Contains(strings.Fields(protocols),
+			protocolSAML2) {
 			return c, true
 		}
 	}
@@ -269,7 +272,8 @@ func (p *IdentityProvider) read(entity, role xmltree.Element) *Error {
 			"SingleSignOnService with HTTP-Redirect or HTTP-POST")
 	}
 	if len(p.keys) == 0 {
-		return refuse(CodeMetadataKeys, "the metadata has no signing certificate", "", "KeyDescriptor with an X509Certificate")
+		return refuse(CodeMetadataKeys, "the metadata has no signing certificate", "",
+			"KeyDescriptor with an X509Certificate")
 	}
 	return nil
 }

@@ -49,7 +49,8 @@ func (m *metadataKeys) read(descriptor xmltree.Element) *Error {
 		}
 		if err != nil {
 			if m.notRead++; m.notRead <= mostUnread {
-				m.unread = append(m.unread, fmt.Sprintf("certificate %d of the metadata cannot be read: %s", m.number, err.Message))
+				m.unread = append(m.unread, fmt.Sprintf("certificate %d of the metadata cannot be read: %s", m.number,
+					err.Message))
 			}
 			continue
 		}
@@ -111,7 +112,8 @@ func (p *IdentityProvider) takeKeys(m *metadataKeys) {
 	}
 	if m.unknownUse != "" {
 		p.warnings = append(p.warnings, Warning{"key_use_unknown",
-			"a KeyDescriptor of the metadata has the use " + quote(m.unknownUse) + ", which is neither signing nor encryption: it is not read", ""})
+			"a KeyDescriptor of the metadata has the use " + quote(m.unknownUse) +
+				", which is neither signing nor encryption: it is not read", ""})
 	}
 	p.warnUnrelated(m.lists)
 }

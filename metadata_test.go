@@ -86,15 +86,19 @@ func (f *metadataFixture) compare(t *testing.T, idp *IdentityProvider) {
 	for _, k := range idp.Keys() {
 		got = append(got, strings.ToLower(k.ThumbprintSHA256()))
 		for _, w := range want.Keys {
-			if w.SHA256 == strings.ToLower(k.ThumbprintSHA256()) && (!k.NotBefore().Equal(w.NotBefore) || !k.NotAfter().Equal(w.NotAfter) || !strings.EqualFold(k.ThumbprintSHA1(), w.SHA1)) {
-				t.Errorf("%s: certificate %s reads as %s to %s, want %s to %s", f.File, k.ThumbprintSHA1(), k.NotBefore(), k.NotAfter(), w.NotBefore, w.NotAfter)
+			if w.SHA256 == strings.ToLower(k.ThumbprintSHA256()) &&
+				(!k.NotBefore().Equal(w.NotBefore) || !k.NotAfter().Equal(w.NotAfter) ||
+					!strings.EqualFold(k.ThumbprintSHA1(), w.SHA1)) {
+				t.Errorf("%s: certificate %s reads as %s to %s, want %s to %s", f.File, k.ThumbprintSHA1(),
+					k.NotBefore(), k.NotAfter(), w.NotBefore, w.NotAfter)
 			}
 		}
 	}
 	if !slices.Equal(got, keys) {
 		t.Errorf("%s: keys %v, want %v", f.File, got, keys)
 	}
-	if until := f.ValidUntil; until != nil && !idp.ValidUntil().Equal(*until) || until == nil && !idp.ValidUntil().IsZero() {
+	if until := f.ValidUntil; until != nil && !idp.ValidUntil().Equal(*until) || until == nil &&
+		!idp.ValidUntil().IsZero() {
 		t.Errorf("%s: valid until %s, want %v", f.File, idp.ValidUntil(), until)
 	}
 	broken := slices.ContainsFunc(f.Signatures, func(s struct{ On, XMLSec1 string }) bool { return s.XMLSec1 != "OK" })
@@ -133,16 +137,19 @@ func privateDER(t testing.TB) []byte {
 // entityXML is a small metadata document of an identity provider; parts go into its role.
 func entityXML(attributes, parts string) string {
 	return `<md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" xmlns:ds="http://www.w3.org/2000/09/xmldsig#" ` + attributes +
-		`><md:IDPSSODescriptor protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">` + parts + `</md:IDPSSODescriptor></md:EntityDescriptor>`
+		`><md:IDPSSODescriptor protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">` + parts +
+		`</md:IDPSSODescriptor></md:EntityDescriptor>`
 }
 
 func keyXML(use string, der []byte) string {
-	return `<md:KeyDescriptor` + use + `><ds:KeyInfo><ds:X509Data><ds:X509Certificate>` + base64.StdEncoding.EncodeToString(der) +
+	return `<md:KeyDescriptor` + use + `><ds:KeyInfo><ds:X509Data><ds:X509Certificate>` +
+		base64.StdEncoding.EncodeToString(der) +
 		`</ds:X509Certificate></ds:X509Data></ds:KeyInfo></md:KeyDescriptor>`
 }
 
 func ssoXML(binding, location string) string {
-	return `<md:SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:` + binding + `" Location="` + location + `"/>`
+	return `<md:SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:` + binding + `" Location="` +
+		location + `"/>`
 }
 
 func TestMetadataThatIsRefused(t *testing.T) {
@@ -169,13 +176,17 @@ func TestMetadataThatIsRefused(t *testing.T) {
 		{"nothing", "", CodeMetadata, "empty"},
 		{"a byte order mark alone", "\uFEFF", CodeMetadata, "empty"},
 		{"a sign-in page", "\r\n<!DOCTYPE html>\n<html lang=\"en\"><head>", CodeMetadata, "web page"},
-		{"an XHTML page", `<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml"/>`, CodeMetadata, "web page"},
-		{"a certificate", armour("CERTIFICATE", der), CodeMetadata, "a certificate"},
-		{"a certificate in base64", base64.StdEncoding.EncodeToString(testCertificate(t, testRSAKey(t))), CodeMetadata, "a certificate"},
+		{"an XHTML page", `<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml"/>`, CodeMetadata,
+			"web page"},
+		{"a certificate", armor("CERTIFICATE", der), CodeMetadata, "a certificate"},
+		{"a certificate in base64", base64.StdEncoding.EncodeToString(testCertificate(t, testRSAKey(t))),
+			CodeMetadata, "a certificate"},
 		{"a certificate in DER", string(der), CodeMetadata, "a certificate"},
-		{"a private key", armour("PRIVATE KEY", der), CodePrivateKey, "private key"},
-		{"a certificate behind text", "Certificate:\n    Data:\n" + armour("CERTIFICATE", der), CodeMetadata, "a certificate"},
-		{"a private key in bare base64", base64.StdEncoding.EncodeToString(privateDER(t)), CodePrivateKey, "private key"},
+		{"a private key", armor("PRIVATE KEY", der), CodePrivateKey, "private key"},
+		{"a certificate behind text", "Certificate:\n    Data:\n" + armor("CERTIFICATE", der), CodeMetadata,
+			"a certificate"},
+		{"a private key in bare base64", base64.StdEncoding.EncodeToString(privateDER(t)), CodePrivateKey,
+			"private key"},
 		{"a private key in DER", string(privateDER(t)), CodePrivateKey, "private key"},
 		{"JSON", `{"issuer": "https://idp.example.com"}`, CodeMetadata, "JSON"},
 		{"a sentence", "see attachment", CodeMetadata, "not XML"},
@@ -184,21 +195,33 @@ func TestMetadataThatIsRefused(t *testing.T) {
 		{"half of a file", good[:len(good)/2], CodeXMLSyntax, "ends before an element is closed"},
 		{"a DOCTYPE", "<!DOCTYPE x>" + good, CodeDoctype, "DOCTYPE"},
 		{"another XML document", "<project/>", CodeMetadata, "not SAML metadata"},
-		{"a response", `<p:Response xmlns:p="urn:oasis:names:tc:SAML:2.0:protocol"/>`, CodeMetadata, "not SAML metadata"},
-		{"metadata of a service", strings.ReplaceAll(good, "IDPSSODescriptor", "SPSSODescriptor"), CodeMetadataRole, "IDPSSODescriptor"},
-		{"metadata for SAML 1.1", strings.Replace(good, `Enumeration="urn:oasis:names:tc:SAML:2.0:protocol"`, `Enumeration="urn:oasis:names:tc:SAML:1.1:protocol"`, 1), CodeMetadataRole, "SAML 2.0"},
+		{"a response", `<p:Response xmlns:p="urn:oasis:names:tc:SAML:2.0:protocol"/>`, CodeMetadata,
+			"not SAML metadata"},
+		{"metadata of a service", strings.ReplaceAll(good, "IDPSSODescriptor", "SPSSODescriptor"), CodeMetadataRole,
+			"IDPSSODescriptor"},
+		{"metadata for SAML 1.1", strings.Replace(good, `Enumeration="urn:oasis:names:tc:SAML:2.0:protocol"`,
+			`Enumeration="urn:oasis:names:tc:SAML:1.1:protocol"`, 1), CodeMetadataRole, "SAML 2.0"},
 		{"no entity ID", entityXML("", key+sso), CodeMetadataEntityID, "missing"},
-		{"a long entity ID", entityXML(`entityID="`+strings.Repeat("e", 1025)+`"`, key+sso), CodeMetadataEntityID, "too long"},
-		{"the metadata for every tenant", entityXML(`entityID="https://sts.windows.net/{tenantid}/"`, key+sso), CodeMetadataTenant, "placeholder"},
+		{"a long entity ID", entityXML(`entityID="`+strings.Repeat("e", 1025)+`"`, key+sso), CodeMetadataEntityID,
+			"too long"},
+		{"the metadata for every tenant", entityXML(`entityID="https://sts.windows.net/{tenantid}/"`, key+sso),
+			CodeMetadataTenant, "placeholder"},
 		{"no login URL", entityXML(entity, key), CodeMetadataLoginURL, "no usable single sign-on"},
-		{"a login URL by SOAP alone", entityXML(entity, key+ssoXML("SOAP", "https://idp.example.com/soap")), CodeMetadataLoginURL, "no usable single sign-on"},
-		{"a login URL that is a script", entityXML(entity, key+ssoXML("HTTP-Redirect", "javascript:alert(1)")), CodeMetadataLoginURL, "no usable single sign-on"},
-		{"a login URL without a host", entityXML(entity, key+ssoXML("HTTP-POST", "/sso")), CodeMetadataLoginURL, "no usable single sign-on"},
+		{"a login URL by SOAP alone", entityXML(entity, key+ssoXML("SOAP", "https://idp.example.com/soap")),
+			CodeMetadataLoginURL, "no usable single sign-on"},
+		{"a login URL that is a script", entityXML(entity, key+ssoXML("HTTP-Redirect", "javascript:alert(1)")),
+			CodeMetadataLoginURL, "no usable single sign-on"},
+		{"a login URL without a host", entityXML(entity, key+ssoXML("HTTP-POST", "/sso")), CodeMetadataLoginURL,
+			"no usable single sign-on"},
 		{"no key", entityXML(entity, sso), CodeMetadataKeys, "no signing certificate"},
-		{"a key for encryption alone", entityXML(entity, keyXML(` use="encryption"`, der)+sso), CodeMetadataKeys, "no signing certificate"},
-		{"a key outside the role", strings.Replace(entityXML(entity, sso), "<md:IDPSSODescriptor", "<md:AttributeAuthorityDescriptor>"+key+"</md:AttributeAuthorityDescriptor><md:IDPSSODescriptor", 1), CodeMetadataKeys, "no signing certificate"},
+		{"a key for encryption alone", entityXML(entity, keyXML(` use="encryption"`, der)+sso), CodeMetadataKeys,
+			"no signing certificate"},
+		{"a key outside the role", strings.Replace(entityXML(entity, sso), "<md:IDPSSODescriptor",
+			"<md:AttributeAuthorityDescriptor>"+key+"</md:AttributeAuthorityDescriptor><md:IDPSSODescriptor", 1), CodeMetadataKeys, "no signing certificate"},
 		{"17 keys", entityXML(entity, many+sso), CodeKey, "more than 16 certificates"},
-		{"two identity providers", `<md:EntitiesDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata">` + good + strings.ReplaceAll(good, "idp.example.com", "idp.example.org") + `</md:EntitiesDescriptor>`, CodeMetadataAggregate, "collection"},
+		{"two identity providers", `<md:EntitiesDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata">` + good +
+			strings.ReplaceAll(good, "idp.example.com", "idp.example.org") +
+			`</md:EntitiesDescriptor>`, CodeMetadataAggregate, "collection"},
 	} {
 		idp, err := ParseMetadata([]byte(test.document))
 		if !errors.Is(err, test.code) || !strings.Contains(err.Error(), test.message) || idp != nil {
@@ -212,35 +235,48 @@ func TestMetadataThatIsTaken(t *testing.T) {
 	key, sso := keyXML("", der), ssoXML("HTTP-Redirect", "https://idp.example.com/sso")
 	good := entityXML(`entityID="https://idp.example.com"`, key+sso)
 	other := strings.ReplaceAll(good, "idp.example.com", "idp.example.org")
-	aggregate := `<md:EntitiesDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata"><md:EntitiesDescriptor>` + good + `</md:EntitiesDescriptor>` + other + `</md:EntitiesDescriptor>`
+	aggregate := `<md:EntitiesDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata"><md:EntitiesDescriptor>` +
+		good + `</md:EntitiesDescriptor>` + other + `</md:EntitiesDescriptor>`
 	for _, test := range []struct {
 		name, document string
 		options        ParseMetadataOptions
 		login          string
 	}{
 		{"as it is", good, ParseMetadataOptions{}, "https://idp.example.com/sso"},
-		{"with a byte order mark and a comment", "\uFEFF<?xml version=\"1.0\" encoding=\"utf-8\"?><!-- x -->" + good, ParseMetadataOptions{}, "https://idp.example.com/sso"},
+		{"with a byte order mark and a comment", "\uFEFF<?xml version=\"1.0\" encoding=\"utf-8\"?><!-- x -->" + good,
+			ParseMetadataOptions{}, "https://idp.example.com/sso"},
 		{"behind blank lines", "\r\n\r\n" + good, ParseMetadataOptions{}, "https://idp.example.com/sso"},
-		{"a POST endpoint before the redirect", entityXML(`entityID="x"`, key+ssoXML("HTTP-POST", "https://idp.example.com/post")+sso), ParseMetadataOptions{}, "https://idp.example.com/sso"},
-		{"a POST endpoint alone", entityXML(`entityID="x"`, key+ssoXML("HTTP-POST", "https://idp.example.com/post")), ParseMetadataOptions{}, "https://idp.example.com/post"},
-		{"a useless endpoint before a good one", entityXML(`entityID="x"`, key+ssoXML("HTTP-Redirect", "")+sso), ParseMetadataOptions{}, "https://idp.example.com/sso"},
-		{"one of a collection, by name", aggregate, ParseMetadataOptions{EntityID: "https://idp.example.org"}, "https://idp.example.org/sso"},
-		{"one of a nested collection, by name", aggregate, ParseMetadataOptions{EntityID: "https://idp.example.com"}, "https://idp.example.com/sso"},
-		{"a collection of one", strings.Replace(aggregate, other, "", 1), ParseMetadataOptions{}, "https://idp.example.com/sso"},
-		{"an unreadable certificate beside a good one", entityXML(`entityID="x"`, strings.Replace(key, "MI", "M", 1)+key+sso), ParseMetadataOptions{}, "https://idp.example.com/sso"},
+		{"a POST endpoint before the redirect",
+			entityXML(`entityID="x"`,
+				key+ssoXML("HTTP-POST", "https://idp.example.com/post")+sso), ParseMetadataOptions{}, "https://idp.example.com/sso"},
+		{"a POST endpoint alone", entityXML(`entityID="x"`, key+ssoXML("HTTP-POST", "https://idp.example.com/post")),
+			ParseMetadataOptions{}, "https://idp.example.com/post"},
+		{"a useless endpoint before a good one", entityXML(`entityID="x"`, key+ssoXML("HTTP-Redirect", "")+sso),
+			ParseMetadataOptions{}, "https://idp.example.com/sso"},
+		{"one of a collection, by name", aggregate, ParseMetadataOptions{EntityID: "https://idp.example.org"},
+			"https://idp.example.org/sso"},
+		{"one of a nested collection, by name", aggregate, ParseMetadataOptions{EntityID: "https://idp.example.com"},
+			"https://idp.example.com/sso"},
+		{"a collection of one", strings.Replace(aggregate, other, "", 1), ParseMetadataOptions{},
+			"https://idp.example.com/sso"},
+		{"an unreadable certificate beside a good one",
+			entityXML(`entityID="x"`,
+				strings.Replace(key, "MI", "M", 1)+key+sso), ParseMetadataOptions{}, "https://idp.example.com/sso"},
 	} {
 		idp, err := ParseMetadata([]byte(test.document), test.options)
 		if err != nil || idp.LoginURL() != test.login || len(idp.Keys()) != 1 {
 			t.Errorf("%s: got %+v, %v", test.name, idp, err)
 		}
 	}
-	if _, err := ParseMetadata([]byte(aggregate), ParseMetadataOptions{EntityID: "https://idp.example.net"}); !errors.Is(err, CodeMetadataAggregate) {
+	if _, err := ParseMetadata([]byte(aggregate),
+		ParseMetadataOptions{EntityID: "https://idp.example.net"}); !errors.Is(err, CodeMetadataAggregate) {
 		t.Errorf("a name that is not in the collection: %v", err)
 	}
 	if _, err := ParseMetadata([]byte(good), ParseMetadataOptions{SignedBy: []TrustedKey{}}); err == nil {
 		t.Error("a list of keys without any trusts nobody, and the document was read")
 	}
-	if _, err := ParseMetadata([]byte(good), ParseMetadataOptions{}, ParseMetadataOptions{SignedBy: []TrustedKey{}}); !errors.Is(err, CodeConfig) {
+	if _, err := ParseMetadata([]byte(good), ParseMetadataOptions{},
+		ParseMetadataOptions{SignedBy: []TrustedKey{}}); !errors.Is(err, CodeConfig) {
 		t.Errorf("options given twice: got %v, want %s", err, string(CodeConfig))
 	}
 }
@@ -253,15 +289,24 @@ func TestMetadataWarnings(t *testing.T) {
 	}
 	for _, test := range []struct{ name, document, want string }{
 		{"nothing", entityXML(`entityID="x"`, keyXML("", der)+sso), ""},
-		{"http", entityXML(`entityID="x"`, keyXML("", der)+ssoXML("HTTP-Redirect", "http://idp.example.com/sso")), "http_endpoint"},
-		{"validUntil in the past", entityXML(`entityID="x" validUntil="2026-01-01T00:00:00Z"`, keyXML("", der)+sso), "valid_until_past"},
-		{"validUntil without its zone", entityXML(`entityID="x" validUntil="2027-01-01T00:00:00"`, keyXML("", der)+sso), "valid_until_unreadable"},
-		{"validUntil in the future", entityXML(`entityID="x" validUntil="2027-01-01T00:00:00Z"`, keyXML("", der)+sso), ""},
-		{"signed requests wanted", strings.Replace(entityXML(`entityID="x"`, keyXML("", der)+sso), "<md:IDPSSODescriptor", `<md:IDPSSODescriptor WantAuthnRequestsSigned="true"`, 1), "wants_signed_requests"},
-		{"a certificate that cannot be read", entityXML(`entityID="x"`, keyXML("", []byte("x"))+keyXML("", der)+sso), "key_unreadable"},
-		{"an entity ID without its slash", strings.Replace(entra("https://login.microsoftonline.com/x/saml2"), testIssuer, strings.TrimSuffix(testIssuer, "/"), 1), "entity_id_slash"},
-		{"the login URL of another tenant", entra("https://login.microsoftonline.com/00000000-0000-0000-0000-000000000001/saml2"), "tenant_mismatch"},
-		{"the login URL of the same tenant", entra("https://login.microsoftonline.com/" + strings.ToUpper(testTenantID) + "/saml2"), ""},
+		{"http", entityXML(`entityID="x"`, keyXML("", der)+ssoXML("HTTP-Redirect", "http://idp.example.com/sso")),
+			"http_endpoint"},
+		{"validUntil in the past", entityXML(`entityID="x" validUntil="2026-01-01T00:00:00Z"`, keyXML("", der)+sso),
+			"valid_until_past"},
+		{"validUntil without its zone", entityXML(`entityID="x" validUntil="2027-01-01T00:00:00"`,
+			keyXML("", der)+sso), "valid_until_unreadable"},
+		{"validUntil in the future", entityXML(`entityID="x" validUntil="2027-01-01T00:00:00Z"`, keyXML("", der)+sso),
+			""},
+		{"signed requests wanted", strings.Replace(entityXML(`entityID="x"`, keyXML("", der)+sso),
+			"<md:IDPSSODescriptor", `<md:IDPSSODescriptor WantAuthnRequestsSigned="true"`, 1), "wants_signed_requests"},
+		{"a certificate that cannot be read", entityXML(`entityID="x"`, keyXML("", []byte("x"))+keyXML("", der)+sso),
+			"key_unreadable"},
+		{"an entity ID without its slash", strings.Replace(entra("https://login.microsoftonline.com/x/saml2"),
+			testIssuer, strings.TrimSuffix(testIssuer, "/"), 1), "entity_id_slash"},
+		{"the login URL of another tenant",
+			entra("https://login.microsoftonline.com/00000000-0000-0000-0000-000000000001/saml2"), "tenant_mismatch"},
+		{"the login URL of the same tenant",
+			entra("https://login.microsoftonline.com/" + strings.ToUpper(testTenantID) + "/saml2"), ""},
 		{"the login URL of every tenant", entra("https://login.microsoftonline.com/common/saml2"), "login_url_common"},
 	} {
 		idp, err := ParseMetadata([]byte(test.document))
@@ -277,7 +322,8 @@ func TestMetadataWarnings(t *testing.T) {
 
 // TestMetadataIsCopied: what the caller does with the document later changes nothing.
 func TestMetadataIsCopied(t *testing.T) {
-	document := []byte(entityXML(`entityID="https://idp.example.com"`, keyXML("", testKey(t).DER())+ssoXML("HTTP-Redirect", "https://idp.example.com/sso")))
+	document := []byte(entityXML(`entityID="https://idp.example.com"`,
+		keyXML("", testKey(t).DER())+ssoXML("HTTP-Redirect", "https://idp.example.com/sso")))
 	idp, err := ParseMetadata(document)
 	if err != nil {
 		t.Fatal(err)
@@ -288,11 +334,13 @@ func TestMetadataIsCopied(t *testing.T) {
 	}
 }
 
-// TestFieldsInTheWrongPlace: the three fields of the settings page, each with what administrators paste by mistake.
+// TestFieldsInTheWrongPlace: the three fields of the settings page, each with what administrators
+// paste by mistake.
 func TestFieldsInTheWrongPlace(t *testing.T) {
 	key := testKey(t)
 	const login = "https://login.microsoftonline.com/" + testTenantID + "/saml2"
-	const metadata = "https://login.microsoftonline.com/" + testTenantID + "/federationmetadata/2007-06/federationmetadata.xml?appid=x"
+	const metadata = "https://login.microsoftonline.com/" + testTenantID +
+		"/federationmetadata/2007-06/federationmetadata.xml?appid=x"
 	for _, test := range []struct {
 		name, entityID, login string
 		code                  Code
@@ -303,13 +351,15 @@ func TestFieldsInTheWrongPlace(t *testing.T) {
 		{"the Login URL as entity ID", login, login, CodeMetadataEntityID, "is the Login URL"},
 		{"the metadata URL as entity ID", metadata, login, CodeMetadataEntityID, "address of the metadata"},
 		{"the metadata URL as login URL", testIssuer, metadata, CodeMetadataLoginURL, "address of the metadata"},
-		{"the identifier as login URL", testIssuer, testIssuer, CodeMetadataLoginURL, "is the Microsoft Entra Identifier"},
+		{"the identifier as login URL", testIssuer, testIssuer, CodeMetadataLoginURL,
+			"is the Microsoft Entra Identifier"},
 		{"a placeholder", "https://sts.windows.net/{tenantid}/", login, CodeMetadataTenant, "placeholder"},
 		{"a tenant ID as entity ID", testTenantID, login, CodeMetadataEntityID, "an ID alone"},
 		{"an entity ID with a zero-width space", testIssuer + "\u200b", login, CodeMetadataEntityID, "cannot be seen"},
 		{"an entity ID with a filler", testIssuer + "\u3164", login, CodeMetadataEntityID, "cannot be seen"},
 		{"an entity ID that is not UTF-8", testIssuer + "\xff", login, CodeMetadataEntityID, "cannot be seen"},
-		{"the WS-Federation address as login URL", testIssuer, strings.Replace(login, "saml2", "wsfed", 1), CodeMetadataLoginURL, "WS-Federation"},
+		{"the WS-Federation address as login URL", testIssuer, strings.Replace(login, "saml2", "wsfed", 1),
+			CodeMetadataLoginURL, "WS-Federation"},
 		{"a login URL that is none", testIssuer, "login.microsoftonline.com", CodeMetadataLoginURL, "absolute"},
 		{"a login URL that is a script", testIssuer, "javascript:alert(1)", CodeMetadataLoginURL, "absolute"},
 	} {
@@ -327,14 +377,16 @@ func TestFieldsInTheWrongPlace(t *testing.T) {
 			t.Errorf("all at once: %s is not in %v", string(code), err)
 		}
 	}
-	if idp, err := NewIdentityProvider(" "+testIssuer+"\n", "\t"+login+" ", key); err != nil || idp.EntityID() != testIssuer || idp.LoginURL() != login {
+	if idp, err := NewIdentityProvider(" "+testIssuer+"\n", "\t"+login+" ", key); err != nil ||
+		idp.EntityID() != testIssuer || idp.LoginURL() != login {
 		t.Errorf("white space around the fields: %v", err)
 	}
 }
 
 func FuzzParseMetadata(f *testing.F) {
 	der := testKey(f).DER()
-	f.Add([]byte(entityXML(`entityID="x" ID="_1"`, keyXML("", der)+ssoXML("HTTP-Redirect", "https://idp.example.com/sso"))))
+	f.Add([]byte(entityXML(`entityID="x" ID="_1"`,
+		keyXML("", der)+ssoXML("HTTP-Redirect", "https://idp.example.com/sso"))))
 	f.Add([]byte("\uFEFF<?xml version=\"1.0\"?><!-- x --><md:EntitiesDescriptor xmlns:md=\"urn:oasis:names:tc:SAML:2.0:metadata\"/>"))
 	f.Fuzz(func(t *testing.T, document []byte) {
 		idp, err := ParseMetadata(document)

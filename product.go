@@ -1,23 +1,27 @@
 package saml
 
-// A product is what we know about one make of identity provider beyond what SAML says: how to recognize it, what its portal calls things, and
-// what people paste into the wrong field. It decides nothing about a response. Each product has a file of its own; entra.go shows the shape.
+// A product is what we know about one make of identity provider beyond what SAML says: how to
+// recognize it, what its portal calls things, and what people paste into the wrong field. It
+// decides nothing about a response. Each product has a file of its own; entra.go shows the shape.
 type product struct {
 	name string // as its maker writes it
 
 	// matches reports whether settings are those of this product.
 	matches func(*IdentityProvider) bool
 
-	// hints are what to change for a code, in the words of the product's portal. They replace the general hint of the code.
+	// hints are what to change for a code, in the words of the product's portal. They replace the
+	// general hint of the code.
 	hints map[Code]string
 
 	// signResponse is what to change if Config.RequireSignedResponse refuses.
 	signResponse string
 
-	// statusHint returns what to do about an error number of the product in a status message, "" if it knows none.
+	// statusHint returns what to do about an error number of the product in a status message, "" if
+	// it knows none.
 	statusHint func(message string) string
 
-	// misplaced recognizes values of the product's portal that were pasted into the wrong field. Each fault names its Field.
+	// misplaced recognizes values of the product's portal that were pasted into the wrong field.
+	// Each fault names its Field.
 	misplaced func(entityID, loginURL string) []*Error
 
 	// warnings returns what looks wrong about settings, at any time.
@@ -40,7 +44,8 @@ func (p *IdentityProvider) product() *product {
 	return nil
 }
 
-// hint returns what to change for a code, in the words of the portal if the product is known. p may be nil.
+// hint returns what to change for a code, in the words of the portal if the product is known. p may
+// be nil.
 func (p *IdentityProvider) hint(code Code) string {
 	if known := p.product(); known != nil && known.hints[code] != "" {
 		return known.hints[code]
@@ -58,7 +63,8 @@ func (p *IdentityProvider) signResponseHint() string {
 	return signResponseHint
 }
 
-// statusHint returns what to do about a status message, "" if no product knows its error number. The number itself says whose it is.
+// statusHint returns what to do about a status message, "" if no product knows its error number.
+// The number itself says whose it is.
 func statusHint(message string) string {
 	for _, known := range products {
 		if hint := known.statusHint(message); hint != "" {

@@ -34,8 +34,8 @@ func TestReadmeListsTheChecks(t *testing.T) {
 	}
 }
 
-// TestReadmeShowsTheExamples: the Go code in README.md is that of the examples, which are compiled and
-// run.
+// TestReadmeShowsTheExamples: the Go code in README.md is that of the examples, which are compiled
+// and run.
 func TestReadmeShowsTheExamples(t *testing.T) {
 	readme, err := os.ReadFile("README.md")
 	if err != nil {
@@ -67,7 +67,8 @@ func TestReadmeShowsTheExamples(t *testing.T) {
 	}
 }
 
-// documentedFunctions returns the source of the functions of a file that have a doc comment, by name.
+// documentedFunctions returns the source of the functions of a file that have a doc comment, by
+// name.
 func documentedFunctions(t *testing.T, name string) map[string]string {
 	t.Helper()
 	source, err := os.ReadFile(name)

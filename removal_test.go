@@ -5,8 +5,9 @@ import (
 	"testing"
 )
 
-// refusedTwice are vectors that stay refused when the check that refuses them is left out, each with what refuses it then.
-// Every check but "assertion present" has other vectors that it alone refuses.
+// refusedTwice are vectors that stay refused when the check that refuses them is left out, each
+// with what refuses it then. Every check but "assertion present" has other vectors that it alone
+// refuses.
 var refusedTwice = map[string]string{
 	"p21-none":                  "what was signed holds no assertion",
 	"p21-encrypted":             "what was signed holds no assertion",
@@ -25,11 +26,12 @@ var refusedTwice = map[string]string{
 	"c53-no-subject":            "without a Subject there is no NameID",
 }
 
-// Without an assertion there is nothing to accept: what was signed is searched for one, whatever the checks say.
+// Without an assertion there is nothing to accept: what was signed is searched for one, whatever
+// the checks say.
 const checkWithFallback = "assertion present"
 
-// TestEachCheckIsNeeded leaves out one check after the other: what it refused is then accepted. So each check has vectors
-// that no other check refuses.
+// TestEachCheckIsNeeded leaves out one check after the other: what it refused is then accepted. So
+// each check has vectors that no other check refuses.
 func TestEachCheckIsNeeded(t *testing.T) {
 	t.Parallel()
 	vectors := readVectors(t)
@@ -44,7 +46,8 @@ func TestEachCheckIsNeeded(t *testing.T) {
 				_, err := v.finish(t, without)
 				switch reason, listed := refusedTwice[v.Name]; {
 				case err == nil && listed:
-					t.Errorf("%s is accepted without %q, so it need not be listed as refused twice (%s)", v.Name, name, reason)
+					t.Errorf("%s is accepted without %q, so it need not be listed as refused twice (%s)", v.Name,
+						name, reason)
 				case err == nil:
 					needed++
 				case !listed:

@@ -13,8 +13,8 @@ import (
 
 var update = flag.Bool("update", false, "write the list of rules in docs/security.md anew")
 
-// rules are those of the parser, the signature profile, decryption and the checks, by the number that the
-// vectors have.
+// rules are those of the parser, the signature profile, decryption and the checks, by the number
+// that the vectors have.
 var rules = []struct {
 	number       int
 	text, source string
@@ -24,50 +24,67 @@ var rules = []struct {
 	{9, "An XML declaration, if present, is at the very start and says version 1.0 and UTF-8.", "XML 1.0 §2.8"},
 	{10, "There is no DOCTYPE and no other directive.", "Stricter than XML 1.0 §2.8; SOAP 1.2 Part 1 §5 does likewise"},
 	{11, "There is no comment and no processing instruction.", "Stricter than XML 1.0 §2.5 and §2.6"},
-	{12, "There are no entity references but the five predefined ones and those to legal characters.", "XML 1.0 §4.1 and §4.6"},
+	{12, "There are no entity references but the five predefined ones and those to legal characters.",
+		"XML 1.0 §4.1 and §4.6"},
 	{13, "There is one well-formed root.", "XML 1.0 §2.1"},
-	{14, "Names have at most one colon, every prefix is declared, and xml and xmlns keep their fixed meaning.", "Namespaces in XML 1.0 §3 to §5"},
-	{15, "Namespace names are absolute URIs in printable ASCII of at most 256 bytes.", "RFC 3986 §4.3; stricter than Namespaces in XML 1.0 §2.2"},
-	{16, "No element has an attribute twice, neither by its name nor by its expanded name.", "XML 1.0 §3.1; Namespaces in XML 1.0 §6.3"},
+	{14, "Names have at most one colon, every prefix is declared, and xml and xmlns keep their fixed meaning.",
+		"Namespaces in XML 1.0 §3 to §5"},
+	{15, "Namespace names are absolute URIs in printable ASCII of at most 256 bytes.",
+		"RFC 3986 §4.3; stricter than Namespaces in XML 1.0 §2.2"},
+	{16, "No element has an attribute twice, neither by its name nor by its expanded name.",
+		"XML 1.0 §3.1; Namespaces in XML 1.0 §6.3"},
 	{17, "The limits on size, depth and number are kept.", "Our own; SAML Core 2.0 sets none"},
 	{19, "The root is a Response of SAML 2.0 with ID and IssueInstant.", "SAML Core 2.0 §3.2.2 and §3.3.3"},
-	{20, "The elements are those of the SAML schemas, in the number and order that these allow.", "SAML 2.0 schemas: saml-schema-protocol-2.0.xsd, saml-schema-assertion-2.0.xsd"},
-	{21, "There is one assertion, directly in the response, and none hidden elsewhere.", "SAML Profiles 2.0 §4.1.4.2, narrowed to one"},
+	{20, "The elements are those of the SAML schemas, in the number and order that these allow.",
+		"SAML 2.0 schemas: saml-schema-protocol-2.0.xsd, saml-schema-assertion-2.0.xsd"},
+	{21, "There is one assertion, directly in the response, and none hidden elsewhere.",
+		"SAML Profiles 2.0 §4.1.4.2, narrowed to one"},
 	{22, "No ID occurs twice.", "SAML Core 2.0 §1.3.4"},
 	{23, "The status is success.", "SAML Core 2.0 §3.2.2.2"},
 	{24, "The response's issuer, if named, is the identity provider.", "SAML Profiles 2.0 §4.1.4.2"},
 	{26, "The assertion is covered by at least one good signature.", "SAML Profiles 2.0 §4.1.4.3 and §4.1.4.5"},
 	{27, "Every signature is directly in the response or the assertion, and verifies.", "SAML Core 2.0 §5.4.1"},
-	{28, "A signature has SignedInfo with one reference, SignatureValue, optionally KeyInfo, and nothing else.", "XML Signature 1.1 §4; SAML Core 2.0 §5.4.2"},
+	{28, "A signature has SignedInfo with one reference, SignatureValue, optionally KeyInfo, and nothing else.",
+		"XML Signature 1.1 §4; SAML Core 2.0 §5.4.2"},
 	{29, "The reference is # and the ID of the element that contains the signature.", "SAML Core 2.0 §5.4.2"},
-	{30, "The transforms are enveloped signature and exclusive canonicalization, in this order.", "SAML Core 2.0 §5.4.3 and §5.4.4"},
-	{31, "The algorithms are on the allow-list. The key fits them and is long enough.", "RFC 9231 §2; NIST SP 800-131A"},
+	{30, "The transforms are enveloped signature and exclusive canonicalization, in this order.",
+		"SAML Core 2.0 §5.4.3 and §5.4.4"},
+	{31, "The algorithms are on the allow-list. The key fits them and is long enough.",
+		"RFC 9231 §2; NIST SP 800-131A"},
 	{32, "KeyInfo proves nothing.", "XML Signature 1.1 §4.5"},
-	{33, "Canonicalization succeeds, and the digest has the length of its hash.", "Exclusive XML Canonicalization 1.0 §3; XML Signature 1.1 §4.4.3.6"},
-	{37, "There is one EncryptedData, and at most two EncryptedKeys in it or beside it.", "SAML Core 2.0 §2.2.4 and §6.1; XML Encryption 1.1 §3"},
+	{33, "Canonicalization succeeds, and the digest has the length of its hash.",
+		"Exclusive XML Canonicalization 1.0 §3; XML Signature 1.1 §4.4.3.6"},
+	{37, "There is one EncryptedData, and at most two EncryptedKeys in it or beside it.",
+		"SAML Core 2.0 §2.2.4 and §6.1; XML Encryption 1.1 §3"},
 	{38, "The key is encrypted by RSA-OAEP, the content by AES with GCM or CBC.", "XML Encryption 1.1 §5.2 and §5.5.2"},
-	{39, "Lengths, paddings and keys are right. Every fault in them looks the same.", "XML Encryption 1.1 §6.1.2 and §6.3"},
+	{39, "Lengths, paddings and keys are right. Every fault in them looks the same.",
+		"XML Encryption 1.1 §6.1.2 and §6.3"},
 	{40, "What is decrypted is one saml:Assertion that meets all the other rules.", "SAML Core 2.0 §2.3.4"},
-	{41, "The assertion is of SAML 2.0, has an ID, comes from the identity provider, and is at most 24 hours old.", "SAML Core 2.0 §2.3.3; SAML Profiles 2.0 §4.1.4.2"},
+	{41, "The assertion is of SAML 2.0, has an ID, comes from the identity provider, and is at most 24 hours old.",
+		"SAML Core 2.0 §2.3.3; SAML Profiles 2.0 §4.1.4.2"},
 	{42, "There are Conditions, and their time window includes now.", "SAML Core 2.0 §2.5.1.2"},
 	{43, "Each audience restriction names us, and there is at least one.", "SAML Core 2.0 §2.5.1.4"},
 	{44, "There is no condition that is unknown here.", "SAML Core 2.0 §2.5.1"},
-	{45, "A bearer confirmation is for our Redirect URL and our request, and has not expired.", "SAML Profiles 2.0 §4.1.4.2"},
+	{45, "A bearer confirmation is for our Redirect URL and our request, and has not expired.",
+		"SAML Profiles 2.0 §4.1.4.2"},
 	{46, "The response is addressed to our Redirect URL.", "SAML Bindings 2.0 §3.5.5.2"},
-	{47, "The response answers a request of this browser, and that request was not answered before.", "SAML Profiles 2.0 §4.1.4.3"},
-	{48, "An unsolicited response is refused unless that is configured, and answers no request.", "SAML Profiles 2.0 §4.1.5"},
+	{47, "The response answers a request of this browser, and that request was not answered before.",
+		"SAML Profiles 2.0 §4.1.4.3"},
+	{48, "An unsolicited response is refused unless that is configured, and answers no request.",
+		"SAML Profiles 2.0 §4.1.5"},
 	{49, "The assertion was not used before.", "SAML Profiles 2.0 §4.1.4.5"},
 	{50, "The user signed in, not in the future, and anew if the request asked for that (ForceAuthn). The session has not ended.", "SAML Core 2.0 §2.7.2 and §3.4.1"},
 	{51, "The authentication context is one that the request asked for.", "SAML Core 2.0 §3.3.2.2.1"},
 	{52, "Times are xs:dateTime in UTC.", "SAML Core 2.0 §1.3.3"},
 	{53, "There is exactly one readable NameID.", "SAML Core 2.0 §2.2.3 and §2.4.1"},
-	{54, "The NameID is an e-mail address. If the service demands an object ID, there is one.", "SAML Core 2.0 §8.3.2; Microsoft Entra ID, SAML token claims reference"},
+	{54, "The NameID is an e-mail address. If the service demands an object ID, there is one.",
+		"SAML Core 2.0 §8.3.2; Microsoft Entra ID, SAML token claims reference"},
 	{55, "The NameID was issued for us: SPNameQualifier, if present, is our entity ID.", "SAML Core 2.0 §2.2.2"},
 	{56, "Attributes have names, and no SAML or signature elements in their values.", "SAML Core 2.0 §2.7.3.1"},
 }
 
-// TestSecurityListsTheRules checks that docs/security.md lists the rules above with the codes and the
-// names of their vectors.
+// TestSecurityListsTheRules checks that docs/security.md lists the rules above with the codes and
+// the names of their vectors.
 func TestSecurityListsTheRules(t *testing.T) {
 	const name, begin, end = "docs/security.md", "<!-- rules -->\n", "<!-- /rules -->"
 	page, err := os.ReadFile(name)
@@ -87,7 +104,8 @@ func TestSecurityListsTheRules(t *testing.T) {
 		return
 	}
 	if got != want {
-		t.Errorf("the rules in %s differ from rules_test.go and the vectors: run go test -run %s -update .", name, t.Name())
+		t.Errorf("the rules in %s differ from rules_test.go and the vectors: run go test -run %s -update .", name,
+			t.Name())
 	}
 }
 

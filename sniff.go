@@ -13,7 +13,7 @@ import (
 type form int
 
 const (
-	formText           form = iota // none of the others: base64 without armour, or a sentence
+	formText           form = iota // none of the others: base64 without armor, or a sentence
 	formEmpty                      // nothing but white space
 	formTooLarge                   // more than maxFile bytes
 	formUTF16                      // it begins with a byte order mark of UTF-16
@@ -22,8 +22,8 @@ const (
 	formXML                        // it begins with <
 	formJSON                       // it begins with {
 	formMetadataInText             // it has metadata, and text before
-	formPEM                        // the armour of a certificate begins in the first 4 KiB
-	formPrivateKey                 // it has the armour of a private key
+	formPEM                        // the armor of a certificate begins in the first 4 KiB
+	formPrivateKey                 // it has the armor of a private key
 	formSSHKey                     // it begins with ssh-
 	formAddress                    // it begins with https:// or http://
 	formThumbprint                 // it is a SHA-1 or SHA-256 thumbprint
@@ -49,7 +49,8 @@ func sniff(data []byte) form {
 	head := string(start[:min(len(start), 4096)])
 	lower := strings.ToLower(head[:min(len(head), 512)])
 	switch {
-	case strings.HasPrefix(lower, "<!doctype html"), strings.HasPrefix(lower, "<html"), strings.Contains(lower, "<html "):
+	case strings.HasPrefix(lower, "<!doctype html"), strings.HasPrefix(lower, "<html"), strings.Contains(lower,
+		"<html "):
 		return formWebPage
 	case start[0] == '<':
 		return formXML
@@ -125,7 +126,8 @@ func metadataStart(text string) int {
 				continue
 			}
 			tag += max(0, i-64)
-			if prefix := text[tag+1 : i]; prefix == "" || prefix[len(prefix)-1] == ':' && isNCName(prefix[:len(prefix)-1]) {
+			if prefix := text[tag+1 : i]; prefix == "" || prefix[len(prefix)-1] == ':' &&
+				isNCName(prefix[:len(prefix)-1]) {
 				if first < 0 || tag < first {
 					first = tag
 				}

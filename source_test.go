@@ -14,7 +14,8 @@ func containsMessage(err error, text string) bool {
 	return err != nil && strings.Contains(err.Error(), text)
 }
 
-// TestSourceWithoutSettings: a service provider works as far as it can without an identity provider: while nothing is configured, and while nobody can tell.
+// TestSourceWithoutSettings: a service provider works as far as it can without an identity
+// provider: while nothing is configured, and while nobody can tell.
 func TestSourceWithoutSettings(t *testing.T) {
 	t.Parallel()
 	down := errors.New("dial tcp 10.0.0.7:5432: secret")
@@ -25,10 +26,12 @@ func TestSourceWithoutSettings(t *testing.T) {
 		status int
 	}{
 		"nothing is configured": {ErrNotConfigured, CodeNotConfigured, "", http.StatusNotFound},
-		"wrapped":               {errors.Join(errors.New("tenant 7"), ErrNotConfigured), CodeNotConfigured, "", http.StatusNotFound},
-		"the database is down":  {down, CodeIdentityProvider, "no login can succeed", http.StatusServiceUnavailable},
-		"it is too slow":        {context.DeadlineExceeded, CodeIdentityProvider, "cause=timeout", http.StatusServiceUnavailable},
-		"neither":               {nil, CodeIdentityProvider, "no login can succeed", http.StatusServiceUnavailable},
+		"wrapped": {errors.Join(errors.New("tenant 7"), ErrNotConfigured), CodeNotConfigured, "",
+			http.StatusNotFound},
+		"the database is down": {down, CodeIdentityProvider, "no login can succeed", http.StatusServiceUnavailable},
+		"it is too slow": {context.DeadlineExceeded, CodeIdentityProvider, "cause=timeout",
+			http.StatusServiceUnavailable},
+		"neither": {nil, CodeIdentityProvider, "no login can succeed", http.StatusServiceUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -36,13 +39,17 @@ func TestSourceWithoutSettings(t *testing.T) {
 			var current *IdentityProvider
 			sp, err := testProvider(t, func(c *Config) {
 				current = c.IdentityProvider.(*IdentityProvider)
-				c.IdentityProvider = IdentityProviderFunc(func(context.Context) (*IdentityProvider, error) { return nil, test.answer })
+				c.IdentityProvider = IdentityProviderFunc(func(context.Context) (*IdentityProvider,
+					error) {
+					return nil, test.answer
+				})
 				c.Logger = slog.New(slog.NewTextHandler(&log, nil))
 			})
 			if err != nil {
 				t.Fatalf("New: %v", err)
 			}
-			if (test.logged == "") != (log.Len() == 0) || !strings.Contains(log.String(), test.logged) || strings.Contains(log.String(), "secret") {
+			if (test.logged == "") != (log.Len() == 0) || !strings.Contains(log.String(), test.logged) ||
+				strings.Contains(log.String(), "secret") {
 				t.Errorf("the log has %q, want %q, and no text that is not ours", log.String(), test.logged)
 			}
 			if got := sp.RedirectURL(); got != "https://console.example.com"+DefaultRedirectPath {
@@ -67,7 +74,8 @@ func TestSourceWithoutSettings(t *testing.T) {
 			if !errors.Is(err, CodeNotAResponse) {
 				t.Errorf("FinishLogin of nonsense: got %v, want %s", err, string(CodeNotAResponse))
 			}
-			if _, err = sp.FinishLogin(t.Context(), FormResponse{SAMLResponse: vectorsByName(t)["entra"].Form, RequestID: "_1"}); !errors.Is(err, test.code) {
+			if _, err = sp.FinishLogin(t.Context(), FormResponse{SAMLResponse: vectorsByName(t)["entra"].Form,
+				RequestID: "_1"}); !errors.Is(err, test.code) {
 				t.Errorf("FinishLogin: got %v, want %s", err, string(test.code))
 			}
 			w := httptest.NewRecorder()
@@ -84,7 +92,8 @@ func TestSourceWithoutSettings(t *testing.T) {
 	}
 }
 
-// TestSourceWithoutUsableKey: settings that were read and that nobody can sign in with fail New, and refuse every message if they come later.
+// TestSourceWithoutUsableKey: settings that were read and that nobody can sign in with fail New,
+// and refuse every message if they come later.
 func TestSourceWithoutUsableKey(t *testing.T) {
 	t.Parallel()
 	v := vectorsByName(t)["entra"]

@@ -55,7 +55,8 @@ func (sp *ServiceProvider) snapshot(ctx context.Context) (*IdentityProvider, *Er
 		err = errors.New("the source gave neither settings nor an error")
 		fallthrough
 	case err != nil:
-		return nil, refuse(CodeIdentityProvider, "the settings of the identity provider cannot be read", "", "").withCause(err)
+		return nil, refuse(CodeIdentityProvider, "the settings of the identity provider cannot be read", "",
+			"").withCause(err)
 	}
 	return idp, nil
 }
@@ -86,7 +87,8 @@ func New(config Config) (*ServiceProvider, error) {
 			return nil, err
 		}
 	case err.Code != CodeNotConfigured:
-		c.Logger.Warn("saml: "+err.Message+"; no login can succeed before they can", slog.String("tenant", c.Tenant), slog.String("code", string(err.Code)),
+		c.Logger.Warn("saml: "+err.Message+"; no login can succeed before they can", slog.String("tenant", c.Tenant),
+			slog.String("code", string(err.Code)),
 			slog.String("cause", causeInLog(err.cause)))
 	}
 	return sp, nil
@@ -106,14 +108,6 @@ func (sp *ServiceProvider) Health(ctx context.Context) error {
 	return sp.checkIdentityProvider(idp)
 }
 
-func cloneKeys(keys [][]byte) [][]byte {
-	list := make([][]byte, len(keys))
-	for i, k := range keys {
-		list[i] = slices.Clone(k)
-	}
-	return list
-}
-
 // checkIdentityProvider refuses settings that nobody could sign in with, and settings that were
 // pasted into the wrong field.
 func (sp *ServiceProvider) checkIdentityProvider(idp *IdentityProvider) error {
@@ -130,23 +124,56 @@ func (sp *ServiceProvider) checkIdentityProvider(idp *IdentityProvider) error {
 	return completeAll(errors.Join(faults...), idp)
 }
 
-// noUsableKey says why no key is usable: the reason of the first key.
-func (p *IdentityProvider) noUsableKey() *Error {
-	for _, k := range p.keys {
-		if k.unusable != nil {
-			return k.unusable
-		}
-	}
-	return refuse(CodeMetadataKeys, "the identity provider has no signing key", "", "")
-}
-
 func (sp *ServiceProvider) checkLoginURL(login string) *Error {
 	if err := checkEndpoint(login); err != nil {
 		return err
 	}
 	u, _ := url.Parse(login)
 	if u.Scheme == "http" && !isLoopback(u.Hostname()) && !sp.config.InsecureAllowHTTP {
-		return refuse(CodeMetadataLoginURL, "the login URL is not https: passwords would travel in the clear", login, "https://...")
+		return refuse(CodeMetadataLoginURL, "the login URL is not https: passwords would travel in the clear", login,
+			"https://...")
 	}
 	return nil
+}
+
+// completed is Error.completed with the identity provider that is trusted now.
+func (sp *ServiceProvider) completed(ctx context.Context, e *Error) *Error {
+	if e == nil || e.Hint != "" {
+		return e
+	}
+	p, _ := sp.snapshot(ctx)
+	return e.completed(p)
+}
+
+// ParseSettings is the function ParseSettings for settings that this service provider is to use: it
+// also reports what New would refuse, such as our own Redirect URL in one of the fields, or a login
+// URL on http. It does not change the service provider.
+func (sp *ServiceProvider) ParseSettings(entityID, loginURL, certificate string) (*IdentityProvider, error) {
+	p, faults := parseSettings(entityID, loginURL, certificate)
+	faulty := func(field string) bool {
+		return slices.ContainsFunc(faults, func(e *Error) bool { return e.Field == field })
+	}
+	for _, err := range p.checkAgainst(sp.recipients) {
+		if !faulty(err.Field) {
+			faults = append(faults, err)
+		}
+	}
+	if err := sp.checkLoginURL(p.loginURL); err != nil && !faulty(FieldLoginURL) {
+		faults = append(faults, err.inField(FieldLoginURL))
+	}
+	if len(p.usableKeys) == 0 && !faulty(FieldCertificate) {
+		faults = append(faults, p.noUsableKey().inField(FieldCertificate))
+	}
+	if len(faults) > 0 {
+		return nil, joined(faults, p)
+	}
+	return p, nil
+}
+
+func (sp *ServiceProvider) observe(ctx context.Context, e Event) {
+	e.Time, e.Tenant = sp.config.Now(), sp.config.Tenant
+	sp.refusals.write(ctx, sp.config.Logger, e)
+	if sp.config.Observe != nil {
+		sp.config.Observe(ctx, e)
+	}
 }

@@ -2,9 +2,6 @@ package saml
 
 import "github.com/iomete/saml/internal/outgoing"
 
-// formatEmail is the NameIDFormat of e-mail addresses (SAML Core 2.0 §8.3.2).
-const formatEmail = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
-
 // Metadata returns our own side of the trust as a SAML metadata document (XML, SAML Metadata 2.0
 // §2.4.4), for identity providers that import one. It has the entity ID, the Redirect URL
 // (AssertionConsumerService), and the certificates of the signing key and of the decryption keys,

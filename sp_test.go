@@ -21,8 +21,9 @@ import (
 	"github.com/iomete/saml/samltest"
 )
 
-// TestSignIn is the whole story, over TLS and with a browser's cookies: an administrator follows the seven steps of the guide,
-// then a user opens a page, signs in at the identity provider and comes back to that page.
+// TestSignIn is the whole story, over TLS and with a browser's cookies: an administrator follows
+// the seven steps of the guide, then a user opens a page, signs in at the identity provider and
+// comes back to that page.
 func TestSignIn(t *testing.T) {
 	idp := samltest.MustNew(t, samltest.Options{})
 	entra := httptest.NewTLSServer(idp)
@@ -32,12 +33,14 @@ func TestSignIn(t *testing.T) {
 	mux := http.NewServeMux()
 	console := httptest.NewTLSServer(mux)
 	defer console.Close()
-	// The two servers have one certificate, made for 127.0.0.1 and for example.com, so that one client trusts both.
+	// The two servers have one certificate, made for 127.0.0.1 and for example.com, so that one
+	// client trusts both.
 	browser := newBrowser(t, entra.Client().Transport)
 
 	// 1 to 3. The Redirect URL goes into all three fields at the identity provider.
 	redirectURL := console.URL + saml.DefaultRedirectPath
-	idp.Register(samltest.Application{Identifier: redirectURL, ReplyURLs: []string{redirectURL}, SignOnURL: redirectURL})
+	idp.Register(samltest.Application{Identifier: redirectURL, ReplyURLs: []string{redirectURL},
+		SignOnURL: redirectURL})
 
 	// 4. The Federation Metadata XML is downloaded.
 	metadata := browser.get(idp.MetadataURL())
@@ -50,7 +53,8 @@ func TestSignIn(t *testing.T) {
 	if provider.EntityID() != idp.EntityID() || provider.LoginURL() != idp.LoginURL() || len(provider.Keys()) != 1 {
 		t.Errorf("metadata: got %s, %s, %d keys", provider.EntityID(), provider.LoginURL(), len(provider.Keys()))
 	}
-	sp, err := saml.New(saml.Config{BaseURL: console.URL, IdentityProvider: provider, StateKeys: [][]byte{saml.NewStateKey()}, Store: saml.NewMemoryStore()})
+	sp, err := saml.New(saml.Config{BaseURL: console.URL, IdentityProvider: provider,
+		StateKeys: [][]byte{saml.NewStateKey()}, Store: saml.NewMemoryStore()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +72,8 @@ func TestSignIn(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		http.SetCookie(w, &http.Cookie{Name: "__Host-login", Value: request.State, Path: "/", Secure: true, HttpOnly: true})
+		http.SetCookie(w, &http.Cookie{Name: "__Host-login", Value: request.State, Path: "/", Secure: true,
+			HttpOnly: true})
 		http.Redirect(w, r, request.URL, http.StatusSeeOther)
 	})
 	mux.HandleFunc("POST "+sp.RedirectPath(), func(w http.ResponseWriter, r *http.Request) {
@@ -77,7 +82,8 @@ func TestSignIn(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		if signedIn, err = sp.FinishLogin(r.Context(), saml.FormResponse{SAMLResponse: r.PostFormValue("SAMLResponse"), State: state.Value}); err != nil {
+		if signedIn, err = sp.FinishLogin(r.Context(),
+			saml.FormResponse{SAMLResponse: r.PostFormValue("SAMLResponse"), State: state.Value}); err != nil {
 			http.Error(w, err.Error(), http.StatusForbidden)
 			return
 		}
@@ -91,12 +97,14 @@ func TestSignIn(t *testing.T) {
 		t.Errorf("the response goes to %s, want %s", form.Action, redirectURL)
 	}
 	response, err := browser.PostForm(form.Action, form.Values)
-	if got := bodyOf(t, response, err); got != "jobs of ioana.turcanu@example.com" || response.Request.URL.String() != console.URL+"/jobs?status=failed" {
+	if got := bodyOf(t, response, err); got != "jobs of ioana.turcanu@example.com" ||
+		response.Request.URL.String() != console.URL+"/jobs?status=failed" {
 		t.Fatalf("got %q at %s", got, response.Request.URL)
 	}
 	identity := signedIn.Identity
 	user := samltest.DefaultUsers()[0]
-	if identity.Name != user.DisplayName || identity.ObjectID != user.ObjectID || identity.TenantID != idp.TenantID() || !slices.Equal(identity.Groups, user.Groups) {
+	if identity.Name != user.DisplayName || identity.ObjectID != user.ObjectID ||
+		identity.TenantID != idp.TenantID() || !slices.Equal(identity.Groups, user.Groups) {
 		t.Errorf("got identity %+v", identity)
 	}
 	if object, nameID := identity.ObjectKey, identity.NameIDKey; object == "" || nameID == "" || object == nameID {
@@ -105,7 +113,8 @@ func TestSignIn(t *testing.T) {
 
 	// The same form again, as after the Back button: used up.
 	response, err = browser.PostForm(form.Action, form.Values)
-	if got := bodyOf(t, response, err); response.StatusCode != http.StatusForbidden || !strings.Contains(got, string(saml.CodeReplayed)) {
+	if got := bodyOf(t, response, err); response.StatusCode != http.StatusForbidden ||
+		!strings.Contains(got, string(saml.CodeReplayed)) {
 		t.Errorf("the second post: status %d, %s", response.StatusCode, got)
 	}
 }
@@ -187,7 +196,8 @@ func newProvider(t *testing.T, idp *samltest.IdentityProvider, change func(*saml
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := saml.Config{BaseURL: "https://console.example.com", IdentityProvider: provider, StateKeys: [][]byte{saml.NewStateKey()}, Store: saml.NewMemoryStore()}
+	config := saml.Config{BaseURL: "https://console.example.com", IdentityProvider: provider,
+		StateKeys: [][]byte{saml.NewStateKey()}, Store: saml.NewMemoryStore()}
 	if change != nil {
 		change(&config)
 	}
@@ -237,7 +247,8 @@ func TestEverySetting(t *testing.T) {
 		for _, sign := range []samltest.Sign{samltest.SignAssertion, samltest.SignResponse, samltest.SignBoth} {
 			for _, algorithm := range []samltest.Algorithm{samltest.RSASHA256, samltest.RSASHA384, samltest.RSASHA512} {
 				for _, omit := range []bool{false, true} {
-					login, err := h.signIn(saml.LoginOptions{Purpose: "x"}, samltest.Answer{Style: style, Sign: sign, Algorithm: algorithm, OmitKeyInfo: omit})
+					login, err := h.signIn(saml.LoginOptions{Purpose: "x"},
+						samltest.Answer{Style: style, Sign: sign, Algorithm: algorithm, OmitKeyInfo: omit})
 					if err != nil {
 						t.Errorf("style %d, sign %d, %s, KeyInfo left out %t: %v", style, sign, algorithm, omit, err)
 					} else if login.Identity.Email != "ioana.turcanu@example.com" || login.Purpose != "x" {
@@ -269,25 +280,33 @@ func TestWrongAnswers(t *testing.T) {
 		{"not signed", samltest.Answer{Sign: samltest.SignNothing}, saml.CodeUnsigned},
 		{"signed with SHA-1", samltest.Answer{Algorithm: samltest.RSASHA1}, saml.CodeSignatureAlgorithm},
 		{"another audience", samltest.Answer{Audience: "https://other.example.com"}, saml.CodeAudience},
-		{"another recipient", samltest.Answer{Recipient: "https://other.example.com", Destination: redirectURL, Audience: redirectURL}, saml.CodeRecipient},
+		{"another recipient", samltest.Answer{Recipient: "https://other.example.com", Destination: redirectURL,
+			Audience: redirectURL}, saml.CodeRecipient},
 		{"another destination", samltest.Answer{Destination: "https://other.example.com"}, saml.CodeDestination},
 		{"another issuer", samltest.Answer{Issuer: "https://sts.windows.net/other/"}, saml.CodeResponseIssuer},
 		{"the answer to another request", samltest.Answer{RequestID: "_other"}, saml.CodeInResponseTo},
 		{"an hour and four minutes late", samltest.Answer{ClockOffset: -64 * time.Minute}, saml.CodeExpired},
 		{"four minutes early", samltest.Answer{ClockOffset: 4 * time.Minute}, saml.CodeIssueInstant},
-		{"a day and a half old, and valid for two days", samltest.Answer{ClockOffset: -36 * time.Hour, Lifetime: 48 * time.Hour}, saml.CodeTooOld},
-		{"a session that is over", samltest.Answer{SessionNotOnOrAfter: time.Now().Add(-time.Hour)}, saml.CodeSessionExpired},
+		{"a day and a half old, and valid for two days",
+			samltest.Answer{ClockOffset: -36 * time.Hour, Lifetime: 48 * time.Hour}, saml.CodeTooOld},
+		{"a session that is over", samltest.Answer{SessionNotOnOrAfter: time.Now().Add(-time.Hour)},
+			saml.CodeSessionExpired},
 		{"a sign-in in the future", samltest.Answer{AuthnInstant: time.Now().Add(time.Hour)}, saml.CodeAuthnInstant},
-		{"an error", samltest.Answer{Status: "urn:oasis:names:tc:SAML:2.0:status:Responder", StatusMessage: "AADSTS50105: x"}, saml.CodeStatus},
+		{"an error", samltest.Answer{Status: "urn:oasis:names:tc:SAML:2.0:status:Responder",
+			StatusMessage: "AADSTS50105: x"}, saml.CodeStatus},
 		{"a guest's user principal name", samltest.Answer{NameID: "a_b#EXT#@c.onmicrosoft.com"}, saml.CodeNameIDGuest},
 		{"a user without mail", samltest.Answer{User: samltest.DefaultUsers()[1]}, saml.CodeNameIDNotEmail},
 		{"a NameID that is not the user's mail", samltest.Answer{NameID: "other@example.com"}, saml.CodeNameIDMismatch},
-		{"a comment in the NameID", samltest.Answer{Edit: replace("ioana.turcanu@example.com</NameID>", "ioana.turcanu@example.com<!-- -->.evil.example</NameID>")}, saml.CodeComment},
+		{"a comment in the NameID",
+			samltest.Answer{Edit: replace("ioana.turcanu@example.com</NameID>",
+				"ioana.turcanu@example.com<!-- -->.evil.example</NameID>")}, saml.CodeComment},
 		{"no audience restriction", samltest.Answer{Edit: func(s string) string {
 			a, b := strings.Index(s, "<AudienceRestriction>"), strings.Index(s, "</Conditions>")
 			return s[:a] + s[b:]
 		}}, saml.CodeAudience},
-		{"NotBefore in the confirmation", samltest.Answer{Edit: replace("<SubjectConfirmationData ", `<SubjectConfirmationData NotBefore="2020-01-01T00:00:00Z" `)}, saml.CodeSubjectConfirmation},
+		{"NotBefore in the confirmation",
+			samltest.Answer{Edit: replace("<SubjectConfirmationData ",
+				`<SubjectConfirmationData NotBefore="2020-01-01T00:00:00Z" `)}, saml.CodeSubjectConfirmation},
 	} {
 		login, err := h.signIn(saml.LoginOptions{}, test.answer)
 		wantCode(t, test.name, login, err, test.want)
@@ -297,7 +316,8 @@ func TestWrongAnswers(t *testing.T) {
 	login, err := h.signIn(saml.LoginOptions{}, samltest.Answer{})
 	wantCode(t, "signed by a stranger who has the name of ours", login, err, saml.CodeSignature)
 	h.idp = real
-	login, err = h.signIn(saml.LoginOptions{ForceAuthn: true}, samltest.Answer{AuthnInstant: time.Now().Add(-time.Hour)})
+	login, err = h.signIn(saml.LoginOptions{ForceAuthn: true},
+		samltest.Answer{AuthnInstant: time.Now().Add(-time.Hour)})
 	wantCode(t, "an old sign-in where a new one was asked for", login, err, saml.CodeAuthnInstant)
 	if _, err = h.signIn(saml.LoginOptions{ForceAuthn: true}, samltest.Answer{AuthnInstant: time.Now()}); err != nil {
 		t.Errorf("a new sign-in where one was asked for: %v", err)
@@ -315,7 +335,8 @@ func TestHintsNameEntraFields(t *testing.T) {
 		{samltest.Answer{Destination: "https://other.example.com"}, "Basic SAML Configuration > Reply URL"},
 		{samltest.Answer{Algorithm: samltest.RSASHA1}, "Signing Algorithm: SHA-256"},
 		{samltest.Answer{User: samltest.DefaultUsers()[1]}, "Attributes & Claims > Unique User Identifier"},
-		{samltest.Answer{Status: "urn:oasis:names:tc:SAML:2.0:status:Responder", StatusMessage: "AADSTS50105: x"}, "Users and groups"},
+		{samltest.Answer{Status: "urn:oasis:names:tc:SAML:2.0:status:Responder", StatusMessage: "AADSTS50105: x"},
+			"Users and groups"},
 	} {
 		_, err := h.signIn(saml.LoginOptions{}, test.answer)
 		var refusal *saml.Error
@@ -330,7 +351,8 @@ func TestPersonalDataStaysOutOfErrors(t *testing.T) {
 	h := newHouse(t, nil)
 	_, err := h.signIn(saml.LoginOptions{}, samltest.Answer{NameID: "not an address"})
 	var refusal *saml.Error
-	if !errors.As(err, &refusal) || refusal.Got != `"not an address"` || strings.Contains(err.Error(), "not an address\"") {
+	if !errors.As(err, &refusal) || refusal.Got != `"not an address"` ||
+		strings.Contains(err.Error(), "not an address\"") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -365,9 +387,11 @@ func TestUnsolicited(t *testing.T) {
 	}
 	login, err = accepting.sp.FinishLogin(t.Context(), saml.FormResponse{SAMLResponse: unsolicited})
 	wantCode(t, "a second time", login, err, saml.CodeReplayed)
-	login, err = accepting.sp.FinishLogin(t.Context(), saml.FormResponse{SAMLResponse: accepting.respond(samltest.Answer{RequestID: "_stolen"})})
+	login, err = accepting.sp.FinishLogin(t.Context(),
+		saml.FormResponse{SAMLResponse: accepting.respond(samltest.Answer{RequestID: "_stolen"})})
 	wantCode(t, "where it answers somebody's request", login, err, saml.CodeInResponseTo)
-	login, err = accepting.sp.FinishLogin(t.Context(), saml.FormResponse{SAMLResponse: unsolicited, RequestID: "_asked"})
+	login, err = accepting.sp.FinishLogin(t.Context(),
+		saml.FormResponse{SAMLResponse: unsolicited, RequestID: "_asked"})
 	wantCode(t, "where an answer was asked for", login, err, saml.CodeInResponseTo)
 }
 
@@ -379,7 +403,8 @@ func TestConcurrentPosts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		response := saml.FormResponse{SAMLResponse: h.respond(samltest.Answer{RequestID: request.ID}), State: request.State}
+		response := saml.FormResponse{SAMLResponse: h.respond(samltest.Answer{RequestID: request.ID}),
+			State: request.State}
 		var results [2]error
 		var wg sync.WaitGroup
 		for i := range results {
@@ -392,8 +417,8 @@ func TestConcurrentPosts(t *testing.T) {
 	}
 }
 
-// TestReplayAtTheEdge: a second replica, whose clock is two minutes behind, shares the store. At no moment at which it would still take
-// the response as fresh has the claim ended.
+// TestReplayAtTheEdge: a second replica, whose clock is two minutes behind, shares the store. At no
+// moment at which it would still take the response as fresh has the claim ended.
 func TestReplayAtTheEdge(t *testing.T) {
 	for _, solicited := range []bool{true, false} {
 		c := newClock()
@@ -401,7 +426,8 @@ func TestReplayAtTheEdge(t *testing.T) {
 		idp := samltest.MustNew(t, samltest.Options{Now: c.Now})
 		config := func(now func() time.Time) func(*saml.Config) {
 			return func(f *saml.Config) {
-				f.Now, f.Store, f.StateKeys, f.Unsolicited = now, store, [][]byte{bytes.Repeat([]byte{7}, 32)}, saml.AllowUnsolicited
+				f.Now, f.Store, f.StateKeys, f.Unsolicited = now, store, [][]byte{bytes.Repeat([]byte{7},
+					32)}, saml.AllowUnsolicited
 			}
 		}
 		first := &house{t, idp, newProvider(t, idp, config(c.Now))}
@@ -412,7 +438,8 @@ func TestReplayAtTheEdge(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			response = saml.FormResponse{SAMLResponse: first.respond(samltest.Answer{RequestID: request.ID}), State: request.State}
+			response = saml.FormResponse{SAMLResponse: first.respond(samltest.Answer{RequestID: request.ID}),
+				State: request.State}
 		} else {
 			response = saml.FormResponse{SAMLResponse: first.respond(samltest.Answer{})}
 		}
@@ -454,12 +481,14 @@ func TestStoreFailureRefuses(t *testing.T) {
 	if !errors.Is(err, errStore) || store.claims != 1 {
 		t.Errorf("got %v after %d claims, want the store's own error after one", err, store.claims)
 	}
-	if _, err = h.signIn(saml.LoginOptions{}, samltest.Answer{Audience: "https://other.example.com"}); !errors.Is(err, saml.CodeAudience) || store.claims != 1 {
+	if _, err = h.signIn(saml.LoginOptions{}, samltest.Answer{Audience: "https://other.example.com"}); !errors.Is(err,
+		saml.CodeAudience) || store.claims != 1 {
 		t.Errorf("a response that is refused anyway: got %v after %d claims, want no claim", err, store.claims)
 	}
 }
 
-// TestRollOver: the certificate changes without anybody being locked out, with and without a certificate in the message.
+// TestRollOver: the certificate changes without anybody being locked out, with and without a
+// certificate in the message.
 func TestRollOver(t *testing.T) {
 	idp := samltest.MustNew(t, samltest.Options{})
 	next, err := idp.AddKey(nil)
@@ -481,7 +510,8 @@ func TestRollOver(t *testing.T) {
 	login, err := h.signIn(saml.LoginOptions{}, samltest.Answer{Key: third})
 	wantCode(t, "a key that was added after the metadata was read", login, err, saml.CodeSignature)
 	var refusal *saml.Error
-	if !errors.As(err, &refusal) || !strings.Contains(refusal.Got, "thumbprint") || strings.Count(refusal.Want, " or ") != 1 {
+	if !errors.As(err, &refusal) || !strings.Contains(refusal.Got, "thumbprint") ||
+		strings.Count(refusal.Want, " or ") != 1 {
 		t.Errorf("got %+v, want the thumbprints of both sides", refusal)
 	}
 }
@@ -499,12 +529,13 @@ func TestExpiredCertificates(t *testing.T) {
 	wantCode(t, "with RefuseExpiredCertificates", login, err, saml.CodeCertificateExpired)
 }
 
-// TestMovingToAnotherDomain: the old Redirect URL is taken as an address while FormerRedirectURLs says so, and as our name while FormerEntityIDs does.
-// One says nothing about the other.
+// TestMovingToAnotherDomain: the old Redirect URL is taken as an address while FormerRedirectURLs
+// says so, and as our name while FormerEntityIDs does. One says nothing about the other.
 func TestMovingToAnotherDomain(t *testing.T) {
 	const old = "https://old.example.com" + saml.DefaultRedirectPath
 	h := newHouse(t, func(c *saml.Config) { c.FormerRedirectURLs, c.FormerEntityIDs = []string{old}, []string{old} })
-	for _, a := range []samltest.Answer{{Recipient: old}, {Recipient: redirectURL, Audience: old}, {Recipient: redirectURL}} {
+	for _, a := range []samltest.Answer{{Recipient: old}, {Recipient: redirectURL, Audience: old},
+		{Recipient: redirectURL}} {
 		if _, err := h.signIn(saml.LoginOptions{}, a); err != nil {
 			t.Errorf("recipient %s, audience %s: %v", a.Recipient, a.Audience, err)
 		}
@@ -522,8 +553,10 @@ func TestMovingToAnotherDomain(t *testing.T) {
 	}{
 		{"neither list, old address", nil, samltest.Answer{Recipient: old}, saml.CodeDestination},
 		{"an address, as the address", address, samltest.Answer{Recipient: old, Audience: redirectURL}, ""},
-		{"an address, as the audience", address, samltest.Answer{Recipient: redirectURL, Audience: old}, saml.CodeAudience},
-		{"an address, as the qualifier of the NameID", address, samltest.Answer{Recipient: redirectURL, Edit: qualified}, saml.CodeSPNameQualifier},
+		{"an address, as the audience", address, samltest.Answer{Recipient: redirectURL, Audience: old},
+			saml.CodeAudience},
+		{"an address, as the qualifier of the NameID", address,
+			samltest.Answer{Recipient: redirectURL, Edit: qualified}, saml.CodeSPNameQualifier},
 		{"a name, as the address", name, samltest.Answer{Recipient: old, Audience: redirectURL}, saml.CodeDestination},
 		{"a name, as the audience", name, samltest.Answer{Recipient: redirectURL, Audience: old}, ""},
 		{"a name, as the qualifier of the NameID", name, samltest.Answer{Recipient: redirectURL, Edit: qualified}, ""},
@@ -539,8 +572,8 @@ func TestMovingToAnotherDomain(t *testing.T) {
 	}
 }
 
-// TestTenantsAreApart: what was begun or answered for one customer is worth nothing for another, and accounts never meet, even where
-// the other administrator gives his provider our name.
+// TestTenantsAreApart: what was begun or answered for one customer is worth nothing for another,
+// and accounts never meet, even where the other administrator gives his provider our name.
 func TestTenantsAreApart(t *testing.T) {
 	keys, store := [][]byte{saml.NewStateKey()}, saml.NewMemoryStore()
 	tenant := func(name string) func(*saml.Config) {
@@ -565,7 +598,8 @@ func TestTenantsAreApart(t *testing.T) {
 	objectA, nameA := atA.Identity.ObjectKey, atA.Identity.NameIDKey
 	objectB, nameB := atB.Identity.ObjectKey, atB.Identity.NameIDKey
 	if objectA == objectB || nameA == nameB || atA.Tenant != "a" || atB.Tenant != "b" {
-		t.Errorf("the same user of the same directory has keys %s, %s at a and %s, %s at b", objectA, nameA, objectB, nameB)
+		t.Errorf("the same user of the same directory has keys %s, %s at a and %s, %s at b", objectA, nameA, objectB,
+			nameB)
 	}
 }
 
@@ -597,7 +631,8 @@ func TestRequestsThatEntraTakes(t *testing.T) {
 				c.SigningKey, c.SigningCertificate = signer, certificate
 			}
 		})
-		for _, options := range []saml.LoginOptions{{}, {POST: true}, {ForceAuthn: true}, {POST: true, LoginHint: "Grace.Okafor@example.com"}} {
+		for _, options := range []saml.LoginOptions{{}, {POST: true}, {ForceAuthn: true},
+			{POST: true, LoginHint: "Grace.Okafor@example.com"}} {
 			options.LoginHint = cmpOr(options.LoginHint, "ioana.turcanu@example.com")
 			request, err := sp.StartLogin(t.Context(), options)
 			if err != nil {
@@ -612,7 +647,8 @@ func TestRequestsThatEntraTakes(t *testing.T) {
 				t.Errorf("signed %t, %+v: %v", signed, options, err)
 				continue
 			}
-			login, err := sp.FinishLogin(t.Context(), saml.FormResponse{SAMLResponse: form.Values.Get("SAMLResponse"), State: request.State})
+			login, err := sp.FinishLogin(t.Context(), saml.FormResponse{SAMLResponse: form.Values.Get("SAMLResponse"),
+				State: request.State})
 			if err != nil || login.Identity.Email != options.LoginHint {
 				t.Errorf("signed %t, %+v: %v", signed, options, err)
 			}
@@ -643,7 +679,8 @@ func send(request *saml.AuthnRequest) (*http.Response, error) {
 	return http.PostForm(form.Action, form.Values)
 }
 
-// TestNarrowEscapes: what would be taken if absence, repetition or a missing request were handled less strictly.
+// TestNarrowEscapes: what would be taken if absence, repetition or a missing request were handled
+// less strictly.
 func TestNarrowEscapes(t *testing.T) {
 	h := newHouse(t, func(c *saml.Config) { c.RequireObjectID = true })
 	year1 := func(old string) func(string) string {
@@ -659,8 +696,10 @@ func TestNarrowEscapes(t *testing.T) {
 		want   saml.Code
 	}{
 		{"Conditions that ended in the year 1", samltest.Answer{Edit: year1(`<Conditions NotBefore="`)}, saml.CodeTime},
-		{"a session that ended in the year 1", samltest.Answer{SessionNotOnOrAfter: time.Now(), Edit: year1(`SessionNotOnOrAfter="`)}, saml.CodeTime},
-		{"two object IDs", samltest.Answer{Attributes: []samltest.Attribute{{Name: object, Values: []string{"a", "b"}}}}, saml.CodeObjectIDMissing},
+		{"a session that ended in the year 1", samltest.Answer{SessionNotOnOrAfter: time.Now(),
+			Edit: year1(`SessionNotOnOrAfter="`)}, saml.CodeTime},
+		{"two object IDs", samltest.Answer{Attributes: []samltest.Attribute{{Name: object,
+			Values: []string{"a", "b"}}}}, saml.CodeObjectIDMissing},
 	} {
 		login, err := h.signIn(saml.LoginOptions{}, test.answer)
 		wantCode(t, test.name, login, err, test.want)
@@ -681,7 +720,8 @@ func TestNarrowEscapes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := saml.New(saml.Config{BaseURL: "https://console.example.com", IdentityProvider: nobody, StateKeys: [][]byte{saml.NewStateKey()}}); !errors.Is(err, saml.CodeMetadataKeys) {
+	if _, err := saml.New(saml.Config{BaseURL: "https://console.example.com", IdentityProvider: nobody,
+		StateKeys: [][]byte{saml.NewStateKey()}}); !errors.Is(err, saml.CodeMetadataKeys) {
 		t.Errorf("a key that is none: got %v, want %s", err, string(saml.CodeMetadataKeys))
 	}
 }
@@ -690,7 +730,8 @@ func TestNarrowEscapes(t *testing.T) {
 func TestLongNamesStayOutOfErrors(t *testing.T) {
 	h := newHouse(t, func(c *saml.Config) { c.Unsolicited = saml.AllowUnsolicited })
 	message := "<" + strings.Repeat("name", 50_000) + "></a>"
-	_, err := h.sp.FinishLogin(t.Context(), saml.FormResponse{SAMLResponse: base64.StdEncoding.EncodeToString([]byte(message))})
+	_, err := h.sp.FinishLogin(t.Context(),
+		saml.FormResponse{SAMLResponse: base64.StdEncoding.EncodeToString([]byte(message))})
 	if !errors.Is(err, saml.CodeXMLSyntax) || len(err.Error()) > 1000 {
 		t.Errorf("the error has %d bytes", len(err.Error()))
 	}

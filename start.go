@@ -71,10 +71,12 @@ func (sp *ServiceProvider) startLogin(ctx context.Context, o LoginOptions) (*Aut
 		return nil, refusal
 	}
 	if o.ReturnTo != "" && !localPath(o.ReturnTo) {
-		return nil, refuse(CodeConfig, "LoginOptions.ReturnTo is not a path on this host", o.ReturnTo, "/path?query of at most 1024 bytes").inField("ReturnTo")
+		return nil, refuse(CodeConfig, "LoginOptions.ReturnTo is not a path on this host", o.ReturnTo,
+			"/path?query of at most 1024 bytes").inField("ReturnTo")
 	}
 	if sp.config.Trial && o.Purpose == "" {
-		return nil, refuse(CodeConfig, "the settings are on trial, and the login has no purpose", "", "LoginOptions.Purpose").inField("Purpose")
+		return nil, refuse(CodeConfig, "the settings are on trial, and the login has no purpose", "",
+			"LoginOptions.Purpose").inField("Purpose")
 	}
 	byForm := idp.loginURL == "" || o.POST && idp.loginPOST != ""
 	login := idp.loginURL
@@ -85,8 +87,9 @@ func (sp *ServiceProvider) startLogin(ctx context.Context, o LoginOptions) (*Aut
 		return nil, err.inField(FieldLoginURL)
 	}
 	pending := sp.newPending(idp, o)
-	request := outgoing.AuthnRequest{ID: pending.RequestID, IssueInstant: pending.issuedAt(), Destination: login, RedirectURL: sp.redirectURL,
-		EntityID: sp.entityID, ForceAuthn: o.ForceAuthn, Contexts: pending.AuthnContexts}
+	request := outgoing.AuthnRequest{ID: pending.RequestID, IssueInstant: pending.issuedAt(), Destination: login,
+		RedirectURL: sp.redirectURL,
+		EntityID:    sp.entityID, ForceAuthn: o.ForceAuthn, Contexts: pending.AuthnContexts}
 	r := &AuthnRequest{ID: pending.RequestID, State: pending.seal(sp.sealer(), sp.pendingContext())}
 	var err error
 	if byForm {
@@ -101,8 +104,9 @@ func (sp *ServiceProvider) startLogin(ctx context.Context, o LoginOptions) (*Aut
 }
 
 func (sp *ServiceProvider) newPending(idp *IdentityProvider, o LoginOptions) pendingLogin {
-	return pendingLogin{RequestID: newRequestID(), IssuedMilli: sp.config.Now().UnixMilli(), IdentityProvider: idp.entityID,
-		ReturnTo: o.ReturnTo, Purpose: o.Purpose, ForceAuthn: o.ForceAuthn, AuthnContexts: sp.config.RequestedAuthnContexts}
+	return pendingLogin{RequestID: newRequestID(), IssuedMilli: sp.config.Now().UnixMilli(),
+		IdentityProvider: idp.entityID,
+		ReturnTo:         o.ReturnTo, Purpose: o.Purpose, ForceAuthn: o.ForceAuthn, AuthnContexts: sp.config.RequestedAuthnContexts}
 }
 
 // newRequestID returns an NCName, which Entra insists on (AADSTS7500529).
@@ -139,7 +143,8 @@ func (sp *ServiceProvider) requestForm(r outgoing.AuthnRequest, loginHint string
 	if err != nil {
 		return nil, err
 	}
-	return &RequestForm{Action: addQuery(r.Destination, hintQuery(loginHint)), SAMLRequest: base64.StdEncoding.EncodeToString(document)}, nil
+	return &RequestForm{Action: addQuery(r.Destination, hintQuery(loginHint)),
+		SAMLRequest: base64.StdEncoding.EncodeToString(document)}, nil
 }
 
 func hintQuery(loginHint string) string {
@@ -190,7 +195,8 @@ const pendingLifetime = 60 * time.Minute
 // pendingContext binds pending logins to tenant and service provider. The request ID is inside the
 // sealed value.
 func (sp *ServiceProvider) pendingContext() seal.Context {
-	return seal.Context{Purpose: "saml pending login", Name: "saml_login", Tenant: sp.config.Tenant, EntityID: sp.entityID}
+	return seal.Context{Purpose: "saml pending login", Name: "saml_login", Tenant: sp.config.Tenant,
+		EntityID: sp.entityID}
 }
 
 func (sp *ServiceProvider) sealer() seal.Sealer { return seal.Sealer{Keys: sp.config.StateKeys} }
@@ -216,7 +222,8 @@ func tenantOf(state string) (string, bool) {
 	return string(tenant), ok && err == nil
 }
 
-func openPending(s seal.Sealer, c seal.Context, state string, now time.Time, skew time.Duration) (p pendingLogin, refusal *Error) {
+func openPending(s seal.Sealer, c seal.Context, state string, now time.Time, skew time.Duration) (p pendingLogin,
+	refusal *Error) {
 	tenant, named := tenantOf(state)
 	_, sealed, _ := strings.Cut(state, ".")
 	plaintext, ok := s.Open(c, sealed)
@@ -225,15 +232,26 @@ func openPending(s seal.Sealer, c seal.Context, state string, now time.Time, ske
 	}
 	if p.issuedAt().After(now.Add(skew)) {
 		refusal = refuse(CodeStateInvalid, "the pending login comes from the future", showTime(p.issuedAt()), "")
-		refusal.Hint = "Set the clocks of all replicas by NTP, and sign in again." // the keys are right: the seal was good
+		// the keys are right: the seal was good
+		refusal.Hint = "Set the clocks of all replicas by NTP, and sign in again."
 		return p, refusal
 	}
 	if !now.Before(p.expiresAt()) {
-		return p, refuse(CodeStateExpired, "the sign-in took too long", "begun "+showTime(p.issuedAt()), "at most "+pendingLifetime.String())
+		return p, refuse(CodeStateExpired, "the sign-in took too long", "begun "+showTime(p.issuedAt()),
+			"at most "+pendingLifetime.String())
 	}
 	return p, nil
 }
 
 func invalidState() *Error {
-	return refuse(CodeStateInvalid, "the pending login cannot be opened", "", "one that this service sealed for this tenant").atStep(stepState)
+	return refuse(CodeStateInvalid, "the pending login cannot be opened", "",
+		"one that this service sealed for this tenant").atStep(stepState)
+}
+
+func (sp *ServiceProvider) observeStart(ctx context.Context, r *AuthnRequest, err *Error) {
+	if err != nil {
+		sp.observe(ctx, Event{Kind: LoginRefused, Err: err})
+		return
+	}
+	sp.observe(ctx, Event{Kind: LoginStarted, RequestID: r.ID})
 }

@@ -43,10 +43,12 @@ func mustProvider(t testing.TB, change func(*Config)) *ServiceProvider {
 	return sp
 }
 
-// emptyResponse is a message without a status, which the first check behind the pending login refuses.
+// emptyResponse is a message without a status, which the first check behind the pending login
+// refuses.
 const emptyResponse = `<samlp:Response xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" ID="_r" Version="2.0"><samlp:Status><samlp:StatusCode Value="x"/></samlp:Status></samlp:Response>`
 
-// TestPendingLogin: a state opens only where and when it belongs. FinishLogin then goes on to the checks, of which the first refuses the message.
+// TestPendingLogin: a state opens only where and when it belongs. FinishLogin then goes on to the
+// checks, of which the first refuses the message.
 func TestPendingLogin(t *testing.T) {
 	sp := mustProvider(t, nil)
 	request, err := sp.StartLogin(t.Context(), LoginOptions{ReturnTo: "/jobs?id=1"})
@@ -66,12 +68,15 @@ func TestPendingLogin(t *testing.T) {
 		{"at once", request.State, nil, CodeIssueInstant},
 		{"after 59 minutes", request.State, at(59 * time.Minute), CodeIssueInstant},
 		{"after 60 minutes", request.State, at(60 * time.Minute), CodeStateExpired},
-		{"3 minutes before it was made, on a replica whose clock lags", request.State, at(-3 * time.Minute), CodeIssueInstant},
+		{"3 minutes before it was made, on a replica whose clock lags", request.State, at(-3 * time.Minute),
+			CodeIssueInstant},
 		{"4 minutes before it was made", request.State, at(-4 * time.Minute), CodeStateInvalid},
-		{"with a new key before the old one", request.State, func(c *Config) { c.StateKeys = [][]byte{otherKey, c.StateKeys[0]} }, CodeIssueInstant},
+		{"with a new key before the old one", request.State,
+			func(c *Config) { c.StateKeys = [][]byte{otherKey, c.StateKeys[0]} }, CodeIssueInstant},
 		{"with another key", request.State, func(c *Config) { c.StateKeys = [][]byte{otherKey} }, CodeStateInvalid},
 		{"for another tenant", request.State, func(c *Config) { c.Tenant = "acme" }, CodeStateInvalid},
-		{"for another service", request.State, func(c *Config) { c.EntityID = "https://other.example.com" }, CodeStateInvalid},
+		{"for another service", request.State, func(c *Config) { c.EntityID = "https://other.example.com" },
+			CodeStateInvalid},
 		{"after the store was made anew", request.State, func(c *Config) {
 			c.Store = newMemoryStore(func() time.Time { return testNow.Add(time.Second) })
 		}, CodeStoreYoung},
@@ -84,7 +89,8 @@ func TestPendingLogin(t *testing.T) {
 		{"garbage", "garbage", nil, CodeStateInvalid},
 		{"none", "", nil, CodeUnsolicited},
 	} {
-		_, err := mustProvider(t, test.change).FinishLogin(t.Context(), FormResponse{SAMLResponse: base64.StdEncoding.EncodeToString([]byte(emptyResponse)), State: test.state})
+		_, err := mustProvider(t, test.change).FinishLogin(t.Context(),
+			FormResponse{SAMLResponse: base64.StdEncoding.EncodeToString([]byte(emptyResponse)), State: test.state})
 		if !errors.Is(err, test.want) {
 			t.Errorf("%s: got %v, want %s", test.name, err, string(test.want))
 		}
@@ -109,13 +115,16 @@ func TestStateOfAnotherIdentityProvider(t *testing.T) {
 		t.Fatal(err)
 	}
 	sp := mustProvider(t, func(c *Config) { c.IdentityProvider = other })
-	if _, err := sp.FinishLogin(t.Context(), FormResponse{SAMLResponse: base64.StdEncoding.EncodeToString([]byte(emptyResponse)), State: request.State}); !errors.Is(err, CodeIdentityProvider) {
+	if _, err := sp.FinishLogin(t.Context(),
+		FormResponse{SAMLResponse: base64.StdEncoding.EncodeToString([]byte(emptyResponse)),
+			State: request.State}); !errors.Is(err, CodeIdentityProvider) {
 		t.Errorf("got %v, want %s", err, string(CodeIdentityProvider))
 	}
 }
 
 func TestLocalPaths(t *testing.T) {
-	for _, good := range []string{"/", "/jobs", "/jobs?id=1&x=/y", "/a//b", "/%2F%2Fevil.example", "/ü", "/" + strings.Repeat("a", 1023)} {
+	for _, good := range []string{"/", "/jobs", "/jobs?id=1&x=/y", "/a//b", "/%2F%2Fevil.example", "/ü",
+		"/" + strings.Repeat("a", 1023)} {
 		if !localPath(good) {
 			t.Errorf("%q is refused", good)
 		}
@@ -130,13 +139,15 @@ func TestLocalPaths(t *testing.T) {
 	}
 }
 
-// TestLongReturnTo: a return_to must not make a cookie that browsers drop; where it would, it goes and the login stays.
+// TestLongReturnTo: a return_to must not make a cookie that browsers drop; where it would, it goes
+// and the login stays.
 func TestLongReturnTo(t *testing.T) {
 	for _, test := range []struct {
 		name, entityID, returnTo, want string
 	}{
 		{"a thousand &", "https://idp.example.org", "/?" + strings.Repeat("&", 1000), "/?" + strings.Repeat("&", 1000)},
-		{"a thousand quotes beside a long entity ID", "https://idp.example.org/" + strings.Repeat("i", 900), "/?" + strings.Repeat("\"", 1000), ""},
+		{"a thousand quotes beside a long entity ID", "https://idp.example.org/" + strings.Repeat("i", 900),
+			"/?" + strings.Repeat("\"", 1000), ""},
 	} {
 		idp, err := NewIdentityProvider(test.entityID, "https://idp.example.org/sso", testKey(t))
 		if err != nil {
@@ -170,7 +181,8 @@ func (nobody) SignedIn(*http.Request) bool                             { return 
 // lazyDecrypter stands for a key in another place.
 type lazyDecrypter struct{ *rsa.PrivateKey }
 
-// TestNilPointers: a nil pointer in an interface is a fault of the configuration, not a panic of the first login.
+// TestNilPointers: a nil pointer in an interface is a fault of the configuration, not a panic of
+// the first login.
 func TestNilPointers(t *testing.T) {
 	for name, change := range map[string]func(*Config){
 		"Store":                 func(c *Config) { c.Store = (*MemoryStore)(nil) },
@@ -202,7 +214,8 @@ func TestNilPointers(t *testing.T) {
 	sp.Handler(nil)
 }
 
-// TestLoggerOfHandler: a refusal that belongs to no provider is logged where the handler was told to.
+// TestLoggerOfHandler: a refusal that belongs to no provider is logged where the handler was told
+// to.
 func TestLoggerOfHandler(t *testing.T) {
 	var log bytes.Buffer
 	h, err := NewHandler(HandlerConfig{Sessions: nobody{}, Logger: slog.New(slog.NewTextHandler(&log, nil)),
@@ -226,7 +239,8 @@ func TestHintOfPendingLogin(t *testing.T) {
 		"clocks":    func(c *Config) { c.Now = func() time.Time { return testNow.Add(-time.Hour) } },
 		"StateKeys": func(c *Config) { c.StateKeys = [][]byte{[]byte(strings.Repeat("k", 32))} },
 	} {
-		_, err := mustProvider(t, change).FinishLogin(t.Context(), FormResponse{SAMLResponse: base64.StdEncoding.EncodeToString([]byte(emptyResponse)), State: request.State})
+		_, err := mustProvider(t, change).FinishLogin(t.Context(),
+			FormResponse{SAMLResponse: base64.StdEncoding.EncodeToString([]byte(emptyResponse)), State: request.State})
 		var refusal *Error
 		if !errors.As(err, &refusal) || !strings.Contains(refusal.Hint, want) {
 			t.Errorf("got %v, want a hint about %s", err, want)

@@ -44,7 +44,8 @@ func signingKey(t testing.TB) (crypto.Signer, []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "console.example.com"}, NotBefore: time.Now(), NotAfter: time.Now().AddDate(3, 0, 0)}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "console.example.com"},
+		NotBefore: time.Now(), NotAfter: time.Now().AddDate(3, 0, 0)}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
@@ -92,7 +93,8 @@ func requestID(t testing.TB, address string) string {
 	return id
 }
 
-// TestRequestSaysWhatEntraReads: each attribute and element, and none that Entra refuses or that overrides the portal's settings.
+// TestRequestSaysWhatEntraReads: each attribute and element, and none that Entra refuses or that
+// overrides the portal's settings.
 func TestRequestSaysWhatEntraReads(t *testing.T) {
 	h := newHouse(t, func(c *saml.Config) {
 		c.Now = func() time.Time { return time.Date(2026, 3, 1, 13, 0, 0, 123456789, time.FixedZone("CET", 3600)) }
@@ -102,12 +104,15 @@ func TestRequestSaysWhatEntraReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	names, values := parameters(t, request.URL)
-	if !slices.Equal(names, []string{"SAMLRequest"}) || !strings.HasPrefix(request.URL, h.idp.LoginURL()+"?") || len(request.URL) > 1024 {
+	if !slices.Equal(names, []string{"SAMLRequest"}) || !strings.HasPrefix(request.URL, h.idp.LoginURL()+"?") ||
+		len(request.URL) > 1024 {
 		t.Errorf("got %s", request.URL)
 	}
 	want := `<samlp:AuthnRequest xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" ID="` + request.ID +
-		`" Version="2.0" IssueInstant="2026-03-01T12:00:00.123Z" Destination="` + h.idp.LoginURL() + `" AssertionConsumerServiceURL="` + redirectURL +
-		`" ProtocolBinding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"><saml:Issuer>` + redirectURL + `</saml:Issuer></samlp:AuthnRequest>`
+		`" Version="2.0" IssueInstant="2026-03-01T12:00:00.123Z" Destination="` + h.idp.LoginURL() +
+		`" AssertionConsumerServiceURL="` + redirectURL +
+		`" ProtocolBinding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"><saml:Issuer>` + redirectURL +
+		`</saml:Issuer></samlp:AuthnRequest>`
 	if got := inflate(t, values.Get("SAMLRequest")); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -123,11 +128,13 @@ func TestRequestOptions(t *testing.T) {
 		t.Fatal(err)
 	}
 	names, values := parameters(t, request.URL)
-	if !slices.Equal(names, []string{"SAMLRequest", "login_hint"}) || values.Get("login_hint") != "a+b&c=d@example.com" {
+	if !slices.Equal(names, []string{"SAMLRequest", "login_hint"}) ||
+		values.Get("login_hint") != "a+b&c=d@example.com" {
 		t.Errorf("got %v, %q", names, values)
 	}
 	document := inflate(t, values.Get("SAMLRequest"))
-	for _, part := range []string{` ForceAuthn="true"`, `<samlp:RequestedAuthnContext Comparison="exact"><saml:AuthnContextClassRef>urn:a</saml:AuthnContextClassRef><saml:AuthnContextClassRef>urn:b&amp;c</saml:AuthnContextClassRef></samlp:RequestedAuthnContext>`} {
+	for _, part := range []string{` ForceAuthn="true"`,
+		`<samlp:RequestedAuthnContext Comparison="exact"><saml:AuthnContextClassRef>urn:a</saml:AuthnContextClassRef><saml:AuthnContextClassRef>urn:b&amp;c</saml:AuthnContextClassRef></samlp:RequestedAuthnContext>`} {
 		if !strings.Contains(document, part) {
 			t.Errorf("%s is not in %s", part, document)
 		}
@@ -136,7 +143,8 @@ func TestRequestOptions(t *testing.T) {
 	if err != nil || other.ID == request.ID || other.State == request.State {
 		t.Errorf("two requests are alike: %v", err)
 	}
-	for name, o := range map[string]saml.LoginOptions{"another host": {ReturnTo: "//evil.example"}, "a scheme": {ReturnTo: "https://evil.example"}, "no path": {ReturnTo: "jobs"}} {
+	for name, o := range map[string]saml.LoginOptions{"another host": {ReturnTo: "//evil.example"},
+		"a scheme": {ReturnTo: "https://evil.example"}, "no path": {ReturnTo: "jobs"}} {
 		if _, err := h.sp.StartLogin(t.Context(), o); !errors.Is(err, saml.CodeConfig) {
 			t.Errorf("ReturnTo with %s: got %v, want %s", name, err, string(saml.CodeConfig))
 		}
@@ -145,7 +153,8 @@ func TestRequestOptions(t *testing.T) {
 
 // TestLoginURLWithAQuery keeps it: some identity providers have one.
 func TestLoginURLWithAQuery(t *testing.T) {
-	idp, err := saml.NewIdentityProvider("https://idp.example.com", "https://idp.example.com/sso?app=1&x=%2F", trustedKey(t))
+	idp, err := saml.NewIdentityProvider("https://idp.example.com", "https://idp.example.com/sso?app=1&x=%2F",
+		trustedKey(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +175,8 @@ func trustedKey(t *testing.T) saml.TrustedKey {
 	return keys[0]
 }
 
-// TestSignedRequestURL: the signature is over the very bytes that are sent, without what comes behind them.
+// TestSignedRequestURL: the signature is over the very bytes that are sent, without what comes
+// behind them.
 func TestSignedRequestURL(t *testing.T) {
 	key, der := signingKey(t)
 	h := newHouse(t, func(c *saml.Config) { c.SigningKey, c.SigningCertificate = key, der })
@@ -175,7 +185,8 @@ func TestSignedRequestURL(t *testing.T) {
 		t.Fatal(err)
 	}
 	names, values := parameters(t, request.URL)
-	if !slices.Equal(names, []string{"SAMLRequest", "SigAlg", "Signature", "login_hint"}) || values.Get("SigAlg") != "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256" {
+	if !slices.Equal(names, []string{"SAMLRequest", "SigAlg", "Signature", "login_hint"}) ||
+		values.Get("SigAlg") != "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256" {
 		t.Fatalf("got %v, %s", names, values.Get("SigAlg"))
 	}
 	_, query, _ := strings.Cut(request.URL, "?")
@@ -211,19 +222,22 @@ func TestSignedRequestForm(t *testing.T) {
 	}
 	dir := t.TempDir()
 	file, certificate := filepath.Join(dir, "request.xml"), filepath.Join(dir, "sp.crt")
-	for name, data := range map[string][]byte{file: document, certificate: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})} {
+	for name, data := range map[string][]byte{file: document,
+		certificate: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})} {
 		if err := os.WriteFile(name, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	verify := func() ([]byte, error) {
-		return exec.CommandContext(t.Context(), xmlsec1, "--verify", "--id-attr:ID", "urn:oasis:names:tc:SAML:2.0:protocol:AuthnRequest", "--enabled-key-data", "rsa",
+		return exec.CommandContext(t.Context(), xmlsec1, "--verify", "--id-attr:ID",
+			"urn:oasis:names:tc:SAML:2.0:protocol:AuthnRequest", "--enabled-key-data", "rsa",
 			"--pubkey-cert-pem", certificate, file).CombinedOutput()
 	}
 	if out, err := verify(); err != nil {
 		t.Errorf("xmlsec1: %v\n%s", err, out)
 	}
-	if err := os.WriteFile(file, bytes.Replace(document, []byte(redirectURL), []byte("https://evil.example/"), 1), 0o600); err != nil {
+	if err := os.WriteFile(file, bytes.Replace(document, []byte(redirectURL), []byte("https://evil.example/"), 1),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	if out, err := verify(); err == nil {
@@ -231,7 +245,8 @@ func TestSignedRequestForm(t *testing.T) {
 	}
 }
 
-// TestRequestPageShowsNothingElse: the page that posts the form sends no cookie and no script elsewhere, and escapes what it carries.
+// TestRequestPageShowsNothingElse: the page that posts the form sends no cookie and no script
+// elsewhere, and escapes what it carries.
 func TestRequestPageShowsNothingElse(t *testing.T) {
 	page := httptest.NewRecorder()
 	form := &saml.RequestForm{Action: `https://idp.example.com/sso?a="><script>`, SAMLRequest: `"><script>`}
@@ -241,7 +256,8 @@ func TestRequestPageShowsNothingElse(t *testing.T) {
 	}
 	policy := page.Header().Get("Content-Security-Policy")
 	nonce := regexp.MustCompile(`'nonce-([^']+)'`).FindStringSubmatch(policy)
-	if nonce == nil || !strings.Contains(page.Body.String(), `<script nonce="`+nonce[1]+`">`) || strings.Contains(policy, "form-action") || strings.Contains(policy, "unsafe") {
+	if nonce == nil || !strings.Contains(page.Body.String(), `<script nonce="`+nonce[1]+`">`) ||
+		strings.Contains(policy, "form-action") || strings.Contains(policy, "unsafe") {
 		t.Errorf("policy %q", policy)
 	}
 	if page.Header().Get("Cache-Control") != "no-store" {
@@ -249,7 +265,8 @@ func TestRequestPageShowsNothingElse(t *testing.T) {
 	}
 }
 
-// TestOurMetadata is what an identity provider that takes a file needs, valid by the schema's order, and read by crewjam/saml.
+// TestOurMetadata is what an identity provider that takes a file needs, valid by the schema's
+// order, and read by crewjam/saml.
 func TestOurMetadata(t *testing.T) {
 	key, der := signingKey(t)
 	h := newHouse(t, func(c *saml.Config) { c.SigningKey, c.SigningCertificate = key, der })
@@ -262,8 +279,10 @@ func TestOurMetadata(t *testing.T) {
 		t.Fatal(err)
 	}
 	role := read.SPSSODescriptors[0]
-	if read.EntityID != redirectURL || len(role.AssertionConsumerServices) != 1 || role.AssertionConsumerServices[0].Location != redirectURL ||
-		role.AssertionConsumerServices[0].Binding != crewjam.HTTPPostBinding || !*role.WantAssertionsSigned || !*role.AuthnRequestsSigned ||
+	if read.EntityID != redirectURL || len(role.AssertionConsumerServices) != 1 ||
+		role.AssertionConsumerServices[0].Location != redirectURL ||
+		role.AssertionConsumerServices[0].Binding != crewjam.HTTPPostBinding || !*role.WantAssertionsSigned ||
+		!*role.AuthnRequestsSigned ||
 		role.KeyDescriptors[0].KeyInfo.X509Data.X509Certificates[0].Data != base64.StdEncoding.EncodeToString(der) {
 		t.Errorf("got %s", document)
 	}
@@ -272,8 +291,9 @@ func TestOurMetadata(t *testing.T) {
 	}
 }
 
-// TestTimesThatWeSend reads the times in everything that we send as they are written: the moment of the request in UTC, and for the metadata
-// how long it may be kept (SAML Metadata 2.0 §2.3.2), but no end. A Go time that is not set would be the year 1: ended long ago.
+// TestTimesThatWeSend reads the times in everything that we send as they are written: the moment of
+// the request in UTC, and for the metadata how long it may be kept (SAML Metadata 2.0 §2.3.2), but
+// no end. A Go time that is not set would be the year 1: ended long ago.
 func TestTimesThatWeSend(t *testing.T) {
 	now := time.Date(2026, 3, 1, 13, 0, 0, 123999999, time.FixedZone("CET", 3600))
 	key, der := signingKey(t)
@@ -328,13 +348,15 @@ func TestTimesThatWeSend(t *testing.T) {
 	}
 }
 
-// TestOurEncryptionKeys: those with a certificate are in our metadata, in their order, with what they can be used for.
+// TestOurEncryptionKeys: those with a certificate are in our metadata, in their order, with what
+// they can be used for.
 func TestOurEncryptionKeys(t *testing.T) {
 	newKey, newDER := signingKey(t)
 	oldKey, oldDER := signingKey(t)
 	h := newHouse(t, func(c *saml.Config) {
 		decrypter := func(k crypto.Signer) crypto.Decrypter { return k.(crypto.Decrypter) }
-		c.DecryptionKeys = []saml.DecryptionKey{{Key: decrypter(newKey), Certificate: newDER}, {Key: decrypter(newKey)}, {Key: decrypter(oldKey), Certificate: oldDER}}
+		c.DecryptionKeys = []saml.DecryptionKey{{Key: decrypter(newKey), Certificate: newDER},
+			{Key: decrypter(newKey)}, {Key: decrypter(oldKey), Certificate: oldDER}}
 	})
 	document, err := h.sp.Metadata()
 	if err != nil {
@@ -351,7 +373,8 @@ func TestOurEncryptionKeys(t *testing.T) {
 		}
 		got = append(got, k.KeyInfo.X509Data.X509Certificates[0].Data)
 	}
-	if want := []string{base64.StdEncoding.EncodeToString(newDER), base64.StdEncoding.EncodeToString(oldDER)}; !slices.Equal(got, want) {
+	if want := []string{base64.StdEncoding.EncodeToString(newDER),
+		base64.StdEncoding.EncodeToString(oldDER)}; !slices.Equal(got, want) {
 		t.Errorf("got certificates %q, want %q", got, want)
 	}
 }
@@ -370,10 +393,12 @@ func TestPinnedMetadata(t *testing.T) {
 		}
 		return saml.ParseMetadataOptions{SignedBy: keys}
 	}
-	if provider, err := saml.ParseMetadata(document, pin(idp)); err != nil || provider.EntityID() != idp.EntityID() || len(provider.Warnings(time.Now())) != 0 {
+	if provider, err := saml.ParseMetadata(document, pin(idp)); err != nil || provider.EntityID() != idp.EntityID() ||
+		len(provider.Warnings(time.Now())) != 0 {
 		t.Errorf("signed by the pinned key: %v, %v", provider, err)
 	}
-	start, end := bytes.Index(document, []byte("<Signature")), bytes.Index(document, []byte("</Signature>"))+len("</Signature>")
+	start, end := bytes.Index(document, []byte("<Signature")), bytes.Index(document,
+		[]byte("</Signature>"))+len("</Signature>")
 	unsigned := slices.Concat(document[:start], document[end:])
 	changed := bytes.ReplaceAll(document, []byte(idp.LoginURL()), []byte("https://evil.example/saml2"))
 	for _, test := range []struct {
@@ -386,12 +411,14 @@ func TestPinnedMetadata(t *testing.T) {
 		{"unsigned", unsigned, idp, saml.CodeUnsigned},
 		{"changed", changed, idp, saml.CodeDigest},
 	} {
-		if provider, err := saml.ParseMetadata(test.document, pin(test.pin)); !errors.Is(err, test.want) || provider != nil {
+		if provider, err := saml.ParseMetadata(test.document, pin(test.pin)); !errors.Is(err, test.want) ||
+			provider != nil {
 			t.Errorf("%s: got %v, want %s", test.name, err, string(test.want))
 		}
 	}
 	provider, err := saml.ParseMetadata(changed)
-	if err != nil || len(provider.Warnings(time.Now())) != 1 || provider.Warnings(time.Now())[0].Code != "signature_broken" {
+	if err != nil || len(provider.Warnings(time.Now())) != 1 ||
+		provider.Warnings(time.Now())[0].Code != "signature_broken" {
 		t.Errorf("changed, not pinned: got %v, want a warning", err)
 	}
 	if provider, err := saml.ParseMetadata(unsigned); err != nil || len(provider.Warnings(time.Now())) != 0 {
@@ -413,7 +440,8 @@ func needTool(t *testing.T, program, debianPackage string) string {
 	return ""
 }
 
-// TestPinnedAggregate: in a collection that a federation signed the identity provider's own signature counts as well, and one of them is enough.
+// TestPinnedAggregate: in a collection that a federation signed the identity provider's own
+// signature counts as well, and one of them is enough.
 func TestPinnedAggregate(t *testing.T) {
 	t.Parallel()
 	idp, stranger := samltest.MustNew(t, samltest.Options{}), samltest.MustNew(t, samltest.Options{})
@@ -424,7 +452,8 @@ func TestPinnedAggregate(t *testing.T) {
 	entity := string(document[bytes.Index(document, []byte("<EntityDescriptor")):])
 	key, certificate := signingKey(t)
 	doc := etree.NewDocument()
-	if err := doc.ReadFromString(`<EntitiesDescriptor ID="_all" xmlns="urn:oasis:names:tc:SAML:2.0:metadata">` + entity + `</EntitiesDescriptor>`); err != nil {
+	if err := doc.ReadFromString(`<EntitiesDescriptor ID="_all" xmlns="urn:oasis:names:tc:SAML:2.0:metadata">` +
+		entity + `</EntitiesDescriptor>`); err != nil {
 		t.Fatal(err)
 	}
 	context, err := dsig.NewSigningContext(key, [][]byte{certificate})
@@ -441,7 +470,8 @@ func TestPinnedAggregate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, pinned := range map[string][]byte{"the federation": certificate, "the identity provider": idp.Certificates()[0], "a stranger": stranger.Certificates()[0]} {
+	for name, pinned := range map[string][]byte{"the federation": certificate,
+		"the identity provider": idp.Certificates()[0], "a stranger": stranger.Certificates()[0]} {
 		keys, err := saml.ParseKeys(pinned)
 		if err != nil {
 			t.Fatal(err)

@@ -33,12 +33,16 @@ func TestMemoryStoreIsBounded(t *testing.T) {
 	}
 }
 
-// TestStoreKeysAreStable: replicas of different releases share a store. The digests were computed with another program.
+// TestStoreKeysAreStable: replicas of different releases share a store. The digests were computed
+// with another program.
 func TestStoreKeysAreStable(t *testing.T) {
 	for _, test := range []struct{ name, got, want string }{
-		{"a request", storekey.Of(storekey.Request, "acme", "https://sts.windows.net/t/", "_1"), "v1/req/Vkgs8QBKgQdU4A1F-j459OZfgB8Xcq-tjPd42DOPyVs"},
-		{"an assertion with the same ID", storekey.Of(storekey.Assertion, "acme", "https://sts.windows.net/t/", "_1"), "v1/ast/Vkgs8QBKgQdU4A1F-j459OZfgB8Xcq-tjPd42DOPyVs"},
-		{"the parts divided in another way", storekey.Of(storekey.Assertion, "", "acmehttps://sts.windows.net/t/", "_1"), "v1/ast/xXEtQaHMe6uRMxDfobWUjypQNqzIJLgAwqaibqvxmU0"},
+		{"a request", storekey.Of(storekey.Request, "acme", "https://sts.windows.net/t/", "_1"),
+			"v1/req/Vkgs8QBKgQdU4A1F-j459OZfgB8Xcq-tjPd42DOPyVs"},
+		{"an assertion with the same ID", storekey.Of(storekey.Assertion, "acme", "https://sts.windows.net/t/", "_1"),
+			"v1/ast/Vkgs8QBKgQdU4A1F-j459OZfgB8Xcq-tjPd42DOPyVs"},
+		{"the parts divided in another way", storekey.Of(storekey.Assertion, "", "acmehttps://sts.windows.net/t/",
+			"_1"), "v1/ast/xXEtQaHMe6uRMxDfobWUjypQNqzIJLgAwqaibqvxmU0"},
 	} {
 		if test.got != test.want {
 			t.Errorf("%s: got %s, want %s", test.name, test.got, test.want)

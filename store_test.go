@@ -38,8 +38,8 @@ func TestMemoryStore(t *testing.T) {
 	storetest.Run(t, storetest.Options{New: func(*testing.T) saml.Store { return store }, Advance: c.Advance})
 }
 
-// TestMemoryStoreRemembersSinceItWasMade: the guard against responses that were used before a restart depends on this time,
-// also through a wrapper that knows nothing but the interfaces.
+// TestMemoryStoreRemembersSinceItWasMade: the guard against responses that were used before a
+// restart depends on this time, also through a wrapper that knows nothing but the interfaces.
 func TestMemoryStoreRemembersSinceItWasMade(t *testing.T) {
 	c := newClock()
 	made := c.Now()
@@ -65,7 +65,8 @@ func TestMemoryStoreRemembersSinceItWasMade(t *testing.T) {
 	}
 }
 
-// countedStore counts the claims of another Store. RemembersSince passes on what that Store forgets.
+// countedStore counts the claims of another Store. RemembersSince passes on what that Store
+// forgets.
 type countedStore struct {
 	saml.Store
 	claims *atomic.Int64

@@ -37,7 +37,8 @@ func CheckTenants(providers ...*ServiceProvider) error {
 			}
 		}
 		if shared {
-			faults = append(faults, refuse(CodeSharedIssuer, "another tenant trusts the same identity provider for the same entity ID and Redirect URL", idp.entityID, "a Redirect URL or entity ID that only this tenant has"))
+			faults = append(faults, refuse(CodeSharedIssuer,
+				"another tenant trusts the same identity provider for the same entity ID and Redirect URL", idp.entityID, "a Redirect URL or entity ID that only this tenant has"))
 		}
 	}
 	return completeAll(errors.Join(faults...), nil)

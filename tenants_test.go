@@ -9,8 +9,9 @@ import (
 	"github.com/iomete/saml/samltest"
 )
 
-// TestTenantWithAnothersIdentityProvider shows what CheckTenants is for: with one entity ID for all, tenant b, whose administrator entered the issuer and certificate of a's
-// identity provider, gets a's people. With a Redirect URL for each tenant the assertion is for another audience.
+// TestTenantWithAnothersIdentityProvider shows what CheckTenants is for: with one entity ID for
+// all, tenant b, whose administrator entered the issuer and certificate of a's identity provider,
+// gets a's people. With a Redirect URL for each tenant the assertion is for another audience.
 func TestTenantWithAnothersIdentityProvider(t *testing.T) {
 	idp := samltest.MustNew(t, samltest.Options{})
 	provider := func(tenant string, change func(*saml.Config)) *saml.ServiceProvider {
@@ -37,10 +38,12 @@ func TestTenantWithAnothersIdentityProvider(t *testing.T) {
 	}{
 		{"one entity ID for both", provider("a", nil), provider("b", nil), false},
 		{"a Redirect URL each", provider("a", path("a")), provider("b", path("b")), true},
-		{"a Redirect URL each, one entity ID", provider("a", both(path("a"), entityID("x"))), provider("b", both(path("b"), entityID("x"))), true},
+		{"a Redirect URL each, one entity ID", provider("a", both(path("a"), entityID("x"))),
+			provider("b", both(path("b"), entityID("x"))), true},
 		{"an entity ID each", provider("a", entityID("a")), provider("b", entityID("b")), true},
 		{"one tenant twice", provider("a", nil), provider("a", nil), true},
-		{"other identity providers", provider("a", nil), newProvider(t, samltest.MustNew(t, samltest.Options{}), func(c *saml.Config) { c.Tenant = "b" }), true},
+		{"other identity providers", provider("a", nil), newProvider(t, samltest.MustNew(t, samltest.Options{}),
+			func(c *saml.Config) { c.Tenant = "b" }), true},
 	} {
 		err := saml.CheckTenants(test.a, test.b)
 		if (err == nil) != test.safe || err != nil && !errors.Is(err, saml.CodeSharedIssuer) {
@@ -49,21 +52,25 @@ func TestTenantWithAnothersIdentityProvider(t *testing.T) {
 		if test.a.Tenant() == test.b.Tenant() {
 			continue
 		}
-		// b's administrator begins a login at b; a's person follows a link to it, and a's identity provider answers for the service that it knows.
+		// b's administrator begins a login at b; a's person follows a link to it, and a's identity
+		// provider answers for the service that it knows.
 		request, err := test.b.StartLogin(t.Context(), saml.LoginOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		response, err := idp.Respond(samltest.Answer{RequestID: request.ID, Recipient: test.a.RedirectURL(), Audience: test.a.EntityID()})
+		response, err := idp.Respond(samltest.Answer{RequestID: request.ID, Recipient: test.a.RedirectURL(),
+			Audience: test.a.EntityID()})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := test.b.FinishLogin(t.Context(), saml.FormResponse{SAMLResponse: response, State: request.State}); (err != nil) != test.safe {
+		if _, err := test.b.FinishLogin(t.Context(),
+			saml.FormResponse{SAMLResponse: response, State: request.State}); (err != nil) != test.safe {
 			t.Errorf("%s: a's person at b: %v", test.name, err)
 		}
 	}
 	var refusal *saml.Error
-	if err := saml.CheckTenants(provider("a", nil), provider("secret-customer", nil)); !errors.As(err, &refusal) || strings.Contains(err.Error()+refusal.Got+refusal.Hint, "secret-customer") ||
+	if err := saml.CheckTenants(provider("a", nil), provider("secret-customer", nil)); !errors.As(err, &refusal) ||
+		strings.Contains(err.Error()+refusal.Got+refusal.Hint, "secret-customer") ||
 		!strings.Contains(refusal.Hint, "RedirectPath") {
 		t.Errorf("got %v, want a refusal that names the cure and no tenant", err)
 	}

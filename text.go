@@ -68,3 +68,14 @@ func isEmail(s string) bool {
 			return unicode.IsSpace(r) || !isVisible(r) || strings.ContainsRune(`<>(),;:\"`, r)
 		})
 }
+
+// emailFault says why s is not accepted as an e-mail address, "" if it is.
+func emailFault(s string, international bool) string {
+	switch {
+	case !isEmail(s):
+		return "is not an e-mail address"
+	case !international && !isASCII(s):
+		return "is an e-mail address with characters beyond ASCII, which can look like another person's"
+	}
+	return ""
+}

@@ -24,8 +24,8 @@ import (
 	"github.com/iomete/saml/internal/xmltree"
 )
 
-// A testVector is one file of testdata/vectors: a message, the conditions under which it is read, and the verdict. README.md
-// there describes the format.
+// A testVector is one file of testdata/vectors: a message, the conditions under which it is read,
+// and the verdict. README.md there describes the format.
 type testVector struct{ *testfiles.Vector }
 
 // message is what stands in the form value, nil if it is no base64.
@@ -84,9 +84,10 @@ func (v *testVector) provider(t testing.TB) (*ServiceProvider, error) {
 		FormerEntityIDs:        strings.Fields(v.Header["former_entity_ids"]),
 		RequestedAuthnContexts: strings.Fields(v.Header["requested_context"]),
 		StateKeys:              [][]byte{bytes.Repeat([]byte{7}, stateKeySize)},
-		Store:                  vectorStore{newMemoryStore(clock), v.Header["seen_before"], v.Header["store"] == "fails"},
-		Now:                    clock,
-		Logger:                 slog.New(slog.DiscardHandler),
+		Store: vectorStore{newMemoryStore(clock), v.Header["seen_before"],
+			v.Header["store"] == "fails"},
+		Now:    clock,
+		Logger: slog.New(slog.DiscardHandler),
 	}
 	for _, word := range strings.Fields(v.Header["policy"]) {
 		switch word {
@@ -119,7 +120,8 @@ func (v *testVector) provider(t testing.TB) (*ServiceProvider, error) {
 	for _, file := range strings.Fields(v.Header["decryption_keys"]) {
 		config.DecryptionKeys = append(config.DecryptionKeys, DecryptionKey{Key: vectorKey(t, file).(crypto.Decrypter)})
 	}
-	idp, err := NewIdentityProvider(v.Header["idp_entity_id"], "https://login.microsoftonline.com/7f1f0a52-7a3c-4d8e-9d1b-5c0f5e2a9b11/saml2", keys...)
+	idp, err := NewIdentityProvider(v.Header["idp_entity_id"],
+		"https://login.microsoftonline.com/7f1f0a52-7a3c-4d8e-9d1b-5c0f5e2a9b11/saml2", keys...)
 	if err != nil {
 		t.Fatalf("%s: %v", v.Name, err)
 	}
@@ -143,8 +145,9 @@ func (v *testVector) response(t testing.TB, sp *ServiceProvider) FormResponse {
 	if v.Header["unsolicited"] == "yes" {
 		return r
 	}
-	p := pendingLogin{RequestID: v.Header["request_id"], IssuedMilli: v.time(t, "at").Add(-time.Minute).UnixMilli(), IdentityProvider: v.Header["idp_entity_id"],
-		AuthnContexts: strings.Fields(v.Header["requested_context"])}
+	p := pendingLogin{RequestID: v.Header["request_id"], IssuedMilli: v.time(t, "at").Add(-time.Minute).UnixMilli(),
+		IdentityProvider: v.Header["idp_entity_id"],
+		AuthnContexts:    strings.Fields(v.Header["requested_context"])}
 	if v.Header["force_authn_at"] != "" {
 		p.ForceAuthn, p.IssuedMilli = true, v.time(t, "force_authn_at").UnixMilli()
 	}
@@ -233,11 +236,13 @@ func (v *testVector) compare(t *testing.T, login *Login, err *Error) {
 	}
 }
 
-// The rules of a response that have vectors: P those of parser and signature profile, C those of the check list. 18, 25, 34 to
-// 36 are invariants, tested as properties.
+// The rules of a response that have vectors: P those of parser and signature profile, C those of
+// the check list. 18, 25, 34 to 36 are invariants, tested as properties.
 var (
-	profileRules = []string{"7", "8", "9", "10", "11", "12", "13", "14", "15", "16", "17", "19", "20", "21", "22", "26", "27", "28", "29", "30", "31", "32", "33", "37", "38", "39", "40"}
-	checkRules   = []string{"23", "24", "41", "42", "43", "44", "45", "46", "47", "48", "49", "50", "51", "52", "53", "54", "55", "56"}
+	profileRules = []string{"7", "8", "9", "10", "11", "12", "13", "14", "15", "16", "17", "19", "20", "21", "22",
+		"26", "27", "28", "29", "30", "31", "32", "33", "37", "38", "39", "40"}
+	checkRules = []string{"23", "24", "41", "42", "43", "44", "45", "46", "47", "48", "49", "50", "51", "52", "53",
+		"54", "55", "56"}
 )
 
 // leastNegatives is how many distinct refused vectors each rule has at least.
@@ -279,11 +284,13 @@ func TestVectorsCoverEveryRule(t *testing.T) {
 		t.Errorf("there are vectors of rule %q, which is none", rule)
 	}
 	if accepted < leastAccepted || refused < leastRefused {
-		t.Errorf("there are %d accepted and %d refused vectors, want at least %d and %d", accepted, refused, leastAccepted, leastRefused)
+		t.Errorf("there are %d accepted and %d refused vectors, want at least %d and %d", accepted, refused,
+			leastAccepted, leastRefused)
 	}
 }
 
-// conditions are the header without the verdict. Whether and which request is answered is one condition.
+// conditions are the header without the verdict. Whether and which request is answered is one
+// condition.
 func (v *testVector) conditions() map[string]string {
 	c := maps.Clone(v.Header)
 	for _, key := range []string{"expect", "stage", "rule", "check", "name_id", "twin", "comment"} {
@@ -296,7 +303,8 @@ func (v *testVector) conditions() map[string]string {
 	return c
 }
 
-// TestVectorsDifferInOneThing: a refused vector and its twin differ in the message, or in one condition.
+// TestVectorsDifferInOneThing: a refused vector and its twin differ in the message, or in one
+// condition.
 func TestVectorsDifferInOneThing(t *testing.T) {
 	t.Parallel()
 	vectors := map[string]*testVector{}
@@ -404,7 +412,8 @@ func TestVectorsProduceEveryCode(t *testing.T) {
 	}
 	for name, code := range declaredCodes(t) {
 		if reason := codesWithoutVector[code]; produced[code] == (reason != "") {
-			t.Errorf("%s (%s): produced by a vector: %v, reason for having none: %q", name, string(code), produced[code], reason)
+			t.Errorf("%s (%s): produced by a vector: %v, reason for having none: %q", name, string(code),
+				produced[code], reason)
 		}
 	}
 }
@@ -423,7 +432,8 @@ func declaredCodes(t *testing.T) map[string]Code {
 	return codes
 }
 
-// stringConstants gives the string constants of a Go file; fault.Name stands for the constant of that name in faults.
+// stringConstants gives the string constants of a Go file; fault.Name stands for the constant of
+// that name in faults.
 func stringConstants(t *testing.T, file string, faults map[string]string) map[string]string {
 	t.Helper()
 	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)

@@ -2,7 +2,6 @@ package saml
 
 import (
 	"context"
-	"crypto"
 	"errors"
 	"slices"
 	"strconv"
@@ -10,6 +9,8 @@ import (
 
 	"github.com/iomete/saml/internal/wire"
 )
+
+//lint:file-ignore ST1020 the doc comment of Verify begins with what its caller must do
 
 // A Verifier verifies SAML responses for one relying party and one identity provider, without
 // logins, cookies or a Store. Use it if a service has its own way to begin logins and to remember
@@ -89,13 +90,6 @@ type VerifiedResponse struct {
 	Claims []Claim
 }
 
-// A Claim is something that may be used once: a request that is answered, or an assertion. See
-// Store for what claiming is.
-type Claim struct {
-	Key string        // for Store.Claim: ASCII, at most 64 bytes
-	TTL time.Duration // how long the key must be remembered, from now on
-}
-
 // NewVerifier returns a Verifier. All faults of the configuration are reported at once, as joined
 // *Error values.
 func NewVerifier(c VerifierConfig) (*Verifier, error) {
@@ -153,13 +147,16 @@ func (v *Verifier) Verify(ctx context.Context, samlResponse string, o VerifyOpti
 	return r, nil
 }
 
-func (v *Verifier) verify(ctx context.Context, samlResponse string, o VerifyOptions, checks checkList) (*VerifiedResponse, *Error) {
+func (v *Verifier) verify(ctx context.Context, samlResponse string, o VerifyOptions,
+	checks checkList) (*VerifiedResponse, *Error) {
 	if o.RequestID != "" && o.AllowUnsolicited {
-		return nil, refuse(CodeConfig, "VerifyOptions has a RequestID and AllowUnsolicited", strconv.Quote(o.RequestID), "one of them").completed(nil)
+		return nil, refuse(CodeConfig, "VerifyOptions has a RequestID and AllowUnsolicited",
+			strconv.Quote(o.RequestID), "one of them").completed(nil)
 	}
 	a := &attempt{policy: &v.policy, idp: v.idp, now: v.now()}
-	a.expect = expectation{requestID: o.RequestID, unsolicited: o.AllowUnsolicited, issuedAt: o.RequestedAt, forceAuthn: !o.RequestedAt.IsZero(),
-		expiresAt: a.now.Add(pendingLifetime), contexts: v.contexts}
+	a.expect = expectation{requestID: o.RequestID, unsolicited: o.AllowUnsolicited, issuedAt: o.RequestedAt,
+		forceAuthn: !o.RequestedAt.IsZero(),
+		expiresAt:  a.now.Add(pendingLifetime), contexts: v.contexts}
 	var unreadable error
 	if a.message, unreadable = wire.Read(samlResponse); unreadable != nil {
 		return nil, a.refused(stepMessage, fromFault(unreadable))
@@ -176,39 +173,4 @@ func (v *Verifier) verify(ctx context.Context, samlResponse string, o VerifyOpti
 	}
 	r.Claims = append(r.Claims, a.assertionClaim())
 	return r, nil
-}
-
-// policy is what the checks demand of a response, whoever the identity provider is.
-type policy struct {
-	tenant      string
-	entityID    string
-	redirectURL string
-	recipients  []string // Redirect URLs that a response may be addressed to, ours first
-	audiences   []string // names that an assertion may be meant for, ours first
-	contexts    []string
-	decrypters  []crypto.Decrypter
-	skew        time.Duration
-	now         func() time.Time
-
-	nameID                    NameIDPolicy
-	allowInternationalEmail   bool
-	requireObjectID           bool
-	requireSignedResponse     bool
-	refuseExpiredCertificates bool
-	allowSHA1                 bool
-}
-
-func decrypters(keys []DecryptionKey) (list []crypto.Decrypter) {
-	for _, k := range keys {
-		list = append(list, k.Key)
-	}
-	return list
-}
-
-// skew is Config.ClockSkew with its default: less than zero means none.
-func skew(d time.Duration) time.Duration {
-	if d == 0 {
-		return defaultClockSkew
-	}
-	return max(d, 0)
 }

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// verifier makes the Verifier of a vector by its public way, from the configuration of its service provider.
+// verifier makes the Verifier of a vector by its public way, from the configuration of its service
+// provider.
 func (v *testVector) verifier(t testing.TB) (*Verifier, *ServiceProvider, error) {
 	t.Helper()
 	sp, err := v.provider(t)
@@ -39,7 +40,8 @@ func (v *testVector) verifyOptions(t testing.TB, sp *ServiceProvider) VerifyOpti
 	return o
 }
 
-// claimed reports whether the vector is refused for what was used before, or because the Store failed.
+// claimed reports whether the vector is refused for what was used before, or because the Store
+// failed.
 func (v *testVector) claimed() bool {
 	return slices.ContainsFunc(allChecks.claims, func(c check) bool { return c.name == v.Header["check"] })
 }
@@ -55,7 +57,8 @@ func (s *recordingStore) Claim(ctx context.Context, key string, ttl time.Duratio
 	return s.vectorStore.Claim(ctx, key, ttl)
 }
 
-// TestVerifierVectors: a Verifier says to each vector what FinishLogin says, and names what FinishLogin claims. What was used before alone it accepts.
+// TestVerifierVectors: a Verifier says to each vector what FinishLogin says, and names what
+// FinishLogin claims. What was used before alone it accepts.
 func TestVerifierVectors(t *testing.T) {
 	t.Parallel()
 	accepted, refused := 0, 0
@@ -80,7 +83,8 @@ func TestVerifierVectors(t *testing.T) {
 		if finishErr != nil {
 			refused++
 			var refusal *Error
-			if !errors.As(err, &refusal) || refusal.Code != finishErr.Code || refusal.Check != finishErr.Check || refusal.Hint != finishErr.Hint || got != nil {
+			if !errors.As(err, &refusal) || refusal.Code != finishErr.Code || refusal.Check != finishErr.Check ||
+				refusal.Hint != finishErr.Hint || got != nil {
 				t.Errorf("%s: got %v, want %v", v.Name, err, finishErr)
 			}
 			continue
@@ -90,10 +94,12 @@ func TestVerifierVectors(t *testing.T) {
 			t.Errorf("%s: %v", v.Name, err)
 			continue
 		}
-		if got.Identity.ObjectKey != login.Identity.ObjectKey || got.Identity.NameIDKey != login.Identity.NameIDKey || got.RequestID != login.RequestID {
+		if got.Identity.ObjectKey != login.Identity.ObjectKey || got.Identity.NameIDKey != login.Identity.NameIDKey ||
+			got.RequestID != login.RequestID {
 			t.Errorf("%s: got %+v, want the identity of the login", v.Name, got)
 		}
-		if !slices.EqualFunc(got.Claims, store.claims, func(a, b Claim) bool { return a.Key == b.Key && (a.TTL-b.TTL).Abs() <= time.Hour }) {
+		if !slices.EqualFunc(got.Claims, store.claims,
+			func(a, b Claim) bool { return a.Key == b.Key && (a.TTL-b.TTL).Abs() <= time.Hour }) {
 			t.Errorf("%s: got claims %v, want those of FinishLogin, %v", v.Name, got.Claims, store.claims)
 		}
 	}
@@ -102,7 +108,8 @@ func TestVerifierVectors(t *testing.T) {
 	}
 }
 
-// TestVerifierNeedsEachCheck leaves out one check after the other, as TestEachCheckIsNeeded does for FinishLogin.
+// TestVerifierNeedsEachCheck leaves out one check after the other, as TestEachCheckIsNeeded does
+// for FinishLogin.
 func TestVerifierNeedsEachCheck(t *testing.T) {
 	t.Parallel()
 	vectors := readVectors(t)
@@ -138,7 +145,8 @@ func TestVerifierNeedsEachCheck(t *testing.T) {
 	}
 }
 
-// TestVerifierExpectsOneThing: neither a request nor the word that none is needed is a refusal, and so are both.
+// TestVerifierExpectsOneThing: neither a request nor the word that none is needed is a refusal, and
+// so are both.
 func TestVerifierExpectsOneThing(t *testing.T) {
 	t.Parallel()
 	vectors := vectorsByName(t)
@@ -152,35 +160,44 @@ func TestVerifierExpectsOneThing(t *testing.T) {
 		options VerifyOptions
 		code    Code
 	}{
-		"the request":                    {vectors["entra"].Form, good, ""},
-		"another request":                {vectors["entra"].Form, VerifyOptions{RequestID: "_other"}, CodeInResponseTo},
-		"no request":                     {vectors["entra"].Form, VerifyOptions{}, CodeUnsolicited},
-		"an answer as unsolicited":       {vectors["entra"].Form, VerifyOptions{AllowUnsolicited: true}, CodeInResponseTo},
-		"both":                           {vectors["entra"].Form, VerifyOptions{RequestID: good.RequestID, AllowUnsolicited: true}, CodeConfig},
-		"signed in before the request":   {vectors["entra"].Form, VerifyOptions{RequestID: good.RequestID, RequestedAt: vectors["entra"].time(t, "at").Add(time.Hour)}, CodeAuthnInstant},
+		"the request":     {vectors["entra"].Form, good, ""},
+		"another request": {vectors["entra"].Form, VerifyOptions{RequestID: "_other"}, CodeInResponseTo},
+		"no request":      {vectors["entra"].Form, VerifyOptions{}, CodeUnsolicited},
+		"an answer as unsolicited": {vectors["entra"].Form, VerifyOptions{AllowUnsolicited: true},
+			CodeInResponseTo},
+		"both": {vectors["entra"].Form,
+			VerifyOptions{RequestID: good.RequestID, AllowUnsolicited: true}, CodeConfig},
+		"signed in before the request": {vectors["entra"].Form,
+			VerifyOptions{RequestID: good.RequestID,
+				RequestedAt: vectors["entra"].time(t, "at").Add(time.Hour)}, CodeAuthnInstant},
 		"no request, and no XML either":  {"AAAA", VerifyOptions{}, CodeEncoding},
 		"no request, and nothing at all": {"", VerifyOptions{}, CodeResponseMissing},
 	} {
 		r, err := verifier.Verify(t.Context(), test.form, test.options)
 		var refusal *Error
-		if test.code == "" && (err != nil || len(r.Claims) != 2) || test.code != "" && (!errors.As(err, &refusal) || refusal.Code != test.code || r != nil) {
+		if test.code == "" && (err != nil || len(r.Claims) != 2) || test.code != "" &&
+			(!errors.As(err, &refusal) || refusal.Code != test.code || r != nil) {
 			t.Errorf("%s: got %v, want %q", name, err, string(test.code))
 		}
 	}
 }
 
 func TestVerifierConfigFaults(t *testing.T) {
-	_, err := NewVerifier(VerifierConfig{RedirectURLs: []string{"http://console.example.com/acs"}, ClockSkew: time.Hour, DecryptionKeys: make([]DecryptionKey, 1)})
-	for _, want := range []string{"entity ID", "signing key", "VerifierConfig.EntityID", "VerifierConfig.RedirectURLs", "VerifierConfig.ClockSkew", "VerifierConfig.DecryptionKeys"} {
+	_, err := NewVerifier(VerifierConfig{RedirectURLs: []string{"http://console.example.com/acs"},
+		ClockSkew: time.Hour, DecryptionKeys: make([]DecryptionKey, 1)})
+	for _, want := range []string{"entity ID", "signing key", "VerifierConfig.EntityID",
+		"VerifierConfig.RedirectURLs", "VerifierConfig.ClockSkew", "VerifierConfig.DecryptionKeys"} {
 		if !errors.Is(err, CodeConfig) || !containsMessage(err, want) {
 			t.Errorf("%s is not in the error: %v", want, err)
 		}
 	}
-	_, err = NewVerifier(VerifierConfig{Issuer: "https://console.example.com/acs", RedirectURLs: []string{"https://console.example.com/acs"}})
+	_, err = NewVerifier(VerifierConfig{Issuer: "https://console.example.com/acs",
+		RedirectURLs: []string{"https://console.example.com/acs"}})
 	if !containsMessage(err, "our own Redirect URL") {
 		t.Errorf("our own URL as issuer: got %v", err)
 	}
-	if _, err := NewVerifier(VerifierConfig{EntityID: "urn:x"}); !containsMessage(err, "VerifierConfig.RedirectURLs is empty") {
+	if _, err := NewVerifier(VerifierConfig{EntityID: "urn:x"}); !containsMessage(err,
+		"VerifierConfig.RedirectURLs is empty") {
 		t.Errorf("no Redirect URL: got %v", err)
 	}
 }

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// FuzzForm: a form is refused, or it is one SAMLResponse in base64 and what may stand beside it, none of it from the address.
+// FuzzForm: a form is refused, or it is one SAMLResponse in base64 and what may stand beside it,
+// none of it from the address.
 func FuzzForm(f *testing.F) {
 	const form = "application/x-www-form-urlencoded"
 	for i, v := range readVectors(f) {
@@ -47,7 +48,9 @@ func FuzzForm(f *testing.F) {
 		for _, list := range values {
 			fields += len(list)
 		}
-		if fields > maxParameters || len(values["SAMLResponse"]) != 1 || values.Get("SAMLResponse") != string(got.response) || !strings.HasPrefix(values.Get(legField), got.leg) || len(values.Get(legField)) > 8 && len(got.leg) < 8 || len(values["RelayState"]) > 1 {
+		if fields > maxParameters || len(values["SAMLResponse"]) != 1 ||
+			values.Get("SAMLResponse") != string(got.response) || !strings.HasPrefix(values.Get(legField), got.leg) ||
+			len(values.Get(legField)) > 8 && len(got.leg) < 8 || len(values["RelayState"]) > 1 {
 			t.Fatalf("got %+v of %q", got, values)
 		}
 		for _, name := range []string{"SAMLRequest", "SAMLart", "Signature", "SigAlg"} {
@@ -61,7 +64,8 @@ func FuzzForm(f *testing.F) {
 	})
 }
 
-// FuzzPendingLogin: a state opens to what was sealed in it for this tenant and service, or not at all.
+// FuzzPendingLogin: a state opens to what was sealed in it for this tenant and service, or not at
+// all.
 func FuzzPendingLogin(f *testing.F) {
 	sp := mustProvider(f, func(c *Config) { c.Tenant = "acme" })
 	var known []pendingLogin
@@ -72,9 +76,11 @@ func FuzzPendingLogin(f *testing.F) {
 		}
 	}
 	for _, returnTo := range []string{"", "/jobs?a=1&b=<2>", strings.Repeat("/x", 500)} {
-		seal(pendingLogin{RequestID: "_1", IssuedMilli: testNow.UnixMilli(), IdentityProvider: testIssuer, ReturnTo: returnTo, Purpose: "test", ForceAuthn: true, AuthnContexts: []string{"a"}}, sp)
+		seal(pendingLogin{RequestID: "_1", IssuedMilli: testNow.UnixMilli(), IdentityProvider: testIssuer,
+			ReturnTo: returnTo, Purpose: "test", ForceAuthn: true, AuthnContexts: []string{"a"}}, sp)
 	}
-	for _, change := range []func(*Config){func(c *Config) { c.Tenant = "other" }, func(c *Config) { c.Tenant = "acme"; c.EntityID = "urn:other" },
+	for _, change := range []func(*Config){func(c *Config) { c.Tenant = "other" },
+		func(c *Config) { c.Tenant = "acme"; c.EntityID = "urn:other" },
 		func(c *Config) { c.Tenant = "acme"; c.StateKeys = [][]byte{bytes.Repeat([]byte{1}, 32)} }} {
 		seal(pendingLogin{RequestID: "_2", IssuedMilli: testNow.UnixMilli()}, mustProvider(f, change))
 	}

@@ -8,7 +8,8 @@ import (
 	"github.com/iomete/saml/samltest"
 )
 
-// refusals lists who cannot do a row, and the words for it. Everybody else must give the expected result.
+// refusals lists who cannot do a row, and the words for it. Everybody else must give the expected
+// result.
 var refusals = map[string]string{
 	"1,000 groups/gosaml2":                      "traversal limit reached",
 	"10,000 groups/gosaml2":                     "corrupt input",
@@ -47,7 +48,8 @@ func checkOutcome(t *testing.T, err error, refusal string) {
 	}
 }
 
-// TestFloorIsWork: the floor compares what it computes, so that it cannot pass without the hash and the RSA operation.
+// TestFloorIsWork: the floor compares what it computes, so that it cannot pass without the hash and
+// the RSA operation.
 func TestFloorIsWork(t *testing.T) {
 	for _, row := range []struct {
 		name  string

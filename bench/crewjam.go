@@ -25,7 +25,8 @@ func newCrewjamProvider(idp *samltest.IdentityProvider) (*crewjam.ServiceProvide
 	if err != nil {
 		return nil, err
 	}
-	return &crewjam.ServiceProvider{EntityID: redirectURL, AcsURL: *acs, IDPMetadata: metadata, Clock: dsig.NewFakeClockAt(now)}, nil
+	return &crewjam.ServiceProvider{EntityID: redirectURL, AcsURL: *acs, IDPMetadata: metadata,
+		Clock: dsig.NewFakeClockAt(now)}, nil
 }
 
 func newCrewjam(f *fixture) (func(string) (person, error), error) {

@@ -13,9 +13,10 @@ import (
 	dsig "github.com/russellhaering/goxmldsig"
 )
 
-// A floor is the work that no verifier can avoid: base64 of the form value, a hash over what each signature covers, and the RSA
-// operations with the trusted keys in their order. What was signed is taken out of the message beforehand, by goxmldsig's
-// canonicalization and not by ours, so that a mistake of ours cannot move the floor.
+// A floor is the work that no verifier can avoid: base64 of the form value, a hash over what each
+// signature covers, and the RSA operations with the trusted keys in their order. What was signed is
+// taken out of the message beforehand, by goxmldsig's canonicalization and not by ours, so that a
+// mistake of ours cannot move the floor.
 type floor struct {
 	form       string
 	keys       []*rsa.PublicKey
@@ -82,7 +83,8 @@ func takeOut(parent *etree.Element) (s signature, err error) {
 	return s, err
 }
 
-// canonical gives the exclusive canonical form of e, without the signature that stands directly in it where unsigned is set.
+// canonical gives the exclusive canonical form of e, without the signature that stands directly in
+// it where unsigned is set.
 func canonical(e *etree.Element, unsigned bool) ([]byte, error) {
 	detached := e.Copy()
 	if unsigned {

@@ -17,7 +17,8 @@ import (
 	"github.com/iomete/saml/samltest"
 )
 
-// loginRow is the start of a login: from nothing to the address, with an unsigned request in its query, that the browser is sent to.
+// loginRow is the start of a login: from nothing to the address, with an unsigned request in its
+// query, that the browser is sent to.
 func loginRow() ([]Job, error) {
 	idp, err := samltest.New(samltest.Options{Now: clock})
 	if err != nil {
@@ -105,7 +106,8 @@ func checkRequest(address, loginURL string) error {
 	if err := xml.Unmarshal(document, &request); err != nil {
 		return err
 	}
-	if request.ID == "" || request.Destination != loginURL || request.ACS != redirectURL || request.Issuer != redirectURL {
+	if request.ID == "" || request.Destination != loginURL || request.ACS != redirectURL ||
+		request.Issuer != redirectURL {
 		return fmt.Errorf("%w: %+v", errWrong, request)
 	}
 	return nil
@@ -124,8 +126,9 @@ func inflate(address string) ([]byte, error) {
 	return io.ReadAll(flate.NewReader(bytes.NewReader(deflated)))
 }
 
-// A loginFloor does what no start of a login can avoid: 128 random bits for the ID, DEFLATE of the request at the fastest level with a
-// writer that is used again, base64 and escaping. The request is text with two places to fill in, so no XML is written.
+// A loginFloor does what no start of a login can avoid: 128 random bits for the ID, DEFLATE of the
+// request at the fastest level with a writer that is used again, base64 and escaping. The request
+// is text with two places to fill in, so no XML is written.
 type loginFloor struct {
 	before, between, after string // around ID and IssueInstant
 	address                string
@@ -142,7 +145,8 @@ func newLoginFloor(idp *samltest.IdentityProvider) *loginFloor {
 		before:  `<samlp:AuthnRequest xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" ID="_`,
 		between: `" Version="2.0" IssueInstant="`,
 		after: `" Destination="` + idp.LoginURL() + `" AssertionConsumerServiceURL="` + redirectURL +
-			`" ProtocolBinding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"><saml:Issuer>` + redirectURL + `</saml:Issuer></samlp:AuthnRequest>`,
+			`" ProtocolBinding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"><saml:Issuer>` + redirectURL +
+			`</saml:Issuer></samlp:AuthnRequest>`,
 		address: idp.LoginURL() + "?SAMLRequest=",
 		writer:  writer,
 	}

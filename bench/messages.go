@@ -21,12 +21,14 @@ const (
 	claimGroups = "http://schemas.microsoft.com/ws/2008/06/identity/claims/groups"
 )
 
-// now is the one time of all clocks here, so that a message stays valid however often it is verified.
+// now is the one time of all clocks here, so that a message stays valid however often it is
+// verified.
 var now = time.Date(2026, time.March, 2, 9, 30, 0, 0, time.UTC)
 
 func clock() time.Time { return now }
 
-// A fixture is one response and what everybody is told beforehand: whom to trust and what to expect.
+// A fixture is one response and what everybody is told beforehand: whom to trust and what to
+// expect.
 type fixture struct {
 	idp  *samltest.IdentityProvider
 	form string // the form value SAMLResponse
@@ -39,7 +41,8 @@ type person struct {
 	groups []string
 }
 
-// newFixture makes a response of an identity provider with this many keys. Recipient and request are filled in.
+// newFixture makes a response of an identity provider with this many keys. Recipient and request
+// are filled in.
 func newFixture(keys int, a samltest.Answer) (*fixture, error) {
 	signers, err := newKeys(keys)
 	if err != nil {
@@ -64,8 +67,9 @@ func newFixture(keys int, a samltest.Answer) (*fixture, error) {
 	return &fixture{idp: idp, form: form, want: want}, nil
 }
 
-// newKeys makes RSA keys, that with the smallest modulus last. What the last key signs is then below the modulus of each: otherwise the
-// others would refuse it at once, by luck, without the RSA operation that is to be measured.
+// newKeys makes RSA keys, that with the smallest modulus last. What the last key signs is then
+// below the modulus of each: otherwise the others would refuse it at once, by luck, without the RSA
+// operation that is to be measured.
 func newKeys(n int) ([]crypto.Signer, error) {
 	keys := make([]*rsa.PrivateKey, n)
 	for i := range keys {
@@ -82,7 +86,8 @@ func newKeys(n int) ([]crypto.Signer, error) {
 	return signers, nil
 }
 
-// groups gives a claim of n GUIDs under the real name of the groups claim: Entra itself sends a link beyond 150, so that this is a stress.
+// groups gives a claim of n GUIDs under the real name of the groups claim: Entra itself sends a
+// link beyond 150, so that this is a stress.
 func groups(n int) []samltest.Attribute {
 	values := make([]string, n)
 	for i := range values {

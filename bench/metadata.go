@@ -20,8 +20,8 @@ type trust struct {
 	certificates       int
 }
 
-// metadataRow reads a Federation Metadata XML with three certificates, which is as long as Entra's is. It has no floor: what can be
-// avoided depends on what one wants to know.
+// metadataRow reads a Federation Metadata XML with three certificates, which is as long as Entra's
+// is. It has no floor: what can be avoided depends on what one wants to know.
 func metadataRow() ([]Job, error) {
 	idp, err := samltest.New(samltest.Options{Now: clock})
 	if err != nil {
@@ -82,7 +82,8 @@ func readCrewjam(document []byte) (trust, error) {
 	return t, nil
 }
 
-// readGoSAML2 does what the example of gosaml2 does: the package has types for metadata and leaves the rest to the caller.
+// readGoSAML2 does what the example of gosaml2 does: the package has types for metadata and leaves
+// the rest to the caller.
 func readGoSAML2(document []byte) (trust, error) {
 	var entity types.EntityDescriptor
 	if err := xml.Unmarshal(document, &entity); err != nil {

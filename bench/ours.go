@@ -7,8 +7,8 @@ import (
 	"github.com/iomete/saml"
 )
 
-// A forgetful store takes every claim for the first one: the same message is verified again and again here, which any other store
-// would refuse as a replay.
+// A forgetful store takes every claim for the first one: the same message is verified again and
+// again here, which any other store would refuse as a replay.
 type forgetful struct{}
 
 func (forgetful) Claim(context.Context, string, time.Duration) (bool, error) { return true, nil }

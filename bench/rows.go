@@ -1,5 +1,5 @@
-// Package bench compares the library with its peers and with the floor: the work that nobody can avoid. README.md says what each row
-// means and how to read the figures.
+// Package bench compares the library with its peers and with the floor: the work that nobody can
+// avoid. README.md says what each row means and how to read the figures.
 package bench
 
 import (
@@ -27,7 +27,8 @@ type Row struct {
 // A Job is the work of a row as one contestant does it.
 type Job struct {
 	Name string
-	// Do does the work once and looks at the result as far as costs nothing: an error is a wrong result or a refusal.
+	// Do does the work once and looks at the result as far as costs nothing: an error is a wrong
+	// result or a refusal.
 	Do func() error
 	// Check is Do, and compares the whole result with what is expected.
 	Check func() error

@@ -14,8 +14,9 @@ import (
 	"github.com/iomete/saml/session"
 )
 
-// signInRow is both legs of the POST through the handler, from the identity provider's form to the session cookie, without a network. The
-// floor is that of the response alone. The peer does its one POST without HTTP and without a session: less than half of this.
+// signInRow is both legs of the POST through the handler, from the identity provider's form to the
+// session cookie, without a network. The floor is that of the response alone. The peer does its one
+// POST without HTTP and without a session: less than half of this.
 func signInRow() ([]Job, error) {
 	f, err := newFixture(1, samltest.Answer{})
 	if err != nil {
@@ -93,7 +94,8 @@ func (s *signIn) do() error {
 		return errors.New("the first leg is not answered with a form")
 	}
 	second := s.post(s.second, s.state)
-	if second.Code != http.StatusSeeOther || !strings.Contains(strings.Join(second.Header()["Set-Cookie"], "\n"), "__Host-session=") {
+	if second.Code != http.StatusSeeOther || !strings.Contains(strings.Join(second.Header()["Set-Cookie"], "\n"),
+		"__Host-session=") {
 		return errNoSession
 	}
 	return nil

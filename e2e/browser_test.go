@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// A browser is one profile of a browser: its tabs share their cookies with each other and with nobody else.
+// A browser is one profile of a browser: its tabs share their cookies with each other and with
+// nobody else.
 type browser interface {
 	OpenTab() (tab, error)
 	ClearCookies(page string) error // at least those of the page's host; opening it must change nothing
@@ -64,7 +65,8 @@ const (
 	interval = 40 * time.Millisecond
 )
 
-// until asks again and again whether done, because a browser tells nobody when the last of several pages that post themselves is there.
+// until asks again and again whether done, because a browser tells nobody when the last of several
+// pages that post themselves is there.
 func until(what string, done func() (bool, error)) error {
 	end := time.Now().Add(patience)
 	var last error
@@ -88,12 +90,17 @@ func orNothing(err error) error {
 
 // retryRemove removes the profile of a browser whose last processes may still be writing.
 func retryRemove(t *testing.T, dir string) {
-	if err := until("removing "+dir, func() (bool, error) { err := os.RemoveAll(dir); return err == nil, err }); err != nil {
+	if err := until("removing "+dir, func() (bool, error) {
+		err := os.RemoveAll(dir)
+		return err == nil,
+			err
+	}); err != nil {
 		t.Log(err)
 	}
 }
 
-// profileDir makes a directory for a browser's profile. Its path is shorter than that of t.TempDir, since browsers put sockets into it.
+// profileDir makes a directory for a browser's profile. Its path is shorter than that of t.TempDir,
+// since browsers put sockets into it.
 func profileDir(t *testing.T) (string, error) {
 	dir, err := os.MkdirTemp("", "e2e-")
 	if err == nil {

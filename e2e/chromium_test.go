@@ -55,9 +55,12 @@ func (l *chromiumLauncher) start(noCookies bool) (context.Context, error) {
 		return nil, err
 	}
 	pin := sha256.Sum256(key)
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath("chromium"), chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.UserDataDir(dir), chromedp.WindowSize(900, 640), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
-		// One certificate is taken as good, all others are judged: with ignored errors pages would not be cached as usual.
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath("chromium"), chromedp.NoSandbox,
+		chromedp.DisableGPU,
+		chromedp.UserDataDir(dir), chromedp.WindowSize(900, 640), chromedp.Flag("disable-quic",
+			true), chromedp.Flag("disable-component-update", true),
+		// One certificate is taken as good, all others are judged: with ignored errors pages would
+		// not be cached as usual.
 		chromedp.Flag("ignore-certificate-errors-spki-list", base64.StdEncoding.EncodeToString(pin[:])))
 	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, _ := chromedp.NewContext(allocator)
@@ -99,7 +102,8 @@ func (b *chromiumBrowser) OpenTab() (tab, error) {
 	}
 	t := chromiumTab{ctx}
 	if b.profile.noScripts {
-		if _, err := call(t, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}); err != nil {
+		if _, err := call(t, emulation.SetScriptExecutionDisabled,
+			emulation.SetScriptExecutionDisabledParams{Value: true}); err != nil {
 			return nil, err
 		}
 	}
@@ -161,11 +165,14 @@ const middle = `(() => { const e = document.querySelector(%q); e.scrollIntoView(
 
 func (t chromiumTab) Click(css string) error {
 	var at struct{ X, Y float64 }
-	if err := until("clicking "+css, func() (bool, error) { err := t.evaluate(fmt.Sprintf(middle, css), &at); return err == nil, err }); err != nil {
+	if err := until("clicking "+css,
+		func() (bool, error) { err := t.evaluate(fmt.Sprintf(middle, css), &at); return err == nil, err }); err != nil {
 		return err
 	}
-	for _, kind := range []input.DispatchMouseEventType{input.DispatchMouseEventTypeMousePressed, input.DispatchMouseEventTypeMouseReleased} {
-		if _, err := call(t, input.DispatchMouseEvent, input.DispatchMouseEventParams{Type: kind, X: at.X, Y: at.Y, Button: input.MouseButtonLeft, ClickCount: 1}); err != nil {
+	for _, kind := range []input.DispatchMouseEventType{input.DispatchMouseEventTypeMousePressed,
+		input.DispatchMouseEventTypeMouseReleased} {
+		if _, err := call(t, input.DispatchMouseEvent, input.DispatchMouseEventParams{Type: kind, X: at.X, Y: at.Y,
+			Button: input.MouseButtonLeft, ClickCount: 1}); err != nil {
 			return err
 		}
 	}

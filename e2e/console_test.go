@@ -31,7 +31,8 @@ type consoleProcess struct {
 func startConsole(t *testing.T) consoleProcess {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "dataplane")
-	if out, err := exec.Command("go", "build", "-o", binary, "github.com/iomete/saml/examples/dataplane").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-o", binary,
+		"github.com/iomete/saml/examples/dataplane").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	cmd := exec.Command(binary, "-addr", "127.0.0.1:0", "-idp-addr", "localhost:0", "-data", t.TempDir())
@@ -54,7 +55,8 @@ func startConsole(t *testing.T) consoleProcess {
 		said[name] = value
 	}
 	go io.Copy(io.Discard, stdout)
-	p := consoleProcess{strings.TrimSuffix(said["Console"], "/"), said["Identity provider"], said["Administrator"], said["Password"], said["Redirect URL"]}
+	p := consoleProcess{strings.TrimSuffix(said["Console"], "/"), said["Identity provider"], said["Administrator"],
+		said["Password"], said["Redirect URL"]}
 	if p.console == "" || p.idp == "" || p.password == "" || p.redirectURL == "" {
 		t.Fatalf("the console said %q", said)
 	}
@@ -97,7 +99,8 @@ func newDesk(t *testing.T, l launcher, p consoleProcess, r *report) *desk {
 
 func (d *desk) size(width, height int64) {
 	d.Helper()
-	_, err := call(d.chromiumTab, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: height, DeviceScaleFactor: 1})
+	_, err := call(d.chromiumTab, emulation.SetDeviceMetricsOverride,
+		emulation.SetDeviceMetricsOverrideParams{Width: width, Height: height, DeviceScaleFactor: 1})
 	d.must(err)
 }
 
@@ -107,17 +110,21 @@ func (d *desk) dark(on bool) {
 	if on {
 		value = "dark"
 	}
-	_, err := call(d.chromiumTab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: value}}})
+	_, err := call(d.chromiumTab, emulation.SetEmulatedMedia,
+		emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme",
+			Value: value}}})
 	d.must(err)
 }
 
 // shot keeps a picture of the whole page.
 func (d *desk) shot(name string) {
 	d.Helper()
-	shot, err := call(d.chromiumTab, page.CaptureScreenshot, page.CaptureScreenshotParams{CaptureBeyondViewport: new(true)})
+	shot, err := call(d.chromiumTab, page.CaptureScreenshot,
+		page.CaptureScreenshotParams{CaptureBeyondViewport: new(true)})
 	d.must(err)
 	d.shots++
-	d.report.picture(d.T, fmt.Sprintf("%s-%02d-%s", strings.ToLower(strings.TrimPrefix(d.Name(), "TestConsole")), d.shots, name), shot.Data)
+	d.report.picture(d.T, fmt.Sprintf("%s-%02d-%s", strings.ToLower(strings.TrimPrefix(d.Name(), "TestConsole")),
+		d.shots, name), shot.Data)
 }
 
 // figure takes a picture of one element for docs/entra.md, where SAML_TEST_UPDATE=1 asks for it.
@@ -131,8 +138,10 @@ func (d *desk) figure(name, css string) {
 	var box struct{ X, Y, Width, Height float64 }
 	d.must(d.evaluate(fmt.Sprintf(`(() => { scrollTo(0, 0); const r = document.querySelector(%q).getBoundingClientRect(); return {X: r.x, Y: r.y, Width: r.width, Height: r.height} })()`, css), &box))
 	const margin = 8
-	shot, err := call(d.chromiumTab, page.CaptureScreenshot, page.CaptureScreenshotParams{CaptureBeyondViewport: new(true),
-		Clip: &page.Viewport{X: box.X - margin, Y: box.Y - margin, Width: box.Width + 2*margin, Height: box.Height + 2*margin, Scale: 1}})
+	shot, err := call(d.chromiumTab, page.CaptureScreenshot,
+		page.CaptureScreenshotParams{CaptureBeyondViewport: new(true),
+			Clip: &page.Viewport{X: box.X - margin, Y: box.Y - margin, Width: box.Width + 2*margin, Height: box.Height +
+				2*margin, Scale: 1}})
 	d.must(err)
 	d.must(os.WriteFile(filepath.Join("..", "docs", "images", name+".png"), shot.Data, 0o644))
 }
@@ -142,7 +151,8 @@ func (d *desk) wait(css string) {
 	d.Helper()
 	d.must(until("waiting for "+css, func() (bool, error) {
 		var there bool
-		err := d.evaluate(fmt.Sprintf(`document.readyState === "complete" && document.querySelector(%q) !== null`, css), &there)
+		err := d.evaluate(fmt.Sprintf(`document.readyState === "complete" && document.querySelector(%q) !== null`,
+			css), &there)
 		return there, err
 	}))
 }
@@ -278,7 +288,8 @@ func consoleDesk(t *testing.T) (*desk, launcher) {
 	return newDesk(t, l, startConsole(t), newReport(t, "console")), l
 }
 
-// TestConsoleGuide walks the seven steps of the guide, from the Redirect URL to a deep link behind single sign-on.
+// TestConsoleGuide walks the seven steps of the guide, from the Redirect URL to a deep link behind
+// single sign-on.
 func TestConsoleGuide(t *testing.T) {
 	d, _ := consoleDesk(t)
 	user := samltest.DefaultUsers()[0]
@@ -306,7 +317,9 @@ func TestConsoleGuide(t *testing.T) {
 	d.open(d.console+"/settings/sso", "#drop-zone")
 	d.drop("federationmetadata.xml", document)
 	d.wait("#preview")
-	if !strings.HasPrefix(d.value("#entity-id"), "https://sts.windows.net/") || !strings.HasSuffix(d.value("#login-url"), "/saml2") || !strings.Contains(d.value("#certificate"), "BEGIN CERTIFICATE") {
+	if !strings.HasPrefix(d.value("#entity-id"), "https://sts.windows.net/") ||
+		!strings.HasSuffix(d.value("#login-url"), "/saml2") || !strings.Contains(d.value("#certificate"),
+		"BEGIN CERTIFICATE") {
 		t.Errorf("the fields are %q, %q, %q", d.value("#entity-id"), d.value("#login-url"), d.value("#certificate"))
 	}
 	d.wants("#preview", "CN=Microsoft Azure Federated SSO Certificate")
@@ -395,7 +408,8 @@ func TestConsoleWrongWays(t *testing.T) {
 			d.press("#check", "#problem-entity_id")
 		}, "#problem-entity_id", []string{"our own Redirect URL", "Microsoft Entra Identifier"}},
 		{"an HTML page saved as XML", func() {
-			d.drop("federationmetadata.xml", "<!DOCTYPE html><html><head><title>Sign in to your account</title></head><body></body></html>")
+			d.drop("federationmetadata.xml",
+				"<!DOCTYPE html><html><head><title>Sign in to your account</title></head><body></body></html>")
 			d.wait("#problem-source p")
 		}, "#problem-source", []string{"web page"}},
 		{"a private key pasted as certificate", func() {
@@ -438,7 +452,8 @@ func TestConsoleWrongWays(t *testing.T) {
 	}
 }
 
-// TestConsoleWrongCertificate: settings that nobody can sign in with lock nobody out who can fix them.
+// TestConsoleWrongCertificate: settings that nobody can sign in with lock nobody out who can fix
+// them.
 func TestConsoleWrongCertificate(t *testing.T) {
 	d, _ := consoleDesk(t)
 	document := d.register()
@@ -518,7 +533,8 @@ func (d *desk) window(name string) {
 	shot, err := call(d.chromiumTab, page.CaptureScreenshot, page.CaptureScreenshotParams{})
 	d.must(err)
 	d.shots++
-	d.report.picture(d.T, fmt.Sprintf("%s-%02d-%s", strings.ToLower(strings.TrimPrefix(d.Name(), "TestConsole")), d.shots, name), shot.Data)
+	d.report.picture(d.T, fmt.Sprintf("%s-%02d-%s", strings.ToLower(strings.TrimPrefix(d.Name(), "TestConsole")),
+		d.shots, name), shot.Data)
 }
 
 // sees fails the test unless all of an element is in the window, and says these words.
@@ -533,7 +549,8 @@ func (d *desk) sees(css string, words ...string) {
 	}
 }
 
-// TestConsoleErrorsInWindow: whatever is refused, the reason is in the window without scrolling, on a small screen and on a telephone.
+// TestConsoleErrorsInWindow: whatever is refused, the reason is in the window without scrolling, on
+// a small screen and on a telephone.
 func TestConsoleErrorsInWindow(t *testing.T) {
 	d, _ := consoleDesk(t)
 	document := d.register()
@@ -590,7 +607,8 @@ func TestConsoleErrorsInWindow(t *testing.T) {
 			}, "#alert", []string{"Nothing was deleted"}},
 			{"a user with no address", "/settings/users", func() {
 				d.fill("#email", "nobody@localhost@")
-				d.must(d.evaluate(`(() => { document.getElementById("email").type = "text"; return true })()`, new(bool)))
+				d.must(d.evaluate(`(() => { document.getElementById("email").type = "text"; return true })()`,
+					new(bool)))
 				d.press("#add-user", "#problem-email")
 			}, "#problem-email", []string{"not an e-mail address"}},
 			{"a wrong password for a new one", "/settings/administrator", func() {

@@ -19,7 +19,8 @@ import (
 	"github.com/iomete/saml/session"
 )
 
-// A demo is the surroundings of the examples: an identity provider with somebody signed in, and a server for what an example builds.
+// A demo is the surroundings of the examples: an identity provider with somebody signed in, and a
+// server for what an example builds.
 type demo struct {
 	idp     *samltest.IdentityProvider
 	url     string // of the server
@@ -30,7 +31,10 @@ type demo struct {
 
 func newDemo() *demo {
 	d := &demo{keys: [][]byte{saml.NewStateKey()}}
-	d.url = d.start(httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { d.handler.ServeHTTP(w, r) })))
+	d.url = d.start(httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter,
+		r *http.Request) {
+		d.handler.ServeHTTP(w, r)
+	})))
 	d.idp = d.newDirectory()
 	return d
 }
@@ -56,7 +60,8 @@ func (d *demo) newDirectory() *samltest.IdentityProvider {
 
 // config is what the examples have in common.
 func (d *demo) config() saml.Config {
-	return saml.Config{BaseURL: d.url, IdentityProvider: trust(d.idp), StateKeys: d.keys, Store: saml.NewMemoryStore(), Logger: slog.New(slog.DiscardHandler)}
+	return saml.Config{BaseURL: d.url, IdentityProvider: trust(d.idp), StateKeys: d.keys,
+		Store: saml.NewMemoryStore(), Logger: slog.New(slog.DiscardHandler)}
 }
 
 func trust(idp *samltest.IdentityProvider) *saml.IdentityProvider {
@@ -71,7 +76,8 @@ func trust(idp *samltest.IdentityProvider) *saml.IdentityProvider {
 func (d *demo) provider(c saml.Config, at *samltest.IdentityProvider) *saml.ServiceProvider {
 	sp, err := saml.New(c)
 	must(err)
-	at.Register(samltest.Application{Identifier: sp.EntityID(), ReplyURLs: []string{sp.RedirectURL()}, SignOnURL: sp.RedirectURL()})
+	at.Register(samltest.Application{Identifier: sp.EntityID(), ReplyURLs: []string{sp.RedirectURL()},
+		SignOnURL: sp.RedirectURL()})
 	return sp
 }
 
@@ -92,23 +98,28 @@ var app = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, "%s reads %s", session.FromContext(r.Context()).Identity.Email, r.URL.Path)
 })
 
-// signIn lets a new browser open a page of h and go through the sign-in, and gives the text that it ends at.
+// signIn lets a new browser open a page of h and go through the sign-in, and gives the text that it
+// ends at.
 func (d *demo) signIn(h http.Handler, page string) string {
 	d.handler = h
 	jar, err := cookiejar.New(nil)
 	must(err)
-	browser := &http.Client{Jar: jar, Transport: asBrowser{&http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DialContext: d.dial}}}
+	browser := &http.Client{Jar: jar,
+		Transport: asBrowser{&http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
+			DialContext: d.dial}}}
 	if strings.HasPrefix(page, "/") {
 		page = d.url + page
 	}
 	response, err := browser.Get(page)
 	must(err)
-	for site := "cross-site"; response.Header.Get("Content-Type") == "text/html; charset=utf-8" && response.StatusCode == http.StatusOK; site = "same-origin" {
+	for site := "cross-site"; response.Header.Get("Content-Type") == "text/html; charset=utf-8" &&
+		response.StatusCode == http.StatusOK; site = "same-origin" {
 		form, err := samltest.ReadForm(response)
 		must(err)
 		post, err := http.NewRequest("POST", form.Action, strings.NewReader(form.Values.Encode()))
 		must(err)
-		post.Header = http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Sec-Fetch-Site": {site}, "Origin": {origin(response.Request.URL)}}
+		post.Header = http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Sec-Fetch-Site": {site},
+			"Origin": {origin(response.Request.URL)}}
 		response, err = browser.Do(post)
 		must(err)
 	}
@@ -139,8 +150,9 @@ func (b asBrowser) RoundTrip(r *http.Request) (*http.Response, error) {
 	return b.RoundTripper.RoundTrip(r)
 }
 
-// fullDuplex lets a request's body be read while it is answered. httputil.ReverseProxy needs it for a POST: otherwise now and then the
-// server closes the body of a request that the proxy's transport is just about to see the end of, and the answer is cut short.
+// fullDuplex lets a request's body be read while it is answered. httputil.ReverseProxy needs it for
+// a POST: otherwise now and then the server closes the body of a request that the proxy's transport
+// is just about to see the end of, and the answer is cut short.
 func fullDuplex(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		must(http.NewResponseController(w).EnableFullDuplex())

@@ -21,7 +21,8 @@ import (
 
 var firefox = engine{name: "firefox", programs: map[string]string{"firefox-esr": "firefox-esr"}, launch: launchFirefox}
 
-// firefoxLauncher keeps one process for each profile; each browser is a user context ("container") of its own in it.
+// firefoxLauncher keeps one process for each profile; each browser is a user context ("container")
+// of its own in it.
 type firefoxLauncher struct {
 	t       *testing.T
 	started map[profile]*bidi
@@ -71,7 +72,8 @@ func (l *firefoxLauncher) start(p profile) (*bidi, error) {
 	if err := os.WriteFile(filepath.Join(dir, "user.js"), []byte(firefoxPreferences(p)), 0o600); err != nil {
 		return nil, err
 	}
-	process := exec.Command("firefox-esr", "--headless", "--no-remote", "--remote-debugging-port=0", "--profile", dir, "--width=900", "--height=640", "about:blank")
+	process := exec.Command("firefox-esr", "--headless", "--no-remote", "--remote-debugging-port=0", "--profile", dir,
+		"--width=900", "--height=640", "about:blank")
 	process.Env = append(os.Environ(), "HOME="+dir)
 	output, err := process.StderrPipe()
 	if err != nil {
@@ -89,10 +91,12 @@ func (l *firefoxLauncher) start(p profile) (*bidi, error) {
 		return nil, err
 	}
 	l.started[p] = b
-	return b, b.call("session.new", object{"capabilities": object{"alwaysMatch": object{"acceptInsecureCerts": true}}}, nil)
+	return b, b.call("session.new",
+		object{"capabilities": object{"alwaysMatch": object{"acceptInsecureCerts": true}}}, nil)
 }
 
-// findLine waits for the line of a program's output that says where it listens, and reads the rest to nowhere.
+// findLine waits for the line of a program's output that says where it listens, and reads the rest
+// to nowhere.
 func findLine(output interface{ Read([]byte) (int, error) }, pattern *regexp.Regexp) (string, error) {
 	found := make(chan string, 1)
 	var seen strings.Builder
@@ -147,7 +151,8 @@ func (b firefoxBrowser) OpenTab() (tab, error) {
 }
 
 func (b firefoxBrowser) ClearCookies(string) error {
-	return b.call("storage.deleteCookies", object{"partition": object{"type": "storageKey", "userContext": b.userContext}}, nil)
+	return b.call("storage.deleteCookies",
+		object{"partition": object{"type": "storageKey", "userContext": b.userContext}}, nil)
 }
 
 func (b firefoxBrowser) Close() error {
@@ -187,7 +192,9 @@ func (t firefoxTab) evaluate(expression string, into *string) error {
 		Result           struct{ Value string }
 		ExceptionDetails struct{ Text string }
 	}
-	if err := t.call("script.evaluate", object{"expression": expression, "target": object{"context": t.context, "sandbox": "e2e"}, "awaitPromise": false}, &answer); err != nil {
+	if err := t.call("script.evaluate",
+		object{"expression": expression, "target": object{"context": t.context, "sandbox": "e2e"},
+			"awaitPromise": false}, &answer); err != nil {
 		return err
 	}
 	if answer.Type != "success" {
@@ -200,14 +207,17 @@ func (t firefoxTab) evaluate(expression string, into *string) error {
 func (t firefoxTab) Click(css string) error {
 	var found struct{ Nodes []struct{ SharedID string } }
 	if err := until("clicking "+css, func() (bool, error) {
-		err := t.call("browsingContext.locateNodes", object{"context": t.context, "locator": object{"type": "css", "value": css}, "maxNodeCount": 1}, &found)
+		err := t.call("browsingContext.locateNodes",
+			object{"context": t.context, "locator": object{"type": "css", "value": css}, "maxNodeCount": 1}, &found)
 		return len(found.Nodes) == 1, err
 	}); err != nil {
 		return err
 	}
 	origin := object{"type": "element", "element": object{"sharedId": found.Nodes[0].SharedID}}
-	return t.call("input.performActions", object{"context": t.context, "actions": []any{object{"type": "pointer", "id": "mouse", "actions": []any{
-		object{"type": "pointerMove", "x": 0, "y": 0, "origin": origin}, object{"type": "pointerDown", "button": 0}, object{"type": "pointerUp", "button": 0}}}}}, nil)
+	return t.call("input.performActions",
+		object{"context": t.context, "actions": []any{object{"type": "pointer", "id": "mouse", "actions": []any{
+			object{"type": "pointerMove", "x": 0, "y": 0, "origin": origin}, object{"type": "pointerDown",
+				"button": 0}, object{"type": "pointerUp", "button": 0}}}}}, nil)
 }
 
 func (t firefoxTab) Back() error {
@@ -228,7 +238,8 @@ func (t firefoxTab) Screenshot() ([]byte, error) {
 
 type object = map[string]any
 
-// bidi is a client of WebDriver BiDi (W3C): commands with numbers over one web socket. Events are not subscribed to.
+// bidi is a client of WebDriver BiDi (W3C): commands with numbers over one web socket. Events are
+// not subscribed to.
 type bidi struct {
 	socket *websocket.Conn
 	mu     sync.Mutex

@@ -18,8 +18,8 @@ import (
 	"github.com/iomete/saml/session"
 )
 
-// The standard library's router. GET on the Redirect URL begins a sign-in and POST finishes it, so the path is registered without a
-// method.
+// The standard library's router. GET on the Redirect URL begins a sign-in and POST finishes it, so
+// the path is registered without a method.
 func Example_serveMux() {
 	d := newDemo()
 	defer d.Close()
@@ -60,7 +60,10 @@ func Example_gin() {
 
 	require := func(c *gin.Context) {
 		allowed := false
-		sessions.Require(login, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { c.Request, allowed = r, true })).ServeHTTP(c.Writer, c.Request)
+		sessions.Require(login, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			c.Request,
+				allowed = r, true
+		})).ServeHTTP(c.Writer, c.Request)
 		if !allowed {
 			c.Abort()
 		}
@@ -69,7 +72,8 @@ func Example_gin() {
 	router := gin.New()
 	router.Any(sp.RedirectPath(), gin.WrapH(login))
 	router.GET("/jobs", require, func(c *gin.Context) {
-		c.String(http.StatusOK, "%s reads %s", session.FromContext(c.Request.Context()).Identity.Email, c.Request.URL.Path)
+		c.String(http.StatusOK, "%s reads %s", session.FromContext(c.Request.Context()).Identity.Email,
+			c.Request.URL.Path)
 	})
 
 	fmt.Println(d.signIn(router, "/jobs"))
@@ -84,17 +88,21 @@ func Example_echo() {
 
 	e := echo.New()
 	e.Any(sp.RedirectPath(), echo.WrapHandler(login))
-	private := e.Group("", echo.WrapMiddleware(func(next http.Handler) http.Handler { return sessions.Require(login, next) }))
+	private := e.Group("", echo.WrapMiddleware(func(next http.Handler) http.Handler {
+		return sessions.Require(login,
+			next)
+	}))
 	private.GET("/jobs", func(c *echo.Context) error {
-		return c.String(http.StatusOK, session.FromContext(c.Request().Context()).Identity.Email+" reads "+c.Request().URL.Path)
+		return c.String(http.StatusOK,
+			session.FromContext(c.Request().Context()).Identity.Email+" reads "+c.Request().URL.Path)
 	})
 
 	fmt.Println(d.signIn(e, "/jobs"))
 	// Output: ioana.turcanu@example.com reads /jobs
 }
 
-// scsSessions keeps users in sessions of alexedwards/scs: what an application with sessions of its own writes instead of using
-// package session.
+// scsSessions keeps users in sessions of alexedwards/scs: what an application with sessions of its
+// own writes instead of using package session.
 type scsSessions struct{ *scs.SessionManager }
 
 // SignIn implements saml.Sessions.
@@ -117,7 +125,8 @@ func (s scsSessions) SignIn(_ http.ResponseWriter, r *http.Request, login *saml.
 // SignedIn implements saml.Sessions.
 func (s scsSessions) SignedIn(r *http.Request) bool { return s.Exists(r.Context(), "account") }
 
-// An application with a session library of its own implements two methods, and guards its pages itself.
+// An application with a session library of its own implements two methods, and guards its pages
+// itself.
 func Example_ownSessions() {
 	d := newDemo()
 	defer d.Close()
@@ -139,8 +148,8 @@ func Example_ownSessions() {
 	// Output: ioana.turcanu@example.com reads /jobs
 }
 
-// Several tenants, each with a host name, a directory and a Redirect URL of its own. The host says whose sign-in it is; a pending login or
-// session of another tenant is refused there.
+// Several tenants, each with a host name, a directory and a Redirect URL of its own. The host says
+// whose sign-in it is; a pending login or session of another tenant is refused there.
 func Example_severalTenants() {
 	d := newDemo()
 	defer d.Close()
@@ -182,7 +191,8 @@ func Example_severalTenants() {
 	// 404 Not Found
 }
 
-// Settings that an administrator changes while the service runs: Resolve reads what is in force, and Save replaces it whole.
+// Settings that an administrator changes while the service runs: Resolve reads what is in force,
+// and Save replaces it whole.
 func Example_changingSettings() {
 	d := newDemo()
 	defer d.Close()
@@ -211,8 +221,8 @@ func Example_changingSettings() {
 	// ioana.turcanu@example.com reads /jobs
 }
 
-// Behind a reverse proxy that ends TLS: BaseURL is the address that browsers see, and nothing is taken from Host or X-Forwarded-Proto,
-// so the proxy needs no setting for it.
+// Behind a reverse proxy that ends TLS: BaseURL is the address that browsers see, and nothing is
+// taken from Host or X-Forwarded-Proto, so the proxy needs no setting for it.
 func Example_reverseProxy() {
 	d := newDemo()
 	defer d.Close()
@@ -229,8 +239,9 @@ func Example_reverseProxy() {
 	// Output: ioana.turcanu@example.com reads /jobs
 }
 
-// Protection against cross-site requests refuses the identity provider's post, which is one. The Redirect URL has to be left out, and
-// can be: what counts there is the signed answer to a sign-in that this browser began.
+// Protection against cross-site requests refuses the identity provider's post, which is one. The
+// Redirect URL has to be left out, and can be: what counts there is the signed answer to a sign-in
+// that this browser began.
 func Example_crossOriginProtection() {
 	d := newDemo()
 	defer d.Close()

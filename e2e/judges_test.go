@@ -30,13 +30,16 @@ type judge struct {
 }
 
 var judges = []judge{
-	{name: "python3-saml", released: "August 2021", deb: "python3-onelogin-saml2", probe: []string{"/usr/bin/python3", "-c", "import onelogin.saml2"},
+	{name: "python3-saml", released: "August 2021", deb: "python3-onelogin-saml2",
+		probe:   []string{"/usr/bin/python3", "-c", "import onelogin.saml2"},
 		command: []string{"/usr/bin/python3", "python3saml.py"}},
-	{name: "ruby-saml", released: "September 2021", deb: "ruby-saml", probe: []string{"ruby", "-e", "require 'onelogin/ruby-saml'"},
+	{name: "ruby-saml", released: "September 2021", deb: "ruby-saml",
+		probe:   []string{"ruby", "-e", "require 'onelogin/ruby-saml'"},
 		command: []string{"ruby", "rubysaml.rb"}},
 	{name: "node-saml", released: "October 2025", deb: "nodejs and npm", probe: []string{"npm", "--version"},
 		command: []string{"node", "nodesaml.mjs"}},
-	{name: "lasso", released: "early 2023", deb: "python3-lasso", probe: []string{"/usr/bin/python3", "-c", "import lasso"},
+	{name: "lasso", released: "early 2023", deb: "python3-lasso",
+		probe:   []string{"/usr/bin/python3", "-c", "import lasso"},
 		command: []string{"/usr/bin/python3", "lassosp.py"}},
 }
 
@@ -63,10 +66,13 @@ type verdict struct {
 	Why      string `json:"why"`
 }
 
-// ownConditions are those that no judge can be told: memory of earlier sign-ins and settings that only this library has.
-var ownConditions = []string{"former_redirect_urls", "former_entity_ids", "force_authn_at", "requested_context", "seen_before", "store"}
+// ownConditions are those that no judge can be told: memory of earlier sign-ins and settings that
+// only this library has.
+var ownConditions = []string{"former_redirect_urls", "former_entity_ids", "force_authn_at", "requested_context",
+	"seen_before", "store"}
 
-// largest is the size of a form value, in bytes, above which a message measures limits, not judgment.
+// largest is the size of a form value, in bytes, above which a message measures limits, not
+// judgment.
 const largest = 250_000
 
 func judgedVectors(t *testing.T) []*judgedVector {
@@ -82,7 +88,8 @@ func judgedVectors(t *testing.T) []*judgedVector {
 			t.Fatalf("%s: no clock (%v)", v.Name, err)
 		}
 		own := slices.ContainsFunc(ownConditions, func(key string) bool { return v.Header[key] != "" }) ||
-			strings.Contains(v.Header["policy"], "require_object_id") || strings.Contains(v.Header["policy"], "require_signed_response") || strings.Contains(v.Header["policy"], "refuse_expired_certificates")
+			strings.Contains(v.Header["policy"], "require_object_id") || strings.Contains(v.Header["policy"],
+			"require_signed_response") || strings.Contains(v.Header["policy"], "refuse_expired_certificates")
 		if own || len(v.Form) > largest {
 			continue
 		}
@@ -97,7 +104,8 @@ func judgedVectors(t *testing.T) []*judgedVector {
 			}
 			return list
 		}
-		list = append(list, &judgedVector{name: v.Name, header: v.Header, Response: v.Form, At: float64(at.UnixMilli()) / 1000, ACS: v.Header["redirect_url"],
+		list = append(list, &judgedVector{name: v.Name, header: v.Header, Response: v.Form,
+			At: float64(at.UnixMilli()) / 1000, ACS: v.Header["redirect_url"],
 			EntityID: v.Header["entity_id"], IdPEntityID: v.Header["idp_entity_id"], RequestID: v.Header["request_id"],
 			Certificates: pems(v.List("keys")), DecryptionKeys: pems(v.List("decryption_keys")), AllowSHA1: strings.Contains(v.Header["policy"], "allow_sha1")})
 	}
@@ -113,7 +121,8 @@ func readText(t *testing.T, file string) string {
 	return string(data)
 }
 
-// ask gives one judge's verdicts and the version of the library. A judge that dies at a message has refused it, and goes on with the next.
+// ask gives one judge's verdicts and the version of the library. A judge that dies at a message has
+// refused it, and goes on with the next.
 func (j judge) ask(dir string, list []*judgedVector) (verdicts []verdict, version string, err error) {
 	for len(verdicts) < len(list) {
 		var input bytes.Buffer
@@ -188,27 +197,36 @@ func because(cause, names, why string) limit {
 }
 
 var limits = []limit{
-	because("RSA-OAEP under its newer name, or with another hash than SHA-1, is not supported", "encrypted-(oaep.*|mgf1p-sha256)", "not supported|failed to decrypt|32 bytes|ProfileMissingAssertion|oaep decoding"),
+	because("RSA-OAEP under its newer name, or with another hash than SHA-1, is not supported",
+		"encrypted-(oaep.*|mgf1p-sha256)", "not supported|failed to decrypt|32 bytes|ProfileMissingAssertion|oaep decoding"),
 	because("a label of RSA-OAEP is ignored", "encrypted-label", "oaep decoding"),
 	because("AES with 192 bits is not supported", "encrypted-aes192-.*", "not supported"),
 	because("only one key to decrypt with", "encrypted-second-key", "oaep decoding|failed to decrypt"),
-	because("only the first EncryptedKey is tried", "encrypted-two-recipients", "ProfileMissingAssertion|too large|failed to decrypt"),
-	because("an EncryptedKey must be in KeyInfo, or be named there", "encrypted-(beside|name-id-gcm)", "cant find|No KeyInfo|node_type|failed to decrypt"),
+	because("only the first EncryptedKey is tried", "encrypted-two-recipients",
+		"ProfileMissingAssertion|too large|failed to decrypt"),
+	because("an EncryptedKey must be in KeyInfo, or be named there", "encrypted-(beside|name-id-gcm)",
+		"cant find|No KeyInfo|node_type|failed to decrypt"),
 	because("EncryptedData must have a Type", "encrypted-no-type", "ProfileMissingAssertion|new_element"),
-	because("an encrypted element must declare its namespaces itself", "encrypted-outer-bindings", "ProfileMissingAssertion|Invalid signature|Undefined prefix"),
+	because("an encrypted element must declare its namespaces itself", "encrypted-outer-bindings",
+		"ProfileMissingAssertion|Invalid signature|Undefined prefix"),
 	because("white space around the encrypted assertion is refused", "encrypted-white-space-inside", "must contain 1"),
-	because("an encrypted NameID inside an encrypted assertion is not supported", "encrypted-name-id-and-assertion", "Signature validation failed"),
+	because("an encrypted NameID inside an encrypted assertion is not supported", "encrypted-name-id-and-assertion",
+		"Signature validation failed"),
 	because("ECDSA is not supported, or only in another form", "ecdsa-.*", "(?i)verif|Invalid signature"),
 	because("RSA-SHA384 is not supported", "rsa-sha384", "Invalid signature"),
-	because("a certificate's dates count, although it is trusted by its key", "expired-certificate", "Invalid Signature"),
-	because("there is no tolerance at this end of a time window, or no offset in a time", "ends-within-skew|fractions", "time"),
+	because("a certificate's dates count, although it is trusted by its key", "expired-certificate",
+		"Invalid Signature"),
+	because("there is no tolerance at this end of a time window, or no offset in a time",
+		"ends-within-skew|fractions", "time"),
 	because("InResponseTo is required in the Response too", "no-in-response-to-in-response|style-duo", "InResponseTo"),
 	because("Issuer is required in the Response, where it is optional", "no-issuer-in-response", "Issuer|provider"),
-	because("the order of the schema is strict, or a schema is older than the signature's extensions", "prefix-list-signed-info|signature-last", "xsd|ProfileMissingAssertion"),
+	because("the order of the schema is strict, or a schema is older than the signature's extensions",
+		"prefix-list-signed-info|signature-last", "xsd|ProfileMissingAssertion"),
 	because("an AttributeStatement is required, which is optional", "style-.*", "no AttributeStatement"),
 	because("only one AuthnStatement is accepted, where several are allowed", "style-ibm", "AuthnStatement element"),
 	because("only the first of several confirmations is read", "confirmations", "subject"),
-	because("canonicalization with comments is treated differently, although there are no comments", "with-comments", "Failed to verify"),
+	because("canonicalization with comments is treated differently, although there are no comments", "with-comments",
+		"Failed to verify"),
 }
 
 // unreadNameIDs are accepted vectors whose NameID a judge does not decrypt: it gives none.
@@ -223,7 +241,8 @@ func (v *judgedVector) limit(why string) string {
 	return ""
 }
 
-// deliberate are the messages that all judges accept and that are refused here, by rule, with the reason.
+// deliberate are the messages that all judges accept and that are refused here, by rule, with the
+// reason.
 var deliberate = map[string]struct{ vectors, reason string }{
 	"7": {"p07-form-feed p07-unused-bits",
 		"Base64 is strict: one message has one form, so that what is logged and compared is what was read."},
@@ -281,8 +300,9 @@ var deliberate = map[string]struct{ vectors, reason string }{
 
 const judgesDoc = "../docs/judges.md"
 
-// TestJudges asks the judges about the vectors. What two of them refuse is refused here, or stands in limits; what all accept is accepted
-// here, or stands in deliberate. The summary in docs/judges.md has to be of today: SAML_TEST_UPDATE=1 writes it.
+// TestJudges asks the judges about the vectors. What two of them refuse is refused here, or stands
+// in limits; what all accept is accepted here, or stands in deliberate. The summary in
+// docs/judges.md has to be of today: SAML_TEST_UPDATE=1 writes it.
 func TestJudges(t *testing.T) {
 	list := judgedVectors(t)
 	dir := judgesDir(t)
@@ -390,7 +410,8 @@ func writeVerdicts(t *testing.T, list []*judgedVector) {
 	for _, v := range list {
 		fmt.Fprintf(&b, "\n%s\t%s\t%s", v.name, v.header["expect"], v.header["rule"])
 		for _, a := range v.verdicts {
-			fmt.Fprintf(&b, "\t%s", map[bool]string{true: fmt.Sprintf("accepted %q", a.NameID), false: "refused"}[a.Accepted])
+			fmt.Fprintf(&b, "\t%s", map[bool]string{true: fmt.Sprintf("accepted %q", a.NameID),
+				false: "refused"}[a.Accepted])
 		}
 	}
 	if err := os.WriteFile(filepath.Join(r.dir, "verdicts.tsv"), []byte(b.String()+"\n"), 0o644); err != nil {
@@ -427,7 +448,8 @@ func judgesSummary(list []*judgedVector, versions []string) string {
 		}
 		rules[fmt.Sprintf("%2s", v.header["rule"])] = r
 	}
-	fmt.Fprintf(&b, "%d vectors were judged: %d that are accepted here, %d that are refused.\n\n", len(list), positives, len(list)-positives)
+	fmt.Fprintf(&b, "%d vectors were judged: %d that are accepted here, %d that are refused.\n\n", len(list),
+		positives, len(list)-positives)
 	fmt.Fprintf(&b, "| library | version | of | accepts of the %d accepted |\n| --- | --- | --- | --- |\n", positives)
 	for i, j := range judges {
 		n := 0
@@ -448,8 +470,10 @@ func judgesSummary(list []*judgedVector, versions []string) string {
 		fmt.Fprintf(&b, "| %s | %d | %d | %d | %d |\n", strings.TrimSpace(rule), r.all, r.none, r.some, r.every)
 	}
 	fmt.Fprintf(&b, "\nWhat all four accept, and why it is refused here:\n\n| rule | vectors | reason |\n| --- | --- | --- |\n")
-	for _, rule := range slices.SortedFunc(maps.Keys(deliberate), func(a, b string) int { return strings.Compare(fmt.Sprintf("%2s", a), fmt.Sprintf("%2s", b)) }) {
-		fmt.Fprintf(&b, "| %s | %s | %s |\n", rule, strings.ReplaceAll(deliberate[rule].vectors, " ", ", "), deliberate[rule].reason)
+	for _, rule := range slices.SortedFunc(maps.Keys(deliberate),
+		func(a, b string) int { return strings.Compare(fmt.Sprintf("%2s", a), fmt.Sprintf("%2s", b)) }) {
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", rule, strings.ReplaceAll(deliberate[rule].vectors, " ", ", "),
+			deliberate[rule].reason)
 	}
 	return b.String()
 }

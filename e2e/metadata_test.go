@@ -17,8 +17,8 @@ import (
 	"github.com/iomete/saml/samltest"
 )
 
-// TestOurMetadataIsReadElsewhere: python3-saml holds our metadata against the schema and its end. The document with an end in the
-// year 1 shows that it would notice.
+// TestOurMetadataIsReadElsewhere: python3-saml holds our metadata against the schema and its end.
+// The document with an end in the year 1 shows that it would notice.
 func TestOurMetadataIsReadElsewhere(t *testing.T) {
 	if out, err := exec.Command("/usr/bin/python3", "-c", "import onelogin.saml2").CombinedOutput(); err != nil {
 		if os.Getenv("SAML_TEST_REQUIRE") == "all" {
@@ -30,7 +30,8 @@ func TestOurMetadataIsReadElsewhere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now(), NotAfter: time.Now().AddDate(1, 0, 0)}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now(),
+		NotAfter: time.Now().AddDate(1, 0, 0)}
 	certificate, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +45,8 @@ func TestOurMetadataIsReadElsewhere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plain := saml.Config{BaseURL: "https://console.example.com", IdentityProvider: trusted, StateKeys: [][]byte{saml.NewStateKey()}, Store: saml.NewMemoryStore()}
+	plain := saml.Config{BaseURL: "https://console.example.com", IdentityProvider: trusted,
+		StateKeys: [][]byte{saml.NewStateKey()}, Store: saml.NewMemoryStore()}
 	full := plain
 	full.SigningKey, full.SigningCertificate = crypto.Signer(key), certificate
 	full.DecryptionKeys = []saml.DecryptionKey{{Key: key, Certificate: certificate}}
@@ -60,7 +62,8 @@ func TestOurMetadataIsReadElsewhere(t *testing.T) {
 		if got := faultsOfMetadata(t, document); got != "[]" {
 			t.Errorf("%s: python3-saml says %s about\n%s", name, got, document)
 		}
-		ended := bytes.Replace(document, []byte(" entityID="), []byte(` validUntil="0001-01-01T00:00:00Z" entityID=`), 1)
+		ended := bytes.Replace(document, []byte(" entityID="), []byte(` validUntil="0001-01-01T00:00:00Z" entityID=`),
+			1)
 		if got := faultsOfMetadata(t, ended); !strings.Contains(got, "expired") {
 			t.Errorf("%s, ended in the year 1: python3-saml says %s, want that it is expired", name, got)
 		}

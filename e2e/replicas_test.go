@@ -26,8 +26,8 @@ import (
 	"github.com/iomete/saml/session"
 )
 
-// The replicas are processes: this test's own program, started again. They share the keys, and a Store that the test serves over
-// HTTP and can take away. Stores that last have tests of their own.
+// The replicas are processes: this test's own program, started again. They share the keys, and a
+// Store that the test serves over HTTP and can take away. Stores that last have tests of their own.
 
 func TestMain(m *testing.M) {
 	if text := os.Getenv("E2E_REPLICA"); text != "" {
@@ -43,7 +43,8 @@ type replicaConfig struct {
 	Key, Metadata        []byte
 }
 
-// serveReplica is the whole of a replica. It ends when the test does, which closes its standard input.
+// serveReplica is the whole of a replica. It ends when the test does, which closes its standard
+// input.
 func serveReplica(text string) error {
 	var c replicaConfig
 	if err := json.Unmarshal([]byte(text), &c); err != nil {
@@ -56,11 +57,13 @@ func serveReplica(text string) error {
 		return err
 	}
 	quiet := slog.New(slog.DiscardHandler)
-	sp, err := saml.New(saml.Config{BaseURL: c.BaseURL, IdentityProvider: idp, StateKeys: [][]byte{c.Key}, Store: httpStore(c.Store), Now: now, Logger: quiet})
+	sp, err := saml.New(saml.Config{BaseURL: c.BaseURL, IdentityProvider: idp, StateKeys: [][]byte{c.Key},
+		Store: httpStore(c.Store), Now: now, Logger: quiet})
 	if err != nil {
 		return err
 	}
-	sessions, err := session.New(session.Config{Keys: [][]byte{c.Key}, Store: httpStore(c.Store), Now: now, Logger: quiet})
+	sessions, err := session.New(session.Config{Keys: [][]byte{c.Key}, Store: httpStore(c.Store), Now: now,
+		Logger: quiet})
 	if err != nil {
 		return err
 	}
@@ -132,12 +135,16 @@ var listening = regexp.MustCompile(`^listening on (http://\S+)$`)
 
 func newCluster(t *testing.T) *cluster {
 	t.Helper()
-	c := &cluster{T: t, idp: samltest.MustNew(t, samltest.Options{}), replicas: map[string]*httputil.ReverseProxy{}, direct: map[string]string{}}
+	c := &cluster{T: t, idp: samltest.MustNew(t, samltest.Options{}), replicas: map[string]*httputil.ReverseProxy{},
+		direct: map[string]string{}}
 	provider := httptest.NewTLSServer(c.idp)
 	t.Cleanup(provider.Close)
 	c.idp.SetBaseURL(provider.URL)
 	c.idp.SignInAs(samltest.DefaultUsers()[0])
-	c.front = httptest.NewTLSServer(fullDuplex(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { c.chosen.Load().ServeHTTP(w, r) })))
+	c.front = httptest.NewTLSServer(fullDuplex(http.HandlerFunc(func(w http.ResponseWriter,
+		r *http.Request) {
+		c.chosen.Load().ServeHTTP(w, r)
+	})))
 	t.Cleanup(c.front.Close)
 	redirectURL := c.front.URL + saml.DefaultRedirectPath
 	c.idp.Register(samltest.Application{Identifier: redirectURL, ReplyURLs: []string{redirectURL}})
@@ -272,7 +279,8 @@ func (p person) finish(form samltest.Form) (*http.Response, error) {
 	return p.PostForm(again.Action, again.Values)
 }
 
-// want expects a page of the service itself: whoever is sent to sign in is found at the identity provider.
+// want expects a page of the service itself: whoever is sent to sign in is found at the identity
+// provider.
 func (p person) want(what string, status int, text string) func(*http.Response, error) {
 	p.c.Helper()
 	return func(response *http.Response, err error) {
@@ -286,7 +294,8 @@ func (p person) want(what string, status int, text string) func(*http.Response, 
 			p.c.Fatal(err)
 		}
 		if response.StatusCode != status || !strings.Contains(string(body), text) {
-			p.c.Errorf("%s: got status %d at %s, %s; want %d with %q", what, response.StatusCode, response.Request.URL.Host, body, status, text)
+			p.c.Errorf("%s: got status %d at %s, %s; want %d with %q", what, response.StatusCode,
+				response.Request.URL.Host, body, status, text)
 		}
 	}
 }
@@ -300,7 +309,8 @@ func (p person) wantAsked(what string) {
 	}
 	defer response.Body.Close()
 	if !strings.HasPrefix(p.c.idp.LoginURL(), origin(response.Request.URL)) {
-		p.c.Errorf("%s: got status %d at %s, want the identity provider", what, response.StatusCode, response.Request.URL)
+		p.c.Errorf("%s: got status %d at %s, want the identity provider", what, response.StatusCode,
+			response.Request.URL)
 	}
 }
 

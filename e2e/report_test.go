@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// A report collects what one engine did: a table of every request that the service saw, and pictures of the pages.
+// A report collects what one engine did: a table of every request that the service saw, and
+// pictures of the pages.
 type report struct {
 	dir      string
 	engine   string
@@ -40,7 +41,8 @@ func (r *report) add(scenario, outcome string, legs []leg) {
 		if i > 0 {
 			scenario = ""
 		}
-		fmt.Fprintf(&r.legs, "| %s | %s %s | %s | %s | %s / %s | %d |\n", scenario, l.Method, l.Path, l.cookies(), orDash(l.Site), orDash(l.Mode), orDash(l.Dest), l.Status)
+		fmt.Fprintf(&r.legs, "| %s | %s %s | %s | %s | %s / %s | %d |\n", scenario, l.Method, l.Path, l.cookies(),
+			orDash(l.Site), orDash(l.Mode), orDash(l.Dest), l.Status)
 	}
 }
 

@@ -171,7 +171,8 @@ func (v *visit) posts() (n int) {
 	return n
 }
 
-// wantTwoLegs checks the two legs of the last sign-in: none with the identity provider's post, the pending login with our own.
+// wantTwoLegs checks the two legs of the last sign-in: none with the identity provider's post, the
+// pending login with our own.
 func (v *visit) wantTwoLegs() {
 	v.Helper()
 	var posts []leg
@@ -186,7 +187,8 @@ func (v *visit) wantTwoLegs() {
 	if len(posts[0].Cookies) != 0 || posts[0].Site != "cross-site" || posts[0].Status != 200 {
 		v.Errorf("the first leg was %+v, want it cross-site and without cookies", posts[0])
 	}
-	if len(posts[1].Cookies) != 1 || !strings.HasPrefix(posts[1].Cookies[0], "__Host-saml-login-") || posts[1].Site != "same-origin" || posts[1].Status != 303 {
+	if len(posts[1].Cookies) != 1 || !strings.HasPrefix(posts[1].Cookies[0], "__Host-saml-login-") ||
+		posts[1].Site != "same-origin" || posts[1].Status != 303 {
 		v.Errorf("the second leg was %+v, want it same-origin with the pending login", posts[1])
 	}
 }
@@ -231,8 +233,10 @@ var scenarios = []scenario{
 			v.want(signedIn + "/<")
 			v.outcome += ", and picking a user once more ends at home"
 		}
-		// The browser that is signed in shows no error, and an event says that the answer came again.
-		if codes := v.codes(); len(codes) > 1 || len(codes) == 1 && codes[0] != saml.CodeStateMissing && codes[0] != saml.CodeReplayed {
+		// The browser that is signed in shows no error, and an event says that the answer came
+		// again.
+		if codes := v.codes(); len(codes) > 1 || len(codes) == 1 && codes[0] != saml.CodeStateMissing &&
+			codes[0] != saml.CodeReplayed {
 			v.Errorf("refusals: %v", codes)
 		}
 	}},
@@ -369,15 +373,16 @@ var scenarios = []scenario{
 		v.want(signedIn + "/<")
 		v.outcome = "signed in by the Sign-on URL"
 	}},
-	{name: "start at My Apps, blank Sign-on URL", config: func(c *saml.Config) { c.Unsolicited = saml.RestartUnsolicited }, play: func(v *visit) {
-		v.register("")
-		v.idp.SignInAs(samltest.DefaultUsers()[0])
-		v.visit(v.idp.MyAppsURL())
-		v.want("My Apps")
-		v.click("a")
-		v.want(signedIn + "/<")
-		v.outcome = "the answer is dropped, and a sign-in of our own ends at home"
-	}},
+	{name: "start at My Apps, blank Sign-on URL",
+		config: func(c *saml.Config) { c.Unsolicited = saml.RestartUnsolicited }, play: func(v *visit) {
+			v.register("")
+			v.idp.SignInAs(samltest.DefaultUsers()[0])
+			v.visit(v.idp.MyAppsURL())
+			v.want("My Apps")
+			v.click("a")
+			v.want(signedIn + "/<")
+			v.outcome = "the answer is dropped, and a sign-in of our own ends at home"
+		}},
 	{name: "what a user can read", play: errorPages},
 }
 
@@ -398,8 +403,8 @@ func (v *visit) twoTabs(order ...int) {
 	v.outcome = "each ends at its own link"
 }
 
-// tenTabs opens ten tabs before it looks at the first. Where the identity provider asks in each who signs in, they are answered in the
-// order in which they were opened.
+// tenTabs opens ten tabs before it looks at the first. Where the identity provider asks in each who
+// signs in, they are answered in the order in which they were opened.
 func (v *visit) tenTabs(unasked bool) {
 	v.Helper()
 	tabs := []tab{v.page}
@@ -434,7 +439,8 @@ func (v *visit) tenTabs(unasked bool) {
 			home++
 		}
 	}
-	v.outcome = fmt.Sprintf("%d end at their own link, %d at home, %d at home by the button of an error page", own, home, button)
+	v.outcome = fmt.Sprintf("%d end at their own link, %d at home, %d at home by the button of an error page", own,
+		home, button)
 	if button > 0 {
 		v.Error(v.outcome)
 	}

@@ -67,14 +67,16 @@ var databases = []struct {
 	{"MariaDB", newMariaDB},
 	{"MariaDB that reports the rows found in another time zone", func(t *testing.T) database {
 		d := newMariaDB(t)
-		d.dsn += "&clientFoundRows=true&time_zone=%27%2B13%3A00%27" // a lost claim must not count as one row there, nor local time as UTC
+		// a lost claim must not count as one row there, nor local time as UTC
+		d.dsn += "&clientFoundRows=true&time_zone=%27%2B13%3A00%27"
 		return d
 	}},
 }
 
 func newSQLite(t *testing.T) database {
 	file := filepath.Join(t.TempDir(), "claims.db")
-	return database{dialect: sqlstore.SQLite, driver: "sqlite", dsn: "file:" + file + "?_pragma=busy_timeout(20000)&_pragma=journal_mode(wal)"}
+	return database{dialect: sqlstore.SQLite, driver: "sqlite", dsn: "file:" + file +
+		"?_pragma=busy_timeout(20000)&_pragma=journal_mode(wal)"}
 }
 
 func newPostgreSQL(t *testing.T) database {
@@ -82,7 +84,8 @@ func newPostgreSQL(t *testing.T) database {
 	bin := postgresPrograms(t)
 	s.run(bin("initdb"), "--no-locale", "--encoding=UTF8", "--auth=trust", "--username=saml", "-D", s.data)
 	s.command = []string{bin("postgres"), "-D", s.data, "-k", s.dir, "-c", "listen_addresses="}
-	return s.serve(database{dialect: sqlstore.PostgreSQL, driver: "pgx", dsn: "user=saml database=postgres host=" + s.dir})
+	return s.serve(database{dialect: sqlstore.PostgreSQL, driver: "pgx", dsn: "user=saml database=postgres host=" +
+		s.dir})
 }
 
 // postgresPrograms finds what Debian keeps outside PATH, one directory for each release.
@@ -102,14 +105,18 @@ func postgresPrograms(t *testing.T) func(string) string {
 func newMariaDB(t *testing.T) database {
 	require(t, map[string]string{"mariadb-install-db": "mariadb-server", "mariadbd": "mariadb-server"})
 	s := newServer(t)
-	s.run("mariadb-install-db", "--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db", "--datadir="+s.data)
+	s.run("mariadb-install-db", "--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db",
+		"--datadir="+s.data)
 	socket := filepath.Join(s.dir, "socket")
-	s.command = []string{"mariadbd", "--no-defaults", "--datadir=" + s.data, "--socket=" + socket, "--skip-networking", "--pid-file=" + filepath.Join(s.dir, "pid"),
+	s.command = []string{"mariadbd", "--no-defaults", "--datadir=" + s.data, "--socket=" + socket,
+		"--skip-networking", "--pid-file=" + filepath.Join(s.dir, "pid"),
 		"--innodb-buffer-pool-size=32M"}
-	return s.serve(database{dialect: sqlstore.MySQL, driver: "mysql", dsn: "root@unix(" + socket + ")/mysql?timeout=10s"})
+	return s.serve(database{dialect: sqlstore.MySQL, driver: "mysql", dsn: "root@unix(" + socket +
+		")/mysql?timeout=10s"})
 }
 
-// A server is a database server of the test's own, on a socket in a directory that goes away with the test.
+// A server is a database server of the test's own, on a socket in a directory that goes away with
+// the test.
 type server struct {
 	*testing.T
 	dir, data string
@@ -186,7 +193,8 @@ func (s *server) start() {
 // kill ends the server as a power cut would.
 func (s *server) kill() {
 	s.Helper()
-	// PostgreSQL's children outlive a SIGKILL of their parent for a moment and hold the data; SIGQUIT ends them too and saves nothing.
+	// PostgreSQL's children outlive a SIGKILL of their parent for a moment and hold the data;
+	// SIGQUIT ends them too and saves nothing.
 	signal := os.Kill
 	if filepath.Base(s.command[0]) == "postgres" {
 		signal = syscall.SIGQUIT
@@ -209,7 +217,8 @@ func TestSQLStore(t *testing.T) {
 			})
 			t.Run("hundreds of claims on several replicas", func(t *testing.T) { testManyClaims(t, d) })
 			t.Run("an ended claim is taken over once", func(t *testing.T) { testTakeOver(t, d) })
-			t.Run("an ended claim is taken over at most once while it is pruned", func(t *testing.T) { testTakeOverAndPrune(t, d) })
+			t.Run("an ended claim is taken over at most once while it is pruned",
+				func(t *testing.T) { testTakeOverAndPrune(t, d) })
 			t.Run("prune deletes what has ended and nothing else", func(t *testing.T) { testPrune(t, d) })
 			t.Run("ends is in milliseconds since 1970", func(t *testing.T) { testEnds(t, d) })
 			t.Run("keys that a column would change", func(t *testing.T) { testKeys(t, d) })
@@ -284,7 +293,8 @@ func testManyClaims(t *testing.T, d database) {
 // end lets a claim end without waiting: the row is as it will be then.
 func end(t *testing.T, db *sql.DB, key string) {
 	t.Helper()
-	// The key is ours and has nothing to escape; the databases do not agree on how a parameter is written.
+	// The key is ours and has nothing to escape; the databases do not agree on how a parameter is
+	// written.
 	if _, err := db.ExecContext(t.Context(), "update saml_claims set ends = 1 where claim = '"+key+"'"); err != nil {
 		t.Fatal(err)
 	}
@@ -310,8 +320,8 @@ func testTakeOver(t *testing.T, d database) {
 	}
 }
 
-// testTakeOverAndPrune: MySQL ends all but one of those that wait for a row which is then deleted, with the error 1213. That is a refusal; two
-// winners would be a break-in.
+// testTakeOverAndPrune: MySQL ends all but one of those that wait for a row which is then deleted,
+// with the error 1213. That is a refusal; two winners would be a break-in.
 func testTakeOverAndPrune(t *testing.T, d database) {
 	replicas, db := d.replicas(t), d.open(t)
 	for range 10 {
@@ -356,14 +366,16 @@ func testPrune(t *testing.T, d database) {
 	for i := range values {
 		values[i] = fmt.Sprintf("('v1/req/%d', %d)", i, 1+i)
 	}
-	if _, err := db.ExecContext(t.Context(), "insert into saml_claims (claim, ends) values "+strings.Join(values, ", ")); err != nil {
+	if _, err := db.ExecContext(t.Context(), "insert into saml_claims (claim, ends) values "+strings.Join(values,
+		", ")); err != nil {
 		t.Fatal(err)
 	}
 	before := rows(t, db, "ends > 1000000")
 	if err := store.Prune(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if left, after := rows(t, db, "ends <= 1000000"), rows(t, db, "ends > 1000000"); left != 0 || after > before || after == 0 {
+	if left, after := rows(t, db, "ends <= 1000000"), rows(t, db, "ends > 1000000"); left != 0 || after > before ||
+		after == 0 {
 		t.Errorf("%d ended rows are left, and %d of %d others, want 0 and those that live", left, after, before)
 	}
 	if got, err := store.Claimed(t.Context(), live); err != nil || !got {
@@ -371,7 +383,8 @@ func testPrune(t *testing.T, d database) {
 	}
 }
 
-// testEnds: what the documentation says of the column, so that others can read it. The servers have this machine's clock.
+// testEnds: what the documentation says of the column, so that others can read it. The servers have
+// this machine's clock.
 func testEnds(t *testing.T, d database) {
 	store, db := d.replica(t), d.open(t)
 	key := spentKey()
@@ -382,7 +395,8 @@ func testEnds(t *testing.T, d database) {
 	}
 	last := time.Now()
 	var ends int64
-	if err := db.QueryRowContext(t.Context(), "select ends from saml_claims where claim = '"+key+"'").Scan(&ends); err != nil {
+	if err := db.QueryRowContext(t.Context(),
+		"select ends from saml_claims where claim = '"+key+"'").Scan(&ends); err != nil {
 		t.Fatal(err)
 	}
 	const rounding = 10 * time.Millisecond
@@ -407,7 +421,8 @@ func testKeys(t *testing.T, d database) {
 	}
 }
 
-// testPruneWaits: Prune selects an ended row, has to wait for somebody who claims it anew, and must not delete it then.
+// testPruneWaits: Prune selects an ended row, has to wait for somebody who claims it anew, and must
+// not delete it then.
 func testPruneWaits(t *testing.T, d database) {
 	store, db := d.replica(t), d.open(t)
 	key := spentKey()
@@ -420,7 +435,8 @@ func testPruneWaits(t *testing.T, d database) {
 		t.Fatal(err)
 	}
 	defer tx.Rollback() // an error says that it was committed
-	if _, err := tx.ExecContext(t.Context(), "update saml_claims set ends = 99999999999999 where claim = '"+key+"'"); err != nil {
+	if _, err := tx.ExecContext(t.Context(),
+		"update saml_claims set ends = 99999999999999 where claim = '"+key+"'"); err != nil {
 		t.Fatal(err)
 	}
 	pruned := make(chan error, 1)
@@ -443,7 +459,8 @@ func testPruneWaits(t *testing.T, d database) {
 	}
 }
 
-// testServerDies: whatever was answered before, during and after, no key is won twice, and what was won stays won.
+// testServerDies: whatever was answered before, during and after, no key is won twice, and what was
+// won stays won.
 func testServerDies(t *testing.T, d database) {
 	replicas := d.replicas(t)
 	type claim struct {

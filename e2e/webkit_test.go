@@ -19,7 +19,8 @@ import (
 	"testing"
 )
 
-var webkit = engine{name: "webkit", programs: map[string]string{"WebKitWebDriver": "webkit2gtk-driver", "Xvfb": "xvfb"}, launch: launchWebKit}
+var webkit = engine{name: "webkit", programs: map[string]string{"WebKitWebDriver": "webkit2gtk-driver",
+	"Xvfb": "xvfb"}, launch: launchWebKit}
 
 // webkitLauncher keeps a display and a driver. The driver has one browser at a time.
 type webkitLauncher struct {
@@ -56,7 +57,8 @@ func launchWebKit(t *testing.T) (launcher, error) {
 		return nil, err
 	}
 	driver := exec.Command("WebKitWebDriver", "--port="+port)
-	driver.Env = append(os.Environ(), "DISPLAY=:"+number, "HOME="+dir, "XDG_RUNTIME_DIR="+dir, "GDK_BACKEND=x11", "LIBGL_ALWAYS_SOFTWARE=1", "NO_AT_BRIDGE=1", "GTK_A11Y=none")
+	driver.Env = append(os.Environ(), "DISPLAY=:"+number, "HOME="+dir, "XDG_RUNTIME_DIR="+dir, "GDK_BACKEND=x11",
+		"LIBGL_ALWAYS_SOFTWARE=1", "NO_AT_BRIDGE=1", "GTK_A11Y=none")
 	if err := startUntilEnd(t, driver); err != nil {
 		return nil, err
 	}
@@ -167,7 +169,8 @@ func (t webkitTab) URL() (address string, err error) {
 }
 
 func (t webkitTab) HTML() (html string, err error) {
-	err = t.call("POST", "/execute/sync", object{"script": "return document.documentElement.outerHTML", "args": []any{}}, &html)
+	err = t.call("POST", "/execute/sync", object{"script": "return document.documentElement.outerHTML",
+		"args": []any{}}, &html)
 	return html, err
 }
 

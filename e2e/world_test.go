@@ -29,14 +29,15 @@ import (
 	"github.com/iomete/saml/session"
 )
 
-// certificate is for all servers of this test run. Everything is https, as it will be in production: only then do the cookies have
-// their __Host- names.
+// certificate is for all servers of this test run. Everything is https, as it will be in
+// production: only then do the cookies have their __Host- names.
 var certificate = func() tls.Certificate {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		log.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "e2e"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "e2e"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv4(127, 0, 0, 2), net.IPv4(127, 0, 0, 3)}}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
@@ -49,8 +50,9 @@ var certificate = func() tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
 }()
 
-// A world is a service on 127.0.0.1, and on 127.0.0.3 as before it moved, an identity provider on localhost, and somebody else's site on
-// 127.0.0.2. To a browser these are four sites, so what one posts to another is cross-site.
+// A world is a service on 127.0.0.1, and on 127.0.0.3 as before it moved, an identity provider on
+// localhost, and somebody else's site on 127.0.0.2. To a browser these are four sites, so what one
+// posts to another is cross-site.
 type world struct {
 	t        *testing.T
 	idp      *samltest.IdentityProvider
@@ -124,7 +126,9 @@ func newWorld(t *testing.T, change func(*saml.Config)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := saml.Config{BaseURL: w.service.URL, FormerRedirectURLs: []string{w.former.URL + saml.DefaultRedirectPath}, FormerEntityIDs: []string{w.former.URL + saml.DefaultRedirectPath}, IdentityProvider: source{trusted, w}, StateKeys: [][]byte{key}, Store: store, Now: w.now, Observe: w.observe, Logger: quiet}
+	c := saml.Config{BaseURL: w.service.URL, FormerRedirectURLs: []string{w.former.URL + saml.DefaultRedirectPath},
+		FormerEntityIDs: []string{w.former.URL + saml.DefaultRedirectPath}, IdentityProvider: source{trusted,
+			w}, StateKeys: [][]byte{key}, Store: store, Now: w.now, Observe: w.observe, Logger: quiet}
 	if change != nil {
 		change(&c)
 	}
@@ -136,28 +140,33 @@ func newWorld(t *testing.T, change func(*saml.Config)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if w.sessions, err = session.New(session.Config{Keys: [][]byte{key}, Store: store, Now: w.now, Logger: quiet}); err != nil {
+	if w.sessions, err = session.New(session.Config{Keys: [][]byte{key}, Store: store, Now: w.now,
+		Logger: quiet}); err != nil {
 		t.Fatal(err)
 	}
-	login, err := saml.NewHandler(saml.HandlerConfig{Sessions: brokenSessions{w.sessions, w}, Resolve: func(*http.Request, string) (*saml.ServiceProvider, error) {
-		switch b := w.isBroken(); {
-		case b.disabled:
-			return nil, saml.ErrNotConfigured
-		case b.keys:
-			return otherKeys, nil
-		}
-		return w.sp, nil
-	}})
+	login, err := saml.NewHandler(saml.HandlerConfig{Sessions: brokenSessions{w.sessions, w},
+		Resolve: func(*http.Request, string) (*saml.ServiceProvider, error) {
+			switch b := w.isBroken(); {
+			case b.disabled:
+				return nil, saml.ErrNotConfigured
+			case b.keys:
+				return otherKeys, nil
+			}
+			return w.sp, nil
+		}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.register("")
-	w.idp.Register(samltest.Application{Identifier: w.sp.RedirectURL(), ReplyURLs: []string{w.sp.RedirectURL()}, SignOnURL: w.sp.RedirectURL()})
+	w.idp.Register(samltest.Application{Identifier: w.sp.RedirectURL(), ReplyURLs: []string{w.sp.RedirectURL()},
+		SignOnURL: w.sp.RedirectURL()})
 
 	mux.Handle(w.sp.RedirectPath(), login)
 	mux.Handle("POST /sign-out", w.sessions.SignOutHandler("/signed-out"))
-	mux.HandleFunc("/signed-out", func(rw http.ResponseWriter, _ *http.Request) { show(rw, "You are signed out", "Sign in again", "/") })
-	mux.HandleFunc("/public", func(rw http.ResponseWriter, _ *http.Request) { show(rw, "A public page", "Jobs", "/jobs") })
+	mux.HandleFunc("/signed-out",
+		func(rw http.ResponseWriter, _ *http.Request) { show(rw, "You are signed out", "Sign in again", "/") })
+	mux.HandleFunc("/public",
+		func(rw http.ResponseWriter, _ *http.Request) { show(rw, "A public page", "Jobs", "/jobs") })
 	mux.HandleFunc("/favicon.ico", http.NotFound)
 	mux.Handle("/", w.sessions.Require(login, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		rw.Header().Set("Cache-Control", "no-store")
@@ -166,9 +175,11 @@ func newWorld(t *testing.T, change func(*saml.Config)) *world {
 	return w
 }
 
-// register tells the identity provider of the service: with a Sign-on URL as the guide says, or a blank one.
+// register tells the identity provider of the service: with a Sign-on URL as the guide says, or a
+// blank one.
 func (w *world) register(signOnURL string) {
-	w.idp.Register(samltest.Application{Identifier: w.sp.RedirectURL(), ReplyURLs: []string{w.sp.RedirectURL()}, SignOnURL: signOnURL})
+	w.idp.Register(samltest.Application{Identifier: w.sp.RedirectURL(), ReplyURLs: []string{w.sp.RedirectURL()},
+		SignOnURL: signOnURL})
 }
 
 var appPage = template.Must(template.New("").Parse(`<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>The service</title><link rel="icon" href="data:,"></head>
@@ -215,7 +226,8 @@ func (w *world) setBroken(b broken) {
 	w.broken = b
 }
 
-// keepPending makes cookies of pending logins stay when their login is finished, as where an answer gets lost.
+// keepPending makes cookies of pending logins stay when their login is finished, as where an answer
+// gets lost.
 func (w *world) keepPending(kept bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -267,7 +279,8 @@ func (w *world) record(next http.Handler) http.Handler {
 			http.NotFound(rw, r)
 			return
 		}
-		l := leg{Method: r.Method, Path: r.URL.Path, Site: r.Header.Get("Sec-Fetch-Site"), Mode: r.Header.Get("Sec-Fetch-Mode"), Dest: r.Header.Get("Sec-Fetch-Dest")}
+		l := leg{Method: r.Method, Path: r.URL.Path, Site: r.Header.Get("Sec-Fetch-Site"),
+			Mode: r.Header.Get("Sec-Fetch-Mode"), Dest: r.Header.Get("Sec-Fetch-Dest")}
 		for _, c := range r.Cookies() {
 			l.Cookies = append(l.Cookies, c.Name)
 		}
@@ -323,7 +336,8 @@ func (w *world) alias(path string) string {
 	return strings.Replace(w.service.URL, "127.0.0.1", "localhost", 1) + path
 }
 
-// answer is the address of a page that posts an answer to the last request, in whatever browser opens it.
+// answer is the address of a page that posts an answer to the last request, in whatever browser
+// opens it.
 func (w *world) answer(a samltest.Answer) string {
 	w.t.Helper()
 	w.mu.Lock()

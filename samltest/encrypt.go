@@ -173,7 +173,8 @@ func (o Encryption) encryptedKey(certificate, key []byte) (*etree.Element, error
 	method.CreateAttr("Algorithm", string(o.Transport))
 	var wrapped []byte
 	if o.Transport == RSA15 {
-		wrapped, err = rsa.EncryptPKCS1v15(rand.Reader, public, key) // weak: tests check that service providers refuse it
+		// weak: tests check that service providers refuse it
+		wrapped, err = rsa.EncryptPKCS1v15(rand.Reader, public, key)
 	} else {
 		hash, mask := cmpHash(o.Digest), cmpHash(o.Mask)
 		algorithm(method, "ds:DigestMethod", "ds", dsig.Namespace, digestURIs[hash])

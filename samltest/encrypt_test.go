@@ -52,7 +52,8 @@ func xmlsecDecrypt(t *testing.T, key *rsa.PrivateKey, document []byte) []byte {
 	if err := os.WriteFile(file, document, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	output, err := exec.Command(xmlsec, "--decrypt", "--privkey-pem", keyFile, "--id-attr:Id", nsXEnc+":EncryptedKey", file).Output()
+	output, err := exec.Command(xmlsec, "--decrypt", "--privkey-pem", keyFile, "--id-attr:Id", nsXEnc+":EncryptedKey",
+		file).Output()
 	if err != nil {
 		t.Fatalf("xmlsec1: %v\n%.600s", err, document)
 	}

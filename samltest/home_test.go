@@ -77,16 +77,17 @@ func TestHomePage(t *testing.T) {
 		t.Errorf("got %s, %v", r.Status, r.Header)
 	}
 	for what, want := range map[string]string{
-		"warning":              "Not for production",
-		"user":                 `<button type="submit" name="user" value="ioana.turcanu@example.com">Ioana Țurcanu: ioana.turcanu@example.com</button>`,
-		"user without mail":    "Reports: no e-mail address</button>",
-		"who is signed in":     "Nobody is signed in here",
-		"start of application": `<a class="start" href="/` + idp.TenantID() + `/myapps?app=` + strings.ToLower(url.QueryEscape(redirectURL)) + `">` + redirectURL + `</a>`,
-		"form":                 `<input type="url" name="redirect_url" value="">`,
-		"metadata":             `<a id="metadata" href="` + idp.MetadataURL() + `" download="federationmetadata.xml">`,
-		"identifier":           `<code id="entity-id">` + idp.EntityID() + `</code>`,
-		"login URL":            `<code id="login-url">` + idp.LoginURL() + `</code>`,
-		"certificate":          `<pre id="certificate">` + string(idp.CertificatePEM()) + `</pre>`,
+		"warning":           "Not for production",
+		"user":              `<button type="submit" name="user" value="ioana.turcanu@example.com">Ioana Țurcanu: ioana.turcanu@example.com</button>`,
+		"user without mail": "Reports: no e-mail address</button>",
+		"who is signed in":  "Nobody is signed in here",
+		"start of application": `<a class="start" href="/` + idp.TenantID() + `/myapps?app=` +
+			strings.ToLower(url.QueryEscape(redirectURL)) + `">` + redirectURL + `</a>`,
+		"form":        `<input type="url" name="redirect_url" value="">`,
+		"metadata":    `<a id="metadata" href="` + idp.MetadataURL() + `" download="federationmetadata.xml">`,
+		"identifier":  `<code id="entity-id">` + idp.EntityID() + `</code>`,
+		"login URL":   `<code id="login-url">` + idp.LoginURL() + `</code>`,
+		"certificate": `<pre id="certificate">` + string(idp.CertificatePEM()) + `</pre>`,
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("%s: there is no %s in %s", what, want, page)
@@ -116,7 +117,8 @@ func TestHomePageOfApplications(t *testing.T) {
 	if err := idp.RegisterRedirectURL(redirectURL); err != nil {
 		t.Fatal(err)
 	}
-	if page := at(); strings.Contains(page, "No application is registered") || strings.Contains(page, "Without a Sign-on URL") {
+	if page := at(); strings.Contains(page, "No application is registered") ||
+		strings.Contains(page, "Without a Sign-on URL") {
 		t.Errorf("with a Sign-on URL: %s", page)
 	}
 	idp.Register(Application{Identifier: redirectURL, ReplyURLs: []string{redirectURL}})
@@ -235,7 +237,8 @@ func TestUserCookie(t *testing.T) {
 	for base, want := range map[string]struct {
 		secure bool
 		site   http.SameSite
-	}{"http://localhost:8080": {false, http.SameSiteLaxMode}, "https://idp.example.com": {true, http.SameSiteNoneMode}} {
+	}{"http://localhost:8080": {false, http.SameSiteLaxMode}, "https://idp.example.com": {true,
+		http.SameSiteNoneMode}} {
 		idp := MustNew(t, Options{Keys: testKeys.rsa(), BaseURL: base, Users: users})
 		w := httptest.NewRecorder()
 		if err := idp.signIn(w, users[0].Mail); err != nil {
@@ -296,7 +299,8 @@ func TestHomePageBelowAPath(t *testing.T) {
 		t.Fatalf("home URL %q, want %q", idp.HomeURL(), want)
 	}
 	browser := newClient(t)
-	if page := body(t, browser.get(idp.HomeURL())); !strings.Contains(page, `action="/entra/`+idp.TenantID()+`/register"`) {
+	if page := body(t, browser.get(idp.HomeURL())); !strings.Contains(page,
+		`action="/entra/`+idp.TenantID()+`/register"`) {
 		t.Errorf("got %s", page)
 	}
 	browser.submit(idp, "signin", url.Values{"user": {DefaultUsers()[0].Mail}})

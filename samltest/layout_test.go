@@ -30,8 +30,10 @@ func TestResponseIsLaidOutAsEntras(t *testing.T) {
 	if len(ids) != 3 || ids[0] == ids[1] || ids[1] != ids[2] {
 		t.Fatalf("IDs %v, want the response's, the assertion's, and the assertion's again as SessionIndex", ids)
 	}
-	got = strings.NewReplacer(ids[0], `"_response"`, ids[1], `"_assertion"`, `"#`+ids[1][1:], `"#_assertion"`, certificate, "certificate").Replace(got)
-	want := `<samlp:Response ID="_response" Version="2.0" IssueInstant="2026-03-14T08:26:53.589Z" Destination="` + redirectURL + `" InResponseTo="id1" xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol">` +
+	got = strings.NewReplacer(ids[0], `"_response"`, ids[1], `"_assertion"`, `"#`+ids[1][1:], `"#_assertion"`,
+		certificate, "certificate").Replace(got)
+	want := `<samlp:Response ID="_response" Version="2.0" IssueInstant="2026-03-14T08:26:53.589Z" Destination="` +
+		redirectURL + `" InResponseTo="id1" xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol">` +
 		`<Issuer xmlns="urn:oasis:names:tc:SAML:2.0:assertion">https://sts.windows.net/b0a63ade-3ec7-4d8b-991f-87eb4336274a/</Issuer>` +
 		`<samlp:Status><samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:Success"/></samlp:Status>` +
 		`<Assertion ID="_assertion" IssueInstant="2026-03-14T08:26:53.589Z" Version="2.0" xmlns="urn:oasis:names:tc:SAML:2.0:assertion">` +

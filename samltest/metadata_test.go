@@ -75,7 +75,8 @@ func TestMetadata(t *testing.T) {
 	if idp.LoginURL() != login || idp.LogoutURL() != login {
 		t.Errorf("login URL %q, logout URL %q, want both %q", idp.LoginURL(), idp.LogoutURL(), login)
 	}
-	redirect, post := endpoint{"urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect", login}, endpoint{"urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST", login}
+	redirect, post := endpoint{"urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect",
+		login}, endpoint{"urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST", login}
 	if !slices.Equal(m.Provider.SignOn, []endpoint{redirect, post}) ||
 		!slices.Equal(m.Provider.Logout, []endpoint{redirect}) {
 		t.Errorf("endpoints %v and %v", m.Provider.SignOn, m.Provider.Logout)

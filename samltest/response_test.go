@@ -43,7 +43,8 @@ func TestSignaturesVerify(t *testing.T) {
 				v.Algorithm = c.algorithm
 				name := fmt.Sprintf("style %d, sign %d, without KeyInfo %t", v.Style, v.Sign, v.OmitKeyInfo)
 				document := mustRespond(t, idp, v)
-				if want := `SignatureMethod Algorithm="` + string(c.want) + `"/>`; !bytes.Contains(document, []byte(want)) {
+				if want := `SignatureMethod Algorithm="` + string(c.want) + `"/>`; !bytes.Contains(document,
+					[]byte(want)) {
 					t.Errorf("%s: there is no %s in %s", name, want, document)
 				}
 				if got := !bytes.Contains(document, []byte("KeyInfo")); got != v.OmitKeyInfo {
@@ -274,7 +275,8 @@ func TestPairwiseIdentifiersDiffer(t *testing.T) {
 		t.Error("another account of the same name has the same identifier")
 	}
 	elsewhere := MustNew(t, Options{Keys: testKeys.rsa()})
-	if other := read(t, mustRespond(t, elsewhere, Answer{NameIDFormat: FormatPersistent})).Assertions[0].NameID.Value; other == first {
+	if other := read(t, mustRespond(t, elsewhere,
+		Answer{NameIDFormat: FormatPersistent})).Assertions[0].NameID.Value; other == first {
 		t.Error("another directory gives the same identifier")
 	}
 	if a, b := nameID(Answer{NameIDFormat: FormatTransient}), nameID(Answer{NameIDFormat: FormatTransient}); a == b {
@@ -296,24 +298,41 @@ func TestSwitches(t *testing.T) {
 		got    func(message) string
 		want   string
 	}{
-		{"RequestID is on the response", Answer{RequestID: "id7"}, func(m message) string { return m.InResponseTo }, "id7"},
-		{"RequestID is in the confirmation", Answer{RequestID: "id7"}, func(m message) string { return m.Assertions[0].Confirmation.InResponseTo }, "id7"},
+		{"RequestID is on the response", Answer{RequestID: "id7"}, func(m message) string { return m.InResponseTo },
+			"id7"},
+		{"RequestID is in the confirmation", Answer{RequestID: "id7"},
+			func(m message) string { return m.Assertions[0].Confirmation.InResponseTo }, "id7"},
 		{"Issuer is the response's", Answer{Issuer: elsewhere}, func(m message) string { return m.Issuer }, elsewhere},
-		{"Issuer is the assertion's", Answer{Issuer: elsewhere}, func(m message) string { return m.Assertions[0].Issuer }, elsewhere},
-		{"Destination differs", Answer{Destination: elsewhere}, func(m message) string { return m.Destination }, elsewhere},
-		{"Destination leaves the recipient alone", Answer{Destination: elsewhere}, func(m message) string { return m.Assertions[0].Confirmation.Recipient }, redirectURL},
-		{"Audience defaults to the recipient", Answer{}, func(m message) string { return m.Assertions[0].Conditions.Audiences[0] }, redirectURL},
-		{"Audience differs", Answer{Audience: elsewhere}, func(m message) string { return m.Assertions[0].Conditions.Audiences[0] }, elsewhere},
-		{"a late clock moves the issue", Answer{ClockOffset: -time.Hour}, func(m message) string { return m.IssueInstant }, "2026-03-14T07:26:53.589Z"},
-		{"a late clock moves the sign-in", Answer{ClockOffset: -time.Hour}, func(m message) string { return m.Assertions[0].AuthnStatement.AuthnInstant }, "2026-03-14T07:16:53.589Z"},
-		{"Lifetime ends the conditions", Answer{Lifetime: time.Minute}, func(m message) string { return m.Assertions[0].Conditions.NotOnOrAfter }, "2026-03-14T08:27:53.589Z"},
-		{"Lifetime ends the confirmation", Answer{Lifetime: time.Minute}, func(m message) string { return m.Assertions[0].Confirmation.NotOnOrAfter }, "2026-03-14T08:27:53.589Z"},
-		{"AuthnInstant", Answer{AuthnInstant: now}, func(m message) string { return m.Assertions[0].AuthnStatement.AuthnInstant }, "2026-03-14T08:26:53.589Z"},
-		{"no end of the session", Answer{}, func(m message) string { return m.Assertions[0].AuthnStatement.SessionNotOnOrAfter }, ""},
-		{"SessionNotOnOrAfter", Answer{SessionNotOnOrAfter: now}, func(m message) string { return m.Assertions[0].AuthnStatement.SessionNotOnOrAfter }, "2026-03-14T08:26:53.589Z"},
-		{"NameID", Answer{NameID: "b@example.org"}, func(m message) string { return m.Assertions[0].NameID.Value }, "b@example.org"},
-		{"NameID keeps the mail format", Answer{NameID: "b@example.org"}, func(m message) string { return m.Assertions[0].NameID.Format }, FormatEmail},
-		{"an unspecified NameID is the mail", Answer{NameIDFormat: FormatUnspecified}, func(m message) string { return m.Assertions[0].NameID.Value }, "ioana.turcanu@example.com"},
+		{"Issuer is the assertion's", Answer{Issuer: elsewhere},
+			func(m message) string { return m.Assertions[0].Issuer }, elsewhere},
+		{"Destination differs", Answer{Destination: elsewhere}, func(m message) string { return m.Destination },
+			elsewhere},
+		{"Destination leaves the recipient alone", Answer{Destination: elsewhere},
+			func(m message) string { return m.Assertions[0].Confirmation.Recipient }, redirectURL},
+		{"Audience defaults to the recipient", Answer{},
+			func(m message) string { return m.Assertions[0].Conditions.Audiences[0] }, redirectURL},
+		{"Audience differs", Answer{Audience: elsewhere},
+			func(m message) string { return m.Assertions[0].Conditions.Audiences[0] }, elsewhere},
+		{"a late clock moves the issue", Answer{ClockOffset: -time.Hour},
+			func(m message) string { return m.IssueInstant }, "2026-03-14T07:26:53.589Z"},
+		{"a late clock moves the sign-in", Answer{ClockOffset: -time.Hour},
+			func(m message) string { return m.Assertions[0].AuthnStatement.AuthnInstant }, "2026-03-14T07:16:53.589Z"},
+		{"Lifetime ends the conditions", Answer{Lifetime: time.Minute},
+			func(m message) string { return m.Assertions[0].Conditions.NotOnOrAfter }, "2026-03-14T08:27:53.589Z"},
+		{"Lifetime ends the confirmation", Answer{Lifetime: time.Minute},
+			func(m message) string { return m.Assertions[0].Confirmation.NotOnOrAfter }, "2026-03-14T08:27:53.589Z"},
+		{"AuthnInstant", Answer{AuthnInstant: now},
+			func(m message) string { return m.Assertions[0].AuthnStatement.AuthnInstant }, "2026-03-14T08:26:53.589Z"},
+		{"no end of the session", Answer{},
+			func(m message) string { return m.Assertions[0].AuthnStatement.SessionNotOnOrAfter }, ""},
+		{"SessionNotOnOrAfter", Answer{SessionNotOnOrAfter: now},
+			func(m message) string { return m.Assertions[0].AuthnStatement.SessionNotOnOrAfter }, "2026-03-14T08:26:53.589Z"},
+		{"NameID", Answer{NameID: "b@example.org"}, func(m message) string { return m.Assertions[0].NameID.Value },
+			"b@example.org"},
+		{"NameID keeps the mail format", Answer{NameID: "b@example.org"},
+			func(m message) string { return m.Assertions[0].NameID.Format }, FormatEmail},
+		{"an unspecified NameID is the mail", Answer{NameIDFormat: FormatUnspecified},
+			func(m message) string { return m.Assertions[0].NameID.Value }, "ioana.turcanu@example.com"},
 		{"a status", Answer{Status: "urn:a", SubStatus: "urn:b", StatusMessage: "AADSTS"}, func(m message) string {
 			return m.Status.Code.Value + " " + m.Status.Code.Sub.Value + " " + m.Status.Message
 		}, "urn:a urn:b AADSTS"},

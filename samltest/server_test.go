@@ -137,17 +137,23 @@ func TestRequests(t *testing.T) {
 		{"a Reply URL that is not registered", redirectURL + `">`, redirectURL + `/third">`, "AADSTS50011"},
 		{"a Reply URL with a slash more", redirectURL + `">`, redirectURL + `/">`, "AADSTS50011"},
 		{"no Reply URL", ` AssertionConsumerServiceURL="` + redirectURL + `"`, ``, accept},
-		{"an answer by HTTP-POST", ` Version=`, ` ProtocolBinding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST" Version=`, accept},
-		{"an answer by HTTP-Artifact", ` Version=`, ` ProtocolBinding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Artifact" Version=`, "AADSTS75003"},
-		{"a NameIDPolicy for mail", issuer, issuer + `<samlp:NameIDPolicy AllowCreate="true" Format="` + FormatEmail + `"/>`, accept},
+		{"an answer by HTTP-POST", ` Version=`,
+			` ProtocolBinding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST" Version=`, accept},
+		{"an answer by HTTP-Artifact", ` Version=`,
+			` ProtocolBinding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Artifact" Version=`, "AADSTS75003"},
+		{"a NameIDPolicy for mail", issuer, issuer + `<samlp:NameIDPolicy AllowCreate="true" Format="` + FormatEmail +
+			`"/>`, accept},
 		{"a NameIDPolicy without a format", issuer, issuer + `<samlp:NameIDPolicy AllowCreate="true"/>`, accept},
-		{"a NameIDPolicy for Kerberos", issuer, issuer + `<samlp:NameIDPolicy Format="urn:oasis:names:tc:SAML:2.0:nameid-format:kerberos"/>`, "AADSTS75016"},
-		{"a NameIDPolicy with a qualifier", issuer, issuer + `<samlp:NameIDPolicy SPNameQualifier="x"/>`, "AADSTS90011"},
+		{"a NameIDPolicy for Kerberos", issuer,
+			issuer + `<samlp:NameIDPolicy Format="urn:oasis:names:tc:SAML:2.0:nameid-format:kerberos"/>`, "AADSTS75016"},
+		{"a NameIDPolicy with a qualifier", issuer, issuer + `<samlp:NameIDPolicy SPNameQualifier="x"/>`,
+			"AADSTS90011"},
 		{"the context that the user has", issuer, issuer + requestedContext("exact", "Password"), accept},
 		{"one of two contexts", issuer, issuer + requestedContext("exact", "X509", "Password"), accept},
 		{"another context", issuer, issuer + requestedContext("exact", "PasswordProtectedTransport"), "AADSTS75011"},
 		{"a context at least as good", issuer, issuer + requestedContext("minimum", "Password"), "AADSTS75011"},
-		{"a Subject", issuer, issuer + `<saml:Subject><saml:NameID>ioana.turcanu@example.com</saml:NameID></saml:Subject>`, "AADSTS900236"},
+		{"a Subject", issuer, issuer +
+			`<saml:Subject><saml:NameID>ioana.turcanu@example.com</saml:NameID></saml:Subject>`, "AADSTS900236"},
 		{"a Destination of another", ` Version=`, ` Destination="https://elsewhere.example.com" Version=`, accept},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -175,7 +181,8 @@ func TestRequests(t *testing.T) {
 func requestedContext(comparison string, classes ...string) string {
 	text := `<samlp:RequestedAuthnContext Comparison="` + comparison + `">`
 	for _, class := range classes {
-		text += `<saml:AuthnContextClassRef>urn:oasis:names:tc:SAML:2.0:ac:classes:` + class + `</saml:AuthnContextClassRef>`
+		text += `<saml:AuthnContextClassRef>urn:oasis:names:tc:SAML:2.0:ac:classes:` + class +
+			`</saml:AuthnContextClassRef>`
 	}
 	return text + `</samlp:RequestedAuthnContext>`
 }
@@ -194,10 +201,12 @@ func TestUndecodableRequests(t *testing.T) {
 		{"a bare link", get(t, idp.LoginURL()), "AADSTS750054"},
 		{"an empty form", form(url.Values{"RelayState": {"x"}}), "AADSTS750054"},
 		{"no base64", get(t, idp.LoginURL()+"?SAMLRequest=%3C"), "AADSTS75005"},
-		{"a redirect that is not deflated", get(t, idp.LoginURL()+"?SAMLRequest="+url.QueryEscape(plain)), "AADSTS75005"},
+		{"a redirect that is not deflated", get(t, idp.LoginURL()+"?SAMLRequest="+url.QueryEscape(plain)),
+			"AADSTS75005"},
 		{"a form that is deflated", form(url.Values{"SAMLRequest": {deflated(goodRequest)}}), "AADSTS75005"},
 		{"no XML", byRedirect(t, idp, "hello"), "AADSTS75005"},
-		{"a form that is too large", form(url.Values{"SAMLRequest": {plain}, "x": {strings.Repeat("x", maxRequest)}}), "AADSTS75005"},
+		{"a form that is too large", form(url.Values{"SAMLRequest": {plain}, "x": {strings.Repeat("x", maxRequest)}}),
+			"AADSTS75005"},
 	} {
 		if _, err := ReadForm(c.response); err == nil || !strings.Contains(err.Error(), c.want+": ") {
 			t.Errorf("%s: got %v, want %s", c.name, err, c.want)
@@ -267,7 +276,8 @@ func TestNameIDPolicyOverrides(t *testing.T) {
 		{FormatUnspecified, FormatPersistent},
 		{FormatTransient, FormatTransient},
 	} {
-		_, m := answered(t, byRedirect(t, idp, strings.Replace(goodRequest, "</saml:Issuer>", `</saml:Issuer><samlp:NameIDPolicy Format="`+c.asked+`"/>`, 1)))
+		_, m := answered(t, byRedirect(t, idp, strings.Replace(goodRequest, "</saml:Issuer>",
+			`</saml:Issuer><samlp:NameIDPolicy Format="`+c.asked+`"/>`, 1)))
 		nameID := m.Assertions[0].NameID
 		if nameID.Format != c.want {
 			t.Errorf("asked for %s: format %s, want %s", c.asked, nameID.Format, c.want)
@@ -306,7 +316,8 @@ func TestWhoSignsIn(t *testing.T) {
 	if got := nameID(byRedirect(t, idp, goodRequest, "login_hint", "TOMAS.novak@EXAMPLE.net")); got != users[2].Mail {
 		t.Errorf("login_hint with a mail address signs in %q", got)
 	}
-	if got := nameID(byRedirect(t, idp, goodRequest, "login_hint", strings.ToUpper(users[2].UserPrincipalName))); got != users[2].Mail {
+	if got := nameID(byRedirect(t, idp, goodRequest, "login_hint",
+		strings.ToUpper(users[2].UserPrincipalName))); got != users[2].Mail {
 		t.Errorf("login_hint with a user principal name signs in %q", got)
 	}
 	idp.SignInAs(users[0])
@@ -316,7 +327,8 @@ func TestWhoSignsIn(t *testing.T) {
 	if got := nameID(byPost(t, idp, goodRequest, "user", users[2].UserPrincipalName)); got != users[2].Mail {
 		t.Errorf("a choice by HTTP-POST signs in %q", got)
 	}
-	if got := nameID(byRedirect(t, idp, goodRequest, "user", users[3].UserPrincipalName, "login_hint", users[2].Mail)); got != users[3].Mail {
+	if got := nameID(byRedirect(t, idp, goodRequest, "user", users[3].UserPrincipalName, "login_hint",
+		users[2].Mail)); got != users[3].Mail {
 		t.Errorf("a choice signs in %q", got)
 	}
 	if _, err := ReadForm(byRedirect(t, idp, goodRequest, "user", users[4].UserPrincipalName)); err == nil ||
@@ -337,7 +349,8 @@ func TestFreshness(t *testing.T) {
 		_, m := answered(t, r)
 		return m.Assertions[0].AuthnStatement.AuthnInstant
 	}
-	if got, want := authnInstant(byRedirect(t, idp, goodRequest, "login_hint", mail)), stamp(now.Add(-10*time.Minute)); got != want {
+	if got, want := authnInstant(byRedirect(t, idp, goodRequest, "login_hint",
+		mail)), stamp(now.Add(-10*time.Minute)); got != want {
 		t.Errorf("signed in at %s, want %s", got, want)
 	}
 	forced := strings.Replace(goodRequest, " Version=", ` ForceAuthn="true" Version=`, 1)
@@ -376,7 +389,8 @@ func TestPassiveRequest(t *testing.T) {
 func TestMyApps(t *testing.T) {
 	t.Parallel()
 	idp := serve(t, Options{})
-	if page := body(t, get(t, idp.MyAppsURL())); !strings.Contains(page, `href="?app=`+strings.ToLower(url.QueryEscape(redirectURL))+`"`) {
+	if page := body(t, get(t, idp.MyAppsURL())); !strings.Contains(page,
+		`href="?app=`+strings.ToLower(url.QueryEscape(redirectURL))+`"`) {
 		t.Errorf("the application is not listed: %s", page)
 	}
 	open := func(more string) *http.Response {
@@ -412,7 +426,8 @@ func TestMetadataByHTTP(t *testing.T) {
 		r.Header.Get("Content-Type") != "application/xml; charset=utf-8" {
 		t.Errorf("the metadata comes as %s, %s", r.Status, r.Header.Get("Content-Type"))
 	}
-	documented := strings.Replace(idp.MetadataURL(), "federationmetadata/2007-06/federationmetadata", "FederationMetadata/2007-06/FederationMetadata", 1)
+	documented := strings.Replace(idp.MetadataURL(), "federationmetadata/2007-06/federationmetadata",
+		"FederationMetadata/2007-06/FederationMetadata", 1)
 	if r := get(t, documented); r.StatusCode != http.StatusOK {
 		t.Errorf("in the documentation's case: %s", r.Status)
 	}
@@ -448,13 +463,15 @@ func TestReadForm(t *testing.T) {
 			Body:       io.NopCloser(strings.NewReader(content)),
 		}
 	}
-	form, err := ReadForm(page("text/html; charset=utf-8", `<!DOCTYPE html><html><head><meta charset=utf-8><style>p > a{}</style><script>if (a<b) {}</script></head>`+
-		`<body><p>A&nbsp;page<br>of ours</p><form method=post action="https://example.com/?a=1&amp;b=2"><input type=hidden name=one value="&lt;1&#34;">`+
-		`<input name=two value=2><input type=submit value=Send><button disabled>Go</button></form><script>document.forms[0].submit()</script></body></html>`))
+	form, err := ReadForm(page("text/html; charset=utf-8",
+		`<!DOCTYPE html><html><head><meta charset=utf-8><style>p > a{}</style><script>if (a<b) {}</script></head>`+
+			`<body><p>A&nbsp;page<br>of ours</p><form method=post action="https://example.com/?a=1&amp;b=2"><input type=hidden name=one value="&lt;1&#34;">`+
+			`<input name=two value=2><input type=submit value=Send><button disabled>Go</button></form><script>document.forms[0].submit()</script></body></html>`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := fmt.Sprint(form.Action, form.Values), `https://example.com/?a=1&b=2map[one:[<1"] two:[2]]`; got != want {
+	if got, want := fmt.Sprint(form.Action,
+		form.Values), `https://example.com/?a=1&b=2map[one:[<1"] two:[2]]`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	for name, r := range map[string]*http.Response{

@@ -132,7 +132,8 @@ func TestWholeSignIn(t *testing.T) {
 	if got := do(stranger.PostForm(form.Action, form.Values)); got.StatusCode != http.StatusForbidden {
 		t.Errorf("another browser's post: %s %s", got.Status, text(got))
 	}
-	if got, want := text(do(browser.PostForm(form.Action, form.Values))), "ioana.turcanu@example.com reads /jobs"; got != want {
+	if got, want := text(do(browser.PostForm(form.Action,
+		form.Values))), "ioana.turcanu@example.com reads /jobs"; got != want {
 		t.Errorf("signed in, the page says %q, want %q", got, want)
 	}
 	if got, want := text(do(browser.Get(app.URL+"/queries"))), "ioana.turcanu@example.com reads /queries"; got != want {
@@ -145,7 +146,8 @@ func TestWholeSignIn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := text(do(stranger.PostForm(form.Action, form.Values))), "tomas.novak@example.net reads /jobs"; got != want {
+	if got, want := text(do(stranger.PostForm(form.Action,
+		form.Values))), "tomas.novak@example.net reads /jobs"; got != want {
 		t.Errorf("signed in, the page says %q, want %q", got, want)
 	}
 

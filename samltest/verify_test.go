@@ -46,7 +46,8 @@ func xmlsecVerify(t *testing.T, certificate []byte, parent string, documents ...
 		}
 	}
 	write("key.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate}))
-	xmlsec := exec.Command(tool(t, "xmlsec1", "xmlsec1"), "--verify", "--pubkey-cert-pem", "key.pem", "--enabled-key-data", "rsa,ecdsa",
+	xmlsec := exec.Command(tool(t, "xmlsec1", "xmlsec1"), "--verify", "--pubkey-cert-pem", "key.pem",
+		"--enabled-key-data", "rsa,ecdsa",
 		"--id-attr:ID", nsProtocol+":Response", "--id-attr:ID", nsAssertion+":Assertion", "--id-attr:ID", nsMetadata+":EntityDescriptor",
 		"--node-xpath", parent+"/*[local-name()='Signature']")
 	for i, document := range documents {
@@ -107,7 +108,8 @@ func signatureToASN1(t *testing.T, e *etree.Element, key *ecdsa.PublicKey) {
 	if len(raw) != 2*half {
 		t.Fatalf("signature of %d bytes, want %d for %s", len(raw), 2*half, key.Curve.Params().Name)
 	}
-	encoded, err := asn1.Marshal(struct{ R, S *big.Int }{new(big.Int).SetBytes(raw[:half]), new(big.Int).SetBytes(raw[half:])})
+	encoded, err := asn1.Marshal(struct{ R, S *big.Int }{new(big.Int).SetBytes(raw[:half]),
+		new(big.Int).SetBytes(raw[half:])})
 	if err != nil {
 		t.Fatal(err)
 	}

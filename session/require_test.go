@@ -42,7 +42,8 @@ func TestWithoutASession(t *testing.T) {
 		{"the home page", "GET", "/", header("Sec-Fetch-Mode", "navigate"), back("/")},
 		{"a page in an old browser", "GET", "/jobs", header("Accept", html), back("/jobs")},
 		{"a form", "POST", "/jobs", header("Sec-Fetch-Mode", "navigate"), redirectURL},
-		{"a page by the service's other name", "GET", "http://other.example/jobs", header("Sec-Fetch-Mode", "navigate"), back("/jobs")},
+		{"a page by the service's other name", "GET", "http://other.example/jobs",
+			header("Sec-Fetch-Mode", "navigate"), back("/jobs")},
 		// The Handler ignores the return_to of the next one.
 		{"a page whose path begins with two slashes", "GET", "//other.example/jobs",
 			header("Sec-Fetch-Mode", "navigate"), back("//other.example/jobs")},

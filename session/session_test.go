@@ -571,10 +571,12 @@ func TestTextsThatDoNotFit(t *testing.T) {
 		"HomeIdentityProvider": {display(func(i *saml.Identity) *string { return &i.HomeIdentityProvider }), ""},
 		"SessionIndex":         {func(l *saml.Login) *string { return &l.Assertion.Statements[0].SessionIndex }, ""},
 		"Email":                {display(func(i *saml.Identity) *string { return &i.Email }), "3000 Identity.Email"},
-		"ObjectID":             {display(func(i *saml.Identity) *string { return &i.ObjectID }), "3000 Identity.ObjectID"},
-		"TenantID":             {display(func(i *saml.Identity) *string { return &i.TenantID }), "3000 Identity.TenantID"},
-		"entity ID":            {func(l *saml.Login) *string { return &l.Assertion.Issuer.Value }, "3000 entity ID"},
-		"Tenant":               {func(l *saml.Login) *string { return &l.Tenant }, "3000 Config.Tenant"},
+		"ObjectID": {display(func(i *saml.Identity) *string { return &i.ObjectID }),
+			"3000 Identity.ObjectID"},
+		"TenantID": {display(func(i *saml.Identity) *string { return &i.TenantID }),
+			"3000 Identity.TenantID"},
+		"entity ID": {func(l *saml.Login) *string { return &l.Assertion.Issuer.Value }, "3000 entity ID"},
+		"Tenant":    {func(l *saml.Login) *string { return &l.Tenant }, "3000 Config.Tenant"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -24,8 +24,8 @@ import (
 	"github.com/iomete/saml/internal/xmltree"
 )
 
-// A document is a family of what is uploaded or pasted to set up trust: metadata or certificates, of people who may be strangers to
-// the service, like the administrators of its tenants.
+// A document is a family of what is uploaded or pasted to set up trust: metadata or certificates,
+// of people who may be strangers to the service, like the administrators of its tenants.
 type document struct {
 	name    string
 	answers []saml.Code // with which it may be answered, "" for accepted
@@ -83,13 +83,16 @@ func readOneByOne(data []byte) error {
 	return err
 }
 
-// metadata is that of an identity provider with these elements in its IDPSSODescriptor, before its KeyDescriptor, and this signature.
+// metadata is that of an identity provider with these elements in its IDPSSODescriptor, before its
+// KeyDescriptor, and this signature.
 func metadata(signature, keys string) []byte {
-	return []byte(`<EntityDescriptor xmlns="` + xmltree.NSMetadata + `" ID="_m" entityID="` + entityID + `">` + signature + role(keys) + `</EntityDescriptor>`)
+	return []byte(`<EntityDescriptor xmlns="` + xmltree.NSMetadata + `" ID="_m" entityID="` + entityID + `">` +
+		signature + role(keys) + `</EntityDescriptor>`)
 }
 
 func role(keys string) string {
-	return `<IDPSSODescriptor protocolSupportEnumeration="` + xmltree.NSProtocol + `">` + keys + keyDescriptor(someCertificate()) +
+	return `<IDPSSODescriptor protocolSupportEnumeration="` + xmltree.NSProtocol + `">` + keys +
+		keyDescriptor(someCertificate()) +
 		`<SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect" Location="https://idp.example.com/login"/></IDPSSODescriptor>`
 }
 
@@ -98,14 +101,16 @@ func keyDescriptor(der []byte) string {
 }
 
 func keyInfo(der []byte) string {
-	return `<d:KeyInfo xmlns:d="` + xmltree.NSDSig + `"><d:X509Data><d:X509Certificate>` + base64.StdEncoding.EncodeToString(der) + `</d:X509Certificate></d:X509Data></d:KeyInfo>`
+	return `<d:KeyInfo xmlns:d="` + xmltree.NSDSig + `"><d:X509Data><d:X509Certificate>` +
+		base64.StdEncoding.EncodeToString(der) + `</d:X509Certificate></d:X509Data></d:KeyInfo>`
 }
 
 // brokenSignature has the right form, and a value of that many bytes.
 func brokenSignature(value int, keyInfo string) string {
 	m := message{keyInfo: keyInfo}
 	return strings.NewReplacer(placeDigest+"_m", base64.StdEncoding.EncodeToString(make([]byte, 32)),
-		placeValue+"_m", base64.StdEncoding.EncodeToString(append([]byte{0}, random(value-1)...))).Replace(m.signature("_m"))
+		placeValue+"_m", base64.StdEncoding.EncodeToString(append([]byte{0},
+			random(value-1)...))).Replace(m.signature("_m"))
 }
 
 func random(n int) []byte {
@@ -130,8 +135,10 @@ var issuer = sync.OnceValue(func() *ecdsa.PrivateKey {
 
 // certificate is one of public; subject, DER, may be nil.
 func certificate(public crypto.PublicKey, subject []byte) []byte {
-	template := &x509.Certificate{SerialNumber: huge(8), Subject: pkix.Name{CommonName: "x"}, RawSubject: subject, NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(1, 0, 0)}
-	der, err := x509.CreateCertificate(rand.Reader, template, &x509.Certificate{Subject: pkix.Name{CommonName: "issuer"}}, public, issuer())
+	template := &x509.Certificate{SerialNumber: huge(8), Subject: pkix.Name{CommonName: "x"}, RawSubject: subject,
+		NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(1, 0, 0)}
+	der, err := x509.CreateCertificate(rand.Reader, template,
+		&x509.Certificate{Subject: pkix.Name{CommonName: "issuer"}}, public, issuer())
 	if err != nil {
 		panic(err)
 	}
@@ -167,8 +174,8 @@ func longSubject(size int) []byte {
 	return certificate(issuer().Public(), subject)
 }
 
-// privateKey is a PKCS #1 private key of huge numbers that fill size bytes (RFC 8017 A.1.2). Its primes are none, but their product is
-// the modulus.
+// privateKey is a PKCS #1 private key of huge numbers that fill size bytes (RFC 8017 A.1.2). Its
+// primes are none, but their product is the modulus.
 func privateKey(size int) []byte {
 	part := size / 9
 	p, q := huge(part), huge(part)
@@ -190,7 +197,8 @@ func wrapped(pkcs1 []byte) []byte {
 		Version   int
 		Algorithm pkix.AlgorithmIdentifier
 		Key       []byte
-	}{0, pkix.AlgorithmIdentifier{Algorithm: asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 1}, Parameters: asn1.NullRawValue}, pkcs1})
+	}{0, pkix.AlgorithmIdentifier{Algorithm: asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 1},
+		Parameters: asn1.NullRawValue}, pkcs1})
 	if err != nil {
 		panic(err)
 	}
@@ -215,72 +223,104 @@ func documents() []document {
 			half := inBase64(size) / 2
 			return metadata(brokenSignature(half, keyInfo(hugeKey(half-frame))), "")
 		}},
-		{"metadata, broken signature, as long as the value of its huge key", either, readMetadata, func(size int) []byte {
-			half := inBase64(size)/2 - frame
-			return metadata(brokenSignature(half, keyInfo(hugeKey(half))), "")
-		}},
+		{"metadata, broken signature, as long as the value of its huge key", either, readMetadata,
+			func(size int) []byte {
+				half := inBase64(size)/2 - frame
+				return metadata(brokenSignature(half, keyInfo(hugeKey(half))), "")
+			}},
 		{"metadata, broken signature by the first of many certificates", either, readMetadata, func(size int) []byte {
-			return metadata(brokenSignature(256, `<d:KeyInfo xmlns:d="`+xmltree.NSDSig+`">`+filled(size-frame, keyInfo)+`</d:KeyInfo>`), "")
+			return metadata(brokenSignature(256, `<d:KeyInfo xmlns:d="`+xmltree.NSDSig+`">`+filled(size-frame,
+				keyInfo)+`</d:KeyInfo>`), "")
 		}},
 		{"metadata, broken signature, many certificates in one element", either, readMetadata, func(size int) []byte {
-			return metadata(brokenSignature(256, keyInfo([]byte(filled(inBase64(size), func(der []byte) string { return string(der) })))), "")
+			return metadata(brokenSignature(256,
+				keyInfo([]byte(filled(inBase64(size), func(der []byte) string { return string(der) })))), "")
 		}},
-		{"metadata with a huge key", weak, readMetadata, func(size int) []byte { return metadata("", keyDescriptor(hugeKey(inBase64(size)-frame))) }},
-		{"metadata with a huge private key", weak, readMetadata, func(size int) []byte { return metadata("", keyDescriptor(privateKey(inBase64(size)))) }},
+		{"metadata with a huge key", weak, readMetadata,
+			func(size int) []byte { return metadata("", keyDescriptor(hugeKey(inBase64(size)-frame))) }},
+		{"metadata with a huge private key", weak, readMetadata,
+			func(size int) []byte { return metadata("", keyDescriptor(privateKey(inBase64(size)))) }},
 		{"metadata with a huge private key in PKCS #8", weak, readMetadata, func(size int) []byte {
 			return metadata("", keyDescriptor(wrapped(privateKey(inBase64(size)))))
 		}},
-		{"metadata with many certificates", tooMany, readMetadata, func(size int) []byte { return metadata("", filled(size, keyDescriptor)) }},
+		{"metadata with many certificates", tooMany, readMetadata,
+			func(size int) []byte { return metadata("", filled(size, keyDescriptor)) }},
 		{"metadata with one certificate many times", either, readMetadata, func(size int) []byte {
 			return metadata("", many(size, mostElements/4-8, same(keyDescriptor(someCertificate()))))
 		}},
 		{"metadata with many certificates in one element", append(tooMany, ""), readMetadata, func(size int) []byte {
-			return metadata("", keyDescriptor([]byte(filled(inBase64(size), func(der []byte) string { return string(der) }))))
+			return metadata("", keyDescriptor([]byte(filled(inBase64(size),
+				func(der []byte) string { return string(der) }))))
 		}},
-		{"metadata with a certificate of a long subject", either, readMetadata, func(size int) []byte { return metadata("", keyDescriptor(longSubject(inBase64(size)))) }},
-		{"metadata of thousands of services, none named", []saml.Code{saml.CodeMetadataAggregate}, readMetadata, func(size int) []byte { return aggregate(size, entityID) }},
-		{"metadata of thousands of services, one named", accepted, readNamedMetadata, func(size int) []byte { return aggregate(size, entityID) }},
-		{"metadata of thousands of services, none of the name", []saml.Code{saml.CodeMetadataAggregate}, readNamedMetadata, func(size int) []byte { return aggregate(size, "x") }},
+		{"metadata with a certificate of a long subject", either, readMetadata,
+			func(size int) []byte { return metadata("", keyDescriptor(longSubject(inBase64(size)))) }},
+		{"metadata of thousands of services, none named", []saml.Code{saml.CodeMetadataAggregate}, readMetadata,
+			func(size int) []byte { return aggregate(size, entityID) }},
+		{"metadata of thousands of services, one named", accepted, readNamedMetadata,
+			func(size int) []byte { return aggregate(size, entityID) }},
+		{"metadata of thousands of services, none of the name", []saml.Code{saml.CodeMetadataAggregate},
+			readNamedMetadata, func(size int) []byte { return aggregate(size, "x") }},
 		{"metadata with many sign-on services", accepted, readMetadata, func(size int) []byte {
-			return metadata("", many(size, mostElements, same(`<SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST" Location="http://%zz"/>`)))
+			return metadata("", many(size, mostElements,
+				same(`<SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST" Location="http://%zz"/>`)))
 		}},
 		{"metadata with many protocols", accepted, readMetadata, func(size int) []byte {
-			return []byte(strings.Replace(string(metadata("", "")), `Enumeration="`, `Enumeration="`+many(size, 1<<30, same("x ")), 1))
+			return []byte(strings.Replace(string(metadata("", "")), `Enumeration="`,
+				`Enumeration="`+many(size, 1<<30, same("x ")), 1))
 		}},
-		{"metadata of comments", accepted, readMetadata, func(size int) []byte { return metadata("", many(size, 1<<30, same("<!---->"))) }},
+		{"metadata of comments", accepted, readMetadata,
+			func(size int) []byte { return metadata("", many(size, 1<<30, same("<!---->"))) }},
 		{"metadata, a certificate in pieces between comments", accepted, readMetadata, func(size int) []byte {
-			return []byte(strings.Replace(string(metadata("", "")), "Certificate>", "Certificate>"+many(size, 1<<30, same(" <!---->")), 1))
+			return []byte(strings.Replace(string(metadata("", "")), "Certificate>",
+				"Certificate>"+many(size, 1<<30, same(" <!---->")), 1))
 		}},
 		{"metadata of elements", accepted, readMetadata, func(size int) []byte {
-			return metadata("", many(size, mostElements, same(`<Extensions xmlns="u:e">`+strings.Repeat("x", 40)+`</Extensions>`)))
+			return metadata("", many(size, mostElements,
+				same(`<Extensions xmlns="u:e">`+strings.Repeat("x", 40)+`</Extensions>`)))
 		}},
 		{"metadata with a long validUntil", accepted, readMetadata, func(size int) []byte {
-			return []byte(strings.Replace(string(metadata("", "")), ` ID=`, ` validUntil="`+many(size, 1<<30, same("&amp;"))+`" ID=`, 1))
+			return []byte(strings.Replace(string(metadata("", "")), ` ID=`,
+				` validUntil="`+many(size, 1<<30, same("&amp;"))+`" ID=`, 1))
 		}},
 		{"pasted: a huge key", weak, readPasted, func(size int) []byte { return hugeKey(size - frame) }},
-		{"pasted: a huge private key", refusedKey, readPasted, func(size int) []byte { return privateKey(size - frame) }},
-		{"pasted: a huge private key in PKCS #8", refusedKey, readPasted, func(size int) []byte { return wrapped(privateKey(size - frame)) }},
-		{"pasted: a huge private key in base64", refusedKey, readPasted, func(size int) []byte { return []byte(base64.StdEncoding.EncodeToString(privateKey(inBase64(size)))) }},
-		{"pasted: a huge private key as a certificate in PEM", refusedKey, readPasted, func(size int) []byte { return []byte(armored(privateKey(inBase64(size) / 66 * 64))) }},
-		{"pasted: many certificates in PEM", tooMany, readPasted, func(size int) []byte { return []byte(filled(size, armored)) }},
-		{"pasted: one certificate many times in PEM", either, readPasted, func(size int) []byte { return []byte(many(size, 1<<30, same(armored(someCertificate())))) }},
-		{"pasted: many certificates in DER", tooMany, readPasted, func(size int) []byte { return []byte(filled(size, func(der []byte) string { return string(der) })) }},
-		{"pasted: many certificates, one by one", tooMany, readOneByOne, func(size int) []byte { return []byte(filled(size, func(der []byte) string { return string(der) })) }},
-		{"pasted: a certificate of a long subject", either, readPasted, func(size int) []byte { return longSubject(size - frame) }},
-		{"pasted: BEGIN lines", tooMany, readPasted, func(size int) []byte { return []byte(many(size, 1<<30, same("-----BEGIN CERTIFICATE-----"))) }},
-		{"pasted: BEGIN lines with a letter", tooMany, readPasted, func(size int) []byte { return []byte(many(size, 1<<30, same("-----BEGIN CERTIFICATE-----A"))) }},
+		{"pasted: a huge private key", refusedKey, readPasted,
+			func(size int) []byte { return privateKey(size - frame) }},
+		{"pasted: a huge private key in PKCS #8", refusedKey, readPasted,
+			func(size int) []byte { return wrapped(privateKey(size - frame)) }},
+		{"pasted: a huge private key in base64", refusedKey, readPasted,
+			func(size int) []byte { return []byte(base64.StdEncoding.EncodeToString(privateKey(inBase64(size)))) }},
+		{"pasted: a huge private key as a certificate in PEM", refusedKey, readPasted,
+			func(size int) []byte { return []byte(armored(privateKey(inBase64(size) / 66 * 64))) }},
+		{"pasted: many certificates in PEM", tooMany, readPasted,
+			func(size int) []byte { return []byte(filled(size, armored)) }},
+		{"pasted: one certificate many times in PEM", either, readPasted,
+			func(size int) []byte { return []byte(many(size, 1<<30, same(armored(someCertificate())))) }},
+		{"pasted: many certificates in DER", tooMany, readPasted,
+			func(size int) []byte { return []byte(filled(size, func(der []byte) string { return string(der) })) }},
+		{"pasted: many certificates, one by one", tooMany, readOneByOne,
+			func(size int) []byte { return []byte(filled(size, func(der []byte) string { return string(der) })) }},
+		{"pasted: a certificate of a long subject", either, readPasted,
+			func(size int) []byte { return longSubject(size - frame) }},
+		{"pasted: BEGIN lines", tooMany, readPasted,
+			func(size int) []byte { return []byte(many(size, 1<<30, same("-----BEGIN CERTIFICATE-----"))) }},
+		{"pasted: BEGIN lines with a letter", tooMany, readPasted,
+			func(size int) []byte { return []byte(many(size, 1<<30, same("-----BEGIN CERTIFICATE-----A"))) }},
 		{"pasted: END lines before BEGIN lines", tooMany, readPasted, func(size int) []byte {
 			return []byte(many(size, 1<<30, same("-----END CERTIFICATE----------BEGIN CERTIFICATE-----")))
 		}},
-		{"pasted: blanks", []saml.Code{saml.CodeKey}, readPasted, func(size int) []byte { return bytes.Repeat([]byte(" "), size) }},
-		{"pasted: base64 with blanks", []saml.Code{saml.CodeKey}, readPasted, func(size int) []byte { return []byte(many(size, 1<<30, same("A "))) }},
-		{"pasted: a thumbprint that does not end", []saml.Code{saml.CodeKey}, readPasted, func(size int) []byte { return []byte(many(size, 1<<30, same("AB:"))) }},
+		{"pasted: blanks", []saml.Code{saml.CodeKey}, readPasted,
+			func(size int) []byte { return bytes.Repeat([]byte(" "), size) }},
+		{"pasted: base64 with blanks", []saml.Code{saml.CodeKey}, readPasted,
+			func(size int) []byte { return []byte(many(size, 1<<30, same("A "))) }},
+		{"pasted: a thumbprint that does not end", []saml.Code{saml.CodeKey}, readPasted,
+			func(size int) []byte { return []byte(many(size, 1<<30, same("AB:"))) }},
 	}
 }
 
 // aggregate is metadata of as many identity providers as fit; the last one has this entity ID.
 func aggregate(size int, last string) []byte {
-	return []byte(`<EntitiesDescriptor xmlns="` + xmltree.NSMetadata + `">` + many(size-frame, mostElements/2-20, func(i int) string {
-		return fmt.Sprintf(`<EntityDescriptor entityID="https://idp%d.example.com/"><IDPSSODescriptor protocolSupportEnumeration="%s"/></EntityDescriptor>`, i, xmltree.NSProtocol)
-	}) + strings.Replace(string(metadata("", "")), entityID, last, 1) + `</EntitiesDescriptor>`)
+	return []byte(`<EntitiesDescriptor xmlns="` + xmltree.NSMetadata + `">` + many(size-frame, mostElements/2-20,
+		func(i int) string {
+			return fmt.Sprintf(`<EntityDescriptor entityID="https://idp%d.example.com/"><IDPSSODescriptor protocolSupportEnumeration="%s"/></EntityDescriptor>`, i, xmltree.NSProtocol)
+		}) + strings.Replace(string(metadata("", "")), entityID, last, 1) + `</EntitiesDescriptor>`)
 }

@@ -9,11 +9,13 @@ import (
 )
 
 // smallBodied are shapes that reach what they are about before they are large.
-var smallBodied = []string{"an EncryptedAssertion of unknown elements", "a mistake at the end", "transforms, unknown signer", "metadata with one certificate many times",
+var smallBodied = []string{"an EncryptedAssertion of unknown elements", "a mistake at the end",
+	"transforms, unknown signer", "metadata with one certificate many times",
 	"form value", "aggregate"}
 
-// TestShapes measures nothing: every message gets its answer, and fills the limit that it is meant to fill. Documents are small here: what
-// a large one costs where a bound is missing is for the program to find out.
+// TestShapes measures nothing: every message gets its answer, and fills the limit that it is meant
+// to fill. Documents are small here: what a large one costs where a bound is missing is for the
+// program to find out.
 func TestShapes(t *testing.T) {
 	if testing.Short() {
 		t.Skip("signs some ninety messages of 1 MiB")

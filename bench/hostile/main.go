@@ -1,9 +1,11 @@
 //go:build unix
 
-// Command hostile measures what the most expensive inputs cost that the limits let through: messages, from the form value to the answer,
-// and what an administrator uploads or a tenant publishes: metadata and certificates. It measures processor time and memory, garbage
-// included, of inputs of half the largest size and of the largest. It ends with status 1 if one goes beyond the bounds: 100 ms and 32 MiB
-// for a message, 1 s and 128 MiB for 4 MiB of metadata or certificates, and less than three times the time for twice the size.
+// Command hostile measures what the most expensive inputs cost that the limits let through:
+// messages, from the form value to the answer, and what an administrator uploads or a tenant
+// publishes: metadata and certificates. It measures processor time and memory, garbage included, of
+// inputs of half the largest size and of the largest. It ends with status 1 if one goes beyond the
+// bounds: 100 ms and 32 MiB for a message, 1 s and 128 MiB for 4 MiB of metadata or certificates,
+// and less than three times the time for twice the size.
 //
 //	go run ./hostile [-runs 15] [-shape regexp]
 package main
@@ -121,8 +123,8 @@ func allFamilies() (list []family, err error) {
 	return list, nil
 }
 
-// measure reads an input of half the size and one of the full size in turns. It comes to them from small ones, since what has no bound
-// takes hours at full size.
+// measure reads an input of half the size and one of the full size in turns. It comes to them from
+// small ones, since what has no bound takes hours at full size.
 func (f family) measure(runs int) (line string, within bool, err error) {
 	for size := f.bounds.largest / 128; size < f.bounds.largest; size *= 2 {
 		small, err := f.prepare(size)
@@ -130,7 +132,8 @@ func (f family) measure(runs int) (line string, within bool, err error) {
 			return "", false, err
 		}
 		if used, _ := small.cost(); used.time > 2*f.bounds.time {
-			return fmt.Sprintf(row, f.name, small.size>>10, "no more was tried", "", milliseconds(used.time), "", mebibytes(used.memory), "BEYOND"), false, nil
+			return fmt.Sprintf(row, f.name, small.size>>10, "no more was tried", "", milliseconds(used.time), "",
+				mebibytes(used.memory), "BEYOND"), false, nil
 		}
 	}
 	half, err := f.prepare(f.bounds.largest / 2)
@@ -158,7 +161,8 @@ func (f family) measure(runs int) (line string, within bool, err error) {
 			break
 		}
 	}
-	// What is more than linear shows in both of these; what else happens on the machine, often in one only.
+	// What is more than linear shows in both of these; what else happens on the machine, often in
+	// one only.
 	growth := min(median(growths), float64(slices.Min(times))/float64(max(slices.Min(halfTimes), 1)))
 	grows := growth >= mostGrowth && median(times) > f.bounds.time/noise
 	within = median(times) < f.bounds.time && memory < f.bounds.memory && !grows
@@ -170,7 +174,8 @@ func (f family) measure(runs int) (line string, within bool, err error) {
 	if answer != "" {
 		said = string(answer)
 	}
-	return fmt.Sprintf(row, f.name, whole.size>>10, said, milliseconds(median(halfTimes)), milliseconds(median(times)), tenths(growth),
+	return fmt.Sprintf(row, f.name, whole.size>>10, said, milliseconds(median(halfTimes)),
+		milliseconds(median(times)), tenths(growth),
 		mebibytes(memory), verdict), within, nil
 }
 
@@ -245,8 +250,9 @@ func makeKeys(generate func(i int) (crypto.Signer, error)) ([]crypto.Signer, err
 	return keys, nil
 }
 
-// longKeys are RSA keys as long as may be trusted together: half of 4096 bits, half of 8192. All but the last verify nothing and need no primes; the
-// last one is of many primes, because two take minutes to find.
+// longKeys are RSA keys as long as may be trusted together: half of 4096 bits, half of 8192. All
+// but the last verify nothing and need no primes; the last one is of many primes, because two take
+// minutes to find.
 func longKeys() ([]crypto.Signer, error) {
 	const longest = 8192
 	keys := make([]crypto.Signer, trusted)
@@ -281,7 +287,8 @@ func (publicOnly) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
 
 const maxDecryptionKeys = 2
 
-// decryptionKeys are of the largest size that a service provider takes, and as many as it takes of these.
+// decryptionKeys are of the largest size that a service provider takes, and as many as it takes of
+// these.
 var decryptionKeys = sync.OnceValue(func() (keys [maxDecryptionKeys]*rsa.PrivateKey) {
 	for i := range keys {
 		key, err := rsa.GenerateKey(rand.Reader, 4096)
@@ -310,8 +317,10 @@ func newServiceProvider(keys []crypto.Signer) (*saml.ServiceProvider, error) {
 	for _, k := range decryptionKeys() {
 		decrypt = append(decrypt, saml.DecryptionKey{Key: k})
 	}
-	return saml.New(saml.Config{DecryptionKeys: decrypt, BaseURL: baseURL, RedirectPath: path, IdentityProvider: settings, StateKeys: [][]byte{saml.NewStateKey()},
-		Store: forgetful{}, Now: func() time.Time { return now }, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	return saml.New(saml.Config{DecryptionKeys: decrypt, BaseURL: baseURL, RedirectPath: path,
+		IdentityProvider: settings, StateKeys: [][]byte{saml.NewStateKey()},
+		Store: forgetful{}, Now: func() time.Time { return now }, Logger: slog.New(slog.NewTextHandler(io.Discard,
+			nil))})
 }
 
 // A forgetful store lets one message be verified again and again.

@@ -74,7 +74,8 @@ func (m message) xml(key crypto.Signer) (string, error) {
 	}
 	end := ` NotOnOrAfter="2026-03-02T10:30:00Z"`
 	text := `<p:Response xmlns:p="` + xmltree.NSProtocol + `" xmlns="` + xmltree.NSAssertion + `"` + m.declarations +
-		` ID="_r" Version="2.0" IssueInstant="` + instant + `" Destination="` + redirectURL + `"><Issuer>` + entityID + `</Issuer>`
+		` ID="_r" Version="2.0" IssueInstant="` + instant + `" Destination="` + redirectURL + `"><Issuer>` +
+		entityID + `</Issuer>`
 	if m.both {
 		text += m.signature("_r")
 	}
@@ -92,8 +93,10 @@ func (m message) xml(key crypto.Signer) (string, error) {
 	text += `<Subject>` + nameID + m.confirmations +
 		`<SubjectConfirmation Method="urn:oasis:names:tc:SAML:2.0:cm:bearer"><SubjectConfirmationData InResponseTo="` + requestID +
 		`" Recipient="` + redirectURL + `"` + end + `/></SubjectConfirmation></Subject>` +
-		`<Conditions` + end + `>` + m.conditions + `<AudienceRestriction><Audience>` + redirectURL + `</Audience></AudienceRestriction></Conditions>` +
-		m.statements + `<AuthnStatement AuthnInstant="` + instant + `"><AuthnContext><AuthnContextClassRef>c</AuthnContextClassRef></AuthnContext></AuthnStatement>`
+		`<Conditions` + end + `>` + m.conditions + `<AudienceRestriction><Audience>` + redirectURL +
+		`</Audience></AudienceRestriction></Conditions>` +
+		m.statements + `<AuthnStatement AuthnInstant="` + instant +
+		`"><AuthnContext><AuthnContextClassRef>c</AuthnContextClassRef></AuthnContext></AuthnStatement>`
 	if m.attributes != "" {
 		text += `<AttributeStatement>` + m.attributes + `</AttributeStatement>`
 	}
@@ -107,15 +110,19 @@ func (m message) signature(id string) string {
 	if m.prefixList != "" {
 		inclusive = `<i:InclusiveNamespaces xmlns:i="` + xmltree.NSExcC14N + `" PrefixList="` + m.prefixList + `"/>`
 	}
-	return `<d:Signature xmlns:d="` + dsig + `"><d:SignedInfo><d:CanonicalizationMethod Algorithm="` + xmltree.NSExcC14N + `">` + inclusive +
-		`</d:CanonicalizationMethod><d:SignatureMethod Algorithm="` + more + `rsa-sha256"/><d:Reference URI="#` + id + `"><d:Transforms>` +
-		`<d:Transform Algorithm="` + dsig + `enveloped-signature"/><d:Transform Algorithm="` + xmltree.NSExcC14N + `">` + inclusive +
+	return `<d:Signature xmlns:d="` + dsig + `"><d:SignedInfo><d:CanonicalizationMethod Algorithm="` +
+		xmltree.NSExcC14N + `">` + inclusive +
+		`</d:CanonicalizationMethod><d:SignatureMethod Algorithm="` + more + `rsa-sha256"/><d:Reference URI="#` + id +
+		`"><d:Transforms>` +
+		`<d:Transform Algorithm="` + dsig + `enveloped-signature"/><d:Transform Algorithm="` + xmltree.NSExcC14N +
+		`">` + inclusive +
 		`</d:Transform></d:Transforms><d:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"/><d:DigestValue>` + placeDigest + id +
-		`</d:DigestValue></d:Reference></d:SignedInfo><d:SignatureValue>` + placeValue + id + `</d:SignatureValue>` + m.keyInfo + `</d:Signature>`
+		`</d:DigestValue></d:Reference></d:SignedInfo><d:SignatureValue>` + placeValue + id + `</d:SignatureValue>` +
+		m.keyInfo + `</d:Signature>`
 }
 
-// sign fills in digests and signature values, the inner ones first. It canonicalizes as the verifier does, because the usual signers
-// give up on messages like these.
+// sign fills in digests and signature values, the inner ones first. It canonicalizes as the
+// verifier does, because the usual signers give up on messages like these.
 func (m message) sign(text string, key crypto.Signer) (string, error) {
 	if ecdsaKey, ok := key.(*ecdsa.PrivateKey); ok {
 		text = strings.ReplaceAll(text, "#rsa-sha256", "#ecdsa-sha256")
@@ -154,7 +161,8 @@ func (m message) sign(text string, key crypto.Signer) (string, error) {
 	return text, nil
 }
 
-// encryptAssertion puts AES-128-GCM and RSA-OAEP around the assertion. What it relies on is declared by the response.
+// encryptAssertion puts AES-128-GCM and RSA-OAEP around the assertion. What it relies on is
+// declared by the response.
 func encryptAssertion(text string, key *rsa.PublicKey) (string, error) {
 	start, end := strings.Index(text, "<Assertion "), strings.Index(text, "</Assertion>")+len("</Assertion>")
 	data, err := encrypt(text[start:end], key)
@@ -179,29 +187,34 @@ func encrypt(plaintext string, key *rsa.PublicKey) (string, error) {
 		return "", err
 	}
 	strangers := bytes.Repeat([]byte{1}, len(wrapped))
-	return encryptedData(`<d:KeyInfo xmlns:d="`+xmltree.NSDSig+`">`+encryptedKey("", "", strangers)+encryptedKey("", "", wrapped)+`</d:KeyInfo>`,
+	return encryptedData(`<d:KeyInfo xmlns:d="`+xmltree.NSDSig+`">`+encryptedKey("", "", strangers)+encryptedKey("",
+		"", wrapped)+`</d:KeyInfo>`,
 		aead.Seal(nonce, nonce, []byte(plaintext), nil)), nil
 }
 
 // encryptedData is content that claims to be encrypted by AES-128-GCM.
 func encryptedData(keyInfo string, content []byte) string {
-	return `<x:EncryptedData xmlns:x="` + xmltree.NSXEnc + `"><x:EncryptionMethod Algorithm="` + xmltree.NSXEnc11 + `aes128-gcm"/>` + keyInfo +
+	return `<x:EncryptedData xmlns:x="` + xmltree.NSXEnc + `"><x:EncryptionMethod Algorithm="` + xmltree.NSXEnc11 +
+		`aes128-gcm"/>` + keyInfo +
 		cipherData(content) + `</x:EncryptedData>`
 }
 
 // encryptedKey is a content key that claims to be encrypted by RSA-OAEP.
 func encryptedKey(attributes, parameters string, octets []byte) string {
-	return `<x:EncryptedKey` + attributes + `><x:EncryptionMethod Algorithm="` + xmltree.NSXEnc + `rsa-oaep-mgf1p">` + parameters + `</x:EncryptionMethod>` +
+	return `<x:EncryptedKey` + attributes + `><x:EncryptionMethod Algorithm="` + xmltree.NSXEnc + `rsa-oaep-mgf1p">` +
+		parameters + `</x:EncryptionMethod>` +
 		cipherData(octets) + `</x:EncryptedKey>`
 }
 
 func cipherData(octets []byte) string {
-	return `<x:CipherData><x:CipherValue>` + base64.StdEncoding.EncodeToString(octets) + `</x:CipherValue></x:CipherData>`
+	return `<x:CipherData><x:CipherValue>` + base64.StdEncoding.EncodeToString(octets) +
+		`</x:CipherValue></x:CipherData>`
 }
 
 // digest is that of the element with this ID without its signature, or that of its SignedInfo.
 func (m message) digest(text, id string, ofParent bool) ([]byte, error) {
-	doc, err := xmltree.Parse([]byte(text), xmltree.Options{MaxBytes: 64 * largest}) // also canonical forms that the verifier refuses
+	// also canonical forms that the verifier refuses
+	doc, err := xmltree.Parse([]byte(text), xmltree.Options{MaxBytes: 64 * largest})
 	if err != nil {
 		return nil, err
 	}

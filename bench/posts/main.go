@@ -1,7 +1,8 @@
 //go:build linux
 
-// Command posts measures how much memory a service needs while many browsers post large forms to its Redirect URL at once. The service runs in a
-// process of its own, whose peak of resident memory (VmHWM in /proc) is what counts. Each line is a fresh process.
+// Command posts measures how much memory a service needs while many browsers post large forms to
+// its Redirect URL at once. The service runs in a process of its own, whose peak of resident memory
+// (VmHWM in /proc) is what counts. Each line is a fresh process.
 //
 //	go run ./posts [-limit MiB]
 //
@@ -63,12 +64,14 @@ func service() error {
 	if err != nil {
 		return err
 	}
-	sp, err := saml.New(saml.Config{BaseURL: "http://" + listener.Addr().String(), IdentityProvider: provider, StateKeys: [][]byte{saml.NewStateKey()},
-		Store: saml.NewMemoryStore(), Logger: slog.New(slog.DiscardHandler)})
+	sp, err := saml.New(saml.Config{BaseURL: "http://" + listener.Addr().String(), IdentityProvider: provider,
+		StateKeys: [][]byte{saml.NewStateKey()},
+		Store:     saml.NewMemoryStore(), Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Handler: sp.Handler(nobody{}), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, WriteTimeout: time.Minute, IdleTimeout: time.Minute, MaxHeaderBytes: 32 << 10}
+	server := &http.Server{Handler: sp.Handler(nobody{}), ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout: time.Minute, WriteTimeout: time.Minute, IdleTimeout: time.Minute, MaxHeaderBytes: 32 << 10}
 	go func() {
 		io.Copy(io.Discard, os.Stdin)
 		server.Close()
@@ -120,7 +123,8 @@ func measure(limit int) error {
 				return fmt.Errorf("%s, %d at once: %w", l.name, n, err)
 			}
 			worst = max(worst, peak)
-			fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t\n", l.name, n, peak>>10, n-statuses[http.StatusServiceUnavailable], statuses[http.StatusServiceUnavailable])
+			fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t\n", l.name, n, peak>>10,
+				n-statuses[http.StatusServiceUnavailable], statuses[http.StatusServiceUnavailable])
 		}
 	}
 	if err := table.Flush(); err != nil {
@@ -132,7 +136,8 @@ func measure(limit int) error {
 	return nil
 }
 
-// post sends body n times at once to a new service, and returns the service's peak in KiB and how often it gave each status.
+// post sends body n times at once to a new service, and returns the service's peak in KiB and how
+// often it gave each status.
 func post(body []byte, n int) (peak int, statuses map[int]int, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()

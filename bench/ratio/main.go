@@ -1,7 +1,8 @@
 //go:build unix
 
-// Command ratio prints how many times the floor, and how many times ourselves, everybody takes for each row. It measures processor
-// time, garbage collection included, in turns within one process: on a machine that does other things too, only such ratios count.
+// Command ratio prints how many times the floor, and how many times ourselves, everybody takes for
+// each row. It measures processor time, garbage collection included, in turns within one process:
+// on a machine that does other things too, only such ratios count.
 //
 //	go run ./ratio [-rounds 15] [-slice 200ms] [-row regexp]
 package main
@@ -41,7 +42,8 @@ func run(rounds int, slice time.Duration, pattern string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%s, %s/%s, %d processors, %d rounds of %v of processor time\n\n", runtime.Version(), runtime.GOOS, runtime.GOARCH,
+	fmt.Printf("%s, %s/%s, %d processors, %d rounds of %v of processor time\n\n", runtime.Version(), runtime.GOOS,
+		runtime.GOARCH,
 		runtime.NumCPU(), rounds, slice)
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "row\tfloor us\tours us\tours/floor\tquartiles\tcrewjam/ours\tgosaml2/ours\tallocs\tKiB")

@@ -12,7 +12,8 @@ import (
 	"github.com/iomete/saml/bench/internal/cputime"
 )
 
-// A measurement is one row. turns holds, for each contestant, the processor time of one piece of work in each round.
+// A measurement is one row. turns holds, for each contestant, the processor time of one piece of
+// work in each round.
 type measurement struct {
 	name    string
 	turns   map[string][]time.Duration
@@ -110,7 +111,8 @@ func (m *measurement) line() string {
 	ratio, quartiles := m.against(bench.Ours, bench.Floor)
 	crewjam, _ := m.against(bench.Crewjam, bench.Ours)
 	gosaml2, _ := m.against(bench.GoSAML2, bench.Ours)
-	return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%s\t%.0f\t%.1f", m.name, m.microseconds(bench.Floor), m.microseconds(bench.Ours),
+	return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%s\t%.0f\t%.1f", m.name, m.microseconds(bench.Floor),
+		m.microseconds(bench.Ours),
 		ratio, quartiles, crewjam, gosaml2, m.allocs, m.bytes/1024)
 }
 

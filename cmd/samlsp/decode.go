@@ -69,8 +69,8 @@ func (t *tool) decodeSource(name string) error {
 	return nil
 }
 
-// isMessageAddress reports whether data is an address that carries a message. It looks for the bare words, so that an address
-// with a message in it is never fetched, however it is written.
+// isMessageAddress reports whether data is an address that carries a message. It looks for the bare
+// words, so that an address with a message in it is never fetched, however it is written.
 func isMessageAddress(data []byte) bool {
 	lower := bytes.ToLower(bytes.TrimSpace(data))
 	return (bytes.HasPrefix(lower, []byte("https://")) || bytes.HasPrefix(lower, []byte("http://"))) &&
@@ -94,7 +94,8 @@ func find(data []byte) ([]found, error) {
 		query, _, _ = strings.Cut(query, "#")
 		notes = []note{{"Address", address}}
 		if data = []byte(query); !formField.Match(data) {
-			return nil, refusal(codeForm, "the address has no SAMLRequest or SAMLResponse in its query", "Copy all of it, and quote it for the shell.")
+			return nil, refusal(codeForm, "the address has no SAMLRequest or SAMLResponse in its query",
+				"Copy all of it, and quote it for the shell.")
 		}
 	}
 	m, err := sniff(data)
@@ -145,15 +146,16 @@ func capitalized(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 // toStandard gives base64 in the standard alphabet without padding and white space.
 var toStandard = strings.NewReplacer("-", "+", "_", "/", "=", "", " ", "", "\t", "", "\r", "", "\n", "")
 
-// unwrap undoes base64 and deflate, and says how it was wrapped. It is lenient where FinishLogin is not: the URL alphabet and
-// missing padding are read too, for the message is only to be shown.
+// unwrap undoes base64 and deflate, and says how it was wrapped. It is lenient where FinishLogin is
+// not: the URL alphabet and missing padding are read too, for the message is only to be shown.
 func unwrap(value string) (xml []byte, how string, err error) {
 	if strings.TrimSpace(value) == "" {
 		return nil, "", refusal(saml.CodeResponseMissing, "there is no message: nothing stands there", "")
 	}
 	data, err := base64.RawStdEncoding.DecodeString(toStandard.Replace(value))
 	if err != nil {
-		return nil, "", refusal(saml.CodeBase64, "this is neither XML nor base64: "+err.Error(), "Copy the whole value, without what stands around it.")
+		return nil, "", refusal(saml.CodeBase64, "this is neither XML nor base64: "+err.Error(),
+			"Copy the whole value, without what stands around it.")
 	}
 	if looksLikeXML(data) {
 		return data, "base64", nil
@@ -161,9 +163,11 @@ func unwrap(value string) (xml []byte, how string, err error) {
 	inflated, err := io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(data)), maxInflated+1))
 	switch {
 	case len(inflated) > maxInflated:
-		return nil, "", refusal(saml.CodeTooLarge, fmt.Sprintf("this inflates to more than %d MiB, so it is no message", maxInflated>>20), "")
+		return nil, "", refusal(saml.CodeTooLarge,
+			fmt.Sprintf("this inflates to more than %d MiB, so it is no message", maxInflated>>20), "")
 	case err != nil || !looksLikeXML(inflated):
-		return nil, "", refusal(saml.CodeXMLSyntax, "what is in the base64 is neither XML nor deflated XML", "Copy the whole value, without what stands around it.")
+		return nil, "", refusal(saml.CodeXMLSyntax, "what is in the base64 is neither XML nor deflated XML",
+			"Copy the whole value, without what stands around it.")
 	}
 	return inflated, "base64 and deflated", nil
 }

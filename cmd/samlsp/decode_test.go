@@ -42,27 +42,35 @@ func TestDecodeForms(t *testing.T) {
 	t.Parallel()
 	plain := base64.StdEncoding.EncodeToString([]byte(logoutRequest))
 	redirect := base64.StdEncoding.EncodeToString(deflated(t, []byte(logoutRequest)))
-	query := url.Values{"SAMLRequest": {redirect}, "RelayState": {"a b"}, "SigAlg": {"http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"}, "Signature": {"AAAA"}}.Encode()
+	query := url.Values{"SAMLRequest": {redirect}, "RelayState": {"a b"},
+		"SigAlg": {"http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"}, "Signature": {"AAAA"}}.Encode()
 	for _, c := range []struct {
 		what, data string
 		words      []string
 	}{
 		{"XML", logoutRequest, []string{"\nXML, 211 bytes\n"}},
-		{"XML with a byte order mark and a declaration", "\uFEFF<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n" + logoutRequest, []string{`<?xml version="1.0" encoding="UTF-8"?>`}},
+		{"XML with a byte order mark and a declaration", "\uFEFF<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n" +
+			logoutRequest, []string{`<?xml version="1.0" encoding="UTF-8"?>`}},
 		{"base64", plain, []string{"\nBase64, 211 bytes\n"}},
 		{"base64 with a line end", plain + "\r\n", nil},
-		{"base64 of the URL alphabet without padding", base64.RawURLEncoding.EncodeToString([]byte(logoutRequest)), nil},
+		{"base64 of the URL alphabet without padding", base64.RawURLEncoding.EncodeToString([]byte(logoutRequest)),
+			nil},
 		{"deflated base64", redirect, []string{"\nBase64 and deflated, 211 bytes\n"}},
 		{"deflated base64, escaped", url.QueryEscape(redirect), []string{"deflated"}},
-		{"a form body with a request", "SAMLRequest=" + url.QueryEscape(plain) + "&RelayState=%2Fjobs", []string{"\nSAMLRequest, base64, 211 bytes\n", "RelayState ", " /jobs\n"}},
-		{"a form body with a response", "RelayState=x&SAMLResponse=" + url.QueryEscape(plain), []string{"\nSAMLResponse, base64, "}},
+		{"a form body with a request", "SAMLRequest=" + url.QueryEscape(plain) + "&RelayState=%2Fjobs",
+			[]string{"\nSAMLRequest, base64, 211 bytes\n", "RelayState ", " /jobs\n"}},
+		{"a form body with a response", "RelayState=x&SAMLResponse=" + url.QueryEscape(plain),
+			[]string{"\nSAMLResponse, base64, "}},
 		{"a query", "?" + query, []string{"SAMLRequest, base64 and deflated", "a b\n", "#rsa-sha256\n", "Signature "}},
-		{"an address", "https://idp.invalid/slo?x=1&" + query + "#top", []string{"Address ", "https://idp.invalid/slo\n", "a b\n"}},
-		{"two messages", "SAMLResponse=" + url.QueryEscape(plain) + "&SAMLRequest=" + url.QueryEscape(plain), []string{"SAMLRequest, base64", "SAMLResponse, base64"}},
+		{"an address", "https://idp.invalid/slo?x=1&" + query + "#top",
+			[]string{"Address ", "https://idp.invalid/slo\n", "a b\n"}},
+		{"two messages", "SAMLResponse=" + url.QueryEscape(plain) + "&SAMLRequest=" + url.QueryEscape(plain),
+			[]string{"SAMLRequest, base64", "SAMLResponse, base64"}},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			t.Parallel()
-			for _, args := range [][]string{{"decode"}, {"decode", "-"}, {"decode", tempFile(t, "message", []byte(c.data))}} {
+			for _, args := range [][]string{{"decode"}, {"decode", "-"},
+				{"decode", tempFile(t, "message", []byte(c.data))}} {
 				r := samlspWith(t, strings.NewReader(c.data), args...)
 				if r.code != exitOK || r.stderr != "" || !strings.HasPrefix(r.stdout, "Unverified: ") {
 					t.Fatalf("%v: got %+v", args, r)
@@ -73,7 +81,8 @@ func TestDecodeForms(t *testing.T) {
 	}
 }
 
-// TestDecodeAddresses: an address that carries a message is read, never fetched; another one is fetched.
+// TestDecodeAddresses: an address that carries a message is read, never fetched; another one is
+// fetched.
 func TestDecodeAddresses(t *testing.T) {
 	t.Parallel()
 	mux := http.NewServeMux()
@@ -98,7 +107,8 @@ func TestDecodeAddresses(t *testing.T) {
 	contains(t, r.stdout, `ID="`+request.ID+`"`, redirectURL, "AuthnRequest")
 	hasRow(t, r.stdout, "Address", idp.LoginURL())
 
-	for _, query := range []string{"?SAMLRequest=%zz", "?samlrequest=AAAA", "#SAMLRequest=AAAA", "?a=SAMLResponse%3DAAAA", "?SAMLRequest"} {
+	for _, query := range []string{"?SAMLRequest=%zz", "?samlrequest=AAAA", "#SAMLRequest=AAAA",
+		"?a=SAMLResponse%3DAAAA", "?SAMLRequest"} {
 		samlsp(t, "decode", server.URL+"/never"+query).failed(t, exitRefused, "samlsp decode: ")
 	}
 }
@@ -114,8 +124,10 @@ func TestDecodeThatIsNone(t *testing.T) {
 		{"white space", " \n", []string{"nothing stands there"}},
 		{"a sentence", "lorem ipsum, dolor", []string{"neither XML nor base64", "Copy the whole value"}},
 		{"binary", "\xff\xfe\x00", []string{"neither XML in UTF-8 nor base64"}},
-		{"base64 of a sentence", base64.StdEncoding.EncodeToString([]byte("lorem ipsum")), []string{"neither XML nor deflated XML"}},
-		{"deflated base64 of a sentence", base64.StdEncoding.EncodeToString(deflated(t, []byte("lorem ipsum"))), []string{"neither XML nor deflated XML"}},
+		{"base64 of a sentence", base64.StdEncoding.EncodeToString([]byte("lorem ipsum")),
+			[]string{"neither XML nor deflated XML"}},
+		{"deflated base64 of a sentence", base64.StdEncoding.EncodeToString(deflated(t, []byte("lorem ipsum"))),
+			[]string{"neither XML nor deflated XML"}},
 		{"what inflates to 24 MB", bomb, []string{"inflates to more than 4 MiB"}},
 		{"an empty form field", "SAMLRequest=&RelayState=x", []string{"nothing stands there"}},
 		{"a form with many messages", strings.Repeat("SAMLRequest=PGEvPg&", 9), []string{"9 messages, more than 8"}},
@@ -137,13 +149,17 @@ func TestIndent(t *testing.T) {
 		{"white space of an element alone", "<a>\n</a>", "<a/>\n"},
 		{"text in several lines", "<a>\nAAAA\nBBBB\n</a>", "<a>\n  AAAA\n  BBBB\n</a>\n"},
 		{"text beside elements", "<a>one<b/>two</a>", "<a>\n  one\n  <b/>\n  two\n</a>\n"},
-		{"a comment within text", "<a>x@example.com<!--y-->.example.org</a>", "<a>\n  x@example.com\n  <!--y-->\n  .example.org\n</a>\n"},
-		{"prefixes and declarations as written", `<p:a xmlns:p="urn:p" p:b='"'/>`, "<p:a xmlns:p=\"urn:p\" p:b=\"&quot;\"/>\n"},
+		{"a comment within text", "<a>x@example.com<!--y-->.example.org</a>",
+			"<a>\n  x@example.com\n  <!--y-->\n  .example.org\n</a>\n"},
+		{"prefixes and declarations as written", `<p:a xmlns:p="urn:p" p:b='"'/>`,
+			"<p:a xmlns:p=\"urn:p\" p:b=\"&quot;\"/>\n"},
 		{"escapes", "<a b='&lt;&#10;'>&lt;&amp;<![CDATA[<b>]]></a>", "<a b=\"&lt;&#xA;\">&lt;&amp;&lt;b&gt;</a>\n"},
 		{"characters for the terminal", "<a b='\u009b'>\u202e\u200b</a>", "<a b=\"&#x9B;\">&#x202E;&#x200B;</a>\n"},
 		{"a processing instruction and a DOCTYPE", "<?p i?><!DOCTYPE a>\n<a/>", "<?p i?>\n<!DOCTYPE a>\n<a/>\n"},
-		{"text that looks like a line of this tool", "<a>\nUnverified\nSigned in</a>", "<a>\n  Unverified\n  Signed in\n</a>\n"},
-		{"long attributes", `<a b="` + strings.Repeat("x", 120) + `" c="d"><e/></a>`, "<a\n    b=\"" + strings.Repeat("x", 120) + "\"\n    c=\"d\">\n  <e/>\n</a>\n"},
+		{"text that looks like a line of this tool", "<a>\nUnverified\nSigned in</a>",
+			"<a>\n  Unverified\n  Signed in\n</a>\n"},
+		{"long attributes", `<a b="` + strings.Repeat("x", 120) + `" c="d"><e/></a>`,
+			"<a\n    b=\"" + strings.Repeat("x", 120) + "\"\n    c=\"d\">\n  <e/>\n</a>\n"},
 	} {
 		var got strings.Builder
 		if err := indent(&got, []byte(c.xml)); err != nil || got.String() != c.want {
@@ -192,7 +208,8 @@ func TestIndentDepth(t *testing.T) {
 
 // FuzzDecode: whatever comes, what is printed is fit for a terminal.
 func FuzzDecode(f *testing.F) {
-	for _, seed := range []string{logoutRequest, "<a>&#x9b;<!--\u202e--></a>", "SAMLRequest=PGEvPg%3D%3D", "PGEvPg==", "<a b='\n'>x\ny</a>", "<?p \u009b?><!D \u200b><a></b>"} {
+	for _, seed := range []string{logoutRequest, "<a>&#x9b;<!--\u202e--></a>", "SAMLRequest=PGEvPg%3D%3D", "PGEvPg==",
+		"<a b='\n'>x\ny</a>", "<?p \u009b?><!D \u200b><a></b>"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

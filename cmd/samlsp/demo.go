@@ -43,7 +43,8 @@ func (t *tool) demo(args []string) int {
 // step prints one step of the guide.
 func (t *tool) step(n int, what string) { fmt.Fprintf(t.stdout, "%d. %s\n", n, what) }
 
-// signIn is the guide for administrators and then a sign-in, over HTTP. All that it prints was received or done just before.
+// signIn is the guide for administrators and then a sign-in, over HTTP. All that it prints was
+// received or done just before.
 func (t *tool) signIn() error {
 	entra, err := samltest.New(samltest.Options{})
 	if err != nil {
@@ -71,7 +72,8 @@ func (t *tool) signIn() error {
 	t.step(1, "The Redirect URL is copied from the service's settings")
 	row(t.stdout, 3, "Redirect URL", redirectURL)
 
-	entra.Register(samltest.Application{Identifier: redirectURL, ReplyURLs: []string{redirectURL}, SignOnURL: redirectURL})
+	entra.Register(samltest.Application{Identifier: redirectURL, ReplyURLs: []string{redirectURL},
+		SignOnURL: redirectURL})
 	t.step(2, "It is registered at the identity provider, in all three fields of Basic SAML Configuration")
 	for _, field := range []string{"Identifier (Entity ID)", "Reply URL", "Sign on URL"} {
 		row(t.stdout, 3, field, redirectURL)
@@ -100,7 +102,8 @@ func (t *tool) signIn() error {
 	return t.visit(browser, s, serviceURL+loginPath)
 }
 
-// downloadMetadata fetches the Federation Metadata XML as an administrator does, and shows what it fills in.
+// downloadMetadata fetches the Federation Metadata XML as an administrator does, and shows what it
+// fills in.
 func (t *tool) downloadMetadata(address string) (*saml.IdentityProvider, error) {
 	document, err := saml.FetchMetadata(t.ctx, address, saml.FetchOptions{})
 	if err != nil {
@@ -110,7 +113,8 @@ func (t *tool) downloadMetadata(address string) (*saml.IdentityProvider, error) 
 	if err != nil {
 		return nil, err
 	}
-	t.step(3, fmt.Sprintf("The Federation Metadata XML is downloaded (%d bytes) and fills in the settings", len(document)))
+	t.step(3, fmt.Sprintf("The Federation Metadata XML is downloaded (%d bytes) and fills in the settings",
+		len(document)))
 	row(t.stdout, 3, "Entity ID", provider.EntityID())
 	row(t.stdout, 3, "Login URL", provider.LoginURL())
 	for _, k := range provider.Keys() {
@@ -147,7 +151,8 @@ func (t *tool) visit(browser *http.Client, s *service, address string) error {
 
 	t.step(7, "The identity provider's page posts a response to the Redirect URL")
 	row(t.stdout, 3, "Redirect URL", form.Action)
-	request, err = http.NewRequestWithContext(t.ctx, http.MethodPost, form.Action, strings.NewReader(form.Values.Encode()))
+	request, err = http.NewRequestWithContext(t.ctx, http.MethodPost, form.Action,
+		strings.NewReader(form.Values.Encode()))
 	if err != nil {
 		return err
 	}
@@ -208,8 +213,8 @@ const (
 	maxForm     = 2 << 20 // bytes, more than the largest response in base64
 )
 
-// service is the smallest service that can be signed in to. It serves one sign-in: what happened stands in its fields once
-// the answer was received.
+// service is the smallest service that can be signed in to. It serves one sign-in: what happened
+// stands in its fields once the answer was received.
 type service struct {
 	sp        *saml.ServiceProvider
 	requestID string
@@ -225,7 +230,8 @@ func (s *service) register(mux *http.ServeMux) {
 	mux.HandleFunc("POST "+s.sp.RedirectPath(), s.finish)
 }
 
-// start sends the browser to the identity provider. The pending login, sealed, stays in the browser.
+// start sends the browser to the identity provider. The pending login, sealed, stays in the
+// browser.
 func (s *service) start(w http.ResponseWriter, r *http.Request) {
 	request, err := s.sp.StartLogin(r.Context(), saml.LoginOptions{})
 	if err != nil {
@@ -233,9 +239,10 @@ func (s *service) start(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.requestID = request.ID
-	// Lax reaches finish because both servers are on one host, which makes them one site. A service on a host of its own
-	// needs SameSite=None with Secure, or a second, own POST.
-	http.SetCookie(w, &http.Cookie{Name: stateCookie, Value: request.State, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode})
+	// Lax reaches finish because both servers are on one host, which makes them one site. A service
+	// on a host of its own needs SameSite=None with Secure, or a second, own POST.
+	http.SetCookie(w, &http.Cookie{Name: stateCookie, Value: request.State, Path: "/", HttpOnly: true,
+		SameSite: http.SameSiteLaxMode})
 	http.Redirect(w, r, request.URL, http.StatusSeeOther)
 }
 

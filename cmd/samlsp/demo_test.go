@@ -17,11 +17,13 @@ func TestDemo(t *testing.T) {
 		t.Fatalf("got %+v", r)
 	}
 	user := samltest.DefaultUsers()[0]
-	for label, value := range map[string]string{"NameID": user.Mail, "Name": user.DisplayName, "Object ID": user.ObjectID} {
+	for label, value := range map[string]string{"NameID": user.Mail, "Name": user.DisplayName,
+		"Object ID": user.ObjectID} {
 		hasRow(t, r.stdout, label, value)
 	}
 	at := 0
-	steps := []string{"Redirect URL is copied", "registered", "Reply URL", "Federation Metadata XML is downloaded", "Entity ID", "Login URL", "Certificate",
+	steps := []string{"Redirect URL is copied", "registered", "Reply URL", "Federation Metadata XML is downloaded",
+		"Entity ID", "Login URL", "Certificate",
 		"Save", "sent to the login URL", "Response received", "bytes"}
 	for _, check := range saml.Checks() {
 		steps = append(steps, "passed: "+check.Name+" ")
@@ -40,7 +42,8 @@ func TestDemoInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var stdout, stderr bytes.Buffer
-	if code := run(ctx, []string{"demo"}, nil, &stdout, &stderr); code != exitRefused || !strings.Contains(stderr.String(), "canceled") {
+	if code := run(ctx, []string{"demo"}, nil, &stdout, &stderr); code != exitRefused ||
+		!strings.Contains(stderr.String(), "canceled") {
 		t.Errorf("got status %d, %q", code, stderr.String())
 	}
 }

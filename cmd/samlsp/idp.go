@@ -100,7 +100,8 @@ Directory and key are new each time: give the service the metadata again after a
 `)
 }
 
-// serveUntil answers requests until ctx ends, and then those that are on their way. It closes the listener.
+// serveUntil answers requests until ctx ends, and then those that are on their way. It closes the
+// listener.
 func serveUntil(ctx context.Context, listener net.Listener, h http.Handler) error {
 	server := newServer(h)
 	ended := make(chan error, 1)
@@ -120,7 +121,8 @@ func serveUntil(ctx context.Context, listener net.Listener, h http.Handler) erro
 
 // newServer bounds how long a client may take and how much it may send before a handler sees it.
 func newServer(h http.Handler) *http.Server {
-	return &http.Server{Handler: h, ReadHeaderTimeout: httpTimeout, ReadTimeout: 3 * httpTimeout, WriteTimeout: 6 * httpTimeout, IdleTimeout: 12 * httpTimeout,
+	return &http.Server{Handler: h, ReadHeaderTimeout: httpTimeout, ReadTimeout: 3 * httpTimeout,
+		WriteTimeout: 6 * httpTimeout, IdleTimeout: 12 * httpTimeout,
 		MaxHeaderBytes: 64 << 10}
 }
 

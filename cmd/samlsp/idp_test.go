@@ -15,7 +15,8 @@ import (
 	"github.com/iomete/saml/samltest"
 )
 
-// startIDP runs the command until the test ends or stop is called, and gives what it printed before it began to serve.
+// startIDP runs the command until the test ends or stop is called, and gives what it printed before
+// it began to serve.
 func startIDP(t *testing.T, args ...string) (printed string, stop func() result) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -83,8 +84,9 @@ func TestIDP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sp, err := saml.New(saml.Config{BaseURL: strings.TrimSuffix(redirectURL, saml.DefaultRedirectPath), IdentityProvider: trusted,
-		StateKeys: [][]byte{saml.NewStateKey()}, Store: saml.NewMemoryStore()})
+	sp, err := saml.New(saml.Config{BaseURL: strings.TrimSuffix(redirectURL, saml.DefaultRedirectPath),
+		IdentityProvider: trusted,
+		StateKeys:        [][]byte{saml.NewStateKey()}, Store: saml.NewMemoryStore()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +103,8 @@ func TestIDP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	login, err := sp.FinishLogin(t.Context(), saml.FormResponse{SAMLResponse: form.Values.Get("SAMLResponse"), State: request.State})
+	login, err := sp.FinishLogin(t.Context(), saml.FormResponse{SAMLResponse: form.Values.Get("SAMLResponse"),
+		State: request.State})
 	if err != nil || login.Identity.Email != user.Mail || form.Action != redirectURL {
 		t.Errorf("got %+v, %v, a form to %s", login, err, form.Action)
 	}
@@ -116,12 +119,14 @@ func TestIDP(t *testing.T) {
 
 func TestIDPServesThisMachineAlone(t *testing.T) {
 	t.Parallel()
-	for _, address := range []string{":0", "0.0.0.0:0", "[::]:0", "192.0.2.1:8085", "idp.example.com:8085", "localhost.example.com:0", "localhost", "127.0.0.1", ""} {
+	for _, address := range []string{":0", "0.0.0.0:0", "[::]:0", "192.0.2.1:8085", "idp.example.com:8085",
+		"localhost.example.com:0", "localhost", "127.0.0.1", ""} {
 		samlsp(t, "idp", "-addr", address).failed(t, exitUsage, "-addr "+address+" is refused", "loopback")
 	}
 	for _, address := range []string{"127.0.0.1:0", "127.0.0.2:0"} {
 		printed, stop := startIDP(t, "-addr", address)
-		if home := valueOf(t, printed, "Home page"); !strings.HasPrefix(home, "http://"+strings.TrimSuffix(address, "0")) {
+		if home := valueOf(t, printed, "Home page"); !strings.HasPrefix(home,
+			"http://"+strings.TrimSuffix(address, "0")) {
 			t.Errorf("%s: the home page is at %s", address, home)
 		}
 		hasRow(t, printed, "Registered", "-")
@@ -140,7 +145,8 @@ func TestIDPThatCannotServe(t *testing.T) {
 	}
 	defer taken.Close()
 	samlsp(t, "idp", "-addr", taken.Addr().String()).failed(t, exitRefused, "address already in use")
-	samlsp(t, "idp", "-redirect-url", "console.example.com").failed(t, exitUsage, "-redirect-url", `"console.example.com"`, "http or https URL")
+	samlsp(t, "idp", "-redirect-url", "console.example.com").failed(t, exitUsage, "-redirect-url",
+		`"console.example.com"`, "http or https URL")
 
 	taken.Close()
 	if err := serveUntil(t.Context(), taken, http.NotFoundHandler()); !errors.Is(err, net.ErrClosed) {

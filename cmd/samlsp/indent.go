@@ -12,8 +12,9 @@ import (
 	"github.com/iomete/saml"
 )
 
-// indent prints XML for reading, one element a line. What it prints is not the message: white space between elements and the
-// borders of CDATA are gone. Where the XML is broken it prints all up to there and gives an error.
+// indent prints XML for reading, one element a line. What it prints is not the message: white space
+// between elements and the borders of CDATA are gone. Where the XML is broken it prints all up to
+// there and gives an error.
 func indent(w io.Writer, document []byte) error {
 	buffered := bufio.NewWriter(w)
 	defer buffered.Flush() // what fails is remembered by w
@@ -49,8 +50,8 @@ const (
 	maxColumn = 120 // beyond, each attribute has a line of its own
 )
 
-// xmlPrinter prints tokens. An element that holds nothing but text stands on one line, so the text is kept until it is known
-// what follows.
+// xmlPrinter prints tokens. An element that holds nothing but text stands on one line, so the text
+// is kept until it is known what follows.
 type xmlPrinter struct {
 	w        *bufio.Writer
 	open     []string // names of the elements around, and of the one that began
@@ -145,8 +146,8 @@ func (p *xmlPrinter) finishStart() {
 	p.printText()
 }
 
-// printText prints text beside elements or of several lines, each on a line that is indented: it cannot look like a line of
-// this tool.
+// printText prints text beside elements or of several lines, each on a line that is indented: it
+// cannot look like a line of this tool.
 func (p *xmlPrinter) printText() {
 	for line := range strings.Lines(p.text.String()) {
 		if line = strings.TrimSpace(line); line != "" {

@@ -28,7 +28,8 @@ func (t *tool) decryptionKeys(files []string) ([]saml.DecryptionKey, error) {
 	return keys, nil
 }
 
-// privateKeys reads the RSA keys in PEM, in the forms PKCS #8 and PKCS #1. Certificates beside them are skipped.
+// privateKeys reads the RSA keys in PEM, in the forms PKCS #8 and PKCS #1. Certificates beside them
+// are skipped.
 func privateKeys(data []byte) ([]saml.DecryptionKey, error) {
 	const unlock = "Decrypt it first: openssl pkey -in FILE -out PLAIN, and delete PLAIN afterwards."
 	var keys []saml.DecryptionKey
@@ -41,12 +42,14 @@ func privateKeys(data []byte) ([]saml.DecryptionKey, error) {
 		}
 		key, ok := privateKey(block.Bytes)
 		if !ok {
-			return nil, refusal(codeDecryptionKey, "the private key is not RSA, or is damaged", "Give the key that belongs to the encryption certificate, which is RSA.")
+			return nil, refusal(codeDecryptionKey, "the private key is not RSA, or is damaged",
+				"Give the key that belongs to the encryption certificate, which is RSA.")
 		}
 		keys = append(keys, saml.DecryptionKey{Key: key})
 	}
 	if len(keys) == 0 {
-		return nil, refusal(codeDecryptionKey, "there is no private key", "Give PEM with BEGIN PRIVATE KEY or BEGIN RSA PRIVATE KEY.")
+		return nil, refusal(codeDecryptionKey, "there is no private key",
+			"Give PEM with BEGIN PRIVATE KEY or BEGIN RSA PRIVATE KEY.")
 	}
 	return keys, nil
 }

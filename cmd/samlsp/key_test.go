@@ -19,7 +19,8 @@ func vectorArguments(t *testing.T, name string) (arguments []string, file string
 		if v.Name != name {
 			continue
 		}
-		return []string{"verify", "-certificate", tempFile(t, "idp.pem", testfiles.Key(t, v.Header["keys"])), "-idp-entity-id", v.Header["idp_entity_id"],
+		return []string{"verify", "-certificate", tempFile(t, "idp.pem", testfiles.Key(t, v.Header["keys"])),
+			"-idp-entity-id", v.Header["idp_entity_id"],
 			"-redirect-url", v.Header["redirect_url"], "-request-id", v.Header["request_id"], "-at", v.Header["at"]}, tempFile(t, "response.txt", []byte(v.Form))
 	}
 	t.Fatalf("there is no vector %s", name)
@@ -33,7 +34,8 @@ func pemOf(kind string, der []byte) []byte {
 func TestVerifyEncrypted(t *testing.T) {
 	t.Parallel()
 	arguments, file := vectorArguments(t, "encrypted-entra")
-	pkcs8, other := testfiles.Key(t, "test-sp-a.key.pem"), tempFile(t, "other.pem", testfiles.Key(t, "test-sp-b.key.pem"))
+	pkcs8, other := testfiles.Key(t, "test-sp-a.key.pem"), tempFile(t, "other.pem",
+		testfiles.Key(t, "test-sp-b.key.pem"))
 	block, _ := pem.Decode(pkcs8)
 	key, ok := privateKey(block.Bytes)
 	if !ok {
@@ -41,11 +43,14 @@ func TestVerifyEncrypted(t *testing.T) {
 	}
 	right := tempFile(t, "right.pem", pkcs8)
 	for what, keys := range map[string][]string{
-		"the key":               {"-key", right},
-		"the key in PKCS #1":    {"-key", tempFile(t, "pkcs1.pem", pemOf("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(key)))},
-		"the key behind others": {"-key", other, "-key", tempFile(t, "both.pem", append(testfiles.Key(t, "test-sp-a.crt.pem"), pkcs8...))},
+		"the key": {"-key", right},
+		"the key in PKCS #1": {"-key",
+			tempFile(t, "pkcs1.pem", pemOf("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(key)))},
+		"the key behind others": {"-key", other, "-key",
+			tempFile(t, "both.pem", append(testfiles.Key(t, "test-sp-a.crt.pem"), pkcs8...))},
 	} {
-		if r := samlsp(t, append(append(arguments[:len(arguments):len(arguments)], keys...), file)...); r.code != exitOK {
+		if r := samlsp(t, append(append(arguments[:len(arguments):len(arguments)], keys...),
+			file)...); r.code != exitOK {
 			t.Errorf("%s: got %+v", what, r)
 		}
 	}
@@ -73,23 +78,27 @@ func TestKeysThatAreRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	legacy := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Headers: map[string]string{"Proc-Type": "4,ENCRYPTED", "DEK-Info": "AES-256-CBC,00"}, Bytes: []byte("x")})
+	legacy := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY",
+		Headers: map[string]string{"Proc-Type": "4,ENCRYPTED", "DEK-Info": "AES-256-CBC,00"}, Bytes: []byte("x")})
 	for what, c := range map[string]struct {
 		data  []byte
 		words string
 	}{
-		"nothing":                               {nil, "no private key"},
-		"a certificate":                         {testfiles.Key(t, "test-sp-a.crt.pem"), "no private key"},
-		"a key with a password":                 {pemOf("ENCRYPTED PRIVATE KEY", []byte("x")), "password"},
-		"a key with a password in an old form":  {legacy, "password"},
-		"an elliptic key":                       {pemOf("PRIVATE KEY", elliptic), "not RSA"},
-		"a damaged key":                         {pemOf("PRIVATE KEY", []byte("x")), "damaged"},
-		"a key that is too short to be trusted": {pemOf("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(small)), "2048 to 4096 bits"},
+		"nothing":                              {nil, "no private key"},
+		"a certificate":                        {testfiles.Key(t, "test-sp-a.crt.pem"), "no private key"},
+		"a key with a password":                {pemOf("ENCRYPTED PRIVATE KEY", []byte("x")), "password"},
+		"a key with a password in an old form": {legacy, "password"},
+		"an elliptic key":                      {pemOf("PRIVATE KEY", elliptic), "not RSA"},
+		"a damaged key":                        {pemOf("PRIVATE KEY", []byte("x")), "damaged"},
+		"a key that is too short to be trusted": {pemOf("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(small)),
+			"2048 to 4096 bits"},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
-			samlsp(t, append(append(arguments[:len(arguments):len(arguments)], "-key", tempFile(t, "key.pem", c.data)), file)...).failed(t, exitUsage, c.words)
+			samlsp(t, append(append(arguments[:len(arguments):len(arguments)], "-key",
+				tempFile(t, "key.pem", c.data)), file)...).failed(t, exitUsage, c.words)
 		})
 	}
-	samlsp(t, append(arguments[:len(arguments):len(arguments)], "-key", "absent.pem", file)...).failed(t, exitUsage, "no such file")
+	samlsp(t, append(arguments[:len(arguments):len(arguments)], "-key", "absent.pem", file)...).failed(t, exitUsage,
+		"no such file")
 }

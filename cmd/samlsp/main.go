@@ -1,5 +1,5 @@
-// Command samlsp looks at SAML from the side of a service provider: what an identity provider's metadata says, whether a
-// response would be accepted and why not, what a message holds.
+// Command samlsp looks at SAML from the side of a service provider: what an identity provider's
+// metadata says, whether a response would be accepted and why not, what a message holds.
 //
 //	samlsp metadata [-json] [-entity-id ID] FILE|URL|-
 //	samlsp verify -metadata FILE -redirect-url URL (-request-id ID | -unsolicited) FILE...
@@ -102,7 +102,8 @@ func (t *tool) dispatch(args []string) int {
 	}
 }
 
-// parse reads the flags of a sub-command. Where ok is false everything was said, and status is the exit status.
+// parse reads the flags of a sub-command. Where ok is false everything was said, and status is the
+// exit status.
 func (t *tool) parse(flags *flag.FlagSet, usage string, args []string) (status int, ok bool) {
 	flags.SetOutput(io.Discard)
 	err := flags.Parse(args)

@@ -36,13 +36,15 @@ func samlspWith(t *testing.T, stdin io.Reader, args ...string) result {
 	return result{code, stdout.String(), stderr.String()}
 }
 
-// failed checks for an exit status, an empty standard output and one line on standard error with all of the words.
+// failed checks for an exit status, an empty standard output and one line on standard error with
+// all of the words.
 func (r result) failed(t *testing.T, code int, words ...string) {
 	t.Helper()
 	if r.code != code || r.stdout != "" {
 		t.Errorf("got status %d, output %q; want status %d and no output", r.code, r.stdout, code)
 	}
-	if strings.Count(r.stderr, "\n") != 1 || !strings.HasSuffix(r.stderr, "\n") || !strings.HasPrefix(r.stderr, "samlsp") {
+	if strings.Count(r.stderr, "\n") != 1 || !strings.HasSuffix(r.stderr, "\n") ||
+		!strings.HasPrefix(r.stderr, "samlsp") {
 		t.Errorf("got %q, want one line", r.stderr)
 	}
 	contains(t, r.stderr, words...)
@@ -78,8 +80,9 @@ func tempFile(t *testing.T, name string, data []byte) string {
 	return path
 }
 
-// fixture gives the path of a real metadata document or response, named by its path there ("metadata/entra-1.xml"). The
-// files are no part of this repository: where they are absent the test is skipped, or fails if SAML_TEST_REQUIRE is "all".
+// fixture gives the path of a real metadata document or response, named by its path there
+// ("metadata/entra-1.xml"). The files are no part of this repository: where they are absent the
+// test is skipped, or fails if SAML_TEST_REQUIRE is "all".
 func fixture(t *testing.T, name string) string {
 	t.Helper()
 	dir := os.Getenv("SAML_FIXTURES")
@@ -101,7 +104,8 @@ const (
 	requestID   = "_0123456789abcdef0123456789abcdef"
 )
 
-// sharedKey is made once: a fresh one for each identity provider would take most of the time of these tests.
+// sharedKey is made once: a fresh one for each identity provider would take most of the time of
+// these tests.
 var sharedKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
 
 // newIDP makes an identity provider; all have the same key.
@@ -134,7 +138,8 @@ func TestUsage(t *testing.T) {
 		}
 		contains(t, r.stdout, "Exit status: 0")
 		contains(t, mainUsage, "samlsp "+command)
-		samlsp(t, command, "-nonsense").failed(t, exitUsage, "samlsp "+command+": ", "-nonsense", "samlsp "+command+" -h")
+		samlsp(t, command, "-nonsense").failed(t, exitUsage, "samlsp "+command+": ", "-nonsense",
+			"samlsp "+command+" -h")
 	}
 	if r := samlsp(t, "help"); r.code != exitOK || r.stdout != mainUsage {
 		t.Errorf("help: got %+v", r)
@@ -155,9 +160,11 @@ func (brokenWriter) Write([]byte) (int, error) { return 0, errors.New("disk full
 func TestOutputThatCannotBeWritten(t *testing.T) {
 	t.Parallel()
 	idp := newIDP(t, samltest.Options{})
-	for _, args := range [][]string{{"metadata", metadataOf(t, idp)}, {"metadata", "-json", metadataOf(t, idp)}, {"decode", metadataOf(t, idp)}} {
+	for _, args := range [][]string{{"metadata", metadataOf(t, idp)}, {"metadata", "-json", metadataOf(t, idp)},
+		{"decode", metadataOf(t, idp)}} {
 		var stderr bytes.Buffer
-		if code := run(t.Context(), args, nil, brokenWriter{}, &stderr); code != exitUsage || !strings.Contains(stderr.String(), "disk full") {
+		if code := run(t.Context(), args, nil, brokenWriter{}, &stderr); code != exitUsage ||
+			!strings.Contains(stderr.String(), "disk full") {
 			t.Errorf("%v: got status %d, %q", args, code, stderr.String())
 		}
 	}

@@ -18,8 +18,8 @@ type message struct {
 
 var formField = regexp.MustCompile(`(^[?]?|&)SAML(Request|Response)=`)
 
-// sniff finds out in which form a file holds a message. It judges nothing: what is in no known form is handed on as XML or
-// base64, whose reader says what is wrong with it.
+// sniff finds out in which form a file holds a message. It judges nothing: what is in no known form
+// is handed on as XML or base64, whose reader says what is wrong with it.
 func sniff(data []byte) (message, error) {
 	text := bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\uFEFF")))
 	switch {
@@ -28,7 +28,8 @@ func sniff(data []byte) (message, error) {
 	case formField.Match(text):
 		form, err := url.ParseQuery(string(bytes.TrimPrefix(text, []byte("?"))))
 		if err != nil {
-			return message{}, refusal(codeForm, "the form body cannot be read: "+err.Error(), "Copy the whole body as the browser sent it.")
+			return message{}, refusal(codeForm, "the form body cannot be read: "+err.Error(),
+				"Copy the whole body as the browser sent it.")
 		}
 		return message{form: form}, nil
 	}
@@ -48,7 +49,8 @@ func samlResponse(data []byte) (string, error) {
 	case err != nil:
 		return "", err
 	case m.form != nil && len(m.form["SAMLResponse"]) != 1:
-		return "", refusal(codeForm, "the form body does not have exactly one SAMLResponse", "Take the POST to the Redirect URL.")
+		return "", refusal(codeForm, "the form body does not have exactly one SAMLResponse",
+			"Take the POST to the Redirect URL.")
 	case m.form != nil:
 		return m.form.Get("SAMLResponse"), nil
 	case m.xml != nil:

@@ -58,7 +58,8 @@ func (t *tool) metadata(args []string) int {
 	return exitOK
 }
 
-// parseMetadata reads a document. entityID picks one of several identity providers, and flagName is the flag that does so.
+// parseMetadata reads a document. entityID picks one of several identity providers, and flagName is
+// the flag that does so.
 func parseMetadata(document []byte, entityID, flagName string) (*saml.IdentityProvider, error) {
 	var options saml.ParseMetadataOptions
 	if entityID != "" {
@@ -151,7 +152,8 @@ func printMetadataJSON(w io.Writer, idp *saml.IdentityProvider, now time.Time) {
 		m.ValidUntil = &until
 	}
 	for _, k := range idp.Keys() {
-		m.Certificates = append(m.Certificates, certificateJSON{strings.ToLower(k.ThumbprintSHA256()), k.Subject(), k.NotBefore(), k.NotAfter()})
+		m.Certificates = append(m.Certificates, certificateJSON{strings.ToLower(k.ThumbprintSHA256()), k.Subject(),
+			k.NotBefore(), k.NotAfter()})
 	}
 	for _, warning := range idp.Warnings(now) {
 		m.Warnings = append(m.Warnings, warningJSON(warning))

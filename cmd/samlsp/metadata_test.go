@@ -61,7 +61,8 @@ func TestMetadataUnusableKey(t *testing.T) {
 	}
 	block, _ := pem.Decode(certificate)
 	other := newIDP(t, samltest.Options{})
-	r := samlsp(t, "metadata", tempFile(t, "weak.xml", []byte(idpMetadata("https://idp.example.com", block.Bytes, other.Certificates()[0]))))
+	r := samlsp(t, "metadata",
+		tempFile(t, "weak.xml", []byte(idpMetadata("https://idp.example.com", block.Bytes, other.Certificates()[0]))))
 	if r.code != exitOK {
 		t.Fatalf("got %+v", r)
 	}
@@ -94,7 +95,8 @@ func TestMetadataJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	hasKeys(t, got, "entity_id", "login_url", "logout_url", "certificates", "valid_until", "warnings")
-	if got["entity_id"] != idp.EntityID() || got["login_url"] != idp.LoginURL() || got["logout_url"] != idp.LogoutURL() || got["valid_until"] != nil {
+	if got["entity_id"] != idp.EntityID() || got["login_url"] != idp.LoginURL() ||
+		got["logout_url"] != idp.LogoutURL() || got["valid_until"] != nil {
 		t.Errorf("got %v", got)
 	}
 	certificate := got["certificates"].([]any)[0].(map[string]any)
@@ -125,7 +127,8 @@ func hasKeys(t *testing.T, object map[string]any, want ...string) {
 func TestMetadataJSONWarningsAndValidUntil(t *testing.T) {
 	t.Parallel()
 	idp := newIDP(t, samltest.Options{})
-	document := strings.Replace(idpMetadata("https://idp.example.com", idp.Certificates()...), " entityID=", ` validUntil="2020-01-02T03:04:05Z" entityID=`, 1)
+	document := strings.Replace(idpMetadata("https://idp.example.com", idp.Certificates()...), " entityID=",
+		` validUntil="2020-01-02T03:04:05Z" entityID=`, 1)
 	r := samlspWith(t, strings.NewReader(document), "metadata", "-json", "-")
 	var got struct {
 		ValidUntil string `json:"valid_until"`
@@ -134,7 +137,8 @@ func TestMetadataJSONWarningsAndValidUntil(t *testing.T) {
 	if err := json.Unmarshal([]byte(r.stdout), &got); err != nil {
 		t.Fatalf("%v: %+v", err, r)
 	}
-	if got.ValidUntil != "2020-01-02T03:04:05Z" || len(got.Warnings) != 1 || got.Warnings[0]["code"] != "valid_until_past" {
+	if got.ValidUntil != "2020-01-02T03:04:05Z" || len(got.Warnings) != 1 ||
+		got.Warnings[0]["code"] != "valid_until_past" {
 		t.Fatalf("got %+v", got)
 	}
 	hasKeys(t, got.Warnings[0], "code", "message", "hint")
@@ -170,7 +174,8 @@ func TestRealMetadataJSON(t *testing.T) {
 			t.Errorf("%s: got %+v", name, got)
 		}
 		for _, c := range got.Certificates {
-			if !slices.ContainsFunc(want.IdPs[0].Keys, func(k struct{ SHA256, Use string }) bool { return k.SHA256 == c.SHA256 && k.Use != "encryption" }) {
+			if !slices.ContainsFunc(want.IdPs[0].Keys,
+				func(k struct{ SHA256, Use string }) bool { return k.SHA256 == c.SHA256 && k.Use != "encryption" }) {
 				t.Errorf("%s: got certificate %s, which is not there", name, c.SHA256)
 			}
 		}
@@ -202,7 +207,8 @@ func TestMetadataThatIsNone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	aggregate := `<EntitiesDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata">` + idpMetadata("https://one.example.com", idp.Certificates()...) +
+	aggregate := `<EntitiesDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata">` +
+		idpMetadata("https://one.example.com", idp.Certificates()...) +
 		idpMetadata("https://two.example.com", idp.Certificates()...) + `</EntitiesDescriptor>`
 	const download = "Federation Metadata XML > Download"
 	for _, c := range []struct {
@@ -212,13 +218,19 @@ func TestMetadataThatIsNone(t *testing.T) {
 		{"garbage", "lorem ipsum", []string{"this is not XML", download}},
 		{"binary garbage", "\x00\x01\x02\xfe", []string{"this is not XML", download}},
 		{"a terminal's control characters", "<a\x1b[31m>", []string{download}},
-		{"an HTML login page", "<!DOCTYPE html>\n<html><body>Sign in to your account</body></html>", []string{"web page", "sign-in page", download}},
+		{"an HTML login page", "<!DOCTYPE html>\n<html><body>Sign in to your account</body></html>",
+			[]string{"web page", "sign-in page", download}},
 		{"a certificate", string(idp.CertificatePEM()), []string{"this is a certificate, not metadata", download}},
-		{"a certificate in DER", string(idp.Certificates()[0]), []string{"this is a certificate, not metadata", download}},
-		{"a private key", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: privateKey})), []string{"this is a private key", "replace it"}},
-		{"a service's metadata", serviceMetadata(t), []string{"not that of an identity provider", "Take the metadata of the identity provider"}},
-		{"an aggregate", aggregate, []string{"collection of entities", "https://one.example.com", "https://two.example.com", "-entity-id ID"}},
-		{"a SAML response", "<Response xmlns='urn:oasis:names:tc:SAML:2.0:protocol'/>", []string{"not SAML metadata", `"Response"`, download}},
+		{"a certificate in DER", string(idp.Certificates()[0]), []string{"this is a certificate, not metadata",
+			download}},
+		{"a private key", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: privateKey})),
+			[]string{"this is a private key", "replace it"}},
+		{"a service's metadata", serviceMetadata(t),
+			[]string{"not that of an identity provider", "Take the metadata of the identity provider"}},
+		{"an aggregate", aggregate, []string{"collection of entities", "https://one.example.com",
+			"https://two.example.com", "-entity-id ID"}},
+		{"a SAML response", "<Response xmlns='urn:oasis:names:tc:SAML:2.0:protocol'/>",
+			[]string{"not SAML metadata", `"Response"`, download}},
 		{"an empty file", "", []string{"the file is empty", download}},
 		{"white space", " \n\n", []string{"the file is empty", download}},
 		{"a cut-off file", idpMetadata("https://idp.example.com", idp.Certificates()...)[:400], []string{download}},
@@ -274,10 +286,12 @@ func TestMetadataThatCannotBeRead(t *testing.T) {
 		what, name string
 		words      []string
 	}{
-		{"a file of 20 MB", big, []string{"more than 4 MiB", "not the metadata of one identity provider", "Federation Metadata XML"}},
+		{"a file of 20 MB", big, []string{"more than 4 MiB", "not the metadata of one identity provider",
+			"Federation Metadata XML"}},
 		{"a file that is not there", "absent.xml", []string{"absent.xml", "no such file", "name of a file"}},
 		{"a directory", t.TempDir(), []string{"directory", "name of a file"}},
-		{"an http address", "http://idp.example.com/metadata", []string{"no address that metadata is fetched from", "https://host/path"}},
+		{"an http address", "http://idp.example.com/metadata", []string{"no address that metadata is fetched from",
+			"https://host/path"}},
 		{"another scheme", "file:///etc/passwd", []string{"no address that metadata is fetched from"}},
 		{"an address without host", "https:///metadata", []string{"no address that metadata is fetched from"}},
 		{"an address that is none", "https://idp example com/", []string{"no address that metadata is fetched from"}},
@@ -327,7 +341,8 @@ func TestMetadataByAddress(t *testing.T) {
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	mux.HandleFunc("/metadata", func(w http.ResponseWriter, r *http.Request) { w.Write(document) })
-	mux.HandleFunc("/moved", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/metadata", http.StatusFound) })
+	mux.HandleFunc("/moved",
+		func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/metadata", http.StatusFound) })
 	mux.HandleFunc("/elsewhere", func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "http://idp.example.com/", http.StatusFound)
 	})
@@ -337,8 +352,12 @@ func TestMetadataByAddress(t *testing.T) {
 	mux.HandleFunc("/https", func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "https://127.0.0.1:1/", http.StatusFound)
 	})
-	mux.HandleFunc("/loop", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/loop", http.StatusFound) })
-	mux.HandleFunc("/signin", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "<html><title>Sign in</title></html>") })
+	mux.HandleFunc("/loop", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/loop",
+			http.StatusFound)
+	})
+	mux.HandleFunc("/signin",
+		func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "<html><title>Sign in</title></html>") })
 	mux.HandleFunc("/endless", func(w http.ResponseWriter, r *http.Request) {
 		for block := make([]byte, 1<<16); ; {
 			if _, err := w.Write(block); err != nil {
@@ -347,7 +366,8 @@ func TestMetadataByAddress(t *testing.T) {
 		}
 	})
 	for _, path := range []string{"/metadata", "/moved"} {
-		if r := samlsp(t, "metadata", server.URL+path); r.code != exitOK || !strings.Contains(r.stdout, idp.EntityID()) {
+		if r := samlsp(t, "metadata", server.URL+path); r.code != exitOK ||
+			!strings.Contains(r.stdout, idp.EntityID()) {
 			t.Errorf("%s: got %+v", path, r)
 		}
 	}

@@ -25,7 +25,8 @@ type limit struct {
 
 var (
 	metadataLimit = limit{4 << 20, "the metadata of one identity provider"} // as saml.ParseMetadata has it
-	messageLimit  = limit{8 << 20, "a SAML message"}                        // the largest in base64 in a form, every byte escaped, is below it
+	// the largest in base64 in a form, every byte escaped, is below it
+	messageLimit = limit{8 << 20, "a SAML message"}
 )
 
 // readSource reads FILE|URL|-.
@@ -55,7 +56,8 @@ func readAtMost(r io.Reader, most limit) ([]byte, error) {
 		return nil, unreadable(err)
 	}
 	if int64(len(data)) > most.bytes {
-		return nil, refusal(saml.CodeTooLarge, fmt.Sprintf("this has more than %d MiB, so it is not %s", most.bytes>>20, most.what), "")
+		return nil, refusal(saml.CodeTooLarge, fmt.Sprintf("this has more than %d MiB, so it is not %s",
+			most.bytes>>20, most.what), "")
 	}
 	return data, nil
 }

@@ -11,8 +11,9 @@ import (
 	"github.com/iomete/saml"
 )
 
-// visible escapes what a terminal would not show as itself: control characters, line breaks, invisible and direction
-// characters, bytes that are no UTF-8. Much of what this tool prints was written by strangers.
+// visible escapes what a terminal would not show as itself: control characters, line breaks,
+// invisible and direction characters, bytes that are no UTF-8. Much of what this tool prints was
+// written by strangers.
 func visible(s string) string {
 	return escape(s, func(r rune) string {
 		quoted := strconv.QuoteRuneToASCII(r)
@@ -20,7 +21,8 @@ func visible(s string) string {
 	})
 }
 
-// escape replaces each character that is not printable by what replace gives, and each stray byte by \x and its value.
+// escape replaces each character that is not printable by what replace gives, and each stray byte
+// by \x and its value.
 func escape(s string, replace func(rune) string) string {
 	var b strings.Builder
 	for len(s) > 0 {
@@ -62,7 +64,8 @@ func refusal(code saml.Code, message, hint string) *saml.Error {
 	return &saml.Error{Code: code, Message: message, Hint: hint}
 }
 
-// sentence says what is wrong, with what was got and wanted. Personal data is shown: who runs this tool has the message.
+// sentence says what is wrong, with what was got and wanted. Personal data is shown: who runs this
+// tool has the message.
 func sentence(e *saml.Error) string {
 	s := e.Message
 	if e.Got != "" {

@@ -221,7 +221,8 @@ func (t *tool) unusable(o *verifyOptions, files []string, err error) int {
 	return exitUsage
 }
 
-// verifyFile verifies one response. Nothing is claimed: a response that was used before is accepted, and a file may be named twice.
+// verifyFile verifies one response. Nothing is claimed: a response that was used before is
+// accepted, and a file may be named twice.
 func (t *tool) verifyFile(o *verifyOptions, verifier *saml.Verifier, name string) int {
 	status := exitRefused
 	data, err := t.readFile(name, messageLimit)
@@ -234,7 +235,8 @@ func (t *tool) verifyFile(o *verifyOptions, verifier *saml.Verifier, name string
 	}
 	var verified *saml.VerifiedResponse
 	if err == nil {
-		verified, err = verifier.Verify(t.ctx, value, saml.VerifyOptions{RequestID: o.requestID, AllowUnsolicited: o.unsolicited})
+		verified, err = verifier.Verify(t.ctx, value,
+			saml.VerifyOptions{RequestID: o.requestID, AllowUnsolicited: o.unsolicited})
 	}
 	switch {
 	case status == exitUsage && !o.json:
@@ -269,7 +271,8 @@ func printRefused(w io.Writer, name string, e *saml.Error) {
 	row(w, 2, "Hint", e.Hint)
 }
 
-// printIdentity prints who signed in and all that the assertion says. requestID is what it should answer, "" for nothing.
+// printIdentity prints who signed in and all that the assertion says. requestID is what it should
+// answer, "" for nothing.
 func printIdentity(w io.Writer, i *saml.Identity, a *saml.Assertion, requestID string) {
 	object, nameID := i.ObjectKey, i.NameIDKey
 	row(w, 2, "NameID", a.NameID.Value)
@@ -338,8 +341,10 @@ type refusedJSON struct {
 }
 
 func printAcceptedJSON(w io.Writer, name string, a *saml.Assertion, requestID string) {
-	j := acceptedJSON{File: name, Accepted: true, NameID: a.NameID.Value, NameIDFormat: a.NameID.Format, Issuer: a.Issuer.Value,
-		SessionIndex: sessionIndex(a), InResponseTo: answered(a, requestID), AssertionID: a.ID, Attributes: map[string][]string{}}
+	j := acceptedJSON{File: name, Accepted: true, NameID: a.NameID.Value, NameIDFormat: a.NameID.Format,
+		Issuer:       a.Issuer.Value,
+		SessionIndex: sessionIndex(a), InResponseTo: answered(a,
+			requestID), AssertionID: a.ID, Attributes: map[string][]string{}}
 	for _, attribute := range a.Attributes {
 		j.Attributes[attribute.Name] = append([]string{}, attribute.Values...) // [] rather than null
 	}
@@ -360,7 +365,8 @@ func sessionIndex(a *saml.Assertion) string {
 	return ""
 }
 
-// answered is the request that the assertion answers: requestID, where a confirmation names it. Others that it has did not count.
+// answered is the request that the assertion answers: requestID, where a confirmation names it.
+// Others that it has did not count.
 func answered(a *saml.Assertion, requestID string) string {
 	for _, c := range a.Confirmations {
 		if c.InResponseTo == requestID {

@@ -220,7 +220,8 @@ func TestRestart(t *testing.T) {
 	}
 	admin := *second
 	admin.client = first.client
-	if status, _ := admin.post(console+"/sign-in", url.Values{"name": {"admin"}, "password": {first.printed("Password")}}); status != http.StatusOK {
+	if status, _ := admin.post(console+"/sign-in",
+		url.Values{"name": {"admin"}, "password": {first.printed("Password")}}); status != http.StatusOK {
 		t.Errorf("the password of the first start: got %d", status)
 	}
 	if strings.Contains(second.out, first.printed("Password")) {
@@ -250,10 +251,12 @@ func TestRestart(t *testing.T) {
 	third.stop()
 
 	fourth := launch(t, dir, "-idp-addr", "", "-reset-admin-password")
-	if status, _ := fourth.post(fourth.printed("Console")+"sign-in", url.Values{"name": {"admin"}, "password": {first.printed("Password")}}); status != http.StatusForbidden {
+	if status, _ := fourth.post(fourth.printed("Console")+"sign-in",
+		url.Values{"name": {"admin"}, "password": {first.printed("Password")}}); status != http.StatusForbidden {
 		t.Errorf("the old password after a reset: got %d, want %d", status, http.StatusForbidden)
 	}
-	if status, _ := fourth.post(fourth.printed("Console")+"sign-in", url.Values{"name": {"admin"}, "password": {fourth.printed("Password")}}); status != http.StatusOK {
+	if status, _ := fourth.post(fourth.printed("Console")+"sign-in",
+		url.Values{"name": {"admin"}, "password": {fourth.printed("Password")}}); status != http.StatusOK {
 		t.Errorf("the new password: got %d", status)
 	}
 }
@@ -312,7 +315,8 @@ func TestFirstPassword(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			o, err := readOptions(append([]string{"-addr", "127.0.0.1:0", "-data", dir}, args...), noEnvironment, io.Discard)
+			o, err := readOptions(append([]string{"-addr", "127.0.0.1:0", "-data", dir}, args...), noEnvironment,
+				io.Discard)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -441,7 +445,8 @@ func TestRenamedAdministrator(t *testing.T) {
 	dir := t.TempDir()
 	first := launch(t, dir, "-idp-addr", "")
 	console := first.printed("Console")
-	if status, _ := first.post(console+"sign-in", url.Values{"name": {"admin"}, "password": {first.printed("Password")}}); status != http.StatusOK {
+	if status, _ := first.post(console+"sign-in",
+		url.Values{"name": {"admin"}, "password": {first.printed("Password")}}); status != http.StatusOK {
 		t.Fatalf("got %d", status)
 	}
 	first.stop()
@@ -482,7 +487,8 @@ func TestWrongOptions(t *testing.T) {
 		{"another database", []string{"-database", "mysql://x"}, "postgres:// URL"},
 		{"an operand", []string{"serve"}, "is not a flag"},
 		{"a base URL without a scheme", []string{"-base-url", "console.example.com"}, "absolute URL"},
-		{"an http base URL", []string{"-base-url", "http://console.example.com"}, "anyone on the path can take over sessions"},
+		{"an http base URL", []string{"-base-url", "http://console.example.com"},
+			"anyone on the path can take over sessions"},
 		{"keys that are none", []string{"-keys", "AAAA"}, "openssl rand -base64 32"},
 		{"a key file that others can read", []string{"-data", open}, "others can read it"},
 		{"a page as metadata", []string{"-metadata", web}, "this is a web page"},
@@ -536,7 +542,8 @@ func TestEnvironment(t *testing.T) {
 		"DATAPLANE_TRUST_FORWARDED_FOR": "true",
 		"DATAPLANE_DRAIN":               "5s",
 	}
-	o, err := readOptions([]string{"-addr", "127.0.0.1:9"}, func(name string) string { return environment[name] }, io.Discard)
+	o, err := readOptions([]string{"-addr", "127.0.0.1:9"}, func(name string) string { return environment[name] },
+		io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}

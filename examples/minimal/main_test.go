@@ -206,8 +206,9 @@ func TestWhatItRefuses(t *testing.T) {
 		"metadata that is none":            {[]string{"-metadata", shortKey}, "saml: "},
 		"a key of another length":          {[]string{"-key-file", shortKey}, "StateKeys"},
 		"an address on http for everybody": {[]string{"-base-url", "http://console.example.com"}, "BaseURL"},
-		"an address that is none":          {[]string{"-base-url", "console.example.com"}, "want an absolute http or https URL"},
-		"a port that is none":              {[]string{"-addr", "127.0.0.1:x"}, "unknown port"},
+		"an address that is none": {[]string{"-base-url", "console.example.com"},
+			"want an absolute http or https URL"},
+		"a port that is none": {[]string{"-addr", "127.0.0.1:x"}, "unknown port"},
 	} {
 		output, err := command(append([]string{"-addr", "127.0.0.1:0"}, row.args...)...).CombinedOutput()
 		if err == nil || !strings.Contains(string(output), row.want) {

@@ -44,7 +44,8 @@ func newRSAKey(t testing.TB, bits int) *rsa.PrivateKey {
 func issue(t testing.TB, name string, key crypto.Signer, issuer []byte, issuerKey crypto.Signer) []byte {
 	t.Helper()
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name},
-		NotBefore: time.Date(2025, 3, 1, 12, 0, 0, 0, time.UTC), NotAfter: time.Date(2055, 3, 1, 12, 0, 0, 0, time.UTC)} // UTCTime and GeneralizedTime
+		// UTCTime and GeneralizedTime
+		NotBefore: time.Date(2025, 3, 1, 12, 0, 0, 0, time.UTC), NotAfter: time.Date(2055, 3, 1, 12, 0, 0, 0, time.UTC)}
 	parent := template
 	if issuer == nil {
 		issuerKey = key
@@ -62,7 +63,8 @@ func issue(t testing.TB, name string, key crypto.Signer, issuer []byte, issuerKe
 }
 
 // rawDER makes a certificate of parts that nobody would put together.
-func rawDER(t testing.TB, serial int64, subject, public []byte, algorithm pkix.AlgorithmIdentifier, signature []byte) []byte {
+func rawDER(t testing.TB, serial int64, subject, public []byte, algorithm pkix.AlgorithmIdentifier,
+	signature []byte) []byte {
 	t.Helper()
 	dates := "0\x1e\x17\x0d250101000000Z\x17\x0d300101000000Z"
 	der, err := asn1.Marshal(struct {
@@ -85,7 +87,8 @@ func rawDER(t testing.TB, serial int64, subject, public []byte, algorithm pkix.A
 	return der
 }
 
-// TestParse: the fields are those that crypto/x509 reads, and what it refuses in certificates that are in use is read too.
+// TestParse: the fields are those that crypto/x509 reads, and what it refuses in certificates that
+// are in use is read too.
 func TestParse(t *testing.T) {
 	t.Parallel()
 	_, edwards, err := ed25519.GenerateKey(rand.Reader)
@@ -117,13 +120,16 @@ func TestParse(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !bytes.Equal(c.DER, der) || &c.DER[0] == &der[0] || c.Subject != want.Subject.String() || !c.NotBefore.Equal(want.NotBefore) || !c.NotAfter.Equal(want.NotAfter) {
-			t.Errorf("%s: got %s from %s to %s, or other bytes, or not a copy", row.name, c.Subject, c.NotBefore, c.NotAfter)
+		if !bytes.Equal(c.DER, der) || &c.DER[0] == &der[0] || c.Subject != want.Subject.String() ||
+			!c.NotBefore.Equal(want.NotBefore) || !c.NotAfter.Equal(want.NotAfter) {
+			t.Errorf("%s: got %s from %s to %s, or other bytes, or not a copy", row.name, c.Subject, c.NotBefore,
+				c.NotAfter)
 		}
 		if SameKey(c.Key, row.key.Public()) != row.kept || !row.kept && c.Key != nil {
 			t.Errorf("%s: got the key %T", row.name, c.Key)
 		}
-		if u := c.Unusable; (u == nil) != (row.unusable == "") || u != nil && (u.Kind != UnusableKey || u.Message != row.unusable || u.Got != row.got || u.Want == "") {
+		if u := c.Unusable; (u == nil) != (row.unusable == "") || u != nil &&
+			(u.Kind != UnusableKey || u.Message != row.unusable || u.Got != row.got || u.Want == "") {
 			t.Errorf("%s: unusable: got %#v, want %q with %q", row.name, u, row.unusable, row.got)
 		}
 	}
@@ -163,7 +169,8 @@ func TestRSAKeys(t *testing.T) {
 		math.MaxInt32: true, math.MaxInt32 + 1: false, math.MaxInt32 + 2: false,
 	} {
 		c := parse("exponent "+strconv.Itoa(exponent), 2048, exponent)
-		if u := c.Unusable; (u == nil) != usable || u != nil && (u.Kind != UnusableKey || !strings.Contains(u.Message, "exponent")) {
+		if u := c.Unusable; (u == nil) != usable || u != nil &&
+			(u.Kind != UnusableKey || !strings.Contains(u.Message, "exponent")) {
 			t.Errorf("exponent %d: got %v, want usable %t", exponent, u, usable)
 		}
 	}
@@ -199,7 +206,8 @@ func TestParseRefuses(t *testing.T) {
 		{"a beginning that is no time", "the beginning of its validity", changed(begin)},
 		{"an end that is no time", "the end of its validity", changed(end)},
 	} {
-		if c, problem := Parse(row.der); problem == nil || problem.Kind != Unreadable || problem.Message != "this is not a certificate: "+row.message+" cannot be read" || c.DER != nil {
+		if c, problem := Parse(row.der); problem == nil || problem.Kind != Unreadable ||
+			problem.Message != "this is not a certificate: "+row.message+" cannot be read" || c.DER != nil {
 			t.Errorf("%s: got %v, want %q", row.name, problem, row.message)
 		}
 	}
@@ -217,8 +225,10 @@ func TestPrivateKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, der := range map[string][]byte{"PKCS #8": pkcs8, "SEC 1": sec1, "PKCS #1": x509.MarshalPKCS1PrivateKey(long)} {
-		if _, problem := Parse(der); problem == nil || problem.Kind != PrivateKey || !strings.Contains(problem.Message, "private key") {
+	for name, der := range map[string][]byte{"PKCS #8": pkcs8, "SEC 1": sec1,
+		"PKCS #1": x509.MarshalPKCS1PrivateKey(long)} {
+		if _, problem := Parse(der); problem == nil || problem.Kind != PrivateKey ||
+			!strings.Contains(problem.Message, "private key") {
 			t.Errorf("%s: got %v", name, problem)
 		}
 	}
@@ -231,15 +241,16 @@ func TestPrivateKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, der := range map[string][]byte{
-		"a certificate": issue(t, "x", ec, nil, nil), "a public key": public, "a PKCS #1 public key": x509.MarshalPKCS1PublicKey(&long.PublicKey),
+		"a certificate": issue(t, "x", ec, nil,
+			nil), "a public key": public, "a PKCS #1 public key": x509.MarshalPKCS1PublicKey(&long.PublicKey),
 		"a signature": signature, "nothing": nil, "an empty sequence": {0x30, 0},
 	} {
 		if problem := privateKey(der); problem != nil {
 			t.Errorf("%s is taken for a private key: %v", name, problem)
 		}
 	}
-	armour := string(pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: pkcs8}))
-	if p := PrivateKeyIn("certificate and key:\n" + armour); p == nil || p.Kind != PrivateKey {
+	armor := string(pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: pkcs8}))
+	if p := PrivateKeyIn("certificate and key:\n" + armor); p == nil || p.Kind != PrivateKey {
 		t.Errorf("in a text: got %v", p)
 	}
 	if p := PrivateKeyIn("this text has no private key, nor PRIVATE KEY"); p != nil {
@@ -247,10 +258,12 @@ func TestPrivateKey(t *testing.T) {
 	}
 }
 
-// TestSplit: certificates that follow each other come one by one, and what follows them is not passed over.
+// TestSplit: certificates that follow each other come one by one, and what follows them is not
+// passed over.
 func TestSplit(t *testing.T) {
 	t.Parallel()
-	one, two := issue(t, "one", newKey(t, elliptic.P256()), nil, nil), issue(t, "two", newKey(t, elliptic.P256()), nil, nil)
+	one, two := issue(t, "one", newKey(t, elliptic.P256()), nil, nil), issue(t, "two", newKey(t, elliptic.P256()),
+		nil, nil)
 	for _, row := range []struct {
 		name    string
 		data    []byte
@@ -273,7 +286,8 @@ func TestSplit(t *testing.T) {
 			}
 		}
 		if damaged != row.damaged || !slices.EqualFunc(got, row.want, bytes.Equal) {
-			t.Errorf("%s: got %d, damaged %t, want %d, damaged %t", row.name, len(got), damaged, len(row.want), row.damaged)
+			t.Errorf("%s: got %d, damaged %t, want %d, damaged %t", row.name, len(got), damaged, len(row.want),
+				row.damaged)
 		}
 	}
 	if got := FirstOf(slices.Concat(one, two)); !bytes.Equal(got, one) {
@@ -315,9 +329,10 @@ func TestKeyLimits(t *testing.T) {
 // TestParts: each part of a text says in which line it begins, also behind escapes.
 func TestParts(t *testing.T) {
 	t.Parallel()
-	one, two := issue(t, "one", newKey(t, elliptic.P256()), nil, nil), issue(t, "two", newKey(t, elliptic.P256()), nil, nil)
-	armoured := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: one}))
-	lines := strings.Count(armoured, "\n")
+	one, two := issue(t, "one", newKey(t, elliptic.P256()), nil, nil), issue(t, "two", newKey(t, elliptic.P256()),
+		nil, nil)
+	armored := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: one}))
+	lines := strings.Count(armored, "\n")
 	bare := base64.StdEncoding.EncodeToString(two)
 	for _, row := range []struct {
 		name, text string
@@ -326,11 +341,13 @@ func TestParts(t *testing.T) {
 	}{
 		{"nothing", "", nil, ""},
 		{"a sentence", "please see attachment", nil, ""},
-		{"PEM, then base64", "here:\n" + armoured + "\n" + bare, []int{2, lines + 3}, ""},
-		{"two elements", "<X509Certificate>" + bare + "</X509Certificate>\n<ds:X509Certificate>" + bare + "</ds:X509Certificate>", []int{1, 2}, ""},
-		{"PEM in JSON", `{"x":"` + strings.ReplaceAll(armoured, "\n", `\n`) + bare + `"}`, []int{1, lines + 1}, ""},
-		{"a damaged one behind a good one", armoured + strings.Replace(armoured, "MI", "M", 1), []int{1}, "line "},
-		{"in a response", "<Response><X509Certificate>" + bare + "</X509Certificate></Response>", []int{1}, "part of a SAML message"},
+		{"PEM, then base64", "here:\n" + armored + "\n" + bare, []int{2, lines + 3}, ""},
+		{"two elements", "<X509Certificate>" + bare + "</X509Certificate>\n<ds:X509Certificate>" + bare +
+			"</ds:X509Certificate>", []int{1, 2}, ""},
+		{"PEM in JSON", `{"x":"` + strings.ReplaceAll(armored, "\n", `\n`) + bare + `"}`, []int{1, lines + 1}, ""},
+		{"a damaged one behind a good one", armored + strings.Replace(armored, "MI", "M", 1), []int{1}, "line "},
+		{"in a response", "<Response><X509Certificate>" + bare + "</X509Certificate></Response>", []int{1},
+			"part of a SAML message"},
 	} {
 		var got []int
 		message := ""
@@ -344,14 +361,16 @@ func TestParts(t *testing.T) {
 				t.Errorf("%s: the part in line %d is another", row.name, part.Line())
 			}
 		}
-		if !slices.Equal(got, row.lines) || (message == "") != (row.problem == "") || !strings.Contains(message, row.problem) {
+		if !slices.Equal(got, row.lines) || (message == "") != (row.problem == "") ||
+			!strings.Contains(message, row.problem) {
 			t.Errorf("%s: got the lines %v and %q, want %v and %q", row.name, got, message, row.lines, row.problem)
 		}
 	}
-	for range Parts(armoured + bare) {
+	for range Parts(armored + bare) {
 		break // a caller who has enough
 	}
-	for text, want := range map[string]bool{bare: true, armoured: true, "": false, "AAA": false, "-----BEGIN PKCS7-----\n" + bare: false} {
+	for text, want := range map[string]bool{bare: true, armored: true, "": false, "AAA": false,
+		"-----BEGIN PKCS7-----\n" + bare: false} {
 		if der, ok := DecodeElement(text); ok != want || ok && !bytes.Equal(der, one) && !bytes.Equal(der, two) {
 			t.Errorf("an element with %.20q: got %t", text, ok)
 		}
@@ -380,7 +399,8 @@ func FuzzParse(f *testing.F) {
 		if problem != nil {
 			t.Fatalf("crypto/x509 reads what we refuse: %v", problem)
 		}
-		if !bytes.Equal(c.DER, der) || !c.NotBefore.Equal(want.NotBefore) || !c.NotAfter.Equal(want.NotAfter) || c.Unusable == nil && !SameKey(c.Key, want.PublicKey) {
+		if !bytes.Equal(c.DER, der) || !c.NotBefore.Equal(want.NotBefore) || !c.NotAfter.Equal(want.NotAfter) ||
+			c.Unusable == nil && !SameKey(c.Key, want.PublicKey) {
 			t.Fatalf("got %+v, crypto/x509 reads %s to %s and %v", c, want.NotBefore, want.NotAfter, want.PublicKey)
 		}
 	})

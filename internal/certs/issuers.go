@@ -244,7 +244,8 @@ func pssHash(parameters cryptobyte.String) crypto.Hash {
 	if !present {
 		return crypto.SHA1
 	}
-	if !tagged.ReadASN1(&algorithm, cryptobyteasn1.SEQUENCE) || !algorithm.ReadASN1(&oid, cryptobyteasn1.OBJECT_IDENTIFIER) {
+	if !tagged.ReadASN1(&algorithm, cryptobyteasn1.SEQUENCE) ||
+		!algorithm.ReadASN1(&oid, cryptobyteasn1.OBJECT_IDENTIFIER) {
 		return 0
 	}
 	switch string(oid) {

@@ -15,15 +15,18 @@ import (
 	"testing"
 )
 
-// TestAuthorities: a certificate is an authority if it issued another one in every group that has it, directly or through others.
+// TestAuthorities: a certificate is an authority if it issued another one in every group that has
+// it, directly or through others.
 func TestAuthorities(t *testing.T) {
 	t.Parallel()
-	rootKey, middleKey, leafKey, otherKey := newKey(t, elliptic.P256()), newKey(t, elliptic.P256()), newKey(t, elliptic.P256()), newKey(t, elliptic.P256())
+	rootKey, middleKey, leafKey, otherKey := newKey(t, elliptic.P256()), newKey(t, elliptic.P256()), newKey(t,
+		elliptic.P256()), newKey(t, elliptic.P256())
 	root := issue(t, "root", rootKey, nil, nil)
 	middle := issue(t, "middle", middleKey, root, rootKey)
 	leaf := issue(t, "leaf", leafKey, middle, middleKey)
 	stranger := issue(t, "root", otherKey, nil, nil) // the root's name, another key
-	list := []Candidate{{root, rootKey.Public(), true}, {middle, middleKey.Public(), true}, {leaf, leafKey.Public(), true}, {stranger, otherKey.Public(), true}}
+	list := []Candidate{{root, rootKey.Public(), true}, {middle, middleKey.Public(), true},
+		{leaf, leafKey.Public(), true}, {stranger, otherKey.Public(), true}}
 	unusable := slices.Clone(list)
 	unusable[1].Usable = false
 	for _, row := range []struct {
@@ -47,11 +50,14 @@ func TestAuthorities(t *testing.T) {
 	}
 }
 
-// TestCertificateAlgorithms: a signature of each algorithm is checked, and one that does not fit, or by another kind of key, is not good.
+// TestCertificateAlgorithms: a signature of each algorithm is checked, and one that does not fit,
+// or by another kind of key, is not good.
 func TestCertificateAlgorithms(t *testing.T) {
 	t.Parallel()
-	long, p256, p384, p521 := newRSAKey(t, 2048), newKey(t, elliptic.P256()), newKey(t, elliptic.P384()), newKey(t, elliptic.P521())
-	leafKey, others := newKey(t, elliptic.P256()), []crypto.Signer{newRSAKey(t, 2048), newRSAKey(t, 3072), newKey(t, elliptic.P256()), newKey(t, elliptic.P521())}
+	long, p256, p384, p521 := newRSAKey(t, 2048), newKey(t, elliptic.P256()), newKey(t, elliptic.P384()), newKey(t,
+		elliptic.P521())
+	leafKey, others := newKey(t, elliptic.P256()), []crypto.Signer{newRSAKey(t, 2048), newRSAKey(t, 3072),
+		newKey(t, elliptic.P256()), newKey(t, elliptic.P521())}
 	for _, row := range []struct {
 		algorithm x509.SignatureAlgorithm
 		key       crypto.Signer
@@ -86,14 +92,17 @@ func TestCertificateAlgorithms(t *testing.T) {
 			}
 		}
 	}
-	for name, der := range map[string][]byte{"nothing": nil, "an empty sequence": {0x30, 0}, "another algorithm": rawDER(t, 1, []byte{0x30, 0}, []byte{0x30, 0}, pkix.AlgorithmIdentifier{Algorithm: asn1.ObjectIdentifier{1, 2}}, make([]byte, 256))} {
+	for name, der := range map[string][]byte{"nothing": nil, "an empty sequence": {0x30, 0},
+		"another algorithm": rawDER(t, 1, []byte{0x30, 0}, []byte{0x30, 0},
+			pkix.AlgorithmIdentifier{Algorithm: asn1.ObjectIdentifier{1, 2}}, make([]byte, 256))} {
 		if s := readCertificateSignature(der); s.hash != 0 || s.work(long.Public()) != 0 || s.work(p256.Public()) != 0 {
 			t.Errorf("%s: got a signature that can be checked", name)
 		}
 	}
 }
 
-// TestIssuerWork: however the certificates of a list are made, a bounded number of signatures is checked.
+// TestIssuerWork: however the certificates of a list are made, a bounded number of signatures is
+// checked.
 func TestIssuerWork(t *testing.T) {
 	t.Parallel()
 	const most = 16 // certificates of a list, by the limit of those who call
@@ -117,8 +126,10 @@ func TestIssuerWork(t *testing.T) {
 		signature []byte
 		unit      int
 	}{
-		"RSA with 8192 bits and a large exponent": {longRSA, oid(113549, 1, 1, 11), slices.Concat([]byte{0}, bytes.Repeat([]byte{1}, MaxRSABits/8-1)), 48},
-		"P-521": {func() crypto.PublicKey { return newKey(t, elliptic.P521()).Public() }, oid(10045, 4, 3, 4), forged, 40},
+		"RSA with 8192 bits and a large exponent": {longRSA, oid(113549, 1, 1, 11),
+			slices.Concat([]byte{0}, bytes.Repeat([]byte{1}, MaxRSABits/8-1)), 48},
+		"P-521": {func() crypto.PublicKey { return newKey(t, elliptic.P521()).Public() }, oid(10045, 4, 3, 4), forged,
+			40},
 	} {
 		var list []Candidate
 		for i := range most {

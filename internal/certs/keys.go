@@ -35,7 +35,8 @@ func readKey(der []byte) (crypto.PublicKey, *Problem) {
 	switch key := public.(type) {
 	case *rsa.PublicKey:
 		if bits := key.N.BitLen(); bits < MinRSABits || bits > MaxRSABits {
-			return key, unusable("the RSA key has an unusable length", fmt.Sprintf("%d bits", bits), "2048 to 8192 bits")
+			return key, unusable("the RSA key has an unusable length", fmt.Sprintf("%d bits", bits),
+				"2048 to 8192 bits")
 		}
 		if key.E < 3 || key.E%2 == 0 || key.E > math.MaxInt32 { // crypto/rsa verifies with none that is larger
 			return key, unusable("the RSA key has an unusable exponent", fmt.Sprint(key.E), "65537")

@@ -11,7 +11,7 @@ import (
 	"github.com/iomete/saml/internal/b64"
 )
 
-// PrivateKeyIn returns a Problem if a text has the armour of a private key anywhere: also in a form
+// PrivateKeyIn returns a Problem if a text has the armor of a private key anywhere: also in a form
 // that is no PEM block, and beside a certificate.
 func PrivateKeyIn(text string) *Problem {
 	if !strings.Contains(text, "PRIVATE KEY-----") {
@@ -62,7 +62,7 @@ func Parts(text string) iter.Seq2[Part, *Problem] {
 }
 
 // DecodeElement decodes the text of one X509Certificate element: base64, around which some leave
-// the armour of PEM.
+// the armor of PEM.
 func DecodeElement(text string) (der []byte, ok bool) {
 	der, err := b64.Decode(text)
 	if err == nil {
@@ -153,7 +153,7 @@ func isCertificateLabel(label string) bool {
 	return label == "CERTIFICATE" || label == "X509 CERTIFICATE" || label == "TRUSTED CERTIFICATE"
 }
 
-// block reads a PEM block. It is more tolerant than encoding/pem: armour and base64 may be
+// block reads a PEM block. It is more tolerant than encoding/pem: armor and base64 may be
 // indented, as forms and chats leave them.
 func (r *textReader) block(at int) (int, []byte, *Problem) {
 	label, length, ok := pemLabel(r.text[at:], pemBegin)
@@ -249,7 +249,7 @@ func isBase64(c byte) bool {
 // hexadecimal digits, a GUID 12 between its hyphens.
 const longRun = 48
 
-// run reads what may be a word of text, or begin a certificate in base64 without armour.
+// run reads what may be a word of text, or begin a certificate in base64 without armor.
 func (r *textReader) run(at int) (int, []byte, *Problem) {
 	end := at
 	var upper, lower, digit, noHex bool
@@ -269,7 +269,8 @@ func (r *textReader) run(at int) (int, []byte, *Problem) {
 	return end - at, nil, nil
 }
 
-// word is the run from at to end with what stands before it up to a blank, a quotation mark or a tag.
+// word is the run from at to end with what stands before it up to a blank, a quotation mark or a
+// tag.
 func (r *textReader) word(at, end int) string {
 	const most = 2 << 10 // an address is shorter
 	start := max(0, at-most)
@@ -316,7 +317,8 @@ func derSize(start string) int {
 	}
 	switch tag, length := b[header], b[header+1]; {
 	case b[0] != 0x30:
-	case b[1] >= 0x80 && (tag == 0x30 || tag == 0x06): // a sequence or identifier: certificates, encrypted keys, PKCS #7
+	// a sequence or identifier: certificates, encrypted keys, PKCS #7
+	case b[1] >= 0x80 && (tag == 0x30 || tag == 0x06):
 		return header + size
 	case tag == 0x02 && length == 1: // a version: keys
 		return header + size
@@ -324,7 +326,7 @@ func derSize(start string) int {
 	return 0
 }
 
-// bare reads a certificate in base64 without armour, which has this many bytes; or several that
+// bare reads a certificate in base64 without armor, which has this many bytes; or several that
 // were encoded as one.
 func (r *textReader) bare(at, size int) (int, []byte, *Problem) {
 	length, whole := base64Length(r.text[at:], base64.StdEncoding.EncodedLen(size))

@@ -102,7 +102,8 @@ func TestECDSASignatureForm(t *testing.T) {
 		if f := err.(*fault.Fault); f.Got != "ASN.1" || f.Hint == "" {
 			t.Errorf("got %+v, want words about the form", f)
 		}
-		_, err = method{hash: crypto.SHA256, ecdsa: true}.verify([]crypto.PublicKey{key.Public()}, 0, []byte("another"), der)
+		_, err = method{hash: crypto.SHA256, ecdsa: true}.verify([]crypto.PublicKey{key.Public()}, 0,
+			[]byte("another"), der)
 		wantCode(t, "ASN.1 over something else", err, fault.Signature)
 		if f := err.(*fault.Fault); f.Got != "" {
 			t.Errorf("got %+v, want nothing about the form", f)
@@ -221,7 +222,8 @@ func TestHugeNumbersAreNotComputedWith(t *testing.T) {
 	// As long as r and s of this key side by side, and ASN.1 too: it was tried as the one and is
 	// not tried as the other.
 	number = new(big.Int).Lsh(big.NewInt(1), 8*63-2)
-	if der, err = asn1.Marshal(struct{ R, S *big.Int }{number, new(big.Int).Rsh(number, 8)}); err != nil || len(der) != 2*66 {
+	if der, err = asn1.Marshal(struct{ R, S *big.Int }{number, new(big.Int).Rsh(number, 8)}); err != nil ||
+		len(der) != 2*66 {
 		t.Fatalf("%d bytes, %v", len(der), err)
 	}
 	if n := testing.AllocsPerRun(5, func() { isASN1(keys, digest[:], der) }); n > 0 {

@@ -44,13 +44,15 @@ func TestGetGivesUp(t *testing.T) {
 	defer close(release)
 	for _, path := range []string{"/header", "/body"} {
 		f := &fetcher{timeout: 50 * time.Millisecond, maxBytes: 100, tls: trust}
-		if _, err := f.get(t.Context(), server.URL+path); err == nil || !strings.Contains(err.Message, "does not answer within") {
+		if _, err := f.get(t.Context(), server.URL+path); err == nil ||
+			!strings.Contains(err.Message, "does not answer within") {
 			t.Errorf("%s: got %v", path, err)
 		}
 	}
 }
 
-// TestDialledAddresses: the first address may be in our own network, if it was typed; a public server cannot lead there.
+// TestDialledAddresses: the first address may be in our own network, if it was typed; a public
+// server cannot lead there.
 func TestDialledAddresses(t *testing.T) {
 	t.Parallel()
 	const open, private, never = "", "private", "link-local"
@@ -78,19 +80,22 @@ func TestDialledAddresses(t *testing.T) {
 		want := map[string][3]string{open: {}, private: {"", "private", ""}, never: {never, never, never}}[kind]
 		for i, got := range []string{first, fromPublic, fromPrivate} {
 			if (got == "") != (want[i] == "") || !strings.Contains(got, want[i]) {
-				t.Errorf("%s, %s: got %q, want %q", address, []string{"typed", "redirected from outside", "redirected from inside"}[i], got, want[i])
+				t.Errorf("%s, %s: got %q, want %q", address,
+					[]string{"typed", "redirected from outside", "redirected from inside"}[i], got, want[i])
 			}
 		}
 	}
 	plain := &fetcher{first: &url.URL{Scheme: "http"}}
-	for address, dialled := range map[string]bool{"nonsense": false, "127.0.0.1:80": true, "[::1]:80": true, "10.0.0.1:80": false, "8.8.8.8:80": false} {
-		if err := plain.control("tcp", address, nil); (err == nil) != dialled {
-			t.Errorf("http to %s: %v, want dialled %t", address, err, dialled)
+	for address, dialed := range map[string]bool{"nonsense": false, "127.0.0.1:80": true, "[::1]:80": true,
+		"10.0.0.1:80": false, "8.8.8.8:80": false} {
+		if err := plain.control("tcp", address, nil); (err == nil) != dialed {
+			t.Errorf("http to %s: %v, want dialed %t", address, err, dialed)
 		}
 	}
 }
 
-// TestErrorsShowNoPassword: no error shows the password or token of an address, whatever form it has.
+// TestErrorsShowNoPassword: no error shows the password or token of an address, whatever form it
+// has.
 func TestErrorsShowNoPassword(t *testing.T) {
 	t.Parallel()
 	_, trust := localServer(t, http.NotFound)
@@ -102,23 +107,28 @@ func TestErrorsShowNoPassword(t *testing.T) {
 		"http://idp.example.com/?token=secret", "http://idp.example.com/#secret", "https://127.0.0.1:1/?token=secret", "/metadata?token=secret",
 	} {
 		for _, public := range []bool{false, true} {
-			f := &fetcher{publicOnly: public, public: isPublic, timeout: time.Minute, connectTimeout: time.Millisecond, tls: trust}
+			f := &fetcher{publicOnly: public, public: isPublic, timeout: time.Minute,
+				connectTimeout: time.Millisecond, tls: trust}
 			_, err := f.get(t.Context(), typed)
-			if err == nil || strings.Contains(err.Message+err.Got+err.Want, "secret") || strings.Contains(err.Got, "se%cret") {
+			if err == nil || strings.Contains(err.Message+err.Got+err.Want, "secret") ||
+				strings.Contains(err.Got, "se%cret") {
 				t.Errorf("%q, public only %t: got %v", typed, public, err)
 			}
 		}
 	}
 }
 
-// loopbackServer is a TLS server at an address of this machine, with a certificate for it, and a count of the connections that reached it.
-func loopbackServer(t *testing.T, ip string, roots *x509.CertPool, h http.HandlerFunc) (address string, reached *atomic.Int32) {
+// loopbackServer is a TLS server at an address of this machine, with a certificate for it, and a
+// count of the connections that reached it.
+func loopbackServer(t *testing.T, ip string, roots *x509.CertPool, h http.HandlerFunc) (address string,
+	reached *atomic.Int32) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour),
+		NotAfter:    time.Now().Add(time.Hour),
 		IPAddresses: []net.IP{net.ParseIP(ip)}, DNSNames: []string{"localhost"}, BasicConstraintsValid: true, IsCA: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
@@ -156,18 +166,21 @@ func (l countingListener) Accept() (net.Conn, error) {
 	return c, err
 }
 
-// TestPublicOnly: an address that a stranger typed leads to no private server, and what is there makes no difference to the answer.
+// TestPublicOnly: an address that a stranger typed leads to no private server, and what is there
+// makes no difference to the answer.
 func TestPublicOnly(t *testing.T) {
 	t.Parallel()
 	roots := x509.NewCertPool()
-	private, reached := loopbackServer(t, "127.0.0.1", roots, func(w http.ResponseWriter, r *http.Request) { w.Write([]byte("private")) })
+	private, reached := loopbackServer(t, "127.0.0.1", roots,
+		func(w http.ResponseWriter, r *http.Request) { w.Write([]byte("private")) })
 	_, port, _ := net.SplitHostPort(private)
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	closed.Close()
-	// What the machine's own addresses are the tests decide here: 127.0.0.2 stands for the Internet.
+	// What the machine's own addresses are the tests decide here: 127.0.0.2 stands for the
+	// Internet.
 	public, _ := loopbackServer(t, "127.0.0.2", roots, func(w http.ResponseWriter, r *http.Request) {
 		switch to := r.URL.Query().Get("to"); {
 		case to != "":
@@ -179,7 +192,8 @@ func TestPublicOnly(t *testing.T) {
 		}
 	})
 	get := func(address string, connect time.Duration) ([]byte, *Error) {
-		f := &fetcher{publicOnly: true, public: func(a netip.Addr) bool { return a == netip.MustParseAddr("127.0.0.2") },
+		f := &fetcher{publicOnly: true,
+			public:  func(a netip.Addr) bool { return a == netip.MustParseAddr("127.0.0.2") },
 			timeout: time.Minute, connectTimeout: connect, maxBytes: 100, tls: &tls.Config{RootCAs: roots}}
 		return f.get(t.Context(), address)
 	}
@@ -193,7 +207,8 @@ func TestPublicOnly(t *testing.T) {
 	}
 	var first *Error
 	for name, host := range map[string]string{
-		"a private server": private, "a closed port": closed.Addr().String(), "a name of this machine": "localhost:" + port, "a name that is none": "no-such-host.invalid",
+		"a private server": private, "a closed port": closed.Addr().String(), "a name of this machine": "localhost:" +
+			port, "a name that is none": "no-such-host.invalid",
 		"a link-local address": "169.254.169.254", "a private address": "10.255.255.1", "a public port that is closed": "127.0.0.2:1", "an address that cannot be": "0.0.0.0",
 	} {
 		const patience = 50 * time.Millisecond
@@ -232,10 +247,12 @@ func TestPublicOnly(t *testing.T) {
 	// The option itself, where nothing in the test says what is public.
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if _, err := Get(ctx, "https://"+private+"/", Options{RootCAs: roots, PublicOnly: true, MaxBytes: 100}); err == nil || reached.Load() != 0 {
+	if _, err := Get(ctx, "https://"+private+"/",
+		Options{RootCAs: roots, PublicOnly: true, MaxBytes: 100}); err == nil || reached.Load() != 0 {
 		t.Errorf("a private server: got %v, reached %d times", err, reached.Load())
 	}
-	if data, err := Get(t.Context(), "https://"+private+"/", Options{RootCAs: roots, MaxBytes: 100}); err != nil || string(data) != "private" {
+	if data, err := Get(t.Context(), "https://"+private+"/", Options{RootCAs: roots, MaxBytes: 100}); err != nil ||
+		string(data) != "private" {
 		t.Errorf("without PublicOnly: got %q, %v", data, err)
 	}
 }
@@ -250,8 +267,9 @@ func TestPublicAddresses(t *testing.T) {
 		"2001:db8::1": false, "3fff::1": false, "::ffff:10.0.0.1": false, "64:ff9b::a00:1": false, "64:ff9b:1::808:808": false, "2002:a00:1::1": false, "::a00:1": false,
 	} {
 		f := &fetcher{publicOnly: true, public: isPublic, first: &url.URL{Scheme: "https"}}
-		if err := f.control("tcp", netip.AddrPortFrom(netip.MustParseAddr(address), 443).String(), nil); (err == nil) != want {
-			t.Errorf("%s: dialled %t, want %t", address, err == nil, want)
+		if err := f.control("tcp", netip.AddrPortFrom(netip.MustParseAddr(address), 443).String(),
+			nil); (err == nil) != want {
+			t.Errorf("%s: dialed %t, want %t", address, err == nil, want)
 		}
 	}
 }

@@ -1,5 +1,6 @@
-// Package outgoing writes what we send: authentication requests and our own metadata, in crewjam/saml's types, signed by
-// goxmldsig. It is the only door to these packages; nothing that comes in passes through it.
+// Package outgoing writes what we send: authentication requests and our own metadata, in
+// crewjam/saml's types, signed by goxmldsig. It is the only door to these packages; nothing that
+// comes in passes through it.
 package outgoing
 
 import (
@@ -16,8 +17,8 @@ import (
 	dsig "github.com/russellhaering/goxmldsig"
 )
 
-// An AuthnRequest is what one asks for (SAML Core 2.0 §3.4.1). It has no NameIDPolicy, so that the setting at the
-// identity provider stands.
+// An AuthnRequest is what one asks for (SAML Core 2.0 §3.4.1). It has no NameIDPolicy, so that the
+// setting at the identity provider stands.
 type AuthnRequest struct {
 	ID           string // NCName
 	IssueInstant time.Time
@@ -25,7 +26,8 @@ type AuthnRequest struct {
 	RedirectURL  string // AssertionConsumerServiceURL
 	EntityID     string // Issuer
 	ForceAuthn   bool
-	// Contexts are authentication context class URIs, asked for with Comparison "exact"; nil asks for none.
+	// Contexts are authentication context class URIs, asked for with Comparison "exact"; nil asks
+	// for none.
 	Contexts []string
 }
 
@@ -43,7 +45,8 @@ func (r AuthnRequest) element() *etree.Element {
 		request.ForceAuthn = &r.ForceAuthn
 	}
 	if len(r.Contexts) > 0 {
-		request.RequestedAuthnContext = &crewjam.RequestedAuthnContext{Comparison: "exact", AuthnContextClassRefs: r.Contexts}
+		request.RequestedAuthnContext = &crewjam.RequestedAuthnContext{Comparison: "exact",
+			AuthnContextClassRefs: r.Contexts}
 	}
 	return request.Element()
 }
@@ -51,7 +54,8 @@ func (r AuthnRequest) element() *etree.Element {
 // XML is the request without a signature.
 func (r AuthnRequest) XML() ([]byte, error) { return write(r.element()) }
 
-// SignedXML is the request with an enveloped RSA-SHA256 signature, as the HTTP-POST binding carries it.
+// SignedXML is the request with an enveloped RSA-SHA256 signature, as the HTTP-POST binding carries
+// it.
 func (r AuthnRequest) SignedXML(key crypto.Signer, certificate []byte) ([]byte, error) {
 	context, err := dsig.NewSigningContext(key, [][]byte{certificate})
 	if err != nil {
@@ -75,8 +79,9 @@ func write(e *etree.Element) ([]byte, error) {
 
 const uriRSASHA256 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
 
-// SignQuery appends SigAlg and Signature to a query as the HTTP-Redirect binding does it: over the very bytes that are sent
-// (SAML Bindings 2.0 §3.4.4.1). query is SAMLRequest=… and, if there is one, &RelayState=….
+// SignQuery appends SigAlg and Signature to a query as the HTTP-Redirect binding does it: over the
+// very bytes that are sent (SAML Bindings 2.0 §3.4.4.1). query is SAMLRequest=… and, if there is
+// one, &RelayState=….
 func SignQuery(query string, key crypto.Signer) (string, error) {
 	query += "&SigAlg=" + url.QueryEscape(uriRSASHA256)
 	digest := sha256.Sum256([]byte(query))
@@ -87,8 +92,9 @@ func SignQuery(query string, key crypto.Signer) (string, error) {
 	return query + "&Signature=" + url.QueryEscape(base64.StdEncoding.EncodeToString(signature)), nil
 }
 
-// cacheDuration is how long a reader may keep our metadata before it looks again. SAML Metadata 2.0 §2.3.2 demands validUntil or
-// cacheDuration of a root EntityDescriptor. validUntil would make a file that an administrator uploads once run out by itself.
+// cacheDuration is how long a reader may keep our metadata before it looks again. SAML Metadata 2.0
+// §2.3.2 demands validUntil or cacheDuration of a root EntityDescriptor. validUntil would make a
+// file that an administrator uploads once run out by itself.
 const cacheDuration = 24 * time.Hour
 
 // Metadata describes a service provider (SAML Metadata 2.0 §2.4.4).
@@ -100,7 +106,8 @@ type Metadata struct {
 	EncryptionCertificates [][]byte
 }
 
-// XML is the document, indented, with an XML declaration. It has no time that it ends at, and may be kept for a day.
+// XML is the document, indented, with an XML declaration. It has no time that it ends at, and may
+// be kept for a day.
 func (m Metadata) XML() ([]byte, error) {
 	yes, signed := true, len(m.SigningCertificates) > 0
 	role := crewjam.SPSSODescriptor{
@@ -126,7 +133,8 @@ func (m Metadata) XML() ([]byte, error) {
 		}
 		role.KeyDescriptors = append(role.KeyDescriptors, d)
 	}
-	entity := crewjam.EntityDescriptor{EntityID: m.EntityID, CacheDuration: cacheDuration, SPSSODescriptors: []crewjam.SPSSODescriptor{role}}
+	entity := crewjam.EntityDescriptor{EntityID: m.EntityID, CacheDuration: cacheDuration,
+		SPSSODescriptors: []crewjam.SPSSODescriptor{role}}
 	document, err := xml.MarshalIndent(entity, "", "  ")
 	if err != nil {
 		return nil, err

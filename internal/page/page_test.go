@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// TestPostPage: the page has the fields and nothing else to post, escaped, and runs no script but its own.
+// TestPostPage: the page has the fields and nothing else to post, escaped, and runs no script but
+// its own.
 func TestPostPage(t *testing.T) {
 	t.Parallel()
 	const hostile = `"><script>alert(1)</script>` + "'&\x00" + messagePlace
@@ -20,19 +21,24 @@ func TestPostPage(t *testing.T) {
 		body   string
 		fields int
 	}{
-		{"a message", Post{Title: "Sign in", Action: "https://idp.example.com/sso?a=1", Field: "SAMLRequest"}, "PHg+/8=\r\n", 1},
-		{"a marked message to the same address", Post{Title: "Signing in", Field: "SAMLResponse", Mark: Field{"leg", "2"}}, "PHg+", 2},
+		{"a message", Post{Title: "Sign in", Action: "https://idp.example.com/sso?a=1", Field: "SAMLRequest"},
+			"PHg+/8=\r\n", 1},
+		{"a marked message to the same address", Post{Title: "Signing in", Field: "SAMLResponse",
+			Mark: Field{"leg", "2"}}, "PHg+", 2},
 		{"a mark without a value", Post{Field: "SAMLResponse", Mark: Field{Name: "leg"}}, "PHg+", 1},
-		{"hostile values", Post{hostile, "https://idp.example.com/?" + hostile, hostile, Field{hostile, hostile}}, hostile, 2},
+		{"hostile values", Post{hostile, "https://idp.example.com/?" + hostile, hostile, Field{hostile, hostile}},
+			hostile, 2},
 		{"a script for an action", Post{Action: "javascript:alert(1)", Field: "SAMLRequest"}, "PHg+", 1},
 	} {
 		w := httptest.NewRecorder()
 		row.page.Write(w, []byte(row.body))
 		html := w.Body.String()
-		if n := strings.Count(html, `type="hidden"`); n != row.fields || strings.Count(html, "<script") != 1 || strings.Contains(html, `action="javascript:`) {
+		if n := strings.Count(html, `type="hidden"`); n != row.fields || strings.Count(html, "<script") != 1 ||
+			strings.Contains(html, `action="javascript:`) {
 			t.Errorf("%s: got %d fields, want %d, and one script:\n%s", row.name, n, row.fields, html)
 		}
-		escaped := strings.NewReplacer(`"`, "&#34;", "<", "&lt;", ">", "&gt;", "'", "&#39;", "&", "&amp;", "\x00", "\uFFFD").Replace(row.body)
+		escaped := strings.NewReplacer(`"`, "&#34;", "<", "&lt;", ">", "&gt;", "'", "&#39;", "&", "&amp;", "\x00",
+			"\uFFFD").Replace(row.body)
 		if !strings.Contains(html, ` value="`+escaped+`">`+"\n<noscript>") {
 			t.Errorf("%s: the message is not the value of the last field:\n%s", row.name, html)
 		}
@@ -58,7 +64,8 @@ func TestHeaders(t *testing.T) {
 			t.Errorf("the nonce %s is in the page %d times, want 2, and it is in no other page", nonce[1], n)
 		}
 		nonces = append(nonces, nonce[1])
-		for name, want := range map[string]string{"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-store", "Referrer-Policy": "same-origin", "X-Content-Type-Options": "nosniff"} {
+		for name, want := range map[string]string{"Content-Type": "text/html; charset=utf-8",
+			"Cache-Control": "no-store", "Referrer-Policy": "same-origin", "X-Content-Type-Options": "nosniff"} {
 			if got := w.Header().Get(name); got != want {
 				t.Errorf("%s: got %q, want %q", name, got, want)
 			}

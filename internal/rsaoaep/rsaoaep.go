@@ -1,5 +1,6 @@
-// Package rsaoaep encrypts by RSA-OAEP with any hash and any mask, for tests: crypto/rsa does it only from Go 1.26 on, and never with a given seed.
-// It makes what the verifier reads and has no part in reading it; decryption is crypto/rsa's.
+// Package rsaoaep encrypts by RSA-OAEP with any hash and any mask, for tests: crypto/rsa does it
+// only from Go 1.26 on, and never with a given seed. It makes what the verifier reads and has no
+// part in reading it; decryption is crypto/rsa's.
 package rsaoaep
 
 import (
@@ -10,16 +11,18 @@ import (
 	"math/big"
 )
 
-// Encrypt returns message encrypted for public by RSAES-OAEP (RFC 8017 §7.1.1), with the hash of the label and the hash of MGF1, which may
-// differ. seed must be fresh random bytes, as many as hash has; the same seed gives the same bytes. label may be nil. A message that does not fit into the key is an error.
-// The time it takes depends on the message.
+// Encrypt returns message encrypted for public by RSAES-OAEP (RFC 8017 §7.1.1), with the hash of
+// the label and the hash of MGF1, which may differ. seed must be fresh random bytes, as many as
+// hash has; the same seed gives the same bytes. label may be nil. A message that does not fit into
+// the key is an error. The time it takes depends on the message.
 func Encrypt(public *rsa.PublicKey, message, label, seed []byte, hash, mask crypto.Hash) ([]byte, error) {
 	if len(seed) != hash.Size() {
 		return nil, fmt.Errorf("rsaoaep: got a seed of %d bytes, want %d as %v has", len(seed), hash.Size(), hash)
 	}
 	most := public.Size() - 2*hash.Size() - 2
 	if len(message) > most {
-		return nil, fmt.Errorf("rsaoaep: got a message of %d bytes, want at most %d for a key of %d bits with %v", len(message), most, public.N.BitLen(), hash)
+		return nil, fmt.Errorf("rsaoaep: got a message of %d bytes, want at most %d for a key of %d bits with %v",
+			len(message), most, public.N.BitLen(), hash)
 	}
 	encoded := make([]byte, public.Size()) // 0, masked seed, masked data block
 	masked, block := encoded[1:1+hash.Size()], encoded[1+hash.Size():]

@@ -13,7 +13,8 @@ import (
 
 var hashes = []crypto.Hash{crypto.SHA1, crypto.SHA256, crypto.SHA384, crypto.SHA512}
 
-// TestEncrypt: crypto/rsa decrypts what this package encrypts, with each pair of hash and mask, and with no other.
+// TestEncrypt: crypto/rsa decrypts what this package encrypts, with each pair of hash and mask, and
+// with no other.
 func TestEncrypt(t *testing.T) {
 	t.Parallel()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)

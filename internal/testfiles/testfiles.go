@@ -1,5 +1,6 @@
-// Package testfiles finds what tests need and what not every copy of this module has: the test vectors, which are a module of their own so that
-// those who only use the library do not download them.
+// Package testfiles finds what tests need and what not every copy of this module has: the test
+// vectors, which are a module of their own so that those who only use the library do not download
+// them.
 package testfiles
 
 import (
@@ -14,8 +15,9 @@ import (
 // module is the first line of the go.mod in whose directory the vectors are.
 const module = "module github.com/iomete/saml\n"
 
-// A Vector is one file of testdata/vectors: a message, the conditions under which it is read, and the verdict. README.md there describes the
-// format. Package github.com/iomete/saml/testdata/vectors reads the same files for other modules.
+// A Vector is one file of testdata/vectors: a message, the conditions under which it is read, and
+// the verdict. README.md there describes the format. Package
+// github.com/iomete/saml/testdata/vectors reads the same files for other modules.
 type Vector struct {
 	Name   string            // file name without .txt
 	Header map[string]string // value by key
@@ -34,7 +36,8 @@ func Vectors(t testing.TB) []*Vector {
 	dir := VectorDir(t)
 	files, err := filepath.Glob(filepath.Join(dir, "*.txt"))
 	if err != nil || len(files) == 0 {
-		t.Fatalf("%s has no vectors (%v), want name.txt files: run go run ./tools/makevectors in the root of a clone", dir, err)
+		t.Fatalf("%s has no vectors (%v), want name.txt files: run go run ./tools/makevectors in the root of a clone",
+			dir, err)
 	}
 	list := make([]*Vector, len(files))
 	for i, file := range files {
@@ -66,8 +69,8 @@ func parse(name, data string) (*Vector, error) {
 	return v, nil
 }
 
-// Key reads a file of testdata/vectors/keys: PEM of a certificate or of a PKCS #8 private key. If this copy of the module has no vectors, it
-// calls Missing.
+// Key reads a file of testdata/vectors/keys: PEM of a certificate or of a PKCS #8 private key. If
+// this copy of the module has no vectors, it calls Missing.
 func Key(t testing.TB, file string) []byte {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(VectorDir(t), "keys", file))
@@ -77,8 +80,8 @@ func Key(t testing.TB, file string) []byte {
 	return data
 }
 
-// VectorDir returns the path of testdata/vectors, seen from the directory in which the test runs. If this copy of the module has none, it calls
-// Missing.
+// VectorDir returns the path of testdata/vectors, seen from the directory in which the test runs.
+// If this copy of the module has none, it calls Missing.
 func VectorDir(t testing.TB) string {
 	t.Helper()
 	root, err := moduleRoot(".")
@@ -99,19 +102,21 @@ func moduleRoot(dir string) (string, error) {
 		return "", err
 	}
 	for at := start; ; dir = filepath.Join(dir, "..") {
-		if data, err := os.ReadFile(filepath.Join(at, "go.mod")); err == nil && strings.HasPrefix(string(data), module) {
+		if data, err := os.ReadFile(filepath.Join(at, "go.mod")); err == nil &&
+			strings.HasPrefix(string(data), module) {
 			return dir, nil
 		}
 		parent := filepath.Dir(at)
 		if parent == at {
-			return "", fmt.Errorf("found no go.mod of this module at or above %s, want one that begins with %q", start, module)
+			return "", fmt.Errorf("found no go.mod of this module at or above %s, want one that begins with %q",
+				start, module)
 		}
 		at = parent
 	}
 }
 
-// Missing ends a test that needs something this machine or this copy of the module does not have: it skips the test with the message, or fails
-// it if SAML_TEST_REQUIRE is "all".
+// Missing ends a test that needs something this machine or this copy of the module does not have:
+// it skips the test with the message, or fails it if SAML_TEST_REQUIRE is "all".
 func Missing(t testing.TB, format string, arguments ...any) {
 	t.Helper()
 	if os.Getenv("SAML_TEST_REQUIRE") == "all" {

@@ -38,7 +38,8 @@ func ended(t *testing.T, f func(testing.TB)) string {
 	return o.how
 }
 
-// copyWithout makes a copy of the module as it is published, without vectors, and changes into one of its packages.
+// copyWithout makes a copy of the module as it is published, without vectors, and changes into one
+// of its packages.
 func copyWithout(t *testing.T) {
 	t.Helper()
 	dir := t.TempDir()
@@ -51,7 +52,8 @@ func copyWithout(t *testing.T) {
 	t.Chdir(filepath.Join(dir, "session"))
 }
 
-// TestWithoutVectors: in the published module the tests that need vectors are skipped, and where nothing may be skipped they fail.
+// TestWithoutVectors: in the published module the tests that need vectors are skipped, and where
+// nothing may be skipped they fail.
 func TestWithoutVectors(t *testing.T) {
 	copyWithout(t)
 	for name, f := range map[string]func(testing.TB){
@@ -60,14 +62,16 @@ func TestWithoutVectors(t *testing.T) {
 	} {
 		for require, want := range map[string]string{"": "skipped: ", "all": "failed: "} {
 			t.Setenv("SAML_TEST_REQUIRE", require)
-			if got := ended(t, f); !strings.HasPrefix(got, want) || !strings.Contains(got, "Run the tests in a clone of") {
+			if got := ended(t, f); !strings.HasPrefix(got, want) ||
+				!strings.Contains(got, "Run the tests in a clone of") {
 				t.Errorf("%s with SAML_TEST_REQUIRE=%q: got %q, want %q and what to do", name, require, got, want)
 			}
 		}
 	}
 }
 
-// TestVectorsAreAllRead: the reader returns what the directory holds, from any package, and a damaged file is no vector.
+// TestVectorsAreAllRead: the reader returns what the directory holds, from any package, and a
+// damaged file is no vector.
 func TestVectorsAreAllRead(t *testing.T) {
 	copyWithout(t)
 	dir := filepath.Join("..", "testdata", "vectors")
@@ -97,7 +101,8 @@ func TestVectorsAreAllRead(t *testing.T) {
 	if got := string(Key(t, "x.pem")); got != "x" {
 		t.Errorf("got key %q, want x", got)
 	}
-	for _, text := range []string{"expect: accepted\n", "expect accepted\n\nQUJD\n", "expect: accepted\nexpect: status\n\nQUJD\n"} {
+	for _, text := range []string{"expect: accepted\n", "expect accepted\n\nQUJD\n",
+		"expect: accepted\nexpect: status\n\nQUJD\n"} {
 		write("c.txt", text)
 		if got := ended(t, func(t testing.TB) { Vectors(t) }); !strings.HasPrefix(got, "failed: ") {
 			t.Errorf("%q: got %q, want a failure", text, got)

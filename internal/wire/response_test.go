@@ -85,7 +85,8 @@ func TestRefusalsSayGotAndWant(t *testing.T) {
 	t.Parallel()
 	response := func(content string) string {
 		return base64.StdEncoding.EncodeToString([]byte(`<p:Response xmlns:p="` + xmltree.NSProtocol + `" xmlns:a="` +
-			xmltree.NSAssertion + `" xmlns:d="` + xmltree.NSDSig + `" ID="_r" Version="2.0">` + content + `</p:Response>`))
+			xmltree.NSAssertion + `" xmlns:d="` + xmltree.NSDSig + `" ID="_r" Version="2.0">` + content +
+			`</p:Response>`))
 	}
 	const (
 		status = `<p:Status><p:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:Success"/></p:Status>`

@@ -234,8 +234,10 @@ func TestCanonicalizeOmits(t *testing.T) {
 		{"the first child", `<e><x/><y/></e>`, "", `<e><y></y></e>`},
 		{"the last child", `<e><y/><x/></e>`, "", `<e><y></y></e>`},
 		{"a grandchild", `<e><y><x/></y></e>`, "", `<e><y></y></e>`},
-		{"its declarations and what it used", `<e xmlns:a="u:a"><x a:b=""/><a:y/></e>`, "", `<e><a:y xmlns:a="u:a"></a:y></e>`},
-		{"declarations of listed prefixes", `<r xmlns:a="u:a"><e><x xmlns:a="u:b" xmlns:c="u:c"/><y/></e></r>`, "a c", `<e xmlns:a="u:a"><y></y></e>`},
+		{"its declarations and what it used", `<e xmlns:a="u:a"><x a:b=""/><a:y/></e>`, "",
+			`<e><a:y xmlns:a="u:a"></a:y></e>`},
+		{"declarations of listed prefixes", `<r xmlns:a="u:a"><e><x xmlns:a="u:b" xmlns:c="u:c"/><y/></e></r>`, "a c",
+			`<e xmlns:a="u:a"><y></y></e>`},
 		{"nothing of a sibling with its name", `<e><x>1</x><x>2</x></e>`, "", `<e><x>2</x></e>`},
 	}
 	for _, tt := range tests {

@@ -74,27 +74,38 @@ func deepPrefixes() (head, tail string) {
 var hostileShapes = []hostileShape{
 	{"one text", "", func(n int) string { return fill(n, noLimit, "<e>", "</e>", same("x")) }, fits},
 	{"text of references", "", func(n int) string { return fill(n, noLimit, "<e>", "</e>", same("&lt;")) }, fits},
-	{"text of long references", "", func(n int) string { return fill(n, noLimit, "<e>", "</e>", same("&#x00000041;")) }, fits},
+	{"text of long references", "",
+		func(n int) string { return fill(n, noLimit, "<e>", "</e>", same("&#x00000041;")) }, fits},
 	{"text that grows", "", func(n int) string { return fill(n, noLimit, "<e>", "</e>", same(">")) }, grows},
 	{"text of line ends", "", func(n int) string { return fill(n, noLimit, "<e>", "</e>", same("\r\n")) }, fits},
 	{"text of brackets", "", func(n int) string { return fill(n, noLimit, "<e>", "</e>", same("]")) }, fits},
-	{"text that looks like attributes", "", func(n int) string { return fill(n, noLimit, "<e>", "</e>", same("a=")) }, fits},
-	{"text that looks like declarations", "", func(n int) string { return fill(n, noLimit, "<e>", "</e>", same("xmlns")) }, fits},
+	{"text that looks like attributes", "", func(n int) string { return fill(n, noLimit, "<e>", "</e>", same("a=")) },
+		fits},
+	{"text that looks like declarations", "",
+		func(n int) string { return fill(n, noLimit, "<e>", "</e>", same("xmlns")) }, fits},
 	{"text above ASCII", "", func(n int) string { return fill(n, noLimit, "<e>", "</e>", same("\u00e9")) }, fits},
 	{"value that grows", "", func(n int) string { return fill(n, noLimit, "<e a='", "'/>", same(`"`)) }, grows},
-	{"value of references", "", func(n int) string { return fill(n, noLimit, `<e a="`, `"></e>`, same("&amp;")) }, fits},
+	{"value of references", "", func(n int) string { return fill(n, noLimit, `<e a="`, `"></e>`, same("&amp;")) },
+		fits},
 	{"white space in a tag", "", func(n int) string { return fill(n, noLimit, "<e", "></e>", same("\n")) }, fits},
 	{"one name", "", func(n int) string { return "<" + strings.Repeat("n", n/2-3) + "/>" }, fits},
 	{"one name above ASCII", "", func(n int) string { return "<" + strings.Repeat("\u00e9", n/8) + "/>" }, fits},
-	{"one prefix", "", func(n int) string { p := strings.Repeat("n", n/3-20); return "<" + p + ":e xmlns:" + p + "='u:p'/>" }, fits},
+	{"one prefix", "", func(n int) string {
+		p := strings.Repeat("n", n/3-20)
+		return "<" + p + ":e xmlns:" + p +
+			"='u:p'/>"
+	}, fits},
 	{"CDATA sections", "", func(n int) string { return fill(n, noLimit, "<e>", "</e>", same("<![CDATA[]]>")) }, fits},
-	{"CDATA sections and text by turns", "", func(n int) string { return fill(n, noLimit, "<e>", "</e>", same("<![CDATA[]]>x")) }, fits},
+	{"CDATA sections and text by turns", "",
+		func(n int) string { return fill(n, noLimit, "<e>", "</e>", same("<![CDATA[]]>x")) }, fits},
 	{"elements", "", func(n int) string { return fill(n, elementsM, "<e>", "</e>", same("<a></a>")) }, fits},
-	{"elements and text by turns", "", func(n int) string { return fill(n, elementsM, "<e>", "</e>", same("<a>1</a>x")) }, fits},
+	{"elements and text by turns", "",
+		func(n int) string { return fill(n, elementsM, "<e>", "</e>", same("<a>1</a>x")) }, fits},
 	{"elements in towers", "", func(n int) string {
 		return fill(n, elementsM/60, "<e>", "</e>", same(strings.Repeat("<a>", 60)+strings.Repeat("</a>", 60)))
 	}, fits},
-	{"elements with a long PrefixList that is not declared", listOf64, func(n int) string { return fill(n, elementsM, "<e>", "</e>", same("<a></a>")) }, fits},
+	{"elements with a long PrefixList that is not declared", listOf64,
+		func(n int) string { return fill(n, elementsM, "<e>", "</e>", same("<a></a>")) }, fits},
 	{"elements with a long PrefixList", listOf64, func(n int) string {
 		head := "<r" + each(32, 0, " xmlns:p#='u:p'") + "><apex" + each(32, 32, " xmlns:p#='u:p'") + ">"
 		return fill(n, elementsM, head, "</apex></r>", same("<a></a>"))
@@ -110,7 +121,10 @@ var hostileShapes = []hostileShape{
 			"<a" + each(32, 0, " xmlns:p#='u:2'") + ">"
 		return fill(n, elementsM, "<e>", "</e>", same(strings.Repeat(one, 20)+strings.Repeat("</a>", 60)))
 	}, fits},
-	{"attributes", "", func(n int) string { return fill(n, elementsM, "<e>", "</e>", same("<a"+sixtyFourOf+"></a>")) }, fits},
+	{"attributes", "", func(n int) string {
+		return fill(n, elementsM, "<e>", "</e>",
+			same("<a"+sixtyFourOf+"></a>"))
+	}, fits},
 	{"attributes in reverse order", "", func(n int) string {
 		one := "<a"
 		for i := 63; i >= 0; i-- {
@@ -141,7 +155,8 @@ var hostileShapes = []hostileShape{
 			return "<a" + each(32, 32*i, " xmlns:p#='u:#' p#:a=''") + "></a>"
 		})
 	}, fits},
-	{"one prefix declared again and again", "", func(n int) string { return fill(n, elementsM, "<e>", "</e>", same("<p:a xmlns:p='u:p'></p:a>")) }, fits},
+	{"one prefix declared again and again", "",
+		func(n int) string { return fill(n, elementsM, "<e>", "</e>", same("<p:a xmlns:p='u:p'></p:a>")) }, fits},
 	{"one prefix in new namespaces", "", func(n int) string {
 		return fill(n, elementsM, "<e>", "</e>", func(i int) string {
 			return fmt.Sprintf("<p:a xmlns:p='u:%d'></p:a>", i)
@@ -164,9 +179,12 @@ var hostileShapes = []hostileShape{
 	{"a long namespace name for each element", "", func(n int) string {
 		return fill(n, elementsM, "<e xmlns:p='"+longSpace+"'>", "</e>", same("<p:a/>"))
 	}, grows},
-	{"references that are wrong at the end", "", func(n int) string { return fill(n, noLimit, "<e>", "&</e>", same("&lt;")) }, "entity"},
-	{"an end tag that is wrong at the end", "", func(n int) string { return fill(n, elementsM, "<e>", "</f>", same("<a></a>")) }, "xml_syntax"},
-	{"a bad byte at the end", "", func(n int) string { return fill(n, noLimit, "<e>", "\x01</e>", same("\u00e9")) }, "encoding"},
+	{"references that are wrong at the end", "",
+		func(n int) string { return fill(n, noLimit, "<e>", "&</e>", same("&lt;")) }, "entity"},
+	{"an end tag that is wrong at the end", "",
+		func(n int) string { return fill(n, elementsM, "<e>", "</f>", same("<a></a>")) }, "xml_syntax"},
+	{"a bad byte at the end", "", func(n int) string { return fill(n, noLimit, "<e>", "\x01</e>", same("\u00e9")) },
+		"encoding"},
 }
 
 // readHostile parses, reads every text and an attribute of every element, and canonicalizes as for

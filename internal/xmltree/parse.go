@@ -189,7 +189,8 @@ func (p *parser) declaration() error {
 			continue
 		}
 		// The name of an encoding may be in any case (XML 1.0 §4.3.3); the other values may not.
-		if !slices.Contains(want.values, strings.ToLower(value)) || want.name != "encoding" && !slices.Contains(want.values, value) {
+		if !slices.Contains(want.values, strings.ToLower(value)) || want.name != "encoding" &&
+			!slices.Contains(want.values, value) {
 			f := p.fail(fault.XMLDeclaration, "the XML declaration has an unsupported "+want.name)
 			f.Got, f.Want = value, strings.Join(want.values, " or ")
 			return f

@@ -26,7 +26,8 @@ func TestParseAtIsTheElementThatStoodThere(t *testing.T) {
 				t.Fatalf("no end of %s is found:\n%s", e.Local(), xmltree.Source(e))
 			}
 			elements++
-			if got, want := xmltree.Describe(again, xmltree.Element{}), xmltree.Describe(e, xmltree.Element{}); got != want {
+			if got, want := xmltree.Describe(again, xmltree.Element{}), xmltree.Describe(e,
+				xmltree.Element{}); got != want {
 				t.Fatalf("got\n%swant\n%s", got, want)
 			}
 			want, err1 := e.Canonicalize(nil, xmltree.C14N{PrefixList: list})
@@ -116,7 +117,8 @@ func TestParseAtLimits(t *testing.T) {
 	if _, err := xmltree.ParseAt([]byte(`<x/>`), first(t, doc, "i")); codeOf(err) != fault.TooLarge {
 		t.Errorf("33 namespaces in scope: got %v, want %s", err, fault.TooLarge)
 	}
-	deep := strings.Repeat(`<i`+declare(31)+`>`, 60) + `<j xmlns:q="urn:q" xmlns:r="urn:r"/>` + strings.Repeat(`</i>`, 60)
+	deep := strings.Repeat(`<i`+declare(31)+`>`, 60) + `<j xmlns:q="urn:q" xmlns:r="urn:r"/>` +
+		strings.Repeat(`</i>`, 60)
 	fits := mustParse(t, strings.Replace(deep, ` xmlns:q="urn:q"`, "", 1))
 	if _, err := xmltree.ParseAt([]byte(`<r:x/>`), first(t, fits, "j")); err != nil {
 		t.Errorf("32 namespaces in scope, 31 of them again and again: %v", err)

@@ -262,7 +262,8 @@ func TestManyNamespaces(t *testing.T) {
 		}
 		form, err := e.Canonicalize(nil, xmltree.C14N{})
 		p := names[i]
-		want := "<" + p + ":e xmlns:" + p + `="` + space + `" ` + p + `:v="` + p + `"><i ` + p + `:w="2"></i></` + p + ":e>"
+		want := "<" + p + ":e xmlns:" + p + `="` + space + `" ` + p + `:v="` + p + `"><i ` + p + `:w="2"></i></` + p +
+			":e>"
 		if err != nil || string(form) != want {
 			t.Errorf("%d: got %s (%v), want %s", i, form, err, want)
 		}

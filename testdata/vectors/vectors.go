@@ -1,5 +1,7 @@
-// Package vectors holds the published test vectors for verifiers of SAML responses: one file, one fault, each with the conditions under which it is
-// read and the verdict. README.md beside it describes the format. It is a module of its own that requires nothing, so that other libraries can run them:
+// Package vectors holds the published test vectors for verifiers of SAML responses: one file, one
+// fault, each with the conditions under which it is read and the verdict. README.md beside it
+// describes the format. It is a module of its own that requires nothing, so that other libraries
+// can run them:
 //
 //	list, err := vectors.All()
 //	for _, v := range list {
@@ -25,7 +27,8 @@ import (
 //go:embed README.md *.txt keys
 var Files embed.FS
 
-// A Vector is one file: a form value SAMLResponse, the conditions under which it is read, and the verdict.
+// A Vector is one file: a form value SAMLResponse, the conditions under which it is read, and the
+// verdict.
 type Vector struct {
 	Name   string            // of the file, without .txt
 	Header map[string]string // as it stands there, by key
@@ -33,7 +36,8 @@ type Vector struct {
 }
 
 // Keys are the names that a header may have, in the order in which they stand.
-var Keys = []string{"expect", "stage", "rule", "check", "name_id", "at", "redirect_url", "former_redirect_urls", "entity_id", "former_entity_ids", "idp_entity_id",
+var Keys = []string{"expect", "stage", "rule", "check", "name_id", "at", "redirect_url", "former_redirect_urls",
+	"entity_id", "former_entity_ids", "idp_entity_id",
 	"request_id", "unsolicited", "force_authn_at", "requested_context", "seen_before", "store", "keys", "decryption_keys", "policy", "twin", "comment"}
 
 // All reads all vectors, sorted by name.

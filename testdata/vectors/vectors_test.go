@@ -17,7 +17,8 @@ func TestAll(t *testing.T) {
 		accepted[v.Name] = v.Accepted()
 	}
 	if len(all) < 500 || len(accepted) != len(all) {
-		t.Errorf("got %d vectors with %d names, want at least 500, each with a name of its own", len(all), len(accepted))
+		t.Errorf("got %d vectors with %d names, want at least 500, each with a name of its own", len(all),
+			len(accepted))
 	}
 	for _, v := range all {
 		if _, err := v.Time("at"); err != nil {
@@ -54,12 +55,14 @@ func TestReadmeNamesEveryKey(t *testing.T) {
 // TestParse: a damaged file is an error, not a vector with other conditions.
 func TestParse(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{"expect: accepted\n", "expect accepted\n\nQUJD\n", "expect: accepted\nexpect: status\n\nQUJD\n", "unknown: x\n\nQUJD\n"} {
+	for _, text := range []string{"expect: accepted\n", "expect accepted\n\nQUJD\n",
+		"expect: accepted\nexpect: status\n\nQUJD\n", "unknown: x\n\nQUJD\n"} {
 		if v, err := parse("x", text); err == nil {
 			t.Errorf("%q: got %+v, want an error", text, v)
 		}
 	}
-	if v, err := parse("x", "expect: accepted\nkeys: a b\n\nQUJD\n"); err != nil || !v.Accepted() || len(v.List("keys")) != 2 || v.Form != "QUJD\n" {
+	if v, err := parse("x", "expect: accepted\nkeys: a b\n\nQUJD\n"); err != nil || !v.Accepted() ||
+		len(v.List("keys")) != 2 || v.Form != "QUJD\n" {
 		t.Errorf("got %+v, %v", v, err)
 	}
 }

@@ -80,7 +80,8 @@ func cutElement(start, end string) edit { return take(start, end, cut) }
 
 // moveSignature takes the only signature out and hands it to an edit of what is left.
 func moveSignature(to func(signature string) edit) edit {
-	return take("<Signature ", "</Signature>", func(signature string) edit { return all(cut(signature), to(signature)) })
+	return take("<Signature ", "</Signature>",
+		func(signature string) edit { return all(cut(signature), to(signature)) })
 }
 
 // numbered writes a text n times with the numbers from 1.

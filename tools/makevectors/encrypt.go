@@ -28,8 +28,8 @@ const (
 	aes256GCM = nsXEnc11 + "aes256-gcm"
 )
 
-// An encryption says how an element is encrypted. The zero value is what Microsoft's products send: AES-256-CBC, the key for spA by RSA-OAEP with
-// SHA-1, inside the KeyInfo.
+// An encryption says how an element is encrypted. The zero value is what Microsoft's products send:
+// AES-256-CBC, the key for spA by RSA-OAEP with SHA-1, inside the KeyInfo.
 type encryption struct {
 	element    string      // local name, "" for Assertion
 	content    string      // algorithm, "" for AES-256-CBC
@@ -104,7 +104,8 @@ func (b *builder) encrypted(plaintext string, e encryption) (string, error) {
 	}
 	size := e.keySize
 	if size == 0 {
-		size = map[string]int{"128": 16, "192": 24, "256": 32, "led": 24}[content[strings.LastIndexByte(content, '#')+1:][3:6]]
+		size = map[string]int{"128": 16, "192": 24, "256": 32,
+			"led": 24}[content[strings.LastIndexByte(content, '#')+1:][3:6]]
 		if strings.HasPrefix(content, nsXEnc+"tripledes") {
 			size = 24
 		}
@@ -144,8 +145,10 @@ func (b *builder) encrypted(plaintext string, e encryption) (string, error) {
 	if inside != "" {
 		info = `<KeyInfo xmlns="` + nsDSig + `">` + inside + `</KeyInfo>`
 	}
-	return `<xenc:EncryptedData xmlns:xenc="` + nsXEnc + `"` + kind + `><xenc:EncryptionMethod Algorithm="` + content + `"/>` + info +
-		`<xenc:CipherData><xenc:CipherValue>` + base64.StdEncoding.EncodeToString(octets) + `</xenc:CipherValue></xenc:CipherData></xenc:EncryptedData>` + beside, nil
+	return `<xenc:EncryptedData xmlns:xenc="` + nsXEnc + `"` + kind + `><xenc:EncryptionMethod Algorithm="` +
+		content + `"/>` + info +
+		`<xenc:CipherData><xenc:CipherValue>` + base64.StdEncoding.EncodeToString(octets) +
+		`</xenc:CipherValue></xenc:CipherData></xenc:EncryptedData>` + beside, nil
 }
 
 func (b *builder) encryptedKey(r recipient, contentKey []byte) (string, error) {
@@ -168,7 +171,8 @@ func (b *builder) encryptedKey(r recipient, contentKey []byte) (string, error) {
 	} else {
 		hash := orSHA1(r.hash) // crypto/rsa would draw the seed itself, another one each time
 		var err error
-		wrapped, err = rsaoaep.Encrypt(public, contentKey, []byte(r.label), drawn(hash.Size(), "seed for "+string(contentKey)), hash, orSHA1(r.mask))
+		wrapped, err = rsaoaep.Encrypt(public, contentKey, []byte(r.label),
+			drawn(hash.Size(), "seed for "+string(contentKey)), hash, orSHA1(r.mask))
 		if err != nil {
 			return "", err
 		}
@@ -180,9 +184,12 @@ func (b *builder) encryptedKey(r recipient, contentKey []byte) (string, error) {
 	if r.id != "" {
 		id = ` Id="` + r.id + `"`
 	}
-	return `<e:EncryptedKey xmlns:e="` + nsXEnc + `"` + id + `><e:EncryptionMethod Algorithm="` + r.transport + `">` + r.parameters + `</e:EncryptionMethod>` +
-		`<KeyInfo xmlns="` + nsDSig + `"><X509Data><X509Certificate>` + b.keys[r.key].certificate + `</X509Certificate></X509Data></KeyInfo>` +
-		`<e:CipherData><e:CipherValue>` + base64.StdEncoding.EncodeToString(wrapped) + `</e:CipherValue></e:CipherData></e:EncryptedKey>`, nil
+	return `<e:EncryptedKey xmlns:e="` + nsXEnc + `"` + id + `><e:EncryptionMethod Algorithm="` + r.transport + `">` +
+		r.parameters + `</e:EncryptionMethod>` +
+		`<KeyInfo xmlns="` + nsDSig + `"><X509Data><X509Certificate>` + b.keys[r.key].certificate +
+		`</X509Certificate></X509Data></KeyInfo>` +
+		`<e:CipherData><e:CipherValue>` + base64.StdEncoding.EncodeToString(wrapped) +
+		`</e:CipherValue></e:CipherData></e:EncryptedKey>`, nil
 }
 
 func orSHA1(h crypto.Hash) crypto.Hash {
@@ -243,7 +250,8 @@ func raise(public *rsa.PublicKey, encoded []byte) []byte {
 
 // decrypt asks xmlsec1 whether it finds in the message what was encrypted.
 func (b *builder) decrypt(message, want string) error {
-	out, err := b.xmlsecAlone("--decrypt", message, "--privkey-pem", filepath.Join(b.dir, keyFile(spA)), "--id-attr:Id", nsXEnc+":EncryptedKey")
+	out, err := b.xmlsecAlone("--decrypt", message, "--privkey-pem", filepath.Join(b.dir, keyFile(spA)),
+		"--id-attr:Id", nsXEnc+":EncryptedKey")
 	if err != nil {
 		return err
 	}

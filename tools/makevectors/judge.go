@@ -20,7 +20,8 @@ const (
 
 var signatureTag = regexp.MustCompile(`<(?:[a-z0-9]+:)?Signature[ />]`)
 
-// verify compares a message with what its vector says about it, so that no vector is refused for another reason than its own.
+// verify compares a message with what its vector says about it, so that no vector is refused for
+// another reason than its own.
 func (b *builder) verify(v *built, message string) error {
 	total := len(signatureTag.FindAllString(strings.ReplaceAll(message, "\x00", ""), -1)) // without the NULs of UTF-16
 	good := 0

@@ -128,7 +128,8 @@ func loadOrMake(file string, make func() (crypto.Signer, error)) (crypto.Signer,
 	return key.(crypto.Signer), nil
 }
 
-// certified reads the certificate, self-signed and valid for whole years. One that is missing is made.
+// certified reads the certificate, self-signed and valid for whole years. One that is missing is
+// made.
 func certified(dir, name string, private crypto.Signer, from, to int) (testKey, error) {
 	file := filepath.Join(dir, certificateFile(name))
 	data, err := os.ReadFile(file)

@@ -1,10 +1,12 @@
-// Command makevectors writes the test vectors in testdata/vectors: one file, one fault. Run it in the root of the checkout:
+// Command makevectors writes the test vectors in testdata/vectors: one file, one fault. Run it in
+// the root of the checkout:
 //
 //	go run ./tools/makevectors
 //
-// A vector is described by a message that must be accepted, or by such a message and one change. Messages are signed by xmlsec1
-// (Debian package xmlsec1), so that our own code has no part in them, and what must carry a valid signature is verified by
-// xmlsec1 once more before it is written. The same descriptions give the same bytes.
+// A vector is described by a message that must be accepted, or by such a message and one change.
+// Messages are signed by xmlsec1 (Debian package xmlsec1), so that our own code has no part in
+// them, and what must carry a valid signature is verified by xmlsec1 once more before it is
+// written. The same descriptions give the same bytes.
 package main
 
 import (
@@ -38,7 +40,8 @@ func run(dir string) error {
 	b := builder{keys: keys, dir: filepath.Join(dir, "keys"), work: work, done: map[string]*built{}}
 	shared = &b
 	var faults []error
-	for _, list := range [][]vector{acceptedVectors(), styleVectors(), parseVectors(), shapeVectors(), signatureVectors(), encryptionVectors(), checkVectors()} {
+	for _, list := range [][]vector{acceptedVectors(), styleVectors(), parseVectors(), shapeVectors(),
+		signatureVectors(), encryptionVectors(), checkVectors()} {
 		for _, r := range list {
 			if err := b.build(r); err != nil {
 				faults = append(faults, fmt.Errorf("%s: %w", r.name, err))

@@ -8,7 +8,8 @@ import (
 	"github.com/iomete/saml/testdata/vectors"
 )
 
-// TestBothReadersAgree: the package that other modules import and the reader of our own tests see the same vectors.
+// TestBothReadersAgree: the package that other modules import and the reader of our own tests see
+// the same vectors.
 func TestBothReadersAgree(t *testing.T) {
 	t.Parallel()
 	public, err := vectors.All()

@@ -23,9 +23,11 @@ import (
 	"github.com/iomete/saml/internal/xmltree"
 )
 
-// sign fills in the values of one signature, where the text has a place for them, and leaves every other byte as it is.
+// sign fills in the values of one signature, where the text has a place for them, and leaves every
+// other byte as it is.
 func (b *builder) sign(text, slot, key string, byHand *hand) (string, error) {
-	text = strings.NewReplacer("CERTIFICATE-"+slot, b.keys[key].certificate, "CERTIFICATE-"+trusted, b.keys[idpA].certificate,
+	text = strings.NewReplacer("CERTIFICATE-"+slot, b.keys[key].certificate, "CERTIFICATE-"+trusted,
+		b.keys[idpA].certificate,
 		"MODULUS-"+slot, b.keys[key].modulus()).Replace(text)
 	if !strings.Contains(text, "VALUE-"+slot) {
 		return text, nil
@@ -36,7 +38,8 @@ func (b *builder) sign(text, slot, key string, byHand *hand) (string, error) {
 	return b.signByXmlsec(text, slot, key)
 }
 
-// xmlsecArgs tell xmlsec1 which attributes are IDs, and to believe in nothing but the key that it is given.
+// xmlsecArgs tell xmlsec1 which attributes are IDs, and to believe in nothing but the key that it
+// is given.
 var xmlsecArgs = []string{"--id-attr:ID", nsAssertion + ":Assertion", "--id-attr:ID", nsProtocol + ":Response",
 	"--enabled-reference-uris", "empty,same-doc", "--enabled-key-data", "rsa,ecdsa"}
 
@@ -65,7 +68,8 @@ func (b *builder) xmlsecAlone(command, text string, args ...string) (output stri
 
 var signedValue = regexp.MustCompile(`<(?:[a-z0-9]+:)?(?:DigestValue|SignatureValue)[^>]*>([^<]*)<`)
 
-// signByXmlsec copies only the values out of what xmlsec1 writes: it writes CDATA, white space and references in its own way.
+// signByXmlsec copies only the values out of what xmlsec1 writes: it writes CDATA, white space and
+// references in its own way.
 func (b *builder) signByXmlsec(text, slot, key string) (string, error) {
 	output, err := b.xmlsec("--sign", text, "--privkey-pem", filepath.Join(b.dir, keyFile(key)),
 		"--node-xpath", `//*[local-name()="SignatureValue" and .="VALUE-`+slot+`"]/..`)
@@ -89,8 +93,8 @@ func (b *builder) signByXmlsec(text, slot, key string) (string, error) {
 	return text, nil
 }
 
-// hand signs what xmlsec1 cannot or will not: structures and algorithms outside its taste. The canonical forms are those
-// of package xmltree, whose judge is libxml2.
+// hand signs what xmlsec1 cannot or will not: structures and algorithms outside its taste. The
+// canonical forms are those of package xmltree, whose judge is libxml2.
 type hand struct {
 	digest func([]byte) []byte // changes the digest, nil for the SHA-256 of the parent
 	value  func(private crypto.Signer, signedInfo []byte) ([]byte, error)
@@ -164,7 +168,8 @@ func signPSS(private crypto.Signer, signedInfo []byte) ([]byte, error) {
 	return rsa.SignPSS(salt, private.(*rsa.PrivateKey), crypto.SHA256, sum[:], &rsa.PSSOptions{SaltLength: sha256.Size})
 }
 
-// signECDSA writes r and s in some form. Without a source of randomness the signature is the one of RFC 6979: always the same.
+// signECDSA writes r and s in some form. Without a source of randomness the signature is the one of
+// RFC 6979: always the same.
 func signECDSA(hash crypto.Hash, form func(r, s *big.Int) []byte) func(crypto.Signer, []byte) ([]byte, error) {
 	return func(private crypto.Signer, signedInfo []byte) ([]byte, error) {
 		h := hash.New()

@@ -12,7 +12,8 @@ import (
 // signatureVectors break the rules of the signature.
 func signatureVectors() []vector {
 	var list []vector
-	for _, part := range [][]vector{coverVectors(), placementVectors(), structureVectors(), referenceVectors(), transformVectors(), algorithmVectors(),
+	for _, part := range [][]vector{coverVectors(), placementVectors(), structureVectors(), referenceVectors(),
+		transformVectors(), algorithmVectors(),
 		keyInfoVectors(), digestVectors(), certificateVectors()} {
 		list = append(list, part...)
 	}
@@ -24,25 +25,33 @@ func coverVectors() []vector {
 		return vector{name: name, from: from, expect: "digest", after: swap(before, after), judge: broken, why: why}
 	}
 	return []vector{
-		{name: "p26-unsigned", from: "entra", expect: "unsigned", change: cut(signature(slotAssertion, assertionID)), judge: noSignature,
-			why: "Nothing is signed."},
+		{name: "p26-unsigned", from: "entra", expect: "unsigned", change: cut(signature(slotAssertion, assertionID)),
+			judge: noSignature,
+			why:   "Nothing is signed."},
 		{name: "p26-attacker", from: "entra", expect: "signature", key: attacker,
 			why: "Somebody else's key signed, whose certificate stands in the KeyInfo."},
 		{name: "p26-attacker-signs-response", from: "response-signed", expect: "signature", key: attacker,
 			why: "Somebody else's key signed the Response."},
-		changed("p26-name-id-changed", "entra", ">"+nameID+"</NameID>", ">grace.hopper@example.com</NameID>", "The NameID was changed after signing."),
-		changed("p26-group-added", "entra", "</AttributeStatement>", attribute("groups", "administrators")+"</AttributeStatement>", "An attribute was added after signing."),
-		changed("p26-white-space-added", "entra", "<Conditions ", " <Conditions ", "A blank was added between signed elements."),
-		changed("p26-name-id-in-signed-response", "response-signed", ">"+nameID+"</NameID>", ">grace.hopper@example.com</NameID>", "The NameID was changed under the signature of the Response."),
+		changed("p26-name-id-changed", "entra", ">"+nameID+"</NameID>", ">grace.hopper@example.com</NameID>",
+			"The NameID was changed after signing."),
+		changed("p26-group-added", "entra", "</AttributeStatement>",
+			attribute("groups", "administrators")+"</AttributeStatement>", "An attribute was added after signing."),
+		changed("p26-white-space-added", "entra", "<Conditions ", " <Conditions ",
+			"A blank was added between signed elements."),
+		changed("p26-name-id-in-signed-response", "response-signed", ">"+nameID+"</NameID>",
+			">grace.hopper@example.com</NameID>", "The NameID was changed under the signature of the Response."),
 		{name: "p26-digest-made-to-fit", from: "entra", expect: "signature", after: forgeDigest, judge: broken,
 			why: "The NameID was changed and the DigestValue made to fit; SignedInfo is no longer what was signed."},
-		{name: "p26-response-unsigned", from: "signed-response-required", expect: "unsigned", check: "response signed", change: cut(signature(slotResponse, responseID)),
+		{name: "p26-response-unsigned", from: "signed-response-required", expect: "unsigned",
+			check: "response signed", change: cut(signature(slotResponse, responseID)),
 			why: "The policy demands a signature of the Response, and the assertion alone is signed."},
 		{name: "p26-value-changed", from: "entra", expect: "signature", after: changeValue, judge: broken,
 			why: "The SignatureValue was changed."},
-		{name: "p26-value-cut-off", from: "entra", expect: "signature", after: editValue(func(v []byte) []byte { return v[:len(v)-1] }), judge: broken,
+		{name: "p26-value-cut-off", from: "entra", expect: "signature",
+			after: editValue(func(v []byte) []byte { return v[:len(v)-1] }), judge: broken,
 			why: "The SignatureValue is one byte too short."},
-		{name: "p26-value-longer", from: "entra", expect: "signature", after: editValue(func(v []byte) []byte { return append([]byte{0}, v...) }), judge: beyond,
+		{name: "p26-value-longer", from: "entra", expect: "signature",
+			after: editValue(func(v []byte) []byte { return append([]byte{0}, v...) }), judge: beyond,
 			why: "A zero byte stands before the SignatureValue."},
 	}
 }
@@ -84,7 +93,8 @@ func forgeDigest(text string) (string, error) {
 		return "", err
 	}
 	text, err = all(swap(">"+nameID+"</NameID>", ">grace.hopper@example.com</NameID>"), swap(encoded, "VALUE-A"),
-		take("<DigestValue>", "</DigestValue>", func(old string) edit { return swap(old, "<DigestValue>DIGEST-A</DigestValue>") }))(text)
+		take("<DigestValue>", "</DigestValue>",
+			func(old string) edit { return swap(old, "<DigestValue>DIGEST-A</DigestValue>") }))(text)
 	if err != nil {
 		return "", err
 	}
@@ -97,7 +107,8 @@ func placementVectors() []vector {
 		return vector{name: name, from: from, expect: "signature_placement", after: moveSignature(to), why: why}
 	}
 	both := func(name, expect string, between, after edit, why string) vector {
-		return vector{name: name, from: "both-signed", expect: expect, between: between, after: after, judge: someValid, why: why}
+		return vector{name: name, from: "both-signed", expect: expect, between: between, after: after,
+			judge: someValid, why: why}
 	}
 	return []vector{
 		moved("p27-in-extensions", "entra", func(s string) edit {
@@ -106,25 +117,37 @@ func placementVectors() []vector {
 		moved("p27-in-status-detail", "entra", func(s string) edit {
 			return insertAfter(`"`+success+`"/>`, "<samlp:StatusDetail>"+s+"</samlp:StatusDetail>")
 		}, "The good signature of the assertion stands in the StatusDetail."),
-		moved("p27-in-subject", "entra", func(s string) edit { return insertAfter("<Subject>", s) }, "The good signature of the assertion stands in its Subject."),
-		moved("p27-in-advice", "entra", func(s string) edit { return insertAfter("</Conditions>", "<Advice>"+s+"</Advice>") }, "The good signature of the assertion stands in its Advice.").judged(broken),
-		moved("p27-in-attribute-value", "entra", func(s string) edit { return insertAfter("<AttributeStatement>", attribute("x", s)) },
+		moved("p27-in-subject", "entra", func(s string) edit { return insertAfter("<Subject>", s) },
+			"The good signature of the assertion stands in its Subject."),
+		moved("p27-in-advice", "entra",
+			func(s string) edit {
+				return insertAfter("</Conditions>",
+					"<Advice>"+s+"</Advice>")
+			}, "The good signature of the assertion stands in its Advice.").judged(broken),
+		moved("p27-in-attribute-value", "entra",
+			func(s string) edit { return insertAfter("<AttributeStatement>", attribute("x", s)) },
 			"The good signature of the assertion stands in the value of an attribute.").judged(broken),
 		moved("p27-in-foreign-element", "response-signed", func(s string) edit {
-			return insertBefore("<samlp:Status>", `<samlp:Extensions><x:y xmlns:x="urn:example:x">`+s+`</x:y></samlp:Extensions>`)
+			return insertBefore("<samlp:Status>",
+				`<samlp:Extensions><x:y xmlns:x="urn:example:x">`+s+`</x:y></samlp:Extensions>`)
 		}, "The good signature of the Response stands deeper than directly in it.").judged(broken),
-		{name: "p27-in-key-info", from: "entra", expect: "signature_placement", after: take("<Signature ", "</Signature>", func(s string) edit {
-			return insertBefore("</KeyInfo>", s)
-		}), judge: someValid, why: "A second signature stands in the KeyInfo of the first."},
-		{name: "p27-two-in-assertion", from: "entra", expect: "signature_placement", after: take("<Signature ", "</Signature>", func(s string) edit {
-			return insertAfter(s, strings.Replace(s, `URI="#`, `URI="#x`, 1))
-		}), judge: broken, why: "The assertion has two signatures."},
+		{name: "p27-in-key-info", from: "entra", expect: "signature_placement",
+			after: take("<Signature ", "</Signature>", func(s string) edit {
+				return insertBefore("</KeyInfo>", s)
+			}), judge: someValid, why: "A second signature stands in the KeyInfo of the first."},
+		{name: "p27-two-in-assertion", from: "entra", expect: "signature_placement",
+			after: take("<Signature ", "</Signature>", func(s string) edit {
+				return insertAfter(s, strings.Replace(s, `URI="#`, `URI="#x`, 1))
+			}), judge: broken, why: "The assertion has two signatures."},
 		{name: "p27-two-in-response", from: "response-signed", expect: "signature_placement",
 			change: insertAfter("</samlp:Status>", signature(slotAssertion, assertionID)),
 			why:    "The Response has two signatures: its own, and one of the assertion."},
-		both("p27-response-broken", "digest", nil, swap(responseIssued, "2026-03-10T09:29:58.124Z"), "The assertion's signature is good, the Response's does not fit any more."),
-		both("p27-assertion-broken", "digest", swap(">Ada Lovelace<", ">Ada Byron<"), nil, "The Response's signature is good and covers the assertion, whose own signature does not fit."),
-		both("p27-response-value-changed", "signature", nil, changeValue, "The assertion's signature is good, the value of the Response's is not."),
+		both("p27-response-broken", "digest", nil, swap(responseIssued, "2026-03-10T09:29:58.124Z"),
+			"The assertion's signature is good, the Response's does not fit any more."),
+		both("p27-assertion-broken", "digest", swap(">Ada Lovelace<", ">Ada Byron<"), nil,
+			"The Response's signature is good and covers the assertion, whose own signature does not fit."),
+		both("p27-response-value-changed", "signature", nil, changeValue,
+			"The assertion's signature is good, the value of the Response's is not."),
 		{name: "p27-assertion-by-attacker", from: "both-signed", expect: "signature", key: attacker, responseKey: idpA,
 			why: "The Response's signature is good, the assertion's was made by somebody else's key."},
 		{name: "p27-response-by-attacker", from: "both-signed", expect: "signature", key: idpA, responseKey: attacker,
@@ -149,63 +172,88 @@ func structureVectors() []vector {
 	reference, _ := part(signature(slotAssertion, assertionID), "<Reference ", "</Reference>")
 	// Signed by hand, because xmlsec1 refuses to sign such structures.
 	odd := func(name string, change edit, why string) vector {
-		return vector{name: name, from: "entra", expect: "signature_structure", change: change, byHand: plainHand, judge: beyond, why: why}
+		return vector{name: name, from: "entra", expect: "signature_structure", change: change, byHand: plainHand,
+			judge: beyond, why: why}
 	}
 	return []vector{
-		{name: "p28-object", from: "entra", expect: "signature_structure", change: insertAfter("</KeyInfo>", "<Object>anything</Object>"),
-			why: "The signature holds an Object, where things hide."},
-		{name: "p28-two-references", from: "entra", expect: "signature_structure", change: swap(reference, reference+strings.Replace(reference, assertionID, responseID, 1)),
-			why: "SignedInfo has two References, both good."},
-		{name: "p28-same-reference-twice", from: "entra", expect: "signature_structure", change: swap(reference, reference+reference),
-			why: "SignedInfo has the same Reference twice."},
+		{name: "p28-object", from: "entra", expect: "signature_structure",
+			change: insertAfter("</KeyInfo>", "<Object>anything</Object>"),
+			why:    "The signature holds an Object, where things hide."},
+		{name: "p28-two-references", from: "entra", expect: "signature_structure",
+			change: swap(reference, reference+strings.Replace(reference, assertionID, responseID, 1)),
+			why:    "SignedInfo has two References, both good."},
+		{name: "p28-same-reference-twice", from: "entra", expect: "signature_structure",
+			change: swap(reference, reference+reference),
+			why:    "SignedInfo has the same Reference twice."},
 		odd("p28-no-reference", cut(reference), "SignedInfo refers to nothing."),
 		odd("p28-no-c14n-method", cut(c14nMethod), "SignedInfo has no CanonicalizationMethod."),
 		odd("p28-no-signature-method", cut(rsaMethod), "SignedInfo has no SignatureMethod."),
-		odd("p28-other-order", all(cut(c14nMethod), insertAfter(rsaMethod, c14nMethod)), "The methods in SignedInfo stand in the wrong order."),
-		odd("p28-unknown-in-signed-info", insertAfter(rsaMethod, "<Strength>high</Strength>"), "SignedInfo holds an unknown element of the signature namespace."),
-		odd("p28-foreign-in-signed-info", insertAfter(rsaMethod, `<x:y xmlns:x="urn:example:x"/>`), "SignedInfo holds a foreign element."),
+		odd("p28-other-order", all(cut(c14nMethod), insertAfter(rsaMethod, c14nMethod)),
+			"The methods in SignedInfo stand in the wrong order."),
+		odd("p28-unknown-in-signed-info", insertAfter(rsaMethod, "<Strength>high</Strength>"),
+			"SignedInfo holds an unknown element of the signature namespace."),
+		odd("p28-foreign-in-signed-info", insertAfter(rsaMethod, `<x:y xmlns:x="urn:example:x"/>`),
+			"SignedInfo holds a foreign element."),
 		odd("p28-text-in-signed-info", insertAfter(rsaMethod, "text"), "SignedInfo holds text.").judged(allValid),
-		odd("p28-hmac-output-length", swap(rsaMethod, `<SignatureMethod Algorithm="`+rsaSHA256+`"><HMACOutputLength>8</HMACOutputLength></SignatureMethod>`),
+		odd("p28-hmac-output-length",
+			swap(rsaMethod, `<SignatureMethod Algorithm="`+rsaSHA256+`"><HMACOutputLength>8</HMACOutputLength></SignatureMethod>`),
 			"A HMACOutputLength would cut the signature down to eight bits.").judged(allValid),
-		odd("p28-signature-method-without-algorithm", swap(rsaMethod, "<SignatureMethod/>"), "The SignatureMethod names no algorithm."),
-		odd("p28-digest-method-without-algorithm", swap(sha256Method, "<DigestMethod/>"), "The DigestMethod names no algorithm."),
-		odd("p28-digest-method-parameter", swap(sha256Method, `<DigestMethod Algorithm="`+digestSHA256+`"><x:y xmlns:x="urn:example:x"/></DigestMethod>`), "The DigestMethod has a parameter.").judged(allValid),
+		odd("p28-signature-method-without-algorithm", swap(rsaMethod, "<SignatureMethod/>"),
+			"The SignatureMethod names no algorithm."),
+		odd("p28-digest-method-without-algorithm", swap(sha256Method, "<DigestMethod/>"),
+			"The DigestMethod names no algorithm."),
+		odd("p28-digest-method-parameter",
+			swap(sha256Method, `<DigestMethod Algorithm="`+digestSHA256+`"><x:y xmlns:x="urn:example:x"/></DigestMethod>`), "The DigestMethod has a parameter.").judged(allValid),
 		odd("p28-no-digest-value", cut(digest), "The Reference has no DigestValue."),
 		odd("p28-two-digest-values", swap(digest, digest+digest), "The Reference has two DigestValues."),
-		odd("p28-element-in-digest-value", swap(digest, `<DigestValue>DIGEST-A<x:y xmlns:x="urn:example:x"/></DigestValue>`), "The DigestValue holds an element.").judged(allValid),
-		odd("p28-digest-value-no-base64", swap(digest, `<DigestValue>*DIGEST-A</DigestValue>`), "The DigestValue is no base64."),
-		{name: "p28-no-signed-info", from: "entra", expect: "signature_structure", after: cutElement("<SignedInfo>", "</SignedInfo>"), judge: beyond, why: "There is no SignedInfo."},
-		{name: "p28-two-signed-infos", from: "entra", expect: "signature_structure", after: take("<SignedInfo>", "</SignedInfo>", func(info string) edit {
-			return insertAfter(info, strings.Replace(info, assertionID, evilID, 1))
-		}), judge: beyond, why: "A second SignedInfo refers to something else."},
-		{name: "p28-signed-info-last", from: "entra", expect: "signature_structure", after: take("<SignedInfo>", "</SignedInfo>", func(info string) edit {
-			return all(cut(info), insertAfter("</KeyInfo>", info))
-		}), judge: beyond, why: "SignedInfo stands behind SignatureValue and KeyInfo."},
+		odd("p28-element-in-digest-value",
+			swap(digest, `<DigestValue>DIGEST-A<x:y xmlns:x="urn:example:x"/></DigestValue>`), "The DigestValue holds an element.").judged(allValid),
+		odd("p28-digest-value-no-base64", swap(digest, `<DigestValue>*DIGEST-A</DigestValue>`),
+			"The DigestValue is no base64."),
+		{name: "p28-no-signed-info", from: "entra", expect: "signature_structure",
+			after: cutElement("<SignedInfo>", "</SignedInfo>"), judge: beyond, why: "There is no SignedInfo."},
+		{name: "p28-two-signed-infos", from: "entra", expect: "signature_structure",
+			after: take("<SignedInfo>", "</SignedInfo>", func(info string) edit {
+				return insertAfter(info, strings.Replace(info, assertionID, evilID, 1))
+			}), judge: beyond, why: "A second SignedInfo refers to something else."},
+		{name: "p28-signed-info-last", from: "entra", expect: "signature_structure",
+			after: take("<SignedInfo>", "</SignedInfo>", func(info string) edit {
+				return all(cut(info), insertAfter("</KeyInfo>", info))
+			}), judge: beyond, why: "SignedInfo stands behind SignatureValue and KeyInfo."},
 		{name: "p28-no-value", from: "entra", expect: "signature_structure", change: cut(value), judge: beyond,
 			why: "There is no SignatureValue."},
-		{name: "p28-empty-value", from: "entra", expect: "signature_structure", after: editValue(func([]byte) []byte { return nil }), judge: beyond,
+		{name: "p28-empty-value", from: "entra", expect: "signature_structure",
+			after: editValue(func([]byte) []byte { return nil }), judge: beyond,
 			why: "The SignatureValue is empty."},
-		{name: "p28-two-values", from: "entra", expect: "signature_structure", after: insertAfter("</SignatureValue>", "<SignatureValue>AAAA</SignatureValue>"), judge: beyond,
+		{name: "p28-two-values", from: "entra", expect: "signature_structure",
+			after: insertAfter("</SignatureValue>", "<SignatureValue>AAAA</SignatureValue>"), judge: beyond,
 			why: "There are two SignatureValues."},
-		{name: "p28-value-no-base64", from: "entra", expect: "signature_structure", after: insertAfter("<SignatureValue>", "*"), judge: beyond,
+		{name: "p28-value-no-base64", from: "entra", expect: "signature_structure",
+			after: insertAfter("<SignatureValue>", "*"), judge: beyond,
 			why: "The SignatureValue has a character that is no base64, which tolerant decoders skip."},
-		{name: "p28-element-in-value", from: "entra", expect: "signature_structure", after: insertBefore("</SignatureValue>", `<x:y xmlns:x="urn:example:x"/>`), judge: allValid,
+		{name: "p28-element-in-value", from: "entra", expect: "signature_structure",
+			after: insertBefore("</SignatureValue>", `<x:y xmlns:x="urn:example:x"/>`), judge: allValid,
 			why: "The SignatureValue holds an element."},
-		{name: "p28-two-key-infos", from: "entra", expect: "signature_structure", after: insertAfter("</KeyInfo>", "<KeyInfo><KeyName>other</KeyName></KeyInfo>"), judge: beyond,
+		{name: "p28-two-key-infos", from: "entra", expect: "signature_structure",
+			after: insertAfter("</KeyInfo>", "<KeyInfo><KeyName>other</KeyName></KeyInfo>"), judge: beyond,
 			why: "There are two KeyInfos."},
-		{name: "p28-key-info-first", from: "entra", expect: "signature_structure", after: take("<KeyInfo>", "</KeyInfo>", func(info string) edit {
-			return all(cut(info), insertBefore("<SignatureValue>", info))
-		}), judge: beyond, why: "KeyInfo stands before the SignatureValue."},
-		{name: "p28-text-in-signature", from: "entra", expect: "signature_structure", after: insertBefore("<SignatureValue>", "text"),
-			why: "Text stands between the elements of the signature."},
-		{name: "p28-empty", from: "entra", expect: "signature_structure", change: swap(signature(slotAssertion, assertionID), `<Signature xmlns="`+nsDSig+`"/>`), judge: beyond,
+		{name: "p28-key-info-first", from: "entra", expect: "signature_structure",
+			after: take("<KeyInfo>", "</KeyInfo>", func(info string) edit {
+				return all(cut(info), insertBefore("<SignatureValue>", info))
+			}), judge: beyond, why: "KeyInfo stands before the SignatureValue."},
+		{name: "p28-text-in-signature", from: "entra", expect: "signature_structure",
+			after: insertBefore("<SignatureValue>", "text"),
+			why:   "Text stands between the elements of the signature."},
+		{name: "p28-empty", from: "entra", expect: "signature_structure",
+			change: swap(signature(slotAssertion, assertionID), `<Signature xmlns="`+nsDSig+`"/>`), judge: beyond,
 			why: "The signature is empty."},
 	}
 }
 
 func referenceVectors() []vector {
 	other := func(name, uri, why string) vector {
-		return vector{name: name, from: "entra", expect: "reference_uri", change: swap(`URI="#`+assertionID+`"`, uri), why: why}
+		return vector{name: name, from: "entra", expect: "reference_uri", change: swap(`URI="#`+assertionID+`"`, uri),
+			why: why}
 	}
 	// Signed by hand, because xmlsec1 would look for the element elsewhere.
 	byHand := func(name, uri, why string) vector {
@@ -226,11 +274,14 @@ func referenceVectors() []vector {
 		byHand("p29-blank", `URI=" #`+assertionID+`"`, "A blank stands before the #."),
 		byHand("p29-other-case", `URI="#`+strings.ToUpper(assertionID)+`"`, "The ID is compared with its case."),
 		byHand("p29-nobody", `URI="#`+evilID+`"`, "No element has this ID."),
-		{name: "p29-assertion-from-response", from: "response-signed", expect: "reference_uri", change: swap(`URI="#`+responseID+`"`, `URI="#`+assertionID+`"`),
-			why: "A signature in the Response refers to the assertion."},
+		{name: "p29-assertion-from-response", from: "response-signed", expect: "reference_uri",
+			change: swap(`URI="#`+responseID+`"`, `URI="#`+assertionID+`"`),
+			why:    "A signature in the Response refers to the assertion."},
 		{name: "p29-id-no-name", from: "entra", expect: "reference_uri", change: swapAll(assertionID, assertionID[1:]),
 			why: "The ID that is referred to is no NCName."},
-		{name: "p29-no-id", from: "entra", expect: "reference_uri", change: all(cut(` ID="`+assertionID+`"`), swap(`URI="#`+assertionID+`"`, `URI="#"`)), byHand: plainHand, judge: beyond,
+		{name: "p29-no-id", from: "entra", expect: "reference_uri",
+			change: all(cut(` ID="`+assertionID+`"`),
+				swap(`URI="#`+assertionID+`"`, `URI="#"`)), byHand: plainHand, judge: beyond,
 			why: "The assertion has no ID, and the URI is # alone."},
 	}
 }
@@ -252,48 +303,72 @@ func transformVectors() []vector {
 		return r
 	}
 	c14n := func(name, algorithm, why string) vector {
-		return vector{name: name, from: "entra", expect: "canonicalization", change: swap(method, `<CanonicalizationMethod Algorithm="`+algorithm+`"/>`), why: why}
+		return vector{name: name, from: "entra", expect: "canonicalization",
+			change: swap(method, `<CanonicalizationMethod Algorithm="`+algorithm+`"/>`), why: why}
 	}
 	transforms := func(list ...string) string { return "<Transforms>" + strings.Join(list, "") + "</Transforms>" }
 	transform := func(algorithm string) string { return `<Transform Algorithm="` + algorithm + `"/>` }
 	const exclusiveWith = `<Transform Algorithm="` + exclusive + `">`
 	return []vector{
-		list("p30-enveloped-only", "transform", transforms(first), "Without exclusive canonicalization the inclusive one is used."),
-		byHand("p30-exclusive-only", "transform", transforms(second), "Without the enveloped signature transform the signature would have to sign itself."),
+		list("p30-enveloped-only", "transform", transforms(first),
+			"Without exclusive canonicalization the inclusive one is used."),
+		byHand("p30-exclusive-only", "transform", transforms(second),
+			"Without the enveloped signature transform the signature would have to sign itself."),
 		byHand("p30-other-order", "transform", transforms(second, first), "The transforms stand in the wrong order."),
 		byHand("p30-none", "transform", transforms(), "There are no transforms in Transforms."),
 		byHand("p30-missing", "signature_structure", "", "There is no Transforms element."),
-		list("p30-exclusive-twice", "transform", transforms(first, second, second), "There is a third transform, though harmless."),
-		list("p30-inclusive", "transform", transforms(first, transform(inclusive)), "Inclusive canonicalization: the digest depends on the Response around."),
-		list("p30-inclusive-11", "transform", transforms(first, transform(inclusive11)), "Inclusive canonicalization 1.1."),
-		list("p30-inclusive-comments", "transform", transforms(first, transform(inclusive+"#WithComments")), "Inclusive canonicalization with comments."),
-		list("p30-xpath", "transform", transforms(first, `<Transform Algorithm="http://www.w3.org/TR/1999/REC-xpath-19991116"><XPath>not(ancestor-or-self::*[local-name()="AttributeStatement"])</XPath></Transform>`, second),
+		list("p30-exclusive-twice", "transform", transforms(first, second, second),
+			"There is a third transform, though harmless."),
+		list("p30-inclusive", "transform", transforms(first, transform(inclusive)),
+			"Inclusive canonicalization: the digest depends on the Response around."),
+		list("p30-inclusive-11", "transform", transforms(first, transform(inclusive11)),
+			"Inclusive canonicalization 1.1."),
+		list("p30-inclusive-comments", "transform", transforms(first, transform(inclusive+"#WithComments")),
+			"Inclusive canonicalization with comments."),
+		list("p30-xpath", "transform",
+			transforms(first, `<Transform Algorithm="http://www.w3.org/TR/1999/REC-xpath-19991116"><XPath>not(ancestor-or-self::*[local-name()="AttributeStatement"])</XPath></Transform>`, second),
 			"An XPath transform leaves the attributes unsigned."),
-		list("p30-xpath-second", "transform", transforms(first, `<Transform Algorithm="http://www.w3.org/TR/1999/REC-xpath-19991116"><XPath>self::text()</XPath></Transform>`),
+		list("p30-xpath-second", "transform",
+			transforms(first, `<Transform Algorithm="http://www.w3.org/TR/1999/REC-xpath-19991116"><XPath>self::text()</XPath></Transform>`),
 			"An XPath transform instead of the canonicalization: text alone is signed."),
-		list("p30-xpath-filter", "transform", transforms(first, `<Transform Algorithm="http://www.w3.org/2002/06/xmldsig-filter2"><XPath xmlns="http://www.w3.org/2002/06/xmldsig-filter2" Filter="subtract">//*[local-name()="AttributeStatement"]</XPath></Transform>`, second),
+		list("p30-xpath-filter", "transform",
+			transforms(first, `<Transform Algorithm="http://www.w3.org/2002/06/xmldsig-filter2"><XPath xmlns="http://www.w3.org/2002/06/xmldsig-filter2" Filter="subtract">//*[local-name()="AttributeStatement"]</XPath></Transform>`, second),
 			"An XPath filter leaves the attributes unsigned."),
-		list("p30-xslt", "transform", transforms(first, `<Transform Algorithm="http://www.w3.org/TR/1999/REC-xslt-19991116"><xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform"><xsl:template match="/">anything</xsl:template></xsl:stylesheet></Transform>`),
+		list("p30-xslt", "transform",
+			transforms(first, `<Transform Algorithm="http://www.w3.org/TR/1999/REC-xslt-19991116"><xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform"><xsl:template match="/">anything</xsl:template></xsl:stylesheet></Transform>`),
 			"An XSLT transform turns every assertion into the same text."),
 		byHand("p30-base64", "transform", transforms(first, transform(nsDSig+"base64")), "A base64 transform."),
-		byHand("p30-unknown", "transform", transforms(first, transform("urn:example:identity")), "A transform that nobody knows."),
-		byHand("p30-exclusive-without-hash", "transform", transforms(first, transform(strings.TrimSuffix(exclusive, "#"))), "Algorithms are compared byte for byte."),
-		byHand("p30-foreign-transform", "transform", transforms(first, second, `<x:Transform xmlns:x="urn:example:x"/>`), "A foreign element among the transforms."),
-		byHand("p30-text", "signature_structure", transforms(first, "text", second), "Text stands between the transforms.").judged(allValid),
-		byHand("p30-enveloped-parameter", "signature_structure", transforms(`<Transform Algorithm="`+enveloped+`"><XPath>true()</XPath></Transform>`, second),
+		byHand("p30-unknown", "transform", transforms(first, transform("urn:example:identity")),
+			"A transform that nobody knows."),
+		byHand("p30-exclusive-without-hash", "transform",
+			transforms(first, transform(strings.TrimSuffix(exclusive, "#"))), "Algorithms are compared byte for byte."),
+		byHand("p30-foreign-transform", "transform",
+			transforms(first, second,
+				`<x:Transform xmlns:x="urn:example:x"/>`), "A foreign element among the transforms."),
+		byHand("p30-text", "signature_structure", transforms(first, "text", second),
+			"Text stands between the transforms.").judged(allValid),
+		byHand("p30-enveloped-parameter", "signature_structure",
+			transforms(`<Transform Algorithm="`+enveloped+`"><XPath>true()</XPath></Transform>`, second),
 			"The enveloped signature transform has a parameter.").judged(allValid),
-		byHand("p30-two-prefix-lists", "signature_structure", transforms(first, exclusiveWith+`<InclusiveNamespaces xmlns="`+exclusive+`" PrefixList="a"/><InclusiveNamespaces xmlns="`+exclusive+`" PrefixList="b"/></Transform>`),
+		byHand("p30-two-prefix-lists", "signature_structure",
+			transforms(first, exclusiveWith+`<InclusiveNamespaces xmlns="`+exclusive+`" PrefixList="a"/><InclusiveNamespaces xmlns="`+exclusive+`" PrefixList="b"/></Transform>`),
 			"Exclusive canonicalization has two PrefixLists."),
-		byHand("p30-prefix-list-with-text", "signature_structure", transforms(first, exclusiveWith+`<InclusiveNamespaces xmlns="`+exclusive+`" PrefixList="a">b</InclusiveNamespaces></Transform>`),
+		byHand("p30-prefix-list-with-text", "signature_structure",
+			transforms(first, exclusiveWith+`<InclusiveNamespaces xmlns="`+exclusive+`" PrefixList="a">b</InclusiveNamespaces></Transform>`),
 			"InclusiveNamespaces holds text.").judged(allValid),
-		byHand("p30-foreign-parameter", "signature_structure", transforms(first, exclusiveWith+`<x:y xmlns:x="urn:example:x"/></Transform>`),
+		byHand("p30-foreign-parameter", "signature_structure",
+			transforms(first, exclusiveWith+`<x:y xmlns:x="urn:example:x"/></Transform>`),
 			"Exclusive canonicalization has a parameter that it does not know."),
-		c14n("p30-method-inclusive", inclusive, "SignedInfo is canonicalized inclusively: its form depends on the message around."),
-		c14n("p30-method-inclusive-comments", inclusive+"#WithComments", "SignedInfo is canonicalized inclusively, with comments."),
+		c14n("p30-method-inclusive", inclusive,
+			"SignedInfo is canonicalized inclusively: its form depends on the message around."),
+		c14n("p30-method-inclusive-comments", inclusive+"#WithComments",
+			"SignedInfo is canonicalized inclusively, with comments."),
 		c14n("p30-method-inclusive-11", inclusive11, "SignedInfo is canonicalized inclusively, by version 1.1."),
-		{name: "p30-method-unknown", from: "entra", expect: "canonicalization", change: swap(method, `<CanonicalizationMethod Algorithm="urn:example:identity"/>`), byHand: plainHand, judge: beyond,
+		{name: "p30-method-unknown", from: "entra", expect: "canonicalization",
+			change: swap(method, `<CanonicalizationMethod Algorithm="urn:example:identity"/>`), byHand: plainHand, judge: beyond,
 			why: "A canonicalization that nobody knows."},
-		{name: "p30-method-xslt", from: "entra", expect: "canonicalization", change: swap(method, `<CanonicalizationMethod Algorithm="http://www.w3.org/TR/1999/REC-xslt-19991116"/>`), byHand: plainHand, judge: beyond,
+		{name: "p30-method-xslt", from: "entra", expect: "canonicalization",
+			change: swap(method, `<CanonicalizationMethod Algorithm="http://www.w3.org/TR/1999/REC-xslt-19991116"/>`), byHand: plainHand, judge: beyond,
 			why: "XSLT as canonicalization."},
 	}
 }
@@ -303,63 +378,84 @@ func algorithmVectors() []vector {
 		return vector{name: name, from: "entra", expect: expect, change: swap(rsaSHA256, algorithm), why: why}
 	}
 	digest := func(name, algorithm, why string) vector {
-		return vector{name: name, from: "entra", expect: "digest_algorithm", change: swap(`DigestMethod Algorithm="`+digestSHA256, `DigestMethod Algorithm="`+algorithm), why: why}
+		return vector{name: name, from: "entra", expect: "digest_algorithm",
+			change: swap(`DigestMethod Algorithm="`+digestSHA256, `DigestMethod Algorithm="`+algorithm), why: why}
 	}
 	byHand := func(r vector, h *hand, j judge) vector {
 		r.byHand, r.judge = h, j
 		return r
 	}
 	return []vector{
-		{name: "p31-sha1-not-allowed", from: "sha1-allowed", expect: "signature_algorithm", header: header{"policy": "-"},
-			why: "SHA-1 without the policy that allows it."},
+		{name: "p31-sha1-not-allowed", from: "sha1-allowed", expect: "signature_algorithm",
+			header: header{"policy": "-"},
+			why:    "SHA-1 without the policy that allows it."},
 		method("p31-rsa-sha1", "signature_algorithm", nsDSig+"rsa-sha1", "RSA with SHA-1 over a digest with SHA-256."),
 		method("p31-rsa-sha224", "signature_algorithm", dsigMore+"rsa-sha224", "RSA with SHA-224 is not on the list."),
 		method("p31-rsa-md5", "signature_algorithm", dsigMore+"rsa-md5", "RSA with MD5."),
 		method("p31-rsa-ripemd160", "signature_algorithm", dsigMore+"rsa-ripemd160", "RSA with RIPEMD-160."),
-		byHand(method("p31-rsa-pss", "signature_algorithm", "http://www.w3.org/2007/05/xmldsig-more#sha256-rsa-MGF1", "RSASSA-PSS is not on the list."), &hand{value: signPSS}, beyond),
-		byHand(method("p31-hmac", "signature_algorithm", dsigMore+"hmac-sha256", "HMAC with the public key as its secret."), &hand{value: signHMAC}, beyond),
-		byHand(method("p31-dsa", "signature_algorithm", "http://www.w3.org/2009/xmldsig11#dsa-sha256", "DSA is not on the list."), plainHand, beyond),
+		byHand(method("p31-rsa-pss", "signature_algorithm", "http://www.w3.org/2007/05/xmldsig-more#sha256-rsa-MGF1",
+			"RSASSA-PSS is not on the list."), &hand{value: signPSS}, beyond),
+		byHand(method("p31-hmac", "signature_algorithm", dsigMore+"hmac-sha256",
+			"HMAC with the public key as its secret."), &hand{value: signHMAC}, beyond),
+		byHand(method("p31-dsa", "signature_algorithm", "http://www.w3.org/2009/xmldsig11#dsa-sha256",
+			"DSA is not on the list."), plainHand, beyond),
 		byHand(method("p31-none", "signature_algorithm", "", "The algorithm is empty."), plainHand, beyond),
-		byHand(method("p31-blank", "signature_algorithm", rsaSHA256+" ", "Algorithms are compared byte for byte."), plainHand, beyond),
+		byHand(method("p31-blank", "signature_algorithm", rsaSHA256+" ", "Algorithms are compared byte for byte."),
+			plainHand, beyond),
 		digest("p31-digest-sha1", nsDSig+"sha1", "A digest with SHA-1 under a signature with SHA-256."),
 		digest("p31-digest-md5", dsigMore+"md5", "A digest with MD5."),
 		digest("p31-digest-sha224", dsigMore+"sha224", "A digest with SHA-224 is not on the list."),
 		digest("p31-digest-ripemd160", nsXEnc+"ripemd160", "A digest with RIPEMD-160 is not on the list."),
 		byHand(digest("p31-digest-unknown", "urn:example:identity", "A digest that nobody knows."), plainHand, beyond),
-		{name: "p31-ec-key-for-rsa", from: "entra", expect: "signature_algorithm", header: header{"keys": certificateFile(ec)},
-			why: "Only an EC key is trusted, and the signature is RSA."},
-		{name: "p31-rsa-key-for-ecdsa", from: "ecdsa-p256", expect: "signature_algorithm", header: header{"keys": certificateFile(idpA)},
-			why: "Only an RSA key is trusted, and the signature is ECDSA."},
-		{name: "p31-ecdsa-der", from: "ecdsa-p256", expect: "signature", byHand: &hand{value: signECDSA(crypto.SHA256, derForm)}, judge: beyond,
+		{name: "p31-ec-key-for-rsa", from: "entra", expect: "signature_algorithm",
+			header: header{"keys": certificateFile(ec)},
+			why:    "Only an EC key is trusted, and the signature is RSA."},
+		{name: "p31-rsa-key-for-ecdsa", from: "ecdsa-p256", expect: "signature_algorithm",
+			header: header{"keys": certificateFile(idpA)},
+			why:    "Only an RSA key is trusted, and the signature is ECDSA."},
+		{name: "p31-ecdsa-der", from: "ecdsa-p256", expect: "signature",
+			byHand: &hand{value: signECDSA(crypto.SHA256, derForm)}, judge: beyond,
 			why: "The value of ECDSA is in the form of X.509 (DER)."},
-		{name: "p31-ecdsa-too-long", from: "ecdsa-p256", expect: "signature", byHand: &hand{value: signECDSA(crypto.SHA256, tooLong)}, judge: beyond,
+		{name: "p31-ecdsa-too-long", from: "ecdsa-p256", expect: "signature",
+			byHand: &hand{value: signECDSA(crypto.SHA256, tooLong)}, judge: beyond,
 			why: "The numbers of ECDSA have a leading zero byte each, so that two values are one signature."},
-		{name: "p31-ecdsa-zero", from: "ecdsa-p256", expect: "signature", after: editValue(func(v []byte) []byte { return bytes.Repeat([]byte{0}, len(v)) }), judge: broken,
+		{name: "p31-ecdsa-zero", from: "ecdsa-p256", expect: "signature",
+			after: editValue(func(v []byte) []byte { return bytes.Repeat([]byte{0}, len(v)) }), judge: broken,
 			why: "Both numbers of ECDSA are zero."},
-		{name: "p31-ecdsa-sha1", from: "ecdsa-p256", expect: "signature_algorithm", change: swap(dsigMore+"ecdsa-sha256", dsigMore+"ecdsa-sha1"), byHand: &hand{value: signECDSA(crypto.SHA1, fixedLength)},
+		{name: "p31-ecdsa-sha1", from: "ecdsa-p256", expect: "signature_algorithm",
+			change: swap(dsigMore+"ecdsa-sha256", dsigMore+"ecdsa-sha1"), byHand: &hand{value: signECDSA(crypto.SHA1,
+				fixedLength)},
 			why: "ECDSA with SHA-1."},
-		{name: "p31-weak-key", from: "entra", expect: "weak_key", key: weak, header: header{"keys": certificateFile(weak)},
-			why: "The only trusted key is RSA with 1024 bits."},
+		{name: "p31-weak-key", from: "entra", expect: "weak_key", key: weak,
+			header: header{"keys": certificateFile(weak)},
+			why:    "The only trusted key is RSA with 1024 bits."},
 	}
 }
 
 func keyInfoVectors() []vector {
 	claimed := func(name, info, why string) vector {
-		return vector{name: name, from: "entra", expect: "signature", key: attacker, change: swap(keyInfo(slotAssertion), info), why: why}
+		return vector{name: name, from: "entra", expect: "signature", key: attacker,
+			change: swap(keyInfo(slotAssertion), info), why: why}
 	}
 	return []vector{
 		claimed("p32-no-key-info", "", "Somebody else's key signed, and there is no KeyInfo."),
-		claimed("p32-trusted-certificate", strings.ReplaceAll(keyInfo(slotAssertion), "-"+slotAssertion, "-"+trusted), "Somebody else's key signed, and the KeyInfo holds the trusted certificate."),
-		claimed("p32-key-value", `<KeyInfo><KeyValue><RSAKeyValue><Modulus>MODULUS-A</Modulus><Exponent>AQAB</Exponent></RSAKeyValue></KeyValue></KeyInfo>`,
+		claimed("p32-trusted-certificate", strings.ReplaceAll(keyInfo(slotAssertion), "-"+slotAssertion, "-"+trusted),
+			"Somebody else's key signed, and the KeyInfo holds the trusted certificate."),
+		claimed("p32-key-value",
+			`<KeyInfo><KeyValue><RSAKeyValue><Modulus>MODULUS-A</Modulus><Exponent>AQAB</Exponent></RSAKeyValue></KeyValue></KeyInfo>`,
 			"Somebody else's key signed, which stands in the KeyInfo as a bare key."),
-		claimed("p32-two-certificates", strings.Replace(keyInfo(slotAssertion), "<X509Data>", "<X509Data><X509Certificate>CERTIFICATE-"+trusted+"</X509Certificate>", 1),
+		claimed("p32-two-certificates", strings.Replace(keyInfo(slotAssertion), "<X509Data>",
+			"<X509Data><X509Certificate>CERTIFICATE-"+trusted+"</X509Certificate>", 1),
 			"Somebody else's key signed, and the KeyInfo holds the trusted certificate and his."),
-		{name: "p32-other-key-configured", from: "entra", expect: "signature", header: header{"keys": certificateFile(idpB)},
-			why: "The key that signed is not the one that is trusted."},
-		{name: "p32-removed-key", from: "no-key-info-two-keys", expect: "signature", header: header{"keys": certificateFile(idpA)},
-			why: "The key that signed is no longer among the trusted ones."},
-		{name: "p32-weak-key-beside", from: "no-key-info-two-keys", expect: "signature", header: header{"keys": certificateFile(weak) + " " + certificateFile(idpA)},
-			why: "Of the two trusted keys one is too weak, and neither signed."},
+		{name: "p32-other-key-configured", from: "entra", expect: "signature",
+			header: header{"keys": certificateFile(idpB)},
+			why:    "The key that signed is not the one that is trusted."},
+		{name: "p32-removed-key", from: "no-key-info-two-keys", expect: "signature",
+			header: header{"keys": certificateFile(idpA)},
+			why:    "The key that signed is no longer among the trusted ones."},
+		{name: "p32-weak-key-beside", from: "no-key-info-two-keys", expect: "signature",
+			header: header{"keys": certificateFile(weak) + " " + certificateFile(idpA)},
+			why:    "Of the two trusted keys one is too weak, and neither signed."},
 	}
 }
 
@@ -373,14 +469,21 @@ func digestVectors() []vector {
 			`<CanonicalizationMethod Algorithm="`+exclusive+`"><InclusiveNamespaces xmlns="`+exclusive+`" PrefixList="`+names+`"/></CanonicalizationMethod>`)
 	}
 	return []vector{
-		other("p33-digest-cut", "digest", func(d []byte) []byte { return d[:16] }, "The DigestValue is the first half of the digest."),
-		other("p33-digest-one-byte", "digest", func(d []byte) []byte { return d[:1] }, "The DigestValue is the first byte of the digest."),
-		other("p33-digest-longer", "digest", func(d []byte) []byte { return append(d, 0) }, "A byte follows the digest."),
-		other("p33-digest-empty", "signature_structure", func([]byte) []byte { return nil }, "The DigestValue is empty."),
-		other("p33-digest-of-nothing", "digest", func([]byte) []byte { d := sha256.Sum256(nil); return d[:] }, "The DigestValue is that of nothing: of a canonicalization that failed."),
-		other("p33-digest-of-other-hash", "digest", func([]byte) []byte { d := sha512.Sum512(nil); return d[:] }, "The DigestValue has the length of another hash."),
-		{name: "p33-prefix-list-65", from: "prefix-list-64", expect: "canonicalization", change: swap(names(64), names(65)),
-			why: "The PrefixList has one name more than allowed."},
+		other("p33-digest-cut", "digest", func(d []byte) []byte { return d[:16] },
+			"The DigestValue is the first half of the digest."),
+		other("p33-digest-one-byte", "digest", func(d []byte) []byte { return d[:1] },
+			"The DigestValue is the first byte of the digest."),
+		other("p33-digest-longer", "digest", func(d []byte) []byte { return append(d, 0) },
+			"A byte follows the digest."),
+		other("p33-digest-empty", "signature_structure", func([]byte) []byte { return nil },
+			"The DigestValue is empty."),
+		other("p33-digest-of-nothing", "digest", func([]byte) []byte { d := sha256.Sum256(nil); return d[:] },
+			"The DigestValue is that of nothing: of a canonicalization that failed."),
+		other("p33-digest-of-other-hash", "digest", func([]byte) []byte { d := sha512.Sum512(nil); return d[:] },
+			"The DigestValue has the length of another hash."),
+		{name: "p33-prefix-list-65", from: "prefix-list-64", expect: "canonicalization",
+			change: swap(names(64), names(65)),
+			why:    "The PrefixList has one name more than allowed."},
 		{name: "p33-method-prefix-list-65", from: "entra", expect: "canonicalization", change: method(names(65)),
 			why: "The PrefixList of SignedInfo has one name more than allowed."},
 	}
@@ -388,11 +491,14 @@ func digestVectors() []vector {
 
 func certificateVectors() []vector {
 	dates := func(name, certificate, why string) vector {
-		return vector{name: name, from: "certificate-within-dates", expect: "certificate_expired", check: "certificate dates",
+		return vector{name: name, from: "certificate-within-dates", expect: "certificate_expired",
+			check:  "certificate dates",
 			header: header{"keys": certificateFile(certificate)}, why: why}
 	}
 	return []vector{
-		dates("p31-certificate-expired", idpAExpired, "The policy demands a certificate within its dates, and it ended in 2025."),
-		dates("p31-certificate-not-begun", idpAFuture, "The policy demands a certificate within its dates, and it begins in 2027."),
+		dates("p31-certificate-expired", idpAExpired,
+			"The policy demands a certificate within its dates, and it ended in 2025."),
+		dates("p31-certificate-not-begun", idpAFuture,
+			"The policy demands a certificate within its dates, and it begins in 2027."),
 	}
 }

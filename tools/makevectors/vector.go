@@ -10,7 +10,8 @@ import (
 	"github.com/iomete/saml/testdata/vectors"
 )
 
-// A vector describes one file: an accepted message (text, or from with a change), or one that must be refused (expect).
+// A vector describes one file: an accepted message (text, or from with a change), or one that must
+// be refused (expect).
 type vector struct {
 	name string
 	text string // a whole message that nothing was made from
@@ -63,7 +64,8 @@ type builder struct {
 
 var nameShape = regexp.MustCompile(`^[pc]([0-9]{2})(-[a-z0-9.]+)+$`)
 
-// build makes the message of one vector. The vector that it is made from must have been built before.
+// build makes the message of one vector. The vector that it is made from must have been built
+// before.
 func (b *builder) build(r vector) error {
 	if b.done[r.name] != nil {
 		return fmt.Errorf("there are two of this name")
@@ -150,7 +152,8 @@ func (v *built) label(r vector) error {
 		return fmt.Errorf("the name does not begin with a rule")
 	}
 	delete(v.header, "name_id")
-	v.header["expect"], v.header["rule"], v.header["check"], v.header["twin"] = r.expect, strings.TrimPrefix(m[1], "0"), r.check, r.from
+	v.header["expect"], v.header["rule"], v.header["check"], v.header["twin"] = r.expect, strings.TrimPrefix(m[1],
+		"0"), r.check, r.from
 	v.header["stage"] = stageOf(r)
 	return nil
 }

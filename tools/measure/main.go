@@ -1,8 +1,10 @@
-// Command measure prints the size and shape of the code, without tests, as one table of the modules that a directory holds:
+// Command measure prints the size and shape of the code, without tests, as one table of the modules
+// that a directory holds:
 //
 //	go run ./tools/measure [-list] [DIRECTORY]
 //
-// DIRECTORY is the root of a checkout, by default the current one. -list names each function, line and pair of files that is counted, too.
+// DIRECTORY is the root of a checkout, by default the current one. -list names each function, line
+// and pair of files that is counted, too.
 package main
 
 import (
@@ -46,10 +48,11 @@ func main() {
 
 // figures are those of one package, or of several together.
 type figures struct {
-	files, lines                  int
-	largest                       int
-	largestFile                   string
-	comments, code, tokens        int      // lines that are comments alone; lines with code; tokens without comments and automatic semicolons
+	files, lines int
+	largest      int
+	largestFile  string
+	// lines that are comments alone; lines with code; tokens without comments and automatic semicolons
+	comments, code, tokens        int
 	functions                     []string // longer than longFunction
 	exported                      []string // package-level names, methods and fields that others can use
 	codeLines, commentLines       []string // longer than longCode and longComment
@@ -105,8 +108,9 @@ func modulesIn(dir string) (list []string, err error) {
 }
 
 func load(module string) ([]*packages.Package, error) {
-	config := &packages.Config{Dir: module, Mode: packages.NeedName | packages.NeedFiles | packages.NeedSyntax | packages.NeedTypes | packages.NeedTypesInfo | packages.NeedImports |
-		packages.NeedDeps, Env: append(os.Environ(), "GOWORK=off")}
+	config := &packages.Config{Dir: module,
+		Mode: packages.NeedName | packages.NeedFiles | packages.NeedSyntax | packages.NeedTypes | packages.NeedTypesInfo | packages.NeedImports |
+			packages.NeedDeps, Env: append(os.Environ(), "GOWORK=off")}
 	found, err := packages.Load(config, "./...")
 	if err != nil {
 		return nil, err
@@ -119,7 +123,8 @@ func load(module string) ([]*packages.Package, error) {
 	return found, nil
 }
 
-// group is the row of a package: the packages of a module of its own together, those of the first module each, but internal, cmd and examples together.
+// group is the row of a package: the packages of a module of its own together, those of the first
+// module each, but internal, cmd and examples together.
 func group(root, module string, p *packages.Package) string {
 	if rel, err := filepath.Rel(root, module); err == nil && rel != "." {
 		return filepath.ToSlash(rel) + " (module)"
@@ -278,7 +283,8 @@ func (f *figures) names(p *packages.Package) {
 	}
 }
 
-// uses collects the pairs of files of a package each of which uses a package-level name, a method or a field that the other declares.
+// uses collects the pairs of files of a package each of which uses a package-level name, a method
+// or a field that the other declares.
 func (f *figures) uses(p *packages.Package) {
 	uses := map[[2]string]bool{}
 	for id, o := range p.TypesInfo.Uses {
@@ -305,13 +311,16 @@ func isLocal(p *packages.Package, o types.Object) bool {
 
 func print(w io.Writer, order []string, groups map[string]*figures) {
 	const row = "%-28s %5s %6s %5s %-34s %5s %5s %5s %5s %5s %5s %7s %8s %6s %6s\n"
-	fmt.Fprintf(w, row, "package or module", "files", "lines", "large", "largest file", "funcs", "exp.", "code", "comm.", "max", "pairs", "tok/ln", "comm%", "tests", "lines")
+	fmt.Fprintf(w, row, "package or module", "files", "lines", "large", "largest file", "funcs", "exp.", "code",
+		"comm.", "max", "pairs", "tok/ln", "comm%", "tests", "lines")
 	fmt.Fprintf(w, row, "", "", "", "", "", ">40", "", ">120", ">100", "cols", "", "", "of lines", "files", "")
 	number := func(n int) string { return fmt.Sprint(n) }
 	var all figures
 	line := func(name string, f *figures) {
-		fmt.Fprintf(w, row, name, number(f.files), number(f.lines), number(f.largest), f.largestFile, number(len(f.functions)), number(len(f.exported)), number(len(f.codeLines)),
-			number(len(f.commentLines)), number(f.longest), number(len(f.pairs)), fmt.Sprintf("%.1f", ratio(f.tokens, f.code)), fmt.Sprintf("%.0f", 100*ratio(f.comments, f.lines)),
+		fmt.Fprintf(w, row, name, number(f.files), number(f.lines), number(f.largest), f.largestFile,
+			number(len(f.functions)), number(len(f.exported)), number(len(f.codeLines)),
+			number(len(f.commentLines)), number(f.longest), number(len(f.pairs)), fmt.Sprintf("%.1f",
+				ratio(f.tokens, f.code)), fmt.Sprintf("%.0f", 100*ratio(f.comments, f.lines)),
 			number(f.testFiles), number(f.testLines))
 	}
 	for _, name := range order {
@@ -353,7 +362,8 @@ func (f *figures) list(w io.Writer, name string) {
 	for _, part := range []struct {
 		what  string
 		names []string
-	}{{"function", f.functions}, {"exported", f.exported}, {"long code", f.codeLines}, {"long comment", f.commentLines}, {"pair", f.pairs}} {
+	}{{"function", f.functions}, {"exported", f.exported}, {"long code", f.codeLines}, {"long comment",
+		f.commentLines}, {"pair", f.pairs}} {
 		for _, n := range slices.SortedFunc(slices.Values(part.names), cmp.Compare[string]) {
 			fmt.Fprintf(w, "%s: %s: %s\n", name, part.what, n)
 		}

@@ -15,10 +15,13 @@ func TestRun(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"go.mod": "module example.org/m\n\ngo 1.25\n",
-		// a.go and b.go use each other, c.go is used by a.go alone; one function has 41 lines, one 40.
+		// a.go and b.go use each other, c.go is used by a.go alone; one function has 41 lines, one
+		// 40.
 		"a.go": "// Package m is measured.\npackage m\n\n// A is exported, as are its field and its method.\ntype A struct{ F, f int }\n\n// M uses b.go and c.go.\nfunc (A) M() { b(); c() }\n",
-		"b.go": "package m\n\nfunc b() {\n" + strings.Repeat("\t_ = 0\n", 38) + "\t_ = A{}\n}\n" + "\nfunc short() {\n" + strings.Repeat("\n", 38) + "}\n",
-		"c.go": "package m\n\nfunc c() { _ = `" + strings.Repeat("x", 120) + "`; }\n\n// " + strings.Repeat("x", 97) + "\n// " + strings.Repeat("x", 98) +
+		"b.go": "package m\n\nfunc b() {\n" + strings.Repeat("\t_ = 0\n", 38) + "\t_ = A{}\n}\n" +
+			"\nfunc short() {\n" + strings.Repeat("\n", 38) + "}\n",
+		"c.go": "package m\n\nfunc c() { _ = `" + strings.Repeat("x", 120) + "`; }\n\n// " + strings.Repeat("x", 97) +
+			"\n// " + strings.Repeat("x", 98) +
 			"\n/*\nA comment of three lines.\n*/\n",
 		"a_test.go":        "package m\n",
 		"internal/i/i.go":  "package i\n\n// E is out of reach for others.\nfunc E() {}\n",
@@ -57,7 +60,8 @@ func TestRun(t *testing.T) {
 			t.Errorf("%s: got %s\nwant %s", name, got, want)
 		}
 	}
-	for _, want := range []string{".: pair: a.go and b.go of example.org/m", ".: function: b.go b, 41 lines", ".: exported: example.org/m.A", ".: exported: example.org/m.A.F", ".: exported: example.org/m.A.M"} {
+	for _, want := range []string{".: pair: a.go and b.go of example.org/m", ".: function: b.go b, 41 lines",
+		".: exported: example.org/m.A", ".: exported: example.org/m.A.F", ".: exported: example.org/m.A.M"} {
 		if !slices.Contains(listed, want) {
 			t.Errorf("%q is not in the list:\n%s", want, strings.Join(listed, "\n"))
 		}

@@ -28,7 +28,8 @@ func build(dir string, overlay map[string]string) (binaries, error) {
 	b := binaries{}
 	for pkg := range targets {
 		b[pkg] = filepath.Join(dir, strings.ReplaceAll(pkg, "/", "_")+".test")
-		if out, err := exec.Command("go", "test", "-c", "-vet=off", "-overlay", file, "-o", b[pkg], pkg).CombinedOutput(); err != nil {
+		if out, err := exec.Command("go", "test", "-c", "-vet=off", "-overlay", file, "-o", b[pkg],
+			pkg).CombinedOutput(); err != nil {
 			return nil, fmt.Errorf("%s with the changes does not compile: %w\n%s", pkg, err, out)
 		}
 	}
@@ -39,7 +40,8 @@ func build(dir string, overlay map[string]string) (binaries, error) {
 func test(command []string, pkg string, number int, limit time.Duration) (output string, ok bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, command[0], append(command[1:], "-test.failfast", "-test.timeout="+limit.String())...)
+	cmd := exec.CommandContext(ctx, command[0],
+		append(command[1:], "-test.failfast", "-test.timeout="+limit.String())...)
 	cmd.Dir = directory(command[0], pkg)
 	cmd.Env = append(os.Environ(), variable+"="+strconv.Itoa(number), "GOMAXPROCS=1", "GOMEMLIMIT=2GiB")
 	cmd.WaitDelay = time.Second

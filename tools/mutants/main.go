@@ -1,11 +1,14 @@
-// Command mutants changes one thing at a time in the code that decides whom we trust, and tells which changes no test notices.
+// Command mutants changes one thing at a time in the code that decides whom we trust, and tells
+// which changes no test notices.
 //
 //	go run ./tools/mutants [-run PATTERN] [-list FILE] [-jobs N]
 //
-// All changes are compiled into one test binary a package, each behind a number that an environment variable chooses, so that a change costs
-// the time of its tests and no compilation. A change that survives has to stand in the list with the reason why it makes no difference;
-// a line of the list that no surviving change needs is an error too. To be run in the root of the checkout, on a machine that has nothing else to
-// do: a change that makes the tests take several times as long counts as noticed.
+// All changes are compiled into one test binary a package, each behind a number that an environment
+// variable chooses, so that a change costs the time of its tests and no compilation. A change that
+// survives has to stand in the list with the reason why it makes no difference; a line of the list
+// that no surviving change needs is an error too. To be run in the root of the checkout, on a
+// machine that has nothing else to do: a change that makes the tests take several times as long
+// counts as noticed.
 package main
 
 import (
@@ -25,11 +28,12 @@ import (
 
 // targets are the files that are changed, by package.
 var targets = map[string][]string{
-	"github.com/iomete/saml/internal/xmltree": {"parse.go", "namespaces.go", "uri.go", "chars.go", "c14n.go", "tree.go", "place.go"},
-	"github.com/iomete/saml/internal/dsig":    {"dsig.go", "structure.go", "algorithms.go"},
-	"github.com/iomete/saml/internal/xmlenc":  {"xmlenc.go", "algorithms.go"},
-	"github.com/iomete/saml/internal/wire":    {"response.go", "encrypted.go"},
-	"github.com/iomete/saml":                  {"checks.go", "checks_assertion.go"},
+	"github.com/iomete/saml/internal/xmltree": {"parse.go", "namespaces.go", "uri.go", "chars.go", "c14n.go",
+		"tree.go", "place.go"},
+	"github.com/iomete/saml/internal/dsig":   {"dsig.go", "structure.go", "algorithms.go"},
+	"github.com/iomete/saml/internal/xmlenc": {"xmlenc.go", "algorithms.go"},
+	"github.com/iomete/saml/internal/wire":   {"response.go", "encrypted.go"},
+	"github.com/iomete/saml":                 {"checks.go", "checks_assertion.go"},
 }
 
 func main() {
@@ -133,7 +137,8 @@ func report(mutants, survivors []mutant, explained map[string]string, all bool) 
 		byPackage[m.pkg] = n
 	}
 	for _, pkg := range slices.Sorted(maps.Keys(byPackage)) {
-		fmt.Printf("%s: %d changes, %d noticed, %d make no difference\n", pkg, byPackage[pkg][0], byPackage[pkg][0]-byPackage[pkg][1], byPackage[pkg][1])
+		fmt.Printf("%s: %d changes, %d noticed, %d make no difference\n", pkg, byPackage[pkg][0],
+			byPackage[pkg][0]-byPackage[pkg][1], byPackage[pkg][1])
 	}
 	if all {
 		for what := range needless {
@@ -141,7 +146,8 @@ func report(mutants, survivors []mutant, explained map[string]string, all bool) 
 		}
 	}
 	if unexplained > 0 || all && len(needless) > 0 {
-		return fmt.Errorf("%d changes survive without a reason, %d reasons without a change", unexplained, len(needless))
+		return fmt.Errorf("%d changes survive without a reason, %d reasons without a change", unexplained,
+			len(needless))
 	}
 	return nil
 }
@@ -149,12 +155,13 @@ func report(mutants, survivors []mutant, explained map[string]string, all bool) 
 // binaries are test programs with all changes in them, by package.
 type binaries map[string]string
 
-// The stages of trying a change: the cheapest tests first. Left out is what says nothing about these files, and what takes long to say what the
-// vectors say.
+// The stages of trying a change: the cheapest tests first. Left out is what says nothing about
+// these files, and what takes long to say what the vectors say.
 func (b binaries) stages(pkg string) [][]string {
 	const root = "github.com/iomete/saml"
 	vectors := []string{b[root], "-test.run=^(TestVectors|TestRealResponses|TestEachCheckIsNeeded)$"}
-	all := []string{b[root], "-test.skip=^(TestImports|TestPublicNamesAreOurs|TestSurface|TestRequirements|TestEveryByteCounts|TestEncryptedSignIn)$"}
+	all := []string{b[root],
+		"-test.skip=^(TestImports|TestPublicNamesAreOurs|TestSurface|TestRequirements|TestEveryByteCounts|TestEncryptedSignIn)$"}
 	if pkg == root {
 		return [][]string{vectors, all}
 	}
@@ -181,7 +188,8 @@ func (b binaries) try(mutants []mutant, jobs int) (survivors []mutant, err error
 		group.Go(func() {
 			for m := range work {
 				noticed := slices.ContainsFunc(b.stages(m.pkg), func(stage []string) bool {
-					_, ok := test(stage, m.pkg, m.number, 5*time.Second+time.Duration(3*jobs)*times[fmt.Sprint(stage)]) // what takes longer does not end
+					// what takes longer does not end
+					_, ok := test(stage, m.pkg, m.number, 5*time.Second+time.Duration(3*jobs)*times[fmt.Sprint(stage)])
 					return !ok
 				})
 				lock.Lock()

@@ -14,7 +14,8 @@ import (
 	"golang.org/x/tools/go/packages"
 )
 
-// helpers stand beside the changed files of each package. What they return for number 0 is what they were given.
+// helpers stand beside the changed files of each package. What they return for number 0 is what
+// they were given.
 const helpers = `package %s
 
 import (
@@ -49,7 +50,8 @@ func mutantOff[T ~int | ~int8 | ~int16 | ~int32 | ~int64 | ~uint8 | ~uint16 | ~u
 }
 `
 
-// makeMutants writes the changed files into dir and gives what there is to choose, and which file replaces which.
+// makeMutants writes the changed files into dir and gives what there is to choose, and which file
+// replaces which.
 func makeMutants(dir string) (mutants []mutant, overlay map[string]string, err error) {
 	root, err := os.Getwd()
 	if err != nil {
@@ -113,7 +115,8 @@ type changer struct {
 	done    map[ast.Expr]bool // what is changed already
 }
 
-// An insert is text at an offset. Of those at one offset what closes comes first, inner before outer, then what opens, outer before inner.
+// An insert is text at an offset. Of those at one offset what closes comes first, inner before
+// outer, then what opens, outer before inner.
 type insert struct {
 	at    int
 	close bool
@@ -130,7 +133,8 @@ func (c *changer) text(n ast.Node) string {
 // around puts text before and behind a node.
 func (c *changer) around(n ast.Node, before, behind string) {
 	order := len(c.inserts)
-	c.inserts = append(c.inserts, insert{c.offset(n.Pos()), false, order, before}, insert{c.offset(n.End()), true, -order, behind})
+	c.inserts = append(c.inserts, insert{c.offset(n.Pos()), false, order, before},
+		insert{c.offset(n.End()), true, -order, behind})
 }
 
 func (c *changer) mutant(n ast.Node, change string) int {
@@ -176,8 +180,8 @@ func (c *changer) file(f *ast.File) {
 	}
 }
 
-// node changes what can be changed in a node; what is below it comes after it. How much is reserved is no behavior, and constants and types are
-// none either.
+// node changes what can be changed in a node; what is below it comes after it. How much is reserved
+// is no behavior, and constants and types are none either.
 func (c *changer) node(n ast.Node) bool {
 	switch n := n.(type) {
 	case *ast.GenDecl:
@@ -264,7 +268,8 @@ func (c *changer) conditions(list ...ast.Expr) {
 	}
 }
 
-// values changes what is handed on: a bool like a condition, an integer that is written or computed here by one.
+// values changes what is handed on: a bool like a condition, an integer that is written or computed
+// here by one.
 func (c *changer) values(list ...ast.Expr) {
 	c.conditions(list...)
 	for _, e := range list {
@@ -274,7 +279,8 @@ func (c *changer) values(list ...ast.Expr) {
 	}
 }
 
-// binary changes the operands of && and ||, moves the bound of a comparison, and a sum or difference, by one.
+// binary changes the operands of && and ||, moves the bound of a comparison, and a sum or
+// difference, by one.
 func (c *changer) binary(n *ast.BinaryExpr) {
 	switch n.Op {
 	case token.LAND, token.LOR:

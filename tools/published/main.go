@@ -1,9 +1,11 @@
-// Command published makes the zip file that go get would download for the module in a directory, and unpacks it:
+// Command published makes the zip file that go get would download for the module in a directory,
+// and unpacks it:
 //
 //	go run ./tools/published [-max BYTES] DIRECTORY NEW
 //
-// It prints the size of the zip file and fails if that is more than -max. DIRECTORY holds what is in the repository, and nothing else; modules in
-// folders of it are left out, as they are by go get. NEW is a directory that does not exist yet.
+// It prints the size of the zip file and fails if that is more than -max. DIRECTORY holds what is
+// in the repository, and nothing else; modules in folders of it are left out, as they are by go
+// get. NEW is a directory that does not exist yet.
 package main
 
 import (
@@ -22,7 +24,8 @@ func main() {
 	most := flag.Int64("max", 0, "largest size of the zip file in bytes, 0 for any")
 	flag.Parse()
 	if flag.NArg() != 2 {
-		fmt.Fprintf(os.Stderr, "published: got %d arguments, want the directory of a module and one to unpack into\n", flag.NArg())
+		fmt.Fprintf(os.Stderr, "published: got %d arguments, want the directory of a module and one to unpack into\n",
+			flag.NArg())
 		os.Exit(2)
 	}
 	if err := run(os.Stdout, flag.Arg(0), flag.Arg(1), *most); err != nil {

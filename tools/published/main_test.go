@@ -28,7 +28,8 @@ func TestRun(t *testing.T) {
 	}
 	unpacked := filepath.Join(t.TempDir(), "unpacked")
 	var printed bytes.Buffer
-	if err := run(&printed, dir, unpacked, 100_000); err != nil || !strings.HasPrefix(printed.String(), "example.org/m: ") {
+	if err := run(&printed, dir, unpacked, 100_000); err != nil || !strings.HasPrefix(printed.String(),
+		"example.org/m: ") {
 		t.Fatalf("got %v, printed %q", err, printed.String())
 	}
 	var got []string
@@ -42,7 +43,8 @@ func TestRun(t *testing.T) {
 	if want := []string{"docs/a.md", "go.mod", "m.go"}; err != nil || !slices.Equal(got, want) {
 		t.Errorf("got %v, %v, want %v", got, err, want)
 	}
-	if err := run(&printed, dir, filepath.Join(t.TempDir(), "unpacked"), 100); err == nil || !strings.Contains(err.Error(), "want at most 100") {
+	if err := run(&printed, dir, filepath.Join(t.TempDir(), "unpacked"), 100); err == nil ||
+		!strings.Contains(err.Error(), "want at most 100") {
 		t.Errorf("got %v, want an error about the size", err)
 	}
 }

@@ -1,9 +1,11 @@
-// Command testresults reads the output of go test -json and fails if not every test of every package ran:
+// Command testresults reads the output of go test -json and fails if not every test of every
+// package ran:
 //
 //	go run ./tools/testresults [-packages FILE] [-allow-skips] [-counts FILE] FILE
 //
-// It fails if no test passed, if a test failed or was skipped, or if a package of the list has no result. It prints those, the slowest packages, and
-// the number of tests, subtests counted. What a failed test said is left to the program that ran it.
+// It fails if no test passed, if a test failed or was skipped, or if a package of the list has no
+// result. It prints those, the slowest packages, and the number of tests, subtests counted. What a
+// failed test said is left to the program that ran it.
 package main
 
 import (
@@ -20,7 +22,8 @@ import (
 )
 
 func main() {
-	packages := flag.String("packages", "", "file with the import paths of all packages that must have a result, separated by white space")
+	packages := flag.String("packages", "",
+		"file with the import paths of all packages that must have a result, separated by white space")
 	allowSkips := flag.Bool("allow-skips", false, "count tests that were skipped, do not fail for them")
 	counts := flag.String("counts", "", "file to write the line with the number of tests to, too")
 	flag.Parse()
@@ -142,7 +145,10 @@ func (r *results) print(w io.Writer, want []string, allowSkips bool) (faults []e
 	for p := range r.seconds {
 		names = append(names, p)
 	}
-	slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(r.seconds[b], r.seconds[a]), cmp.Compare(a, b)) })
+	slices.SortFunc(names, func(a, b string) int {
+		return cmp.Or(cmp.Compare(r.seconds[b], r.seconds[a]),
+			cmp.Compare(a, b))
+	})
 	for _, p := range names[:min(5, len(names))] {
 		fmt.Fprintf(w, "%7.1f s %s\n", r.seconds[p], p)
 	}

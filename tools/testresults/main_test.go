@@ -48,17 +48,28 @@ func TestRun(t *testing.T) {
 		wantOutput string
 	}{
 		{"all pass", map[string]string{"p_test.go": passes}, "example.org/m", false, "", "2 passed, 0 failed"},
-		{"a test is skipped", map[string]string{"p_test.go": passes + "func TestB(t *testing.T) { t.Skip(\"no browser\") }\n"}, "example.org/m", false,
+		{"a test is skipped", map[string]string{"p_test.go": passes +
+			"func TestB(t *testing.T) { t.Skip(\"no browser\") }\n"}, "example.org/m", false,
 			"1 tests were skipped", "no browser"},
-		{"a test is skipped, which is allowed", map[string]string{"p_test.go": passes + "func TestB(t *testing.T) { t.Skip(\"no browser\") }\n"}, "example.org/m", true,
+		{"a test is skipped, which is allowed",
+			map[string]string{"p_test.go": passes +
+				"func TestB(t *testing.T) { t.Skip(\"no browser\") }\n"}, "example.org/m", true,
 			"", "2 passed, 0 failed, 1 skipped"},
-		{"a package is left out", map[string]string{"p_test.go": passes}, "example.org/m\nexample.org/m/other", false, "1 packages were left out", "left out: example.org/m/other"},
-		{"a package without tests", map[string]string{"p_test.go": passes, "q/q.go": "package q\n"}, "example.org/m example.org/m/q", false, "", "2 passed, 0 failed"},
-		{"no test at all", map[string]string{"p.go": "package p\n"}, "example.org/m", false, "no test passed", "0 passed"},
-		{"a test fails", map[string]string{"p_test.go": passes + "func TestB(t *testing.T) { t.Fail() }\n"}, "example.org/m", true, "failed", "failed: example.org/m TestB"},
-		{"the process ends in a test", map[string]string{"p_test.go": strings.Replace(passes, "testing\"\n", "testing\"\nimport \"os\"\n", 1) + "func TestB(t *testing.T) { os.Exit(3) }\n"},
+		{"a package is left out", map[string]string{"p_test.go": passes}, "example.org/m\nexample.org/m/other", false,
+			"1 packages were left out", "left out: example.org/m/other"},
+		{"a package without tests", map[string]string{"p_test.go": passes, "q/q.go": "package q\n"},
+			"example.org/m example.org/m/q", false, "", "2 passed, 0 failed"},
+		{"no test at all", map[string]string{"p.go": "package p\n"}, "example.org/m", false, "no test passed",
+			"0 passed"},
+		{"a test fails", map[string]string{"p_test.go": passes + "func TestB(t *testing.T) { t.Fail() }\n"},
+			"example.org/m", true, "failed", "failed: example.org/m TestB"},
+		{"the process ends in a test",
+			map[string]string{"p_test.go": strings.Replace(passes, "testing\"\n", "testing\"\nimport \"os\"\n", 1) +
+				"func TestB(t *testing.T) { os.Exit(3) }\n"},
 			"example.org/m", true, "failed", "failed: example.org/m"},
-		{"a package does not compile", map[string]string{"p_test.go": passes, "q/q_test.go": "package q\n\nvar x int = \"\"\n"}, "example.org/m example.org/m/q", true,
+		{"a package does not compile",
+			map[string]string{"p_test.go": passes,
+				"q/q_test.go": "package q\n\nvar x int = \"\"\n"}, "example.org/m example.org/m/q", true,
 			"failed", "failed: example.org/m/q"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -83,15 +94,18 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// TestRunWithoutOutput: an empty list, a missing file and a line that is no event are failures, not a run without tests.
+// TestRunWithoutOutput: an empty list, a missing file and a line that is no event are failures, not
+// a run without tests.
 func TestRunWithoutOutput(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, []byte("panic: no event\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for name, files := range map[string][]string{"no file": nil, "a missing file": {file + "x"}, "a line that is no event": {file}} {
-		if err := run(new(bytes.Buffer), files, "", "", false); err == nil || strings.Contains(err.Error(), "no test passed") {
+	for name, files := range map[string][]string{"no file": nil, "a missing file": {file + "x"},
+		"a line that is no event": {file}} {
+		if err := run(new(bytes.Buffer), files, "", "", false); err == nil ||
+			strings.Contains(err.Error(), "no test passed") {
 			t.Errorf("%s: got %v, want an error about the file", name, err)
 		}
 	}

@@ -1,7 +1,7 @@
 //go:build unix
 
-// Package cputime measures what a process has used of the processors. Unlike the time on the clock it does not grow while others work,
-// and it holds the garbage collection that runs beside.
+// Package cputime measures what a process has used of the processors. Unlike the time on the clock
+// it does not grow while others work, and it holds the garbage collection that runs beside.
 package cputime
 
 import (

@@ -19,8 +19,8 @@ func signInForm(password string) url.Values {
 	return url.Values{"name": {adminName}, "password": {password}}
 }
 
-// TestWrongPasswords has somebody who guesses, in the same network as the administrator: it goes ever slower, and the right password is looked
-// at all the same.
+// TestWrongPasswords has somebody who guesses, in the same network as the administrator: it goes
+// ever slower, and the right password is looked at all the same.
 func TestWrongPasswords(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -49,7 +49,8 @@ func TestWrongPasswords(t *testing.T) {
 		t.Errorf("the right password waited %v, want at most 2 s", total)
 	}
 
-	// From now on nobody slows this browser down, and a stranger in another network is not slowed down by the first.
+	// From now on nobody slows this browser down, and a stranger in another network is not slowed
+	// down by the first.
 	b.post("/sign-out", nil)
 	b.post("/sign-in", signInForm(adminPassword))
 	b.want(http.StatusOK)
@@ -63,7 +64,8 @@ func TestWrongPasswords(t *testing.T) {
 	}
 }
 
-// TestWrongPasswordsOfOneBrowser: a browser that the administrator has used is slowed down for its own wrong passwords, by itself.
+// TestWrongPasswordsOfOneBrowser: a browser that the administrator has used is slowed down for its
+// own wrong passwords, by itself.
 func TestWrongPasswordsOfOneBrowser(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -79,9 +81,11 @@ func TestWrongPasswordsOfOneBrowser(t *testing.T) {
 	if waits := w.waited(); len(waits) > 0 {
 		t.Errorf("another browser waited %v", waits)
 	}
-	for _, value := range []string{"x", "AAAA.1.AAAA", strings.Repeat("A", 26) + ".9999999999." + strings.Repeat("A", 43)} {
+	for _, value := range []string{"x", "AAAA.1.AAAA", strings.Repeat("A", 26) + ".9999999999." +
+		strings.Repeat("A", 43)} {
 		forged := w.browser()
-		forged.client.Jar.SetCookies(mustParse(w.server.URL), []*http.Cookie{{Name: "__Host-dataplane-browser", Value: value, Path: "/", Secure: true}})
+		forged.client.Jar.SetCookies(mustParse(w.server.URL),
+			[]*http.Cookie{{Name: "__Host-dataplane-browser", Value: value, Path: "/", Secure: true}})
 		for range 7 {
 			forged.post("/sign-in", signInForm("wrong"))
 		}
@@ -91,7 +95,8 @@ func TestWrongPasswordsOfOneBrowser(t *testing.T) {
 	}
 }
 
-// TestNameIsNotTold: what somebody sees who guesses does not depend on the name, after few tries or many.
+// TestNameIsNotTold: what somebody sees who guesses does not depend on the name, after few tries or
+// many.
 func TestNameIsNotTold(t *testing.T) {
 	t.Parallel()
 	seen := func(name string) (all []string) {
@@ -99,7 +104,8 @@ func TestNameIsNotTold(t *testing.T) {
 		for range 12 {
 			b := w.browser()
 			b.post("/sign-in", url.Values{"name": {name}, "password": {"wrong"}})
-			all = append(all, fmt.Sprint(b.last.status, b.last.header.Get("Retry-After"), strings.ReplaceAll(b.last.body, `value="`+name+`"`, ""), w.waited()))
+			all = append(all, fmt.Sprint(b.last.status, b.last.header.Get("Retry-After"),
+				strings.ReplaceAll(b.last.body, `value="`+name+`"`, ""), w.waited()))
 		}
 		return all
 	}
@@ -111,14 +117,16 @@ func TestNameIsNotTold(t *testing.T) {
 	}
 }
 
-// TestRenamedAdministrator starts the console with another name: who had the old one is out, in all browsers.
+// TestRenamedAdministrator starts the console with another name: who had the old one is out, in all
+// browsers.
 func TestRenamedAdministrator(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	b := w.admin()
 	c := w.console.Config
 	c.Administrator = "beate"
-	if _, err := w.db.AddAdministrator(t.Context(), c.Administrator, password.Hash("another long password")); err != nil {
+	if _, err := w.db.AddAdministrator(t.Context(), c.Administrator,
+		password.Hash("another long password")); err != nil {
 		t.Fatal(err)
 	}
 	var err error
@@ -134,7 +142,8 @@ func TestRenamedAdministrator(t *testing.T) {
 	b.want(http.StatusOK)
 }
 
-// TestForwardedFor believes the header only where it is told to, and says so where it looks as if it should.
+// TestForwardedFor believes the header only where it is told to, and says so where it looks as if
+// it should.
 func TestForwardedFor(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -151,7 +160,8 @@ func TestForwardedFor(t *testing.T) {
 			w := newWorld(t)
 			log := w.trust(test.trusted)
 			try := func(b *browser, password, from string) {
-				r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.server.URL+"/sign-in", strings.NewReader(signInForm(password).Encode()))
+				r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.server.URL+"/sign-in",
+					strings.NewReader(signInForm(password).Encode()))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -185,7 +195,8 @@ func TestForwardedFor(t *testing.T) {
 	}
 }
 
-// TestChangePassword ends the other sessions of the administrator, and no password is taken that is too short.
+// TestChangePassword ends the other sessions of the administrator, and no password is taken that is
+// too short.
 func TestChangePassword(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -250,8 +261,8 @@ func TestAdminSession(t *testing.T) {
 	}
 }
 
-// TestLinkEndsNoAdministrator has links and forms of other sites in the administrator's browser that lead to the Redirect URL: they begin no
-// sign-in, and the administrator stays.
+// TestLinkEndsNoAdministrator has links and forms of other sites in the administrator's browser
+// that lead to the Redirect URL: they begin no sign-in, and the administrator stays.
 func TestLinkEndsNoAdministrator(t *testing.T) {
 	t.Parallel()
 	w, b := enabled(t)
@@ -377,7 +388,8 @@ func (b *browser) counted() (list []string) {
 	return list
 }
 
-// TestEachLoginEndsOnce: whatever fails after a response was accepted, there is one end, in the metrics and in the log.
+// TestEachLoginEndsOnce: whatever fails after a response was accepted, there is one end, in the
+// metrics and in the log.
 func TestEachLoginEndsOnce(t *testing.T) {
 	t.Parallel()
 	const (
@@ -409,7 +421,9 @@ func TestEachLoginEndsOnce(t *testing.T) {
 			}
 			answer := begin()
 			if row.table != "" {
-				w.exec("CREATE TRIGGER a BEFORE INSERT ON " + row.table + " BEGIN SELECT RAISE(ABORT, 'no'); END; CREATE TRIGGER b BEFORE UPDATE ON " + row.table + " BEGIN SELECT RAISE(ABORT, 'no'); END")
+				w.exec("CREATE TRIGGER a BEFORE INSERT ON " + row.table +
+					" BEGIN SELECT RAISE(ABORT, 'no'); END; CREATE TRIGGER b BEFORE UPDATE ON " + row.table +
+					" BEGIN SELECT RAISE(ABORT, 'no'); END")
 			}
 			user.finish(answer)
 			if got := b.counted(); len(got) != 1 || got[0] != row.want {
@@ -440,7 +454,8 @@ func TestEachLoginEndsOnce(t *testing.T) {
 	})
 }
 
-// TestFlood has somebody post nonsense: it is counted, and hides nobody who was refused in earnest, in the log of all and on the settings page.
+// TestFlood has somebody post nonsense: it is counted, and hides nobody who was refused in earnest,
+// in the log of all and on the settings page.
 func TestFlood(t *testing.T) {
 	t.Parallel()
 	w, admin := enabled(t)
@@ -484,7 +499,8 @@ func TestFlood(t *testing.T) {
 	// Other addresses still have their turn, with nonsense too; that of all together is bounded.
 	w.trust(true)
 	for n := range 70 {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.console.RedirectURL(), strings.NewReader("SAMLResponse=AAAA&saml_leg=2"))
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.console.RedirectURL(),
+			strings.NewReader("SAMLResponse=AAAA&saml_leg=2"))
 		if err != nil {
 			t.Fatal(err)
 		}

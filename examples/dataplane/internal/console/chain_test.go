@@ -14,16 +14,19 @@ import (
 	"time"
 )
 
-// TestPastedChain: an authority that is pasted beside the certificate that it issued is shown as not trusted, and saved so that it is shown again.
+// TestPastedChain: an authority that is pasted beside the certificate that it issued is shown as
+// not trusted, and saved so that it is shown again.
 func TestPastedChain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	issue := func(name string, parent *x509.Certificate, parentKey *ecdsa.PrivateKey) (string, *x509.Certificate, *ecdsa.PrivateKey) {
+	issue := func(name string, parent *x509.Certificate, parentKey *ecdsa.PrivateKey) (string, *x509.Certificate,
+		*ecdsa.PrivateKey) {
 		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 		if err != nil {
 			t.Fatal(err)
 		}
-		template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().AddDate(-1, 0, 0), NotAfter: time.Now().AddDate(9, 0, 0)}
+		template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name},
+			NotBefore: time.Now().AddDate(-1, 0, 0), NotAfter: time.Now().AddDate(9, 0, 0)}
 		if parent == nil {
 			parent, parentKey = template, key
 		}

@@ -1,7 +1,9 @@
-// Package console is the web side: the pages of a small data plane, and the settings page of its single sign-on.
+// Package console is the web side: the pages of a small data plane, and the settings page of its
+// single sign-on.
 //
-// A request passes, in this order: the headers that every page has, the refusal of other sites' forms, the router, and the guard of the
-// page. A handler decides and then renders; what it needs to know about people and settings it asks the storage.
+// A request passes, in this order: the headers that every page has, the refusal of other sites'
+// forms, the router, and the guard of the page. A handler decides and then renders; what it needs
+// to know about people and settings it asks the storage.
 package console
 
 import (
@@ -29,7 +31,8 @@ type Config struct {
 	// BaseURL is the public address, as saml.Config.BaseURL. Required.
 	BaseURL string
 
-	// Keys seal pending logins and sessions, as saml.Config.StateKeys. Required, the same on all replicas.
+	// Keys seal pending logins and sessions, as saml.Config.StateKeys. Required, the same on all
+	// replicas.
 	Keys [][]byte
 
 	// Administrator is the name of the local administrator. Required.
@@ -38,11 +41,12 @@ type Config struct {
 	// Fetch reads metadata from an address. Default saml.FetchMetadata.
 	Fetch func(ctx context.Context, address string) ([]byte, error)
 
-	// Wait waits before a password is looked at, where many wrong ones were tried. Default: by the clock of the machine.
+	// Wait waits before a password is looked at, where many wrong ones were tried. Default: by the
+	// clock of the machine.
 	Wait func(ctx context.Context, d time.Duration) error
 
-	// TrustForwardedFor takes the address of a client from the last entry of X-Forwarded-For, which may have a port. Only behind a proxy that sets it: anybody
-	// could write it otherwise.
+	// TrustForwardedFor takes the address of a client from the last entry of X-Forwarded-For, which
+	// may have a port. Only behind a proxy that sets it: anybody could write it otherwise.
 	TrustForwardedFor bool
 
 	// HideMetrics leaves /metrics out, for those who serve Console.Metrics elsewhere.
@@ -64,18 +68,19 @@ type Console struct {
 	redirectURL string
 	metadata    []byte                // our own, for the identity provider
 	ownSide     *saml.ServiceProvider // checks settings that are typed, and signs nobody in
-	host        string                // of BaseURL, as withoutPort80 gives it, where this machine alone can reach it; "" elsewhere
-	secure      bool
-	sessions    *session.Manager
-	login       *saml.Handler
-	live        liveProvider
-	metrics     *metrics
-	refusals    window
-	lanes       lanes         // of tried passwords
-	large       chan struct{} // has a place for each large form that is being read
-	draining    atomic.Bool
-	answerTime  time.Duration
-	handler     http.Handler
+	// of BaseURL, as withoutPort80 gives it, where this machine alone can reach it; "" elsewhere
+	host       string
+	secure     bool
+	sessions   *session.Manager
+	login      *saml.Handler
+	live       liveProvider
+	metrics    *metrics
+	refusals   window
+	lanes      lanes         // of tried passwords
+	large      chan struct{} // has a place for each large form that is being read
+	draining   atomic.Bool
+	answerTime time.Duration
+	handler    http.Handler
 
 	warnedOfProxy atomic.Bool
 	warnedOfEntry atomic.Bool
@@ -103,19 +108,26 @@ func New(c Config) (*Console, error) {
 	if len(c.Keys) == 0 {
 		return nil, errors.New("console: Config.Keys is empty, want keys of 32 random bytes, the same on all replicas")
 	}
-	con := &Console{Config: c, secure: strings.HasPrefix(c.BaseURL, "https:"), large: make(chan struct{}, maxLargeForms), answerTime: answerTime}
+	con := &Console{Config: c, secure: strings.HasPrefix(c.BaseURL, "https:"),
+		large: make(chan struct{}, maxLargeForms), answerTime: answerTime}
 	con.lanes = lanes{all: map[string]*lane{}, now: c.Now, wait: c.Wait}
 	con.metrics = newMetrics(con)
 	if err := con.readOwnSide(); err != nil {
 		return nil, err
 	}
 	var err error
-	con.sessions, err = session.New(session.Config{Keys: c.Keys, Store: c.DB.Spent(), Validate: con.checkSession, Stamp: con.stampSession, InsecureAllowHTTP: !con.secure, Now: c.Now, Logger: c.Logger,
-		Observe: func(_ context.Context, err error) { c.Logger.Warn("why a session could not be checked", "error", err) }}) // errors of the database name nobody
+	con.sessions, err = session.New(session.Config{Keys: c.Keys, Store: c.DB.Spent(), Validate: con.checkSession,
+		Stamp: con.stampSession, InsecureAllowHTTP: !con.secure, Now: c.Now, Logger: c.Logger,
+		// errors of the database name nobody
+		Observe: func(_ context.Context, err error) {
+			c.Logger.Warn("why a session could not be checked", "error",
+				err)
+		}})
 	if err != nil {
 		return nil, err
 	}
-	con.login, err = saml.NewHandler(saml.HandlerConfig{Resolve: con.resolve, Sessions: signIns{con}, OnError: con.failed, Logger: c.Logger})
+	con.login, err = saml.NewHandler(saml.HandlerConfig{Resolve: con.resolve, Sessions: signIns{con},
+		OnError: con.failed, Logger: c.Logger})
 	if err != nil {
 		return nil, err
 	}
@@ -123,9 +135,13 @@ func New(c Config) (*Console, error) {
 	return con, err
 }
 
-// readOwnSide learns what our side of the trust looks like. It does not depend on the identity provider, which may not be known yet.
+// readOwnSide learns what our side of the trust looks like. It does not depend on the identity
+// provider, which may not be known yet.
 func (c *Console) readOwnSide() error {
-	unknown := saml.IdentityProviderFunc(func(context.Context) (*saml.IdentityProvider, error) { return nil, saml.ErrNotConfigured })
+	unknown := saml.IdentityProviderFunc(func(context.Context) (*saml.IdentityProvider, error) {
+		return nil,
+			saml.ErrNotConfigured
+	})
 	sp, err := saml.New(c.providerConfig("", unknown))
 	if err != nil {
 		return err
@@ -173,13 +189,16 @@ func (c *Console) routes() (http.Handler, error) {
 		mux.HandleFunc(pattern, c.requireAdmin(h, c.askToSignIn, c.unavailable))
 	}
 	form := func(pattern string, h formHandler) {
-		mux.HandleFunc(pattern, c.takeForm(c.requireAdmin(c.withForm(h), c.keepForm(http.StatusUnauthorized), c.keepForm(http.StatusServiceUnavailable))))
+		mux.HandleFunc(pattern, c.takeForm(c.requireAdmin(c.withForm(h), c.keepForm(http.StatusUnauthorized),
+			c.keepForm(http.StatusServiceUnavailable))))
 	}
 	const sso = "/settings/sso"
 	admin("GET "+sso, c.showSSO)
-	for act, h := range map[string]formHandler{"read": c.readSource, "fetch": c.fetchSource, "preview": c.previewSettings, "save": c.saveSettings} {
+	for act, h := range map[string]formHandler{"read": c.readSource, "fetch": c.fetchSource,
+		"preview": c.previewSettings, "save": c.saveSettings} {
 		form("POST "+sso+"/"+act, h)
-		mux.Handle("GET "+sso+"/"+act, http.RedirectHandler(sso, http.StatusSeeOther)) // a page that is opened again without its form
+		// a page that is opened again without its form
+		mux.Handle("GET "+sso+"/"+act, http.RedirectHandler(sso, http.StatusSeeOther))
 	}
 	admin("POST "+sso+"/test", c.startTest)
 	admin("GET "+sso+"/tests/{id}", c.showTest)
@@ -197,7 +216,8 @@ func (c *Console) routes() (http.Handler, error) {
 	mux.HandleFunc("/", c.notFound)
 
 	protection := http.NewCrossOriginProtection()
-	protection.AddInsecureBypassPattern("POST " + saml.DefaultRedirectPath) // a response comes from another site; its protection is the sealed pending login
+	// a response comes from another site; its protection is the sealed pending login
+	protection.AddInsecureBypassPattern("POST " + saml.DefaultRedirectPath)
 	protection.SetDenyHandler(http.HandlerFunc(c.crossSite))
 	if err := protection.AddTrustedOrigin(strings.TrimSuffix(c.BaseURL, "/")); err != nil {
 		return nil, err
@@ -205,7 +225,8 @@ func (c *Console) routes() (http.Handler, error) {
 	return c.headers(c.withEnding(c.atHome(protection.Handler(mux)))), nil
 }
 
-// headers sets what holds for all answers; pages of package saml set their own policy in place of this one.
+// headers sets what holds for all answers; pages of package saml set their own policy in place of
+// this one.
 func (c *Console) headers(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -222,17 +243,19 @@ func (c *Console) headers(next http.Handler) http.Handler {
 	})
 }
 
-// answerTime is how long an answer may take: a database that hangs ends in a page that says so. It begins anew once a settings form has been
-// read, since a large file over a slow line takes longer by itself.
+// answerTime is how long an answer may take: a database that hangs ends in a page that says so. It
+// begins anew once a settings form has been read, since a large file over a slow line takes longer
+// by itself.
 const answerTime = 30 * time.Second
 
 const policy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// atHome sends a browser that came by another name of this machine (localhost for 127.0.0.1) to the configured one, where its cookies are.
-// Elsewhere the names are the proxy's business.
+// atHome sends a browser that came by another name of this machine (localhost for 127.0.0.1) to the
+// configured one, where its cookies are. Elsewhere the names are the proxy's business.
 func (c *Console) atHome(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if c.host != "" && withoutPort80(r.Host) != c.host && r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Mode") == "navigate" {
+		if c.host != "" && withoutPort80(r.Host) != c.host && r.Method == http.MethodGet &&
+			r.Header.Get("Sec-Fetch-Mode") == "navigate" {
 			http.Redirect(w, r, strings.TrimSuffix(c.BaseURL, "/")+r.URL.RequestURI(), http.StatusSeeOther)
 			return
 		}

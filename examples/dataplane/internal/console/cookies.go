@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// A mark is a cookie that only this console can have set: a value, the second of its making and a MAC. Whether somebody has one is known
-// without the database.
+// A mark is a cookie that only this console can have set: a value, the second of its making and a
+// MAC. Whether somebody has one is known without the database.
 type mark struct {
 	name    string        // of the cookie, and purpose of the MAC
 	life    time.Duration // how long it counts
@@ -21,16 +21,17 @@ type mark struct {
 }
 
 var (
-	// adminMark holds the token of the administrator's session. It counts longer than any session lives: what somebody has typed whose session
-	// has just ended is worth keeping.
+	// adminMark holds the token of the administrator's session. It counts longer than any session
+	// lives: what somebody has typed whose session has just ended is worth keeping.
 	adminMark = mark{"dataplane-admin", 24 * time.Hour, false}
 
-	// browserMark names a browser in which the administrator has signed in. Strangers who guess passwords do not slow it down.
+	// browserMark names a browser in which the administrator has signed in. Strangers who guess
+	// passwords do not slow it down.
 	browserMark = mark{"dataplane-browser", 365 * 24 * time.Hour, true}
 )
 
-// signedOut is the value of an adminMark after a sign-out, or after a user's sign-in, in place of the token: a form that is still open in another
-// tab is not lost.
+// signedOut is the value of an adminMark after a sign-out, or after a user's sign-in, in place of
+// the token: a form that is still open in another tab is not lost.
 const signedOut = "-"
 
 func (c *Console) cookieName(m mark) string {
@@ -42,7 +43,8 @@ func (c *Console) cookieName(m mark) string {
 
 // setMark sets the cookie, or with "" takes it away.
 func (c *Console) setMark(w http.ResponseWriter, m mark, value string) {
-	cookie := &http.Cookie{Name: c.cookieName(m), Path: "/", Secure: c.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode, MaxAge: -1}
+	cookie := &http.Cookie{Name: c.cookieName(m), Path: "/", Secure: c.secure, HttpOnly: true,
+		SameSite: http.SameSiteLaxMode, MaxAge: -1}
 	if value != "" {
 		cookie.Value = value + "." + strconv.FormatInt(c.Now().Unix(), 10)
 		cookie.Value += "." + base64.RawURLEncoding.EncodeToString(m.mac(c.Keys[0], cookie.Value))
@@ -54,8 +56,8 @@ func (c *Console) setMark(w http.ResponseWriter, m mark, value string) {
 	http.SetCookie(w, cookie)
 }
 
-// readMark returns the value of a cookie that this console has set, "" if there is none. Two cookies of one name are a sign that somebody
-// planted one, and count as none.
+// readMark returns the value of a cookie that this console has set, "" if there is none. Two
+// cookies of one name are a sign that somebody planted one, and count as none.
 func (c *Console) readMark(r *http.Request, m mark) string {
 	cookies := r.CookiesNamed(c.cookieName(m))
 	if len(cookies) != 1 {

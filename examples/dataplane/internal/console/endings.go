@@ -12,8 +12,9 @@ import (
 	"github.com/iomete/saml/examples/dataplane/internal/storage"
 )
 
-// An ending is what became of the login of one request. Several parts learn of it: the handler of the Redirect URL, its events, the sessions,
-// the storage. The first word about an ending counts, in the metrics and in the log alike, and no other one does.
+// An ending is what became of the login of one request. Several parts learn of it: the handler of
+// the Redirect URL, its events, the sessions, the storage. The first word about an ending counts,
+// in the metrics and in the log alike, and no other one does.
 type ending struct {
 	mu      sync.Mutex
 	counted bool
@@ -24,7 +25,8 @@ type ending struct {
 
 type endingKey struct{}
 
-// withEnding prepares a request for its ending, and counts one at its end that only an event told of.
+// withEnding prepares a request for its ending, and counts one at its end that only an event told
+// of.
 func (c *Console) withEnding(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		e := &ending{}
@@ -52,8 +54,8 @@ func first(ctx context.Context) bool {
 	return !was
 }
 
-// observe counts the beginnings, and keeps refusals for the end of the request. That a response was accepted is no end: the session may
-// still fail to begin.
+// observe counts the beginnings, and keeps refusals for the end of the request. That a response was
+// accepted is no end: the session may still fail to begin.
 func (c *Console) observe(ctx context.Context, event saml.Event) {
 	switch event.Kind {
 	case saml.LoginStarted:
@@ -90,17 +92,20 @@ func (c *Console) countRefusal(r *http.Request, err *saml.Error, test, stray boo
 	if !c.refusals.admits(c.Now(), stray, c.clientAddress(r)) {
 		return
 	}
-	line := storage.SignIn{Code: string(err.Code), Check: err.Check, Message: err.Message, Got: err.Got, Want: err.Want, Hint: err.Hint, Reference: err.Reference, Stray: stray}
+	line := storage.SignIn{Code: string(err.Code), Check: err.Check, Message: err.Message, Got: err.Got,
+		Want: err.Want, Hint: err.Hint, Reference: err.Reference, Stray: stray}
 	if cause := errors.Unwrap(err); cause != nil {
 		line.Cause = cause.Error()
 	}
 	c.note(r.Context(), line)
 }
 
-// note adds a line to the log. The sign-in does not depend on it, and nobody waits for a database that has just not answered.
+// note adds a line to the log. The sign-in does not depend on it, and nobody waits for a database
+// that has just not answered.
 func (c *Console) note(ctx context.Context, s storage.SignIn) {
 	if c.hangs() {
-		c.Logger.Warn("a sign-in is not written to the log, since the database does not answer", "code", s.Code, "reference", s.Reference)
+		c.Logger.Warn("a sign-in is not written to the log, since the database does not answer", "code", s.Code,
+			"reference", s.Reference)
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTime)
@@ -110,8 +115,8 @@ func (c *Console) note(ctx context.Context, s storage.SignIn) {
 	}
 }
 
-// isStray reports whether a refusal answers no sign-in that this browser began: its pending login could not be opened, or there was none.
-// Anybody can post such a response.
+// isStray reports whether a refusal answers no sign-in that this browser began: its pending login
+// could not be opened, or there was none. Anybody can post such a response.
 func isStray(ctx context.Context, err *saml.Error) bool {
 	switch err.Code {
 	case saml.CodeStateMissing, saml.CodeStateInvalid, saml.CodeUnsolicited:
@@ -120,9 +125,11 @@ func isStray(ctx context.Context, err *saml.Error) bool {
 	return saml.ProviderFromContext(ctx) == nil // known once there is a pending login
 }
 
-// A window bounds how many refusals a minute are written to the log: anybody can post nonsense to the Redirect URL. What is stray has its own
-// bounds, so it keeps no other refusal out. Whoever begins sign-ins and spoils the answers counts with everybody who is refused: from one
-// address that leaves room for the others, from many addresses it can keep refusals of real users out. The metrics have all.
+// A window bounds how many refusals a minute are written to the log: anybody can post nonsense to
+// the Redirect URL. What is stray has its own bounds, so it keeps no other refusal out. Whoever
+// begins sign-ins and spoils the answers counts with everybody who is refused: from one address
+// that leaves room for the others, from many addresses it can keep refusals of real users out. The
+// metrics have all.
 type window struct {
 	mu    sync.Mutex
 	begun time.Time

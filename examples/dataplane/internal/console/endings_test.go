@@ -17,8 +17,9 @@ import (
 	"github.com/iomete/saml/examples/dataplane/internal/storage"
 )
 
-// TestEventsAndAnswersAreOneEnd: an event alone is an end (a late answer in a browser that is signed in is sent home, and Failed does not hear of
-// it), and an event with its error page is no second one.
+// TestEventsAndAnswersAreOneEnd: an event alone is an end (a late answer in a browser that is
+// signed in is sent home, and Failed does not hear of it), and an event with its error page is no
+// second one.
 func TestEventsAndAnswersAreOneEnd(t *testing.T) {
 	t.Parallel()
 	refusal := &saml.Error{Code: saml.CodeReplayed, Reference: "REFERENCE"}
@@ -39,11 +40,12 @@ func TestEventsAndAnswersAreOneEnd(t *testing.T) {
 			c.observe(r.Context(), saml.Event{Kind: saml.LoginRefused, Err: refusal})
 			c.failed(w, r, refusal)
 		}, map[string]float64{"refused": 1}, 1},
-		{"a response that was accepted, and a session that failed", func(c *Console, w http.ResponseWriter, r *http.Request) {
-			c.observe(r.Context(), saml.Event{Kind: saml.LoginSucceeded})
-			c.observe(r.Context(), saml.Event{Kind: saml.LoginRefused, Err: refusal})
-			c.failed(w, r, refusal)
-		}, map[string]float64{"refused": 1}, 1},
+		{"a response that was accepted, and a session that failed",
+			func(c *Console, w http.ResponseWriter, r *http.Request) {
+				c.observe(r.Context(), saml.Event{Kind: saml.LoginSucceeded})
+				c.observe(r.Context(), saml.Event{Kind: saml.LoginRefused, Err: refusal})
+				c.failed(w, r, refusal)
+			}, map[string]float64{"refused": 1}, 1},
 		{"a session, and the event of it", func(c *Console, _ http.ResponseWriter, r *http.Request) {
 			c.succeeded(r, false, storage.SignIn{Email: "a@example.com"})
 			c.observe(r.Context(), saml.Event{Kind: saml.LoginSucceeded})
@@ -52,7 +54,10 @@ func TestEventsAndAnswersAreOneEnd(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			c, _ := newConsole(t, Config{BaseURL: "https://console.example.com"})
-			handler := c.withEnding(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { row.handle(c, w, r) }))
+			handler := c.withEnding(http.HandlerFunc(func(w http.ResponseWriter,
+				r *http.Request) {
+				row.handle(c, w, r)
+			}))
 			handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/", nil))
 			got := outcomes(t, c)
 			for _, outcome := range []string{"started", "succeeded", "refused"} {
@@ -89,7 +94,8 @@ func newConsole(t *testing.T, config Config) (*Console, *bytes.Buffer) {
 	return c, log
 }
 
-// TestAtHome has the same machine by several names: each leads to the configured one, and that one nowhere else. Browsers leave the port 80 out.
+// TestAtHome has the same machine by several names: each leads to the configured one, and that one
+// nowhere else. Browsers leave the port 80 out.
 func TestAtHome(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct{ base, host, location string }{
@@ -119,7 +125,8 @@ func TestAtHome(t *testing.T) {
 	}
 }
 
-// TestClientAddress has all forms in which proxies write the address of a client. One that cannot be read is told of once.
+// TestClientAddress has all forms in which proxies write the address of a client. One that cannot
+// be read is told of once.
 func TestClientAddress(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {

@@ -27,7 +27,8 @@ func TestFetch(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.Handle("/inwards", http.RedirectHandler("http://169.254.169.254/latest/meta-data/", http.StatusFound))
 	mux.Handle("/inwards-by-https", http.RedirectHandler("https://169.254.169.254/latest/meta-data/", http.StatusFound))
-	mux.HandleFunc("/large", func(rw http.ResponseWriter, _ *http.Request) { rw.Write(bytes.Repeat([]byte("<!-- -->"), 5<<17)) })
+	mux.HandleFunc("/large",
+		func(rw http.ResponseWriter, _ *http.Request) { rw.Write(bytes.Repeat([]byte("<!-- -->"), 5<<17)) })
 	mux.HandleFunc("/slow", func(rw http.ResponseWriter, r *http.Request) {
 		rw.Write([]byte("<EntityDescriptor "))
 		rw.(http.Flusher).Flush()
@@ -53,9 +54,11 @@ func TestFetch(t *testing.T) {
 		patience      time.Duration
 		says          string
 	}{
-		{"a link-local address", "http://169.254.169.254/latest/meta-data/", time.Minute, "This is no address that metadata is fetched from"},
+		{"a link-local address", "http://169.254.169.254/latest/meta-data/", time.Minute,
+			"This is no address that metadata is fetched from"},
 		{"a link-local address by https", "https://169.254.169.254/", time.Minute, "link-local"},
-		{"a redirect to a link-local address", site.URL + "/inwards", time.Minute, "redirects to an address that is not followed"},
+		{"a redirect to a link-local address", site.URL + "/inwards", time.Minute,
+			"redirects to an address that is not followed"},
 		{"a redirect to a link-local address by https", site.URL + "/inwards-by-https", time.Minute, "link-local"},
 		{"a body of 5 MB", site.URL + "/large", time.Minute, "more than"},
 		{"a body that does not end", site.URL + "/slow", 200 * time.Millisecond, "does not answer within"},

@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// fixtureDir is where the real files are. Without them the test is skipped, unless SAML_TEST_REQUIRE is "all".
+// fixtureDir is where the real files are. Without them the test is skipped, unless
+// SAML_TEST_REQUIRE is "all".
 func fixtureDir(t *testing.T) string {
 	t.Helper()
 	dir := os.Getenv("SAML_FIXTURES")
@@ -70,7 +71,8 @@ func TestRealMetadata(t *testing.T) {
 			b.wantText("preview", want.EntityIDs[0], want.IDPs[0].SingleSignOn[0].Location)
 			preview := strings.ReplaceAll(b.last.text("preview"), "\n", "")
 			for _, k := range want.IDPs[0].Keys {
-				for _, part := range []string{strings.ToUpper(k.SHA1), strings.ToUpper(k.SHA256), k.Subject, k.NotBefore.Format(time.DateOnly) + " to " + k.NotAfter.Format(time.DateOnly)} {
+				for _, part := range []string{strings.ToUpper(k.SHA1), strings.ToUpper(k.SHA256), k.Subject,
+					k.NotBefore.Format(time.DateOnly) + " to " + k.NotAfter.Format(time.DateOnly)} {
 					if !strings.Contains(preview, part) {
 						t.Errorf("the preview lacks %s", part)
 					}
@@ -79,7 +81,8 @@ func TestRealMetadata(t *testing.T) {
 			if got, want := strings.Count(b.last.body, `class="certificate"`), len(want.IDPs[0].Keys); got != want {
 				t.Errorf("certificates: got %d, want %d", got, want)
 			}
-			if tenantWide := strings.HasPrefix(want.IDPs[0].Keys[0].Subject, "CN=accounts.accesscontrol"); tenantWide != strings.Contains(preview, "whole Microsoft cloud") {
+			if tenantWide := strings.HasPrefix(want.IDPs[0].Keys[0].Subject,
+				"CN=accounts.accesscontrol"); tenantWide != strings.Contains(preview, "whole Microsoft cloud") {
 				t.Errorf("a warning of tenant-wide keys: got %t, want %t", !tenantWide, tenantWide)
 			}
 		})

@@ -23,9 +23,10 @@ import (
 	"github.com/iomete/saml/examples/dataplane/internal/storage"
 )
 
-// Limits of the settings form. What is beyond them is read and thrown away as far as maxUpload, because a browser that is cut off while it
-// sends shows its own error in place of our page. Only a browser in which the administrator is or was signed in gets that far: others are
-// answered after maxSmallForm, see takeForm.
+// Limits of the settings form. What is beyond them is read and thrown away as far as maxUpload,
+// because a browser that is cut off while it sends shows its own error in place of our page. Only a
+// browser in which the administrator is or was signed in gets that far: others are answered after
+// maxSmallForm, see takeForm.
 const (
 	maxFile       = 4 << 20  // bytes, as saml.ParseMetadata has it
 	maxDocument   = 6 << 20  // bytes, maxFile in base64
@@ -38,7 +39,8 @@ const (
 	largeFormWait = 20 * time.Second
 )
 
-// A form is what an administrator typed, pasted or uploaded on the settings page. A refused form comes back with all of it.
+// A form is what an administrator typed, pasted or uploaded on the settings page. A refused form
+// comes back with all of it.
 type form struct {
 	Version     int64 // of the settings that the page showed
 	EntityID    string
@@ -79,7 +81,8 @@ func (f *form) refuse(field, message, hint string) {
 	f.problems[field] = append(f.problems[field], problem{sentence(message), hint})
 }
 
-// refuseAll sorts errors of package saml to the fields that they are about; others goes to where everything else belongs.
+// refuseAll sorts errors of package saml to the fields that they are about; others goes to where
+// everything else belongs.
 func (f *form) refuseAll(err error, others string) {
 	for _, e := range saml.Errors(err) {
 		field, ok := fieldOf[e.Field]
@@ -104,8 +107,9 @@ var fieldOf = map[string]string{
 	saml.FieldCertificate: fieldCertificate,
 }
 
-// readForm reads the multipart form of the settings page, part by part, so that an upload that is too large costs no memory and takes
-// none of the other fields along. most is for all of it together, in bytes.
+// readForm reads the multipart form of the settings page, part by part, so that an upload that is
+// too large costs no memory and takes none of the other fields along. most is for all of it
+// together, in bytes.
 func readForm(w http.ResponseWriter, r *http.Request, most int64) *form {
 	f := &form{}
 	r.Body = http.MaxBytesReader(w, r.Body, most)
@@ -180,15 +184,16 @@ func (f *form) tooLarge(field string, document bool) {
 		f.refuse(fieldForm, "the form did not arrive as this page sends it", "Open the page again.")
 		return
 	}
-	f.refuse(fieldSource, fmt.Sprintf("this has more than %d MiB, so it is not the metadata of one identity provider", maxFile>>20),
+	f.refuse(fieldSource, fmt.Sprintf("this has more than %d MiB, so it is not the metadata of one identity provider",
+		maxFile>>20),
 		"In Entra: Enterprise application > Single sign-on > SAML Certificates > Federation Metadata XML > Download: that file has some 20 kB.")
 }
 
 // hasSource reports whether a file was chosen, or a text pasted.
 func (f *form) hasSource() bool { return len(f.file) > 0 || strings.TrimSpace(f.Pasted) != "" }
 
-// readSource fills the fields from a chosen file or a pasted text. Every button of the form does it first, so that nothing is passed over that
-// the administrator has given.
+// readSource fills the fields from a chosen file or a pasted text. Every button of the form does it
+// first, so that nothing is passed over that the administrator has given.
 func (f *form) readSource() {
 	if len(f.problems) > 0 || !f.hasSource() {
 		return
@@ -199,13 +204,15 @@ func (f *form) readSource() {
 	case strings.TrimSpace(f.Pasted) == "" || bytes.Equal(bytes.TrimSpace(text), bytes.TrimSpace(f.file)):
 		text = f.file
 	default:
-		f.refuse(fieldSource, "a file was chosen and a text was pasted, and only one of them can count", "Empty the box and choose the file again, or press the button once more to read the text.")
+		f.refuse(fieldSource, "a file was chosen and a text was pasted, and only one of them can count",
+			"Empty the box and choose the file again, or press the button once more to read the text.")
 		return
 	}
 	f.fill(text, fieldSource)
 }
 
-// fill puts what a file, a paste or an address gave into the fields: metadata into all of them, certificates into theirs.
+// fill puts what a file, a paste or an address gave into the fields: metadata into all of them,
+// certificates into theirs.
 func (f *form) fill(data []byte, field string) {
 	start := bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\uFEFF")))
 	switch {
@@ -265,16 +272,18 @@ func fromSettings(state *storage.State) *form {
 	return f
 }
 
-// settings gives what the fields say, or says what is wrong with them: everything at once. The document counts where the fields are still
-// as it filled them in.
+// settings gives what the fields say, or says what is wrong with them: everything at once. The
+// document counts where the fields are still as it filled them in.
 func (c *Console) settings(f *form) (storage.Settings, *saml.IdentityProvider) {
-	for field, text := range map[string]string{fieldEntityID: f.EntityID, fieldLoginURL: f.LoginURL, fieldMetadataURL: f.MetadataURL} {
+	for field, text := range map[string]string{fieldEntityID: f.EntityID, fieldLoginURL: f.LoginURL,
+		fieldMetadataURL: f.MetadataURL} {
 		if !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
 			f.refuse(field, "this has a character that cannot be shown", "Copy it again.")
 		}
 	}
 	if f.isEmpty() {
-		f.refuse(fieldForm, "nothing is filled in yet", "Drop the Federation Metadata XML above, or fill in the three fields.")
+		f.refuse(fieldForm, "nothing is filled in yet",
+			"Drop the Federation Metadata XML above, or fill in the three fields.")
 		return storage.Settings{}, nil
 	}
 	s := storage.Settings{EntityID: f.EntityID, LoginURL: f.LoginURL, MetadataURL: f.MetadataURL}
@@ -310,7 +319,8 @@ func (c *Console) readFields(f *form, s *storage.Settings) (*saml.IdentityProvid
 	return idp, nil
 }
 
-// fromDocument returns the identity provider of the document, nil if the fields are no longer as the document filled them in.
+// fromDocument returns the identity provider of the document, nil if the fields are no longer as
+// the document filled them in.
 func (f *form) fromDocument() *saml.IdentityProvider {
 	idp, err := saml.ParseMetadata(f.Document)
 	if err != nil || idp.EntityID() != f.EntityID || idp.LoginURL() != f.LoginURL {
@@ -330,11 +340,13 @@ func sameKeys(a, b []saml.TrustedKey) bool {
 // allEnded reports whether no usable certificate is within its dates any more.
 func (c *Console) allEnded(idp *saml.IdentityProvider) bool {
 	now := c.Now()
-	return !slices.ContainsFunc(idp.Keys(), func(k saml.TrustedKey) bool { return k.Usable() == nil && now.Before(k.NotAfter()) })
+	return !slices.ContainsFunc(idp.Keys(),
+		func(k saml.TrustedKey) bool { return k.Usable() == nil && now.Before(k.NotAfter()) })
 }
 
-// endedMark names the certificates of settings if they have all ended, "" if not. It is the value of the tick that says that they are meant: the
-// tick counts for the certificates it was shown with and for no others.
+// endedMark names the certificates of settings if they have all ended, "" if not. It is the value
+// of the tick that says that they are meant: the tick counts for the certificates it was shown with
+// and for no others.
 func (c *Console) endedMark(idp *saml.IdentityProvider) string {
 	if !c.allEnded(idp) {
 		return ""
@@ -354,7 +366,8 @@ func (f *form) isEmpty() bool {
 // fetch reads metadata from an address into the form.
 func (c *Console) fetch(ctx context.Context, f *form) {
 	if f.MetadataURL == "" {
-		f.refuse(fieldMetadataURL, "the address is missing", "In Entra: Enterprise application > Single sign-on > SAML Certificates > App Federation Metadata Url.")
+		f.refuse(fieldMetadataURL, "the address is missing",
+			"In Entra: Enterprise application > Single sign-on > SAML Certificates > App Federation Metadata Url.")
 		return
 	}
 	document, err := c.Fetch(ctx, f.MetadataURL)

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// strangersForm is a settings form with two fields of a size, as somebody can post it who is signed in nowhere.
+// strangersForm is a settings form with two fields of a size, as somebody can post it who is signed
+// in nowhere.
 func strangersForm(tb testing.TB, size int) (body []byte, contentType string) {
 	tb.Helper()
 	var b bytes.Buffer

@@ -17,20 +17,23 @@ import (
 // An adminHandler serves a page that the local administrator alone may see.
 type adminHandler func(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession)
 
-// admin gives the administrator's session of a request, nil where there is none. The error is that of the database.
+// admin gives the administrator's session of a request, nil where there is none. The error is that
+// of the database.
 func (c *Console) admin(r *http.Request) (*storage.AdminSession, error) {
 	token := c.readMark(r, adminMark)
 	if token == "" || token == signedOut {
 		return nil, nil
 	}
 	s, err := c.DB.AdminSession(r.Context(), token)
-	if errors.Is(err, storage.ErrNotFound) || err == nil && s.Administrator != c.Administrator { // who had another name has no session
+	// who had another name has no session
+	if errors.Is(err, storage.ErrNotFound) || err == nil && s.Administrator != c.Administrator {
 		return nil, nil
 	}
 	return s, err
 }
 
-// requireAdmin lets the administrator through, and answers others by one of two handlers: nobody is signed in, or nobody can tell.
+// requireAdmin lets the administrator through, and answers others by one of two handlers: nobody is
+// signed in, or nobody can tell.
 func (c *Console) requireAdmin(next adminHandler, stranger, unknown http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		admin, err := c.admin(r)
@@ -49,14 +52,17 @@ func (c *Console) requireAdmin(next adminHandler, stranger, unknown http.Handler
 // askToSignIn answers a request for an administrator's page without an administrator.
 func (c *Console) askToSignIn(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet {
-		c.showMessage(w, r, http.StatusUnauthorized, message{Title: "Please sign in again", Text: "Your session as administrator has ended. Nothing was changed.", Link: "/sign-in?return_to=/settings/sso", Label: "Sign in as administrator"})
+		c.showMessage(w, r, http.StatusUnauthorized,
+			message{Title: "Please sign in again",
+				Text: "Your session as administrator has ended. Nothing was changed.", Link: "/sign-in?return_to=/settings/sso", Label: "Sign in as administrator"})
 		return
 	}
 	redirect(w, r, "/sign-in?return_to="+url.QueryEscape(r.URL.RequestURI()))
 }
 
-// requireUser lets the administrator and people with a session through. Others are sent to the identity provider and come back to where
-// they were; where single sign-on is not enabled, to the sign-in page.
+// requireUser lets the administrator and people with a session through. Others are sent to the
+// identity provider and come back to where they were; where single sign-on is not enabled, to the
+// sign-in page.
 func (c *Console) requireUser(next func(w http.ResponseWriter, r *http.Request, v visitor)) http.Handler {
 	guarded := c.sessions.Require(c.login, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		next(w, r, visitor{User: session.FromContext(r.Context())})
@@ -86,7 +92,8 @@ type visitor struct {
 	User  *session.Session
 }
 
-// checkSession ends sessions of people who were signed out everywhere, and of those whose account is gone.
+// checkSession ends sessions of people who were signed out everywhere, and of those whose account
+// is gone.
 func (c *Console) checkSession(ctx context.Context, s *session.Session) error {
 	generation, err := c.generation(ctx, s.Identity)
 	if err == nil && s.Stamp != generation {
@@ -100,7 +107,8 @@ func (c *Console) stampSession(ctx context.Context, login *saml.Login) (string, 
 	return c.generation(ctx, login.Identity)
 }
 
-// generation is that of the sessions of a person's account. Without an account no session goes on or begins.
+// generation is that of the sessions of a person's account. Without an account no session goes on
+// or begins.
 func (c *Console) generation(ctx context.Context, i *saml.Identity) (string, error) {
 	n, err := c.DB.Generation(ctx, storage.AccountKey(i))
 	if errors.Is(err, storage.ErrNotFound) {
@@ -109,8 +117,8 @@ func (c *Console) generation(ctx context.Context, i *saml.Identity) (string, err
 	return strconv.FormatInt(n, 10), err
 }
 
-// clientAddress is where a request comes from, for counting wrong passwords and refusals. IPv6 hosts have a whole network of addresses,
-// which counts as one.
+// clientAddress is where a request comes from, for counting wrong passwords and refusals. IPv6
+// hosts have a whole network of addresses, which counts as one.
 func (c *Console) clientAddress(r *http.Request) string {
 	if c.hidesClients(r) && c.warnedOfProxy.CompareAndSwap(false, true) {
 		c.Logger.Warn("a request has X-Forwarded-For, and the console runs without -trust-forwarded-for: behind a proxy all clients count as one, and a stranger's wrong passwords slow down everybody's. Set it if your proxy sets the header; ignore this if there is no proxy")
@@ -137,7 +145,8 @@ func (c *Console) clientAddress(r *http.Request) string {
 	return address.String()
 }
 
-// parseAddress reads an IP address, with a port or without. Some proxies, as Azure Application Gateway, put the port into X-Forwarded-For.
+// parseAddress reads an IP address, with a port or without. Some proxies, as Azure Application
+// Gateway, put the port into X-Forwarded-For.
 func parseAddress(text string) (netip.Addr, error) {
 	if with, err := netip.ParseAddrPort(text); err == nil {
 		return with.Addr(), nil
@@ -145,7 +154,8 @@ func parseAddress(text string) (netip.Addr, error) {
 	return netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(text, "["), "]"))
 }
 
-// hidesClients reports whether a request looks as if a proxy had passed it on whose header is not to be believed.
+// hidesClients reports whether a request looks as if a proxy had passed it on whose header is not
+// to be believed.
 func (c *Console) hidesClients(r *http.Request) bool {
 	return !c.TrustForwardedFor && r.Header.Get("X-Forwarded-For") != ""
 }

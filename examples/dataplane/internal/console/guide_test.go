@@ -20,7 +20,8 @@ func TestGuide(t *testing.T) {
 	b.get("/settings/sso")
 	b.wantText("redirect-url", w.console.RedirectURL())
 	b.wantText("status", "not enabled", "register the Redirect URL")
-	if own := b.get("/settings/sso/metadata.xml"); own.status != http.StatusOK || !strings.Contains(own.body, w.console.RedirectURL()) {
+	if own := b.get("/settings/sso/metadata.xml"); own.status != http.StatusOK ||
+		!strings.Contains(own.body, w.console.RedirectURL()) {
 		t.Errorf("our own metadata: got status %d and %s", own.status, own.body)
 	}
 
@@ -30,7 +31,8 @@ func TestGuide(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.wantText("preview", w.idp.EntityID(), w.idp.LoginURL(), "a metadata document", keys[0].ThumbprintSHA1(), keys[0].ThumbprintSHA256(), "days left")
+	b.wantText("preview", w.idp.EntityID(), w.idp.LoginURL(), "a metadata document", keys[0].ThumbprintSHA1(),
+		keys[0].ThumbprintSHA256(), "days left")
 	if s := w.state(); s.Saved != nil || s.Version != 0 {
 		t.Fatalf("a preview changed the settings: %+v", s)
 	}
@@ -95,7 +97,8 @@ func TestGuide(t *testing.T) {
 	admin.wantText("users", user.DisplayName, user.Mail, "own directory")
 }
 
-// metadataOf gives the document itself where it is one of the identity provider's, which makes a new one each time.
+// metadataOf gives the document itself where it is one of the identity provider's, which makes a
+// new one each time.
 func (w *world) metadataOf(document string) string {
 	idp, err := saml.ParseMetadata([]byte(document))
 	if err != nil || idp.EntityID() != w.idp.EntityID() {
@@ -108,7 +111,8 @@ func (w *world) metadataOf(document string) string {
 func TestPagesWithoutSession(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for _, path := range []string{"/", "/sql", "/jobs", "/settings/sso", "/settings/sso/log", "/settings/users", "/settings/administrator", "/settings/sso/metadata.xml"} {
+	for _, path := range []string{"/", "/sql", "/jobs", "/settings/sso", "/settings/sso/log", "/settings/users",
+		"/settings/administrator", "/settings/sso/metadata.xml"} {
 		b := w.browser()
 		b.get(path)
 		if b.last.url.Path != "/sign-in" || b.last.url.Query().Get("return_to") != path {
@@ -124,7 +128,8 @@ func TestPagesWithoutSession(t *testing.T) {
 func TestReturnTo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for _, returnTo := range []string{"https://evil.example/", "//evil.example/", `/\evil.example`, "/\t/evil.example", "javascript:alert(1)", "evil.example/"} {
+	for _, returnTo := range []string{"https://evil.example/", "//evil.example/", `/\evil.example`,
+		"/\t/evil.example", "javascript:alert(1)", "evil.example/"} {
 		b := w.browser()
 		b.post("/sign-in", url.Values{"name": {adminName}, "password": {adminPassword}, "return_to": {returnTo}})
 		if got := b.last.url.String(); got != w.server.URL+"/" {
@@ -146,7 +151,8 @@ func TestHeaders(t *testing.T) {
 	for _, path := range []string{"/", "/settings/sso", "/settings/users", "/sign-in", "/nothing"} {
 		h := b.get(path).header
 		policy := h.Get("Content-Security-Policy")
-		for _, part := range []string{"default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'", "base-uri 'none'"} {
+		for _, part := range []string{"default-src 'none'", "script-src 'self'", "style-src 'self'",
+			"frame-ancestors 'none'", "base-uri 'none'"} {
 			if !strings.Contains(policy, part) {
 				t.Errorf("%s: Content-Security-Policy %q lacks %q", path, policy, part)
 			}
@@ -154,7 +160,8 @@ func TestHeaders(t *testing.T) {
 		if got := h.Get("Cache-Control"); got != "no-store" {
 			t.Errorf("%s: Cache-Control is %q, want no-store", path, got)
 		}
-		if strings.Contains(b.last.body, "<style") || strings.Contains(b.last.body, " style=") || strings.Contains(b.last.body, " onclick=") {
+		if strings.Contains(b.last.body, "<style") || strings.Contains(b.last.body, " style=") ||
+			strings.Contains(b.last.body, " onclick=") {
 			t.Errorf("%s: something inline, which the policy forbids", path)
 		}
 	}

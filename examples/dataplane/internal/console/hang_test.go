@@ -19,8 +19,9 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// TestHangingDatabase has a server that takes everything and answers nothing, and many visitors at once. What this process knows is served: the
-// sign-in page with its button, the way to the identity provider, the pages of people with a session. What it does not know is refused. Nobody
+// TestHangingDatabase has a server that takes everything and answers nothing, and many visitors at
+// once. What this process knows is served: the sign-in page with its button, the way to the
+// identity provider, the pages of people with a session. What it does not know is refused. Nobody
 // waits behind anybody else. The bound is generous, for slow machines: the longest wait is logged.
 func TestHangingDatabase(t *testing.T) {
 	const visitors = 12 // of each page
@@ -75,7 +76,8 @@ func TestHangingDatabase(t *testing.T) {
 		}
 		all.Wait()
 		slices.Sort(longest)
-		t.Logf("%s: of %d visits the median took %v, the longest %v", name, len(longest), longest[len(longest)/2], longest[len(longest)-1])
+		t.Logf("%s: of %d visits the median took %v, the longest %v", name, len(longest), longest[len(longest)/2],
+			longest[len(longest)-1])
 		if last := longest[len(longest)-1]; last > 8*time.Second {
 			t.Errorf("%s: somebody waited %v", name, last)
 		}

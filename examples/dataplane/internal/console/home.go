@@ -20,7 +20,9 @@ type person struct {
 }
 
 func newPerson(i *saml.Identity, truncated bool) person {
-	p := person{Email: i.Email, Name: cmp.Or(i.Name, strings.TrimSpace(i.GivenName+" "+i.Surname), i.Email), Username: i.Username, Groups: i.Groups, MoreGroups: i.GroupsOverage || truncated, Roles: i.Roles, ObjectID: i.ObjectID}
+	p := person{Email: i.Email, Name: cmp.Or(i.Name, strings.TrimSpace(i.GivenName+" "+i.Surname), i.Email),
+		Username: i.Username, Groups: i.Groups, MoreGroups: i.GroupsOverage ||
+			truncated, Roles: i.Roles, ObjectID: i.ObjectID}
 	p.Home = guestOf(i)
 	p.Guest = p.Home != ""
 	if !p.Guest {
@@ -84,10 +86,13 @@ type job struct {
 }
 
 var jobs = []job{
-	{"nightly-orders", "every day at 02:00", "2 min 41 s", "succeeded", "Loads orders from the shop into lake.sales.orders."},
+	{"nightly-orders", "every day at 02:00", "2 min 41 s", "succeeded",
+		"Loads orders from the shop into lake.sales.orders."},
 	{"currency-rates", "every hour", "12 s", "succeeded", "Reads the reference rates of the European Central Bank."},
-	{"churn-features", "Mondays at 05:30", "18 min 03 s", "failed", "Column tenure_days is missing in lake.crm.customers since the last schema change."},
-	{"iceberg-compaction", "every day at 04:00", "7 min 55 s", "succeeded", "Rewrites small files and expires snapshots older than five days."},
+	{"churn-features", "Mondays at 05:30", "18 min 03 s", "failed",
+		"Column tenure_days is missing in lake.crm.customers since the last schema change."},
+	{"iceberg-compaction", "every day at 04:00", "7 min 55 s", "succeeded",
+		"Rewrites small files and expires snapshots older than five days."},
 }
 
 const query = `SELECT region, count(*) AS orders, sum(amount) AS revenue

@@ -10,8 +10,9 @@ import (
 // commandLine is who changes settings without a browser.
 const commandLine = "the command line"
 
-// Install saves the metadata of an identity provider unless it is saved already, and enables it if asked to. The error has a line for
-// each thing that is wrong. It is for starting without a browser; several replicas may do it at once.
+// Install saves the metadata of an identity provider unless it is saved already, and enables it if
+// asked to. The error has a line for each thing that is wrong. It is for starting without a
+// browser; several replicas may do it at once.
 func (c *Console) Install(ctx context.Context, document []byte, enable bool) error {
 	f := &form{}
 	f.fill(document, fieldSource)

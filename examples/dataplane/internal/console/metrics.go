@@ -27,11 +27,14 @@ func newMetrics(c *Console) *metrics {
 			Help: "Sign-ins by outcome (started, succeeded, refused) and, for refusals, by code. Each one that comes back ends once."}, []string{"outcome", "code"}),
 		tests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "saml_test_logins_total",
 			Help: "Test sign-ins of administrators by outcome and, for refusals, by code."}, []string{"outcome", "code"}),
-		days: prometheus.NewDesc("saml_certificate_days_left", "Days until a certificate of the identity provider in use ends; negative afterwards.",
+		days: prometheus.NewDesc("saml_certificate_days_left",
+			"Days until a certificate of the identity provider in use ends; negative afterwards.",
 			[]string{"thumbprint"}, nil),
-		enabled: prometheus.NewDesc("saml_enabled", "1 while single sign-on is enabled, else 0. Absent while the settings cannot be read.", nil, nil),
+		enabled: prometheus.NewDesc("saml_enabled",
+			"1 while single sign-on is enabled, else 0. Absent while the settings cannot be read.", nil, nil),
 	}
-	m.registry.MustRegister(m.logins, m.tests, m, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registry.MustRegister(m.logins, m.tests, m, collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, outcome := range []string{"started", "succeeded"} {
 		m.logins.WithLabelValues(outcome, "") // counts from 0
 	}
@@ -81,7 +84,8 @@ func (c *Console) Metrics() http.Handler {
 // health says that the process runs.
 func (c *Console) health(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "alive") }
 
-// ready says whether requests should come here: not while the database is away, nor once the process is about to end.
+// ready says whether requests should come here: not while the database is away, nor once the
+// process is about to end.
 func (c *Console) ready(w http.ResponseWriter, r *http.Request) {
 	if c.draining.Load() {
 		plain(w, http.StatusServiceUnavailable, "ending")

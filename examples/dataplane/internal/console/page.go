@@ -45,7 +45,8 @@ func (p page) opensForms() bool { return p.OpenForms }
 
 // newPage is what every page shows.
 func (c *Console) newPage(r *http.Request, title string, v visitor) page {
-	p := page{Title: title, Path: r.URL.Path, Tab: tab(r.URL.Path), Done: done[r.URL.Query().Get("done")], Trial: c.Trial}
+	p := page{Title: title, Path: r.URL.Path, Tab: tab(r.URL.Path), Done: done[r.URL.Query().Get("done")],
+		Trial: c.Trial}
 	if v.Admin != nil {
 		p.Admin = v.Admin.Administrator
 		p.Banners, p.ByProxy = c.banners(r), c.hidesClients(r)
@@ -136,31 +137,39 @@ func (c *Console) showMessage(w http.ResponseWriter, r *http.Request, status int
 
 func (c *Console) unavailable(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Retry-After", "10")
-	c.showMessage(w, r, http.StatusServiceUnavailable, message{Title: "Please try again in a moment", Text: "The database does not answer. Nothing was changed.", Link: "/", Label: "Go to the start page"})
+	c.showMessage(w, r, http.StatusServiceUnavailable, message{Title: "Please try again in a moment",
+		Text: "The database does not answer. Nothing was changed.", Link: "/", Label: "Go to the start page"})
 }
 
 func (c *Console) notFound(w http.ResponseWriter, r *http.Request) {
-	c.showMessage(w, r, http.StatusNotFound, message{Title: "There is no such page", Text: "The address may be mistyped, or the page is gone.", Link: "/", Label: "Go to the start page"})
+	c.showMessage(w, r, http.StatusNotFound,
+		message{Title: "There is no such page", Text: "The address may be mistyped, or the page is gone.", Link: "/",
+			Label: "Go to the start page"})
 }
 
 func (c *Console) crossSite(w http.ResponseWriter, r *http.Request) {
-	c.showMessage(w, r, http.StatusForbidden, message{Title: "This came from another site", Text: "A page of another site tried to change something here. Nothing was changed.", Link: "/", Label: "Go to the start page"})
+	c.showMessage(w, r, http.StatusForbidden,
+		message{Title: "This came from another site",
+			Text: "A page of another site tried to change something here. Nothing was changed.", Link: "/", Label: "Go to the start page"})
 }
 
 const askAdmin = " Give your administrator the reference below: with it, the settings page says what to change."
 
-// renderFailure shows a user that the sign-in failed: no more than a sentence, the code and the reference.
+// renderFailure shows a user that the sign-in failed: no more than a sentence, the code and the
+// reference.
 func (c *Console) renderFailure(w http.ResponseWriter, r *http.Request, err *saml.Error) {
 	p := err.Page()
 	switch {
 	case errors.Is(err, errAdminIsSignedIn):
-		p = saml.Page{Status: http.StatusConflict, Title: "The local administrator is signed in here", Sentence: "One browser is one person: sign out as administrator first, then sign in again.", Button: "Sign in again"}
+		p = saml.Page{Status: http.StatusConflict, Title: "The local administrator is signed in here",
+			Sentence: "One browser is one person: sign out as administrator first, then sign in again.", Button: "Sign in again"}
 	case err.Code == saml.CodeNotConfigured:
 		p.Sentence = "An administrator can enable it under Settings, IAM, Single Sign-On."
 	case p.AskAdministrator:
 		p.Sentence += askAdmin
 	}
-	m := message{Title: p.Title, Text: p.Sentence, Code: string(err.Code), Reference: err.Reference, Other: "/sign-in", OtherLabel: "Administrator sign-in"}
+	m := message{Title: p.Title, Text: p.Sentence, Code: string(err.Code), Reference: err.Reference,
+		Other: "/sign-in", OtherLabel: "Administrator sign-in"}
 	if p.Button != "" {
 		m.Link, m.Label = c.beginAt(err.ReturnTo), p.Button
 	}
@@ -171,7 +180,8 @@ func isNotConfigured(err error) bool { return errors.Is(err, saml.CodeNotConfigu
 
 // isID reports whether s has the form of an identifier that storage makes.
 func isID(s string) bool {
-	return s != "" && len(s) <= 32 && !strings.ContainsFunc(s, func(r rune) bool { return (r < 'A' || r > 'Z') && (r < '2' || r > '7') })
+	return s != "" && len(s) <= 32 &&
+		!strings.ContainsFunc(s, func(r rune) bool { return (r < 'A' || r > 'Z') && (r < '2' || r > '7') })
 }
 
 func showTime(t time.Time) string {

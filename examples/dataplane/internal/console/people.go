@@ -24,7 +24,8 @@ func (c *Console) showUsers(w http.ResponseWriter, r *http.Request, admin *stora
 	c.renderUsers(w, r, admin, http.StatusOK, usersPage{})
 }
 
-func (c *Console) renderUsers(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession, status int, p usersPage) {
+func (c *Console) renderUsers(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession, status int,
+	p usersPage) {
 	var err error
 	if p.Accounts, err = c.DB.Accounts(r.Context(), maxUsers+1); err != nil {
 		c.broken(w, r, err)
@@ -90,7 +91,8 @@ func (c *Console) showAdministrator(w http.ResponseWriter, r *http.Request, admi
 	c.renderAdministrator(w, r, admin, http.StatusOK, administratorPage{})
 }
 
-func (c *Console) renderAdministrator(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession, status int, p administratorPage) {
+func (c *Console) renderAdministrator(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession, status int,
+	p administratorPage) {
 	var err error
 	if p.Changed, err = c.DB.Administrator(r.Context(), admin.Administrator); err != nil {
 		c.broken(w, r, err)

@@ -34,11 +34,13 @@ type certificate struct {
 	InUse, New bool
 }
 
-// expiryWarning is how long before its end a certificate is warned about, as saml.IdentityProvider.Warnings has it.
+// expiryWarning is how long before its end a certificate is warned about, as
+// saml.IdentityProvider.Warnings has it.
 const expiryWarning = 60
 
 func (c *Console) newPreview(idp, live *saml.IdentityProvider, fromMetadata bool) *preview {
-	p := &preview{EntityID: idp.EntityID(), LoginURL: idp.LoginURL(), LogoutURL: idp.LogoutURL(), FromMetadata: fromMetadata, Ended: c.endedMark(idp)}
+	p := &preview{EntityID: idp.EntityID(), LoginURL: idp.LoginURL(), LogoutURL: idp.LogoutURL(),
+		FromMetadata: fromMetadata, Ended: c.endedMark(idp)}
 	now := c.Now()
 	for _, k := range idp.Keys() {
 		row := newCertificate(k, now)
@@ -55,7 +57,8 @@ func (c *Console) newPreview(idp, live *saml.IdentityProvider, fromMetadata bool
 			}
 		}
 		if live.EntityID() != idp.EntityID() {
-			p.Warnings = append(p.Warnings, problem{"This is another identity provider than the one in use: once it is enabled, everybody who is signed in has to sign in again, and people get new accounts.", ""})
+			p.Warnings = append(p.Warnings,
+				problem{"This is another identity provider than the one in use: once it is enabled, everybody who is signed in has to sign in again, and people get new accounts.", ""})
 		}
 	}
 	for _, w := range idp.Warnings(now) {
@@ -72,7 +75,8 @@ func has(idp *saml.IdentityProvider, k saml.TrustedKey) bool {
 }
 
 func newCertificate(k saml.TrustedKey, now time.Time) certificate {
-	row := certificate{Subject: k.Subject(), SHA1: k.ThumbprintSHA1(), SHA256: k.ThumbprintSHA256(), Begins: k.NotBefore().Format(time.DateOnly), Ends: k.NotAfter().Format(time.DateOnly), State: "good"}
+	row := certificate{Subject: k.Subject(), SHA1: k.ThumbprintSHA1(), SHA256: k.ThumbprintSHA256(),
+		Begins: k.NotBefore().Format(time.DateOnly), Ends: k.NotAfter().Format(time.DateOnly), State: "good"}
 	row.DaysLeft = daysLeft(k, now)
 	row.Left = inDays(row.DaysLeft)
 	switch err := k.Usable(); {

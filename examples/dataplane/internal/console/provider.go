@@ -13,8 +13,8 @@ import (
 	"github.com/iomete/saml/examples/dataplane/internal/storage"
 )
 
-// testTenant, followed by the ID of a test, is the tenant of a test sign-in: everything that is sealed for it opens for no other test and
-// for no real sign-in.
+// testTenant, followed by the ID of a test, is the tenant of a test sign-in: everything that is
+// sealed for it opens for no other test and for no real sign-in.
 const testTenant = "test/"
 
 // testPurpose marks a login that must not begin a session.
@@ -52,8 +52,9 @@ func (c *Console) resolve(r *http.Request, tenant string) (*saml.ServiceProvider
 	return c.liveProvider(r.Context())
 }
 
-// liveProvider asks the database at most every two seconds which revision is in use, so that other replicas' changes count soon. One request
-// asks for all. The others, and this one too, wait for the answer for a moment only if they know one: then the one of before counts.
+// liveProvider asks the database at most every two seconds which revision is in use, so that other
+// replicas' changes count soon. One request asks for all. The others, and this one too, wait for
+// the answer for a moment only if they know one: then the one of before counts.
 func (c *Console) liveProvider(ctx context.Context) (*saml.ServiceProvider, error) {
 	l := &c.live
 	for range 2 { // again if the settings were changed here while the question was under way
@@ -82,7 +83,8 @@ func (c *Console) liveProvider(ctx context.Context) (*saml.ServiceProvider, erro
 
 var errNoAnswer = errors.New("console: the database has not answered yet")
 
-// askLive begins to read the settings in use if they are too old, and returns what to wait for, and for how long; nil for nothing.
+// askLive begins to read the settings in use if they are too old, and returns what to wait for, and
+// for how long; nil for nothing.
 func (c *Console) askLive(ctx context.Context) (reading chan struct{}, wait time.Duration) {
 	l := &c.live
 	l.mu.Lock()
@@ -143,7 +145,8 @@ func (c *Console) forget() {
 	c.live.mu.Unlock()
 }
 
-// testProvider gives the provider of a test that has not come back: with the settings that it was begun with, whatever is saved by now.
+// testProvider gives the provider of a test that has not come back: with the settings that it was
+// begun with, whatever is saved by now.
 func (c *Console) testProvider(ctx context.Context, id string) (*saml.ServiceProvider, error) {
 	if !isID(id) {
 		return nil, saml.ErrNotConfigured
@@ -173,7 +176,8 @@ func (c *Console) provider(tenant string, s storage.Settings) (*saml.ServiceProv
 
 func (c *Console) providerConfig(tenant string, source saml.IdentityProviderSource) saml.Config {
 	trial := strings.HasPrefix(tenant, testTenant)
-	unsolicited := saml.RestartUnsolicited // My Apps works with a blank Sign-on URL too, and nothing is accepted that nobody asked for
+	// My Apps works with a blank Sign-on URL too, and nothing is accepted that nobody asked for
+	unsolicited := saml.RestartUnsolicited
 	if trial {
 		unsolicited = saml.RefuseUnsolicited
 	}
@@ -184,7 +188,8 @@ func (c *Console) providerConfig(tenant string, source saml.IdentityProviderSour
 	}
 }
 
-// identityProvider reads settings: the metadata where there is one, since it says more than the three fields.
+// identityProvider reads settings: the metadata where there is one, since it says more than the
+// three fields.
 func identityProvider(s storage.Settings) (*saml.IdentityProvider, error) {
 	if s.Document != "" {
 		return saml.ParseMetadata([]byte(s.Document))

@@ -12,7 +12,8 @@ import (
 	"github.com/iomete/saml/examples/dataplane/internal/storage"
 )
 
-// confirmUntested is what an administrator types to enable settings that no test has passed with; confirmDelete to delete them.
+// confirmUntested is what an administrator types to enable settings that no test has passed with;
+// confirmDelete to delete them.
 const (
 	confirmUntested = "enable untested"
 	confirmDelete   = "delete"
@@ -50,7 +51,8 @@ func (c *Console) view(r *http.Request, admin *storage.AdminSession) (*ssoPage, 
 	if err != nil {
 		return nil, err
 	}
-	p := &ssoPage{page: c.newPage(r, "Single Sign-On", visitor{Admin: admin}), RedirectURL: c.redirectURL, OwnMetadata: string(c.metadata), State: state, Form: fromSettings(state),
+	p := &ssoPage{page: c.newPage(r, "Single Sign-On", visitor{Admin: admin}), RedirectURL: c.redirectURL,
+		OwnMetadata: string(c.metadata), State: state, Form: fromSettings(state),
 		Untested: confirmUntested, DeleteWord: confirmDelete, Status: http.StatusOK}
 	p.OpenForms = true
 	if state.Live != nil {
@@ -73,8 +75,8 @@ func (c *Console) view(r *http.Request, admin *storage.AdminSession) (*ssoPage, 
 	return p, err
 }
 
-// provider reads one revision. That it cannot be used (a newer version of the console may be stricter) is to be seen on the page, not to
-// keep it from being seen.
+// provider reads one revision. That it cannot be used (a newer version of the console may be
+// stricter) is to be seen on the page, not to keep it from being seen.
 func (p *ssoPage) provider(r *storage.Revision) *saml.IdentityProvider {
 	idp, err := identityProvider(r.Settings)
 	if err != nil {
@@ -87,11 +89,13 @@ func (p *ssoPage) provider(r *storage.Revision) *saml.IdentityProvider {
 // A summaryLine is one problem, with the ID of the field to go to.
 type summaryLine struct{ Field, Label, Message string }
 
-// Summary lists all problems of the form in the order of its fields. It stands where the browser goes, so that nobody has to look for what is
-// wrong.
+// Summary lists all problems of the form in the order of its fields. It stands where the browser
+// goes, so that nobody has to look for what is wrong.
 func (p *ssoPage) Summary() (list []summaryLine) {
-	for _, f := range []struct{ name, id, label string }{{fieldForm, "", ""}, {fieldSource, "pasted", "Metadata or certificate"}, {fieldMetadataURL, "metadata-url", "Metadata URL"},
-		{fieldEntityID, "entity-id", "Entity ID"}, {fieldLoginURL, "login-url", "Single Sign-On URL"}, {fieldCertificate, "certificate", "X.509 certificate"}} {
+	for _, f := range []struct{ name, id, label string }{{fieldForm, "", ""},
+		{fieldSource, "pasted", "Metadata or certificate"}, {fieldMetadataURL, "metadata-url", "Metadata URL"},
+		{fieldEntityID, "entity-id", "Entity ID"}, {fieldLoginURL, "login-url",
+			"Single Sign-On URL"}, {fieldCertificate, "certificate", "X.509 certificate"}} {
 		for _, one := range p.Problems[f.name] {
 			list = append(list, summaryLine{f.id, f.label, one.Message})
 		}
@@ -135,7 +139,8 @@ func (c *Console) broken(w http.ResponseWriter, r *http.Request, err error) {
 // A formHandler answers a settings form of the administrator's.
 type formHandler func(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession, f *form)
 
-// withForm reads the settings form, and gives its handler the whole answerTime: however long the browser took to send it.
+// withForm reads the settings form, and gives its handler the whole answerTime: however long the
+// browser took to send it.
 func (c *Console) withForm(next formHandler) adminHandler {
 	return func(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession) {
 		f := readForm(w, r, maxUpload)
@@ -145,12 +150,13 @@ func (c *Console) withForm(next formHandler) adminHandler {
 	}
 }
 
-// unsure answers where the database failed while something was written. What was written may be kept all the same: an answer can get lost after
-// the commit.
+// unsure answers where the database failed while something was written. What was written may be
+// kept all the same: an answer can get lost after the commit.
 func (c *Console) unsure(w http.ResponseWriter, r *http.Request, err error) {
 	c.Logger.Error("it is not known whether a change was saved", "path", r.URL.Path, "error", err)
 	w.Header().Set("Retry-After", "10")
-	c.showMessage(w, r, http.StatusServiceUnavailable, message{Title: "It is not known whether this was saved", Text: "The database did not answer while it was writing. Look at the settings before you try again.", Link: "/settings/" + tab(r.URL.Path), Label: "Look at the settings"})
+	c.showMessage(w, r, http.StatusServiceUnavailable, message{Title: "It is not known whether this was saved",
+		Text: "The database did not answer while it was writing. Look at the settings before you try again.", Link: "/settings/" + tab(r.URL.Path), Label: "Look at the settings"})
 }
 
 // readSource fills the form from a file or the paste box, and shows what it means.
@@ -162,7 +168,8 @@ func (c *Console) readSource(w http.ResponseWriter, r *http.Request, admin *stor
 	c.showForm(w, r, admin, f)
 }
 
-// fetchSource fills the form from the metadata URL, and shows what it means. It does not guess what counts if there is a file or a text too.
+// fetchSource fills the form from the metadata URL, and shows what it means. It does not guess what
+// counts if there is a file or a text too.
 func (c *Console) fetchSource(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession, f *form) {
 	switch {
 	case len(f.problems) > 0:
@@ -176,7 +183,8 @@ func (c *Console) fetchSource(w http.ResponseWriter, r *http.Request, admin *sto
 	c.showForm(w, r, admin, f)
 }
 
-// readAll fills the form from everything that was given to fill it: a file, a text, or an address alone.
+// readAll fills the form from everything that was given to fill it: a file, a text, or an address
+// alone.
 func (c *Console) readAll(ctx context.Context, f *form) {
 	f.readSource()
 	if len(f.problems) == 0 && f.isEmpty() && f.MetadataURL != "" {
@@ -194,7 +202,8 @@ func (c *Console) previewSettings(w http.ResponseWriter, r *http.Request, admin 
 func (c *Console) showForm(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession, f *form) {
 	var idp *saml.IdentityProvider
 	var s storage.Settings
-	// A certificate alone, read from a file, leaves the other two fields to be filled in: no reason to complain yet.
+	// A certificate alone, read from a file, leaves the other two fields to be filled in: no reason
+	// to complain yet.
 	if len(f.problems) == 0 {
 		s, idp = c.settings(f)
 	}
@@ -226,10 +235,12 @@ func (c *Console) saveSettings(w http.ResponseWriter, r *http.Request, admin *st
 		return
 	}
 	if mark := c.endedMark(idp); mark != "" && f.AcceptEnded != mark {
-		c.refuseSave(w, r, admin, f, http.StatusUnprocessableEntity, "Nothing was saved: every certificate here has ended, so this is probably an old file. If the identity provider still signs with it, tick the box below the preview and save again.")
+		c.refuseSave(w, r, admin, f, http.StatusUnprocessableEntity,
+			"Nothing was saved: every certificate here has ended, so this is probably an old file. If the identity provider still signs with it, tick the box below the preview and save again.")
 		return
 	}
-	if state, err := c.DB.State(r.Context()); err == nil && state.Version == f.Version && state.Saved != nil && state.Saved.Settings == s {
+	if state, err := c.DB.State(r.Context()); err == nil && state.Version == f.Version && state.Saved != nil &&
+		state.Saved.Settings == s {
 		redirect(w, r, "/settings/sso?done=unchanged") // and the test of these settings still counts
 		return
 	}
@@ -247,8 +258,10 @@ func (c *Console) saveSettings(w http.ResponseWriter, r *http.Request, admin *st
 	}
 }
 
-// refuseSave shows the form again, with why it was not saved: "" for a lost update, which needs the state to tell.
-func (c *Console) refuseSave(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession, f *form, status int, why string) {
+// refuseSave shows the form again, with why it was not saved: "" for a lost update, which needs the
+// state to tell.
+func (c *Console) refuseSave(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession, f *form, status int,
+	why string) {
 	p, err := c.view(r, admin)
 	if err != nil {
 		c.Logger.Error("the database does not answer", "error", err)
@@ -256,7 +269,8 @@ func (c *Console) refuseSave(w http.ResponseWriter, r *http.Request, admin *stor
 		return
 	}
 	if why == "" {
-		why = "Nothing was saved: " + p.conflict() + " What you typed is below; what is saved now is on this page too. Saving again replaces that."
+		why = "Nothing was saved: " + p.conflict() +
+			" What you typed is below; what is saved now is on this page too. Saving again replaces that."
 		f.Version = p.State.Version // now that the administrator has been told
 	}
 	p.fill(f)
@@ -269,11 +283,14 @@ func (c *Console) refuseSave(w http.ResponseWriter, r *http.Request, admin *stor
 
 // conflict says who was first.
 func (p *ssoPage) conflict() string {
-	return "the settings were " + string(p.State.Act) + " by " + p.State.ChangedBy + " at " + showTime(p.State.ChangedAt) + ", after this page was opened."
+	return "the settings were " + string(p.State.Act) + " by " + p.State.ChangedBy + " at " +
+		showTime(p.State.ChangedAt) + ", after this page was opened."
 }
 
-// unchanged reads the state and reports whether it is still the one that the page of a small form showed; otherwise it answers.
-func (c *Console) unchanged(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession) (*storage.State, bool) {
+// unchanged reads the state and reports whether it is still the one that the page of a small form
+// showed; otherwise it answers.
+func (c *Console) unchanged(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession) (*storage.State,
+	bool) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxSmallForm)
 	state, err := c.DB.State(r.Context())
 	if err != nil {
@@ -288,21 +305,23 @@ func (c *Console) unchanged(w http.ResponseWriter, r *http.Request, admin *stora
 }
 
 // refuseAct shows the page with why nothing was done: "" for a lost update.
-func (c *Console) refuseAct(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession, status int, why string) {
+func (c *Console) refuseAct(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession, status int,
+	why string) {
 	p, err := c.view(r, admin)
 	if err != nil {
 		c.broken(w, r, err)
 		return
 	}
 	if why == "" {
-		why = "Nothing was done: " + p.conflict() + " Look at the settings as they are now, and press the button again if you still want to."
+		why = "Nothing was done: " + p.conflict() +
+			" Look at the settings as they are now, and press the button again if you still want to."
 	}
 	p.Status, p.Alert = status, why
 	c.renderSSO(w, p)
 }
 
-// enable puts the saved settings to use: after a passed test of exactly these, or where the administrator says in writing that none is
-// wanted.
+// enable puts the saved settings to use: after a passed test of exactly these, or where the
+// administrator says in writing that none is wanted.
 func (c *Console) enable(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession) {
 	state, ok := c.unchanged(w, r, admin)
 	if !ok {
@@ -314,7 +333,8 @@ func (c *Console) enable(w http.ResponseWriter, r *http.Request, admin *storage.
 	}
 	if _, err := c.DB.PassedTest(r.Context(), state.Saved.ID); errors.Is(err, storage.ErrNotFound) {
 		if r.PostFormValue("confirm") != confirmUntested {
-			c.refuseAct(w, r, admin, http.StatusUnprocessableEntity, "Nothing was enabled: no test sign-in has passed with exactly these settings. Run the test, or type “"+confirmUntested+"” to enable them all the same.")
+			c.refuseAct(w, r, admin, http.StatusUnprocessableEntity,
+				"Nothing was enabled: no test sign-in has passed with exactly these settings. Run the test, or type “"+confirmUntested+"” to enable them all the same.")
 			return
 		}
 	} else if err != nil {
@@ -337,7 +357,8 @@ func (c *Console) discard(w http.ResponseWriter, r *http.Request, admin *storage
 		return
 	}
 	if !state.Pending() {
-		c.refuseAct(w, r, admin, http.StatusConflict, "There is nothing to discard: the saved settings are those in use.")
+		c.refuseAct(w, r, admin, http.StatusConflict,
+			"There is nothing to discard: the saved settings are those in use.")
 		return
 	}
 	c.turn(w, r, admin, storage.Discarded, c.DB.Discard(r.Context(), state.Version, admin.Administrator))
@@ -349,14 +370,16 @@ func (c *Console) delete(w http.ResponseWriter, r *http.Request, admin *storage.
 		return
 	}
 	if r.PostFormValue("confirm") != confirmDelete {
-		c.refuseAct(w, r, admin, http.StatusUnprocessableEntity, "Nothing was deleted: type “"+confirmDelete+"” to delete the settings.")
+		c.refuseAct(w, r, admin, http.StatusUnprocessableEntity,
+			"Nothing was deleted: type “"+confirmDelete+"” to delete the settings.")
 		return
 	}
 	c.turn(w, r, admin, storage.Deleted, c.DB.Delete(r.Context(), state.Version, admin.Administrator))
 }
 
 // turn answers an act that was tried.
-func (c *Console) turn(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession, act storage.Act, err error) {
+func (c *Console) turn(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession, act storage.Act,
+	err error) {
 	switch {
 	case errors.Is(err, storage.ErrConflict):
 		c.refuseAct(w, r, admin, http.StatusConflict, "")
@@ -370,12 +393,14 @@ func (c *Console) turn(w http.ResponseWriter, r *http.Request, admin *storage.Ad
 	}
 }
 
-// takeForm lets a settings form through whose browser has, or had until a moment ago, a session of the administrator. Nobody else gets more
-// than a small form read, and nothing of it back: the page of a large form costs many times its size. Of large forms one is read at a time.
+// takeForm lets a settings form through whose browser has, or had until a moment ago, a session of
+// the administrator. Nobody else gets more than a small form read, and nothing of it back: the page
+// of a large form costs many times its size. Of large forms one is read at a time.
 func (c *Console) takeForm(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if c.readMark(r, adminMark) == "" {
-			io.Copy(io.Discard, http.MaxBytesReader(w, r.Body, maxSmallForm)) // or the browser would show an error of its own
+			// or the browser would show an error of its own
+			io.Copy(io.Discard, http.MaxBytesReader(w, r.Body, maxSmallForm))
 			c.askToSignIn(w, r)
 			return
 		}
@@ -387,7 +412,8 @@ func (c *Console) takeForm(next http.HandlerFunc) http.HandlerFunc {
 				defer func() { <-c.large }()
 			case <-ctx.Done():
 				w.Header().Set("Retry-After", "10")
-				c.showMessage(w, r, http.StatusServiceUnavailable, message{Title: "Please try again in a moment", Text: "Other large files are being read. Nothing was changed: go back, and press the button again.", Link: "/settings/sso", Label: "Single Sign-On settings"})
+				c.showMessage(w, r, http.StatusServiceUnavailable, message{Title: "Please try again in a moment",
+					Text: "Other large files are being read. Nothing was changed: go back, and press the button again.", Link: "/settings/sso", Label: "Single Sign-On settings"})
 				return
 			}
 		}
@@ -395,7 +421,8 @@ func (c *Console) takeForm(next http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// keepForm answers a settings form that cannot be looked at now, with all that was typed, to be sent again.
+// keepForm answers a settings form that cannot be looked at now, with all that was typed, to be
+// sent again.
 func (c *Console) keepForm(status int) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		f := readForm(w, r, maxUpload)
@@ -413,7 +440,8 @@ func (c *Console) orphan(w http.ResponseWriter, r *http.Request, f *form, status
 
 // orphanPage is the page of a form alone. It holds nothing but what the same request brought.
 func (c *Console) orphanPage(r *http.Request, f *form, status int) *ssoPage {
-	p := &ssoPage{page: c.newPage(r, "Single Sign-On", visitor{}), RedirectURL: c.redirectURL, State: &storage.State{}, Form: f, Problems: f.problems, Orphan: true, Status: status}
+	p := &ssoPage{page: c.newPage(r, "Single Sign-On", visitor{}), RedirectURL: c.redirectURL,
+		State: &storage.State{}, Form: f, Problems: f.problems, Orphan: true, Status: status}
 	p.Alert = "Nothing was saved: the database does not answer. What you typed is below; save it again in a moment."
 	if status == http.StatusUnauthorized {
 		p.Alert = "Nothing was saved: your session as administrator has ended. What you typed is below: sign in in another tab, then save it here again."

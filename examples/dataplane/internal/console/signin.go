@@ -55,7 +55,8 @@ func (c *Console) renderSignIn(w http.ResponseWriter, r *http.Request, status in
 	render(w, status, "signin", p)
 }
 
-// beginAt is the address that begins a sign-in through the identity provider and ends on the page returnTo, or at home for "".
+// beginAt is the address that begins a sign-in through the identity provider and ends on the page
+// returnTo, or at home for "".
 func (c *Console) beginAt(returnTo string) string {
 	if returnTo == "" {
 		return c.redirectURL
@@ -107,8 +108,8 @@ func (c *Console) signInLocally(w http.ResponseWriter, r *http.Request) {
 
 const noTurn = "Many wrong passwords are being tried at this moment, and yours had no turn. Nothing is locked: try again."
 
-// lanesOf are the lanes that a sign-in must pass. In a browser in which the administrator has signed in before, strangers are in no lane of
-// it.
+// lanesOf are the lanes that a sign-in must pass. In a browser in which the administrator has
+// signed in before, strangers are in no lane of it.
 func (c *Console) lanesOf(r *http.Request, browser string) []string {
 	if browser != "" {
 		return []string{"browser " + browser}
@@ -116,8 +117,9 @@ func (c *Console) lanesOf(r *http.Request, browser string) []string {
 	return []string{ofStrangers + c.clientAddress(r), everybody}
 }
 
-// checkPassword waits for a turn in the lanes and looks at the password. Whatever the name is, it waits for the same, asks the database the
-// same and hashes as much: neither the answer nor its time tells whether the name is right.
+// checkPassword waits for a turn in the lanes and looks at the password. Whatever the name is, it
+// waits for the same, asks the database the same and hashes as much: neither the answer nor its
+// time tells whether the name is right.
 func (c *Console) checkPassword(r *http.Request, name, given string, lanes ...string) (right bool, err error) {
 	done, err := c.lanes.try(r.Context(), lanes...)
 	if err != nil {
@@ -132,7 +134,8 @@ func (c *Console) checkPassword(r *http.Request, name, given string, lanes ...st
 	return password.Verify(a.Password, given) && isName, nil
 }
 
-// endAdminSession ends the session that the browser had. Where that fails it runs out by itself, and the browser has lost it.
+// endAdminSession ends the session that the browser had. Where that fails it runs out by itself,
+// and the browser has lost it.
 func (c *Console) endAdminSession(r *http.Request) {
 	if token := c.readMark(r, adminMark); token != "" {
 		if err := c.DB.EndAdminSession(r.Context(), token); err != nil {
@@ -148,7 +151,8 @@ func (c *Console) signOut(w http.ResponseWriter, r *http.Request) {
 	}
 	if err := c.sessions.SignOut(w, r); err != nil {
 		c.Logger.Warn("a session could not be ended for all replicas", "error", err)
-		c.showMessage(w, r, http.StatusServiceUnavailable, message{Title: "You are signed out in this browser", Text: "The database does not answer, so a copy of your session elsewhere could not be ended.", Link: "/sign-in", Label: "Go to the sign-in page"})
+		c.showMessage(w, r, http.StatusServiceUnavailable, message{Title: "You are signed out in this browser",
+			Text: "The database does not answer, so a copy of your session elsewhere could not be ended.", Link: "/sign-in", Label: "Go to the sign-in page"})
 		return
 	}
 	redirect(w, r, "/sign-in?done=signed-out")

@@ -52,7 +52,8 @@ func TestUsers(t *testing.T) {
 	noMail := signIn(users[1])
 	noMail.want(http.StatusForbidden)
 	noMail.wantText("message-title", "no usable e-mail address")
-	noMail.wantText("message-text", (&saml.Error{Code: saml.CodeNameIDNotEmail}).Page().Sentence, "fill in the e-mail field")
+	noMail.wantText("message-text", (&saml.Error{Code: saml.CodeNameIDNotEmail}).Page().Sentence,
+		"fill in the e-mail field")
 	if again := w.console.RedirectURL() + "?return_to=%2Fjobs"; !strings.Contains(noMail.last.body, again) {
 		t.Errorf("no link to %s: %s", again, noMail.last.body)
 	}
@@ -68,7 +69,8 @@ func TestUsers(t *testing.T) {
 	manyGroups.want(http.StatusOK)
 	manyGroups.wantText("more-groups", "more groups than the identity provider sends", "cannot be told")
 
-	// Whoever is not assigned never comes back: the identity provider says so, and the console what its number means.
+	// Whoever is not assigned never comes back: the identity provider says so, and the console what
+	// its number means.
 	w.idp.SignInAs(users[4])
 	stranger := w.browser()
 	page := stranger.get("/")
@@ -118,7 +120,8 @@ func TestTestOfUsers(t *testing.T) {
 	}
 }
 
-// TestTestIsNoLogin posts the answer to a test where a real login is expected, and the other way round: nobody is signed in.
+// TestTestIsNoLogin posts the answer to a test where a real login is expected, and the other way
+// round: nobody is signed in.
 func TestTestIsNoLogin(t *testing.T) {
 	t.Parallel()
 	w, admin := enabled(t)
@@ -211,7 +214,8 @@ func TestTestGoesOnWithItsOwnSettings(t *testing.T) {
 	b.save()
 	answer := b.begin("/settings/sso/test", b.version())
 	other := w.admin()
-	other.submit("save", settingsForm{version: w.state().Version, entityID: "https://other.example/", loginURL: "https://other.example/login", certificate: string(w.idp.CertificatePEM())})
+	other.submit("save", settingsForm{version: w.state().Version, entityID: "https://other.example/",
+		loginURL: "https://other.example/login", certificate: string(w.idp.CertificatePEM())})
 	other.wantText("done", "saved")
 	b.finish(answer)
 	b.wantText("verdict", "Passed")
@@ -223,7 +227,8 @@ func TestTestGoesOnWithItsOwnSettings(t *testing.T) {
 	b.wantText("alert", "no test sign-in has passed with exactly these settings")
 }
 
-// TestResultIsKept posts the answer to a test twice: the second time it is refused, which says nothing about the first.
+// TestResultIsKept posts the answer to a test twice: the second time it is refused, which says
+// nothing about the first.
 func TestResultIsKept(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -240,8 +245,8 @@ func TestResultIsKept(t *testing.T) {
 	b.wantText("verdict", "Passed")
 }
 
-// TestResultIsShownInAnyBrowser has the administrator in two browsers: the settings page of each leads to the test that one of them ran. Nobody else
-// sees it.
+// TestResultIsShownInAnyBrowser has the administrator in two browsers: the settings page of each
+// leads to the test that one of them ran. Nobody else sees it.
 func TestResultIsShownInAnyBrowser(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -268,11 +273,14 @@ func TestPendingSettings(t *testing.T) {
 	w, b := enabled(t)
 	before := w.state().Live.Settings
 	next := certificatePEM(newCertificate(t, "next", time.Now().Add(-time.Hour), time.Now().AddDate(3, 0, 0)))
-	b.submit("preview", settingsForm{version: w.state().Version, entityID: w.idp.EntityID(), loginURL: w.idp.LoginURL(), certificate: next})
+	b.submit("preview", settingsForm{version: w.state().Version, entityID: w.idp.EntityID(),
+		loginURL: w.idp.LoginURL(), certificate: next})
 	b.wantText("preview", "new", "In use now, but not in these settings")
-	b.submit("preview", settingsForm{version: w.state().Version, entityID: w.idp.EntityID(), loginURL: w.idp.LoginURL(), certificate: string(w.idp.CertificatePEM()) + next})
+	b.submit("preview", settingsForm{version: w.state().Version, entityID: w.idp.EntityID(),
+		loginURL: w.idp.LoginURL(), certificate: string(w.idp.CertificatePEM()) + next})
 	b.wantText("preview", "in use now", "new", "the three fields")
-	b.submit("save", settingsForm{version: w.state().Version, entityID: w.idp.EntityID(), loginURL: w.idp.LoginURL(), certificate: next})
+	b.submit("save", settingsForm{version: w.state().Version, entityID: w.idp.EntityID(), loginURL: w.idp.LoginURL(),
+		certificate: next})
 	b.wantText("next-step", "Newer ones are saved and not in use")
 	b.wantText("saved", "not in use")
 
@@ -413,8 +421,8 @@ func TestEndSessions(t *testing.T) {
 	one.want(http.StatusOK)
 }
 
-// TestEndSessionsWithClocksApart has an administrator at a replica whose clock is two minutes ahead or behind: the user's sessions end all the
-// same, and the user signs in again at once.
+// TestEndSessionsWithClocksApart has an administrator at a replica whose clock is two minutes ahead
+// or behind: the user's sessions end all the same, and the user signs in again at once.
 func TestEndSessionsWithClocksApart(t *testing.T) {
 	t.Parallel()
 	for name, apart := range map[string]time.Duration{"ahead": 2 * time.Minute, "behind": -2 * time.Minute} {
@@ -428,7 +436,8 @@ func TestEndSessionsWithClocksApart(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { db.Close() })
-			second, err := console.New(console.Config{DB: db, BaseURL: w.server.URL, Keys: w.keys, Administrator: adminName, Now: now, Logger: slog.New(slog.DiscardHandler)})
+			second, err := console.New(console.Config{DB: db, BaseURL: w.server.URL, Keys: w.keys,
+				Administrator: adminName, Now: now, Logger: slog.New(slog.DiscardHandler)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -447,7 +456,8 @@ func TestEndSessionsWithClocksApart(t *testing.T) {
 			after.want(http.StatusOK)
 			w.advance(11 * time.Second)
 			w.idp.SignInAs(samltest.User{})
-			for replica, c := range map[string]*console.Console{"the first replica": first, "the second replica": second} {
+			for replica, c := range map[string]*console.Console{"the first replica": first,
+				"the second replica": second} {
 				w.console = c
 				if before.get("/jobs"); before.last.url.Host == mustParse(w.server.URL).Host {
 					t.Errorf("%s: the session of before goes on: %s", replica, before.last.url)
@@ -497,7 +507,8 @@ func TestAccounts(t *testing.T) {
 	}
 }
 
-// TestTestSaysWhichAccount has what a test can know of the account: an address alone does not say who somebody is.
+// TestTestSaysWhichAccount has what a test can know of the account: an address alone does not say
+// who somebody is.
 func TestTestSaysWhichAccount(t *testing.T) {
 	t.Parallel()
 	w, admin := enabled(t)
@@ -506,7 +517,8 @@ func TestTestSaysWhichAccount(t *testing.T) {
 	admin.wantText("account", "A new account would be made", "unless this person")
 	admin.post("/settings/users/add", url.Values{"email": {strings.ToUpper(user.Mail)}})
 	admin.test()
-	admin.wantText("account", "The account "+strings.ToUpper(user.Mail)+" is there already", "waits for the first sign-in")
+	admin.wantText("account", "The account "+strings.ToUpper(user.Mail)+" is there already",
+		"waits for the first sign-in")
 	w.browser().signIn("/")
 	heir := user // who has the address now
 	heir.ObjectID = "11111111-2222-3333-4444-555555555555"
@@ -520,7 +532,8 @@ func TestTestSaysWhichAccount(t *testing.T) {
 	}
 }
 
-// TestManyAccounts has more people than the page shows: it says so, and those who are expected are on it.
+// TestManyAccounts has more people than the page shows: it says so, and those who are expected are
+// on it.
 func TestManyAccounts(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -544,7 +557,8 @@ func TestManyAccounts(t *testing.T) {
 	if first < 0 || !strings.Contains(list[first], "expected@example.com") {
 		t.Errorf("the list begins with %q, want who is expected", list[:10])
 	}
-	if n := strings.Count(admin.last.body, "data-email="); n != 1000 || strings.Contains(admin.last.body, `data-email="u1@`) {
+	if n := strings.Count(admin.last.body, "data-email="); n != 1000 || strings.Contains(admin.last.body,
+		`data-email="u1@`) {
 		t.Errorf("%d people are shown, want the newest 1000", n)
 	}
 }

@@ -8,13 +8,16 @@ import (
 	"time"
 )
 
-// Wrong passwords slow those who guess down and lock nobody out. Tries are counted in lanes: one for each browser in which the administrator has
-// signed in, one for each address, and one for all addresses together. In a lane with many wrong tries the next ones are looked at one after
-// another, each after a pause. So neither patience nor many connections at once give more than one guess a second from an address.
+// Wrong passwords slow those who guess down and lock nobody out. Tries are counted in lanes: one
+// for each browser in which the administrator has signed in, one for each address, and one for all
+// addresses together. In a lane with many wrong tries the next ones are looked at one after
+// another, each after a pause. So neither patience nor many connections at once give more than one
+// guess a second from an address.
 //
-// A browser in which the administrator has signed in before is in no lane of others and never waits for them. A new browser waits behind those
-// who guess, from its address or from all; in a flood it may have no turn within turnLimit, or no place to wait, and then the page says to try
-// again. Nothing is locked: a right password that has its turn always counts.
+// A browser in which the administrator has signed in before is in no lane of others and never waits
+// for them. A new browser waits behind those who guess, from its address or from all; in a flood it
+// may have no turn within turnLimit, or no place to wait, and then the page says to try again.
+// Nothing is locked: a right password that has its turn always counts.
 //
 // The lanes are in memory: each replica has its own, and a restart begins anew.
 const (
@@ -28,8 +31,9 @@ const (
 	freeTriesOfAll = 50 // in the lane of all addresses
 	waitOfAll      = 200 * time.Millisecond
 
-	maxLanes   = 10_000
-	maxWaiting = 500 // tries together, not counting those in browsers that the administrator has used: each holds a connection
+	maxLanes = 10_000
+	// tries together, not counting those in browsers that the administrator has used: each holds a connection
+	maxWaiting = 500
 )
 
 // errNoTurn refuses a try that many others were before. The password was not looked at.
@@ -68,8 +72,9 @@ func pause(name string, wrong int) time.Duration {
 	return min(firstWait<<min(wrong-freeTries-1, 8), maxWait)
 }
 
-// try waits for a turn in each of the lanes. It counts a wrong try at once, so that tries at the same time cannot be too many together; done
-// takes it back if the password was right, and must be called. On error done is not to be called.
+// try waits for a turn in each of the lanes. It counts a wrong try at once, so that tries at the
+// same time cannot be too many together; done takes it back if the password was right, and must be
+// called. On error done is not to be called.
 func (l *lanes) try(ctx context.Context, names ...string) (done func(right bool), err error) {
 	ctx, cancel := context.WithTimeout(ctx, turnLimit)
 	defer cancel()
@@ -103,7 +108,8 @@ func (l *lanes) try(ctx context.Context, names ...string) (done func(right bool)
 	return done, nil
 }
 
-// takeTurn waits for the turn of a lane, and reports whether it came. Of strangers only so many wait.
+// takeTurn waits for the turn of a lane, and reports whether it came. Of strangers only so many
+// wait.
 func (l *lanes) takeTurn(ctx context.Context, one *lane, stranger bool) bool {
 	if stranger {
 		l.mu.Lock()
@@ -157,7 +163,8 @@ func (l *lanes) leave(one *lane, right bool) {
 	}
 }
 
-// prune makes room: first lanes that would forget anyway go, then any that nobody is in. The lane of all addresses stays.
+// prune makes room: first lanes that would forget anyway go, then any that nobody is in. The lane
+// of all addresses stays.
 func (l *lanes) prune(now time.Time) {
 	if len(l.all) < maxLanes {
 		return

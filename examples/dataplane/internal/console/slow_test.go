@@ -14,8 +14,8 @@ func newLanes() *lanes {
 	return &lanes{all: map[string]*lane{}, now: time.Now, wait: waitFor}
 }
 
-// TestLanesInParallel has somebody who guesses over many connections at once. The clock is that of the bubble: what it says is what a machine
-// of any speed would take.
+// TestLanesInParallel has somebody who guesses over many connections at once. The clock is that of
+// the bubble: what it says is what a machine of any speed would take.
 func TestLanesInParallel(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
@@ -53,8 +53,8 @@ func TestLanesInParallel(t *testing.T) {
 	}
 }
 
-// TestLanesLockNobodyOut has the administrator try once while others guess over many connections: from an address of their own, and from the
-// same one, and in a browser that has been used before.
+// TestLanesLockNobodyOut has the administrator try once while others guess over many connections:
+// from an address of their own, and from the same one, and in a browser that has been used before.
 func TestLanesLockNobodyOut(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
@@ -126,7 +126,8 @@ func TestLanesGiveUp(t *testing.T) {
 	})
 }
 
-// TestLanesAreBounded: there are never more than a number, and the lane of all is not among those that go.
+// TestLanesAreBounded: there are never more than a number, and the lane of all is not among those
+// that go.
 func TestLanesAreBounded(t *testing.T) {
 	t.Parallel()
 	l := newLanes()
@@ -137,12 +138,13 @@ func TestLanesAreBounded(t *testing.T) {
 		l.leave(one, false)
 	}
 	if len(l.all) > maxLanes || l.all[everybody].wrong != 3*maxLanes {
-		t.Errorf("%d lanes, that of all with %d tries, want at most %d lanes and %d tries", len(l.all), l.all[everybody].wrong, maxLanes, 3*maxLanes)
+		t.Errorf("%d lanes, that of all with %d tries, want at most %d lanes and %d tries", len(l.all),
+			l.all[everybody].wrong, maxLanes, 3*maxLanes)
 	}
 }
 
-// TestWaitingIsBounded: strangers cannot hold any number of connections, and a browser that the administrator has used is not among those that
-// are sent away.
+// TestWaitingIsBounded: strangers cannot hold any number of connections, and a browser that the
+// administrator has used is not among those that are sent away.
 func TestWaitingIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -163,7 +165,8 @@ func TestWaitingIsBounded(t *testing.T) {
 		}
 		synctest.Wait()
 		if l.waiting > maxWaiting || refused.Load() < 2*maxWaiting-2*freeTries {
-			t.Errorf("%d wait and %d were sent away at once, want at most %d to wait", l.waiting, refused.Load(), maxWaiting)
+			t.Errorf("%d wait and %d were sent away at once, want at most %d to wait", l.waiting, refused.Load(),
+				maxWaiting)
 		}
 		done, err := l.try(t.Context(), "browser X")
 		if err != nil {

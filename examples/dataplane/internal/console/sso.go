@@ -11,11 +11,13 @@ import (
 	"github.com/iomete/saml/examples/dataplane/internal/storage"
 )
 
-// signIns is what the Redirect URL's handler needs to know of sessions: a real login begins one, a test is written down.
+// signIns is what the Redirect URL's handler needs to know of sessions: a real login begins one, a
+// test is written down.
 type signIns struct{ c *Console }
 
-// SignedIn is never true of a test: it goes on whoever is signed in. The administrator counts as signed in, so that a link to the Redirect URL,
-// which anybody can put anywhere, begins no sign-in in that browser. If the database does not answer, nobody could be signed in anyway.
+// SignedIn is never true of a test: it goes on whoever is signed in. The administrator counts as
+// signed in, so that a link to the Redirect URL, which anybody can put anywhere, begins no sign-in
+// in that browser. If the database does not answer, nobody could be signed in anyway.
 func (s signIns) SignedIn(r *http.Request) bool {
 	if testOf(r) != "" {
 		return false
@@ -31,7 +33,8 @@ func (s signIns) SignIn(w http.ResponseWriter, r *http.Request, login *saml.Logi
 	return s.c.beginSession(w, r, login)
 }
 
-// errAdminIsSignedIn refuses a user's sign-in that was begun before the administrator signed in in the same browser.
+// errAdminIsSignedIn refuses a user's sign-in that was begun before the administrator signed in in
+// the same browser.
 var errAdminIsSignedIn = errors.New("console: the local administrator is signed in in this browser")
 
 func (c *Console) beginSession(w http.ResponseWriter, r *http.Request, login *saml.Login) error {
@@ -46,7 +49,8 @@ func (c *Console) beginSession(w http.ResponseWriter, r *http.Request, login *sa
 	if err := c.sessions.SignIn(w, r, login); err != nil {
 		return err
 	}
-	// The token of an administrator's session that has ended is of no use, but a settings form may be open in another tab.
+	// The token of an administrator's session that has ended is of no use, but a settings form may
+	// be open in another tab.
 	if token := c.readMark(r, adminMark); token != "" && token != signedOut {
 		c.setMark(w, adminMark, signedOut)
 	}
@@ -63,8 +67,8 @@ func guestOf(i *saml.Identity) string {
 	return home
 }
 
-// failed answers a login that was refused. The administrator who began a test sees everything; anybody else a sentence, the code, and a
-// reference by which the administrator finds the rest.
+// failed answers a login that was refused. The administrator who began a test sees everything;
+// anybody else a sentence, the code, and a reference by which the administrator finds the rest.
 func (c *Console) failed(w http.ResponseWriter, r *http.Request, err *saml.Error) {
 	id := testOf(r)
 	c.refused(r, err, id != "")
@@ -101,7 +105,8 @@ type testResult struct {
 
 type testFailure struct{ Code, Check, Message, Got, Want, Hint, Cause string }
 
-// passTest writes down a test that the response passed. Only the browser that began it can finish it.
+// passTest writes down a test that the response passed. Only the browser that began it can finish
+// it.
 func (c *Console) passTest(r *http.Request, login *saml.Login) error {
 	id, isTest := strings.CutPrefix(login.Tenant, testTenant)
 	if !isTest || login.Purpose != testPurpose {
@@ -111,7 +116,8 @@ func (c *Console) passTest(r *http.Request, login *saml.Login) error {
 		return errors.New("console: the test was not begun by an administrator in this browser")
 	}
 	a := login.Assertion
-	result := testResult{Issuer: a.Issuer.Value, NameID: a.NameID.Value, NameIDFormat: a.NameID.Format, Claims: a.Attributes, Person: newPerson(login.Identity, false)}
+	result := testResult{Issuer: a.Issuer.Value, NameID: a.NameID.Value, NameIDFormat: a.NameID.Format,
+		Claims: a.Attributes, Person: newPerson(login.Identity, false)}
 	result.Account = c.accountAfter(r.Context(), login.Identity)
 	if err := c.finishTest(r.Context(), id, true, result); err != nil {
 		return err
@@ -120,8 +126,9 @@ func (c *Console) passTest(r *http.Request, login *saml.Login) error {
 	return nil
 }
 
-// accountAfter says what a real sign-in would do, as far as a test can know: its account keys have the test's tenant in them, so they find no
-// account of a real sign-in, and an address alone does not say who somebody is.
+// accountAfter says what a real sign-in would do, as far as a test can know: its account keys have
+// the test's tenant in them, so they find no account of a real sign-in, and an address alone does
+// not say who somebody is.
 func (c *Console) accountAfter(ctx context.Context, i *saml.Identity) string {
 	a, err := c.DB.FindAccount(ctx, i)
 	if err == nil {
@@ -144,7 +151,8 @@ func (c *Console) failTest(r *http.Request, id string, err *saml.Error) bool {
 	if !c.beganTest(r, id) {
 		return false
 	}
-	f := &testFailure{Code: string(err.Code), Check: err.Check, Message: err.Message, Got: err.Got, Want: err.Want, Hint: err.Hint}
+	f := &testFailure{Code: string(err.Code), Check: err.Check, Message: err.Message, Got: err.Got, Want: err.Want,
+		Hint: err.Hint}
 	if cause := errors.Unwrap(err); cause != nil {
 		f.Cause = cause.Error()
 	}

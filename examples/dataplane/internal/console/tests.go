@@ -45,8 +45,9 @@ func newTestView(t *storage.TestRun) (*testView, error) {
 	return v, nil
 }
 
-// steps are all checks in their order. Those before the one that refused were passed, those behind it were not reached; where none of them
-// refused (the session could not be begun, say) nothing is known.
+// steps are all checks in their order. Those before the one that refused were passed, those behind
+// it were not reached; where none of them refused (the session could not be begun, say) nothing is
+// known.
 func steps(failed string, passed bool) []step {
 	var list []step
 	verdict := "passed"
@@ -82,7 +83,8 @@ type testPage struct {
 	InUse   bool // or those in use
 }
 
-// showTest shows a test to the administrator in any browser: there is one administrator, and only finishing a test takes the browser that began it.
+// showTest shows a test to the administrator in any browser: there is one administrator, and only
+// finishing a test takes the browser that began it.
 func (c *Console) showTest(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession) {
 	id := r.PathValue("id")
 	if !isID(id) {

@@ -89,7 +89,10 @@ func (w *world) advance(d time.Duration) {
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{t: t, file: filepath.Join(t.TempDir(), "console.db"), keys: [][]byte{saml.NewStateKey()}}
-	w.server = httptest.NewTLSServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.console.ServeHTTP(rw, r) }))
+	w.server = httptest.NewTLSServer(http.HandlerFunc(func(rw http.ResponseWriter,
+		r *http.Request) {
+		w.console.ServeHTTP(rw, r)
+	}))
 	t.Cleanup(w.server.Close)
 	w.db = w.open()
 	if _, err := w.db.AddAdministrator(t.Context(), adminName, adminHash); err != nil {
@@ -115,7 +118,8 @@ func (w *world) open() *storage.DB {
 
 func (w *world) newConsole(db *storage.DB) *console.Console {
 	w.t.Helper()
-	c, err := console.New(console.Config{DB: db, BaseURL: w.server.URL, Keys: w.keys, Administrator: adminName, Now: w.now, Wait: w.wait, Logger: slog.New(slog.DiscardHandler),
+	c, err := console.New(console.Config{DB: db, BaseURL: w.server.URL, Keys: w.keys, Administrator: adminName,
+		Now: w.now, Wait: w.wait, Logger: slog.New(slog.DiscardHandler),
 		Fetch: func(ctx context.Context, address string) ([]byte, error) { return w.fetch(ctx, address) }})
 	if err != nil {
 		w.t.Fatal(err)
@@ -123,7 +127,8 @@ func (w *world) newConsole(db *storage.DB) *console.Console {
 	return c
 }
 
-// directoryKey is that of all identity providers of these tests: a new one takes longer than most of them.
+// directoryKey is that of all identity providers of these tests: a new one takes longer than most
+// of them.
 var directoryKey = sync.OnceValue(func() crypto.Signer {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -245,7 +250,8 @@ func (b *browser) get(path string) page {
 
 func (b *browser) post(path string, values url.Values) page {
 	b.t.Helper()
-	r, err := http.NewRequestWithContext(b.t.Context(), http.MethodPost, b.address(path), strings.NewReader(values.Encode()))
+	r, err := http.NewRequestWithContext(b.t.Context(), http.MethodPost, b.address(path),
+		strings.NewReader(values.Encode()))
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -284,8 +290,10 @@ func (b *browser) submit(act string, f settingsForm) page {
 	b.t.Helper()
 	var body bytes.Buffer
 	m := multipart.NewWriter(&body)
-	for _, field := range []struct{ name, value string }{{"version", fmt.Sprint(f.version)}, {"document", f.document}, {"pasted", f.pasted}, {"metadata_url", f.metadataURL},
-		{"entity_id", f.entityID}, {"login_url", f.loginURL}, {"certificate", f.certificate}, {"accept_ended", f.ended}} {
+	for _, field := range []struct{ name, value string }{{"version", fmt.Sprint(f.version)}, {"document", f.document},
+		{"pasted", f.pasted}, {"metadata_url", f.metadataURL},
+		{"entity_id", f.entityID}, {"login_url", f.loginURL}, {"certificate", f.certificate}, {"accept_ended",
+			f.ended}} {
 		if err := m.WriteField(field.name, field.value); err != nil {
 			b.t.Fatal(err)
 		}
@@ -379,7 +387,8 @@ func (b *browser) test() page {
 	return b.finish(b.begin("/settings/sso/test", b.version()))
 }
 
-// begin opens a page that leads to the identity provider, whose answer it gives: by a POST with a form, by a GET without.
+// begin opens a page that leads to the identity provider, whose answer it gives: by a POST with a
+// form, by a GET without.
 func (b *browser) begin(path string, form url.Values) samltest.Form {
 	b.t.Helper()
 	var r *http.Request
@@ -387,7 +396,8 @@ func (b *browser) begin(path string, form url.Values) samltest.Form {
 	if form == nil {
 		r, err = http.NewRequestWithContext(b.t.Context(), http.MethodGet, b.address(path), nil)
 	} else {
-		r, err = http.NewRequestWithContext(b.t.Context(), http.MethodPost, b.address(path), strings.NewReader(form.Encode()))
+		r, err = http.NewRequestWithContext(b.t.Context(), http.MethodPost, b.address(path),
+			strings.NewReader(form.Encode()))
 	}
 	if err != nil {
 		b.t.Fatal(err)
@@ -408,7 +418,8 @@ func (b *browser) begin(path string, form url.Values) samltest.Form {
 	return answer
 }
 
-// finish posts the identity provider's answer as its page would, cross-site, and then what our own page posts.
+// finish posts the identity provider's answer as its page would, cross-site, and then what our own
+// page posts.
 func (b *browser) finish(answer samltest.Form) page {
 	b.t.Helper()
 	site := b.site
@@ -416,7 +427,8 @@ func (b *browser) finish(answer samltest.Form) page {
 	b.site = "cross-site"
 	b.post(answer.Action, answer.Values)
 	b.want(http.StatusOK)
-	second, err := samltest.ReadForm(&http.Response{Header: b.last.header, Body: io.NopCloser(strings.NewReader(b.last.body)), StatusCode: b.last.status})
+	second, err := samltest.ReadForm(&http.Response{Header: b.last.header,
+		Body: io.NopCloser(strings.NewReader(b.last.body)), StatusCode: b.last.status})
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -41,7 +41,8 @@ func newCertificate(t *testing.T, name string, from, to time.Time) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotBefore: from, NotAfter: to}
+	c := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotBefore: from,
+		NotAfter: to}
 	der, err := x509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
@@ -62,13 +63,14 @@ func newPrivateKey(t *testing.T) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
 }
 
-// TestWrongSettings has what administrators hand over by mistake. Each time the page says what is wrong beside the field, everything that
-// was typed is still there, and nothing is saved.
+// TestWrongSettings has what administrators hand over by mistake. Each time the page says what is
+// wrong beside the field, everything that was typed is still there, and nothing is saved.
 func TestWrongSettings(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	now := time.Now()
-	good := settingsForm{entityID: w.idp.EntityID(), loginURL: w.idp.LoginURL(), certificate: string(w.idp.CertificatePEM())}
+	good := settingsForm{entityID: w.idp.EntityID(), loginURL: w.idp.LoginURL(),
+		certificate: string(w.idp.CertificatePEM())}
 	with := func(change func(*settingsForm)) settingsForm {
 		f := good
 		change(&f)
@@ -82,38 +84,47 @@ func TestWrongSettings(t *testing.T) {
 		field string // where the message stands
 		says  []string
 	}{
-		{"our own Redirect URL as Entity ID", "save", with(func(f *settingsForm) { f.entityID = w.console.RedirectURL() }),
+		{"our own Redirect URL as Entity ID", "save",
+			with(func(f *settingsForm) { f.entityID = w.console.RedirectURL() }),
 			"entity_id", []string{"our own Redirect URL", "Microsoft Entra Identifier"}},
-		{"our own Redirect URL as Entity ID, with another mistake", "save", with(func(f *settingsForm) { f.entityID, f.certificate = w.console.RedirectURL(), "hello" }),
+		{"our own Redirect URL as Entity ID, with another mistake", "save",
+			with(func(f *settingsForm) { f.entityID, f.certificate = w.console.RedirectURL(), "hello" }),
 			"entity_id", []string{"our own Redirect URL"}},
-		{"our own Redirect URL as login URL", "save", with(func(f *settingsForm) { f.loginURL = w.console.RedirectURL() }),
+		{"our own Redirect URL as login URL", "save",
+			with(func(f *settingsForm) { f.loginURL = w.console.RedirectURL() }),
 			"login_url", []string{"our own Redirect URL", "Login URL"}},
 		{"the Login URL as Entity ID", "save", with(func(f *settingsForm) {
 			f.entityID = "https://login.microsoftonline.com/8aef4c87-1a42-4f3b-9a0f-0d6f24f6a2f6/saml2"
 		}), "entity_id", []string{"the entity ID is the Login URL"}},
-		{"a login URL that is not https", "save", with(func(f *settingsForm) { f.loginURL = "http://login.example.com/saml2" }),
+		{"a login URL that is not https", "save",
+			with(func(f *settingsForm) { f.loginURL = "http://login.example.com/saml2" }),
 			"login_url", []string{"not https"}},
 		{"metadata of every tenant", "read", with(func(f *settingsForm) { f.file = common }),
 			"source", []string{"for every tenant", "not the address with /common/"}},
-		{"a web page saved as XML", "read", with(func(f *settingsForm) { f.file = []byte("<!DOCTYPE html><html><body>Sign in</body></html>") }),
+		{"a web page saved as XML", "read",
+			with(func(f *settingsForm) { f.file = []byte("<!DOCTYPE html><html><body>Sign in</body></html>") }),
 			"source", []string{"this is a web page", "Federation Metadata XML"}},
 		{"a private key in the paste box", "read", with(func(f *settingsForm) { f.pasted = newPrivateKey(t) }),
 			"source", []string{"private key, not a certificate", "must not leave its place"}},
 		{"a private key as certificate", "save", with(func(f *settingsForm) { f.certificate = newPrivateKey(t) }),
 			"certificate", []string{"private key, not a certificate"}},
-		{"a thumbprint as certificate", "save", with(func(f *settingsForm) { f.certificate = "A78C6984CA9557E9AF2D80CB237429F6D0AA179F" }),
+		{"a thumbprint as certificate", "save",
+			with(func(f *settingsForm) { f.certificate = "A78C6984CA9557E9AF2D80CB237429F6D0AA179F" }),
 			"certificate", []string{"thumbprint"}},
 		{"half a certificate", "save", with(func(f *settingsForm) { f.certificate = good.certificate[:200] }),
 			"certificate", []string{"no END line"}},
 		{"a file of 20 MB", "read", with(func(f *settingsForm) { f.file = make([]byte, 20_000_000) }),
 			"source", []string{"more than 4 MiB", "Federation Metadata XML"}},
-		{"a login URL without end", "save", with(func(f *settingsForm) { f.loginURL = "https://login.example.com/" + strings.Repeat("x", 20_000) }),
+		{"a login URL without end", "save",
+			with(func(f *settingsForm) { f.loginURL = "https://login.example.com/" + strings.Repeat("x", 20_000) }),
 			"login_url", []string{"too long"}},
-		{"an address in the paste box", "read", with(func(f *settingsForm) { f.pasted = "https://login.microsoftonline.com/x/federationmetadata.xml" }),
+		{"an address in the paste box", "read",
+			with(func(f *settingsForm) { f.pasted = "https://login.microsoftonline.com/x/federationmetadata.xml" }),
 			"source", []string{"this is an address", "Metadata URL"}},
 		{"an empty file", "read", good, "source", []string{"this is empty"}},
 		{"nothing at all", "save", settingsForm{}, "form", []string{"nothing is filled in"}},
-		{"a fetch without an address", "fetch", good, "metadata_url", []string{"the address is missing", "App Federation Metadata Url"}},
+		{"a fetch without an address", "fetch", good, "metadata_url",
+			[]string{"the address is missing", "App Federation Metadata Url"}},
 		{"a control character", "save", with(func(f *settingsForm) { f.entityID = "https://sts.example/\x00" }),
 			"entity_id", []string{"cannot be shown"}},
 		{"a certificate that ended, without saying that it is meant", "save", with(func(f *settingsForm) {
@@ -139,13 +150,16 @@ func TestWrongSettings(t *testing.T) {
 				t.Errorf("the settings changed: got %+v, want %+v", after, before)
 			}
 			got := b.last.form()
-			if got.entityID != strings.ReplaceAll(test.form.entityID, "\x00", "�") || got.loginURL != test.form.loginURL && len(test.form.loginURL) < 10_000 {
-				t.Errorf("the form came back with %q and %q, want what was typed, %q and %q", got.entityID, got.loginURL, test.form.entityID, test.form.loginURL)
+			if got.entityID != strings.ReplaceAll(test.form.entityID, "\x00", "�") ||
+				got.loginURL != test.form.loginURL && len(test.form.loginURL) < 10_000 {
+				t.Errorf("the form came back with %q and %q, want what was typed, %q and %q", got.entityID,
+					got.loginURL, test.form.entityID, test.form.loginURL)
 			}
 			if strings.Contains(b.last.body, "PRIVATE KEY-----") {
 				t.Error("the page shows the private key")
 			}
-			if keep := strings.TrimSpace(test.form.certificate); !strings.Contains(keep, "PRIVATE KEY") && strings.TrimSpace(got.certificate) != keep {
+			if keep := strings.TrimSpace(test.form.certificate); !strings.Contains(keep, "PRIVATE KEY") &&
+				strings.TrimSpace(got.certificate) != keep {
 				t.Errorf("the certificate came back as %q, want %q", got.certificate, keep)
 			}
 		})
@@ -169,14 +183,17 @@ func TestEndedCertificate(t *testing.T) {
 	b.wantText("verdict", "Passed")
 }
 
-// TestTenantWideMetadata has keys of the whole cloud: they can be saved, since a library cannot know, but not without a warning.
+// TestTenantWideMetadata has keys of the whole cloud: they can be saved, since a library cannot
+// know, but not without a warning.
 func TestTenantWideMetadata(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	b := w.admin()
-	der := newCertificate(t, "accounts.accesscontrol.windows.net", time.Now().Add(-time.Hour), time.Now().AddDate(5, 0, 0))
+	der := newCertificate(t, "accounts.accesscontrol.windows.net", time.Now().Add(-time.Hour),
+		time.Now().AddDate(5, 0, 0))
 	ours := base64.StdEncoding.EncodeToString(w.idp.Certificates()[0])
-	b.submit("read", settingsForm{file: bytes.ReplaceAll(w.metadata(), []byte(ours), []byte(base64.StdEncoding.EncodeToString(der)))})
+	b.submit("read", settingsForm{file: bytes.ReplaceAll(w.metadata(), []byte(ours),
+		[]byte(base64.StdEncoding.EncodeToString(der)))})
 	b.want(http.StatusOK)
 	b.wantText("preview", "whole Microsoft cloud", "SAML Certificates")
 	if w.state().Version != 0 {
@@ -184,7 +201,8 @@ func TestTenantWideMetadata(t *testing.T) {
 	}
 }
 
-// TestSHA1 has an identity provider that signs with SHA-1: the test says so, and Enable does not pass over it.
+// TestSHA1 has an identity provider that signs with SHA-1: the test says so, and Enable does not
+// pass over it.
 func TestSHA1(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -259,7 +277,8 @@ func TestDatabaseGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer other.Close()
-	if _, err := other.ExecContext(t.Context(), "CREATE TRIGGER gone BEFORE UPDATE ON state BEGIN SELECT RAISE(ABORT, 'gone'); END"); err != nil {
+	if _, err := other.ExecContext(t.Context(),
+		"CREATE TRIGGER gone BEFORE UPDATE ON state BEGIN SELECT RAISE(ABORT, 'gone'); END"); err != nil {
 		t.Fatal(err)
 	}
 	check := func(why string, says ...string) {
@@ -293,7 +312,8 @@ func TestDatabaseGone(t *testing.T) {
 	b.wantText("done", "saved")
 }
 
-// TestWritingFails has a database that fails while something is written. Whether it was kept nobody knows then, and no page says that it was not.
+// TestWritingFails has a database that fails while something is written. Whether it was kept nobody
+// knows then, and no page says that it was not.
 func TestWritingFails(t *testing.T) {
 	t.Parallel()
 	w, b := enabled(t)
@@ -302,21 +322,24 @@ func TestWritingFails(t *testing.T) {
 	if err != nil || len(accounts) != 1 {
 		t.Fatalf("got accounts %+v, %v, want one", accounts, err)
 	}
-	b.submit("save", settingsForm{version: w.state().Version, entityID: "https://idp.example/", loginURL: "https://idp.example/login", certificate: string(w.idp.CertificatePEM())})
+	b.submit("save", settingsForm{version: w.state().Version, entityID: "https://idp.example/",
+		loginURL: "https://idp.example/login", certificate: string(w.idp.CertificatePEM())})
 	b.wantText("done", "saved") // so that there is something to discard
 	for _, table := range []string{"state", "account", "administrator"} {
 		for _, act := range []string{"INSERT", "UPDATE"} {
-			w.exec("CREATE TRIGGER " + table + act + " BEFORE " + act + " ON " + table + " BEGIN SELECT RAISE(ABORT, 'no'); END")
+			w.exec("CREATE TRIGGER " + table + act + " BEFORE " + act + " ON " + table +
+				" BEGIN SELECT RAISE(ABORT, 'no'); END")
 		}
 	}
 	for path, form := range map[string]url.Values{
-		"/settings/sso/enable":    b.version("confirm", "enable untested"),
-		"/settings/sso/disable":   b.version(),
-		"/settings/sso/discard":   b.version(),
-		"/settings/sso/delete":    b.version("confirm", "delete"),
-		"/settings/users/add":     {"email": {"somebody@example.com"}},
-		"/settings/users/end":     {"account": {accounts[0].ID}},
-		"/settings/administrator": {"current": {adminPassword}, "new": {"a long new password"}, "repeated": {"a long new password"}},
+		"/settings/sso/enable":  b.version("confirm", "enable untested"),
+		"/settings/sso/disable": b.version(),
+		"/settings/sso/discard": b.version(),
+		"/settings/sso/delete":  b.version("confirm", "delete"),
+		"/settings/users/add":   {"email": {"somebody@example.com"}},
+		"/settings/users/end":   {"account": {accounts[0].ID}},
+		"/settings/administrator": {"current": {adminPassword}, "new": {"a long new password"},
+			"repeated": {"a long new password"}},
 	} {
 		b.post(path, form)
 		b.want(http.StatusServiceUnavailable)
@@ -332,7 +355,8 @@ func TestWritingFails(t *testing.T) {
 	}
 }
 
-// TestSessionEndedWhileTyping keeps what was typed, pasted and uploaded by an administrator whose session has just ended, however it did.
+// TestSessionEndedWhileTyping keeps what was typed, pasted and uploaded by an administrator whose
+// session has just ended, however it did.
 func TestSessionEndedWhileTyping(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -345,7 +369,8 @@ func TestSessionEndedWhileTyping(t *testing.T) {
 			b := w.admin()
 			b.t = t
 			end(b)
-			f := settingsForm{version: w.state().Version, entityID: "https://idp.example/", loginURL: "https://idp.example/login", certificate: "half of a cert", metadataURL: "https://idp.example/metadata", pasted: "<half of a document"}
+			f := settingsForm{version: w.state().Version, entityID: "https://idp.example/",
+				loginURL: "https://idp.example/login", certificate: "half of a cert", metadataURL: "https://idp.example/metadata", pasted: "<half of a document"}
 			b.submit("save", f)
 			b.want(http.StatusUnauthorized)
 			b.wantText("alert", "Nothing was saved", "your session as administrator has ended")
@@ -355,7 +380,8 @@ func TestSessionEndedWhileTyping(t *testing.T) {
 			document := w.metadata()
 			b.submit("save", settingsForm{version: w.state().Version, file: document})
 			b.want(http.StatusUnauthorized)
-			if got := b.last.form(); got.entityID != w.idp.EntityID() || got.document != base64.StdEncoding.EncodeToString(document) {
+			if got := b.last.form(); got.entityID != w.idp.EntityID() ||
+				got.document != base64.StdEncoding.EncodeToString(document) {
 				t.Errorf("the file is lost: got %q", got.entityID)
 			}
 			kept := b.last.form()
@@ -367,8 +393,9 @@ func TestSessionEndedWhileTyping(t *testing.T) {
 	}
 }
 
-// TestSingleSignOnWhileTyping has a settings form in one tab, and another in which single sign-on signs the same person in after the session as
-// administrator has ended: what was typed is still there.
+// TestSingleSignOnWhileTyping has a settings form in one tab, and another in which single sign-on
+// signs the same person in after the session as administrator has ended: what was typed is still
+// there.
 func TestSingleSignOnWhileTyping(t *testing.T) {
 	t.Parallel()
 	w, b := enabled(t)
@@ -378,7 +405,8 @@ func TestSingleSignOnWhileTyping(t *testing.T) {
 	if !b.signedIn() {
 		t.Fatal("the user is not signed in")
 	}
-	f := settingsForm{version: w.state().Version, entityID: "https://idp.example/", loginURL: "https://idp.example/login", certificate: "half of a cert"}
+	f := settingsForm{version: w.state().Version, entityID: "https://idp.example/",
+		loginURL: "https://idp.example/login", certificate: "half of a cert"}
 	b.submit("save", f)
 	b.want(http.StatusUnauthorized)
 	b.wantText("alert", "Nothing was saved", "your session as administrator has ended")
@@ -388,7 +416,8 @@ func TestSingleSignOnWhileTyping(t *testing.T) {
 	if b.get("/settings/sso"); b.last.url.Path != "/sign-in" {
 		t.Errorf("the user sees %s", b.last.url)
 	}
-	// Signing in again does not make it count longer: a day after the administrator was here it is over.
+	// Signing in again does not make it count longer: a day after the administrator was here it is
+	// over.
 	w.advance(23 * time.Hour)
 	b.signIn("/jobs")
 	w.advance(2 * time.Hour)
@@ -399,8 +428,8 @@ func TestSingleSignOnWhileTyping(t *testing.T) {
 	}
 }
 
-// TestStrangersForm has settings forms of people whom this console has never signed in: no page holds anything of them, and no more of them is
-// read than of any small form.
+// TestStrangersForm has settings forms of people whom this console has never signed in: no page
+// holds anything of them, and no more of them is read than of any small form.
 func TestStrangersForm(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -432,8 +461,10 @@ func TestStrangersForm(t *testing.T) {
 			answer := httptest.NewRecorder()
 			w.console.ServeHTTP(answer, r)
 			page := answer.Body.String()
-			if answer.Code != http.StatusUnauthorized || !strings.Contains(page, "/sign-in") || len(page) > 8<<10 || strings.Contains(page, "&lt;&lt;&lt;") {
-				t.Errorf("%s, %s: got status %d and %d bytes, want %d and a small page that leads to the sign-in", row.name, act, answer.Code, len(page), http.StatusUnauthorized)
+			if answer.Code != http.StatusUnauthorized || !strings.Contains(page, "/sign-in") || len(page) > 8<<10 ||
+				strings.Contains(page, "&lt;&lt;&lt;") {
+				t.Errorf("%s, %s: got status %d and %d bytes, want %d and a small page that leads to the sign-in",
+					row.name, act, answer.Code, len(page), http.StatusUnauthorized)
 			}
 			if body.n > 64<<10+1 {
 				t.Errorf("%s, %s: %d bytes were read, want 64 KiB at most", row.name, act, body.n)
@@ -461,7 +492,8 @@ func (c *counter) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// TestLargeForms has more large uploads at once than are read at once: all are answered, and no more than one is in memory.
+// TestLargeForms has more large uploads at once than are read at once: all are answered, and no
+// more than one is in memory.
 func TestLargeForms(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -475,7 +507,8 @@ func TestLargeForms(t *testing.T) {
 	for range 5 {
 		all.Go(func() {
 			body, contentType := strangersForm(t, 200<<10)
-			r := httptest.NewRequest(http.MethodPost, w.server.URL+"/settings/sso/preview", &gated{Reader: bytes.NewReader(body), gate: gate, inside: inside})
+			r := httptest.NewRequest(http.MethodPost, w.server.URL+"/settings/sso/preview",
+				&gated{Reader: bytes.NewReader(body), gate: gate, inside: inside})
 			r.ContentLength = int64(len(body))
 			r.Header.Set("Content-Type", contentType)
 			r.Header.Set("Sec-Fetch-Site", "same-origin")
@@ -500,7 +533,8 @@ func TestLargeForms(t *testing.T) {
 	all.Wait()
 }
 
-// TestSlowUpload has a form that takes longer to arrive than an answer may take: it is looked at all the same.
+// TestSlowUpload has a form that takes longer to arrive than an answer may take: it is looked at
+// all the same.
 func TestSlowUpload(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -520,7 +554,8 @@ func TestSlowUpload(t *testing.T) {
 				t.Fatal(err)
 			}
 			half := int64(body.Len() / 2)
-			r := httptest.NewRequest(http.MethodPost, w.server.URL+"/settings/sso/"+act, io.MultiReader(io.LimitReader(&body, half), late{most + 200*time.Millisecond}, &body))
+			r := httptest.NewRequest(http.MethodPost, w.server.URL+"/settings/sso/"+act,
+				io.MultiReader(io.LimitReader(&body, half), late{most + 200*time.Millisecond}, &body))
 			r.ContentLength = 2 * half
 			r.Header.Set("Content-Type", m.FormDataContentType())
 			r.Header.Set("Sec-Fetch-Site", "same-origin")
@@ -561,8 +596,8 @@ func (g *gated) Read(b []byte) (int, error) {
 	return g.Reader.Read(b)
 }
 
-// TestAnyButtonReads: what was pasted, or chosen, or dropped, is read by whichever button is pressed, in a form that is empty or has the saved
-// settings.
+// TestAnyButtonReads: what was pasted, or chosen, or dropped, is read by whichever button is
+// pressed, in a form that is empty or has the saved settings.
 func TestAnyButtonReads(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -604,13 +639,15 @@ func TestAnyButtonReads(t *testing.T) {
 					}
 					if act == "save" {
 						b.wantText("done", "The settings are saved")
-						if s := w.state(); s.Version != before+1 || s.Saved.EntityID != wantID || strings.TrimSpace(s.Saved.Certificates) != strings.TrimSpace(wantCertificate) {
+						if s := w.state(); s.Version != before+1 || s.Saved.EntityID != wantID ||
+							strings.TrimSpace(s.Saved.Certificates) != strings.TrimSpace(wantCertificate) {
 							t.Errorf("saved: got %+v, want %s", s.Saved, wantID)
 						}
 						return
 					}
 					got := b.last.form()
-					if got.entityID != wantID || strings.TrimSpace(got.certificate) != strings.TrimSpace(wantCertificate) || got.pasted != "" {
+					if got.entityID != wantID ||
+						strings.TrimSpace(got.certificate) != strings.TrimSpace(wantCertificate) || got.pasted != "" {
 						t.Errorf("the form has %+v, want %s", got, wantID)
 					}
 					b.wantText("preview", wantID)
@@ -623,7 +660,8 @@ func TestAnyButtonReads(t *testing.T) {
 	}
 }
 
-// TestTwoSources: where two different things were given, the page does not guess, and nothing is lost.
+// TestTwoSources: where two different things were given, the page does not guess, and nothing is
+// lost.
 func TestTwoSources(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -637,7 +675,8 @@ func TestTwoSources(t *testing.T) {
 		{"read", settingsForm{file: w.metadata(), pasted: "other"}, "a file was chosen and a text was pasted"},
 		{"preview", settingsForm{file: w.metadata(), pasted: "other"}, "a file was chosen and a text was pasted"},
 		{"save", settingsForm{file: w.metadata(), pasted: "other"}, "a file was chosen and a text was pasted"},
-		{"fetch", settingsForm{metadataURL: "https://idp.example/metadata", pasted: "other"}, "there is an address to fetch, and a file or a pasted text too"},
+		{"fetch", settingsForm{metadataURL: "https://idp.example/metadata", pasted: "other"},
+			"there is an address to fetch, and a file or a pasted text too"},
 	} {
 		b.submit(row.act, row.form)
 		b.want(http.StatusUnprocessableEntity)
@@ -651,15 +690,16 @@ func TestTwoSources(t *testing.T) {
 	if w.state().Version != 0 {
 		t.Error("something was saved")
 	}
-	b.submit("save", settingsForm{metadataURL: "https://idp.example/metadata"}) // an address alone leaves nothing to guess
+	// an address alone leaves nothing to guess
+	b.submit("save", settingsForm{metadataURL: "https://idp.example/metadata"})
 	b.wantText("done", "saved")
 	if s := w.state(); s.Saved.EntityID != w.idp.EntityID() || s.Saved.MetadataURL != "https://idp.example/metadata" {
 		t.Errorf("got %+v", s.Saved)
 	}
 }
 
-// TestEndedIsNotMeantForOthers: the tick that says that ended certificates are meant counts for those that it was shown with, however others came
-// into the form after it.
+// TestEndedIsNotMeantForOthers: the tick that says that ended certificates are meant counts for
+// those that it was shown with, however others came into the form after it.
 func TestEndedIsNotMeantForOthers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -694,7 +734,8 @@ func TestEndedIsNotMeantForOthers(t *testing.T) {
 		f.ended = tick
 		row.change(&f)
 		b.submit("save", f)
-		if b.last.status != http.StatusUnprocessableEntity || !strings.Contains(b.last.text("alert"), "every certificate here has ended") || w.state().Version != 0 {
+		if b.last.status != http.StatusUnprocessableEntity || !strings.Contains(b.last.text("alert"),
+			"every certificate here has ended") || w.state().Version != 0 {
 			t.Errorf("%s: got status %d, %q, want it refused", row.name, b.last.status, b.last.text("alert"))
 		}
 		if !b.last.has("accept-ended") {
@@ -706,12 +747,14 @@ func TestEndedIsNotMeantForOthers(t *testing.T) {
 	b.wantText("done", "The settings are saved")
 }
 
-// TestProblemsAreSummedUp: wherever a problem belongs, the place that the form leads to names it, with a way to the field.
+// TestProblemsAreSummedUp: wherever a problem belongs, the place that the form leads to names it,
+// with a way to the field.
 func TestProblemsAreSummedUp(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	b := w.admin()
-	b.submit("preview", settingsForm{entityID: w.console.RedirectURL(), loginURL: "http://login.example.com/", certificate: "hello"})
+	b.submit("preview", settingsForm{entityID: w.console.RedirectURL(), loginURL: "http://login.example.com/",
+		certificate: "hello"})
 	b.want(http.StatusUnprocessableEntity)
 	b.wantText("summary", "Entity ID", "Single Sign-On URL", "X.509 certificate", "our own Redirect URL", "not https")
 	for _, part := range []string{`href="#entity-id"`, `href="#login-url"`, `href="#certificate"`} {
@@ -734,7 +777,8 @@ func TestProblemsAreSummedUp(t *testing.T) {
 			t.Errorf("%s: #result is at %d and %s at %d, want it just before", row.name, at, row.before, next)
 		}
 	}
-	for _, action := range []string{`action="/settings/sso/preview#result"`, `formaction="/settings/sso/save#result"`, `formaction="/settings/sso/read#result"`, `formaction="/settings/sso/fetch#result"`} {
+	for _, action := range []string{`action="/settings/sso/preview#result"`, `formaction="/settings/sso/save#result"`,
+		`formaction="/settings/sso/read#result"`, `formaction="/settings/sso/fetch#result"`} {
 		b.submit("read", settingsForm{file: w.metadata()})
 		if !strings.Contains(b.last.body, action) {
 			t.Errorf("the page lacks %s", action)
@@ -749,14 +793,16 @@ func TestCrossSite(t *testing.T) {
 	b := w.admin()
 	b.save()
 	before := w.state()
-	f := settingsForm{version: before.Version, entityID: "https://evil.example/", loginURL: "https://evil.example/", certificate: string(w.idp.CertificatePEM()), metadataURL: "https://evil.example/"}
+	f := settingsForm{version: before.Version, entityID: "https://evil.example/", loginURL: "https://evil.example/",
+		certificate: string(w.idp.CertificatePEM()), metadataURL: "https://evil.example/"}
 	for _, site := range []string{"cross-site", "same-site"} {
 		b.site = site
 		for _, act := range []string{"read", "fetch", "preview", "save"} {
 			b.submit(act, f)
 			b.want(http.StatusForbidden)
 		}
-		for _, path := range []string{"/settings/sso/test", "/settings/sso/enable", "/settings/sso/disable", "/settings/sso/discard", "/settings/sso/delete",
+		for _, path := range []string{"/settings/sso/test", "/settings/sso/enable", "/settings/sso/disable",
+			"/settings/sso/discard", "/settings/sso/delete",
 			"/settings/users/end", "/settings/users/add", "/settings/administrator", "/sign-in", "/sign-out"} {
 			b.post(path, b.version("confirm", "enable untested"))
 			b.want(http.StatusForbidden)
@@ -765,7 +811,8 @@ func TestCrossSite(t *testing.T) {
 	if !reflect.DeepEqual(w.state(), before) {
 		t.Error("another site changed the settings")
 	}
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.server.URL+"/settings/sso/delete", strings.NewReader(b.version("confirm", "delete").Encode()))
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.server.URL+"/settings/sso/delete",
+		strings.NewReader(b.version("confirm", "delete").Encode()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -779,12 +826,14 @@ func TestCrossSite(t *testing.T) {
 	b.want(http.StatusOK)
 }
 
-// TestWrongCertificateEnabled has settings that let nobody in: the administrator still gets in, and sees why.
+// TestWrongCertificateEnabled has settings that let nobody in: the administrator still gets in, and
+// sees why.
 func TestWrongCertificateEnabled(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	b := w.admin()
-	wrong := certificatePEM(newCertificate(t, "another application's", time.Now().Add(-time.Hour), time.Now().AddDate(3, 0, 0)))
+	wrong := certificatePEM(newCertificate(t, "another application's", time.Now().Add(-time.Hour),
+		time.Now().AddDate(3, 0, 0)))
 	b.submit("save", settingsForm{entityID: w.idp.EntityID(), loginURL: w.idp.LoginURL(), certificate: wrong})
 	b.wantText("done", "saved")
 	b.post("/settings/sso/enable", b.version("confirm", "enable untested"))
@@ -821,7 +870,8 @@ func TestWrongCertificateEnabled(t *testing.T) {
 	user.want(http.StatusOK)
 }
 
-// TestAllFaultsAtOnce: whoever pastes three wrong values learns of all three, each beside its field, and not of one after the other.
+// TestAllFaultsAtOnce: whoever pastes three wrong values learns of all three, each beside its
+// field, and not of one after the other.
 func TestAllFaultsAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -830,10 +880,14 @@ func TestAllFaultsAtOnce(t *testing.T) {
 		form settingsForm
 		says map[string]string
 	}{
-		"both addresses in each other's place, and a thumbprint": {settingsForm{entityID: login, loginURL: issuer, certificate: "A78C6984CA9557E9AF2D80CB237429F6D0AA179F"},
-			map[string]string{"entity_id": "the entity ID is the Login URL", "login_url": "the login URL is the Microsoft Entra Identifier", "certificate": "thumbprint"}},
-		"our own name, http, and no certificate": {settingsForm{entityID: w.console.RedirectURL(), loginURL: "http://login.example.com/saml2"},
-			map[string]string{"entity_id": "our own Redirect URL", "login_url": "not https", "certificate": "the certificate is empty"}},
+		"both addresses in each other's place, and a thumbprint": {settingsForm{entityID: login, loginURL: issuer,
+			certificate: "A78C6984CA9557E9AF2D80CB237429F6D0AA179F"},
+			map[string]string{"entity_id": "the entity ID is the Login URL",
+				"login_url": "the login URL is the Microsoft Entra Identifier", "certificate": "thumbprint"}},
+		"our own name, http, and no certificate": {settingsForm{entityID: w.console.RedirectURL(),
+			loginURL: "http://login.example.com/saml2"},
+			map[string]string{"entity_id": "our own Redirect URL", "login_url": "not https",
+				"certificate": "the certificate is empty"}},
 		"a certificate alone": {settingsForm{certificate: string(w.idp.CertificatePEM())},
 			map[string]string{"entity_id": "is missing", "login_url": "is missing"}},
 	} {

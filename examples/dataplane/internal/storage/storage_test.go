@@ -251,7 +251,8 @@ func TestNewerDatabase(t *testing.T) {
 			t.Parallel()
 			first, again := openAgain(t)
 			known := len(migrations)
-			if _, err := first.exec(t.Context(), first.sql, "INSERT INTO schema_version (version) VALUES (?)", known+1); err != nil {
+			if _, err := first.exec(t.Context(), first.sql, "INSERT INTO schema_version (version) VALUES (?)",
+				known+1); err != nil {
 				t.Fatal(err)
 			}
 			db, err := again()
@@ -376,7 +377,8 @@ func identityOf(t *testing.T, idp *samltest.IdentityProvider, u samltest.User) *
 	return identityIn(t, idp, samltest.Answer{User: u}, saml.Config{})
 }
 
-func identityIn(t *testing.T, idp *samltest.IdentityProvider, answer samltest.Answer, config saml.Config) *saml.Identity {
+func identityIn(t *testing.T, idp *samltest.IdentityProvider, answer samltest.Answer,
+	config saml.Config) *saml.Identity {
 	t.Helper()
 	metadata, err := idp.Metadata()
 	if err != nil {
@@ -480,7 +482,8 @@ func TestOneAddressAtOnce(t *testing.T) {
 		for _, isolation := range []string{"read committed", "repeatable read"} { // the default of the server
 			t.Run(row.name+", "+isolation, func(t *testing.T) {
 				t.Parallel()
-				database := testpg.New(t) + "&default_transaction_isolation=" + strings.ReplaceAll(isolation, " ", "%20")
+				database := testpg.New(t) + "&default_transaction_isolation=" + strings.ReplaceAll(isolation, " ",
+					"%20")
 				db, err := OpenPostgreSQL(t.Context(), database, time.Now)
 				if err != nil {
 					t.Fatal(err)
@@ -611,7 +614,8 @@ func TestAccountLookUp(t *testing.T) {
 		}, saml.Config{NameID: saml.AllowAnyNameID})
 	}
 	eachDatabase(t, func(t *testing.T, _ *clock, open func() *DB) {
-		if err := open().SignIn(t.Context(), nobody(samltest.User{UserPrincipalName: "a"}), ""); !errors.Is(err, saml.CodeNoAccountKey) {
+		if err := open().SignIn(t.Context(), nobody(samltest.User{UserPrincipalName: "a"}), ""); !errors.Is(err,
+			saml.CodeNoAccountKey) {
 			t.Errorf("an identity without a key: got %v, want %s", err, string(saml.CodeNoAccountKey))
 		}
 	})

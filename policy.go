@@ -1,0 +1,44 @@
+package saml
+
+import (
+	"crypto"
+	"time"
+
+	"github.com/iomete/saml/internal/dsig"
+)
+
+// policy is what the checks demand of a response, whoever the identity provider is.
+type policy struct {
+	tenant      string
+	entityID    string
+	redirectURL string
+	recipients  []string // Redirect URLs that a response may be addressed to, ours first
+	audiences   []string // names that an assertion may be meant for, ours first
+	contexts    []string
+	decrypters  []crypto.Decrypter
+	skew        time.Duration
+	now         func() time.Time
+
+	nameID                    NameIDPolicy
+	allowInternationalEmail   bool
+	requireObjectID           bool
+	requireSignedResponse     bool
+	refuseExpiredCertificates bool
+	allowSHA1                 bool
+}
+
+func (p *policy) signaturePolicy() dsig.Policy {
+	return dsig.Policy{AllowSHA1: p.allowSHA1}
+}
+
+// A NameIDPolicy says what the NameID of a subject must look like.
+type NameIDPolicy int
+
+const (
+	// EmailNameID demands an e-mail address that agrees with Entra's emailaddress claim where there
+	// is exactly one.
+	EmailNameID NameIDPolicy = iota
+	// AllowAnyNameID accepts any non-empty NameID. Identity.Email is then the e-mail claim, or
+	// empty.
+	AllowAnyNameID
+)
