@@ -103,8 +103,8 @@ func (s *accounts) find(tenant string, is func(*account) bool) *account {
 	return nil
 }
 
-// How to find the account of the person who signed in: by the object key, then by the NameID key,
-// then once by an e-mail address in a domain that the tenant owns.
+// How to find the account of the person who signed in: by the object key, then by the NameID key, then
+// once by an e-mail address in a domain that the tenant owns.
 func ExampleIdentity_accounts() {
 	users := &accounts{
 		domains: map[string][]string{"acme": {"example.com"}},

@@ -11,9 +11,8 @@ import (
 	"github.com/iomete/saml/session"
 )
 
-// signOn puts app behind single sign-on. key comes from saml.NewStateKey once, and is the same on
-// all replicas and after a restart. store is shared by all replicas; nil is enough for a single
-// process.
+// signOn puts app behind single sign-on. key comes from saml.NewStateKey once, and is the same on all
+// replicas and after a restart. store is shared by all replicas; nil is enough for a single process.
 func signOn(metadata, key []byte, store saml.Store, app http.Handler) (http.Handler, error) {
 	idp, err := saml.ParseMetadata(metadata) // or ParseSettings(entityID, loginURL, certificate)
 	if err != nil {
@@ -44,8 +43,8 @@ func signOn(metadata, key []byte, store saml.Store, app http.Handler) (http.Hand
 
 func goodbye(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "You are signed out.") }
 
-// Single sign-on in front of an application. A user without a session is sent to the Redirect URL,
-// and from there to the identity provider.
+// Single sign-on in front of an application. A user without a session is sent to the Redirect URL, and
+// from there to the identity provider.
 func ExampleServiceProvider_Handler() {
 	entra, err := samltest.New(samltest.Options{})
 	if err != nil {

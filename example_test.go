@@ -104,10 +104,11 @@ func ExampleError() {
 		fmt.Println(refusal.Hint)
 	}
 	// Output:
-	// audience: true the Assertion is for another service got  "https://console.example.com" want
-	// "https://console.example.com/api/v1/identity/auth/saml-acs" In Entra: Enterprise application
-	// > Single sign-on > Basic SAML Configuration > Identifier (Entity ID) must be our entity ID,
-	// which is the Redirect URL unless another is configured.
+	// audience: true
+	// the Assertion is for another service
+	// got  "https://console.example.com"
+	// want "https://console.example.com/api/v1/identity/auth/saml-acs"
+	// In Entra: Enterprise application > Single sign-on > Basic SAML Configuration > Identifier (Entity ID) must be our entity ID, which is the Redirect URL unless another is configured.
 }
 
 // Some settings work today but may cause trouble later. Show the warnings on the settings page.
@@ -121,8 +122,7 @@ func ExampleIdentityProvider_Warnings() {
 		fmt.Println(w.Code+":", w.Message)
 	}
 	// Output:
-	// entity_id_slash: the entity ID "https://sts.windows.net/9f0c6a52-5d0e-4b1a-8a6f-2f4f7b9d1c11"
-	// has no slash at its end, as Microsoft Entra's has
+	// entity_id_slash: the entity ID "https://sts.windows.net/9f0c6a52-5d0e-4b1a-8a6f-2f4f7b9d1c11" has no slash at its end, as Microsoft Entra's has
 }
 
 var exampleTime = newClock().Now()

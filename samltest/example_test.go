@@ -132,8 +132,7 @@ func ExampleReadForm() {
 	_, err = samltest.ReadForm(response)
 	fmt.Println(err)
 	// Output:
-	// samltest: AADSTS750054: the call has no SAMLRequest; the Sign-on URL must not be the Login
-	// URL
+	// samltest: AADSTS750054: the call has no SAMLRequest; the Sign-on URL must not be the Login URL
 }
 
 // A certificate rollover: the new certificate is published first and signs later.
