@@ -156,6 +156,15 @@ func output(command ...string) ([]byte, error) {
 	return exec.Command(command[0], command[1:]...).CombinedOutput()
 }
 
+func fileText(t *testing.T, file string) string {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
 // tail returns the end of a file.
 func tail(file string, most int) string {
 	data, err := os.ReadFile(file)

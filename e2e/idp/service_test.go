@@ -29,6 +29,7 @@ type service struct {
 	sp         *saml.ServiceProvider
 	registered *saml.ServiceProvider // the one whose metadata the product has; most often sp
 	server     *httptest.Server
+	options    *saml.LoginOptions                    // of the sign-ins that "/login" begins
 	trusted    atomic.Pointer[saml.IdentityProvider] // nil until trust was called
 
 	mu     sync.Mutex
@@ -39,7 +40,9 @@ type service struct {
 
 func newService(t *testing.T, r row) *service {
 	t.Helper()
-	s := &service{}
+	options := r.options
+	options.POST = r.way == post
+	s := &service{options: &options}
 	mux := http.NewServeMux()
 	s.server = httptest.NewServer(mux) // on 127.0.0.1
 	t.Cleanup(s.server.Close)
@@ -71,9 +74,7 @@ func newService(t *testing.T, r row) *service {
 	handler := s.sp.Handler(sessions)
 	mux.Handle(s.sp.RedirectPath(), handler)
 	mux.HandleFunc("/login", func(w http.ResponseWriter, req *http.Request) {
-		o := r.options
-		o.POST = r.way == post
-		handler.StartLogin(w, req, s.sp, o)
+		handler.StartLogin(w, req, s.sp, *s.options)
 	})
 	mux.Handle("/{$}", sessions.Require(handler, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "signed in: %s", session.FromContext(r.Context()).Identity.Email)
