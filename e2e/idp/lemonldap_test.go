@@ -1,12 +1,15 @@
 package idp
 
 import (
+	"encoding/base64"
 	"fmt"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/iomete/saml"
 )
@@ -66,6 +69,9 @@ languages = en
 	return r
 }
 
+// forceAuthnInterval is how many seconds a session may be old for the portal to take it as fresh, though we say ForceAuthn. Its default is 5.
+const forceAuthnInterval = 2
+
 // configure writes the next configuration.
 func (r *runningLemonLDAP) configure(t *testing.T) {
 	t.Helper()
@@ -90,7 +96,7 @@ func (r *runningLemonLDAP) configure(t *testing.T) {
 		"cfgNum": r.number, "cfgAuthor": "test", "cfgDate": r.number, "cfgVersion": "2.16.1",
 		"portal": r.base + "/", "domain": "localhost", "cookieName": "lemonldap", "securedCookie": 0, "checkXSS": 1, "key": "of-a-test-and-nothing-else",
 		"authentication": "Demo", "userDB": "Same", "passwordDB": "Null", "registerDB": "Null", "demoExportedVars": map[string]string{"uid": "uid", "mail": "mail", "givenName": "givenName", "sn": "sn", "cn": "cn"},
-		"whatToTrace": "uid", "loginHistoryEnabled": 0, "notification": 0, "portalCheckLogins": 0, "skipRenewConfirmation": 1, "portalForceAuthnInterval": 0, "skipUpgradeConfirmation": 1, "cspFormAction": "*",
+		"whatToTrace": "uid", "loginHistoryEnabled": 0, "notification": 0, "portalCheckLogins": 0, "skipRenewConfirmation": 1, "portalForceAuthnInterval": forceAuthnInterval, "skipUpgradeConfirmation": 1, "cspFormAction": "*",
 		"globalStorage": "Apache::Session::File", "globalStorageOptions": map[string]string{"Directory": r.dir + "/sessions", "LockDirectory": r.dir + "/sessions/lock",
 			"generateModule": "Lemonldap::NG::Common::Apache::Session::Generate::SHA256"},
 		"persistentStorage": "Apache::Session::File", "persistentStorageOptions": map[string]string{"Directory": r.dir + "/psessions", "LockDirectory": r.dir + "/psessions/lock"},
@@ -110,10 +116,29 @@ func (r *runningLemonLDAP) initiate(c *client) string {
 	return r.base + "/saml/singleSignOn?IDPInitiated=1&sp=" + url.QueryEscape(c.entityID)
 }
 
+// roll changes the keys by a new configuration, which the portal notices by itself: checkTime says how soon. It announces none.
+func (r *runningLemonLDAP) roll(t *testing.T, k keyPhase) {
+	t.Helper()
+	r.phase = k
+	r.configure(t)
+	pair := productPair()
+	if k == keysNew {
+		pair = nextPair()
+	}
+	want := base64.StdEncoding.EncodeToString(pair.certificate)
+	for end := time.Now().Add(mostPatience); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		document, err := saml.FetchMetadata(t.Context(), r.metadata(nil), saml.FetchOptions{})
+		if err == nil && strings.Contains(strings.Join(strings.Fields(string(document)), ""), want) {
+			return
+		}
+	}
+	t.Fatal("the portal does not take the new configuration")
+}
+
 func (r *runningLemonLDAP) password(name string) string { return name }
 
 func TestLemonLDAP(t *testing.T) {
-	d := dialect{base: knobs{"NameIDFormat": "email", "SignSSOMessage": 1}, sent: "Response:rsa-sha256, Assertion:rsa-sha256", unknown: "unknown"}
+	d := dialect{base: knobs{"NameIDFormat": "email", "SignSSOMessage": 1}, patience: (forceAuthnInterval + 1) * time.Second, sent: "Response:rsa-sha256, Assertion:rsa-sha256", unknown: `trmsg="107"`} // PE_UNKNOWNPARTNER, which a script would put into words
 	method := func(name string) knobs { return d.with(knobs{"SignatureMethod": name}) }
 	format := func(name string) knobs { return d.with(knobs{"NameIDFormat": name}) }
 	run(t, lemonLDAP, rows(
@@ -122,13 +147,15 @@ func TestLemonLDAP(t *testing.T) {
 		[]row{
 			{name: "assertion signed", knobs: d.with(knobs{"SignSSOMessage": 0}), want: want{sent: "Assertion:rsa-sha256"}},
 			{name: "RSA-SHA384", knobs: method("RSA_SHA384"), want: want{sent: "Response:rsa-sha384, Assertion:rsa-sha384"}},
-			{name: "RSA-SHA512", knobs: method("RSA_SHA512"), want: want{sent: "Response:rsa-sha512, Assertion:rsa-sha512"}},
+			{name: "RSA-SHA512", knobs: method("RSA_SHA512"), want: want{sent: "Response:rsa-sha512/sha384, Assertion:rsa-sha512/sha384"}},
 			{name: "context asked for and not met", knobs: d.base, config: asksFor(contextX509), want: want{code: saml.CodeAuthnContext}},
-			{name: "encrypted NameID", knobs: d.with(knobs{"EncryptionMode": "nameid", "NameIDFormat": "persistent"}), config: both(decrypts, anyNameID)},
+			{name: "encrypted NameID", knobs: d.with(knobs{"EncryptionMode": "nameid", "NameIDFormat": "persistent", "NameIDSessionKey": "uid"}), config: both(decrypts, anyNameID)},
+			{name: "NameID persistent, without a session key for it", knobs: format("persistent"), config: anyNameID, want: want{code: saml.CodeNameID}},
 		},
 		encryptionRows(d, knobs{"EncryptionMode": "assertion"}, "Response:rsa-sha256, EncryptedAssertion:aes128-cbc/rsa-oaep-mgf1p"),
 		sha1Rows(method("RSA_SHA1"), "Response:rsa-sha1, Assertion:rsa-sha1"),
-		requestRows(d, knobs{"CheckSSOMessageSignature": 1}, "signature", "signature"),
-		nameIDRows(format("persistent"), format("transient"), d.with(knobs{"NameIDFormat": "unspecified", "NameIDSessionKey": "uid"})),
+		requestRows(d, knobs{"CheckSSOMessageSignature": 1}, `trmsg="57"`, `trmsg="57"`),
+		nameIDRows(d.with(knobs{"NameIDFormat": "persistent", "NameIDSessionKey": "uid"}), format("transient"), d.with(knobs{"NameIDFormat": "unspecified", "NameIDSessionKey": "uid"})),
+		keyRows(d),
 	))
 }

@@ -67,7 +67,8 @@ type row struct {
 	config func(*saml.Config) // what our Config is set to; the rest is as a console has it
 	// registered changes the Config whose metadata the product gets, where that is another than the one that runs. nil: the same.
 	registered func(*saml.Config)
-	unknown    bool // the product does not know the service
+	unknown    bool          // the product does not know the service
+	clock      time.Duration // how far our clock is wrong
 
 	way     way
 	options saml.LoginOptions
@@ -80,7 +81,7 @@ type row struct {
 type want struct {
 	code     saml.Code // on our page
 	message  string    // part of the error's message, to tell refusals with one code apart
-	refusal  string    // part of the product's own page
+	refusal  string    // part of the product's own page, of its text or its HTML
 	sent     string    // how the response is protected, in the words of func sent; "" does not ask
 	email    string    // Identity.Email; default that of the user
 	identity func(t *testing.T, login *saml.Login)
@@ -138,9 +139,6 @@ func runRow(t *testing.T, v visit, outcome *string) {
 	end := v.signIn(t)
 	*outcome = end.String()
 	v.check(t, end)
-	if os.Getenv("IDP_DUMP") != "" {
-		t.Log(strings.Join(v.browser.messages, "\n"))
-	}
 }
 
 // signIn does what the row says, with the row's user.
@@ -215,7 +213,7 @@ func (v visit) check(t *testing.T, e ending) {
 			t.Errorf("somebody was signed in too: %s", e.login.Identity.Email)
 		}
 	case w.refusal != "":
-		if e.login != nil || e.err != nil || v.owns(e.page) || !strings.Contains(e.page.text(), w.refusal) {
+		if e.login != nil || e.err != nil || v.owns(e.page) || !strings.Contains(e.page.text()+string(e.page.body), w.refusal) {
 			t.Fatalf("got %s, want a page of the product with %q", e, w.refusal)
 		}
 	default:
@@ -241,7 +239,7 @@ func (v visit) check(t *testing.T, e ending) {
 const noEmail = "-"
 
 func (v visit) userEmail() string {
-	return usersByName[cmp.Or(v.row.user, "alice")].Email
+	return userNamed(cmp.Or(v.row.user, "alice")).Email
 }
 
 func slug(name string) string {

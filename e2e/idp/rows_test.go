@@ -10,10 +10,11 @@ import (
 
 // A dialect says how the rows that all products share are put to one of them.
 type dialect struct {
-	base    knobs     // what every service is set to
-	unknown string    // part of the page for a service that is not known
-	sent    string    // how a response is protected by base
-	ahead   saml.Code // the refusal where our clock is 10 minutes ahead; "" for assertions that live longer
+	base     knobs         // what every service is set to
+	unknown  string        // part of the page for a service that is not known
+	sent     string        // how a response is protected by base
+	patience time.Duration // how old the session there must be before ForceAuthn counts
+	ahead    saml.Code     // the refusal where our clock is 10 minutes ahead; "" for assertions that live longer
 }
 
 // with returns the base and more.
@@ -26,7 +27,7 @@ func (d dialect) with(more knobs) knobs {
 
 // commonRows are those that every product can do.
 func commonRows(d dialect) []row {
-	otherName := func(c *saml.Config) { c.EntityID = "https://another-name.example.com/saml" }
+	otherName := func(c *saml.Config) { c.EntityID = c.BaseURL + "/another-name" }
 	return []row{
 		{name: "begun here, by redirect", knobs: d.base, want: want{sent: d.sent, identity: sameUser("alice")}},
 		{name: "begun here, by POST", knobs: d.base, way: post, want: want{sent: d.sent, identity: sameUser("alice")}},
@@ -42,10 +43,10 @@ func commonRows(d dialect) []row {
 		{name: "service known there by another name, begun here", knobs: d.base, registered: otherName, want: want{refusal: d.unknown}},
 		{name: "service known there by another name, begun there", knobs: d.base, registered: otherName, way: atProvider, config: takesUnsolicited, want: want{code: saml.CodeAudience}},
 
-		{name: "our clock 2 minutes ahead", knobs: d.base, before: clockOff(2 * time.Minute)},
-		{name: "our clock 2 minutes behind", knobs: d.base, before: clockOff(-2 * time.Minute)},
-		{name: "our clock 10 minutes ahead", knobs: d.base, before: clockOff(10 * time.Minute), want: want{code: d.ahead}},
-		{name: "our clock 10 minutes behind", knobs: d.base, before: clockOff(-10 * time.Minute), want: want{code: saml.CodeIssueInstant}},
+		{name: "our clock 2 minutes ahead", knobs: d.base, clock: 2 * time.Minute},
+		{name: "our clock 2 minutes behind", knobs: d.base, clock: -2 * time.Minute},
+		{name: "our clock 10 minutes ahead", knobs: d.base, clock: 10 * time.Minute, want: want{code: d.ahead}},
+		{name: "our clock 10 minutes behind", knobs: d.base, clock: -10 * time.Minute, want: want{code: saml.CodeIssueInstant}},
 
 		{name: "only signed responses are taken", knobs: d.base, config: wantsSignedResponse, want: signedResponse(d.sent)},
 	}
@@ -60,11 +61,6 @@ func signedResponse(sent string) want {
 }
 
 func wantsSignedResponse(c *saml.Config) { c.RequireSignedResponse = true }
-
-// clockOff makes our clock wrong before the sign-in.
-func clockOff(d time.Duration) func(*testing.T, visit) {
-	return func(_ *testing.T, v visit) { v.setClock(d) }
-}
 
 // wasAsked expects a sign-in that answers a request of ours, or none.
 func wasAsked(ours bool) func(*testing.T, *saml.Login) {
@@ -91,7 +87,10 @@ func signInBefore(t *testing.T, v visit) {
 func sessionRows(d dialect) []row {
 	return []row{
 		{name: "second sign-in, by the session there", knobs: d.base, before: signInBefore, want: want{silent: true}},
-		{name: "second sign-in with ForceAuthn", knobs: d.base, options: saml.LoginOptions{ForceAuthn: true}, before: signInBefore},
+		{name: "second sign-in with ForceAuthn", knobs: d.base, options: saml.LoginOptions{ForceAuthn: true}, before: func(t *testing.T, v visit) {
+			signInBefore(t, v)
+			time.Sleep(d.patience)
+		}},
 		{name: "first sign-in with ForceAuthn, by POST", knobs: d.base, way: post, options: saml.LoginOptions{ForceAuthn: true}},
 	}
 }

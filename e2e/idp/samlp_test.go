@@ -74,6 +74,6 @@ func TestSamlp(t *testing.T) {
 		},
 		encryptionRows(d, knobs{"encryptionAlgorithm": ""}, "EncryptedAssertion:aes256-gcm/rsa-oaep-mgf1p/sha1"),
 		sha1Rows(knobs{"algorithm": "sha1"}, "Assertion:rsa-sha1"),
-		requestRows(d, knobs{"wantSigned": true}, "signature", "signature"),
+		requestRows(d, knobs{"wantSigned": true}, "MUST be signed", "Signature check errors"),
 	))
 }

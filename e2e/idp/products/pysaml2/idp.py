@@ -23,6 +23,7 @@ from saml2 import BINDING_HTTP_POST, BINDING_HTTP_REDIRECT, saml, samlp, sigver,
 from saml2.authn_context import PASSWORD, UNSPECIFIED, AuthnBroker, authn_context_class_ref
 from saml2.config import IdPConfig
 from saml2.metadata import entity_descriptor
+from saml2.request import IncorrectlySigned
 from saml2.server import Server
 
 PORT, DIR = int(sys.argv[1]), sys.argv[2]
@@ -78,11 +79,11 @@ class Service:
             self.config.setattr("idp", "want_authn_requests_signed", self.knobs.get("want_signed", False))
         if binding == BINDING_HTTP_REDIRECT and (self.knobs.get("want_signed") or "Signature" in form):
             if "Signature" not in form:
-                raise ValueError("the request is not signed")
+                raise IncorrectlySigned("the query has no signature")
             message = {k: form[k] for k in MESSAGE if k in form}
             certificates = self.server.metadata.certs(request.message.issuer.text, "any", "signing")
-            if not any(sigver.verify_redirect_signature(message, self.server.sec.sec_backend, certificate) for _, certificate in certificates):
-                raise ValueError("the signature of the request is wrong")
+            if not any(sigver.verify_redirect_signature(message, self.server.sec.sec_backend, certificate) for certificate in certificates):
+                raise IncorrectlySigned("the signature of the query is wrong")
         return request.message
 
     def answer(self, user, request):
