@@ -48,6 +48,7 @@ func (r *runningPysaml2) roll(t *testing.T, k keyPhase) {
 }
 
 func TestPysaml2(t *testing.T) {
+	t.Parallel()
 	d := dialect{sent: "Assertion:rsa-sha256", unknown: "UnknownSystemEntity", ahead: saml.CodeExpired}
 	// What pysaml2 encrypts with is a constant in it; xmlsec1, which does the work, can do these too.
 	content := func(name, sessionKey string) knobs {

@@ -56,9 +56,14 @@ func (r *runningSamlp) roll(t *testing.T, k keyPhase) {
 }
 
 func TestSamlp(t *testing.T) {
+	t.Parallel()
 	d := dialect{sent: "Assertion:rsa-sha256", unknown: "is not known", ahead: saml.CodeExpired}
+	format := func(name string) knobs {
+		return knobs{"nameIdentifierFormat": name, "nameIdentifier": "name"}
+	}
 	run(t, samlp, rows(
 		commonRows(d),
+		sessionRows(d),
 		[]row{
 			{name: "response signed", knobs: knobs{"signResponse": true, "signAssertion": false}, want: want{sent: "Response:rsa-sha256"}},
 			{name: "both signed", knobs: knobs{"signResponse": true}, want: want{sent: "Response:rsa-sha256, Assertion:rsa-sha256"}},
@@ -75,5 +80,7 @@ func TestSamlp(t *testing.T) {
 		encryptionRows(d, knobs{"encryptionAlgorithm": ""}, "EncryptedAssertion:aes256-gcm/rsa-oaep-mgf1p/sha1"),
 		sha1Rows(knobs{"algorithm": "sha1"}, "Assertion:rsa-sha1"),
 		requestRows(d, knobs{"wantSigned": true}, "MUST be signed", "Signature check errors"),
+		nameIDRows(format("urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"), format("urn:oasis:names:tc:SAML:2.0:nameid-format:transient"), format("urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified")),
+		keyRows(d),
 	))
 }

@@ -71,6 +71,7 @@ func (r *runningSimpleSAMLphp) roll(t *testing.T, k keyPhase) {
 }
 
 func TestSimpleSAMLphp(t *testing.T) {
+	t.Parallel()
 	d := dialect{base: knobs{"saml20.sign.response": false}, sent: "Assertion:rsa-sha256", unknown: "Metadata not found", ahead: saml.CodeExpired}
 	algorithm := func(name string) knobs { return d.with(knobs{"signature.algorithm": name}) }
 	format := func(name string) knobs { return d.with(knobs{"NameIDFormat": name}) }

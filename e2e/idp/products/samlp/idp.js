@@ -4,7 +4,9 @@
 //   algorithm                       of signatures and digests: "sha256" (default) or "sha1"
 //   encryptionAlgorithm             URI, "" for samlp's default; without it nothing is encrypted
 //   wantSigned                      boolean: a signature of a request is checked against the certificate in the service's metadata
-//   nameIdentifierFormat, authnContextClassRef
+//   nameIdentifierFormat            URI; default that of e-mail addresses
+//   nameIdentifier                  "email" (default) or "name"
+//   authnContextClassRef            URI
 const fs = require('node:fs');
 const http = require('node:http');
 const path = require('node:path');
@@ -40,7 +42,7 @@ function mapper(user) {
       'http://schemas.microsoft.com/identity/claims/displayname': `${user.given} ${user.surname}`,
       'http://schemas.microsoft.com/ws/2008/06/identity/claims/groups': user.groups,
     }),
-    getNameIdentifier: () => ({ nameIdentifier: user.email }),
+    getNameIdentifier: o => ({ nameIdentifier: user[o.nameIdentifier || 'email'] }),
   };
 }
 
@@ -58,6 +60,7 @@ function options(client, user) {
     destination: client.acs,
     recipient: client.acs,
     nameIdentifierFormat: knobs.nameIdentifierFormat || 'urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress',
+    nameIdentifier: knobs.nameIdentifier,
     authnContextClassRef: knobs.authnContextClassRef,
     profileMapper: mapper,
     getUserFromRequest: () => user,
@@ -103,15 +106,24 @@ function serve(req, res) {
   }
   const form = req.method === 'POST' ? req.body : req.query;
   const { user: name, password, ...message } = form;
-  if (name === undefined) {
+  const answer = user => {
+    const o = options(client, user);
+    if (what === 'start') o.audience = client.entity_id;
+    samlp.auth(o)(req, res, fail);
+  };
+  if (name !== undefined) {
+    if (!users[name] || password !== `${name}pass`) return fail('wrong password');
+    res.setHeader('Set-Cookie', `user-${slug}=${name}; Path=/; HttpOnly; SameSite=Lax`);
+    return answer(users[name]);
+  }
+  samlp.parseRequest(req, (error, request) => {
+    if (error) return fail(error);
+    const [, signedIn] = (req.headers.cookie || '').match(`user-${slug}=(\\w+)`) || [];
+    if (signedIn && (request || {}).forceAuthn !== 'true') return answer(users[signedIn]);
     const hidden = Object.entries(message).map(([k, v]) => `<input type="hidden" name="${escape(k)}" value="${escape(v)}">`).join('');
     res.setHeader('Content-Type', 'text/html; charset=utf-8');
-    return res.end(`<form method="${req.method}">${hidden}<input name="user"><input type="password" name="password"><button>Sign in</button></form>`);
-  }
-  if (!users[name] || password !== `${name}pass`) return fail('wrong password');
-  const o = options(client, users[name]);
-  if (what === 'start') o.audience = client.entity_id;
-  samlp.auth(o)(req, res, fail);
+    res.end(`<form method="${req.method}">${hidden}<input name="user"><input type="password" name="password"><button>Sign in</button></form>`);
+  });
 }
 
 http.createServer((req, res) => {
