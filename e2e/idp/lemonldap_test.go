@@ -139,7 +139,8 @@ func (r *runningLemonLDAP) password(name string) string { return name }
 
 func TestLemonLDAP(t *testing.T) {
 	t.Parallel()
-	d := dialect{base: knobs{"NameIDFormat": "email", "SignSSOMessage": 1}, patience: (forceAuthnInterval + 1) * time.Second, sent: "Response:rsa-sha256, Assertion:rsa-sha256", unknown: `trmsg="107"`} // PE_UNKNOWNPARTNER, which a script would put into words
+	d := dialect{base: knobs{"NameIDFormat": "email", "SignSSOMessage": 1}, patience: (forceAuthnInterval + 1) * time.Second, sent: "Response:rsa-sha256, Assertion:rsa-sha256", unknown: `trmsg="107"`,
+		noEmail: want{code: saml.CodeNameID, message: "empty"}} // PE_UNKNOWNPARTNER, which a script would put into words
 	method := func(name string) knobs { return d.with(knobs{"SignatureMethod": name}) }
 	format := func(name string) knobs { return d.with(knobs{"NameIDFormat": name}) }
 	run(t, lemonLDAP, rows(
@@ -149,6 +150,9 @@ func TestLemonLDAP(t *testing.T) {
 			{name: "assertion signed", knobs: d.with(knobs{"SignSSOMessage": 0}), want: want{sent: "Assertion:rsa-sha256"}},
 			{name: "RSA-SHA384", knobs: method("RSA_SHA384"), want: want{sent: "Response:rsa-sha384, Assertion:rsa-sha384"}},
 			{name: "RSA-SHA512", knobs: method("RSA_SHA512"), want: want{sent: "Response:rsa-sha512/sha384, Assertion:rsa-sha512/sha384"}},
+			{name: "assertion to be used once", knobs: d.with(knobs{"OneTimeUse": 1})},
+			{name: "assertion that lives for a minute", knobs: d.with(knobs{"NotOnOrAfterTimeout": 60})},
+			{name: "session that lives for ten minutes", knobs: d.with(knobs{"SessionNotOnOrAfterTimeout": 600})},
 			{name: "context asked for and met", knobs: d.base, config: asksFor("urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified")}, // of its users with a password
 			{name: "context asked for and not met", knobs: d.base, config: asksFor(contextX509), want: want{code: saml.CodeAuthnContext}},
 			{name: "NameID persistent, without a session key for it", knobs: format("persistent"), config: anyNameID, want: want{code: saml.CodeNameID, message: "empty"}},

@@ -49,7 +49,7 @@ func (r *runningPysaml2) roll(t *testing.T, k keyPhase) {
 
 func TestPysaml2(t *testing.T) {
 	t.Parallel()
-	d := dialect{sent: "Assertion:rsa-sha256", unknown: "UnknownSystemEntity", ahead: saml.CodeExpired}
+	d := dialect{sent: "Assertion:rsa-sha256", unknown: "UnknownSystemEntity", ahead: saml.CodeExpired, noEmail: want{code: saml.CodeNameID, message: "empty"}}
 	// What pysaml2 encrypts with is a constant in it; xmlsec1, which does the work, can do these too.
 	content := func(name, sessionKey string) knobs {
 		return knobs{"encrypt": true, "content": name, "session_key": sessionKey}
@@ -58,6 +58,9 @@ func TestPysaml2(t *testing.T) {
 		encryptionRows(d, content("http://www.w3.org/2009/xmlenc11#aes256-gcm", "aes-256"), "EncryptedAssertion:aes256-gcm/rsa-oaep-mgf1p"),
 		[]row{
 			{name: "encrypted by Triple DES, pysaml2's only choice", knobs: knobs{"encrypt": true}, config: decrypts, want: want{code: saml.CodeDecryption, message: "not allowed", sent: "EncryptedAssertion:tripledes-cbc/rsa-oaep-mgf1p"}},
+			{name: "encrypted assertion whose namespaces are declared outside", knobs: d.with(knobs{"encrypt": true, "self_contained": false, "content": "http://www.w3.org/2009/xmlenc11#aes256-gcm", "session_key": "aes-256"}),
+				config: decrypts, user: "umlaut", want: want{identity: sameUser("umlaut")}},
+			{name: "assertion inside Advice", knobs: knobs{"advice": true, "content": "http://www.w3.org/2009/xmlenc11#aes256-gcm", "session_key": "aes-256"}, config: decrypts, want: want{code: saml.CodeAssertionCount}},
 			{name: "encrypted key by RSA 1.5", knobs: d.with(knobs{"encrypt": true, "content": "http://www.w3.org/2009/xmlenc11#aes256-gcm", "session_key": "aes-256", "transport": "http://www.w3.org/2001/04/xmlenc#rsa-1_5"}),
 				config: decrypts, want: want{code: saml.CodeDecryption, message: "not allowed", sent: "EncryptedAssertion:aes256-gcm/rsa-1_5"}},
 			{name: "encrypted assertion in a signed response, and we want that", knobs: knobs{"encrypt": true, "content": "http://www.w3.org/2009/xmlenc11#aes128-gcm", "session_key": "aes-128", "sign_response": true},

@@ -10,6 +10,7 @@ import (
 
 // A dialect says how the rows that all products share are put to one of them.
 type dialect struct {
+	noEmail  want          // what comes of a user without an e-mail address
 	base     knobs         // what every service is set to
 	unknown  string        // part of the page for a service that is not known
 	sent     string        // how a response is protected by base
@@ -38,6 +39,8 @@ func commonRows(d dialect) []row {
 		{name: "user with quotes, umlauts, & and <", knobs: d.base, user: "umlaut", want: want{identity: sameUser("umlaut")}},
 		{name: "user in Kanji, Greek, Arabic and beyond 16 bits", knobs: d.base, user: "kanji", want: want{identity: sameUser("kanji")}},
 		{name: "300 groups", knobs: d.base, user: "many", want: want{identity: sameUser("many")}},
+
+		{name: "user without an e-mail address", knobs: d.base, user: "nomail", want: d.noEmail},
 
 		{name: "service unknown there", unknown: true, want: want{refusal: d.unknown}},
 		{name: "service known there by another name, begun here", knobs: d.base, registered: otherName, want: want{refusal: d.unknown}},
@@ -240,6 +243,14 @@ func announcedKeyRows(d dialect) []row {
 		}, want: want{code: saml.CodeSignature}},
 	}
 }
+
+// What is not in the tables:
+//   - No product here signs with ECDSA or RSA-PSS, checks requests that are signed so, or canonicalizes other than exclusively.
+//   - LemonLDAP::NG signs an assertion whatever it is told, so it has no rows with the response alone or nothing signed, and its EncryptionMode
+//     "nameid" leaves the NameID readable, since it fills the NameID in behind lasso, which encrypts. pysaml2 and samlp encrypt no NameID.
+//   - LemonLDAP::NG, pysaml2 and samlp announce no key before they sign with it.
+//   - LoginOptions has no IsPassive. With it: "passive, by the session there" (before: signInBefore, want: silent) and "passive, nobody signed in
+//     there" (want: CodeStatus with NoPassive, silent) belong into sessionRows.
 
 // rows joins several lists.
 func rows(lists ...[]row) (all []row) {

@@ -57,7 +57,7 @@ func (r *runningSamlp) roll(t *testing.T, k keyPhase) {
 
 func TestSamlp(t *testing.T) {
 	t.Parallel()
-	d := dialect{sent: "Assertion:rsa-sha256", unknown: "is not known", ahead: saml.CodeExpired}
+	d := dialect{sent: "Assertion:rsa-sha256", unknown: "is not known", ahead: saml.CodeExpired, noEmail: want{refusal: "No attribute was found to generate the nameIdentifier"}}
 	format := func(name string) knobs {
 		return knobs{"nameIdentifierFormat": name, "nameIdentifier": "name"}
 	}
@@ -68,6 +68,8 @@ func TestSamlp(t *testing.T) {
 			{name: "response signed", knobs: knobs{"signResponse": true, "signAssertion": false}, want: want{sent: "Response:rsa-sha256"}},
 			{name: "both signed", knobs: knobs{"signResponse": true}, want: want{sent: "Response:rsa-sha256, Assertion:rsa-sha256"}},
 			{name: "nothing signed", knobs: knobs{"signAssertion": false}, want: want{code: saml.CodeUnsigned, sent: "nothing signed"}},
+			{name: "both signed, with a prefix for the signatures", knobs: knobs{"signResponse": true, "signatureNamespacePrefix": "ds"}, want: want{sent: "Response:rsa-sha256, Assertion:rsa-sha256", identity: sameUser("alice")}},
+			{name: "attributes without types and name formats", knobs: knobs{"typedAttributes": false, "includeAttributeNameFormat": false}, user: "umlaut", want: want{identity: sameUser("umlaut")}},
 			{name: "context asked for and met", knobs: knobs{"authnContextClassRef": contextPassword}, config: asksFor(contextPassword)},
 			{name: "context asked for and not met", knobs: knobs{"authnContextClassRef": contextPassword}, config: asksFor(contextX509), want: want{code: saml.CodeAuthnContext}},
 			{name: "encrypted by AES-128-CBC", knobs: knobs{"encryptionAlgorithm": "http://www.w3.org/2001/04/xmlenc#aes128-cbc"}, config: decrypts, want: want{sent: "EncryptedAssertion:aes128-cbc/rsa-oaep-mgf1p/sha1"}},

@@ -72,7 +72,7 @@ func (r *runningSimpleSAMLphp) roll(t *testing.T, k keyPhase) {
 
 func TestSimpleSAMLphp(t *testing.T) {
 	t.Parallel()
-	d := dialect{base: knobs{"saml20.sign.response": false}, sent: "Assertion:rsa-sha256", unknown: "Metadata not found", ahead: saml.CodeExpired}
+	d := dialect{base: knobs{"saml20.sign.response": false}, sent: "Assertion:rsa-sha256", unknown: "Metadata not found", ahead: saml.CodeExpired, noEmail: want{code: saml.CodeNameIDNotEmail, message: "transient"}}
 	algorithm := func(name string) knobs { return d.with(knobs{"signature.algorithm": name}) }
 	format := func(name string) knobs { return d.with(knobs{"NameIDFormat": name}) }
 	run(t, simpleSAMLphp, rows(
@@ -84,6 +84,17 @@ func TestSimpleSAMLphp(t *testing.T) {
 			{name: "nothing signed", knobs: d.with(knobs{"saml20.sign.assertion": false}), want: want{code: saml.CodeUnsigned, sent: "nothing signed"}},
 			{name: "RSA-SHA384", knobs: algorithm("http://www.w3.org/2001/04/xmldsig-more#rsa-sha384"), want: want{sent: "Assertion:rsa-sha384"}},
 			{name: "RSA-SHA512", knobs: algorithm("http://www.w3.org/2001/04/xmldsig-more#rsa-sha512"), want: want{sent: "Assertion:rsa-sha512"}},
+			{name: "no attributes", knobs: d.with(knobs{"simplesaml.attributes": false})},
+			{name: "attributes in base64", knobs: d.with(knobs{"base64attributes": true}), want: want{identity: func(t *testing.T, login *saml.Login) {
+				if login.Identity.GivenName != "QWxpY2U=" {
+					t.Errorf("got the name %q, want it as it was sent", login.Identity.GivenName)
+				}
+			}}},
+			{name: "attributes with names of the format uri", knobs: d.with(knobs{"attributes.NameFormat": "urn:oasis:names:tc:SAML:2.0:attrname-format:uri"}), user: "umlaut", want: want{identity: sameUser("umlaut")}},
+			{name: "NameID qualified for another service", knobs: d.with(knobs{"NameIDFormat": "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent", "authproc": map[string]any{
+				"20": map[string]any{"class": "saml:AttributeNameID", "attribute": "uid", "Format": "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent", "SPNameQualifier": "https://somebody-else.example.com"}}}),
+				config: anyNameID, want: want{code: saml.CodeSPNameQualifier}},
+			{name: "more audiences than us", knobs: d.with(knobs{"audience": []string{"https://somebody-else.example.com"}})},
 			// It reads the context that is asked for, and always answers with what it has.
 			{name: "context asked for and met", knobs: d.base, config: asksFor(contextPassword)},
 			{name: "context asked for and not met", knobs: d.base, config: asksFor(contextX509), want: want{code: saml.CodeAuthnContext}},

@@ -20,10 +20,12 @@ type user struct {
 func (u user) display() string { return u.Given + " " + u.Surname }
 
 // users are known to every product. Their names have what goes wrong when text is escaped too little, too often or in the wrong encoding.
+// "nomail" has no e-mail address.
 var users = []user{
 	{"alice", "alice@example.com", "Alice", "Example", []string{"data-admins", "data-users"}},
 	{"umlaut", "j.o'neill+tag@example.com", `Jürgen "Ü"`, "O'Neil & Söhne <GmbH>", []string{"Ärzte & Co", "d'Or"}},
 	{"kanji", "tanaka@example.com", "太郎", "田中 Ελληνικά العربية 🦊", []string{"データ"}},
+	{"nomail", "", "No", "Address", []string{"data-users"}},
 	{"many", "many@example.com", "Many", "Groups", groups(300)},
 }
 

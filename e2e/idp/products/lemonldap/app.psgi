@@ -14,7 +14,7 @@ for my $user (@$users) {
     my %octets = map { my $value = $user->{$_}; utf8::encode($value); $_ => $value } qw(name email given surname);
     $Lemonldap::NG::Portal::UserDB::Demo::demoAccounts{ $octets{name} } = {
         uid       => $octets{name},
-        mail      => $octets{email},
+        mail      => length $octets{email} ? $octets{email} : undef,
         givenName => $octets{given},
         sn        => $octets{surname},
         cn        => "$octets{given} $octets{surname}",

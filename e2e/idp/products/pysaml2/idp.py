@@ -7,6 +7,8 @@ idp.py PORT DIR. Each service of DIR/clients.json has a pysaml2 server of its ow
   encrypt                         boolean; pysaml2 has no other choice than Triple DES
   content, session_key            another content encryption: its URI, and xmlsec1's name for its key ("aes-128"); these replace pysaml2's constant
   transport                       another key transport: its URI
+  self_contained                  boolean: what is encrypted declares its namespaces itself; default true
+  advice                          boolean: the attributes are in an encrypted assertion inside the Advice of the other one (PEFIM)
   want_signed                     boolean: requests must be signed
   name_id                         "email" (default), "persistent", "transient" or "unspecified"
 """
@@ -114,7 +116,7 @@ class Service:
         try:
             response = self.server.create_authn_response(
                 {
-                    CLAIMS + "emailaddress": [user["email"]],
+                    CLAIMS + "emailaddress": [user["email"]] if user["email"] else [],
                     CLAIMS + "givenname": [user["given"]],
                     CLAIMS + "surname": [user["surname"]],
                     "http://schemas.microsoft.com/identity/claims/displayname": [user["given"] + " " + user["surname"]],
@@ -128,6 +130,9 @@ class Service:
                 sign_alg=getattr(xmldsig, "SIG_RSA_" + algorithm),
                 digest_alg=getattr(xmldsig, "DIGEST_" + algorithm),
                 encrypt_assertion=self.knobs.get("encrypt", False),
+                encrypt_assertion_self_contained=self.knobs.get("self_contained", True),
+                encrypted_advice_attributes=self.knobs.get("advice", False),
+                pefim=self.knobs.get("advice", False),
                 **args,
             )
         finally:

@@ -7,6 +7,7 @@
 //   nameIdentifierFormat            URI; default that of e-mail addresses
 //   nameIdentifier                  "email" (default) or "name"
 //   authnContextClassRef            URI
+//   signatureNamespacePrefix, typedAttributes, includeAttributeNameFormat
 const fs = require('node:fs');
 const http = require('node:http');
 const path = require('node:path');
@@ -36,7 +37,7 @@ function certificate(client, use) {
 function mapper(user) {
   return {
     getClaims: () => ({
-      [claims + 'emailaddress']: user.email,
+      [claims + 'emailaddress']: user.email || undefined,
       [claims + 'givenname']: user.given,
       [claims + 'surname']: user.surname,
       'http://schemas.microsoft.com/identity/claims/displayname': `${user.given} ${user.surname}`,
@@ -62,6 +63,9 @@ function options(client, user) {
     nameIdentifierFormat: knobs.nameIdentifierFormat || 'urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress',
     nameIdentifier: knobs.nameIdentifier,
     authnContextClassRef: knobs.authnContextClassRef,
+    signatureNamespacePrefix: knobs.signatureNamespacePrefix,
+    typedAttributes: knobs.typedAttributes,
+    includeAttributeNameFormat: knobs.includeAttributeNameFormat,
     profileMapper: mapper,
     getUserFromRequest: () => user,
     getPostURL: (audience, request, req, done) => {
