@@ -22,6 +22,8 @@ func TestRefusalsSayWhat(t *testing.T) {
 		{"c51-other", "another method", "urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified", "classes:X509 or urn", ""},
 		{"p38-rsa-1.5", "encrypted by an algorithm that is not allowed", "rsa-1_5", "RSA-OAEP", "AES-256"},
 		{"p37-cipher-reference", "elsewhere than in one CipherValue", "CipherReference", "", entraHints[CodeDecryption]},
+		{"c53-no-name-id", "the subject has no NameID", "", "exactly one", ""},
+		{"c53-empty", "the NameID is empty", "", "a NameID", ""},
 		{"p26-unsigned", "neither the response nor the assertion is signed", "", "", hints[CodeUnsigned]},
 	} {
 		v := vectors[row.vector]

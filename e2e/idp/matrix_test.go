@@ -46,6 +46,11 @@ type running interface {
 	initiate(c *client) string
 }
 
+// A product whose passwords are not the name with "pass" behind it implements passworder.
+type passworder interface {
+	password(name string) string
+}
+
 // What the user does.
 type way int
 
@@ -62,7 +67,8 @@ type row struct {
 	config func(*saml.Config) // what our Config is set to; the rest is as a console has it
 	// registered changes the Config whose metadata the product gets, where that is another than the one that runs. nil: the same.
 	registered func(*saml.Config)
-	unknown    bool // the product does not know the service
+	unknown    bool          // the product does not know the service
+	clock      time.Duration // how far our clock is wrong
 
 	way     way
 	options saml.LoginOptions
@@ -75,7 +81,8 @@ type row struct {
 type want struct {
 	code     saml.Code // on our page
 	message  string    // part of the error's message, to tell refusals with one code apart
-	refusal  string    // part of the product's own page
+	refusal  string    // part of the product's own page, of its text or its HTML
+	sent     string    // how the response is protected, in the words of func sent; "" does not ask
 	email    string    // Identity.Email; default that of the user
 	identity func(t *testing.T, login *saml.Login)
 	silent   bool // nobody is asked for a password: the product's session is used
@@ -112,25 +119,26 @@ func run(t *testing.T, p product, rows []row) {
 	}
 	started := time.Now()
 	server := p.start(t, clients)
-	report.add(p.name, "(start)", fmt.Sprintf("with %d services", len(rows)), time.Since(started), false)
+	report.add(p.name, "(start)", "", fmt.Sprintf("with %d services", len(rows)), time.Since(started), false)
 	for i, r := range rows {
 		t.Run(r.name, func(t *testing.T) {
 			started := time.Now()
+			v := visit{service: services[i], running: server, client: clients[i], browser: newBrowser(t), row: r}
 			outcome := "failed before the sign-in"
-			defer func() { report.add(p.name, r.name, outcome, time.Since(started), t.Failed()) }()
-			outcome = runRow(t, visit{service: services[i], running: server, client: clients[i], browser: newBrowser(t), row: r})
+			defer func() { report.add(p.name, r.name, sent(v.browser.messages), outcome, time.Since(started), t.Failed()) }()
+			runRow(t, v, &outcome)
 		})
 	}
 }
 
-func runRow(t *testing.T, v visit) (shown string) {
+func runRow(t *testing.T, v visit, outcome *string) {
 	v.trust(t, v.running.metadata(v.client))
 	if v.row.before != nil {
 		v.row.before(t, v)
 	}
 	end := v.signIn(t)
+	*outcome = end.String()
 	v.check(t, end)
-	return end.String()
 }
 
 // signIn does what the row says, with the row's user.
@@ -142,7 +150,11 @@ func (v visit) signIn(t *testing.T) ending {
 		address = v.running.initiate(v.client)
 	}
 	name := cmp.Or(v.row.user, "alice")
-	p := v.browser.visit(t, address, name, name+"pass")
+	password := name + "pass"
+	if p, ok := v.running.(passworder); ok {
+		password = p.password(name)
+	}
+	p := v.browser.visit(t, address, name, password)
 	e := ending{page: p, passwords: v.browser.passwords}
 	e.login, e.err = v.heard()
 	return e
@@ -201,7 +213,7 @@ func (v visit) check(t *testing.T, e ending) {
 			t.Errorf("somebody was signed in too: %s", e.login.Identity.Email)
 		}
 	case w.refusal != "":
-		if e.login != nil || e.err != nil || v.owns(e.page) || !strings.Contains(e.page.text(), w.refusal) {
+		if e.login != nil || e.err != nil || v.owns(e.page) || !strings.Contains(e.page.text()+string(e.page.body), w.refusal) {
 			t.Fatalf("got %s, want a page of the product with %q", e, w.refusal)
 		}
 	default:
@@ -215,6 +227,9 @@ func (v visit) check(t *testing.T, e ending) {
 			w.identity(t, e.login)
 		}
 	}
+	if got := sent(v.browser.messages); w.sent != "" && got != w.sent {
+		t.Errorf("the product sent %s, want %s", got, w.sent)
+	}
 	if w.silent != (e.passwords == 0) && w.refusal == "" {
 		t.Errorf("a password was asked for %d times, want silent: %v", e.passwords, w.silent)
 	}
@@ -224,7 +239,7 @@ func (v visit) check(t *testing.T, e ending) {
 const noEmail = "-"
 
 func (v visit) userEmail() string {
-	return usersByName[cmp.Or(v.row.user, "alice")].Email
+	return userNamed(cmp.Or(v.row.user, "alice")).Email
 }
 
 func slug(name string) string {
@@ -265,14 +280,14 @@ type table struct {
 }
 
 // add notes one row; failed says that it is not as expected.
-func (r *table) add(product, row, outcome string, took time.Duration, failed bool) {
+func (r *table) add(product, row, sent, outcome string, took time.Duration, failed bool) {
 	mark := "ok"
 	if failed {
 		mark = "FAILED"
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.lines = append(r.lines, fmt.Sprintf("| %s | %s | %s | %s | %.1f |", product, row, mark, strings.ReplaceAll(outcome, "|", "\\|"), took.Seconds()))
+	r.lines = append(r.lines, fmt.Sprintf("| %s | %s | %s | %s | %s | %.1f |", product, row, sent, mark, strings.ReplaceAll(outcome, "|", "\\|"), took.Seconds()))
 	r.count++
 }
 
@@ -282,7 +297,7 @@ func (r *table) write() error {
 		return nil
 	}
 	slices.SortStableFunc(r.lines, func(a, b string) int { return strings.Compare(strings.Split(a, "|")[1], strings.Split(b, "|")[1]) })
-	text := "| product | row | as expected | outcome | seconds |\n| --- | --- | --- | --- | --- |\n" + strings.Join(r.lines, "\n") + "\n"
+	text := "| product | row | the response | as expected | outcome | seconds |\n| --- | --- | --- | --- | --- | --- |\n" + strings.Join(r.lines, "\n") + "\n"
 	fmt.Print(text)
 	dir := cmp.Or(os.Getenv("E2E_OUT"), filepath.Join(os.TempDir(), "saml-e2e"))
 	if err := os.MkdirAll(dir, 0o755); err != nil {

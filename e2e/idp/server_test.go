@@ -3,6 +3,7 @@ package idp
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -54,9 +55,9 @@ const mostPatience = 3 * time.Minute
 
 func (s *server) wait(t *testing.T, path string) {
 	t.Helper()
-	last := ""
+	last, client := "", http.Client{Timeout: 10 * time.Second}
 	for end := time.Now().Add(mostPatience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		response, err := http.Get(s.base + path)
+		response, err := client.Get(s.base + path)
 		if err == nil {
 			response.Body.Close()
 			if response.StatusCode == http.StatusOK {
@@ -90,15 +91,19 @@ func (s *server) stop(t *testing.T, p *os.Process) {
 	}
 }
 
-// freePort returns a port of 127.0.0.1 at which nobody listens.
+// freePort returns a port of 127.0.0.1 at which nobody listens. It is below the ports that the kernel gives away, so that it is still free when
+// the server has started.
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		port := 20_000 + rand.IntN(10_000)
+		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			l.Close()
+			return port
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	t.Fatal("none of 100 ports is free")
+	return 0
 }
 
 // writeClients puts what a product must know of each service into clients.json, and the metadata of each into a file beside it. The fields
@@ -154,6 +159,15 @@ func productsDir(t *testing.T, name string) string {
 
 func output(command ...string) ([]byte, error) {
 	return exec.Command(command[0], command[1:]...).CombinedOutput()
+}
+
+func fileText(t *testing.T, file string) string {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
 }
 
 // tail returns the end of a file.

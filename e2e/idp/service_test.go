@@ -29,23 +29,27 @@ type service struct {
 	sp         *saml.ServiceProvider
 	registered *saml.ServiceProvider // the one whose metadata the product has; most often sp
 	server     *httptest.Server
+	options    *saml.LoginOptions                    // of the sign-ins that "/login" begins
 	trusted    atomic.Pointer[saml.IdentityProvider] // nil until trust was called
 
-	mu     sync.Mutex
-	login  *saml.Login
-	err    *saml.Error
-	offset time.Duration
+	clock time.Duration // how far ours is ahead
+
+	mu    sync.Mutex
+	login *saml.Login
+	err   *saml.Error
 }
 
 func newService(t *testing.T, r row) *service {
 	t.Helper()
-	s := &service{}
+	options := r.options
+	options.POST = r.way == post
+	s := &service{options: &options, clock: r.clock}
 	mux := http.NewServeMux()
 	s.server = httptest.NewServer(mux) // on 127.0.0.1
 	t.Cleanup(s.server.Close)
 	quiet := slog.New(slog.DiscardHandler)
 	c := saml.Config{BaseURL: s.server.URL, IdentityProvider: saml.IdentityProviderFunc(s.snapshot), StateKeys: [][]byte{saml.NewStateKey()},
-		Store: saml.NewMemoryStore(), Now: s.now, Observe: s.observe, Logger: quiet}
+		Now: s.now, Observe: s.observe, Logger: quiet}
 	build := func(changes ...func(*saml.Config)) *saml.ServiceProvider {
 		c := c
 		for _, change := range changes {
@@ -64,16 +68,14 @@ func newService(t *testing.T, r row) *service {
 	if r.registered != nil {
 		s.registered = build(r.config, r.registered)
 	}
-	sessions, err := session.New(session.Config{Keys: c.StateKeys, Store: c.Store, InsecureAllowHTTP: true, Now: s.now, Logger: quiet})
+	sessions, err := session.New(session.Config{Keys: c.StateKeys, InsecureAllowHTTP: true, Now: s.now, Logger: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}
 	handler := s.sp.Handler(sessions)
 	mux.Handle(s.sp.RedirectPath(), handler)
 	mux.HandleFunc("/login", func(w http.ResponseWriter, req *http.Request) {
-		o := r.options
-		o.POST = r.way == post
-		handler.StartLogin(w, req, s.sp, o)
+		handler.StartLogin(w, req, s.sp, *s.options)
 	})
 	mux.Handle("/{$}", sessions.Require(handler, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "signed in: %s", session.FromContext(r.Context()).Identity.Email)
@@ -86,18 +88,7 @@ func (s *service) url(path string) string { return s.server.URL + path }
 // owns reports whether a page is one of the service.
 func (s *service) owns(p page) bool { return strings.HasPrefix(p.url.String(), s.server.URL+"/") }
 
-func (s *service) now() time.Time {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return time.Now().Add(s.offset)
-}
-
-// setClock makes the service's clock wrong.
-func (s *service) setClock(offset time.Duration) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.offset = offset
-}
+func (s *service) now() time.Time { return time.Now().Add(s.clock) }
 
 func (s *service) observe(_ context.Context, e saml.Event) {
 	s.mu.Lock()

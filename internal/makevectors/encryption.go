@@ -30,6 +30,17 @@ func encryptedNameID(e encryption) edit {
 	return func(text string) (string, error) { return shared.encrypt(text, e) }
 }
 
+// signResponseInstead moves the signature of a prefixed assertion to the response.
+func signResponseInstead(text string) (string, error) {
+	signature, err := part(text, "<ds:Signature>", "</ds:Signature>")
+	if err != nil {
+		return "", err
+	}
+	moved := strings.NewReplacer("#"+assertionID, "#"+responseID, "DIGEST-"+slotAssertion, "DIGEST-"+slotResponse,
+		"VALUE-"+slotAssertion, "VALUE-"+slotResponse, "CERTIFICATE-"+slotAssertion, "CERTIFICATE-"+slotResponse).Replace(signature)
+	return chain(swap(signature, ""), insertBefore("<samlp:Status>", moved))(text)
+}
+
 // shared is the kitchen whose keys edits use.
 var shared *kitchen
 
@@ -73,6 +84,11 @@ func encryptedRecipes() []recipe {
 			why: "The policy demands a signature of the Response, and it is there, around the ciphertext of an assertion without one."},
 		{name: "encrypted-outer-bindings", from: "prefixed", encrypt: &encryption{prefix: "saml:"}, header: decryptA,
 			why: "What is encrypted uses the prefixes that the Response declares, and declares none itself."},
+		{name: "encrypted-rebound-prefix", from: "prefixed", encrypt: &encryption{prefix: "saml:", judged: true}, header: decryptA,
+			cipher: all(swapAll("<xenc:", "<saml:"), swapAll("</xenc:", "</saml:"), swapAll("xmlns:xenc=", "xmlns:saml=")),
+			why:    "EncryptedData, which the assertion replaces, has its prefix for another namespace, as pysaml2 writes it."},
+		{name: "encrypted-rebound-prefix-response-signed", from: "encrypted-rebound-prefix", change: signResponseInstead,
+			why: "The same, and the response is signed around the ciphertext in place of the assertion."},
 		{name: "encrypted-pretty", from: "entra", encrypt: &encryption{}, header: decryptA,
 			cipher: all(swapAll("<xenc:", "\n  <xenc:"), swapAll("CipherValue>", "CipherValue>\r\n")),
 			why:    "Line breaks between the elements and in the base64."},

@@ -60,27 +60,21 @@ func openAssertion(response xmltree.Element, secret *xmlenc.Keys) (plaintext []b
 	for c := range response.Children() {
 		if c.Is(xmltree.NSAssertion, "EncryptedAssertion") {
 			plaintext, err = xmlenc.Decrypt(c, secret)
-			return plaintext, encryptedData(c), err
+			return plaintext, c, err
 		}
 	}
 	return nil, place, xmlenc.Failed()
 }
 
-// DecryptedElement reads what was encrypted in e, with the namespaces that are in scope there.
+// DecryptedElement reads what was encrypted in e, a saml:EncryptedAssertion or EncryptedID. It takes the place of the EncryptedData in e (XML
+// Encryption 1.1 §4.4), so the namespaces that e has in scope count. Those that EncryptedData declares for itself do not: pysaml2 gives the
+// prefix of SAML another meaning there.
 func DecryptedElement(plaintext []byte, e xmltree.Element) (xmltree.Element, error) {
-	decrypted, err := xmltree.ParseAt(plaintext, encryptedData(e))
+	decrypted, err := xmltree.ParseAt(plaintext, e)
 	if err != nil {
 		return xmltree.Element{}, xmlenc.Failed()
 	}
 	return decrypted, nil
-}
-
-// encryptedData is the first child of an element that was decrypted.
-func encryptedData(e xmltree.Element) xmltree.Element {
-	for c := range e.Children() {
-		return c
-	}
-	return e
 }
 
 // signedAround is an assertion without a signature of its own: the names of its elements are those that the signed bytes around it declare, and

@@ -4,7 +4,7 @@ $config = ['users' => ['exampleauth:UserPass']];
 foreach (json_decode(file_get_contents(getenv('IDP_DIR') . '/users.json'), true) as $user) {
     $config['users'][$user['name'] . ':' . $user['name'] . 'pass'] = [
         'uid' => [$user['name']],
-        'mail' => [$user['email']],
+        'mail' => $user['email'] === '' ? [] : [$user['email']],
         'givenName' => [$user['given']],
         'sn' => [$user['surname']],
         'displayName' => [$user['given'] . ' ' . $user['surname']],
