@@ -184,7 +184,7 @@ func (p page) form() (form, bool) {
 		f := form{method: strings.ToUpper(attribute(n, "method")), action: attribute(n, "action"), values: url.Values{}}
 		text, pressed := "", false
 		for field := range n.Descendants() {
-			name, kind := attribute(field, "name"), attribute(field, "type")
+			name, kind := attribute(field, "name"), strings.ToLower(attribute(field, "type"))
 			switch {
 			case field.Type != html.ElementNode || name == "" || field.Data != "input" && field.Data != "button":
 			case kind == "password":

@@ -2,16 +2,14 @@ package idp
 
 import (
 	"bytes"
-	"cmp"
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
-	"strings"
 	"testing"
 )
 
@@ -28,8 +26,9 @@ const keycloakAdmin = "admin"
 
 // Knobs that are no attributes of the client.
 const (
-	knobUsers   = "users"   // []string: who is in the realm; default alice
-	knobMappers = "mappers" // false: the client has the mappers that Keycloak gives it, and no other
+	knobMappers   = "mappers"   // false: the client has the mappers that Keycloak gives it, and no other
+	knobInitiated = "initiated" // true: users can begin at Keycloak (Settings > IDP-Initiated SSO URL name)
+	knobRealm     = "realm"     // true: the client is in the realm whose keys change
 )
 
 // Attributes of a client, by their names in the console (Clients > client > Settings and Keys) and in the REST API. Their values are "true"
@@ -51,56 +50,72 @@ const (
 	kcKeyTransport     = "saml.encryption.keyAlgorithm"                                  // Keys > Key transport algorithm: a URI
 	kcEncryptionDigest = "saml.encryption.digestMethod"                                  // Keys > Digest method for RSA-OAEP: a URI
 	kcEncryptionMask   = "saml.encryption.maskGenerationFunction"                        // Keys > Mask generation function: a URI
-	kcInitiated        = "saml_idp_initiated_sso_url_name"                               // Settings > IDP-Initiated SSO URL name
 )
 
-// runningKeycloak is a Keycloak with a realm for each client.
+// Two realms have the clients of all rows: to make one takes Keycloak seconds, since it makes keys, roles and flows.
+const (
+	sharedRealm = "rows"
+	keysRealm   = "keys" // its keys change
+)
+
+func (c *client) realm() string {
+	if c.knobs[knobRealm] == true {
+		return keysRealm
+	}
+	return sharedRealm
+}
+
+// runningKeycloak is a Keycloak with its clients.
 type runningKeycloak struct {
 	*server
-	t     *testing.T // of the product, not of a row
 	token string
 }
 
 func startKeycloak(t *testing.T, clients []*client) *runningKeycloak {
 	t.Helper()
 	password := rand.Text()
-	k := &runningKeycloak{server: launchKeycloak(t, password), t: t}
-	k.signIn(password)
-	k.call("PUT", "/realms/master", map[string]any{"accessTokenLifespan": 3600}, nil) // instead of a minute
-	k.signIn(password)
+	k := &runningKeycloak{server: launchKeycloak(t, password)}
+	k.signIn(t, password)
+	k.call(t, "PUT", "/realms/master", map[string]any{"accessTokenLifespan": 3600}, nil) // instead of a minute
+	k.signIn(t, password)
+	k.addRealm(t, sharedRealm)
+	k.addRealm(t, keysRealm)
+	k.addNewKey(t)
 	for _, c := range clients {
-		k.addRealm(c)
+		if c.metadata != nil {
+			k.addClient(t, c)
+		}
 	}
 	return k
 }
 
 func (k *runningKeycloak) metadata(c *client) string {
-	return k.base + "/realms/" + c.slug + "/protocol/saml/descriptor"
+	return k.base + "/realms/" + c.realm() + "/protocol/saml/descriptor"
 }
 
 func (k *runningKeycloak) initiate(c *client) string {
-	return k.base + "/realms/" + c.slug + "/protocol/saml/clients/" + c.knobs[kcInitiated].(string)
+	return k.base + "/realms/" + c.realm() + "/protocol/saml/clients/" + c.slug
 }
 
 // signIn gets a token for the administrator.
-func (k *runningKeycloak) signIn(password string) {
-	k.t.Helper()
+func (k *runningKeycloak) signIn(t *testing.T, password string) {
+	t.Helper()
 	response, err := http.PostForm(k.base+"/realms/master/protocol/openid-connect/token",
 		url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {keycloakAdmin}, "password": {password}})
 	if err != nil {
-		k.t.Fatal(err)
+		t.Fatal(err)
 	}
 	var answer struct {
 		Token string `json:"access_token"`
 	}
-	k.read(response, &answer)
+	k.read(t, response, &answer)
 	k.token = answer.Token
 }
 
 // call sends a value, as JSON unless it is []byte (which is XML), to the REST API for administrators and reads the answer into another.
 // https://www.keycloak.org/docs-api/latest/rest-api/index.html
-func (k *runningKeycloak) call(method, path string, send, receive any) {
-	k.t.Helper()
+func (k *runningKeycloak) call(t *testing.T, method, path string, send, receive any) {
+	t.Helper()
 	var body []byte
 	kind := "application/json"
 	switch v := send.(type) {
@@ -110,24 +125,24 @@ func (k *runningKeycloak) call(method, path string, send, receive any) {
 	default:
 		var err error
 		if body, err = json.Marshal(v); err != nil {
-			k.t.Fatal(err)
+			t.Fatal(err)
 		}
 	}
 	r, err := http.NewRequest(method, k.base+"/admin"+path, bytes.NewReader(body))
 	if err != nil {
-		k.t.Fatal(err)
+		t.Fatal(err)
 	}
 	r.Header.Set("Content-Type", kind)
 	r.Header.Set("Authorization", "Bearer "+k.token)
 	response, err := http.DefaultClient.Do(r)
 	if err != nil {
-		k.t.Fatal(err)
+		t.Fatal(err)
 	}
-	k.read(response, receive)
+	k.read(t, response, receive)
 }
 
-func (k *runningKeycloak) read(response *http.Response, into any) {
-	k.t.Helper()
+func (k *runningKeycloak) read(t *testing.T, response *http.Response, into any) {
+	t.Helper()
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	if err == nil && response.StatusCode >= 300 {
@@ -137,21 +152,16 @@ func (k *runningKeycloak) read(response *http.Response, into any) {
 		err = json.Unmarshal(body, into)
 	}
 	if err != nil {
-		k.t.Fatalf("%s %s: %v\n%.2000s", response.Request.Method, response.Request.URL, err, body)
+		t.Fatalf("%s %s: %v\n%.2000s", response.Request.Method, response.Request.URL, err, body)
 	}
 }
 
-// addRealm makes a realm with its users, and a client as Keycloak's own importer reads our metadata (Clients > Import client).
-func (k *runningKeycloak) addRealm(c *client) {
-	k.t.Helper()
-	names, _ := c.knobs[knobUsers].([]string)
-	if names == nil {
-		names = []string{"alice"}
-	}
+// addRealm makes a realm and its users. Their passwords are hashed once instead of Keycloak's many times, which would be most of the time of a row.
+func (k *runningKeycloak) addRealm(t *testing.T, realm string) {
+	t.Helper()
 	var members []map[string]any
 	var groups []map[string]string
-	for _, name := range names {
-		u := keycloakUsers[name]
+	for _, u := range users {
 		var email any // null, not ""
 		if u.Email != "" {
 			email = u.Email
@@ -160,40 +170,43 @@ func (k *runningKeycloak) addRealm(c *client) {
 			"attributes": map[string][]string{"displayName": {u.display()}}, "groups": u.Groups,
 			"credentials": []map[string]any{{"type": "password", "value": u.Name + "pass", "temporary": false}}})
 		for _, g := range u.Groups {
-			groups = append(groups, map[string]string{"name": g})
+			if group := map[string]string{"name": g}; !slices.ContainsFunc(groups, func(o map[string]string) bool { return o["name"] == g }) {
+				groups = append(groups, group)
+			}
 		}
 	}
-	k.call("POST", "/realms", map[string]any{"realm": c.slug, "enabled": true, "users": members, "groups": groups}, nil)
-	k.withoutProfile(c)
-	if c.metadata != nil {
-		k.addClient(c)
-	}
+	k.call(t, "POST", "/realms", map[string]any{"realm": realm, "enabled": true, "users": members, "groups": groups, "passwordPolicy": "hashAlgorithm(pbkdf2-sha256) and hashIterations(1)"}, nil)
+	k.withoutProfile(t, realm)
 }
 
 // withoutProfile lets users without an e-mail address sign in without being asked for one.
-func (k *runningKeycloak) withoutProfile(c *client) {
-	k.t.Helper()
-	path := "/realms/" + c.slug + "/authentication/required-actions/VERIFY_PROFILE"
+func (k *runningKeycloak) withoutProfile(t *testing.T, realm string) {
+	t.Helper()
+	path := "/realms/" + realm + "/authentication/required-actions/VERIFY_PROFILE"
 	var action map[string]any
-	k.call("GET", path, nil, &action)
+	k.call(t, "GET", path, nil, &action)
 	action["enabled"] = false
-	k.call("PUT", path, action, nil)
+	k.call(t, "PUT", path, action, nil)
 }
 
-func (k *runningKeycloak) addClient(c *client) {
-	k.t.Helper()
+// addClient makes a client as Keycloak's own importer reads our metadata (Clients > Import client).
+func (k *runningKeycloak) addClient(t *testing.T, c *client) {
+	t.Helper()
 	var imported map[string]any
-	k.call("POST", "/realms/"+c.slug+"/client-description-converter", c.metadata, &imported)
+	k.call(t, "POST", "/realms/"+c.realm()+"/client-description-converter", c.metadata, &imported)
 	attributes := imported["attributes"].(map[string]any)
 	for name, value := range c.knobs {
-		if name != knobUsers && name != knobMappers {
-			attributes[name] = value
+		if text, ok := value.(string); ok {
+			attributes[name] = text
 		}
+	}
+	if c.knobs[knobInitiated] == true {
+		attributes["saml_idp_initiated_sso_url_name"] = c.slug
 	}
 	if c.knobs[knobMappers] != false {
 		imported["protocolMappers"] = keycloakMappers
 	}
-	k.call("POST", "/realms/"+c.slug+"/clients", imported, nil)
+	k.call(t, "POST", "/realms/"+c.realm()+"/clients", imported, nil)
 }
 
 // keycloakMappers send the user's data (Clients > client > Client scopes > dedicated scope > Add mapper), under the names that the library reads.
@@ -210,15 +223,7 @@ var keycloakMappers = func() (list []map[string]any) {
 	return list
 }()
 
-// keycloakUsers are those of all products and some that only Keycloak has.
-var keycloakUsers = func() map[string]user {
-	m := maps.Clone(usersByName)
-	m["bob"] = user{Name: "bob", Given: "Bob", Surname: "Example"} // without an e-mail address
-	m["jürgen"] = user{Name: "jürgen", Email: "juergen@example.com", Given: "Jürgen", Surname: "Example"}
-	return m
-}()
-
-// A keycloakKey is a key of a realm (Realm settings > Keys > Add providers).
+// A keycloakKey is a key of a realm (Realm settings > Keys > Providers).
 type keycloakKey struct {
 	ID       string              `json:"id,omitempty"`
 	Name     string              `json:"name"`
@@ -228,54 +233,56 @@ type keycloakKey struct {
 	Config   map[string][]string `json:"config"`
 }
 
-func (key keycloakKey) priority() int {
-	n, _ := strconv.Atoi(strings.Join(key.Config["priority"], ""))
-	return n
-}
+// Names of the two signing keys of keysRealm. The first is the one that Keycloak makes with every realm.
+const (
+	keycloakOldKey = "rsa-generated"
+	keycloakNewKey = "new"
+)
 
-// signingKeys returns the keys of the client's realm, and the realm's ID.
-func (k *runningKeycloak) signingKeys(c *client) (keys []keycloakKey, realm string) {
-	k.t.Helper()
-	var r struct {
+const keycloakKeyProvider = "org.keycloak.keys.KeyProvider"
+
+// addNewKey makes the second key of keysRealm, which is not used yet.
+func (k *runningKeycloak) addNewKey(t *testing.T) {
+	t.Helper()
+	var realm struct {
 		ID string `json:"id"`
 	}
-	k.call("GET", "/realms/"+c.slug, nil, &r)
-	k.call("GET", "/realms/"+c.slug+"/components?type=org.keycloak.keys.KeyProvider", nil, &keys)
-	var list []keycloakKey
-	for _, key := range keys {
-		if key.Provider == "rsa-generated" {
-			list = append(list, key)
-		}
-	}
-	return list, r.ID
+	k.call(t, "GET", "/realms/"+keysRealm, nil, &realm)
+	k.call(t, "POST", "/realms/"+keysRealm+"/components", keycloakKey{Name: keycloakNewKey, Parent: realm.ID, Provider: "rsa-generated", Type: keycloakKeyProvider,
+		Config: map[string][]string{"priority": {"0"}, "enabled": {"false"}, "active": {"true"}, "keySize": {"2048"}}}, nil)
 }
 
-// rotate adds a key that signs from now on. The old ones stay in the metadata.
-func (k *runningKeycloak) rotate(c *client) {
-	k.t.Helper()
-	keys, realm := k.signingKeys(c)
-	top := 0
+// setKeys enables these keys of keysRealm, and no other. The last one signs; all are in the metadata.
+func (k *runningKeycloak) setKeys(t *testing.T, names ...string) {
+	t.Helper()
+	var keys []keycloakKey
+	k.call(t, "GET", "/realms/"+keysRealm+"/components?type="+keycloakKeyProvider, nil, &keys)
+	set := 0
 	for _, key := range keys {
-		top = max(top, key.priority())
+		if key.Provider != "rsa-generated" {
+			continue
+		}
+		i := slices.Index(names, key.Name)
+		key.Config["enabled"], key.Config["priority"] = []string{strconv.FormatBool(i >= 0)}, []string{strconv.Itoa(200 + i)}
+		k.call(t, "PUT", "/realms/"+keysRealm+"/components/"+key.ID, key, nil)
+		if i >= 0 {
+			set++
+		}
 	}
-	next := keycloakKey{Name: "next", Parent: realm, Provider: "rsa-generated", Type: "org.keycloak.keys.KeyProvider",
-		Config: map[string][]string{"priority": {strconv.Itoa(top + 1)}, "enabled": {"true"}, "active": {"true"}, "keySize": {"2048"}}}
-	k.call("POST", "/realms/"+c.slug+"/components", next, nil)
+	if set != len(names) {
+		t.Fatalf("the realm has the signing keys %v, want %v among them", keys, names)
+	}
 }
 
-// drop removes all keys but the one that signs.
-func (k *runningKeycloak) drop(c *client) {
-	k.t.Helper()
-	keys, _ := k.signingKeys(c)
-	top := keys[0]
-	for _, key := range keys {
-		if key.priority() > top.priority() {
-			top = key
-		}
-	}
-	for _, key := range keys {
-		if key.ID != top.ID {
-			k.call("DELETE", "/realms/"+c.slug+"/components/"+cmp.Or(key.ID, "?"), nil, nil)
-		}
+// roll changes the keys of keysRealm.
+func (k *runningKeycloak) roll(t *testing.T, phase keyPhase) {
+	t.Helper()
+	switch phase {
+	case keysOld:
+		k.setKeys(t, keycloakOldKey)
+	case keysAnnounced:
+		k.setKeys(t, keycloakNewKey, keycloakOldKey)
+	case keysNew:
+		k.setKeys(t, keycloakNewKey)
 	}
 }

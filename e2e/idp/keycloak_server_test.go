@@ -142,7 +142,7 @@ func launchKeycloak(t *testing.T, password string) *server {
 	t.Helper()
 	home, port := keycloakHome(t), freePort(t)
 	command := exec.Command("java",
-		"-Xms256m", "-Xmx1g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dfile.encoding=UTF-8", "-Djava.security.egd=file:/dev/urandom",
+		"-Xms256m", "-Xmx1g", "-XX:+UseSerialGC", "-Dfile.encoding=UTF-8", "-Djava.security.egd=file:/dev/urandom",
 		"-Duser.language=en", "-Duser.country=US",
 		"--add-opens=java.base/java.util=ALL-UNNAMED", "--add-opens=java.base/java.util.concurrent=ALL-UNNAMED",
 		"--add-opens=java.base/java.security=ALL-UNNAMED", "--add-opens=java.base/java.lang=ALL-UNNAMED",
