@@ -220,10 +220,13 @@ func (p page) form() (form, bool) {
 	return form{}, false
 }
 
-// text is what a user reads on the page.
+// text is what a user reads on the page. Texts that a script would fill in are numbers: LemonLDAP::NG has them in trmsg="number".
 func (p page) text() string {
 	var words []string
 	for n := range p.root.Descendants() {
+		if number := attribute(n, "trmsg"); number != "" {
+			words = append(words, "message "+number)
+		}
 		if n.Type == html.TextNode && n.Parent.Data != "script" && n.Parent.Data != "style" {
 			words = append(words, strings.Fields(n.Data)...)
 		}

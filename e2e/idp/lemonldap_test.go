@@ -139,8 +139,9 @@ func (r *runningLemonLDAP) password(name string) string { return name }
 
 func TestLemonLDAP(t *testing.T) {
 	t.Parallel()
-	d := dialect{base: knobs{"NameIDFormat": "email", "SignSSOMessage": 1}, patience: (forceAuthnInterval + 1) * time.Second, sent: "Response:rsa-sha256, Assertion:rsa-sha256", unknown: `trmsg="107"`,
-		noEmail: want{code: saml.CodeNameID, message: "empty"}} // PE_UNKNOWNPARTNER, which a script would put into words
+	const unknownPartner, badSignature = "message 107", "message 57" // PE_UNKNOWNPARTNER, PE_SAML_SIGNATURE_ERROR
+	d := dialect{base: knobs{"NameIDFormat": "email", "SignSSOMessage": 1}, patience: (forceAuthnInterval + 1) * time.Second,
+		sent: "Response:rsa-sha256, Assertion:rsa-sha256", unknown: unknownPartner, noEmail: want{code: saml.CodeNameID, message: "empty"}}
 	method := func(name string) knobs { return d.with(knobs{"SignatureMethod": name}) }
 	format := func(name string) knobs { return d.with(knobs{"NameIDFormat": name}) }
 	run(t, lemonLDAP, rows(
@@ -159,7 +160,7 @@ func TestLemonLDAP(t *testing.T) {
 		},
 		encryptionRows(d, knobs{"EncryptionMode": "assertion"}, "Response:rsa-sha256, EncryptedAssertion:aes128-cbc/rsa-oaep-mgf1p"),
 		sha1Rows(method("RSA_SHA1"), "Response:rsa-sha1, Assertion:rsa-sha1"),
-		requestRows(d, knobs{"CheckSSOMessageSignature": 1}, `trmsg="57"`, `trmsg="57"`),
+		requestRows(d, knobs{"CheckSSOMessageSignature": 1}, badSignature, badSignature),
 		nameIDRows(d.with(knobs{"NameIDFormat": "persistent", "NameIDSessionKey": "uid"}), format("transient"), d.with(knobs{"NameIDFormat": "unspecified", "NameIDSessionKey": "uid"})),
 		keyRows(d),
 	))
