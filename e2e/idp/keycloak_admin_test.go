@@ -40,16 +40,15 @@ const (
 	kcCanonicalization = "saml_signature_canonicalization_method"                        // Signature and Encryption > Canonicalization method: a URI
 	kcKeyName          = "saml.server.signature.keyinfo.xmlSigKeyInfoKeyNameTransformer" // Signature and Encryption > SAML signature key name
 	kcNameIDFormat     = "saml_name_id_format"                                           // SAML capabilities > Name ID format: username, email, persistent, transient
-	kcForceNameID      = "saml_force_name_id_format"                                     // SAML capabilities > Force name ID format
 	kcAuthnStatement   = "saml.authnstatement"                                           // SAML capabilities > Include AuthnStatement
 	kcOneTimeUse       = "saml.onetimeuse.condition"                                     // SAML capabilities > Include OneTimeUse Condition
 	kcArtifact         = "saml.artifact.binding"                                         // SAML capabilities > Force artifact binding
 	kcClientSignature  = "saml.client.signature"                                         // Keys > Client signature required
 	kcEncrypt          = "saml.encrypt"                                                  // Keys > Encrypt assertions
-	kcEncryption       = "saml.encryption.algorithm"                                     // Keys > Encryption algorithm: a URI
-	kcKeyTransport     = "saml.encryption.keyAlgorithm"                                  // Keys > Key transport algorithm: a URI
-	kcEncryptionDigest = "saml.encryption.digestMethod"                                  // Keys > Digest method for RSA-OAEP: a URI
-	kcEncryptionMask   = "saml.encryption.maskGenerationFunction"                        // Keys > Mask generation function: a URI
+	kcEncryption       = "saml.encryption.algorithm"                                     // Signature and Encryption > Encryption algorithm: a URI
+	kcKeyTransport     = "saml.encryption.keyAlgorithm"                                  // Signature and Encryption > Key transport algorithm: a URI
+	kcEncryptionDigest = "saml.encryption.digestMethod"                                  // Signature and Encryption > Digest method for RSA-OAEP: a URI
+	kcEncryptionMask   = "saml.encryption.maskGenerationFunction"                        // Signature and Encryption > Mask generation function: a URI
 )
 
 // Two realms have the clients of all rows: to make one takes Keycloak seconds, since it makes keys, roles and flows.

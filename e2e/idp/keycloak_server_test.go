@@ -2,7 +2,6 @@ package idp
 
 import (
 	"archive/zip"
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -31,11 +30,14 @@ var keycloakBuild = []string{"--db=dev-mem", "--transaction-xa-enabled=false"}
 // repository yet, it is downloaded with SAML_TEST_REQUIRE=all; otherwise the test is skipped, since nobody expects 177 MB of a test.
 func keycloakHome(t *testing.T) string {
 	t.Helper()
-	user, err := os.UserCacheDir()
-	if err != nil && os.Getenv("SAML_TEST_CACHE") == "" {
-		t.Fatal(err)
+	cache := os.Getenv("SAML_TEST_CACHE")
+	if cache == "" {
+		user, err := os.UserCacheDir()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cache = filepath.Join(user, "iomete-saml")
 	}
-	cache := cmp.Or(os.Getenv("SAML_TEST_CACHE"), filepath.Join(user, "iomete-saml"))
 	key := sha256.Sum256([]byte(keycloakSHA256 + strings.Join(keycloakBuild, " ")))
 	home := filepath.Join(cache, "keycloak-"+keycloakVersion+"-"+hex.EncodeToString(key[:4]))
 	if _, err := os.Stat(home); err == nil {
@@ -82,19 +84,41 @@ func keycloakFile(t *testing.T) string {
 			t.Fatalf("%s: %v\n%s", strings.Join(get, " "), err, out)
 		}
 	}
+	if err := checkSum(file, keycloakSHA256); err != nil {
+		t.Fatalf("%v: remove the file and download it again; for another release change keycloakVersion and keycloakSHA256", err)
+	}
+	return file
+}
+
+// checkSum compares the SHA-256 of a file, in hex digits.
+func checkSum(file, want string) error {
 	f, err := os.Open(file)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	defer f.Close()
 	sum := sha256.New()
 	if _, err := io.Copy(sum, f); err != nil {
+		return err
+	}
+	if got := hex.EncodeToString(sum.Sum(nil)); got != want {
+		return fmt.Errorf("%s has the SHA-256 %s, want %s", file, got, want)
+	}
+	return nil
+}
+
+func TestCheckSum(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, []byte("abc"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got := hex.EncodeToString(sum.Sum(nil)); got != keycloakSHA256 {
-		t.Fatalf("%s has the SHA-256 %s, want %s: remove it and download it again; for another release change keycloakVersion and keycloakSHA256", file, got, keycloakSHA256)
+	const abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" // FIPS 180-2, appendix B.1
+	if err := checkSum(file, abc); err != nil {
+		t.Error(err)
 	}
-	return file
+	if err := checkSum(file, keycloakSHA256); err == nil {
+		t.Error("a file with another checksum is taken")
+	}
 }
 
 // unzip unpacks an archive whose checksum was compared. os.Root keeps it below dir all the same.

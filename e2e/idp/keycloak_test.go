@@ -77,7 +77,8 @@ func algorithmRows(d dialect) []row {
 	document := encrypted("only the response signed", "aes256-gcm/rsa-oaep/sha256", knobs{kcSignDocuments: "true", kcSignAssertions: "false"})
 	inside := encrypted("only the assertion signed", "", knobs{kcSignDocuments: "false", kcSignAssertions: "true"})
 	inside.want.sent = "EncryptedAssertion:aes256-gcm/rsa-oaep/sha256"
-	return []row{document, inside, old,
+	plain := row{name: "assertion that could be encrypted, and is not", knobs: d.with(knobs{kcEncrypt: "false"}), config: decrypts, want: want{sent: d.sent}}
+	return []row{document, inside, old, plain,
 		encrypted("AES-128-GCM", "aes128-gcm/rsa-oaep/sha256", knobs{kcEncryption: "http://www.w3.org/2009/xmlenc11#aes128-gcm"}),
 		encrypted("AES-192-GCM", "aes192-gcm/rsa-oaep/sha256", knobs{kcEncryption: "http://www.w3.org/2009/xmlenc11#aes192-gcm"}),
 		encrypted("AES-256-CBC", "aes256-cbc/rsa-oaep/sha256", knobs{kcEncryption: "http://www.w3.org/2001/04/xmlenc#aes256-cbc"}),
@@ -86,6 +87,8 @@ func algorithmRows(d dialect) []row {
 		encrypted("OAEP of XML Encryption 1.0", "aes256-gcm/rsa-oaep-mgf1p/sha256", knobs{kcKeyTransport: "http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p"}),
 		encrypted("OAEP with SHA-512", "aes256-gcm/rsa-oaep/sha512", knobs{kcKeyTransport: "http://www.w3.org/2009/xmlenc11#rsa-oaep",
 			kcEncryptionDigest: "http://www.w3.org/2001/04/xmlenc#sha512", kcEncryptionMask: "http://www.w3.org/2009/xmlenc11#mgf1sha512"}),
+		encrypted("OAEP with SHA-384", "aes256-gcm/rsa-oaep/sha384", knobs{kcKeyTransport: "http://www.w3.org/2009/xmlenc11#rsa-oaep",
+			kcEncryptionDigest: "http://www.w3.org/2001/04/xmldsig-more#sha384", kcEncryptionMask: "http://www.w3.org/2009/xmlenc11#mgf1sha384"}),
 		encrypted("OAEP with SHA-1, which is not named", "aes256-gcm/rsa-oaep", knobs{kcKeyTransport: "http://www.w3.org/2009/xmlenc11#rsa-oaep",
 			kcEncryptionDigest: "http://www.w3.org/2000/09/xmldsig#sha1", kcEncryptionMask: "http://www.w3.org/2009/xmlenc11#mgf1sha1"}),
 	}
