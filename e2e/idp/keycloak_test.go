@@ -50,8 +50,8 @@ var keycloakImport = []row{
 //
 //	{name: "RSA-PSS with SHA-256", knobs: d.with(knobs{kcSignatureAlg: "RSA_SHA256_MGF1"}), want: want{sent: "Response:sha256-rsa-MGF1, Assertion:sha256-rsa-MGF1"}},
 //	{name: "RSA-PSS with SHA-512", knobs: d.with(knobs{kcSignatureAlg: "RSA_SHA512_MGF1"}), want: want{sent: "Response:sha512-rsa-MGF1, Assertion:sha512-rsa-MGF1"}},
-//	{name: "inclusive canonicalization", knobs: d.with(knobs{kcCanonicalization: "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"}), want: want{sent: ...}},
-//	{name: "inclusive canonicalization with comments", knobs: d.with(knobs{kcCanonicalization: "http://www.w3.org/TR/2001/REC-xml-c14n-20010315#WithComments"}), want: want{sent: ...}},
+//	{name: "inclusive canonicalization", knobs: d.with(knobs{kcCanonicalization: "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"}), want: want{sent: "Response:rsa-sha256/REC-xml-c14n-20010315, Assertion:rsa-sha256/REC-xml-c14n-20010315"}},
+//	{name: "inclusive canonicalization with comments", knobs: d.with(knobs{kcCanonicalization: "http://www.w3.org/TR/2001/REC-xml-c14n-20010315#WithComments"}), want: want{sent: "Response:rsa-sha256/REC-xml-c14n-20010315#WithComments, Assertion:rsa-sha256/REC-xml-c14n-20010315#WithComments"}},
 func signatureRows(d dialect) []row {
 	document, assertion := knobs{kcSignDocuments: "true", kcSignAssertions: "false"}, knobs{kcSignDocuments: "false", kcSignAssertions: "true"}
 	return []row{
