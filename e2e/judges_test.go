@@ -195,7 +195,7 @@ var limits = []limit{
 	because("the first EncryptedKey is tried, and no other", "encrypted-two-recipients", "ProfileMissingAssertion|too large|failed to decrypt"),
 	because("an EncryptedKey has to be in KeyInfo, or named there", "encrypted-(beside|name-id-gcm)", "cant find|No KeyInfo|node_type|failed to decrypt"),
 	because("EncryptedData has to have a Type", "encrypted-no-type", "ProfileMissingAssertion|new_element"),
-	because("what is encrypted has to declare its namespaces itself", "encrypted-outer-bindings", "ProfileMissingAssertion|Invalid signature|Undefined prefix"),
+	because("what is encrypted has to declare its namespaces itself", "encrypted-(outer-bindings|rebound-prefix.*)", "ProfileMissingAssertion|Invalid signature|Undefined prefix"),
 	because("no white space around the assertion that is encrypted", "encrypted-white-space-inside", "must contain 1"),
 	because("no encrypted NameID inside an encrypted assertion", "encrypted-name-id-and-assertion", "Signature validation failed"),
 	because("no ECDSA, or only in another form", "ecdsa-.*", "(?i)verif|Invalid signature"),

@@ -17,6 +17,7 @@ import (
 var lemonLDAP = product{
 	name: "LemonLDAP::NG",
 	needs: []need{
+		{[]string{"plackup", "--version"}, "the Debian package libplack-perl"},
 		{[]string{"/usr/bin/perl", "-MLemonldap::NG::Portal", "-MLasso", "-MPlack", "-MGD::SecurityImage", "-MXML::Simple", "-MIO::String", "-MImage::Magick", "-e", "1"},
 			"the Debian packages liblemonldap-ng-portal-perl, liblasso-perl, libplack-perl, libgd-securityimage-perl, libimage-magick-perl, libxml-simple-perl and libio-string-perl"},
 	},
