@@ -226,8 +226,11 @@ func checkNameID(_ context.Context, a *attempt) *Error {
 	case a.assertion.encryptedID:
 		return refuse(CodeNameID, "the subject is named by an EncryptedID, and there is no key to decrypt it with",
 			"", "a NameID")
-	case a.assertion.nameIDs != 1 || n == "":
+	case a.assertion.nameIDs != 1:
 		return refuse(CodeNameID, "the subject has no NameID", "", "exactly one")
+	case n == "":
+		return refuse(CodeNameID,
+			"the NameID is empty: the identity provider has no value for this user in the field that it takes NameIDs from", "", "a NameID")
 	case utf8.RuneCountInString(n) > maxNameID:
 		return refuse(CodeNameID, "the NameID is too long", n, "at most 256 characters")
 	case strings.ContainsFunc(n, unicode.IsControl):

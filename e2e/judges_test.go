@@ -207,7 +207,7 @@ var limits = []limit{
 	because("an EncryptedKey must be in KeyInfo, or be named there", "encrypted-(beside|name-id-gcm)",
 		"cant find|No KeyInfo|node_type|failed to decrypt"),
 	because("EncryptedData must have a Type", "encrypted-no-type", "ProfileMissingAssertion|new_element"),
-	because("an encrypted element must declare its namespaces itself", "encrypted-outer-bindings",
+	because("an encrypted element must declare its namespaces itself", "encrypted-(outer-bindings|rebound-prefix.*)",
 		"ProfileMissingAssertion|Invalid signature|Undefined prefix"),
 	because("white space around the encrypted assertion is refused", "encrypted-white-space-inside", "must contain 1"),
 	because("an encrypted NameID inside an encrypted assertion is not supported", "encrypted-name-id-and-assertion",

@@ -67,29 +67,23 @@ func openAssertion(response xmltree.Element, secret *xmlenc.Keys) (plaintext []b
 	for c := range response.Children() {
 		if c.Is(xmltree.NSAssertion, "EncryptedAssertion") {
 			plaintext, err = xmlenc.Decrypt(c, secret)
-			return plaintext, encryptedData(c), err
+			return plaintext, c, err
 		}
 	}
 	return nil, place, xmlenc.Failed()
 }
 
-// DecryptedElement reads plaintext as an element in the place of the EncryptedData in e, so that it
-// can use the namespace prefixes that are declared there. If that fails, the error is
+// DecryptedElement reads plaintext as an element in the place of the EncryptedData in e, a
+// saml:EncryptedAssertion or EncryptedID (XML Encryption 1.1 §4.4). So it can use the namespace
+// prefixes that are in scope in e. Those that EncryptedData declares itself do not count: pysaml2
+// gives the prefix of SAML another meaning there. If the plaintext cannot be read, the error is
 // xmlenc.Failed.
 func DecryptedElement(plaintext []byte, e xmltree.Element) (xmltree.Element, error) {
-	decrypted, err := xmltree.ParseAt(plaintext, encryptedData(e))
+	decrypted, err := xmltree.ParseAt(plaintext, e)
 	if err != nil {
 		return xmltree.Element{}, xmlenc.Failed()
 	}
 	return decrypted, nil
-}
-
-// encryptedData returns the first child of e, which is the EncryptedData if e could be decrypted.
-func encryptedData(e xmltree.Element) xmltree.Element {
-	for c := range e.Children() {
-		return c
-	}
-	return e
 }
 
 // signedAround returns the assertion as the signature of the response covers it. Its prefixes are

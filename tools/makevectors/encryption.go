@@ -31,6 +31,17 @@ func encryptedNameID(e encryption) edit {
 	return func(text string) (string, error) { return shared.encrypt(text, e) }
 }
 
+// signResponseInstead moves the signature of a prefixed assertion to the response.
+func signResponseInstead(text string) (string, error) {
+	signature, err := part(text, "<ds:Signature>", "</ds:Signature>")
+	if err != nil {
+		return "", err
+	}
+	moved := strings.NewReplacer("#"+assertionID, "#"+responseID, "DIGEST-"+slotAssertion, "DIGEST-"+slotResponse,
+		"VALUE-"+slotAssertion, "VALUE-"+slotResponse, "CERTIFICATE-"+slotAssertion, "CERTIFICATE-"+slotResponse).Replace(signature)
+	return chain(swap(signature, ""), insertBefore("<samlp:Status>", moved))(text)
+}
+
 // shared is the builder whose keys edits use.
 var shared *builder
 
@@ -92,6 +103,14 @@ func encryptedVectors() []vector {
 			why:    "The policy demands a signature of the Response, and it is there, around the ciphertext of an assertion without one."},
 		{name: "encrypted-outer-bindings", from: "prefixed", encrypt: &encryption{prefix: "saml:"}, header: decryptA,
 			why: "What is encrypted uses the prefixes that the Response declares, and declares none itself."},
+		{name: "encrypted-rebound-prefix", from: "prefixed", encrypt: &encryption{prefix: "saml:", judged: true},
+			header: decryptA,
+			cipher: all(swapAll("<xenc:", "<saml:"), swapAll("</xenc:", "</saml:"),
+				swapAll("xmlns:xenc=", "xmlns:saml=")),
+			why: "EncryptedData, which the assertion replaces, has its prefix for another namespace, as pysaml2 writes it."},
+		{name: "encrypted-rebound-prefix-response-signed", from: "encrypted-rebound-prefix",
+			change: signResponseInstead,
+			why:    "The same, and the response is signed around the ciphertext in place of the assertion."},
 		{name: "encrypted-pretty", from: "entra", encrypt: &encryption{}, header: decryptA,
 			cipher: all(swapAll("<xenc:", "\n  <xenc:"), swapAll("CipherValue>", "CipherValue>\r\n")),
 			why:    "Line breaks between the elements and in the base64."},
@@ -374,8 +393,9 @@ func plaintextVectors() []vector {
 			}),
 		{name: "p40-binding-outside-signature", from: "encrypted-response-signed", expect: "decryption",
 			encrypt: &encryption{plaintext: swap("<Conditions ", `<Conditions late:x="" `)},
-			after:   swap(` xmlns:samlp="`+nsProtocol+`"`, ` xmlns:samlp="`+nsProtocol+`" xmlns:late="urn:example:late"`),
-			why:     "A prefix inside is declared by the Response alone, where no signature covers it: whoever re-declares it would say what the element is."},
+			after: swap(` xmlns:samlp="`+nsProtocol+`"`,
+				` xmlns:samlp="`+nsProtocol+`" xmlns:late="urn:example:late"`),
+			why: "A prefix inside is declared by the Response alone, where no signature covers it: whoever re-declares it would say what the element is."},
 		wrongFrom("encrypted-name-id", "decryption")("p40-name-id-is-assertion",
 			"An Audience is encrypted in place of a NameID.", vector{
 				change: func(string) (string, error) {
@@ -387,7 +407,8 @@ func plaintextVectors() []vector {
 			"The NameID that is encrypted has an element in it.", vector{
 				change: func(string) (string, error) {
 					text := entra("", signature(slotAssertion, assertionID))
-					return encryptedNameID(encryption{plaintext: swap("</NameID>", "<NameID>x</NameID></NameID>")})(text)
+					return encryptedNameID(encryption{plaintext: swap("</NameID>",
+						"<NameID>x</NameID></NameID>")})(text)
 				}}),
 		wrongFrom("encrypted-name-id", "decryption")("p40-name-id-for-another",
 			"The NameID is encrypted for somebody else.", vector{
