@@ -31,7 +31,9 @@ func encryptedNameID(e encryption) edit {
 	return func(text string) (string, error) { return shared.encrypt(text, e) }
 }
 
-// signResponseInstead moves the signature of a prefixed assertion to the response.
+// signResponseInstead moves the signature of a prefixed assertion to the response. The assertion then
+// has no prefixes but that of SAML: exclusive canonicalization leaves out of the signed bytes what
+// nothing around the ciphertext uses.
 func signResponseInstead(text string) (string, error) {
 	signature, err := part(text, "<ds:Signature>", "</ds:Signature>")
 	if err != nil {
@@ -39,7 +41,8 @@ func signResponseInstead(text string) (string, error) {
 	}
 	moved := strings.NewReplacer("#"+assertionID, "#"+responseID, "DIGEST-"+slotAssertion, "DIGEST-"+slotResponse,
 		"VALUE-"+slotAssertion, "VALUE-"+slotResponse, "CERTIFICATE-"+slotAssertion, "CERTIFICATE-"+slotResponse).Replace(signature)
-	return chain(swap(signature, ""), insertBefore("<samlp:Status>", moved))(text)
+	return all(swap(signature, ""), insertBefore("<samlp:Status>", moved),
+		swapAll(` xsi:type="xs:string"`, ""))(text)
 }
 
 // shared is the builder whose keys edits use.
