@@ -23,7 +23,7 @@ import (
 type browser struct {
 	http      *http.Client
 	passwords int      // how many times a password was typed since visit was called
-	messages  []string // the SAML messages that travelled, as XML, for the log of a failure
+	messages  []string // the SAML messages that traveled, as XML, for the log of a failure
 }
 
 func newBrowser(t *testing.T) *browser {

@@ -206,7 +206,7 @@ func (v visit) check(t *testing.T, e ending) {
 			if e.err != nil {
 				t.Logf("hint: %s, cause: %v", e.err.Hint, errors.Unwrap(e.err))
 			}
-			t.Logf("the messages that travelled:\n%s", strings.Join(v.browser.messages, "\n"))
+			t.Logf("the messages that traveled:\n%s", strings.Join(v.browser.messages, "\n"))
 		}
 	}()
 	switch {
