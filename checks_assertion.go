@@ -9,15 +9,21 @@ import (
 	"unicode/utf8"
 )
 
+// checkCertificateDates looks at the innermost signature. That of a response around it is looked at
+// by outsideDates as soon as it is verified: a decryption key must not be used for less.
 func checkCertificateDates(_ context.Context, a *attempt) *Error {
 	if !a.policy.refuseExpiredCertificates {
 		return nil
 	}
-	if a.now.Before(a.key.notBefore) || a.now.After(a.key.notAfter) {
-		return refuse(CodeCertificateExpired, "the certificate that signed is outside its dates", a.key.subject,
-			showTime(a.key.notBefore)+" to "+showTime(a.key.notAfter))
+	return a.outsideDates(a.key)
+}
+
+func (a *attempt) outsideDates(k TrustedKey) *Error {
+	if !a.now.Before(k.notBefore) && !a.now.After(k.notAfter) {
+		return nil
 	}
-	return nil
+	return refuse(CodeCertificateExpired, "the certificate that signed is outside its dates", k.subject,
+		showTime(k.notBefore)+" to "+showTime(k.notAfter)).atStep("certificate dates")
 }
 
 func checkTimes(_ context.Context, a *attempt) *Error {

@@ -77,7 +77,7 @@ func (a *attempt) claim(ctx context.Context, c Claim, value, taken string) *Erro
 		a.claims, a.cancelClaims = context.WithTimeout(context.WithoutCancel(ctx), claimTimeout)
 	}
 	first, err := a.store.Claim(a.claims, c.Key, c.TTL)
-	if err != nil {
+	if !isNil(err) {
 		return refuse(CodeStore, "the store of used-up responses failed, so nothing can be accepted", "",
 			"").withCause(err)
 	}

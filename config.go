@@ -294,7 +294,7 @@ func (c *Config) validateKeys(f *faults) {
 		f.add("SigningKey", "is a nil pointer", "", "a key, or no value at all")
 	} else if c.SigningKey != nil {
 		public, ok := c.SigningKey.Public().(*rsa.PublicKey)
-		if !ok || public.N.BitLen() < minRSABits {
+		if !ok || public == nil || public.N == nil || public.N.BitLen() < minRSABits {
 			f.add("SigningKey", "is not an RSA key of at least 2048 bits", "", "")
 		} else if k, err := parseCertificate(c.SigningCertificate); err != nil || !public.Equal(k.public) {
 			f.add("SigningCertificate", "is not the certificate of SigningKey", "",

@@ -55,6 +55,9 @@ type Error struct {
 // If an error of the application's own code led to the refusal (of Sessions, Resolve, Store or an
 // IdentityProviderSource), its text stands at the end: it is as personal as that code makes it.
 func (e *Error) Error() string {
+	if e == nil {
+		return "saml: no error"
+	}
 	var b strings.Builder
 	b.WriteString("saml: ")
 	b.WriteString(string(e.Code))
@@ -76,12 +79,17 @@ func (e *Error) Error() string {
 }
 
 // Unwrap gives the error that led to the refusal, for instance that of a Store.
-func (e *Error) Unwrap() error { return e.cause }
+func (e *Error) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return e.cause
+}
 
 // Is reports whether target is the Code of e.
 func (e *Error) Is(target error) bool {
 	c, ok := target.(Code)
-	return ok && c == e.Code
+	return ok && e != nil && c == e.Code
 }
 
 // The values of Error.Field for the settings of an identity provider, so that a settings page can

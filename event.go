@@ -139,7 +139,7 @@ func (e Event) log(ctx context.Context, l *slog.Logger) {
 func causeInLog(err error) string {
 	var own *Error
 	switch {
-	case err == nil:
+	case isNil(err):
 		return ""
 	case errors.Is(err, context.DeadlineExceeded):
 		return "timeout"
@@ -147,7 +147,7 @@ func causeInLog(err error) string {
 		return "canceled"
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return "the connection broke off"
-	case errors.As(err, &own):
+	case errors.As(err, &own) && own != nil:
 		return string(own.Code) + ": " + own.Message
 	}
 	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(err) {

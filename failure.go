@@ -49,8 +49,18 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, sp *ServiceProvid
 // Fail ends a request as the Handler does when a login fails. It is for pages around the Handler;
 // err may be any error.
 func (h *Handler) Fail(w http.ResponseWriter, r *http.Request, err error) {
+	if isNil(err) { // also a nil *Error
+		err = nil
+	}
 	var refusal *Error
-	if !errors.As(err, &refusal) {
+	var code Code
+	switch {
+	case errors.As(err, &refusal) && refusal != nil:
+	case errors.Is(err, ErrNotConfigured):
+		refusal = refuse(CodeNotConfigured, "single sign-on is not enabled", "", "").withCause(err)
+	case errors.As(err, &code):
+		refusal = refuse(code, "the request failed", "", "").withCause(err)
+	default:
 		refusal = refuse(CodeInternal, "the request failed", "", "").withCause(err)
 	}
 	h.fail(w, r, nil, refusal)
@@ -102,6 +112,10 @@ const again = "Sign in again"
 // defaultPage is for codes that a user can do nothing about.
 var defaultPage = Page{http.StatusForbidden, "You could not be signed in",
 	"The response of the identity provider was refused.", again, true}
+
+// cannotSignIn is for faults of this service or of its settings.
+var cannotSignIn = Page{http.StatusInternalServerError, "You could not be signed in",
+	"This service cannot sign anyone in at this moment.", again, true}
 
 var noAddress = Page{http.StatusForbidden, "Your account has no usable e-mail address",
 	"The identity provider must send your e-mail address as your name. Your administrator can fill in the e-mail field of your account.", again, false}

@@ -3,6 +3,7 @@ package saml
 import (
 	"context"
 	"crypto"
+	"errors"
 	"time"
 
 	"github.com/iomete/saml/internal/dsig"
@@ -85,6 +86,9 @@ func (a *attempt) check(ctx context.Context, checks checkList) *Error {
 		return a.refused("", err)
 	}
 	if err := a.verify(); err != nil {
+		if err.Check != "" { // a check of the list, made early
+			return a.refused("", err)
+		}
 		return a.refused(stepSignature, err)
 	}
 	a.identity = newIdentity(a.assertion, a.policy)
@@ -172,14 +176,27 @@ func (a *attempt) verify() *Error {
 
 // signed returns what a trusted key signed: the assertion, or the response around it.
 func (a *attempt) signed(keys []crypto.PublicKey) (dsig.Signed, *Error) {
+	var outer func(key int) error
+	if a.policy.refuseExpiredCertificates {
+		outer = func(key int) error {
+			if refusal := a.outsideDates(a.idp.usableKeys[key]); refusal != nil {
+				return refusal
+			}
+			return nil
+		}
+	}
 	var signed dsig.Signed
 	var err error
 	if a.message.Encrypted() {
-		signed, err = a.message.Decrypt(a.secret, keys, a.policy.signaturePolicy())
+		signed, err = a.message.Decrypt(a.secret, keys, a.policy.signaturePolicy(), outer)
 	} else {
-		signed, err = a.message.Verify(keys, a.policy.signaturePolicy())
+		signed, err = a.message.Verify(keys, a.policy.signaturePolicy(), outer)
 	}
-	if err != nil {
+	var refusal *Error
+	switch {
+	case errors.As(err, &refusal):
+		return dsig.Signed{}, refusal
+	case err != nil:
 		return dsig.Signed{}, fromFault(err)
 	}
 	return signed, nil

@@ -140,7 +140,7 @@ func (h *Handler) Provider(r *http.Request, tenant string) (*ServiceProvider, er
 	switch {
 	case err != nil:
 		return nil, err.completed(nil)
-	case trial:
+	case trial, sp.config.Trial:
 		return nil, otherTenant().completed(nil) // no session is one of settings on trial
 	}
 	return sp, nil

@@ -174,7 +174,7 @@ func (h *Handler) finish(w http.ResponseWriter, r *http.Request, sp *ServiceProv
 // signIn gives a finished login to the application. The login has succeeded only if that succeeds.
 func (h *Handler) signIn(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, login *Login) {
 	h.clear(w, r, sp, login.RequestID)
-	if err := h.config.Sessions.SignIn(w, r, login); err != nil {
+	if err := h.config.Sessions.SignIn(w, r, login); !isNil(err) {
 		refusal := sessionRefused(err)
 		refusal.ReturnTo, refusal.requestID = login.ReturnTo, login.RequestID
 		h.fail(w, r, sp, refusal)

@@ -167,7 +167,7 @@ func (p *IdentityProvider) checkAgainst(ours []string) (faults []*Error) {
 		faults = append(faults, refuse(CodeMetadataEntityID,
 			"the identity provider's entity ID is our own Redirect URL", p.entityID, "the identity provider's ("+entraIdentifierName+")").inField(FieldEntityID))
 	}
-	if slices.Contains(ours, p.LoginURL()) {
+	if login := p.LoginURL(); login != "" && slices.Contains(ours, login) {
 		faults = append(faults, refuse(CodeMetadataLoginURL, "the login URL is our own Redirect URL", p.LoginURL(),
 			"the identity provider's (Login URL)").inField(FieldLoginURL))
 	}

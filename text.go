@@ -12,14 +12,17 @@ import (
 
 func isNCName(s string) bool { return xmltree.IsNCName(s) }
 
-// isNil reports whether v is nil or a nil pointer in an interface, which would panic when it is
-// used.
+// isNil reports whether v is nil or holds a nil pointer, function or the like, which would panic
+// when it is used.
 func isNil(v any) bool {
 	if v == nil {
 		return true
 	}
-	p := reflect.ValueOf(v)
-	return p.Kind() == reflect.Pointer && p.IsNil()
+	switch p := reflect.ValueOf(v); p.Kind() {
+	case reflect.Pointer, reflect.Func, reflect.Map, reflect.Slice, reflect.Chan:
+		return p.IsNil()
+	}
+	return false
 }
 
 func showTime(t time.Time) string { return t.UTC().Format(time.RFC3339) }

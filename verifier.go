@@ -98,7 +98,7 @@ func NewVerifier(c VerifierConfig) (*Verifier, error) {
 	if err := checkEntityID(c.Issuer); err != nil {
 		f.list = append(f.list, err.inField("Issuer"))
 	}
-	for _, err := range append(misplaced(c.Issuer, ""), idp.checkAgainst(c.RedirectURLs)...) {
+	for _, err := range idp.checkAgainst(c.RedirectURLs) {
 		f.list = append(f.list, err.inField("Issuer"))
 	}
 	var err *Error
@@ -149,6 +149,9 @@ func (v *Verifier) Verify(ctx context.Context, samlResponse string, o VerifyOpti
 
 func (v *Verifier) verify(ctx context.Context, samlResponse string, o VerifyOptions,
 	checks checkList) (*VerifiedResponse, *Error) {
+	if v.idp == nil {
+		return nil, refuse(CodeConfig, "the Verifier was not made by NewVerifier", "", "").completed(nil)
+	}
 	if o.RequestID != "" && o.AllowUnsolicited {
 		return nil, refuse(CodeConfig, "VerifyOptions has a RequestID and AllowUnsolicited",
 			strconv.Quote(o.RequestID), "one of them").completed(nil)

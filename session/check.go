@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"sync"
 	"time"
 
@@ -109,7 +110,9 @@ func (m *Manager) ask(ctx context.Context, s *Session) error {
 		return ErrEnded
 	}
 	if m.config.Validate != nil {
-		return m.config.Validate(ctx, s)
+		if err := m.config.Validate(ctx, s); !isNil(err) {
+			return err
+		}
 	}
 	return nil
 }
@@ -122,7 +125,7 @@ func (m *Manager) stamp(ctx context.Context, login *saml.Login) (string, error) 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
 	defer cancel()
 	text, err := m.config.Stamp(ctx, login)
-	if err != nil {
+	if !isNil(err) {
 		return "", refused(err, "Config.Stamp")
 	}
 	if len(text) > maxStamp {
@@ -147,7 +150,7 @@ func (m *Manager) mayBegin(ctx context.Context, s *Session) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
 	defer cancel()
-	if err := m.config.Validate(ctx, s); err != nil {
+	if err := m.config.Validate(ctx, s); !isNil(err) {
 		return refused(err, "Config.Validate")
 	}
 	return nil
@@ -189,4 +192,14 @@ func (m *Manager) end(ctx context.Context, s *Session) error {
 
 func storeKey(s *Session) string {
 	return storekey.Of(storekey.Session, s.Tenant, s.IdentityProvider, s.ID)
+}
+
+// isNil reports whether v is nil or a nil pointer in an interface, such as a nil *saml.Error that was
+// returned as an error.
+func isNil(v any) bool {
+	if v == nil {
+		return true
+	}
+	p := reflect.ValueOf(v)
+	return p.Kind() == reflect.Pointer && p.IsNil()
 }

@@ -215,6 +215,9 @@ func (c Config) validate() error {
 	if len(c.Keys) == 0 {
 		fault("Keys is empty, want at least one key: make it with saml.NewStateKey and give all replicas the same")
 	}
+	if c.Store != nil && isNil(c.Store) {
+		fault("Store is a nil pointer, want a store, or no value at all")
+	}
 	for i, key := range c.Keys {
 		if len(key) != seal.KeySize {
 			fault("Keys[%d] has %d bytes, want exactly %d: make it with saml.NewStateKey", i, len(key), seal.KeySize)

@@ -17,11 +17,11 @@ func (t *tool) decryptionKeys(files []string) ([]saml.DecryptionKey, error) {
 	for _, name := range files {
 		data, err := t.readFile(name, metadataLimit)
 		if err != nil {
-			return nil, err
+			return nil, in(name, err)
 		}
 		found, err := privateKeys(data)
 		if err != nil {
-			return nil, err
+			return nil, in(name, err)
 		}
 		keys = append(keys, found...)
 	}

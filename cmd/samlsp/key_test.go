@@ -100,5 +100,5 @@ func TestKeysThatAreRefused(t *testing.T) {
 		})
 	}
 	samlsp(t, append(arguments[:len(arguments):len(arguments)], "-key", "absent.pem", file)...).failed(t, exitUsage,
-		"no such file")
+		"absent.pem: ", "no such file")
 }

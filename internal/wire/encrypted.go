@@ -18,9 +18,14 @@ import (
 // Config.RequireSignedResponse refuses such a message before it gets here. So every error that
 // depends on the plaintext, up to its signature, is xmlenc.Failed, and secret limits how often the
 // private keys are used.
-func (m *Response) Decrypt(secret *xmlenc.Keys, keys []crypto.PublicKey, policy dsig.Policy) (dsig.Signed, error) {
+//
+// outer, if it is not nil, is asked about the key of the signature around the ciphertext, before
+// anything is decrypted. Its error ends the verification.
+func (m *Response) Decrypt(
+	secret *xmlenc.Keys, keys []crypto.PublicKey, policy dsig.Policy, outer func(key int) error,
+) (dsig.Signed, error) {
 	var plaintext []byte
-	var outer dsig.Decrypted
+	var decrypted dsig.Decrypted
 	var err error
 	if m.ResponseSignature.Exists() {
 		response, refusal := verifySignature(m.ResponseSignature, keys, policy)
@@ -28,10 +33,15 @@ func (m *Response) Decrypt(secret *xmlenc.Keys, keys []crypto.PublicKey, policy 
 			return dsig.Signed{}, refusal
 		}
 		policy.TryFirst = response.Key()
-		outer, err = response.Decrypt(func(root xmltree.Element) ([]byte, xmltree.Element, error) {
+		if outer != nil {
+			if err := outer(response.Key()); err != nil {
+				return dsig.Signed{}, err
+			}
+		}
+		decrypted, err = response.Decrypt(func(root xmltree.Element) ([]byte, xmltree.Element, error) {
 			return openAssertion(root, secret)
 		})
-		plaintext = outer.Plaintext()
+		plaintext = decrypted.Plaintext()
 	} else {
 		plaintext, err = xmlenc.Decrypt(m.Assertion, secret)
 	}
@@ -51,7 +61,7 @@ func (m *Response) Decrypt(secret *xmlenc.Keys, keys []crypto.PublicKey, policy 
 	case signature.Exists():
 		signed, err = signature.Verify(keys, policy)
 	case m.ResponseSignature.Exists():
-		signed, err = signedAround(outer)
+		signed, err = signedAround(decrypted)
 	default:
 		err = xmlenc.Failed()
 	}

@@ -281,7 +281,10 @@ func (s Status) String() string {
 // Verify verifies every signature of the message with the trusted keys, and returns the innermost
 // signed element that contains the assertion: the assertion itself or the response. A message
 // without a signature is refused with the fault Unsigned. For an encrypted assertion use Decrypt.
-func (m *Response) Verify(keys []crypto.PublicKey, policy dsig.Policy) (signed dsig.Signed, err error) {
+//
+// outer, if it is not nil, is asked about the key of a response's signature around another one, by
+// its index. Its error ends the verification.
+func (m *Response) Verify(keys []crypto.PublicKey, policy dsig.Policy, outer func(key int) error) (signed dsig.Signed, err error) {
 	innermost := dsig.Signature{}
 	for _, s := range []dsig.Signature{m.ResponseSignature, m.AssertionSignature} {
 		if !s.Exists() {
@@ -291,6 +294,11 @@ func (m *Response) Verify(keys []crypto.PublicKey, policy dsig.Policy) (signed d
 			return dsig.Signed{}, err
 		}
 		innermost, policy.TryFirst = s, signed.Key()
+		if outer != nil && s == m.ResponseSignature && m.AssertionSignature.Exists() {
+			if err := outer(signed.Key()); err != nil {
+				return dsig.Signed{}, err
+			}
+		}
 	}
 	if !innermost.Exists() {
 		return dsig.Signed{}, fault.New(fault.Unsigned, "neither the response nor the assertion is signed")

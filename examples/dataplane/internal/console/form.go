@@ -220,6 +220,10 @@ func (f *form) fill(data []byte, field string) {
 		f.refuse(field, "this is empty", "Choose the file that was downloaded, or paste its text.")
 	case bytes.HasPrefix(start, []byte("https://")) || bytes.HasPrefix(start, []byte("http://")):
 		f.refuse(field, "this is an address", "Put it into the field Metadata URL and press Fetch.")
+	case bytes.Contains(start, []byte("EntityDescriptor")) || bytes.Contains(start, []byte("EntitiesDescriptor")):
+		f.fillFromMetadata(data, field) // also behind other text: its certificate alone would be mixed with the old fields
+	case start[0] == '<' && bytes.Contains(start, []byte("X509Certificate")):
+		f.fillFromCertificate(data, field)
 	case start[0] == '<' || bytes.HasPrefix(data, []byte{0xFF, 0xFE}) || bytes.HasPrefix(data, []byte{0xFE, 0xFF}):
 		f.fillFromMetadata(data, field)
 	default:
