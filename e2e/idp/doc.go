@@ -5,7 +5,7 @@
 // screen, which follows redirects, submits forms and types passwords. The service listens on
 // 127.0.0.1, so the two are different sites for cookies.
 //
-//	go test -v ./idp
+//	go test -tags idp -v ./idp
 //
 // Each test is a table of rows: how an administrator sets the product, how our Config is set, what
 // the user does, and what must come of it. The outcome of every row is written to idp.txt in the

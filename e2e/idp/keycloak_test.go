@@ -1,4 +1,4 @@
-//go:build keycloak
+//go:build idp && keycloak
 
 package idp
 

@@ -1,3 +1,5 @@
+//go:build idp
+
 package idp
 
 import (
