@@ -180,7 +180,8 @@ func (t chromiumTab) Click(css string) error {
 }
 
 func (t chromiumTab) Back() error {
-	_, err := call(t, runtime.Evaluate, runtime.EvaluateParams{Expression: "history.back()"})
+	// Later, so that the answer to this call comes from the page that is still there.
+	_, err := call(t, runtime.Evaluate, runtime.EvaluateParams{Expression: "setTimeout(() => history.back())"})
 	return err
 }
 
