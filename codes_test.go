@@ -136,26 +136,7 @@ func inspect(t *testing.T, file string, f func(ast.Node)) {
 
 // TestDocsListTheCodes: docs/codes.md is the table of the code.
 func TestDocsListTheCodes(t *testing.T) {
-	const name, begin, end = "docs/codes.md", "<!-- codes -->\n", "<!-- /codes -->"
-	page, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, rest, ok1 := strings.Cut(string(page), begin)
-	got, after, ok2 := strings.Cut(rest, end)
-	if !ok1 || !ok2 {
-		t.Fatalf("%s has no place for the codes", name)
-	}
-	want := codesPage(t)
-	if *update {
-		if err := os.WriteFile(name, []byte(before+begin+want+end+after), 0o666); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if got != want {
-		t.Errorf("the codes in %s are not those of codes.go: run go test -run %s -update .", name, t.Name())
-	}
+	wantBetween(t, "docs/codes.md", "codes", codesPage(t))
 }
 
 // codesPage is the list as it stands in the page.

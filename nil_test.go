@@ -75,6 +75,27 @@ func TestNilErrors(t *testing.T) {
 			t.Errorf("Fail with %s: got status %d, %s", name, r.Code, r.Body)
 		}
 	}
+	for _, code := range []saml.Code{saml.CodeInternal, saml.CodeConfig, saml.CodeMetadataLoginURL} {
+		if page := (&saml.Error{Code: code}).Page(); page.Status != http.StatusInternalServerError ||
+			strings.Contains(page.Sentence, "identity provider") {
+			t.Errorf("%s: got the page %+v, want one that blames this service", string(code), page)
+		}
+	}
+	trial := newHouse(t, func(c *saml.Config) { c.Tenant, c.Trial = "trial", true }).sp
+	login, err := saml.NewHandler(saml.HandlerConfig{Sessions: nilErrorSessions{&signedIn},
+		Resolve: func(_ *http.Request, tenant string) (*saml.ServiceProvider, error) {
+			if tenant == "" {
+				return nil, saml.ErrNotConfigured
+			}
+			return trial, nil
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := login.Provider(httptest.NewRequest(http.MethodGet, "/", nil), "trial"); !errors.Is(err,
+		saml.CodeTenant) {
+		t.Errorf("a session of settings on trial: got %v, want %s", err, string(saml.CodeTenant))
+	}
 	if _, err := new(saml.Verifier).Verify(t.Context(), "", saml.VerifyOptions{RequestID: "_1"}); !errors.Is(err,
 		saml.CodeConfig) {
 		t.Errorf("the zero Verifier: got %v", err)

@@ -86,7 +86,13 @@ var rules = []struct {
 // TestSecurityListsTheRules checks that docs/security.md lists the rules above with the codes and
 // the names of their vectors.
 func TestSecurityListsTheRules(t *testing.T) {
-	const name, begin, end = "docs/security.md", "<!-- rules -->\n", "<!-- /rules -->"
+	wantBetween(t, "docs/security.md", "rules", rulesPage(t))
+}
+
+// wantBetween checks that a page has want between its two markers. With -update it writes it there.
+func wantBetween(t *testing.T, name, marker, want string) {
+	t.Helper()
+	begin, end := "<!-- "+marker+" -->\n", "<!-- /"+marker+" -->"
 	page, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
@@ -94,9 +100,8 @@ func TestSecurityListsTheRules(t *testing.T) {
 	before, rest, ok1 := strings.Cut(string(page), begin)
 	got, after, ok2 := strings.Cut(rest, end)
 	if !ok1 || !ok2 {
-		t.Fatalf("%s has no place for the rules", name)
+		t.Fatalf("%s has no place for the %s", name, marker)
 	}
-	want := rulesPage(t)
 	if *update {
 		if err := os.WriteFile(name, []byte(before+begin+want+end+after), 0o666); err != nil {
 			t.Fatal(err)
@@ -104,8 +109,8 @@ func TestSecurityListsTheRules(t *testing.T) {
 		return
 	}
 	if got != want {
-		t.Errorf("the rules in %s differ from rules_test.go and the vectors: run go test -run %s -update .", name,
-			t.Name())
+		t.Errorf("the %s in %s are not those of the code and the vectors: run go test -run %s -update .", marker,
+			name, t.Name())
 	}
 }
 
