@@ -12,13 +12,23 @@ import (
 // maxPrefixes is the maximum number of names in a PrefixList.
 const maxPrefixes = 64
 
-// A C14N holds the parameters of Exclusive XML Canonicalization 1.0 without comments (W3C
-// Recommendation, 18 July 2002).
+// A Method is a canonicalization without comments.
+type Method uint8
+
+const (
+	Exclusive   Method = iota // Exclusive XML Canonicalization 1.0 (W3C Recommendation, 18 July 2002)
+	Inclusive                 // Canonical XML 1.0 (W3C Recommendation, 15 March 2001)
+	Inclusive11               // Canonical XML 1.1 (W3C Recommendation, 2 May 2008)
+)
+
+// A C14N holds the parameters of a canonicalization. The zero value is exclusive canonicalization
+// of everything in the element.
 type C14N struct {
-	// PrefixList is the InclusiveNamespaces PrefixList (§3): prefixes separated by white space,
-	// "#default" for the default namespace. Their declarations are written as in inclusive
-	// canonicalization. At most 64 names; prefixes that are not declared are ignored. Default:
-	// none.
+	Method Method
+	// PrefixList is the InclusiveNamespaces PrefixList of exclusive canonicalization (§3): prefixes
+	// separated by white space, "#default" for the default namespace. Their declarations are
+	// written as in inclusive canonicalization. At most 64 names; prefixes that are not declared
+	// are ignored. The other methods have none. Default: none.
 	PrefixList string
 	// Omit is left out together with everything in it: the enveloped signature. The zero Element
 	// omits nothing.
@@ -49,7 +59,14 @@ func (e Element) Canonicalize(dst []byte, how C14N) ([]byte, error) {
 	for len(w.rendered) < len(e.doc.prefixes) {
 		w.rendered = append(w.rendered, unbound)
 	}
-	if err := w.prefixList(e, how.PrefixList); err != nil {
+	var err error
+	if how.Method == Exclusive {
+		err = w.prefixList(e, how.PrefixList)
+	} else {
+		w.inherited, err = e.inherited(how.Method)
+		w.allDeclarations = true
+	}
+	if err != nil {
 		return nil, err
 	}
 	w.subtree(e.index, how.Omit)
@@ -90,8 +107,13 @@ type writer struct {
 	// current position.
 	inclusive []binding
 
+	// For inclusive canonicalization: write every declaration in scope, not those alone that are
+	// used, and write these attributes of ancestors on the apex.
+	allDeclarations bool
+	inherited       []int32
+
 	needed  []binding // scratch: the declarations to write
-	ordered []int32   // scratch: attributes in canonical order
+	ordered []int32   // scratch: attributes in canonical order, as indices into doc.attrs
 	scratch []byte
 }
 
@@ -227,21 +249,14 @@ func (w *writer) setInclusive(prefix, space int32) {
 	}
 }
 
-// namespaces writes the declarations that this element needs and that no written ancestor has: for
-// the prefixes that the element and its attributes use, and for the PrefixList (§3). The default
-// namespace comes first, then the others by prefix.
+// namespaces writes the declarations that this element needs and that no written ancestor has. The
+// default namespace comes first, then the others by prefix.
 func (w *writer) namespaces(n *node) {
 	w.needed = w.needed[:0]
-	w.need(n.prefix, n.space)
-	for i := range w.doc.attrs[n.attr : n.attr+int32(n.attrs)] {
-		if a := &w.doc.attrs[n.attr+int32(i)]; a.prefix != noPrefix {
-			w.need(a.prefix, a.space)
-		}
-	}
-	for _, b := range w.inclusive {
-		if b.space != unbound {
-			w.need(b.prefix, b.space)
-		}
+	if w.allDeclarations {
+		w.needDeclared(n)
+	} else {
+		w.needUsed(n)
 	}
 	if len(w.needed) > 1 {
 		slices.SortFunc(w.needed, func(a, b binding) int {
@@ -260,6 +275,22 @@ func (w *writer) namespaces(n *node) {
 	}
 }
 
+// needUsed needs the prefixes that the element and its attributes use, and those of the PrefixList
+// (Exclusive XML Canonicalization 1.0 §3).
+func (w *writer) needUsed(n *node) {
+	w.need(n.prefix, n.space)
+	for i := range w.doc.attrs[n.attr : n.attr+int32(n.attrs)] {
+		if a := &w.doc.attrs[n.attr+int32(i)]; a.prefix != noPrefix {
+			w.need(a.prefix, a.space)
+		}
+	}
+	for _, b := range w.inclusive {
+		if b.space != unbound {
+			w.need(b.prefix, b.space)
+		}
+	}
+}
+
 // need adds a declaration to needed, unless an open element has it already.
 func (w *writer) need(prefix, space int32) {
 	if w.rendered[prefix] == space {
@@ -273,33 +304,42 @@ func (w *writer) need(prefix, space int32) {
 // attributes writes the attributes sorted by namespace name, then by local name. Those without a
 // namespace come first.
 func (w *writer) attributes(n *node) {
-	attrs := w.doc.attrs[n.attr : n.attr+int32(n.attrs)]
 	w.ordered = w.ordered[:0]
 	inOrder := true
-	for i := range attrs {
-		w.ordered = append(w.ordered, int32(i))
-		inOrder = inOrder && (i == 0 || w.compare(&attrs[i-1], &attrs[i]) < 0)
+	for i := n.attr; i < n.attr+int32(n.attrs); i++ {
+		w.ordered = append(w.ordered, i)
+		inOrder = inOrder && (i == n.attr || w.compare(i-1, i) < 0)
+	}
+	if len(w.open) == 1 && len(w.inherited) > 0 {
+		w.ordered = append(w.ordered, w.inherited...)
+		inOrder = false
 	}
 	if !inOrder {
-		slices.SortFunc(w.ordered, func(i, j int32) int { return w.compare(&attrs[i], &attrs[j]) })
+		slices.SortFunc(w.ordered, w.compare)
 	}
 	for _, i := range w.ordered {
-		a := &attrs[i]
-		w.dst = append(w.dst, ' ')
-		w.dst = append(w.dst, w.doc.src[a.start:a.end]...)
-		w.dst = append(w.dst, '=', '"')
-		raw := w.doc.src[a.valueStart:a.valueEnd]
-		if a.coded {
-			w.scratch = appendDecoded(w.scratch[:0], raw, attributeValue)
-			w.dst = appendEscaped(w.dst, w.scratch, &attributeEscapes)
-		} else {
-			w.dst = append(w.dst, raw...)
-		}
-		w.dst = append(w.dst, '"')
+		w.dst = w.doc.appendAttribute(w.dst, &w.doc.attrs[i], &w.scratch)
 	}
 }
 
-func (w *writer) compare(a, b *attribute) int {
+// appendAttribute appends a blank and an attribute in canonical form to dst. scratch is for its use.
+func (d *Document) appendAttribute(dst []byte, a *attribute, scratch *[]byte) []byte {
+	dst = append(dst, ' ')
+	dst = append(dst, d.src[a.start:a.end]...)
+	dst = append(dst, '=', '"')
+	raw := d.src[a.valueStart:a.valueEnd]
+	if a.coded {
+		*scratch = appendDecoded((*scratch)[:0], raw, attributeValue)
+		dst = appendEscaped(dst, *scratch, &attributeEscapes)
+	} else {
+		dst = append(dst, raw...)
+	}
+	return append(dst, '"')
+}
+
+// compare compares two attributes by their indices in doc.attrs.
+func (w *writer) compare(i, j int32) int {
+	a, b := &w.doc.attrs[i], &w.doc.attrs[j]
 	if a.space != b.space {
 		return strings.Compare(w.doc.spaces[a.space], w.doc.spaces[b.space])
 	}

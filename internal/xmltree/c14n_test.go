@@ -71,6 +71,8 @@ func randomQuestion(t *testing.T, g *generator, depth int) question {
 	return q
 }
 
+var methods = []xmltree.Method{xmltree.Exclusive, xmltree.Inclusive, xmltree.Inclusive11}
+
 func TestCanonicalizeRandomDocumentsLikeLibxml2(t *testing.T) {
 	t.Parallel()
 	const documents = 4200
@@ -220,7 +222,7 @@ func TestCanonicalCasesLikeLibxml2(t *testing.T) {
 	for _, tt := range canonicalCases {
 		doc := mustParse(t, tt.src)
 		apex := slices.Index(allElements(doc), first(t, doc, tt.apex))
-		questions = append(questions, question{[]byte(tt.src), apex, -1, listNames(tt.list), tt.name})
+		questions = append(questions, question{XML: []byte(tt.src), Apex: apex, Omit: -1, Prefixes: listNames(tt.list), name: tt.name})
 	}
 	compare(t, questions, xmltree.Options{})
 }
@@ -418,10 +420,20 @@ func signedParts(name, src string, elements []xmltree.Element) (questions []ques
 				continue
 			}
 			info, reference := prefixLists(c)
-			questions = append(questions,
-				question{[]byte(src), slices.Index(elements, c), -1, info, name + " SignedInfo"},
-				question{[]byte(src), parent, i, reference, name + " signed element"},
-				question{[]byte(src), parent, -1, reference, name + " element with its signature"})
+			index := slices.Index(elements, c)
+			for _, q := range []question{
+				{Apex: index, Omit: -1, Prefixes: info, name: name + " SignedInfo"},
+				{Apex: parent, Omit: i, Prefixes: reference, name: name + " signed element"},
+				{Apex: parent, Omit: -1, Prefixes: reference, name: name + " element with its signature"},
+			} {
+				q.XML = []byte(src)
+				for _, q.Method = range methods {
+					if q.Method != xmltree.Exclusive {
+						q.Prefixes = nil
+					}
+					questions = append(questions, q)
+				}
+			}
 		}
 	}
 	return questions

@@ -47,6 +47,48 @@ func Describe(e, omit Element) string {
 	return b.String() + strings.Repeat("end\n", len(open))
 }
 
+// DescribeAs is like Describe without the element that how omits. For inclusive canonicalization e
+// has the xml: attributes of the elements around it too: the nearest of each name, in 1.1 only
+// xml:lang and xml:space.
+func DescribeAs(e Element, how C14N) string {
+	own := Describe(e, how.Omit)
+	if how.Method == Exclusive {
+		return own
+	}
+	d := e.doc
+	head := fmt.Sprintf("element {%s}%s\n", d.spaces[e.node().space], d.src[e.node().local:e.node().end])
+	lines := strings.SplitAfter(describeAttributes(d, e.node()), "\n")
+	lines = lines[:len(lines)-1]
+	rest := own[len(head)+len(strings.Join(lines, "")):]
+	known := XMLAttributes(e)
+	for around := e.Parent(); around.Exists(); around = around.Parent() {
+		n := around.node()
+		for i := range d.attrs[n.attr : n.attr+int32(n.attrs)] {
+			a := &d.attrs[n.attr+int32(i)]
+			name := d.src[a.local:a.end]
+			if a.space != xmlSpace || slices.Contains(known, name) ||
+				how.Method == Inclusive11 && name != "lang" && name != "space" {
+				continue
+			}
+			known = append(known, name)
+			lines = append(lines, fmt.Sprintf("attribute {%s}%s %q\n", NSXML, name, d.value(a)))
+		}
+	}
+	slices.Sort(lines)
+	return head + strings.Join(lines, "") + rest
+}
+
+// XMLAttributes returns the local names of the xml: attributes of e.
+func XMLAttributes(e Element) (names []string) {
+	d, n := e.doc, e.node()
+	for i := range d.attrs[n.attr : n.attr+int32(n.attrs)] {
+		if a := &d.attrs[n.attr+int32(i)]; a.space == xmlSpace {
+			names = append(names, d.src[a.local:a.end])
+		}
+	}
+	return names
+}
+
 func describeAttributes(d *Document, n *node) string {
 	var lines []string
 	for i := range d.attrs[n.attr : n.attr+int32(n.attrs)] {

@@ -24,6 +24,7 @@ var (
 	someSpaces   = []string{"urn:a", "urn:b", "urn:A", "http://c.example/", "urn:a:b", "urn:it's"}
 	someNames    = []string{"e", "f", "E", "e.1", "\u00e9l", "xmlns", "a"}
 	someAttrs    = []string{"a", "b", "B", "id", "\u00e9", "a-", "lang", "zz"}
+	xmlAttrs     = []string{"lang", "space", "lang", "space", "base", "a", "B", "\u00e9"} // an xml:id would have to be a name
 	noSpaces     = []string{" ", "\n", "\t", "\r\n", "  "}
 	someText     = []string{
 		"x", "text ", "\u00e9", "\U0001F600", "\u0085", "\u2028", "\u00a0", "\ufeff", "\x7f",
@@ -152,16 +153,24 @@ func (g *generator) attributes() (items []string) {
 		name := g.qualify(append(g.visible(), "", "xml"), pick(g, someAttrs))
 		prefix, local, prefixed := strings.Cut(name, ":")
 		space := ""
+		if prefix == "xml" && prefixed {
+			local = pick(g, xmlAttrs)
+			name = "xml:" + local
+		}
 		if prefixed {
 			space = scope[prefix]
 		} else {
 			local = name
 		}
-		if prefix == "xml" && local == "id" || have[space+" "+local] { // an xml:id would have to be a name
+		if have[space+" "+local] {
 			continue
 		}
 		have[space+" "+local] = true
-		items = append(items, name+g.equals()+g.quote(g.characters(4)))
+		value := g.characters(4)
+		if name == "xml:base" {
+			value = "b" + value // libxml2 leaves an empty one out where Canonical XML 1.1 keeps it
+		}
+		items = append(items, name+g.equals()+g.quote(value))
 	}
 	return items
 }

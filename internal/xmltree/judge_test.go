@@ -18,6 +18,7 @@ type question struct {
 	Omit     int      `json:"omit"`
 	Prefixes []string `json:"prefixes"`
 	name     string
+	Method   xmltree.Method `json:"method"`
 }
 
 type verdict struct {
@@ -29,7 +30,7 @@ type verdict struct {
 // ours returns our answer.
 func (q question) ours(doc *xmltree.Document) ([]byte, error) {
 	elements := allElements(doc)
-	how := xmltree.C14N{PrefixList: strings.Join(q.Prefixes, " ")}
+	how := xmltree.C14N{Method: q.Method, PrefixList: strings.Join(q.Prefixes, " ")}
 	if q.Omit >= 0 {
 		how.Omit = elements[q.Omit]
 	}
@@ -91,8 +92,8 @@ func compare(t *testing.T, questions []question, options xmltree.Options) {
 			lxml = v.Nodeset
 		}
 		if err != nil || v.Error != "" || !bytes.Equal(got, v.Nodeset) || !bytes.Equal(got, lxml) {
-			t.Errorf("%s: apex %d, omit %d, prefixes %q of\n%q\n   we %q (%v)\nlibxml2 %q (%s)\n   lxml %q",
-				q.name, q.Apex, q.Omit, q.Prefixes, q.XML, got, err, v.Nodeset, v.Error, lxml)
+			t.Errorf("%s: method %d, apex %d, omit %d, prefixes %q of\n%q\n   we %q (%v)\nlibxml2 %q (%s)\n   lxml %q",
+				q.name, q.Method, q.Apex, q.Omit, q.Prefixes, q.XML, got, err, v.Nodeset, v.Error, lxml)
 			wrong++
 		}
 	}

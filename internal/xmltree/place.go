@@ -7,10 +7,15 @@ import (
 )
 
 // ParseAt reads src, one element with optional white space around it, as if it stood inside place:
-// the namespace prefixes that are declared at place can be used in src. Some toolkits need this:
+// the namespace prefixes that are declared at place can be used in src, and inclusive
+// canonicalization finds the declarations and xml: attributes of place. Some toolkits need this:
 // they encrypt an element without the declarations of its ancestors. src has the limits of the
 // document of place. All errors are *fault.Fault.
 func ParseAt(src []byte, place Element) (Element, error) {
+	attributes, err := place.xmlAttributes(Inclusive)
+	if err != nil {
+		return Element{}, err
+	}
 	// src cannot break out of the element around it: if it closes that element, the document has a
 	// second root or one end tag too many, and Parse refuses it.
 	around := make([]byte, 0, len(src)+256)
@@ -23,6 +28,10 @@ func ParseAt(src []byte, place Element) (Element, error) {
 		around = append(around, `="`...)
 		// There is nothing to escape: isAbsoluteURI accepts no name with <, & or a double quote.
 		around = append(append(around, place.doc.spaces[b.space]...), '"')
+	}
+	var scratch []byte
+	for _, i := range attributes {
+		around = place.doc.appendAttribute(around, &place.doc.attrs[i], &scratch)
 	}
 	around = append(append(append(around, '>'), src...), "</place>"...)
 	doc, err := Parse(around, Options{MaxBytes: place.doc.limit + len(around) - len(src)})

@@ -11,8 +11,8 @@ import (
 )
 
 // TestParseAtIsTheElementThatStoodThere cuts every element except the root out of random documents
-// and reads it again in its place. It must mean the same and have the same canonical form, also
-// with a PrefixList.
+// and reads it again in its place. It must mean the same and have the same canonical form by each
+// method, also with a PrefixList.
 func TestParseAtIsTheElementThatStoodThere(t *testing.T) {
 	t.Parallel()
 	g := newGenerator(41)
@@ -30,10 +30,14 @@ func TestParseAtIsTheElementThatStoodThere(t *testing.T) {
 				xmltree.Element{}); got != want {
 				t.Fatalf("got\n%swant\n%s", got, want)
 			}
-			want, err1 := e.Canonicalize(nil, xmltree.C14N{PrefixList: list})
-			got, err2 := again.Canonicalize(nil, xmltree.C14N{PrefixList: list})
-			if (err1 == nil) != (err2 == nil) || !bytes.Equal(got, want) {
-				t.Fatalf("PrefixList %q: got\n%s (%v)\nwant\n%s (%v)", list, got, err2, want, err1)
+			for _, how := range []xmltree.C14N{
+				{PrefixList: list}, {Method: xmltree.Inclusive}, {Method: xmltree.Inclusive11},
+			} {
+				want, err1 := e.Canonicalize(nil, how)
+				got, err2 := again.Canonicalize(nil, how)
+				if (err1 == nil) != (err2 == nil) || !bytes.Equal(got, want) {
+					t.Fatalf("%+v: got\n%s (%v)\nwant\n%s (%v)", how, got, err2, want, err1)
+				}
 			}
 		}
 	}

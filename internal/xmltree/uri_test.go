@@ -65,7 +65,7 @@ func TestNamespaceNamesLikeLibxml2(t *testing.T) {
 	for _, space := range spaces {
 		src := []byte(`<r xmlns:p="` + space + `"><p:e/></r>`)
 		if _, err := xmltree.Parse(src, messages); err == nil {
-			questions = append(questions, question{src, 1, -1, nil, space})
+			questions = append(questions, question{XML: src, Apex: 1, Omit: -1, name: space})
 		}
 	}
 	t.Logf("%d of %d names accepted", len(questions), len(spaces))

@@ -1,17 +1,18 @@
-"""Exclusive canonicalization by libxml2, in two ways, for many documents in one process.
+"""Canonicalization by libxml2, in two ways, for many documents in one process.
 
 Reads one JSON object a line:
   xml       the document, base64
   apex      which element to canonicalize: its number in document order, the root is 0
   omit      the number of an element below it that is left out with all that it holds, or -1
   prefixes  the names of the PrefixList
+  method    0 for exclusive canonicalization, 1 for Canonical XML 1.0, 2 for 1.1
 Writes one JSON object a line:
   nodeset   what libxml2 makes of the document itself with a node set, as xmlsec1 asks it to, base64
   lxml      what lxml's own call gives for the element, base64; null where lxml cannot express the question
   error     why there is no answer
 
-lxml drops names that its document does not use before it calls libxml2, "#default" with them: those questions are answered
-by nodeset alone. For the others the two ways check each other, since lxml copies the element to a document of its own.
+lxml drops names that its document does not use before it calls libxml2, "#default" with them, and the attributes of ancestors,
+which inclusive canonicalization needs: those questions are answered by nodeset alone. For the others the two ways check each other, since lxml copies the element to a document of its own.
 """
 
 import base64
@@ -58,7 +59,7 @@ xml2.xmlC14NExecute.argtypes = [
     ctypes.c_void_p, IsVisible, ctypes.c_void_p, ctypes.c_int,
     ctypes.POINTER(ctypes.c_char_p), ctypes.c_int, ctypes.c_void_p,
 ]
-EXCLUSIVE = 1
+MODES = {0: 1, 1: 0, 2: 2}  # our numbers to XML_C14N_EXCLUSIVE_1_0, XML_C14N_1_0, XML_C14N_1_1
 NO_NET, NO_WARNING, NO_ERROR, HUGE = 1 << 11, 1 << 6, 1 << 5, 1 << 19
 
 
@@ -97,7 +98,7 @@ def by_nodeset(case, source):
         prefixes = (ctypes.c_char_p * (len(names) + 1))(*names, None)
         out = xml2.xmlAllocOutputBuffer(None)
         try:
-            if xml2.xmlC14NExecute(doc, IsVisible(is_visible), None, EXCLUSIVE, prefixes, 0, out) < 0:
+            if xml2.xmlC14NExecute(doc, IsVisible(is_visible), None, MODES[case["method"]], prefixes, 0, out) < 0:
                 raise ValueError("libxml2 refuses to canonicalize")
             return ctypes.string_at(xml2.xmlOutputBufferGetContent(out), xml2.xmlOutputBufferGetSize(out))
         finally:
@@ -118,7 +119,7 @@ def remove(element):
 
 
 def by_lxml(case, source):
-    if "#default" in case["prefixes"]:
+    if "#default" in case["prefixes"] or case["method"] != 0:
         return None
     parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True, strip_cdata=False)
     elements = list(etree.fromstring(source, parser).iter("*"))
