@@ -72,6 +72,7 @@ func (v *testVector) reader(t testing.TB) func(message []byte) (*Login, error) {
 // is every position of all.
 var byteStyles = map[string]int{
 	"entra": 1, "response-signed": 1, "style-okta": 2, "style-keycloak": 1, "style-pysaml2": 1, "style-simplesamlphp": 1, "prefix-list": 1,
+	"c14n-around": 1, "c14n-prefixed-11": 2, "c14n-enveloped-only": 3, "c14n-encrypted-around": 31, "rsa-pss-sha256": 7,
 	"encrypted-aes256-gcm": 23, "encrypted-entra": 23, "encrypted-both-signed": 29, "encrypted-name-id": 23,
 }
 
@@ -166,8 +167,7 @@ func FuzzFinishLogin(f *testing.F) {
 		}
 		used := usedBy(t, sp, raw)
 		standsIn(t, login, used.canonical)
-		if signature, _ := findSignature(raw, used.name == "Response"); !resign &&
-			prefixListIn(signature, "CanonicalizationMethod") == "" {
+		if signature, _ := findSignature(raw, used.name == "Response"); !resign && isForGoxmldsig(signature) {
 			if err := goxmldsigVerifies(raw, at, used.name, certificate); err != nil {
 				t.Errorf("goxmldsig does not verify what was accepted: %v", err)
 			}
@@ -315,8 +315,9 @@ func signOnce(raw []byte, key crypto.Signer, inRoot bool) ([]byte, bool) {
 	if !ok {
 		return nil, false
 	}
-	digested, err := signature.Parent().Canonicalize(nil,
-		xmltree.C14N{PrefixList: prefixListIn(signature, "Transform"), Omit: signature})
+	how := canonicalizationIn(signature, "Transform")
+	how.Omit = signature
+	digested, err := signature.Parent().Canonicalize(nil, how)
 	if err != nil {
 		return nil, false
 	}
@@ -331,7 +332,7 @@ func signOnce(raw []byte, key crypto.Signer, inRoot bool) ([]byte, bool) {
 		if c.Local() != "SignedInfo" {
 			continue
 		}
-		info, err := c.Canonicalize(nil, xmltree.C14N{PrefixList: prefixListIn(signature, "CanonicalizationMethod")})
+		info, err := c.Canonicalize(nil, canonicalizationIn(signature, "CanonicalizationMethod"))
 		if err != nil {
 			return nil, false
 		}
@@ -359,13 +360,38 @@ func findSignature(raw []byte, inRoot bool) (xmltree.Element, bool) {
 	return xmltree.Element{}, false
 }
 
-func prefixListIn(signature xmltree.Element, where string) (list string) {
+// canonicalizationIn returns how a signature says that SignedInfo (where: CanonicalizationMethod) or
+// the signed element (Transform) is canonicalized.
+func canonicalizationIn(signature xmltree.Element, where string) (how xmltree.C14N) {
+	how.Method = xmltree.Inclusive // of a signature with the enveloped transform alone
 	for e := range signature.Descendants() {
 		if e.Local() == "InclusiveNamespaces" && e.Parent().Local() == where {
-			list, _ = e.Attr("PrefixList")
+			how.PrefixList, _ = e.Attr("PrefixList")
+		}
+		if e.Local() != where {
+			continue
+		}
+		switch algorithm, _ := e.Attr("Algorithm"); {
+		case strings.HasPrefix(algorithm, "http://www.w3.org/2001/10/xml-exc-c14n#"):
+			how.Method = xmltree.Exclusive
+		case strings.HasPrefix(algorithm, "http://www.w3.org/2006/12/xml-c14n11"):
+			how.Method = xmltree.Inclusive11
 		}
 	}
-	return list
+	return how
+}
+
+// isForGoxmldsig reports whether goxmldsig can verify a signature that is accepted here: it
+// canonicalizes SignedInfo without its PrefixList, inclusively it copies the element out of its
+// surroundings first, and it knows no RSA-PSS.
+func isForGoxmldsig(signature xmltree.Element) bool {
+	info, element := canonicalizationIn(signature, "CanonicalizationMethod"), canonicalizationIn(signature, "Transform")
+	for e := range signature.Descendants() {
+		if algorithm, _ := e.Attr("Algorithm"); strings.HasSuffix(algorithm, "-MGF1") {
+			return false
+		}
+	}
+	return info.PrefixList == "" && info.Method == xmltree.Exclusive && element.Method == xmltree.Exclusive
 }
 
 // replaceText writes a value in base64 where the text of a leaf of the signature stands, if it
@@ -428,6 +454,9 @@ func TestJudgesAgree(t *testing.T) {
 			}
 			message := v.decrypted(t)
 			used, certificate := v.used(t, message)
+			if strings.HasPrefix(v.Name, "c14n-") || strings.HasPrefix(v.Name, "rsa-pss-") {
+				continue // see isForGoxmldsig
+			}
 			err := goxmldsigVerifies(message, v.time(t, "at"), used.name, vectorCertificate(t, certificate))
 			if reason := beyondGoxmldsig[v.Name]; (err != nil) != (reason != "") {
 				t.Errorf("%s: got %v, known reason %q", v.Name, err, reason)
@@ -438,7 +467,7 @@ func TestJudgesAgree(t *testing.T) {
 		t.Parallel()
 		needXmlsec1(t)
 		for _, v := range readVectors(t) {
-			if !v.Accepted() {
+			if !v.Accepted() || strings.HasPrefix(v.Name, "rsa-pss-") { // xmlsec1 has that from 1.3 on
 				continue
 			}
 			login, err := v.finish(t, allChecks)
@@ -454,6 +483,83 @@ func TestJudgesAgree(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestOpenSSLJudgesPSS asks OpenSSL about the signature of each vector with RSA-PSS: what is accepted
+// it verifies, and what is refused for its signature it refuses.
+func TestOpenSSLJudgesPSS(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("openssl"); err != nil {
+		testfiles.Missing(t, "openssl is missing: install the Debian package openssl")
+	}
+	judged := map[bool]int{}
+	for _, v := range readVectors(t) {
+		if !strings.Contains(v.Name, "rsa-pss-") || !v.Accepted() && v.Header["expect"] != "signature" ||
+			v.Name == "p31-rsa-pss-as-pkcs1" { // a good signature under the name of another
+			continue
+		}
+		valid := opensslVerifiesPSS(t, v.message(), readPEM(t, v.List("keys")[0]))
+		judged[valid]++
+		if valid != v.Accepted() {
+			t.Errorf("%s: OpenSSL verifies it: %t", v.Name, valid)
+		}
+	}
+	if judged[true] < 3 || judged[false] < 7 {
+		t.Errorf("judged %v", judged)
+	}
+}
+
+// opensslVerifiesPSS reports whether OpenSSL verifies the signature of the assertion as RSASSA-PSS
+// with the hash that it names, or with SHA-256, MGF1 with the same hash, and a salt of its length.
+func opensslVerifiesPSS(t *testing.T, message, certificate []byte) bool {
+	t.Helper()
+	signature, ok := findSignature(message, false)
+	if !ok {
+		t.Fatal("there is no signature")
+	}
+	c, err := x509.ParseCertificate(certificate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := x509.MarshalPKIXPublicKey(c.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var info, value []byte
+	hash := "sha256"
+	for e := range signature.Descendants() {
+		switch e.Local() {
+		case "SignedInfo":
+			info, err = e.Canonicalize(nil, xmltree.C14N{})
+		case "SignatureValue":
+			text, _ := e.Text()
+			value, err = base64.StdEncoding.DecodeString(text)
+		case "SignatureMethod":
+			algorithm, _ := e.Attr("Algorithm")
+			if name, _, ok := strings.Cut(algorithm[strings.LastIndexByte(algorithm, '#')+1:], "-rsa-MGF1"); ok {
+				hash = name
+			}
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	dir := t.TempDir()
+	for name, data := range map[string][]byte{
+		"key": pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}), "info": info, "value": value,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	command := exec.Command("openssl", "dgst", "-"+hash, "-verify", "key", "-signature", "value",
+		"-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:digest", "-sigopt", "rsa_mgf1_md:"+hash, "info")
+	command.Dir = dir
+	out, err := command.CombinedOutput()
+	if err != nil && !bytes.Contains(out, []byte("Verification failure")) && !bytes.Contains(out, []byte("Verification Failure")) {
+		t.Fatalf("openssl: %v\n%s", err, out)
+	}
+	return err == nil
 }
 
 // used gives the element that an accepted vector is read from, and the file of the certificate

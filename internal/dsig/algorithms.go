@@ -3,6 +3,7 @@ package dsig
 import (
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/rsa"
 	_ "crypto/sha1" // registers the hash; used only if Policy.AllowSHA1 is set
 	"math/big"
 
@@ -13,7 +14,8 @@ import (
 type method struct {
 	uri   string
 	hash  crypto.Hash
-	ecdsa bool
+	ecdsa bool // else RSA
+	pss   bool // RSASSA-PSS, else PKCS #1 v1.5
 }
 
 const (
@@ -24,7 +26,10 @@ const (
 // signatureMethod returns the method for an algorithm URI, or the fault SignatureAlgorithm. HMAC is
 // not in the list: anyone could compute one with a public key as secret.
 func signatureMethod(uri string, policy Policy) (method, error) {
-	const more = "http://www.w3.org/2001/04/xmldsig-more#"
+	const (
+		more = "http://www.w3.org/2001/04/xmldsig-more#"
+		pss  = "http://www.w3.org/2007/05/xmldsig-more#" // §2.3.9 and §2.3.10
+	)
 	switch uri {
 	case more + "rsa-sha256":
 		return method{uri: uri, hash: crypto.SHA256}, nil
@@ -38,6 +43,19 @@ func signatureMethod(uri string, policy Policy) (method, error) {
 		return method{uri: uri, hash: crypto.SHA384, ecdsa: true}, nil
 	case more + "ecdsa-sha512":
 		return method{uri: uri, hash: crypto.SHA512, ecdsa: true}, nil
+	case pss + "sha256-rsa-MGF1":
+		return method{uri: uri, hash: crypto.SHA256, pss: true}, nil
+	case pss + "sha384-rsa-MGF1":
+		return method{uri: uri, hash: crypto.SHA384, pss: true}, nil
+	case pss + "sha512-rsa-MGF1":
+		return method{uri: uri, hash: crypto.SHA512, pss: true}, nil
+	case pss + "rsa-pss":
+		return method{}, &fault.Fault{
+			Code:    fault.SignatureAlgorithm,
+			Message: "the signature uses RSA-PSS with parameters of its own",
+			Got:     uri,
+			Want:    pss + "sha256-rsa-MGF1, where the algorithm fixes them",
+		}
 	case uriRSASHA1:
 		if policy.AllowSHA1 {
 			return method{uri: uri, hash: crypto.SHA1}, nil
@@ -53,7 +71,7 @@ func signatureMethod(uri string, policy Policy) (method, error) {
 		Code:    fault.SignatureAlgorithm,
 		Message: "the signature algorithm is not allowed",
 		Got:     uri,
-		Want:    "RSA or ECDSA with SHA-256, SHA-384 or SHA-512",
+		Want:    "RSA, RSA-PSS or ECDSA with SHA-256, SHA-384 or SHA-512",
 	}
 }
 
@@ -83,6 +101,16 @@ func digestMethod(uri string, policy Policy) (crypto.Hash, error) {
 		Got:     uri,
 		Want:    "SHA-256, SHA-384 or SHA-512",
 	}
+}
+
+// verifyRSA reports whether key made the signature. With RSA-PSS the mask has the hash of the
+// signature, and the salt is as long as the hash (RFC 9231 §2.3.10).
+func (m method) verifyRSA(key *rsa.PublicKey, digest, signature []byte) bool {
+	if m.pss {
+		options := rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}
+		return rsa.VerifyPSS(key, m.hash, digest, signature, &options) == nil
+	}
+	return rsa.VerifyPKCS1v15(key, m.hash, digest, signature) == nil
 }
 
 // verifyECDSA reports whether key made the signature. The form is that of XML Signature 1.1 §6.4.3:

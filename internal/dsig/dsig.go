@@ -1,6 +1,6 @@
 // Package dsig verifies XML signatures (W3C XML Signature 1.1) in the one profile that SAML allows
 // (SAML Core 2.0 §5.4): an enveloped signature over its parent element, which it refers to by ID,
-// with exclusive canonicalization. Only configured keys are trusted; keys and certificates in the
+// with a canonicalization and no other transform. Only configured keys are trusted; keys and certificates in the
 // message are not.
 //
 // The result is a Signed, which holds the very bytes that were digested. Callers read those bytes
@@ -182,7 +182,15 @@ func (s Signature) Verify(keys []crypto.PublicKey, policy Policy) (Signed, error
 	if err != nil {
 		return Signed{}, err
 	}
-	canonicalInfo, err := outer.signedInfo.Canonicalize(nil, xmltree.C14N{PrefixList: outer.info.prefixList})
+	if (outer.info.itself.withComments || outer.info.referred.withComments) && s.element.HadComments() {
+		return Signed{}, &fault.Fault{
+			Code:    fault.Canonicalization,
+			Message: "the signature covers the comments of the document, which are not read",
+			Got:     "a canonicalization with comments",
+			Want:    uriExclusive,
+		}
+	}
+	canonicalInfo, err := outer.signedInfo.Canonicalize(nil, outer.info.itself.C14N)
 	if err != nil {
 		return Signed{}, err
 	}
@@ -213,7 +221,9 @@ func (s Signature) digested(info signedInfo, policy Policy) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	canonical, err := s.parent.Canonicalize(nil, xmltree.C14N{PrefixList: info.referencePrefixList, Omit: s.element})
+	how := info.referred.C14N
+	how.Omit = s.element
+	canonical, err := s.parent.Canonicalize(nil, how)
 	if err != nil {
 		return nil, err
 	}
@@ -273,7 +283,7 @@ func (m method) verify(keys []crypto.PublicKey, first int, signed, signature []b
 				continue
 			}
 			fits = true
-			if rsa.VerifyPKCS1v15(key, m.hash, digest, signature) == nil {
+			if m.verifyRSA(key, digest, signature) {
 				return i, nil
 			}
 		case *ecdsa.PublicKey:

@@ -17,18 +17,27 @@ type signature struct {
 }
 
 type signedInfo struct {
-	prefixList          string // for the canonicalization of SignedInfo itself
-	signatureMethod     string
-	referencePrefixList string
-	digestMethod        string
-	digest              []byte
+	itself          canonicalization // of SignedInfo
+	signatureMethod string
+	referred        canonicalization // of the element that it refers to
+	digestMethod    string
+	digest          []byte
+}
+
+// A canonicalization is how an element was made into bytes.
+type canonicalization struct {
+	xmltree.C14N
+	withComments bool // which is the same in a document without comments
 }
 
 const (
-	uriEnveloped       = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
-	uriExclusive       = xmltree.NSExcC14N
-	uriExclusiveRemark = xmltree.NSExcC14N + "WithComments" // the same result, because there are no comments
+	uriEnveloped   = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
+	uriExclusive   = xmltree.NSExcC14N
+	uriInclusive   = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
+	uriInclusive11 = "http://www.w3.org/2006/12/xml-c14n11"
 )
+
+const wantTransforms = "enveloped-signature, then a canonicalization (SAML Core 2.0 §5.4.4)"
 
 // readSignature reads a ds:Signature (XML Signature 1.1 §4.2) that must refer to the element with
 // this ID. KeyInfo may be there, and is not read.
@@ -48,7 +57,7 @@ func readSignature(e xmltree.Element, id string) (signature, error) {
 }
 
 // readSignedInfo reads ds:SignedInfo (XML Signature 1.1 §4.4). It must have one reference, to this
-// ID, with the two transforms of SAML Core 2.0 §5.4.4. The reference is checked first: if it is
+// ID, with the transforms of SAML Core 2.0 §5.4.4. The reference is checked first: if it is
 // wrong, the administrator need not read about details.
 func readSignedInfo(e xmltree.Element, id string) (info signedInfo, err error) {
 	parts, err := children(e, "CanonicalizationMethod", "SignatureMethod", "Reference")
@@ -64,7 +73,7 @@ func readSignedInfo(e xmltree.Element, id string) (info signedInfo, err error) {
 			Want:    "# followed by the ID of that element (SAML Core 2.0 §5.4.2)",
 		}
 	}
-	if info.prefixList, err = exclusive(parts[0], fault.Canonicalization); err != nil {
+	if info.itself, err = readCanonicalization(parts[0], fault.Canonicalization); err != nil {
 		return info, err
 	}
 	if info.signatureMethod, err = algorithm(parts[1]); err != nil {
@@ -73,7 +82,7 @@ func readSignedInfo(e xmltree.Element, id string) (info signedInfo, err error) {
 	if parts, err = children(reference, "Transforms", "DigestMethod", "DigestValue"); err != nil {
 		return info, err
 	}
-	if info.referencePrefixList, err = transforms(parts[0]); err != nil {
+	if info.referred, err = transforms(parts[0]); err != nil {
 		return info, err
 	}
 	if info.digestMethod, err = algorithm(parts[1]); err != nil {
@@ -83,22 +92,23 @@ func readSignedInfo(e xmltree.Element, id string) (info signedInfo, err error) {
 	return info, err
 }
 
-// transforms reads ds:Transforms, which must be the enveloped signature transform, then exclusive
+// transforms reads ds:Transforms, which must be the enveloped signature transform, then a
 // canonicalization, and nothing else. Other transforms (XSLT, XPath) could sign something other
-// than what the application reads.
-func transforms(e xmltree.Element) (prefixList string, err error) {
+// than what the application reads. Where the canonicalization is left out it is Canonical XML 1.0
+// (XML Signature 1.1 §4.4.3.2).
+func transforms(e xmltree.Element) (how canonicalization, err error) {
 	if !e.OnlyElements() {
-		return "", structure("there is text between the transforms", e)
+		return how, structure("there is text between the transforms", e)
 	}
 	var list [2]xmltree.Element
 	n := 0
 	for t := range e.Children() {
 		if !t.Is(xmltree.NSDSig, "Transform") {
-			return "", &fault.Fault{
+			return how, &fault.Fault{
 				Code:    fault.Transform,
 				Message: "an element among the transforms is not a Transform",
 				Got:     algorithmOrName(t),
-				Want:    "enveloped-signature, then exclusive canonicalization (SAML Core 2.0 §5.4.4)",
+				Want:    wantTransforms,
 			}
 		}
 		if n < len(list) {
@@ -106,16 +116,16 @@ func transforms(e xmltree.Element) (prefixList string, err error) {
 		}
 		n++
 	}
-	if n != len(list) {
-		return "", &fault.Fault{
+	if n == 0 || n > len(list) {
+		return how, &fault.Fault{
 			Code:    fault.Transform,
-			Message: "the signature does not have exactly the two transforms that SAML requires",
+			Message: "the signature has other transforms than SAML allows",
 			Got:     fmt.Sprintf("%d transforms", n),
-			Want:    "enveloped-signature, then exclusive canonicalization (SAML Core 2.0 §5.4.4)",
+			Want:    wantTransforms,
 		}
 	}
 	if first, _ := list[0].Attr("Algorithm"); first != uriEnveloped {
-		return "", &fault.Fault{
+		return how, &fault.Fault{
 			Code:    fault.Transform,
 			Message: "the first transform of the signature is not enveloped-signature",
 			Got:     first,
@@ -123,9 +133,12 @@ func transforms(e xmltree.Element) (prefixList string, err error) {
 		}
 	}
 	if _, err := algorithm(list[0]); err != nil {
-		return "", err
+		return how, err
 	}
-	return exclusive(list[1], fault.Transform)
+	if n == 1 {
+		return canonicalization{C14N: xmltree.C14N{Method: xmltree.Inclusive}}, nil
+	}
+	return readCanonicalization(list[1], fault.Transform)
 }
 
 // algorithmOrName returns what an error message shows of an element: its Algorithm, or its name if
@@ -137,32 +150,36 @@ func algorithmOrName(e xmltree.Element) string {
 	return e.Local()
 }
 
-// exclusive reads a CanonicalizationMethod or Transform, which must be exclusive canonicalization,
-// and returns its PrefixList. code is the code of the fault if it is another algorithm.
-func exclusive(e xmltree.Element, code string) (prefixList string, err error) {
-	switch uri, _ := e.Attr("Algorithm"); uri {
-	case uriExclusive, uriExclusiveRemark:
-	case "http://www.w3.org/TR/2001/REC-xml-c14n-20010315",
-		"http://www.w3.org/TR/2001/REC-xml-c14n-20010315#WithComments",
-		"http://www.w3.org/2006/12/xml-c14n11",
-		"http://www.w3.org/2006/12/xml-c14n11#WithComments":
-		return "", &fault.Fault{
-			Code:    code,
-			Message: "the signature uses inclusive canonicalization",
-			Got:     uri,
-			Want:    uriExclusive,
-			Hint: "Set the identity provider's canonicalization (C14N) method for signatures to " +
-				"Exclusive XML Canonicalization 1.0. With inclusive canonicalization, a signature depends on " +
-				"the message around the signed element.",
-		}
+// readCanonicalization reads a CanonicalizationMethod or a Transform that canonicalizes. code is the
+// code of the fault if it has another algorithm.
+func readCanonicalization(e xmltree.Element, code string) (how canonicalization, err error) {
+	uri, _ := e.Attr("Algorithm")
+	switch uri {
+	case uriExclusive + "WithComments", uriInclusive + "#WithComments", uriInclusive11 + "#WithComments":
+		how.withComments = true
+	}
+	switch uri {
+	case uriExclusive, uriExclusive + "WithComments":
+		how.PrefixList, err = prefixList(e)
+		return how, err
+	case uriInclusive, uriInclusive + "#WithComments":
+		how.Method = xmltree.Inclusive
+	case uriInclusive11, uriInclusive11 + "#WithComments":
+		how.Method = xmltree.Inclusive11
 	default:
-		return "", &fault.Fault{
+		return how, &fault.Fault{
 			Code:    code,
 			Message: "the canonicalization algorithm is not allowed",
 			Got:     uri,
 			Want:    uriExclusive,
 		}
 	}
+	_, err = algorithm(e)
+	return how, err
+}
+
+// prefixList returns the PrefixList of an exclusive canonicalization, or "" if it has none.
+func prefixList(e xmltree.Element) (list string, err error) {
 	if !e.OnlyElements() {
 		return "", structure("there is text in a canonicalization method", e)
 	}
@@ -174,9 +191,9 @@ func exclusive(e xmltree.Element, code string) (prefixList string, err error) {
 		if text, ok := c.Text(); !ok || text != "" {
 			return "", structure("InclusiveNamespaces is not empty", c)
 		}
-		prefixList, _ = c.Attr("PrefixList")
+		list, _ = c.Attr("PrefixList")
 	}
-	return prefixList, nil
+	return list, nil
 }
 
 // algorithm returns the Algorithm URI of an element that must be empty otherwise.

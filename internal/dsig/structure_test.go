@@ -41,7 +41,8 @@ func TestProfile(t *testing.T) {
 		{"as it should be", "", "", "", ""},
 		{"a PrefixList", exclusiveTransform, `<d:Transform ` + transform(list), "", ""},
 		{"no Transform", enveloped + exclusiveTransform, ``, fault.Transform, "0 transforms"},
-		{"one Transform", enveloped, ``, fault.Transform, "1 transforms"},
+		{"the enveloped signature alone", exclusiveTransform, ``, "", ""},
+		{"the canonicalization alone", enveloped, ``, fault.Transform, "http://www.w3.org/2001/10/xml-exc-c14n#"},
 		{"three Transforms", exclusiveTransform, exclusiveTransform + exclusiveTransform, fault.Transform,
 			"3 transforms"},
 		{"another first Transform", enveloped, exclusiveTransform, fault.Transform,
@@ -84,8 +85,19 @@ func TestProfile(t *testing.T) {
 			"SignatureMethod"},
 		{"a parameter of an algorithm", `rsa-sha256"/>`,
 			`rsa-sha256"><d:HMACOutputLength>1</d:HMACOutputLength></d:SignatureMethod>`, fault.SignatureStructure, "HMACOutputLength"},
-		{"inclusive canonicalization of SignedInfo",
-			`<d:CanonicalizationMethod Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"`, `<d:CanonicalizationMethod Algorithm="http://www.w3.org/2006/12/xml-c14n11"`, fault.Canonicalization, "http://www.w3.org/2006/12/xml-c14n11"},
+		{"Canonical XML 1.1 of SignedInfo", `CanonicalizationMethod ` + closedExclusive,
+			`CanonicalizationMethod Algorithm="http://www.w3.org/2006/12/xml-c14n11"/>`, "", ""},
+		{"Canonical XML 1.0 of the reference", exclusiveTransform,
+			`<d:Transform Algorithm="http://www.w3.org/TR/2001/REC-xml-c14n-20010315#WithComments"/>`, "", ""},
+		{"an unknown version of Canonical XML", `CanonicalizationMethod ` + closedExclusive,
+			`CanonicalizationMethod Algorithm="http://www.w3.org/2010/xml-c14n2"/>`, fault.Canonicalization,
+			"http://www.w3.org/2010/xml-c14n2"},
+		{"a PrefixList of Canonical XML", exclusiveTransform,
+			`<d:Transform Algorithm="http://www.w3.org/2006/12/xml-c14n11">` + list + `</d:Transform>`,
+			fault.SignatureStructure, "InclusiveNamespaces"},
+		{"text in Canonical XML", exclusiveTransform,
+			`<d:Transform Algorithm="http://www.w3.org/2006/12/xml-c14n11">t</d:Transform>`,
+			fault.SignatureStructure, "Transform"},
 		{"no canonicalization of the reference", exclusiveTransform,
 			`<d:Transform Algorithm="http://www.w3.org/2000/09/xmldsig#base64"/>`, fault.Transform, "http://www.w3.org/2000/09/xmldsig#base64"},
 	} {
@@ -111,6 +123,35 @@ func TestProfile(t *testing.T) {
 		if (err == nil) != (row.code == "") || f.Code != row.code || f.Got != row.got {
 			t.Errorf("%s: got %v (%q), want %s with %q", row.name, err, f.Got, row.code, row.got)
 		}
+	}
+}
+
+// TestSignedComments: a signature that covers comments cannot be checked where there are some, because
+// they are not read. Without any, or outside the root, it is a signature like others.
+func TestSignedComments(t *testing.T) {
+	t.Parallel()
+	const comment = `<!-- c -->`
+	withComments := strings.NewReplacer(exclusiveTransform, `<d:Transform Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#WithComments"/>`)
+	method := strings.NewReplacer(`Method Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"`,
+		`Method Algorithm="http://www.w3.org/2006/12/xml-c14n11#WithComments"`)
+	keys := vectorKeys(t)
+	for _, row := range []struct{ name, src, code string }{
+		{"without comments", withComments.Replace(profile), fault.Signature},
+		{"before the root", comment + withComments.Replace(profile) + comment, fault.Signature},
+		{"in the root", strings.Replace(withComments.Replace(profile), "<d:Sig", comment+"<d:Sig", 1), fault.Canonicalization},
+		{"SignedInfo alone", strings.Replace(method.Replace(profile), "<d:Sig", comment+"<d:Sig", 1), fault.Canonicalization},
+		{"comments that are not signed", strings.Replace(profile, "<d:Sig", comment+"<d:Sig", 1), fault.Signature},
+	} {
+		doc, err := xmltree.Parse([]byte(row.src), xmltree.Options{AllowComments: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := Of(doc.Root())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = s.Verify(keys, Policy{})
+		wantCode(t, row.name, err, row.code)
 	}
 }
 

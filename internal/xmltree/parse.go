@@ -326,6 +326,7 @@ func (p *parser) comment() error {
 		return p.fail(fault.XMLSyntax, "a comment is not closed, or contains --")
 	}
 	p.pos += len("<!--") + end + len("-->")
+	p.doc.hadComments = p.doc.hadComments || p.parent >= 0
 	return nil
 }
 

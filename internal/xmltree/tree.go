@@ -1,6 +1,6 @@
 // Package xmltree is the only reader of hostile XML. It reads a document in one strict pass into a
-// compact read-only tree, and writes subtrees in exclusive canonical form (exc-c14n), which is what
-// XML signatures are computed over. A Document says what the bytes say; nothing in it is trusted.
+// compact read-only tree, and writes subtrees in canonical form (C14N), which is what XML signatures
+// are computed over. A Document says what the bytes say; nothing in it is trusted.
 //
 // It accepts a subset of XML 1.0 (fifth edition) and Namespaces in XML 1.0 (third edition) that all
 // XML processors read alike: UTF-8 only, no DOCTYPE and so no entity expansion (XXE, billion
@@ -36,7 +36,8 @@ type Document struct {
 	spaces      []string         // interned namespace names; noSpace and xmlSpace are fixed
 	prefixIndex map[string]int32 // index into prefixes; nil while there are few
 	root        int32
-	limit       int // bytes: the maximum for the source and for each canonical form
+	limit       int  // bytes: the maximum for the source and for each canonical form
+	hadComments bool // inside the root, where they were skipped
 
 	// Room for the few prefixes and declarations of an ordinary message, so that reading it does
 	// not allocate.
@@ -106,6 +107,9 @@ func (e Element) node() *node { return &e.doc.nodes[e.index] }
 // Limit returns the maximum size, in bytes, of the document and of a canonical form of any part of
 // it.
 func (e Element) Limit() int { return e.doc.limit }
+
+// HadComments reports whether comments were skipped in the document, inside its root.
+func (e Element) HadComments() bool { return e.doc.hadComments }
 
 // Exists reports whether e is an element, not the zero value.
 func (e Element) Exists() bool { return e.doc != nil }

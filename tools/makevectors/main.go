@@ -41,7 +41,7 @@ func run(dir string) error {
 	shared = &b
 	var faults []error
 	for _, list := range [][]vector{acceptedVectors(), styleVectors(), parseVectors(), shapeVectors(),
-		signatureVectors(), encryptionVectors(), checkVectors()} {
+		signatureVectors(), inclusiveVectors(), pssVectors(), encryptionVectors(), checkVectors()} {
 		for _, r := range list {
 			if err := b.build(r); err != nil {
 				faults = append(faults, fmt.Errorf("%s: %w", r.name, err))

@@ -52,6 +52,7 @@ const (
 	inclusive    = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
 	inclusive11  = "http://www.w3.org/2006/12/xml-c14n11"
 	dsigMore     = "http://www.w3.org/2001/04/xmldsig-more#"
+	dsig2007     = "http://www.w3.org/2007/05/xmldsig-more#"
 	rsaSHA256    = dsigMore + "rsa-sha256"
 	digestSHA256 = nsXEnc + "sha256"
 )

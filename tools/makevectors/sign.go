@@ -5,7 +5,6 @@ import (
 	"crypto"
 	"crypto/hmac"
 	"crypto/rand"
-	"crypto/rsa"
 	_ "crypto/sha1"
 	"crypto/sha256"
 	"crypto/x509"
@@ -159,13 +158,6 @@ func findSignature(text, slot string) (xmltree.Element, error) {
 func signRSA(private crypto.Signer, signedInfo []byte) ([]byte, error) {
 	sum := sha256.Sum256(signedInfo)
 	return private.Sign(rand.Reader, sum[:], crypto.SHA256)
-}
-
-// signPSS takes its salt from a reader of zeros, so that the same message gets the same signature.
-func signPSS(private crypto.Signer, signedInfo []byte) ([]byte, error) {
-	sum := sha256.Sum256(signedInfo)
-	salt := bytes.NewReader(make([]byte, sha256.Size))
-	return rsa.SignPSS(salt, private.(*rsa.PrivateKey), crypto.SHA256, sum[:], &rsa.PSSOptions{SaltLength: sha256.Size})
 }
 
 // signECDSA writes r and s in some form. Without a source of randomness the signature is the one of
