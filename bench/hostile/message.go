@@ -32,7 +32,7 @@ var now = time.Date(2026, time.March, 2, 9, 30, 0, 0, time.UTC)
 
 // A message has the places of a response that can hold much. The zero message is an honest one.
 type message struct {
-	declarations  string // namespace declarations of the Response
+	declarations  string // namespace declarations and xml: attributes of the Response
 	extensions    string // content of samlp:Extensions
 	issuer        string // in place of the entity ID, in the assertion
 	confirmations string // before the right one
@@ -41,6 +41,7 @@ type message struct {
 	attributes    string
 	keyInfo       string // of each signature
 	prefixList    string // of each canonicalization
+	inclusive     bool   // Canonical XML 1.0 for each, else exclusive
 	both          bool   // the response is signed too
 	unsigned      bool
 	spoil         bool           // the assertion changes after it was signed
@@ -106,16 +107,19 @@ func (m message) xml(key crypto.Signer) (string, error) {
 
 func (m message) signature(id string) string {
 	const dsig, more = "http://www.w3.org/2000/09/xmldsig#", "http://www.w3.org/2001/04/xmldsig-more#"
-	inclusive := ""
+	list, method := "", xmltree.NSExcC14N
+	if m.inclusive {
+		method = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
+	}
 	if m.prefixList != "" {
-		inclusive = `<i:InclusiveNamespaces xmlns:i="` + xmltree.NSExcC14N + `" PrefixList="` + m.prefixList + `"/>`
+		list = `<i:InclusiveNamespaces xmlns:i="` + xmltree.NSExcC14N + `" PrefixList="` + m.prefixList + `"/>`
 	}
 	return `<d:Signature xmlns:d="` + dsig + `"><d:SignedInfo><d:CanonicalizationMethod Algorithm="` +
-		xmltree.NSExcC14N + `">` + inclusive +
+		method + `">` + list +
 		`</d:CanonicalizationMethod><d:SignatureMethod Algorithm="` + more + `rsa-sha256"/><d:Reference URI="#` + id +
 		`"><d:Transforms>` +
-		`<d:Transform Algorithm="` + dsig + `enveloped-signature"/><d:Transform Algorithm="` + xmltree.NSExcC14N +
-		`">` + inclusive +
+		`<d:Transform Algorithm="` + dsig + `enveloped-signature"/><d:Transform Algorithm="` + method +
+		`">` + list +
 		`</d:Transform></d:Transforms><d:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"/><d:DigestValue>` + placeDigest + id +
 		`</d:DigestValue></d:Reference></d:SignedInfo><d:SignatureValue>` + placeValue + id + `</d:SignatureValue>` +
 		m.keyInfo + `</d:Signature>`
@@ -224,6 +228,9 @@ func (m message) digest(text, id string, ofParent bool) ([]byte, error) {
 	}
 	signature := child(parent, "Signature")
 	of, how := child(signature, "SignedInfo"), xmltree.C14N{PrefixList: m.prefixList}
+	if m.inclusive {
+		how.Method = xmltree.Inclusive
+	}
 	if ofParent {
 		of, how.Omit = parent, signature
 	}

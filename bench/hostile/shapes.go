@@ -227,6 +227,16 @@ var shapes = []shape{
 		m.prefixList = listOf64
 		return m
 	}},
+	{"Canonical XML 1.0, deep, 32 declarations an element", oneRSA, "", func(size int) message {
+		m := attributes(mostElements, openForeign, closeForeign, tower)(size)
+		m.inclusive = true
+		return m
+	}},
+	{"Canonical XML 1.0, both signed, as much around as may be", oneRSA, "", func(size int) message {
+		m := attributes(mostElements, openForeign, closeForeign, same(element))(size)
+		m.inclusive, m.both, m.declarations = true, true, each(28, 0, " xmlns:p#='u:p'")+each(58, 10, " xml:a#=''")
+		return m
+	}},
 	{"16 RSA keys, two signatures, 50,000 elements", sixteenRSA, "", func(size int) message {
 		m := attributes(mostElements, openAttribute, closeAttr, same("<AttributeValue></AttributeValue>"))(size)
 		m.both = true

@@ -20,11 +20,12 @@ type dialect struct {
 	ahead    saml.Code     // the refusal where our clock is 10 minutes ahead; "" for assertions that live longer
 }
 
-// with returns the base and more.
-func (d dialect) with(more knobs) knobs {
-	all := knobs{}
-	maps.Copy(all, d.base)
-	maps.Copy(all, more)
+// with returns the base and more: of one name, the last.
+func (d dialect) with(more ...knobs) knobs {
+	all := maps.Clone(d.base)
+	for _, k := range more {
+		maps.Copy(all, k)
+	}
 	return all
 }
 
@@ -278,7 +279,8 @@ func announcedKeyRows(d dialect) []row {
 }
 
 // What is not in the tables:
-//   - No product here signs with ECDSA or RSA-PSS, checks requests that are signed so, or canonicalizes other than exclusively.
+//   - No product here signs with ECDSA or RSA-PSS, checks requests that are signed so, or canonicalizes other than exclusively. Keycloak does
+//     (keycloak_test.go), but for ECDSA.
 //   - LemonLDAP::NG signs an assertion whatever it is told, so it has no rows with the response alone or nothing signed, and its EncryptionMode
 //     "nameid" leaves the NameID readable, since it fills the NameID in behind lasso, which encrypts. pysaml2 and samlp encrypt no NameID.
 //   - LemonLDAP::NG, pysaml2 and samlp announce no key before they sign with it.

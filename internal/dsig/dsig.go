@@ -196,7 +196,7 @@ func (s Signature) Verify(keys []crypto.PublicKey, policy Policy) (Signed, error
 	}
 	key, err := method.verify(keys, policy.TryFirst, canonicalInfo, outer.value)
 	if err != nil {
-		return Signed{}, err
+		return Signed{}, outer.info.itself.explain(err)
 	}
 	// From here on, SignedInfo is read from the bytes that the key signed, not from the document.
 	doc, err := xmltree.Parse(canonicalInfo, xmltree.Options{})
@@ -232,8 +232,8 @@ func (s Signature) digested(info signedInfo, policy Policy) ([]byte, error) {
 	}
 	var room [maxHash]byte
 	if !bytes.Equal(sum(room[:0], hash, canonical), info.digest) {
-		return nil, fault.New(fault.Digest,
-			"the signed element was changed after it was signed: its digest is not the signed one")
+		return nil, info.referred.explain(fault.New(fault.Digest,
+			"the signed element was changed after it was signed: its digest is not the signed one"))
 	}
 	return canonical, nil
 }

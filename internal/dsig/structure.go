@@ -30,6 +30,22 @@ type canonicalization struct {
 	withComments bool // which is the same in a document without comments
 }
 
+// explain adds to the fault of a signature or digest that does not fit what only inclusive
+// canonicalization can be the cause of.
+func (c canonicalization) explain(err error) error {
+	f, ok := err.(*fault.Fault)
+	if !ok || c.Method == xmltree.Exclusive || f.Hint != "" || f.Code != fault.Signature && f.Code != fault.Digest {
+		return err
+	}
+	explained := *f
+	explained.Hint = "The signature uses inclusive canonicalization, so that it also covers what is around the signed element. " +
+		"Set the identity provider's canonicalization method to Exclusive XML Canonicalization 1.0."
+	if f.Code == fault.Signature {
+		explained.Hint = "If the certificate is the right one: " + explained.Hint
+	}
+	return &explained
+}
+
 const (
 	uriEnveloped   = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
 	uriExclusive   = xmltree.NSExcC14N

@@ -155,6 +155,31 @@ func TestSignedComments(t *testing.T) {
 	}
 }
 
+// TestInclusiveSignaturesAreExplained: where an inclusive signature does not fit, the surroundings may
+// be the reason, and the administrator is told what to set. Where it is exclusive they cannot be.
+func TestInclusiveSignaturesAreExplained(t *testing.T) {
+	t.Parallel()
+	const inclusiveMethod = `CanonicalizationMethod Algorithm="http://www.w3.org/TR/2001/REC-xml-c14n-20010315"/>`
+	for src, hinted := range map[string]bool{
+		profile: false,
+		strings.Replace(profile, `CanonicalizationMethod `+closedExclusive, inclusiveMethod, 1): true,
+	} {
+		doc, err := xmltree.Parse([]byte(src), xmltree.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := Of(doc.Root())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = s.Verify(vectorKeys(t), Policy{})
+		wantCode(t, src, err, fault.Signature)
+		if f := err.(*fault.Fault); strings.Contains(f.Hint, "Exclusive XML Canonicalization") != hinted {
+			t.Errorf("hint %q, want one about canonicalization: %t\n%s", f.Hint, hinted, src)
+		}
+	}
+}
+
 // TestOfFindsOne: metadata has one signature, or none.
 func TestOfFindsOne(t *testing.T) {
 	t.Parallel()
