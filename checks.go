@@ -82,7 +82,7 @@ var allChecks = checkList{
 		{"times", "Every time is an xs:dateTime with a time zone.", "Core 1.3.3; XML Schema Part 2 3.2.7", []Code{CodeTime},
 			checkTimes},
 		{"version", "The Assertion is of SAML 2.0.", "Core 2.3.3", []Code{CodeVersion}, checkVersion},
-		{"id", "The Assertion has an ID of 1 to 256 ASCII letters, digits and . _ - : + = /", "Core 1.3.4", []Code{CodeID},
+		{"id", "The Assertion has an ID, of 1 to 256 ASCII letters, digits and . _ - : + = / alone.", "Core 1.3.4", []Code{CodeID},
 			checkID},
 		{"issuer", "The Assertion's Issuer is the identity provider.", "Profiles 4.1.4.2",
 			[]Code{CodeAssertionIssuer}, checkIssuer},
