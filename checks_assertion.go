@@ -191,8 +191,11 @@ func checkUnsolicited(_ context.Context, a *attempt) *Error {
 		}
 	}
 	if names {
-		return refuse(CodeInResponseTo, "the response answers a request that this browser did not make", answered,
-			"no InResponseTo")
+		message := "the response answers a request that this browser did not make"
+		if answered == "" {
+			message = "the response has an empty InResponseTo"
+		}
+		return refuse(CodeInResponseTo, message, answered, "no InResponseTo")
 	}
 	return nil
 }

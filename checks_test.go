@@ -47,6 +47,8 @@ func TestRefusalsSayWhat(t *testing.T) {
 		{"c45-recipient-missing", "the bearer confirmation has no Recipient", "", "/saml-acs", entraHints[CodeRecipient]},
 		{"c45-holder-of-key", "no bearer confirmation", "cm:holder-of-key", "cm:bearer", ""},
 		{"c45-no-confirmation", "no bearer confirmation", "", "cm:bearer", ""},
+		{"c48-response-answers-empty", "the response has an empty InResponseTo", "", "no InResponseTo", ""},
+		{"c48-confirmation-answers", "a request that this browser did not make", "_ffffffff", "no InResponseTo", ""},
 		{"p21-in-advice", "the Advice of the assertion holds another assertion", "an assertion in Advice", "directly in the outermost Response",
 			"Let the identity provider send its own assertion alone"},
 		{"p21-second-after", "more than one assertion", "", "exactly one", ""},

@@ -185,7 +185,7 @@ var codes = map[Code]codeInfo{
 	CodeWeakKey: {meaning: "A key is too short, or of a kind that cannot be used.",
 		hint: "Create a signing certificate with an RSA key of at least 2048 bits at the identity provider and give it to us."},
 	CodeDigest: {meaning: "The signed element was changed after it was signed.",
-		hint: "The response was changed after it was signed: look for a proxy that rewrites it."},
+		hint: "The response was changed after it was signed: look for a proxy that rewrites it. If there is none, the identity provider's software signs in a wrong way: have its vendor fix it."},
 	CodeSignature: {meaning: "No trusted key made the signature.",
 		hint: "Give us the signing certificate that the identity provider uses now; both, during a change of certificates."},
 	CodeTime: {meaning: "A time is not an xs:dateTime with a time zone.",

@@ -33,7 +33,6 @@ func (m *Response) Layout(key crypto.PublicKey, policy dsig.Policy) Layout {
 	if spaced == 0 {
 		return Plain
 	}
-	policy.TryFirst = 0
 	if other, err := readDocument(text); err == nil {
 		if _, err := other.Verify([]crypto.PublicKey{key}, policy, nil); err == nil {
 			return Reformatted

@@ -35,7 +35,8 @@ func TestWithoutIndentation(t *testing.T) {
 // FuzzWithoutIndentation: whatever the reader takes, it takes without indentation too, and it finds
 // the same elements.
 func FuzzWithoutIndentation(f *testing.F) {
-	for _, s := range []string{"<a>\n <b/> </a>", "<a b='>'> <![CDATA[ ]]> </a>", "<a", "<!--", "<a>x<b> </b>\n</a>"} {
+	for _, s := range []string{"<a>\n <b/> </a>", "<a b='>'> <![CDATA[ ]]> </a>", "<a", "<!--", "<a>x<b> </b>\n</a>", "<a> <![CDATA[ ", "<a b='",
+		"<a><![CDATA[]]>\n<b/></a>"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -63,6 +64,23 @@ func names(doc *xmltree.Document) string {
 		list = append(list, e.Local())
 	}
 	return strings.Join(list, " ")
+}
+
+// TestIndentedNearlyEverywhere: nine in ten places have white space, or more.
+func TestIndentedNearlyEverywhere(t *testing.T) {
+	t.Parallel()
+	text := `<p:Response xmlns:p="` + xmltree.NSProtocol + `" ID="_r" Version="2.0"><p:Extensions>` +
+		strings.Repeat(`<e xmlns="urn:e"/>`, 5) + `</p:Extensions><p:Status><p:StatusCode Value="x"/></p:Status></p:Response>`
+	places := strings.Count(text, "><")
+	for left, want := range map[int]Layout{0: Indented, 1: Indented, 2: Plain, places: Plain} {
+		m, err := readDocument([]byte(strings.Replace(text, "><", ">\n<", places-left)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := m.Layout(nil, dsig.Policy{}); got != want {
+			t.Errorf("%d of %d places without white space: got %d, want %d", left, places, got, want)
+		}
+	}
 }
 
 // TestLayoutNeedsTheBytes: of a message that was given as a document, or that is large, nothing is

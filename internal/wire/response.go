@@ -104,8 +104,8 @@ func readDocument(raw []byte) (*Response, error) {
 }
 
 // FromDocument checks that a document is a SAML response by the schema, with at most one assertion
-// and unique IDs, and finds its parts. Read uses it; it is exported for programs that have a parsed
-// document.
+// and unique IDs, and finds its parts. Where it is looser than the schema, docs/security.md says so.
+// Read uses it; it is exported for programs that have a parsed document.
 func FromDocument(doc *xmltree.Document) (*Response, error) {
 	root := doc.Root()
 	if !root.Is(xmltree.NSProtocol, "Response") {
