@@ -219,7 +219,7 @@ var limits = []limit{
 	because("there is no tolerance at this end of a time window, or no offset or 24:00:00 in a time",
 		"ends-within-skew|fractions|offsets|hour-24", "time"),
 	because("the schema is followed to the letter: an ID is an NCName, an AttributeStatement is not empty",
-		"id-.*|empty-attribute-statement", "xsd"),
+		"(encrypted-)?id-.*|empty-attribute-statement", "xsd"),
 	because("white space around an Issuer or Audience is compared", "(issuer|audience)-white-space",
 		"(?i)issuer|audience|provider"),
 	because("InResponseTo is required in the Response too", "no-in-response-to-in-response|style-duo", "InResponseTo"),
@@ -234,7 +234,7 @@ var limits = []limit{
 }
 
 // paddedNameIDs are accepted vectors whose NameID the judges give with the white space around it.
-var paddedNameIDs = regexp.MustCompile("^name-id-white-space")
+var paddedNameIDs = regexp.MustCompile("^(encrypted-)?name-id-white-space")
 
 // unreadNameIDs are accepted vectors whose NameID a judge does not decrypt: it gives none.
 var unreadNameIDs = regexp.MustCompile("^encrypted-name-id")
