@@ -11,7 +11,7 @@ import (
 const (
 	hintReformatted = "The certificate is right. Some program formats the XML after the identity provider signed it, or the response was copied out of a program that does: " +
 		"nothing may change between the identity provider and this service, not even line breaks and indentation."
-	hintChanged  = "The certificate in the settings is the one that the message names, so it need not be downloaded again. Something changed the response after it was signed: look for a proxy that rewrites it."
+	hintChanged  = "The certificate in the settings is the one that the message names, so it need not be downloaded again. Something changed the response after it was signed: look for a proxy that rewrites it. If this happens once only, the response may be forged."
 	hintIndented = hintChanged + " It is indented: if the identity provider does not write it so, a program that formats XML did it."
 )
 
@@ -32,7 +32,7 @@ func (a *attempt) diagnosed(err *Error) *Error {
 		err.Hint = hintReformatted
 	case !named:
 	case err.Code == CodeSignature:
-		err.Message = "the message names a trusted certificate, and the signature does not fit: it was changed after it was signed, or made with another key"
+		err.Message = "the message names a trusted certificate, but its signature does not fit: the message was changed after it was signed, or another key signed it"
 		err.Hint = hintChanged
 		if layout == wire.Indented {
 			err.Hint = hintIndented
