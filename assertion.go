@@ -7,7 +7,7 @@ import (
 // An Assertion is what the identity provider stated and signed (SAML Core 2.0 §2.3.3). One that
 // FinishLogin returned has passed every check. A zero time was not sent.
 type Assertion struct {
-	ID           string // NCName, unique at the issuer
+	ID           string // 1 to 256 ASCII letters, digits and . _ - : + = /; unique at the issuer
 	Version      string // "2.0"
 	Issuer       Issuer
 	IssueInstant time.Time
@@ -22,14 +22,14 @@ type Assertion struct {
 	nameIDs        int      // how many NameID elements the subject has
 	encryptedID    bool     // the subject is named by an EncryptedID
 	hasConditions  bool     //
-	badTimes       []string // names of attributes that are no xs:dateTime in UTC
+	badTimes       []string // attributes that are no xs:dateTime with a time zone: names and values
 	badAttribute   string   // why the attributes cannot be read, "" if they can
 	badAttributeAt string   // the Name of that attribute
 }
 
 // An Issuer names who made a message (SAML Core 2.0 §2.2.5).
 type Issuer struct {
-	Value  string
+	Value  string // entity ID, without white space around it
 	Format string // format URI, "" if not given
 
 	hasFormat bool
@@ -37,11 +37,12 @@ type Issuer struct {
 
 // A NameID names the subject (SAML Core 2.0 §2.2.3).
 type NameID struct {
-	Value           string // as sent
+	Value           string // as sent; without white space around it where it must be an e-mail address
 	Format          string // format URI, "" if not given
 	NameQualifier   string
 	SPNameQualifier string
 
+	sent               string // Value with the white space around it
 	hasSPNameQualifier bool
 }
 
@@ -63,7 +64,7 @@ type SubjectConfirmation struct {
 type Conditions struct {
 	NotBefore    time.Time
 	NotOnOrAfter time.Time
-	Audiences    [][]string // one list for each AudienceRestriction
+	Audiences    [][]string // one list for each AudienceRestriction; without white space around the names
 	OneTimeUse   bool
 
 	unknown string // a condition that we do not understand

@@ -79,9 +79,11 @@ var allChecks = checkList{
 	verified: []check{
 		{"certificate dates", "With RefuseExpiredCertificates the certificate is within its dates.",
 			"RFC 5280 4.1.2.5", []Code{CodeCertificateExpired}, checkCertificateDates},
-		{"times", "Every time is an xs:dateTime in UTC.", "Core 1.3.3", []Code{CodeTime}, checkTimes},
+		{"times", "Every time is an xs:dateTime with a time zone.", "Core 1.3.3; XML Schema Part 2 3.2.7", []Code{CodeTime},
+			checkTimes},
 		{"version", "The Assertion is of SAML 2.0.", "Core 2.3.3", []Code{CodeVersion}, checkVersion},
-		{"id", "The Assertion has an ID that is an NCName.", "Core 1.3.4", []Code{CodeID}, checkID},
+		{"id", "The Assertion has an ID, of 1 to 256 ASCII letters, digits and . _ - : + = / alone.", "Core 1.3.4", []Code{CodeID},
+			checkID},
 		{"issuer", "The Assertion's Issuer is the identity provider.", "Profiles 4.1.4.2",
 			[]Code{CodeAssertionIssuer}, checkIssuer},
 		{"issue instant", "The Assertion's IssueInstant is not in the future.", "Core 2.3.3",
@@ -202,8 +204,8 @@ func checkResponseIssueInstant(_ context.Context, a *attempt) *Error {
 	}
 	t, ok := parseTime(a.message.IssueInstant)
 	if !ok {
-		return refuse(CodeTime, "the Response's IssueInstant is not a time in UTC", a.message.IssueInstant,
-			"xs:dateTime with Z")
+		return refuse(CodeTime, "the Response's IssueInstant is not an xs:dateTime with a time zone",
+			a.message.IssueInstant, timeForm)
 	}
 	if a.inFuture(t) {
 		return refuse(CodeIssueInstant, "the Response comes from the future", showTime(t), a.clocks())
@@ -223,8 +225,8 @@ func checkStatus(_ context.Context, a *attempt) *Error {
 	}
 	e := refuse(CodeStatus, "the identity provider reports "+statusName(a.message.Status)+" ("+signed+")",
 		a.message.Status.String(), "Success")
-	if hint := statusHint(a.message.Status.Message); hint != "" {
-		e.Hint = hint
+	if e.Hint = statusHint(a.message.Status.Message); e.Hint == "" {
+		e.Hint = statusCodeHint(a.message.Status)
 	}
 	return e
 }
@@ -256,11 +258,19 @@ func checkResponseIssuer(_ context.Context, a *attempt) *Error {
 }
 
 func (a *attempt) checkIssuer(i Issuer, code Code, who string) *Error {
+	if i.Value == "" {
+		return refuse(code, "the Issuer of "+who+" is empty", "", quote(a.idp.entityID))
+	}
 	if i.Value != a.idp.entityID {
 		return refuse(code, who+" comes from another identity provider", i.Value, quote(a.idp.entityID))
 	}
+	// A Format says what kind of name the value is. As another kind, the same text could name somebody
+	// else (Profiles 2.0 §4.1.4.2 allows no other).
 	if i.hasFormat && i.Format != entityFormat {
-		return refuse(code, "the Issuer of "+who+" has an unusable Format", i.Format, entityFormat)
+		e := refuse(code, "the Issuer of "+who+" has a Format that says that it is not an entity ID", i.Format,
+			"no Format, or "+entityFormat)
+		e.Hint = "Let the identity provider send its Issuer without Format."
+		return e
 	}
 	return nil
 }
@@ -270,12 +280,22 @@ func checkDestination(_ context.Context, a *attempt) *Error {
 	if !present && !a.message.ResponseSignature.Exists() {
 		return nil
 	}
-	if !slices.Contains(a.policy.recipients, a.message.Destination) {
-		return refuse(CodeDestination, "the Response is addressed to another URL", a.message.Destination,
-			quote(a.policy.redirectURL))
+	if slices.Contains(a.policy.recipients, a.message.Destination) {
+		return nil
 	}
-	return nil
+	e := refuse(CodeDestination, "the Response is addressed to another URL", a.message.Destination,
+		quote(a.policy.redirectURL))
+	switch {
+	case !present:
+		e.Message, e.Hint = "the signed Response has no Destination", hintNoDestination
+	case a.message.Destination == "":
+		e.Message, e.Hint = "the Destination of the Response is empty", hintNoDestination
+	}
+	return e
 }
+
+const hintNoDestination = "A signed Response must say which address it is for: let the identity provider write the " +
+	"Redirect URL into Destination. If it cannot, let it sign the assertion and not the response."
 
 func checkResponseInResponseTo(_ context.Context, a *attempt) *Error {
 	if _, present := a.message.Root.Attr("InResponseTo"); !present || a.expect.unsolicited {
@@ -285,11 +305,33 @@ func checkResponseInResponseTo(_ context.Context, a *attempt) *Error {
 }
 
 func (a *attempt) checkInResponseTo(got string) *Error {
-	if got == a.expect.requestID {
+	switch got {
+	case a.expect.requestID:
 		return nil
+	case "":
+		return refuse(CodeInResponseTo, "InResponseTo is empty", "", quote(a.expect.requestID))
 	}
 	return refuse(CodeInResponseTo, "the response answers another request than this browser's", got,
 		quote(a.expect.requestID))
+}
+
+// checkConfirmedRequest wants InResponseTo in the confirmation. In the Response alone it does not
+// count, not even if that is signed (Profiles 2.0 §4.1.4.2): an unsigned Response could lend it to an
+// assertion that was made for nobody's request.
+func (a *attempt) checkConfirmedRequest(c *SubjectConfirmation) *Error {
+	if c.hasInResponseTo {
+		return a.checkInResponseTo(c.InResponseTo)
+	}
+	e := refuse(CodeInResponseTo, "the response does not say which request it answers", "",
+		"InResponseTo "+quote(a.expect.requestID))
+	e.Hint = "Let the identity provider answer the request of this service: it must put the ID of the request into " +
+		"InResponseTo of the Response and of SubjectConfirmationData."
+	if a.message.InResponseTo != "" {
+		e.Message = "only the Response says which request is answered, the assertion does not"
+		e.Hint = "Let the identity provider put the ID of the request into InResponseTo of SubjectConfirmationData too: in " +
+			"the Response alone it proves nothing about the assertion (SAML Profiles 2.0 §4.1.4.2)."
+	}
+	return e
 }
 
 // checkResponseSigned looks whether there is a signature. Whether it is good is decided in the next

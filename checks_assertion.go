@@ -7,6 +7,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/iomete/saml/internal/xmltree"
 )
 
 // checkCertificateDates looks at the innermost signature. That of a response around it is looked at
@@ -28,21 +30,32 @@ func (a *attempt) outsideDates(k TrustedKey) *Error {
 
 func checkTimes(_ context.Context, a *attempt) *Error {
 	if bad := a.assertion.badTimes; len(bad) > 0 {
-		return refuse(CodeTime, "a time in the assertion is not in UTC", strings.Join(bad, ", "), "xs:dateTime with Z")
+		return refuse(CodeTime, "a time in the assertion is not an xs:dateTime with a time zone",
+			strings.Join(bad, ", "), timeForm)
 	}
 	return nil
 }
 
+// timeForm is what a time must look like, for messages.
+const timeForm = "a time such as 2026-03-10T09:30:00Z or 2026-03-10T11:30:00+02:00"
+
 func checkVersion(_ context.Context, a *attempt) *Error {
-	if a.assertion.Version != "2.0" {
-		return refuse(CodeVersion, "the Assertion is not SAML 2.0", a.assertion.Version, "Version 2.0")
+	switch v := a.assertion.Version; v {
+	case "2.0":
+		return nil
+	case "":
+		return refuse(CodeVersion, "the Assertion has no Version", "", "Version 2.0")
+	default:
+		return refuse(CodeVersion, "the Assertion is not SAML 2.0", v, "Version 2.0")
 	}
-	return nil
 }
 
 func checkID(_ context.Context, a *attempt) *Error {
-	if !isNCName(a.assertion.ID) {
-		return refuse(CodeID, "the Assertion has no usable ID", a.assertion.ID, "an NCName")
+	switch id := a.assertion.ID; {
+	case id == "":
+		return refuse(CodeID, "the Assertion has no ID", "", xmltree.IDForm)
+	case !xmltree.IsID(id):
+		return refuse(CodeID, "the ID of the Assertion has a form that is not allowed", id, xmltree.IDForm)
 	}
 	return nil
 }
@@ -107,8 +120,11 @@ func checkAudience(_ context.Context, a *attempt) *Error {
 	}
 	for _, audiences := range restrictions {
 		if !slices.ContainsFunc(audiences, func(s string) bool { return slices.Contains(a.policy.audiences, s) }) {
-			return refuse(CodeAudience, "the Assertion is for another service", strings.Join(audiences, ", "),
-				quote(a.policy.entityID))
+			named := strings.Join(audiences, ", ")
+			if strings.Trim(named, ", ") == "" {
+				return refuse(CodeAudience, "the Audience of the Assertion is empty", "", quote(a.policy.entityID))
+			}
+			return refuse(CodeAudience, "the Assertion is for another service", named, quote(a.policy.entityID))
 		}
 	}
 	return nil
@@ -120,15 +136,20 @@ const methodBearer = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
 // the refusal is that of the last one: there is hardly ever more than one.
 func checkSubjectConfirmation(_ context.Context, a *attempt) *Error {
 	var why *Error
+	var others []string
 	for i := range a.assertion.Confirmations {
-		if c := &a.assertion.Confirmations[i]; c.Method == methodBearer {
-			if why = a.checkBearer(c); why == nil {
-				return nil
-			}
+		c := &a.assertion.Confirmations[i]
+		if c.Method != methodBearer {
+			others = append(others, c.Method)
+			continue
+		}
+		if why = a.checkBearer(c); why == nil {
+			return nil
 		}
 	}
 	if why == nil {
-		why = refuse(CodeSubjectConfirmation, "the subject has no bearer confirmation", "", methodBearer)
+		why = refuse(CodeSubjectConfirmation, "the subject has no bearer confirmation", strings.Join(others, ", "),
+			methodBearer)
 	}
 	return why
 }
@@ -138,8 +159,14 @@ func (a *attempt) checkBearer(c *SubjectConfirmation) *Error {
 	case !c.hasData:
 		return refuse(CodeSubjectConfirmation, "the bearer confirmation has no data", "", "SubjectConfirmationData")
 	case c.hasNotBefore:
-		return refuse(CodeSubjectConfirmation, "the bearer confirmation has a NotBefore, which SAML forbids",
-			showTime(c.NotBefore), "")
+		// It is not without meaning: readers that heed it and readers that do not disagree about when
+		// the confirmation begins to hold (Profiles 2.0 §4.1.4.2 forbids it).
+		e := refuse(CodeSubjectConfirmation, "the bearer confirmation has a NotBefore, which SAML forbids",
+			showTime(c.NotBefore), "NotOnOrAfter alone")
+		e.Hint = "Let the identity provider leave NotBefore out of SubjectConfirmationData; that of Conditions may stay."
+		return e
+	case c.Recipient == "":
+		return refuse(CodeRecipient, "the bearer confirmation has no Recipient", "", quote(a.policy.redirectURL))
 	case !slices.Contains(a.policy.recipients, c.Recipient):
 		return refuse(CodeRecipient, "the Assertion was made for another URL", c.Recipient, quote(a.policy.redirectURL))
 	case c.NotOnOrAfter.IsZero():
@@ -148,7 +175,7 @@ func (a *attempt) checkBearer(c *SubjectConfirmation) *Error {
 		return refuse(CodeExpired, "the time to deliver the Assertion is over",
 			"NotOnOrAfter "+showTime(c.NotOnOrAfter), a.clocks())
 	case !a.expect.unsolicited:
-		return a.checkInResponseTo(c.InResponseTo)
+		return a.checkConfirmedRequest(c)
 	}
 	return nil
 }
@@ -164,8 +191,11 @@ func checkUnsolicited(_ context.Context, a *attempt) *Error {
 		}
 	}
 	if names {
-		return refuse(CodeInResponseTo, "the response answers a request that this browser did not make", answered,
-			"no InResponseTo")
+		message := "the response answers a request that this browser did not make"
+		if answered == "" {
+			message = "the response has an empty InResponseTo"
+		}
+		return refuse(CodeInResponseTo, message, answered, "no InResponseTo")
 	}
 	return nil
 }
@@ -214,8 +244,11 @@ func checkAuthnContext(_ context.Context, a *attempt) *Error {
 		}
 		got = append(got, s.ContextClass)
 	}
-	return refuse(CodeAuthnContext, "the user signed in by another method than was asked for",
-		strings.Join(got, ", "), strings.Join(a.expect.contexts, " or "))
+	message, named := "the user signed in by another method than was asked for", strings.Join(got, ", ")
+	if strings.Trim(named, ", ") == "" {
+		message, named = "the identity provider does not say by which method the user signed in", ""
+	}
+	return refuse(CodeAuthnContext, message, named, strings.Join(a.expect.contexts, " or "))
 }
 
 func checkAttributes(_ context.Context, a *attempt) *Error {
@@ -239,13 +272,24 @@ func checkNameID(_ context.Context, a *attempt) *Error {
 			"the NameID is empty: the identity provider has no value for this user in the field that it takes NameIDs from", "", "a NameID")
 	case utf8.RuneCountInString(n) > maxNameID:
 		return refuse(CodeNameID, "the NameID is too long", n, "at most 256 characters")
+	case trimSpace(n) != n:
+		e := refuse(CodeNameID, "the NameID has white space around it", n, "the NameID without it")
+		e.Hint = hintNameIDSpace
+		return e
 	case strings.ContainsFunc(n, unicode.IsControl):
 		return refuse(CodeNameID, "the NameID has a control character", n, "")
 	case strings.TrimSpace(n) != n:
-		return refuse(CodeNameID, "the NameID has white space at an end", n, "")
+		e := refuse(CodeNameID, "the NameID begins or ends with a blank that is no white space of XML, such as a no-break space", n,
+			"the NameID without it")
+		e.Hint = hintNameIDSpace
+		return e
 	}
 	return nil
 }
+
+// hintNameIDSpace does not say "send the e-mail address": with AllowAnyNameID that may be wrong.
+const hintNameIDSpace = "Remove the white space from the user's field that the identity provider takes the NameID from, or from " +
+	"the template or mapping that makes the NameID."
 
 func checkNameIDIsEmail(_ context.Context, a *attempt) *Error {
 	n := a.assertion.NameID
@@ -276,8 +320,9 @@ func checkNameIDAgrees(_ context.Context, a *attempt) *Error {
 	if a.policy.nameID == AllowAnyNameID {
 		return nil
 	}
-	claim := a.assertion.Attributes.Values(claimEmail)
-	if len(claim) == 1 && !EqualEmail(claim[0], a.assertion.NameID.Value) {
+	// Both come from one field of the user. If that has white space around it, so has the claim.
+	claim, n := a.assertion.Attributes.Values(claimEmail), &a.assertion.NameID
+	if len(claim) == 1 && !EqualEmail(claim[0], n.Value) && claim[0] != n.sent {
 		return refuse(CodeNameIDMismatch, "the NameID is not the user's e-mail address", a.assertion.NameID.Value,
 			"the emailaddress claim")
 	}
@@ -286,8 +331,11 @@ func checkNameIDAgrees(_ context.Context, a *attempt) *Error {
 
 func checkSPNameQualifier(_ context.Context, a *attempt) *Error {
 	if n := a.assertion.NameID; n.hasSPNameQualifier && !slices.Contains(a.policy.audiences, n.SPNameQualifier) {
-		return refuse(CodeSPNameQualifier, "the NameID was made for another service", n.SPNameQualifier,
-			quote(a.policy.entityID))
+		message := "the NameID was made for another service"
+		if n.SPNameQualifier == "" {
+			message = "the SPNameQualifier of the NameID is empty"
+		}
+		return refuse(CodeSPNameQualifier, message, n.SPNameQualifier, quote(a.policy.entityID))
 	}
 	return nil
 }

@@ -395,6 +395,8 @@ func badEntityID(s string) (why, want string) {
 		return "is too long", "at most 1024 bytes"
 	case !printable(s):
 		return "has a character that cannot be shown", "a URL or another printable name"
+	case trimSpace(s) != s: // around an Audience it is left out
+		return "has white space around it", quote(trimSpace(s))
 	}
 	return "", ""
 }

@@ -16,8 +16,10 @@ import (
 const attributeScan = 32
 
 // decodeAssertion reads the one assertion from the bytes that were signed. It leaves all decisions
-// to the checks.
-func decodeAssertion(signed dsig.Signed, secret *xmlenc.Keys) (*Assertion, *Error) {
+// to the checks. White space around names that carries nothing is left out here, once, so that
+// checks, account keys and sessions see the same value: around Issuer and Audience, and around a
+// NameID that must be an e-mail address (nameID).
+func decodeAssertion(signed dsig.Signed, secret *xmlenc.Keys, nameID NameIDPolicy) (*Assertion, *Error) {
 	doc, err := signed.Parse()
 	if err != nil {
 		return nil, fromFault(err)
@@ -36,7 +38,7 @@ func decodeAssertion(signed dsig.Signed, secret *xmlenc.Keys) (*Assertion, *Erro
 	if err := wire.CheckAssertion(root); err != nil {
 		return nil, fromFault(err)
 	}
-	d := decoder{a: &Assertion{}, secret: secret}
+	d := decoder{a: &Assertion{}, secret: secret, trimNameID: nameID == EmailNameID}
 	d.assertion(root)
 	if d.failed != nil {
 		return nil, fromFault(d.failed)
@@ -48,7 +50,8 @@ type decoder struct {
 	a      *Assertion
 	failed error // the subject's EncryptedID could not be decrypted
 
-	secret *xmlenc.Keys
+	secret     *xmlenc.Keys
+	trimNameID bool
 
 	index  map[string]int // attribute name -> place in a.Attributes, built when there are many
 	values []string       // room for the values of the AttributeStatement being read
@@ -79,7 +82,8 @@ func (d *decoder) assertion(e xmltree.Element) {
 }
 
 func decodeIssuer(e xmltree.Element) (i Issuer) {
-	i.Value, _ = e.Text()
+	text, _ := e.Text()
+	i.Value = trimSpace(text)
 	i.Format, i.hasFormat = e.Attr("Format")
 	return i
 }
@@ -100,7 +104,10 @@ func (d *decoder) subject(e xmltree.Element) {
 func (d *decoder) nameID(e xmltree.Element) {
 	d.a.nameIDs++
 	n := &d.a.NameID
-	n.Value, _ = e.Text()
+	n.sent, _ = e.Text()
+	if n.Value = n.sent; d.trimNameID {
+		n.Value = trimSpace(n.sent)
+	}
 	n.Format, _ = e.Attr("Format")
 	n.NameQualifier, _ = e.Attr("NameQualifier")
 	n.SPNameQualifier, n.hasSPNameQualifier = e.Attr("SPNameQualifier")
@@ -155,7 +162,7 @@ func (d *decoder) conditions(e xmltree.Element) {
 			var list []string
 			for audience := range condition.Children() {
 				text, _ := audience.Text()
-				list = append(list, text)
+				list = append(list, trimSpace(text))
 			}
 			c.Audiences = append(c.Audiences, list)
 		case "OneTimeUse":
@@ -290,16 +297,18 @@ func (d *decoder) time(e xmltree.Element, name string) (t time.Time, present boo
 	}
 	t, ok := parseTime(text)
 	if !ok {
-		d.a.badTimes = append(d.a.badTimes, e.Local()+"/"+name)
+		d.a.badTimes = append(d.a.badTimes, e.Local()+"/"+name+"="+text[:min(len(text), maxQuoted)])
 	}
 	return t, true
 }
 
-// parseTime reads an xs:dateTime in UTC (SAML Core 2.0 §1.3.3): Z or a zero offset, seconds with a
-// fraction of any length. time.Parse alone takes more: hours of one digit, a comma before the
-// fraction, the year 0.
+// parseTime reads an xs:dateTime with a time zone (XML Schema 1.0 Part 2 §3.2.7): Z or an offset of
+// at most 14 hours; seconds with a fraction of any length; 24:00:00 is the midnight at the end of the
+// day. SAML wants UTC (Core 2.0 §1.3.3), but an offset says exactly the same. The result is in UTC.
+// time.Parse alone takes more: hours of one digit, a comma before the fraction, the year 0.
 func parseTime(s string) (time.Time, bool) {
 	const shape = "0000-00-00T00:00:00"
+	const hour, minute = len("0000-00-00T"), len("0000-00-00T00")
 	if len(s) <= len(shape) {
 		return time.Time{}, false
 	}
@@ -308,20 +317,44 @@ func parseTime(s string) (time.Time, bool) {
 			return time.Time{}, false
 		}
 	}
-	zone := s[len(shape):]
+	zone, fraction := s[len(shape):], ""
 	if zone[0] == '.' {
 		digits := zone[1:]
 		if zone = strings.TrimLeft(digits, "0123456789"); len(zone) == len(digits) {
 			return time.Time{}, false
 		}
+		fraction = digits[:len(digits)-len(zone)]
 	}
-	if zone != "Z" && zone != "+00:00" && zone != "-00:00" {
+	if !isZone(zone) {
 		return time.Time{}, false
 	}
-	// The first moment of the year 1 is what some write for "never", and means absence here.
+	endOfDay := s[hour:len(shape)] == "24:00:00" && strings.Trim(fraction, "0") == ""
+	if endOfDay {
+		s = s[:hour] + "00" + s[minute:]
+	}
 	t, err := time.Parse(time.RFC3339, s)
-	if err != nil || t.Year() == 0 || t.IsZero() {
+	if err != nil || t.Year() == 0 {
 		return time.Time{}, false
 	}
-	return t.UTC(), true
+	if t = t.UTC(); endOfDay {
+		t = t.Add(24 * time.Hour)
+	}
+	// The first moment of the year 1 is what some write for "never", and means absence here. Years
+	// of more than four digits cannot be written as they are read.
+	if t.IsZero() || t.Year() < 1 || t.Year() > 9999 {
+		return time.Time{}, false
+	}
+	return t, true
+}
+
+// isZone reports whether s is the time zone of an xs:dateTime: Z, or an offset from -14:00 to +14:00.
+func isZone(s string) bool {
+	if s == "Z" {
+		return true
+	}
+	if len(s) != len("+00:00") || s[0] != '+' && s[0] != '-' {
+		return false
+	}
+	at, err := time.Parse("15:04", s[1:])
+	return err == nil && (at.Hour() < 14 || s[1:] == "14:00")
 }

@@ -167,10 +167,10 @@ func (a *attempt) verify() *Error {
 		if err.Code == CodeSignature && err.Want == "" {
 			err.Want = a.idp.thumbprints()
 		}
-		return err
+		return a.diagnosed(err)
 	}
 	a.key = a.idp.usableKeys[signed.Key()]
-	a.assertion, err = decodeAssertion(signed, a.secret)
+	a.assertion, err = decodeAssertion(signed, a.secret, a.policy.nameID)
 	return err
 }
 

@@ -15,6 +15,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -126,8 +127,25 @@ func hintAnswers() []samltest.Answer {
 		replaced("</NameID>", "x</NameID>"), replaced("</NameID>", "<!-- --></NameID>"), replaced("<Conditions ",
 			"<Unknown/><Conditions "),
 		{RequestID: "_another"},
+		{Status: statusPrefix + "Requester", SubStatus: statusPrefix + "InvalidNameIDPolicy"},
+		{Status: statusPrefix + "Responder", SubStatus: statusPrefix + "AuthnFailed"},
+		{Status: statusPrefix + "Responder", SubStatus: statusPrefix + "RequestDenied"},
+		{Sign: samltest.SignResponse, Edit: func(s string) string { return destinationIn.ReplaceAllString(s, "") }},
+		{Edit: func(s string) string { return requestInConfirmation.ReplaceAllString(s, "$1") }},
+		{Edit: func(s string) string {
+			return strings.Replace(s, "</Conditions>", "</Conditions><Advice><Assertion/></Advice>", 1)
+		}},
+		{Edit: func(s string) string { return notOnOrAfterIn.ReplaceAllString(s, `NotOnOrAfter="never"`) }},
 	}
 }
+
+const statusPrefix = "urn:oasis:names:tc:SAML:2.0:status:"
+
+var (
+	destinationIn         = regexp.MustCompile(` Destination="[^"]*"`)
+	requestInConfirmation = regexp.MustCompile(`(<SubjectConfirmationData [^>]*)InResponseTo="[^"]*"`)
+	notOnOrAfterIn        = regexp.MustCompile(`NotOnOrAfter="[^"]*"`)
+)
 
 func recordLogins(t *testing.T, l *hintList, product, entityID string) {
 	idp := samltest.MustNew(t, samltest.Options{})

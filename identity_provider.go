@@ -130,6 +130,9 @@ func checkEntityID(id string) *Error {
 	case strings.Contains(id, "{tenant"):
 		return refuse(CodeMetadataTenant, "the metadata is for every tenant: its entity ID has a placeholder", id,
 			entraIssuerForm)
+	case trimSpace(id) != id:
+		return refuse(CodeMetadataEntityID, "the entity ID has white space around it, which is left out in responses", id,
+			quote(trimSpace(id)))
 	case !visible(id):
 		return refuse(CodeMetadataEntityID, "the entity ID has a character that cannot be seen", id,
 			"the entity ID without it: type it, or copy it from the metadata")

@@ -242,7 +242,8 @@ func identityProviderRole(entity xmltree.Element) (xmltree.Element, bool) {
 }
 
 func (p *IdentityProvider) read(entity, role xmltree.Element) *Error {
-	p.entityID, _ = entity.Attr("entityID")
+	id, _ := entity.Attr("entityID")
+	p.entityID = trimSpace(id) // as around an Issuer
 	if err := checkEntityID(p.entityID); err != nil {
 		return err
 	}

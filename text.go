@@ -25,6 +25,10 @@ func isNil(v any) bool {
 	return false
 }
 
+// trimSpace leaves out the white space of XML at both ends of s: space, tab, CR and LF (XML 1.0
+// §2.3), and no other characters.
+func trimSpace(s string) string { return strings.Trim(s, " \t\r\n") }
+
 func showTime(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // printable reports whether s is text that XML can carry in one line.

@@ -166,12 +166,12 @@ type Policy struct {
 // errors are *fault.Fault, and no Signed is returned with one.
 func (s Signature) Verify(keys []crypto.PublicKey, policy Policy) (Signed, error) {
 	id, _ := s.parent.Attr("ID")
-	if !xmltree.IsNCName(id) {
+	if !xmltree.IsID(id) {
 		return Signed{}, &fault.Fault{
 			Code:    fault.ReferenceURI,
 			Message: "the signed element has no ID that a signature can refer to",
 			Got:     id,
-			Want:    "an NCName: a letter or _, then letters, digits, and . - _",
+			Want:    xmltree.IDForm,
 		}
 	}
 	outer, err := readSignature(s.element, id)

@@ -36,6 +36,8 @@ type Response struct {
 	Issuer       xmltree.Element // the zero Element if absent
 	Status       Status
 	IssueInstant string // as written; "" if absent
+
+	raw []byte // the document, nil if it was given to FromDocument
 }
 
 // A Status is a samlp:Status (SAML Core 2.0 §3.2.2).
@@ -93,19 +95,24 @@ func readDocument(raw []byte) (*Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return FromDocument(doc)
+	m, err := FromDocument(doc)
+	if err != nil {
+		return nil, err
+	}
+	m.raw = raw
+	return m, nil
 }
 
 // FromDocument checks that a document is a SAML response by the schema, with at most one assertion
-// and unique IDs, and finds its parts. Read uses it; it is exported for programs that have a parsed
-// document.
+// and unique IDs, and finds its parts. Where it is looser than the schema, docs/security.md says so.
+// Read uses it; it is exported for programs that have a parsed document.
 func FromDocument(doc *xmltree.Document) (*Response, error) {
 	root := doc.Root()
 	if !root.Is(xmltree.NSProtocol, "Response") {
 		return nil, &fault.Fault{
 			Code:    fault.NotAResponse,
 			Message: "the message is not a SAML response",
-			Got:     root.Local(),
+			Got:     inNamespace(root),
 			Want:    "Response in " + xmltree.NSProtocol,
 		}
 	}
@@ -142,20 +149,28 @@ func (m *Response) Encrypted() bool {
 // checkVersionAndID checks two required attributes (SAML Core 2.0 §3.2.2): Version, which must be
 // 2.0, and ID.
 func checkVersionAndID(e xmltree.Element) error {
-	if v, _ := e.Attr("Version"); v != "2.0" {
+	if v, present := e.Attr("Version"); v != "2.0" {
+		message := "the " + e.Local() + " is not SAML 2.0"
+		if !present {
+			message = "the " + e.Local() + " has no Version"
+		}
 		return &fault.Fault{
 			Code:    fault.Version,
-			Message: "the " + e.Local() + " is not SAML 2.0",
+			Message: message,
 			Got:     v,
 			Want:    "Version 2.0",
 		}
 	}
-	if id, _ := e.Attr("ID"); !xmltree.IsNCName(id) {
+	if id, present := e.Attr("ID"); !xmltree.IsID(id) {
+		message := "the ID of the " + e.Local() + " has a form that is not allowed"
+		if !present {
+			message = "the " + e.Local() + " has no ID"
+		}
 		return &fault.Fault{
 			Code:    fault.ID,
-			Message: "the " + e.Local() + " has no usable ID",
+			Message: message,
 			Got:     id,
-			Want:    "an NCName: a letter or _, then letters, digits, and . - _",
+			Want:    xmltree.IDForm,
 		}
 	}
 	return nil
@@ -169,19 +184,25 @@ func (m *Response) findAssertion() error {
 		if e.Space() != xmltree.NSAssertion || e.Local() != "Assertion" && e.Local() != "EncryptedAssertion" {
 			continue
 		}
+		if e.Parent() != m.Root {
+			f := &fault.Fault{
+				Code:    fault.AssertionCount,
+				Message: "an assertion is hidden inside another element",
+				Got:     "an assertion in " + e.Parent().Local(),
+				Want:    "an assertion directly in the outermost Response",
+			}
+			if e.Parent().Is(xmltree.NSAssertion, "Advice") {
+				f.Message = "the Advice of the assertion holds another assertion"
+				f.Hint = "Let the identity provider send its own assertion alone: switch off that it puts the assertion " +
+					"which it was made from (of another identity provider, or for delegation) into Advice."
+			}
+			return f
+		}
 		if m.Assertion.Exists() {
 			return &fault.Fault{
 				Code:    fault.AssertionCount,
 				Message: "there is more than one assertion",
 				Want:    "exactly one",
-			}
-		}
-		if e.Parent() != m.Root {
-			return &fault.Fault{
-				Code:    fault.AssertionCount,
-				Message: "an assertion is hidden inside another element",
-				Got:     "an assertion in " + e.Parent().Local(),
-				Want:    "an assertion directly in the outermost Response",
 			}
 		}
 		m.Assertion = e

@@ -98,9 +98,57 @@ func TestRefusalsSayGotAndWant(t *testing.T) {
 			fault.TooLarge, "2097153 bytes", "at most 2097152 bytes",
 		},
 		{
-			"an ID that is no name", base64.StdEncoding.EncodeToString(
-				[]byte(`<p:Response xmlns:p="` + xmltree.NSProtocol + `" ID="1" Version="2.0"/>`)),
-			fault.ID, "1", "an NCName: a letter or _, then letters, digits, and . - _",
+			"an ID with a number sign", base64.StdEncoding.EncodeToString(
+				[]byte(`<p:Response xmlns:p="` + xmltree.NSProtocol + `" ID="#1" Version="2.0"/>`)),
+			fault.ID, "#1", "1 to 256 ASCII letters, digits and . _ - : + = /",
+		},
+		{
+			"no ID", base64.StdEncoding.EncodeToString(
+				[]byte(`<p:Response xmlns:p="` + xmltree.NSProtocol + `" Version="2.0"/>`)),
+			fault.ID, "", "1 to 256 ASCII letters, digits and . _ - : + = /",
+		},
+		{
+			"a Response in no namespace", base64.StdEncoding.EncodeToString([]byte(`<Response/>`)),
+			fault.NotAResponse, "Response in no namespace", "Response in " + xmltree.NSProtocol,
+		},
+		{
+			"a Response of SAML 1.1", base64.StdEncoding.EncodeToString(
+				[]byte(`<Response xmlns="urn:oasis:names:tc:SAML:1.0:protocol"/>`)),
+			fault.NotAResponse, "Response in urn:oasis:names:tc:SAML:1.0:protocol", "Response in " + xmltree.NSProtocol,
+		},
+		{
+			"a prefix without declaration", base64.StdEncoding.EncodeToString([]byte(`<samlp:Response/>`)),
+			fault.Namespace, "samlp", `a declaration xmlns:samlp="` + xmltree.NSProtocol + `" in this element or one around it`,
+		},
+		{
+			"an Issuer in no namespace", response("<Issuer/>" + status), fault.Schema, "Issuer in no namespace",
+			"Issuer in " + xmltree.NSAssertion + " (declared with xmlns in this element or one around it)",
+		},
+		{
+			"an Issuer in the wrong namespace", response("<p:Issuer/>" + status), fault.Schema,
+			"Issuer in " + xmltree.NSProtocol,
+			"Issuer in " + xmltree.NSAssertion + " (declared with xmlns in this element or one around it)",
+		},
+		{
+			"an assertion in no namespace", response(status + "<Assertion/>"), fault.Schema, "Assertion in no namespace",
+			"Assertion in " + xmltree.NSAssertion + " (declared with xmlns in this element or one around it)",
+		},
+		{
+			"a signature in no namespace", response("<Signature/>" + status), fault.Schema, "Signature in no namespace",
+			"Signature in " + xmltree.NSDSig + " (declared with xmlns in this element or one around it)",
+		},
+		{
+			"an element that no schema of SAML has", response("<a:Hint/>" + status), fault.Schema, "Hint", "",
+		},
+		{
+			"an element out of order", response(status + "<a:Issuer/>"), fault.Schema, "Issuer", "",
+		},
+		{
+			"an assertion in Advice", response(status + "<a:Assertion><a:Advice><a:Assertion/></a:Advice></a:Assertion>"),
+			fault.AssertionCount, "an assertion in Advice", "an assertion directly in the outermost Response",
+		},
+		{
+			"two assertions", response(status + "<a:Assertion/><a:Assertion/>"), fault.AssertionCount, "", "exactly one",
 		},
 		{
 			"a hidden assertion", response(`<p:Extensions><a:Assertion/></p:Extensions>`),

@@ -79,7 +79,9 @@ func buildModels() (response, assertion *model) {
 		optional(decl, declRef),
 		many(a("AuthenticatingAuthority", textOnly)))
 	authnStatement := a("AuthnStatement", elements, optional(a("SubjectLocality", elements)), once(authnContext))
-	attributeStatement := a("AttributeStatement", elements, some(
+	// The schema wants at least one Attribute. AWS IAM Identity Center sends none if only the Subject
+	// is mapped; an empty statement says nothing.
+	attributeStatement := a("AttributeStatement", elements, many(
 		a("Attribute", elements, many(a("AttributeValue", anything))),
 		a("EncryptedAttribute", elements, encrypted...)))
 	decisionStatement := a("AuthzDecisionStatement", elements, some(a("Action", textOnly)))
@@ -216,7 +218,29 @@ func (p *part) match(e xmltree.Element) *model {
 	return nil
 }
 
+// inNamespace returns the name and the namespace of e, for messages.
+func inNamespace(e xmltree.Element) string {
+	if e.Space() == "" {
+		return e.Local() + " in no namespace"
+	}
+	return e.Local() + " in " + e.Space()
+}
+
+// notInSchema returns the fault for an element that the model has no place for. If it only lacks its
+// namespace, the fault names that.
 func notInSchema(parent, e xmltree.Element) error {
+	if !knownNames[qualifiedName{e.Space(), e.Local()}] {
+		for _, space := range []string{xmltree.NSAssertion, xmltree.NSProtocol, xmltree.NSDSig, xmltree.NSXEnc} {
+			if knownNames[qualifiedName{space, e.Local()}] {
+				return &fault.Fault{
+					Code:    fault.Schema,
+					Message: "an element in " + parent.Local() + " has the name of a SAML element, but not its namespace",
+					Got:     inNamespace(e),
+					Want:    e.Local() + " in " + space + " (declared with xmlns in this element or one around it)",
+				}
+			}
+		}
+	}
 	return &fault.Fault{
 		Code:    fault.Schema,
 		Message: "an element in " + parent.Local() + " is repeated, out of order or not in the SAML schema",

@@ -55,9 +55,31 @@ func isNCName(s string) bool {
 	return true
 }
 
-// IsNCName reports whether s can be the ID of an element: an xs:ID is an NCName, a name without a
-// colon (Namespaces in XML 1.0 §3). Any string may be passed.
+// IsNCName reports whether s is a name without a colon (Namespaces in XML 1.0 §3). Any string may be
+// passed.
 func IsNCName(s string) bool { return utf8.ValidString(s) && isNCName(s) }
+
+// IDForm says in words what IsID accepts, for error messages.
+const IDForm = "1 to 256 ASCII letters, digits and . _ - : + = /"
+
+// IsID reports whether s can be the ID of a SAML element that a signature refers to: 1 to 256 ASCII
+// letters, digits and . _ - : + = /. The schema wants an NCName, which cannot begin with a digit, but
+// several products send bare UUIDs. The reference of a signature is compared with the ID byte for
+// byte. So no character is allowed that a reader of URIs or XPointers interprets: no quotes,
+// brackets, #, % and &.
+func IsID(s string) bool {
+	if len(s) == 0 || len(s) > 256 { // IDForm
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+		if !letter && (c < '0' || c > '9') && strings.IndexByte("._-:+=/", c) < 0 {
+			return false
+		}
+	}
+	return true
+}
 
 func isNameRune(r rune, first bool) bool {
 	switch {

@@ -130,7 +130,20 @@ func (p *parser) lookup(start, local int32) (prefix, space int32, ok bool) {
 func (p *parser) undeclared(start, local int32) error {
 	f := p.fail(fault.Namespace, "a namespace prefix is not declared")
 	f.Got = p.doc.src[start : local-1]
+	f.Want = "a declaration xmlns:" + f.Got
+	if space := customary[f.Got]; space != "" {
+		f.Want += `="` + space + `"`
+	}
+	f.Want += " in this element or one around it"
 	return f
+}
+
+// customary are the namespaces that prefixes usually stand for, to name what is missing in an error
+// message.
+var customary = map[string]string{
+	"samlp": NSProtocol, "saml2p": NSProtocol, "saml": NSAssertion, "saml2": NSAssertion, "md": NSMetadata,
+	"ds": NSDSig, "dsig": NSDSig, "xenc": NSXEnc, "ec": NSExcC14N, "xsi": NSXSI,
+	"xs": "http://www.w3.org/2001/XMLSchema", "xsd": "http://www.w3.org/2001/XMLSchema",
 }
 
 // An interner gives each distinct string a number. A few strings are searched one by one; a hostile

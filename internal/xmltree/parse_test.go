@@ -446,6 +446,33 @@ func within(r rune, ranges ...[2]rune) bool {
 	return false
 }
 
+// TestIsID tries every character, in every place, and the lengths around the limit.
+func TestIsID(t *testing.T) {
+	t.Parallel()
+	const allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-:+=/"
+	for r := rune(0); r < 0x300; r++ {
+		want := strings.ContainsRune(allowed, r)
+		for _, s := range []string{string(r), string(r) + "a", "a" + string(r), "a" + string(r) + "a"} {
+			if got := xmltree.IsID(s); got != want {
+				t.Errorf("%q: got %v, want %v", s, got, want)
+			}
+		}
+	}
+	for s, want := range map[string]bool{
+		"":                       false,
+		strings.Repeat("a", 256): true,
+		strings.Repeat("a", 257): false,
+		"a\xff":                  false,
+		"\u212A":                 false, // KELVIN SIGN, a letter K for some
+		"00ed9a13-a7b5-4a91":     true,
+		"id\uFF11":               false, // a digit beyond ASCII
+	} {
+		if got := xmltree.IsID(s); got != want {
+			t.Errorf("%q: got %v, want %v", s, got, want)
+		}
+	}
+}
+
 func TestIsNCName(t *testing.T) {
 	t.Parallel()
 	for r := rune(0); r <= 0x10FFFF; r++ {
@@ -779,8 +806,12 @@ func TestParseFaultShows(t *testing.T) {
 		{"the element that does not end", "<p:a xmlns:p='u:p'>", "a", ""},
 		{"the end tag that fits", "<p:a xmlns:p='u:p'></a>", "", "p:a"},
 		{"the namespace name", "<a xmlns='b'/>", "b", ""},
-		{"the prefix of an element", "<p:a/>", "p", ""},
-		{"the prefix of an attribute", "<a p:b=''/>", "p", ""},
+		{"the prefix of an element", "<p:a/>", "p", "a declaration xmlns:p in this element or one around it"},
+		{"the prefix of an attribute", "<a p:b=''/>", "p", "a declaration xmlns:p in this element or one around it"},
+		{"the namespace that a prefix usually stands for", "<samlp:Response/>", "samlp",
+			`a declaration xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" in this element or one around it`},
+		{"the same of an attribute", "<a xsi:type=''/>", "xsi",
+			`a declaration xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" in this element or one around it`},
 		{"the depth", strings.Repeat("<a>", 65), "", "at most 64"},
 		{"the elements", "<r>" + strings.Repeat("<a/>", 50_000), "", "at most 50000"},
 		{"the attributes", "<a" + each(65, 0, " a#=''") + "/>", "", "at most 64"},

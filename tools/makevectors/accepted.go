@@ -88,6 +88,40 @@ func acceptedVectors() []vector {
 			swap(notBefore, "2026-03-10T09:24:58.123456789012345678901234567890Z"), swap(authnInstant,
 				"2026-03-10T09:29:55+00:00"), swap(notOnOrAfter, "2026-03-10T10:29:58-00:00")),
 			why: "Fractions of seconds may have any number of digits, and UTC may be written as a zero offset."},
+		{name: "offsets", from: "entra", change: all(swap(assertionIssued, "2026-03-10T10:29:58.11+01:00"),
+			swap(notBefore, "2026-03-10T03:54:58.5-05:30"), swap(notOnOrAfter, "2026-03-10T12:29:58+02:00"),
+			swap(deliverBefore, "2026-03-11T00:29:58+14:00"), swap(authnInstant, "2026-03-09T19:29:55-14:00"),
+			swap(responseIssued, "2026-03-10T15:14:58.123+05:45")),
+			why: "Times with an offset, up to the greatest ones, say the same as times in UTC."},
+		{name: "hour-24", from: "entra", change: all(swap(notOnOrAfter, "2026-03-10T24:00:00Z"),
+			swap(deliverBefore, "2026-03-10T24:00:00.000+01:00"), swap(authnInstant, "2026-03-09T24:00:00Z")),
+			why: "24:00:00 is the midnight at the end of a day."},
+		{name: "id-digit-first", from: "entra", change: all(swapAll(assertionID, assertionID[1:]),
+			swap(`"`+responseID+`"`, `"`+responseID[1:]+`"`)),
+			why: "The IDs are bare UUIDs, which begin with a digit, as several products write them."},
+		{name: "id-all-characters", from: "entra", change: swapAll(assertionID, everyID),
+			why: "An ID with every kind of character that one may have."},
+		{name: "id-256", from: "response-signed", change: swapAll(responseID, longID),
+			why: "An ID of the greatest length."},
+		{name: "id-digit-first-response", from: "response-signed", change: all(swapAll(responseID, responseID[1:]),
+			swapAll(assertionID, assertionID[1:])),
+			why: "The IDs are bare UUIDs, and the Response is signed."},
+		{name: "empty-attribute-statement", from: "entra", change: take("<AttributeStatement>", "</AttributeStatement>",
+			func(statement string) edit { return swap(statement, "<AttributeStatement/>") }),
+			why: "An AttributeStatement without an Attribute, as AWS IAM Identity Center sends it if only the Subject is mapped."},
+		{name: "empty-context", from: "entra", change: swap("<AuthnContextClassRef>"+passwordContext+"<",
+			"<AuthnContextClassRef><"),
+			why: "An empty AuthnContextClassRef, where no class was asked for."},
+		{name: "issuer-white-space", from: "entra", change: all(swap(`<Issuer>`+idpEntityID+`</Issuer>`,
+			"<Issuer>\n\t"+idpEntityID+" \t</Issuer>"), swap(`xmlns="`+nsAssertion+`">`+idpEntityID+`</Issuer>`,
+			`xmlns="`+nsAssertion+`"> `+idpEntityID+"&#13;\n</Issuer>")),
+			why: "White space around the entity ID in both Issuers."},
+		{name: "audience-white-space", from: "entra", change: swap("<Audience>"+redirectURL+"</Audience>",
+			"<Audience>\n      "+redirectURL+"\n    </Audience>"),
+			why: "White space around our entity ID in the Audience."},
+		{name: "base64-white-space", from: "entra", after: all(swap("<SignatureValue>", "<SignatureValue>\n\t "),
+			swap("</SignatureValue>", " \r\n</SignatureValue>"), swap("<X509Certificate>", "<X509Certificate>\n")),
+			why: "White space around the base64 of the SignatureValue, which is not signed."},
 		{name: "clocks-differ", from: "entra", change: all(swap(assertionIssued, withinSkew),
 			swap(notBefore, withinSkew), swap(responseIssued, withinSkew), swap(authnInstant, withinSkew)),
 			why: "The identity provider's clock is three minutes ahead."},
@@ -172,6 +206,12 @@ func acceptedVectors() []vector {
 			why:    "A persistent NameID that is no e-mail address, with the policy that allows it."},
 		{name: "no-email-claim", from: "entra", change: cut(attribute(xmlsoc+"emailaddress", nameID)),
 			why: "Without an emailaddress claim there is nothing that the NameID could disagree with."},
+		{name: "name-id-white-space", from: "no-email-claim", change: swap(">"+nameID+"</NameID>",
+			">\n  "+nameID+"\t&#13; </NameID>"),
+			why: "White space around an e-mail address as NameID."},
+		{name: "name-id-white-space-in-claim", from: "entra", change: all(swap(">"+nameID+"</NameID>",
+			">"+nameID+" </NameID>"), swap(attribute(xmlsoc+"emailaddress", nameID), attribute(xmlsoc+"emailaddress", nameID+" "))),
+			why: "A blank behind the address in the user's record, which is NameID and emailaddress claim."},
 		{name: "international-email", from: "no-email-claim", header: header{"policy": "allow_international_email"},
 			nameID: "\u0430\u0434\u0430@\u043f\u0440\u0438\u043c\u0435\u0440.example",
 			change: swap(">"+nameID+"</NameID>",
@@ -204,6 +244,11 @@ func acceptedVectors() []vector {
 			why:    "A start at the identity provider, with the policy that accepts it."},
 	}
 }
+
+// everyID has every kind of character that an ID may have, and longID the greatest length.
+const everyID = "7:aZ.b_c-d+e/f0="
+
+var longID = strings.Repeat("0123456789abcdef", 16)
 
 func keyInfo(slot string) string {
 	return `<KeyInfo><X509Data><X509Certificate>CERTIFICATE-` + slot + `</X509Certificate></X509Data></KeyInfo>`

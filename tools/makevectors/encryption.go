@@ -128,6 +128,11 @@ func encryptedVectors() []vector {
 		{name: "encrypted-name-id-gcm", from: "entra",
 			change: encryptedNameID(encryption{content: aes256GCM, beside: true}), header: decryptA,
 			why: "The NameID alone is encrypted, by AES-GCM, and its key stands beside it."},
+		{name: "encrypted-name-id-white-space", from: "entra", header: decryptA,
+			change: encryptedNameID(encryption{plaintext: swap(">"+nameID+"<", ">\n "+nameID+" \t<")}),
+			why:    "There is white space around the e-mail address in the NameID that is encrypted."},
+		{name: "encrypted-id-digit-first", from: "id-digit-first", encrypt: &encryption{}, header: decryptA,
+			why: "The ID of the encrypted assertion is a bare UUID."},
 		{name: "encrypted-name-id-and-assertion", from: "encrypted-name-id", encrypt: &encryption{},
 			why: "The NameID is encrypted inside an encrypted assertion."},
 	}

@@ -16,6 +16,10 @@ func shapeVectors() []vector {
 func responseVectors() []vector {
 	const instant = "response issue instant"
 	root := `<samlp:Response ID="` + responseID + `" Version="2.0"`
+	id := func(name, value, why string) vector {
+		return vector{name: name, from: "entra", expect: "id_invalid", why: why,
+			change: swap(`"`+responseID+`"`, `"`+value+`"`)}
+	}
 	return []vector{
 		{name: "p19-bare-assertion", from: "entra", expect: "not_a_response", after: assertionIn,
 			why: "An assertion alone, however well signed, is no answer."},
@@ -51,12 +55,18 @@ func responseVectors() []vector {
 			why: "The Response has no ID."},
 		{name: "p19-id-empty", from: "entra", expect: "id_invalid", change: swap(`"`+responseID+`"`, `""`),
 			why: "The ID is empty."},
-		{name: "p19-id-digit-first", from: "entra", expect: "id_invalid",
-			change: swap(`"`+responseID+`"`, `"`+responseID[1:]+`"`),
-			why:    "An ID is an NCName and does not begin with a digit."},
-		{name: "p19-id-colon", from: "entra", expect: "id_invalid",
-			change: swap(`"`+responseID+`"`, `"r:`+responseID+`"`),
-			why:    "An NCName has no colon."},
+		id("p19-id-percent", "%5F"+responseID[1:], "A percent sign in the ID: readers of URIs make another ID of it."),
+		id("p19-id-hash", "#"+responseID, "The ID begins with a number sign."),
+		id("p19-id-ampersand", responseID+"&amp;x", "An ampersand in the ID."),
+		id("p19-id-apostrophe", "r'"+responseID, "An apostrophe in the ID."),
+		id("p19-id-quote", "r&quot;"+responseID, "A quotation mark in the ID."),
+		id("p19-id-bracket", "element("+responseID+")", "Brackets in the ID: it reads like an XPointer."),
+		id("p19-id-line-break", responseID+"&#10;", "A line break behind the ID."),
+		id("p19-id-tilde", "~"+responseID, "A tilde is not among the characters of an ID."),
+		id("p19-id-not-ascii", "é"+responseID, "A letter beyond ASCII in the ID."),
+		{name: "p19-id-257", from: "id-256", expect: "id_invalid",
+			change: swapAll(longID, longID+"a"),
+			why:    "An ID of one character more than is allowed."},
 		{name: "p19-id-other-case", from: "entra", expect: "id_invalid",
 			change: swap(` ID="`+responseID+`"`, ` Id="`+responseID+`"`),
 			why:    "The attribute is ID, not Id."},
@@ -79,6 +89,10 @@ func schemaVectors() []vector {
 	hint := func(name, what, why string) vector {
 		return vector{name: name, from: "extensions", expect: "schema",
 			change: insertBefore("</samlp:Extensions>", what), why: why}
+	}
+	statement := func(name, what, why string) vector {
+		return vector{name: name, from: "empty-attribute-statement", expect: "schema", why: why,
+			change: swap("<AttributeStatement/>", "<AttributeStatement>"+what+"</AttributeStatement>")}
 	}
 	const status = `<samlp:Status><samlp:StatusCode Value="` + success + `"/></samlp:Status>`
 	const issuer = `<Issuer>` + idpEntityID + `</Issuer>`
@@ -116,8 +130,21 @@ func schemaVectors() []vector {
 		inside("p20-text-in-response", "</samlp:Status>", "text", "Text between the elements of the Response."),
 		inside("p20-cdata-in-assertion", "</Conditions>", "<![CDATA[ ]]>",
 			"A CDATA section where only elements may stand, though it holds a blank."),
-		inside("p20-no-attribute", "</AttributeStatement>", "<AttributeStatement/>",
-			"An AttributeStatement without an Attribute."),
+		statement("p20-value-in-statement", "<AttributeValue>x</AttributeValue>",
+			"A value stands directly in an AttributeStatement without an Attribute."),
+		statement("p20-text-in-statement", "none", "Text stands in an AttributeStatement without an Attribute."),
+		statement("p20-foreign-in-statement", `<x:y xmlns:x="urn:example:x"/>`,
+			"A foreign element stands in an AttributeStatement without an Attribute."),
+		statement("p20-name-id-in-statement", "<NameID>mallory@example.com</NameID>",
+			"A NameID stands in an AttributeStatement without an Attribute."),
+		{name: "p20-empty-context", from: "empty-context", expect: "schema",
+			change: cut("<AuthnContextClassRef></AuthnContextClassRef>"),
+			why:    "An AuthnContext without content."},
+		{name: "p20-element-in-context", from: "empty-context", expect: "schema",
+			change: insertAfter("<AuthnContextClassRef>", `<x:y xmlns:x="urn:example:x"/>`),
+			why:    "An AuthnContextClassRef holds text only."},
+		inside("p20-no-namespace", "</Conditions>", `<Advice xmlns=""/>`,
+			"An element has the name of one of SAML, and no namespace."),
 		inside("p20-two-contexts", "</AuthnContext>", "<AuthnContext>"+context+"</AuthnContext>",
 			"An AuthnStatement with two contexts."),
 		{name: "p20-no-context", from: "entra", expect: "schema",
@@ -372,7 +399,9 @@ func responseIssuerVectors() []vector {
 		issuer("c24-no-slash", "entra", idpEntityID, strings.TrimSuffix(idpEntityID, "/"),
 			"The final slash is missing: entity IDs are compared byte for byte."),
 		issuer("c24-other-case", "entra", "https://sts", "https://STS", "Entity IDs are compared with their case."),
-		issuer("c24-blank", "entra", "</Issuer>", " </Issuer>", "A blank behind the entity ID."),
+		issuer("c24-no-break-space", "entra", "</Issuer>", "\u00A0</Issuer>",
+			"A no-break space behind the entity ID is no white space of XML."),
+		issuer("c24-two", "entra", "</Issuer>", " "+otherIDP+"</Issuer>", "Two entity IDs in one Issuer."),
 		issuer("c24-empty", "entra", idpEntityID, "", "The Issuer is empty."),
 		issuer("c24-format", "entra", `<Issuer `, `<Issuer Format="`+persistentFormat+`" `,
 			"The Format of an Issuer is entity or absent."),

@@ -1,0 +1,52 @@
+package saml
+
+import (
+	"strings"
+
+	"github.com/iomete/saml/internal/wire"
+)
+
+const statusPrefix = "urn:oasis:names:tc:SAML:2.0:status:"
+
+// statusHints say what to do about a status code, at any identity provider. Most are second-level
+// codes (SAML Core 2.0 §3.2.2.2); some products send those on the first level.
+var statusHints = map[string]string{
+	"AuthnFailed": "The user did not get through the sign-in at the identity provider: a wrong password, a second factor that is missing, or the sign-in was cancelled. " +
+		"Sign in again; if it happens again, see the sign-in log there.",
+	"InvalidNameIDPolicy": "The identity provider has no NameID for this user in the format that is set for this service. " +
+		"Most often the user has no e-mail address there: fill it in (Keycloak: Users > the user > Email). Otherwise set the NameID format of this service there to e-mail address.",
+	"NoAuthnContext": "The identity provider has no sign-in of the method that was asked for: leave RequestedAuthnContexts empty, or name a method that it offers.",
+	"NoAvailableIDP": "The identity provider passes sign-ins on to another one, and that one does not answer: look there.",
+	"NoSupportedIDP": "The identity provider passes sign-ins on, and knows none of the identity providers that it could pass this one to: connect the service to the identity provider that has the users.",
+	"NoPassive": "The user is not signed in at the identity provider, and the request asked that the user not be shown anything (IsPassive). " +
+		"Begin a sign-in that is not passive.",
+	"ProxyCountExceeded": "The sign-in would pass through more identity providers than is allowed: connect the service to the identity provider that has the users.",
+	"RequestDenied": "The identity provider does not let this user or this service sign in. Assign the user, or a group of the user, to this service there, and look for an access rule or a missing consent. " +
+		"If no user can sign in, compare our entity ID and Redirect URL with those registered there.",
+	"RequestUnsupported": "The identity provider does not support something that the request asks for: leave RequestedAuthnContexts empty and do without ForceAuthn and IsPassive. " +
+		"Compare the binding and the signature of requests with its settings for this service.",
+	"ResourceNotRecognized": "The identity provider does not know what the request names: compare our entity ID and Redirect URL with those registered there.",
+	"UnknownPrincipal":      "The identity provider does not know the user: create the user there, or assign the user to this service.",
+	"UnsupportedBinding":    "The identity provider cannot answer in the way that was asked for: register the Redirect URL there as assertion consumer service (ACS) URL with the binding HTTP-POST.",
+
+	"InvalidAttrNameOrValue": "An attribute of the user cannot be sent: compare the attribute mapping for this service at the identity provider.",
+	"UnknownAttrProfile":     "An attribute of the user cannot be sent: compare the attribute mapping for this service at the identity provider.",
+
+	"RequestVersionDeprecated": statusVersion, "RequestVersionTooHigh": statusVersion, "RequestVersionTooLow": statusVersion,
+	"VersionMismatch": statusVersion,
+
+	"Requester": "The identity provider refuses the request: compare our entity ID, Redirect URL and signing certificate with those registered there. Its sign-in log has the reason.",
+}
+
+const statusVersion = "The identity provider does not speak SAML 2.0 with this service: register the service there for SAML 2.0, not for SAML 1.1 or WS-Federation."
+
+// statusCodeHint returns what to do about a status by its codes, the second one first. It returns ""
+// if they say nothing, as Responder alone.
+func statusCodeHint(s wire.Status) string {
+	for _, uri := range []string{s.SubCode, s.Code} {
+		if name, ok := strings.CutPrefix(uri, statusPrefix); ok && statusHints[name] != "" {
+			return statusHints[name]
+		}
+	}
+	return ""
+}
