@@ -223,7 +223,7 @@ func checkStatus(_ context.Context, a *attempt) *Error {
 	}
 	e := refuse(CodeStatus, "the identity provider reports "+statusName(a.message.Status)+" ("+signed+")",
 		a.message.Status.String(), "Success")
-	if hint := statusHint(a.message.Status.Message); hint != "" {
+	if hint := a.idp.statusHint(a.message.Status.SubCode, a.message.Status.Message); hint != "" {
 		e.Hint = hint
 	}
 	return e

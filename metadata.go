@@ -54,7 +54,7 @@ func ParseMetadata(document []byte, options ...ParseMetadataOptions) (*IdentityP
 	}
 	p, err := parseMetadata(document, o)
 	if err != nil {
-		return nil, err.completed(nil)
+		return nil, err.completed(seenIn(document))
 	}
 	return p, nil
 }
@@ -70,7 +70,7 @@ func parseMetadata(document []byte, r ParseMetadataOptions) (*IdentityProvider, 
 		if e.Code == fault.TooLarge {
 			return nil, e
 		}
-		e.Hint = CodeMetadata.hint()
+		e.hintOf = CodeMetadata
 		return nil, e
 	}
 	entity, role, refusal := r.find(doc.Root())
