@@ -79,6 +79,7 @@ func parseMetadata(document []byte, r ParseMetadataOptions) (*IdentityProvider, 
 	}
 	if r.mustBeSigned() {
 		if entity, role, refusal = r.signedPart(doc, entity); refusal != nil {
+			refusal.Hint = pinnedHint
 			return nil, refusal
 		}
 	}
@@ -94,6 +95,10 @@ func parseMetadata(document []byte, r ParseMetadataOptions) (*IdentityProvider, 
 	p.finish()
 	return p, nil
 }
+
+// pinnedHint stands in place of the hints for signatures of responses, which are about another
+// setting.
+const pinnedHint = "Take the metadata unchanged, as its publisher signed it, and pin the key that the publisher signs it with now."
 
 // signedPart finds the entity again in the bytes that a pinned key signed: its own, or those of the
 // whole document.

@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"encoding/base64"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -149,6 +150,63 @@ func TestProductOfPOSTEndpoint(t *testing.T) {
 	}
 }
 
+// TestMisplacedAtADFS: AD FS has its metadata under nearly the same path as Entra, and its addresses
+// look different.
+func TestMisplacedAtADFS(t *testing.T) {
+	t.Parallel()
+	const metadata = "https://fs.example.com/FederationMetadata/2007-06/FederationMetadata.xml"
+	pasted := string(samltest.MustNew(t, samltest.Options{}).CertificatePEM())
+	for _, row := range []struct{ entityID, loginURL, want, hint string }{
+		{metadata, "https://fs.example.com/adfs/ls/", "http://<host>/adfs/services/trust", "Federation Service identifier"},
+		{"http://fs.example.com/adfs/services/trust", metadata, "https://<host>/adfs/ls/", "AD FS > Service > Endpoints"},
+	} {
+		_, err := saml.ParseSettings(row.entityID, row.loginURL, pasted)
+		list := saml.Errors(err)
+		if len(list) != 1 || list[0].Want != row.want || !strings.Contains(list[0].Hint, row.hint) {
+			t.Errorf("%s with %s: got %v, want %q", row.entityID, row.loginURL, err, row.want)
+		}
+	}
+}
+
+// TestOwnAddressNamesNoProduct: our own address in a field of the identity provider is wrong at
+// every product, and what is wanted is its value, whatever Entra calls that.
+func TestOwnAddressNamesNoProduct(t *testing.T) {
+	t.Parallel()
+	idp := samltest.MustNew(t, samltest.Options{})
+	sp := newProvider(t, idp, nil)
+	_, err := sp.ParseSettings(redirectURL, "https://acme.okta.com/app/x/exk1/sso/saml", string(idp.CertificatePEM()))
+	list := saml.Errors(err)
+	if len(list) != 1 || list[0].Want != "the identity provider's own" || !strings.Contains(list[0].Hint, "In Okta: ") {
+		t.Errorf("got %v with %q", err, list[0].Hint)
+	}
+}
+
+// TestHintOfMixedMetadata: a document with several products gets no words of one of them, and a
+// pinned signature none about the signatures of responses.
+func TestHintOfMixedMetadata(t *testing.T) {
+	t.Parallel()
+	okta := productMetadata("http://www.okta.com/exk1", "https://acme.okta.com/app/x/exk1/sso/saml", "", "HTTP-Redirect")
+	google := productMetadata("https://accounts.google.com/o/saml2?idpid=C01", "https://accounts.google.com/o/saml2/idp?idpid=C01",
+		"", "HTTP-Redirect")
+	for _, row := range []struct {
+		what, text string
+		options    saml.ParseMetadataOptions
+		hint       string
+	}{
+		{"one product", "text" + okta, saml.ParseMetadataOptions{}, "In Okta: "},
+		{"two products", "text" + okta + google, saml.ParseMetadataOptions{}, "Download the identity provider's metadata again"},
+		{"an entity ID with a reference", "text" + strings.Replace(google, "idpid=", "x=1&amp;idpid=", 1), saml.ParseMetadataOptions{},
+			"In Google Workspace: "},
+		{"far behind", "text" + strings.Repeat(" ", 64<<10) + okta, saml.ParseMetadataOptions{}, "Download the identity"},
+		{"pinned", okta, saml.ParseMetadataOptions{SignedBy: []saml.TrustedKey{}}, "pin the key"},
+	} {
+		_, err := saml.ParseMetadata([]byte(row.text), row.options)
+		if list := saml.Errors(err); len(list) != 1 || !strings.Contains(list[0].Hint, row.hint) {
+			t.Errorf("%s: got %v, want %q", row.what, list, row.hint)
+		}
+	}
+}
+
 // TestWordsOfProducts: testdata/hints_words.txt has everything that products.go has, by product and
 // code.
 func TestWordsOfProducts(t *testing.T) {
@@ -245,7 +303,7 @@ func (r *productRecord) add(fault, message, hint string) {
 }
 
 // changing are the parts of a message that differ from run to run.
-var changing = regexp.MustCompile(`[0-9A-F]{40}|[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9:.]+Z)?`)
+var changing = regexp.MustCompile(`column [0-9]+|[0-9A-F]{40}|[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9:.]+Z)?`)
 
 func (r *productRecord) refusal(fault string, err error) {
 	r.t.Helper()
@@ -272,7 +330,7 @@ func (r *productRecord) responses() {
 	otherCertificate := other.Certificates()[0]
 	refused := func(fault string, idp *samltest.IdentityProvider, a samltest.Answer, o saml.LoginOptions, change func(*saml.Config)) {
 		sp := newProvider(t, idp, func(c *saml.Config) {
-			c.IdentityProvider = trusted
+			c.IdentityProvider, c.Logger = trusted, slog.New(slog.DiscardHandler)
 			if change != nil {
 				change(c)
 			}
@@ -318,7 +376,9 @@ func (r *productRecord) responses() {
 	refused("certificate ended", idp, samltest.Answer{ClockOffset: time.Until(future)}, saml.LoginOptions{}, func(c *saml.Config) {
 		c.RefuseExpiredCertificates, c.Now = true, func() time.Time { return future }
 	})
-	sp := newProvider(t, idp, func(c *saml.Config) { c.IdentityProvider = trusted })
+	sp := newProvider(t, idp, func(c *saml.Config) {
+		c.IdentityProvider, c.Logger = trusted, slog.New(slog.DiscardHandler)
+	})
 	_, err = sp.FinishLogin(t.Context(), saml.FormResponse{SAMLResponse: (&house{t, idp, sp}).respond(samltest.Answer{})})
 	r.refusal("begun at the identity provider", err)
 	r.byRedirect(sp)
