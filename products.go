@@ -126,7 +126,6 @@ var oneLogin = product{
 		{algorithmCodes, `In OneLogin: Applications > (the app) > SSO > SAML Signature Algorithm: SHA-256.`},
 		{certificateCodes, `In OneLogin: Security > Certificates > New, then Applications > (the app) > SSO > X.509 Certificate > Change, and give us the new SAML Metadata.`},
 		{unsignedCodes, `In OneLogin: Applications > (the app) > Configuration > SAML signature element: Assertion or Both.`},
-		{encryptionCodes, `In OneLogin: Applications > (the app) > Configuration: clear "Encrypt assertion", or give it the encryption certificate of our metadata.`},
 		{nameIDCodes, `In OneLogin: Applications > (the app) > Configuration > SAML nameID format: Email, and Parameters > NameID value: Email.`},
 		{startCodes, `In OneLogin: Applications > (the app) > Configuration > SAML initiator: Service Provider, and "Login URL": the Redirect URL.`},
 		{statusCodes, `In OneLogin: look up the sign-in under Activity > Events.`},
@@ -146,8 +145,8 @@ var pingOne = product{
 	words: []advice{
 		{acsCodes, `In PingOne: Applications > Applications > (the app) > Configuration: "ACS URLs" must have the Redirect URL, as its first one.`},
 		{audienceCodes, `In PingOne: Applications > Applications > (the app) > Configuration: "Entity ID" must be our entity ID, which is the Redirect URL unless another is configured.`},
-		{entityIDCodes, `In PingOne: Applications > Applications > (the app) > Configuration: "Issuer ID" belongs into Entity ID ("Entity ID" there is ours).`},
-		{loginURLCodes, `In PingOne: Applications > Applications > (the app) > Configuration: "Single Signon Service" belongs into Login URL.`},
+		{entityIDCodes, `In PingOne: Applications > Applications > (the app) > Configuration > Download Metadata: its entityID belongs into Entity ID ("Entity ID" under Configuration is ours).`},
+		{loginURLCodes, `In PingOne: Applications > Applications > (the app) > Configuration > Download Metadata: its SingleSignOnService belongs into Login URL.`},
 		{metadataCodes, `In PingOne: Applications > Applications > (the app) > Configuration > Download Metadata; give us that file.`},
 		{algorithmCodes, `In PingOne: Applications > Applications > (the app) > Configuration > Signing key: the algorithm must be RSA_SHA256.`},
 		{certificateCodes, `In PingOne: Applications > Applications > (the app) > Configuration > Signing key: select a new certificate, and give us the new metadata.`},
@@ -265,8 +264,8 @@ func isADFS(u *url.URL) bool { return hasPath(u, adfsPath) }
 
 var adfsPath = regexp.MustCompile(`(?i)^/(adfs/services/trust|adfs/ls(/.*)?|FederationMetadata/2007-06/FederationMetadata\.xml)$`)
 
-// keycloak: keycloak.org, Server Administration Guide, "SAML clients", and the texts of its console.
-// A new client demands signed requests, and its NameID is the user name.
+// keycloak: keycloak.org, Server Administration Guide, "SAML clients", and the texts of its console
+// (release 26). A new client demands signed requests, and its NameID is the user name.
 var keycloak = product{
 	name:    "Keycloak",
 	looksAs: "`https://…/realms/…`, `https://…/realms/…/protocol/saml`",
@@ -278,7 +277,7 @@ var keycloak = product{
 		{loginURLCodes, `In Keycloak: https://<host>/realms/<realm>/protocol/saml belongs into Login URL.`},
 		{metadataCodes, `In Keycloak: Realm settings > General > Endpoints > SAML 2.0 Identity Provider Metadata: give us that file, from the right realm; its certificate is that of the active RS256 key under Realm settings > Keys.`},
 		{algorithmCodes, `In Keycloak: Clients > (the client) > Settings > Signature algorithm: RSA_SHA256.`},
-		{certificateCodes, `In Keycloak: Realm settings > Keys > Add providers > rsa-generated: add a key with a lower priority and give us the metadata, then make its priority the highest.`},
+		{certificateCodes, `In Keycloak: Realm settings > Keys > Add provider > rsa-generated: add a key with a lower priority and give us the metadata, then make its priority the highest.`},
 		{unsignedCodes, `In Keycloak: Clients > (the client) > Settings: switch "Sign assertions" or "Sign documents" on.`},
 		{encryptionCodes, `In Keycloak: Clients > (the client) > Keys: switch "Encrypt assertions" off, or import the encryption certificate of our metadata there.`},
 		{nameIDCodes, `In Keycloak: Clients > (the client) > Settings > Name ID format: email, and switch "Force name ID format" on; and fill in Email under Users > (the user) > Details.`},
