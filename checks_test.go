@@ -25,7 +25,7 @@ func TestRefusalsSayWhat(t *testing.T) {
 			""},
 		{"p38-rsa-1.5", "encrypted with an algorithm that is not allowed", "rsa-1_5", "RSA-OAEP", "AES-256"},
 		{"p37-cipher-reference", "must be in exactly one CipherValue", "CipherReference", "",
-			entra.hint(CodeDecryption)},
+			entraHints[CodeDecryption]},
 		{"c53-no-name-id", "the subject has no NameID", "", "exactly one", ""},
 		{"c53-empty", "the NameID is empty", "", "a NameID", ""},
 		{"p26-unsigned", "neither the response nor the assertion is signed", "", "", CodeUnsigned.hint()},

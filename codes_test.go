@@ -257,6 +257,17 @@ func TestProducts(t *testing.T) {
 	}
 }
 
+// entraHints are the words for Entra by code.
+var entraHints = func() map[Code]string {
+	all := map[Code]string{}
+	for _, a := range entra.words {
+		for _, code := range a.codes {
+			all[code] = a.text
+		}
+	}
+	return all
+}()
+
 // secondLevelStatuses are those of SAML Core 2.0 §3.2.2.2.
 var secondLevelStatuses = map[string]bool{"AuthnFailed": true, "InvalidAttrNameOrValue": true, "InvalidNameIDPolicy": true,
 	"NoAuthnContext": true, "NoAvailableIDP": true, "NoPassive": true, "NoSupportedIDP": true, "PartialLogout": true,
