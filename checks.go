@@ -225,7 +225,8 @@ func checkStatus(_ context.Context, a *attempt) *Error {
 	}
 	e := refuse(CodeStatus, "the identity provider reports "+statusName(a.message.Status)+" ("+signed+")",
 		a.message.Status.String(), "Success")
-	if e.Hint = statusHint(a.message.Status.Message); e.Hint == "" {
+	e.Hint = a.idp.statusHint(a.message.Status.SubCode, a.message.Status.Message)
+	if e.Hint == "" {
 		e.Hint = statusCodeHint(a.message.Status)
 	}
 	return e

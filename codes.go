@@ -119,8 +119,8 @@ func (c Code) hint() string { return codes[c].hint }
 // temporary reports whether the same request may succeed in a moment: its page has status 503.
 func (c Code) temporary() bool { return codes[c].page.Status == http.StatusServiceUnavailable }
 
-// codeInfo is what there is to know about a code. What the portal of one product calls the place to
-// change is in the file of that product.
+// codeInfo is what there is to know about a code. What one product calls the place to change is in
+// products.go.
 type codeInfo struct {
 	meaning  string // one sentence
 	personal bool   // Error.Got is personal data
@@ -211,7 +211,7 @@ var codes = map[Code]codeInfo{
 		page: Page{http.StatusForbidden, "Please start here", "The sign-in was not begun in this browser.", "Sign in",
 			false}},
 	CodeAuthnStatementMissing: {meaning: "The Assertion does not say how the user signed in.",
-		hint: "Let the identity provider include an AuthnStatement (Keycloak: client settings > Include AuthnStatement)."},
+		hint: "Let the identity provider include an AuthnStatement."},
 	CodeAuthnInstant: {meaning: "The user signed in in the future, or too long ago although a fresh sign-in was asked for.",
 		hint: "Set the clocks of both sides by NTP."},
 	CodeSessionExpired: {meaning: "The session at the identity provider is over."},
@@ -265,23 +265,23 @@ var codes = map[Code]codeInfo{
 		page: Page{http.StatusServiceUnavailable, "Please try again in a moment",
 			"The service is busy with other sign-ins.", "Try again", false}},
 	CodeMetadata: {meaning: "The file is not SAML metadata.",
-		hint: entraDownload},
+		hint: `Download the identity provider's metadata again (it is called "Federation Metadata XML", "IdP metadata" or "SAML metadata"), and upload that file unchanged.`},
 	CodeMetadataRole: {meaning: "The metadata is not that of an identity provider.",
 		hint: "Take the metadata of the identity provider, not that of a service."},
 	CodeMetadataAggregate: {meaning: "The metadata has several entities, and none of them was named.",
 		hint: "Name the identity provider by its entity ID."},
 	CodeMetadataEntityID: {meaning: "The identity provider's entity ID is missing or cannot be right.",
-		hint: entraIdentifierPlace},
+		hint: `Take the entity ID ("Issuer", "Identifier") of the identity provider from its settings, or the entityID from its metadata; not the entity ID of the service, which is ours.`},
 	CodeMetadataTenant: {meaning: "The metadata is for every tenant: its entity ID has a placeholder.",
-		hint: entraDownloadOwn},
+		hint: "Take the metadata that the identity provider has for one tenant, not the one that all tenants share."},
 	CodeMetadataLoginURL: {meaning: "The identity provider's login URL is missing or cannot be used.",
-		hint: entraLoginURLPlace, page: cannotSignIn},
+		hint: `Take the address of the single sign-on service ("Login URL", "SSO URL") from the identity provider's settings, or from SingleSignOnService in its metadata.`, page: cannotSignIn},
 	CodeMetadataKeys: {meaning: "There is no signing certificate.",
-		hint: entraCertificates},
+		hint: "Take the identity provider's metadata, or its signing certificate, from its settings."},
 	CodeMetadataFetch: {meaning: "The metadata could not be fetched from its address.",
-		hint: entraMetadataURL},
+		hint: "Compare the address with that of the identity provider's metadata, or download the file with a browser and give that."},
 	CodeKey: {meaning: "The text is not a certificate in any known form.",
-		hint: entraCertificateOrMetadata},
+		hint: "Take the identity provider's signing certificate (PEM or Base64), or its metadata, from its settings."},
 	CodePrivateKey: {meaning: "A private key was given where a certificate belongs.",
 		hint: "A private key must not leave its place: replace it where it is used, and give us the certificate."},
 	CodeConfig: {meaning: "The configuration, or an option of one call, cannot be used.",

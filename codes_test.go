@@ -150,11 +150,6 @@ func codesPage(t *testing.T) string {
 		if hint := code.hint(); hint != "" {
 			fmt.Fprintf(&b, "What to change: %s\n", hint)
 		}
-		for _, known := range products {
-			if hint := known.hints[code]; hint != "" {
-				fmt.Fprintf(&b, "%s: %s\n", known.name, hint)
-			}
-		}
 		if p := codes[code].page; p.Status != 0 {
 			fmt.Fprintf(&b, "The user reads: %s. %s\n", p.Title, p.Sentence)
 		}
@@ -163,20 +158,136 @@ func codesPage(t *testing.T) string {
 	return b.String()
 }
 
-// TestProducts: what is known about a product is whole, and about codes that exist.
+// TestDocsListTheProducts: docs/products.md has the words of products.go.
+func TestDocsListTheProducts(t *testing.T) {
+	wantBetween(t, "docs/products.md", "products", productsPage())
+}
+
+// productsPage is the list as it stands in the page.
+func productsPage() string {
+	var b strings.Builder
+	for _, known := range products {
+		fmt.Fprintf(&b, "## %s\n\nRecognized by %s.\n\n", known.name, known.looksAs)
+		prefix := "In " + shortName(known) + ": "
+		row := func(what, words string) {
+			if words != "" {
+				fmt.Fprintf(&b, "- %s: %s\n", what, strings.TrimPrefix(words, prefix))
+			}
+		}
+		for _, a := range known.words {
+			var names []string
+			for _, code := range a.codes {
+				names = append(names, "`"+string(code)+"`")
+			}
+			row(strings.Join(names, ", "), a.text)
+		}
+		row("`unsigned` with `Config.RequireSignedResponse`", known.signResponse)
+		row("`wants_signed_requests` (a warning)", known.signRequests)
+		row("`form`, if the response came by HTTP-Redirect", known.postBinding)
+		byWords := map[string][]string{}
+		for _, status := range slices.Sorted(maps.Keys(known.statuses)) {
+			byWords[known.statuses[status]] = append(byWords[known.statuses[status]], status)
+		}
+		for _, words := range slices.Sorted(maps.Keys(byWords)) {
+			row("`status` "+strings.Join(byWords[words], ", "), words)
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+// shortName is what the words of a product call it: its name, or how its administrators call it.
+func shortName(known *product) string {
+	switch known {
+	case &entra:
+		return "Entra"
+	case &awsIdentityCenter:
+		return "IAM Identity Center"
+	}
+	return known.name
+}
+
+// TestProducts: what is known about a product is whole, about codes that exist, and says whose
+// settings it is about.
 func TestProducts(t *testing.T) {
 	t.Parallel()
+	if len(products) < 14 {
+		t.Errorf("got %d products", len(products))
+	}
 	for _, known := range products {
-		if known.name == "" || known.matches == nil || known.statusHint == nil || known.misplaced == nil ||
-			known.warnings == nil || !isSentence(known.signResponse) {
+		if known.name == "" || known.looksAs == "" || known.matches == nil || len(known.words) == 0 {
 			t.Errorf("%q is not whole", known.name)
 		}
-		for _, code := range slices.Sorted(maps.Keys(known.hints)) {
-			if row, ok := codes[code]; !ok || row.hint == "" {
-				t.Errorf("%s: %s has a hint for this product, and none in general", known.name, string(code))
+		check := func(what, words string) {
+			if !isSentence(words) || !strings.HasPrefix(words, "In "+shortName(known)+": ") {
+				t.Errorf("%s: the words for %s are no sentence that begins with the product: %q", known.name, what, words)
 			}
-			if !isSentence(known.hints[code]) {
-				t.Errorf("%s: the hint of %s is no sentence: %q", known.name, string(code), known.hints[code])
+		}
+		seen := map[Code]bool{}
+		for _, a := range known.words {
+			for _, code := range a.codes {
+				if row, ok := codes[code]; !ok || row.hint == "" {
+					t.Errorf("%s: %s has a hint for this product, and none in general", known.name, string(code))
+				}
+				if seen[code] {
+					t.Errorf("%s: %s has words twice, and the second ones are never read", known.name, string(code))
+				}
+				seen[code] = true
+				check(string(code), a.text)
+			}
+		}
+		for _, code := range []Code{CodeDestination, CodeRecipient, CodeAudience, CodeMetadata, CodeKey, CodeSignature,
+			CodeNameID, CodeNameIDNotEmail} {
+			if !seen[code] {
+				t.Errorf("%s: there are no words for %s", known.name, string(code))
+			}
+		}
+		for what, words := range map[string]string{"signResponse": known.signResponse, "signRequests": known.signRequests,
+			"postBinding": known.postBinding} {
+			if words != "" {
+				check(what, words)
+			}
+		}
+		for status, words := range known.statuses {
+			if !secondLevelStatuses[status] {
+				t.Errorf("%s: %s is no second-level status code", known.name, status)
+			}
+			check(status, words)
+		}
+	}
+}
+
+// entraHints are the words for Entra by code.
+var entraHints = func() map[Code]string {
+	all := map[Code]string{}
+	for _, a := range entra.words {
+		for _, code := range a.codes {
+			all[code] = a.text
+		}
+	}
+	return all
+}()
+
+// secondLevelStatuses are those of SAML Core 2.0 §3.2.2.2.
+var secondLevelStatuses = map[string]bool{"AuthnFailed": true, "InvalidAttrNameOrValue": true, "InvalidNameIDPolicy": true,
+	"NoAuthnContext": true, "NoAvailableIDP": true, "NoPassive": true, "NoSupportedIDP": true, "PartialLogout": true,
+	"ProxyCountExceeded": true, "RequestDenied": true, "RequestUnsupported": true, "RequestVersionDeprecated": true,
+	"RequestVersionTooHigh": true, "RequestVersionTooLow": true, "ResourceNotRecognized": true, "TooManyResponses": true,
+	"UnknownAttrProfile": true, "UnknownPrincipal": true, "UnsupportedBinding": true}
+
+// TestGeneralHintsNameNoProduct: if it is not known whose settings are used, the words are neutral.
+func TestGeneralHintsNameNoProduct(t *testing.T) {
+	t.Parallel()
+	general := []string{signResponseHint, signRequestsHint, postBindingHint}
+	for code, row := range codes {
+		if code != CodeNoAccountKey { // names Entra's claims, which no other product has
+			general = append(general, row.hint)
+		}
+	}
+	for _, hint := range general {
+		for _, known := range products {
+			if strings.Contains(hint, shortName(known)) {
+				t.Errorf("a general hint is about %s: %q", known.name, hint)
 			}
 		}
 	}
@@ -186,11 +297,14 @@ func TestProducts(t *testing.T) {
 // the words of its portal.
 var ofEntra = regexp.MustCompile(`windows\.net|microsoftonline|chinacloudapi|schemas\.(microsoft|xmlsoap)|AADSTS|Microsoft|Entra: |In Entra|#ext#`)
 
-// TestEntraHasOneFile: whoever learns something new about Entra, or about the next product, changes
-// one file.
-func TestEntraHasOneFile(t *testing.T) {
+// ofProducts is what stands for one of the other products in a text.
+var ofProducts = regexp.MustCompile(`okta|onelogin|pingone|pingfederate|jumpcloud|auth0|keycloak|authentik|simplesaml|shibboleth|lemonldap|accounts\.google|amazonaws|In (Okta|Google|OneLogin|PingOne|IAM|JumpCloud|Auth0|AD FS|Keycloak|authentik|PingFederate|SimpleSAMLphp|Shibboleth|LemonLDAP)`)
+
+// TestProductsHaveTwoFiles: whoever learns something new about a product changes one file:
+// products.go for its words and addresses, entra.go for what else is known about Entra.
+func TestProductsHaveTwoFiles(t *testing.T) {
 	t.Parallel()
-	found := 0
+	foundEntra, foundOthers := 0, 0
 	for _, name := range sourceFiles(t) {
 		inspect(t, name, func(n ast.Node) {
 			literal, ok := n.(*ast.BasicLit)
@@ -198,16 +312,23 @@ func TestEntraHasOneFile(t *testing.T) {
 				return
 			}
 			text, err := strconv.Unquote(literal.Value)
-			if err != nil || !ofEntra.MatchString(text) {
+			if err != nil {
 				return
 			}
-			if found++; name != "entra.go" {
-				t.Errorf("%s: %q belongs into entra.go", name, text)
+			if ofEntra.MatchString(text) {
+				if foundEntra++; name != "entra.go" && name != "products.go" {
+					t.Errorf("%s: %q belongs into entra.go or products.go", name, text)
+				}
+			}
+			if ofProducts.MatchString(text) {
+				if foundOthers++; name != "products.go" {
+					t.Errorf("%s: %q belongs into products.go", name, text)
+				}
 			}
 		})
 	}
-	if found < 40 {
-		t.Errorf("found %d texts about Entra: this test cannot read them any more", found)
+	if foundEntra < 40 || foundOthers < 150 {
+		t.Errorf("found %d texts about Entra and %d about others: this test cannot read them any more", foundEntra, foundOthers)
 	}
 }
 

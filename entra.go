@@ -11,23 +11,13 @@ import (
 // reference, and the list of AADSTS error codes.
 var entra = product{
 	name:         "Microsoft Entra ID",
-	matches:      isEntra,
-	hints:        entraHints,
-	signResponse: `In Entra: Enterprise application > Single sign-on > SAML Certificates > Edit > Signing Option: "Sign SAML response and assertion".`,
+	looksAs:      "`https://sts.windows.net/…/`, `https://login.microsoftonline.com/…/saml2`, and the hosts of the other clouds",
+	matches:      func(u *url.URL) bool { return isEntraHost(u.Hostname()) },
+	words:        entraWords,
+	signResponse: entraSignResponse,
 	statusHint:   aadstsHint,
 	misplaced:    misplacedOfEntra,
 	warnings:     entraWarnings,
-}
-
-// isEntra reports whether settings are those of Entra: by the host of the entity ID or of the login
-// URL.
-func isEntra(p *IdentityProvider) bool {
-	for _, s := range []string{p.entityID, p.LoginURL()} {
-		if u, err := url.Parse(s); err == nil && isEntraHost(u.Hostname()) {
-			return true
-		}
-	}
-	return false
 }
 
 func isEntraHost(host string) bool {
@@ -65,40 +55,6 @@ const (
 // "ann_example.com#EXT#@contoso.onmicrosoft.com". In lower case.
 const guestMark = "#ext#"
 
-// The general hints for settings that cannot be read name places in Entra's portal: nobody knows
-// yet whose settings these are, and most are Entra's.
-const (
-	entraDownload              = "In Entra: Enterprise application > Single sign-on > SAML Certificates > Federation Metadata XML > Download; upload that file unchanged."
-	entraDownloadOwn           = "In Entra: Enterprise application > Single sign-on > SAML Certificates > Federation Metadata XML, not the address with /common/."
-	entraIdentifierPlace       = `In Entra: Enterprise application > Single sign-on > "Set up" card > Microsoft Entra Identifier (not "Identifier (Entity ID)", which is ours).`
-	entraLoginURLPlace         = `In Entra: Enterprise application > Single sign-on > "Set up" card > Login URL.`
-	entraCertificates          = "In Entra: Enterprise application > Single sign-on > SAML Certificates > Federation Metadata XML or Certificate (Base64)."
-	entraCertificateOrMetadata = "In Entra: Enterprise application > Single sign-on > SAML Certificates > Certificate (Base64) or Federation Metadata XML."
-	entraMetadataURL           = "Compare the address with that of the identity provider (Entra: Single sign-on > SAML Certificates > App Federation Metadata Url), or download the file with a browser and give that."
-)
-
-// entraHints name the fields of Entra's portal.
-var entraHints = map[Code]string{
-	CodeAssertionIssuer:    `In Entra: Enterprise application > Single sign-on > "Set up" card > Microsoft Entra Identifier belongs into Entity ID, with its final slash.`,
-	CodeResponseIssuer:     `In Entra: Enterprise application > Single sign-on > "Set up" card > Microsoft Entra Identifier belongs into Entity ID, with its final slash.`,
-	CodeDestination:        "In Entra: Enterprise application > Single sign-on > Basic SAML Configuration > Reply URL must be the Redirect URL.",
-	CodeRecipient:          "In Entra: Enterprise application > Single sign-on > Basic SAML Configuration > Reply URL must be the Redirect URL.",
-	CodeAudience:           "In Entra: Enterprise application > Single sign-on > Basic SAML Configuration > Identifier (Entity ID) must be our entity ID, which is the Redirect URL unless another is configured.",
-	CodeEncryptedAssertion: "In Entra: Enterprise application > Token encryption: deactivate the encryption certificate, or configure its key here.",
-	CodeDecryption:         "In Entra: Enterprise application > Token encryption: the active certificate must be the encryption certificate of our metadata; and compare the thumbprint under Single sign-on > SAML Certificates with the signing certificate in our settings.",
-	CodeSignature:          "In Entra: Enterprise application > Single sign-on > SAML Certificates: download the Federation Metadata XML and upload it in our settings; compare the thumbprint of the active certificate.",
-	CodeSignatureAlgorithm: "In Entra: Enterprise application > Single sign-on > SAML Certificates > Edit > Signing Algorithm: SHA-256.",
-	CodeDigestAlgorithm:    "In Entra: Enterprise application > Single sign-on > SAML Certificates > Edit > Signing Algorithm: SHA-256.",
-	CodeUnsolicited:        "In Entra: Enterprise application > Single sign-on > Basic SAML Configuration > Sign-on URL must be the Redirect URL.",
-	CodeNameID:             "In Entra: Enterprise application > Single sign-on > Attributes & Claims > Unique User Identifier: source attribute user.mail, format Email address; and fill in the user's Email field.",
-	CodeNameIDNotEmail:     "In Entra: Enterprise application > Single sign-on > Attributes & Claims > Unique User Identifier: source attribute user.mail, format Email address; and fill in the user's Email field.",
-	CodeNameIDGuest:        "In Entra: Enterprise application > Single sign-on > Attributes & Claims > Unique User Identifier: source attribute user.mail, format Email address; and fill in the guest's Email field.",
-	CodeNameIDMismatch:     "In Entra: Enterprise application > Single sign-on > Attributes & Claims > Unique User Identifier: source attribute user.mail; and fill in the user's Email field.",
-	CodeCertificateExpired: "In Entra: Enterprise application > Single sign-on > SAML Certificates > Edit: create a new certificate, give us the metadata, then make it active.",
-	CodeNoAccountKey:       "In Entra: Enterprise application > Single sign-on > Attributes & Claims: the default claims objectidentifier and tenantid must be sent; or Unique User Identifier: format Email address or Persistent.",
-	CodeObjectIDMissing:    "In Entra: Enterprise application > Single sign-on > Attributes & Claims: the default claims objectidentifier and tenantid must be sent.",
-}
-
 var aadstsNumber = regexp.MustCompile(`AADSTS[0-9]{5,7}`)
 
 // aadstsHint says what to do about an error number of Entra in a status message, "" if we know
@@ -134,7 +90,7 @@ func misplacedOfEntra(entityID, loginURL string) (faults []*Error) {
 	}
 	if why != "" {
 		faults = append(faults, refuse(CodeMetadataEntityID, why, withoutUserInfo(entityID),
-			entraIssuerForm).inField(FieldEntityID))
+			formAt(entity, entraIssuerForm, adfsIssuerForm)).inField(FieldEntityID))
 	}
 	why = ""
 	switch {
@@ -147,13 +103,22 @@ func misplacedOfEntra(entityID, loginURL string) (faults []*Error) {
 	}
 	if why != "" {
 		faults = append(faults, refuse(CodeMetadataLoginURL, why, withoutUserInfo(loginURL),
-			entraLoginForm).inField(FieldLoginURL))
+			formAt(login, entraLoginForm, adfsLoginForm)).inField(FieldLoginURL))
 	}
 	return faults
 }
 
 func isMetadataAddress(s string) bool {
 	return strings.Contains(strings.ToLower(s), "/federationmetadata/")
+}
+
+// formAt is how a value looks at the product that an address is of: Entra, or AD FS, which has its
+// metadata under nearly the same path.
+func formAt(u *url.URL, ofEntra, ofADFS string) string {
+	if u != nil && !isEntraHost(u.Hostname()) && isADFS(u) {
+		return ofADFS
+	}
+	return ofEntra
 }
 
 var guid = regexp.MustCompile(`^\{?[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}?$`)

@@ -1,6 +1,7 @@
 package saml
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strconv"
@@ -33,8 +34,8 @@ type Error struct {
 	Got string
 	// Want is what was expected, "" where the message says it.
 	Want string
-	// Hint says what to change, and where: in the words of the identity provider's portal if it is
-	// known (Microsoft Entra ID). "" if there is no advice.
+	// Hint says what to change, and where: in the words of the product that the identity provider
+	// is, if it is known (docs/products.md lists them). "" if there is no advice.
 	Hint string
 	// Field is the setting that is wrong: FieldEntityID, FieldLoginURL or FieldCertificate for what
 	// an administrator entered about the identity provider, or the name of a field of Config,
@@ -47,6 +48,7 @@ type Error struct {
 	// again; "" where that is not known.
 	ReturnTo string
 
+	hintOf    Code   // whose hint it gets, "" for that of Code
 	requestID string // of the pending login that the refused response belongs to, for Event.RequestID
 	cause     error
 }
@@ -168,7 +170,7 @@ func (e *Error) completed(p *IdentityProvider) *Error {
 		return e
 	}
 	own := *e
-	own.Hint = p.hint(e.Code)
+	own.Hint = p.hint(cmp.Or(e.hintOf, e.Code))
 	return &own
 }
 

@@ -42,7 +42,7 @@ type FetchOptions struct {
 func FetchMetadata(ctx context.Context, address string, o FetchOptions) ([]byte, error) {
 	data, err := fetch.Get(ctx, address, fetch.Options{RootCAs: o.RootCAs, PublicOnly: o.PublicOnly, MaxBytes: maxFile})
 	if err != nil {
-		return nil, fromFetch(err).completed(nil)
+		return nil, fromFetch(err).completed(seenAt(address))
 	}
 	return data, nil
 }
@@ -51,7 +51,7 @@ func FetchMetadata(ctx context.Context, address string, o FetchOptions) ([]byte,
 func fromFetch(err *fetch.Error) *Error {
 	e := refuse(CodeMetadataFetch, err.Message, err.Got, err.Want).withCause(err.Cause)
 	if err.TooLarge {
-		e.Code, e.Hint = CodeTooLarge, CodeMetadataFetch.hint()
+		e.Code, e.hintOf = CodeTooLarge, CodeMetadataFetch
 	}
 	return e
 }

@@ -217,9 +217,13 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	for _, name := range []string{"SAMLResponse", "SAMLRequest", "SAMLart"} {
 		if query.Has(name) {
-			h.fail(w, r, h.anyProvider(r),
-				refuse(CodeForm, "a SAML message came in the address, and no login is finished that way", name,
-					"a form"))
+			sp := h.anyProvider(r)
+			refusal := refuse(CodeForm, "a SAML message came in the address, and no login is finished that way", name,
+				"a form")
+			if name != "SAMLRequest" { // a response, or where to ask for one
+				refusal.Hint = sp.postBindingHint(r.Context())
+			}
+			h.fail(w, r, sp, refusal)
 			return
 		}
 	}

@@ -79,7 +79,7 @@ func NewIdentityProvider(entityID, loginURL string, keys ...TrustedKey) (*Identi
 	}
 	p, faults := newIdentityProvider(entityID, loginURL, unique, noKeys)
 	if len(faults) > 0 {
-		return nil, joined(faults, nil)
+		return nil, joined(faults, p)
 	}
 	return p, nil
 }
@@ -91,7 +91,7 @@ func NewIdentityProvider(entityID, loginURL string, keys ...TrustedKey) (*Identi
 func ParseSettings(entityID, loginURL, certificate string) (*IdentityProvider, error) {
 	p, faults := parseSettings(entityID, loginURL, certificate)
 	if len(faults) > 0 {
-		return nil, joined(faults, nil)
+		return nil, joined(faults, p)
 	}
 	return p, nil
 }
@@ -163,16 +163,16 @@ func checkEndpoint(address string) *Error {
 	return nil
 }
 
-// checkAgainst refuses our own addresses in the identity provider's fields: Entra's portal calls
-// both sides' names "Entity ID". That both sides have one other name is odd, and occurs.
+// checkAgainst refuses our own addresses in the identity provider's fields: many products call both
+// sides' names "Entity ID". That both sides have one other name is odd, and occurs.
 func (p *IdentityProvider) checkAgainst(ours []string) (faults []*Error) {
 	if slices.Contains(ours, p.entityID) {
 		faults = append(faults, refuse(CodeMetadataEntityID,
-			"the identity provider's entity ID is our own Redirect URL", p.entityID, "the identity provider's ("+entraIdentifierName+")").inField(FieldEntityID))
+			"the identity provider's entity ID is our own Redirect URL", p.entityID, "the identity provider's own").inField(FieldEntityID))
 	}
 	if login := p.LoginURL(); login != "" && slices.Contains(ours, login) {
 		faults = append(faults, refuse(CodeMetadataLoginURL, "the login URL is our own Redirect URL", p.LoginURL(),
-			"the identity provider's (Login URL)").inField(FieldLoginURL))
+			"the identity provider's own").inField(FieldLoginURL))
 	}
 	return faults
 }
@@ -265,11 +265,14 @@ func (p *IdentityProvider) warn() {
 		add("http_endpoint", "the login URL "+quote(p.LoginURL())+" is not https: passwords would travel in the clear", "")
 	}
 	for _, known := range products {
-		p.warnings = append(p.warnings, known.warnings(p)...)
+		if known.warnings != nil {
+			p.warnings = append(p.warnings, known.warnings(p)...)
+		}
 	}
 	if p.wantSigned {
 		add("wants_signed_requests",
-			"the identity provider asks for signed requests; it may refuse ours unless a signing key is configured", "")
+			"the identity provider asks for signed requests; it may refuse ours unless a signing key is configured",
+			p.signRequestsHint())
 	}
 }
 

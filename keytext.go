@@ -22,7 +22,7 @@ import (
 func ParseKeys(data []byte) ([]TrustedKey, error) {
 	keys, err := readKeys(data)
 	if err != nil {
-		return nil, err.completed(nil)
+		return nil, err.completed(seenIn(data))
 	}
 	return keys, nil
 }

@@ -54,7 +54,7 @@ func ParseMetadata(document []byte, options ...ParseMetadataOptions) (*IdentityP
 	}
 	p, err := parseMetadata(document, o)
 	if err != nil {
-		return nil, err.completed(nil)
+		return nil, err.completed(seenIn(document))
 	}
 	return p, nil
 }
@@ -70,7 +70,7 @@ func parseMetadata(document []byte, r ParseMetadataOptions) (*IdentityProvider, 
 		if e.Code == fault.TooLarge {
 			return nil, e
 		}
-		e.Hint = CodeMetadata.hint()
+		e.hintOf = CodeMetadata
 		return nil, e
 	}
 	entity, role, refusal := r.find(doc.Root())
@@ -79,6 +79,7 @@ func parseMetadata(document []byte, r ParseMetadataOptions) (*IdentityProvider, 
 	}
 	if r.mustBeSigned() {
 		if entity, role, refusal = r.signedPart(doc, entity); refusal != nil {
+			refusal.Hint = pinnedHint
 			return nil, refusal
 		}
 	}
@@ -94,6 +95,10 @@ func parseMetadata(document []byte, r ParseMetadataOptions) (*IdentityProvider, 
 	p.finish()
 	return p, nil
 }
+
+// pinnedHint stands in place of the hints for signatures of responses, which are about another
+// setting.
+const pinnedHint = "Take the metadata unchanged, as its publisher signed it, and pin the key that the publisher signs it with now."
 
 // signedPart finds the entity again in the bytes that a pinned key signed: its own, or those of the
 // whole document.

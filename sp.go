@@ -145,6 +145,15 @@ func (sp *ServiceProvider) completed(ctx context.Context, e *Error) *Error {
 	return e.completed(p)
 }
 
+// postBindingHint is what to change if a response does not come by HTTP-POST. sp may be nil.
+func (sp *ServiceProvider) postBindingHint(ctx context.Context) string {
+	var p *IdentityProvider
+	if sp != nil {
+		p, _ = sp.snapshot(ctx)
+	}
+	return p.postBindingHint()
+}
+
 // ParseSettings is the function ParseSettings for settings that this service provider is to use: it
 // also reports what New would refuse, such as our own Redirect URL in one of the fields, or a login
 // URL on http. It does not change the service provider.

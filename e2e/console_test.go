@@ -406,7 +406,7 @@ func TestConsoleWrongWays(t *testing.T) {
 			d.wait("#preview")
 			d.fill("#entity-id", d.redirectURL)
 			d.press("#check", "#problem-entity_id")
-		}, "#problem-entity_id", []string{"our own Redirect URL", "Microsoft Entra Identifier"}},
+		}, "#problem-entity_id", []string{"our own Redirect URL", "the identity provider's own"}},
 		{"an HTML page saved as XML", func() {
 			d.drop("federationmetadata.xml",
 				"<!DOCTYPE html><html><head><title>Sign in to your account</title></head><body></body></html>")

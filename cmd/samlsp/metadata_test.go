@@ -210,7 +210,7 @@ func TestMetadataThatIsNone(t *testing.T) {
 	aggregate := `<EntitiesDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata">` +
 		idpMetadata("https://one.example.com", idp.Certificates()...) +
 		idpMetadata("https://two.example.com", idp.Certificates()...) + `</EntitiesDescriptor>`
-	const download = "Federation Metadata XML > Download"
+	const download = "upload that file unchanged"
 	for _, c := range []struct {
 		what, data string
 		words      []string

@@ -342,7 +342,7 @@ func TestVerifyConfiguration(t *testing.T) {
 				"https://other.example.com"), "metadata_aggregate", []string{"-idp-entity-id ID"}},
 		{"our own Redirect URL as identity provider", []string{"verify", "-certificate", certificate,
 			"-idp-entity-id", redirectURL, "-redirect-url", redirectURL},
-			"metadata_entity_id", []string{"our own Redirect URL", "Microsoft Entra Identifier"}},
+			"metadata_entity_id", []string{"our own Redirect URL", "the identity provider's own"}},
 		{"an entity ID that is none", []string{"verify", "-metadata", metadata, "-redirect-url", redirectURL,
 			"-entity-id", "a\nb"}, "config", []string{"VerifierConfig.EntityID"}},
 	} {

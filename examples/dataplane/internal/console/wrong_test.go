@@ -86,7 +86,7 @@ func TestWrongSettings(t *testing.T) {
 	}{
 		{"our own Redirect URL as Entity ID", "save",
 			with(func(f *settingsForm) { f.entityID = w.console.RedirectURL() }),
-			"entity_id", []string{"our own Redirect URL", "Microsoft Entra Identifier"}},
+			"entity_id", []string{"our own Redirect URL", "the identity provider's own"}},
 		{"our own Redirect URL as Entity ID, with another mistake", "save",
 			with(func(f *settingsForm) { f.entityID, f.certificate = w.console.RedirectURL(), "hello" }),
 			"entity_id", []string{"our own Redirect URL"}},
