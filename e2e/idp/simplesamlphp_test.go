@@ -87,6 +87,7 @@ func TestSimpleSAMLphp(t *testing.T) {
 	run(t, simpleSAMLphp, rows(
 		commonRows(d),
 		sessionRows(d),
+		passiveRows(d),
 		[]row{
 			{name: "as it is by default, both signed", want: want{sent: "Response:rsa-sha256, Assertion:rsa-sha256"}},
 			{name: "response signed", knobs: knobs{"saml20.sign.assertion": false},
