@@ -191,6 +191,11 @@ func (j judge) document(t *testing.T, document []byte, root string) {
 	if got := between(t, document, `<ds:SignatureMethod Algorithm="`, `"`); got != j.uri {
 		t.Errorf("got SignatureMethod %s, want %s", got, j.uri)
 	}
+	digests := map[string]string{"sha256": "http://www.w3.org/2001/04/xmlenc#sha256",
+		"sha384": "http://www.w3.org/2001/04/xmldsig-more#sha384", "sha512": "http://www.w3.org/2001/04/xmlenc#sha512"}
+	if got := between(t, document, `<ds:DigestMethod Algorithm="`, `"`); got != digests[j.hash] {
+		t.Errorf("got DigestMethod %s, want %s", got, digests[j.hash])
+	}
 	start, end := bytes.Index(document, []byte("<ds:Signature ")), bytes.Index(document, []byte("</ds:Signature>"))+len("</ds:Signature>")
 	hash := exec.CommandContext(t.Context(), j.openssl, "dgst", "-"+j.hash, "-binary")
 	hash.Stdin = bytes.NewReader(j.canonical(t, append(bytes.Clone(document[:start]), document[end:]...)))
