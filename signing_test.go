@@ -83,6 +83,7 @@ func TestSignatures(t *testing.T) {
 			der := certificateFor(t, test.key)
 			h := newHouse(t, func(c *saml.Config) {
 				c.SigningKey, c.SigningCertificate, c.SigningAlgorithm = test.key, der, test.algorithm
+				c.EntityID = `urn:a>"&'</saml:Issuer><b xmlns="&gt;">` + "\u00E9\U0001F511"
 			})
 			judge := tools.of(t, test.key.Public(), test.uri, test.hash)
 			redirect, err := h.sp.StartLogin(t.Context(), saml.LoginOptions{})

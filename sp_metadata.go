@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -164,8 +165,12 @@ func (h *metadataHandler) current() (document []byte, tag string, firstFailure b
 	defer h.mu.Unlock()
 	document, err = h.sp.writeMetadata(m, false)
 	if err == nil {
-		sum := sha256.Sum256(append(document, h.sp.config.SigningAlgorithm...))
-		if tag = `W/"` + hex.EncodeToString(sum[:16]) + `"`; tag == h.tag {
+		hash := sha256.New()
+		hash.Write(document)
+		if h.options.Sign { // what is signed otherwise, or not at all, is another document
+			io.WriteString(hash, h.sp.config.signer().Algorithm)
+		}
+		if tag = `W/"` + hex.EncodeToString(hash.Sum(nil)[:16]) + `"`; tag == h.tag {
 			return h.document, tag, false, nil
 		}
 		if h.options.Sign {

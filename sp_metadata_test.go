@@ -265,11 +265,23 @@ func TestMetadataHandler(t *testing.T) {
 			t.Errorf("%s: got status %d, Allow %q", method, w.Code, w.Header().Get("Allow"))
 		}
 	}
-	another := httptest.NewRecorder()
-	newHouse(t, func(c *saml.Config) { c.EntityID = "urn:another" }).sp.MetadataHandler().ServeHTTP(another,
-		httptest.NewRequest("GET", "/", nil))
-	if another.Header().Get("ETag") == tag {
-		t.Error("another document has the same ETag")
+	key, der := signingKey(t)
+	signs := func(c *saml.Config) { c.SigningKey, c.SigningCertificate = key, der }
+	tags := map[string]string{tag: "the first one"}
+	for name, handler := range map[string]http.Handler{
+		"another name":      newHouse(t, func(c *saml.Config) { c.EntityID = "urn:another" }).sp.MetadataHandler(),
+		"a key":             newHouse(t, signs).sp.MetadataHandler(),
+		"a signature":       newHouse(t, signs).sp.MetadataHandler(saml.MetadataOptions{Sign: true}),
+		"another algorithm": newHouse(t, func(c *saml.Config) { signs(c); c.SigningAlgorithm = saml.RSAPSSWithSHA256 }).sp.MetadataHandler(saml.MetadataOptions{Sign: true}),
+		"something to read": h.sp.MetadataHandler(saml.MetadataOptions{Displays: []saml.MetadataDisplay{{Name: "n"}}}),
+	} {
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+		got := w.Header().Get("ETag")
+		if other, taken := tags[got]; taken || w.Code != 200 {
+			t.Errorf("the document with %s has status %d and the ETag of %s", name, w.Code, other)
+		}
+		tags[got] = name
 	}
 }
 

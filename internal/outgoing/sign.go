@@ -112,7 +112,7 @@ func (s Signer) envelop(document []byte, id, after string) ([]byte, error) {
 		return nil, fmt.Errorf("there is no place for the signature: %q is missing", after)
 	}
 	at += len(after)
-	tree, err := xmltree.Parse(document, xmltree.Options{})
+	tree, err := xmltree.Parse(document, xmltree.Options{MaxBytes: 4 << 20})
 	if err != nil {
 		return nil, err
 	}
