@@ -30,7 +30,7 @@ func TestKeycloak(t *testing.T) {
 	d := keycloakDialect
 	changing := d // of the realm whose keys change
 	changing.base = d.with(knobs{knobRealm: true})
-	run(t, keycloak, rows(keycloakImport, commonRows(d), sessionRows(d),
+	run(t, keycloak, rows(keycloakImport, commonRows(d), sessionRows(d), passiveRows(d),
 		requestRows(d, knobs{kcClientSignature: "true"}, "Invalid requester", "Invalid requester"),
 		signatureRows(d), sha1Rows(d.with(knobs{kcSignatureAlg: "RSA_SHA1"}), "Response:rsa-sha1, Assertion:rsa-sha1"),
 		encryptionRows(d, nil, "Response:rsa-sha256, EncryptedAssertion:aes256-gcm/rsa-oaep/sha256"), algorithmRows(d),
