@@ -159,7 +159,22 @@ func requestRows(d dialect, demand knobs, unsigned, wrong string) []row {
 			config: signs, registered: signsOtherwise, want: want{refusal: wrong}},
 		{name: "request signed by a key that is not in our metadata, by POST", knobs: d.with(demand), config: signs,
 			registered: signsOtherwise, way: post, want: want{refusal: wrong}},
+		{name: "request signed by RSA-SHA512, by POST", knobs: d.with(demand), config: signsBy(saml.RSAWithSHA512), way: post},
 		{name: "signed request sent, though nobody demands it", knobs: d.base, config: signs},
+	}
+}
+
+// sha512Rows are one more of requestRows. refusal is on the page of a product that does not know
+// the algorithm in an address, "" if it does.
+func sha512Rows(d dialect, demand knobs, refusal string) []row {
+	return []row{{name: "request signed by RSA-SHA512, by redirect", knobs: d.with(demand), config: signsBy(saml.RSAWithSHA512),
+		want: want{refusal: refusal}}}
+}
+
+func signsBy(algorithm saml.SigningAlgorithm) func(*saml.Config) {
+	return func(c *saml.Config) {
+		signs(c)
+		c.SigningAlgorithm = algorithm
 	}
 }
 
@@ -311,7 +326,8 @@ func announcedKeyRows(d dialect) []row {
 }
 
 // What is not in the tables:
-//   - No product here signs with ECDSA or RSA-PSS, checks requests that are signed so, or canonicalizes other than exclusively.
+//   - No product here checks requests that are signed by ECDSA; Keycloak alone knows RSA-PSS. TestSignatures proves both.
+//   - No product here signs with ECDSA or RSA-PSS, or canonicalizes other than exclusively.
 //   - LemonLDAP::NG signs an assertion whatever it is told, so it has no rows with the response alone or nothing signed, and its EncryptionMode
 //     "nameid" leaves the NameID readable, since it fills the NameID in behind lasso, which encrypts. pysaml2 and samlp encrypt no NameID.
 //   - LemonLDAP::NG, pysaml2 and samlp announce no key before they sign with it.
