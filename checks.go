@@ -64,7 +64,8 @@ var allChecks = checkList{
 	received: []check{
 		{"response issue instant", "The Response has an IssueInstant that is not in the future.", "Core 3.2.2",
 			[]Code{CodeIssueInstant, CodeTime}, checkResponseIssueInstant},
-		{"status", "The identity provider reports success.", "Core 3.2.2.2", []Code{CodeStatus}, checkStatus},
+		{"status", "The identity provider reports success.", "Core 3.2.2.2", []Code{CodeStatus, CodeNoPassive},
+			checkStatus},
 		{"response issuer", "The Response's Issuer, if present, is the identity provider.", "Profiles 4.1.4.2",
 			[]Code{CodeResponseIssuer}, checkResponseIssuer},
 		{"destination", "The Destination, required on a signed Response, is our Redirect URL.", "Bindings 3.5.5.2",
@@ -223,7 +224,11 @@ func checkStatus(_ context.Context, a *attempt) *Error {
 			signed = "signed"
 		}
 	}
-	e := refuse(CodeStatus, "the identity provider reports "+statusName(a.message.Status)+" ("+signed+")",
+	code := CodeStatus
+	if a.message.Status.SubCode == statusNoPassive {
+		code = CodeNoPassive
+	}
+	e := refuse(code, "the identity provider reports "+statusName(a.message.Status)+" ("+signed+")",
 		a.message.Status.String(), "Success")
 	e.Hint = a.idp.statusHint(a.message.Status.SubCode, a.message.Status.Message)
 	if e.Hint == "" {
@@ -232,7 +237,10 @@ func checkStatus(_ context.Context, a *attempt) *Error {
 	return e
 }
 
-const statusSuccess = "urn:oasis:names:tc:SAML:2.0:status:Success"
+const (
+	statusSuccess   = "urn:oasis:names:tc:SAML:2.0:status:Success"
+	statusNoPassive = "urn:oasis:names:tc:SAML:2.0:status:NoPassive" // below Requester or Responder
+)
 
 // statusName returns what may be logged of a status: the names of its codes, and Entra's error
 // number. Its message may name the user.

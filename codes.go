@@ -31,6 +31,7 @@ const (
 	CodeAssertionCount     Code = fault.AssertionCount
 	CodeDuplicateID        Code = fault.DuplicateID
 	CodeStatus             Code = "status"
+	CodeNoPassive          Code = "no_passive"
 	CodeResponseIssuer     Code = "response_issuer"
 	CodeDestination        Code = "destination"
 	CodeEncryptedAssertion Code = "encrypted_assertion"
@@ -156,6 +157,10 @@ var codes = map[Code]codeInfo{
 		hint: "Look up the code in the identity provider's sign-in log.",
 		page: Page{http.StatusForbidden, "The identity provider did not sign you in",
 			"The identity provider reported an error.", again, true}},
+	CodeNoPassive: {meaning: "The identity provider could not sign the user in without asking, as the request demanded.", personal: true,
+		hint: "Begin the login again without LoginOptions.IsPassive. If it was not set, nobody was signed in at the identity provider, and one of its settings for this service forbids it to ask.",
+		page: Page{http.StatusForbidden, "Please sign in", "The identity provider has to ask you before it signs you in.", "Sign in",
+			false}},
 	CodeResponseIssuer: {meaning: "The Response comes from another identity provider than the configured one.",
 		hint: "Compare the identity provider's entity ID in the settings with its metadata, character by character."},
 	CodeDestination: {meaning: "The Response is addressed to another URL than the Redirect URL.",

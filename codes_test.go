@@ -81,7 +81,8 @@ func TestRowsOfCodes(t *testing.T) {
 // missing here would be in every log.
 func TestPersonalCodes(t *testing.T) {
 	t.Parallel()
-	want := []Code{CodeAttributes, CodeNameID, CodeNameIDGuest, CodeNameIDMismatch, CodeNameIDNotEmail, CodeStatus}
+	want := []Code{CodeAttributes, CodeNameID, CodeNameIDGuest, CodeNameIDMismatch, CodeNameIDNotEmail, CodeNoPassive,
+		CodeStatus}
 	var got []Code
 	for code := range codes {
 		if code.Personal() {

@@ -102,11 +102,23 @@ type Config struct {
 	// Default none: Entra answers AADSTS75011 when a user signed in by another method.
 	RequestedAuthnContexts []string
 
-	// SigningKey signs our requests (RSA of at least 2048 bits; may live in an HSM). Default nil:
+	// SigningKey signs our requests, and our metadata where MetadataOptions.Sign asks for it: RSA of
+	// at least 2048 bits, or ECDSA on P-256, P-384 or P-521. It may live in an HSM. Default nil:
 	// unsigned, as Entra expects unless verification certificates are required. SigningCertificate
 	// is its certificate, DER, for our metadata; required with it.
 	SigningKey         crypto.Signer
 	SigningCertificate []byte
+
+	// SigningAlgorithm is how SigningKey signs. Default: RSAWithSHA256 for RSA keys, and for ECDSA
+	// keys the hash that goes with the curve (ECDSAWithSHA256, 384 and 512 for P-256, P-384 and
+	// P-521). Set it only if the identity provider demands another one, such as RSA-PSS.
+	SigningAlgorithm SigningAlgorithm
+
+	// FurtherSigningCertificates are certificates of other signing keys, DER, that our metadata
+	// names behind SigningCertificate. To change SigningKey: put the certificate of the new key
+	// here; when the identity provider has read the metadata again, make the new key SigningKey and
+	// put the old certificate here; drop it a day later. Default none.
+	FurtherSigningCertificates [][]byte
 
 	// DecryptionKeys open encrypted assertions and NameIDs. Default none: an encrypted assertion is
 	// refused. At most 4 keys, of 8192 bits together (two of 4096): during a change of keys the new
@@ -214,7 +226,7 @@ const (
 	maxClockSkew     = 10 * time.Minute
 )
 
-// withDefaults returns a copy with the defaults filled in, whose keys are its own.
+// withDefaults returns a copy with the defaults filled in, whose keys and certificates are its own.
 func (c Config) withDefaults() Config {
 	if c.RedirectPath == "" {
 		c.RedirectPath = DefaultRedirectPath
@@ -226,7 +238,12 @@ func (c Config) withDefaults() Config {
 		c.Logger = slog.Default()
 	}
 	c.StateKeys = cloneKeys(c.StateKeys)
+	c.SigningCertificate = slices.Clone(c.SigningCertificate)
+	c.FurtherSigningCertificates = cloneKeys(c.FurtherSigningCertificates)
 	c.DecryptionKeys = slices.Clone(c.DecryptionKeys)
+	for i := range c.DecryptionKeys {
+		c.DecryptionKeys[i].Certificate = slices.Clone(c.DecryptionKeys[i].Certificate)
+	}
 	return c
 }
 
@@ -290,17 +307,7 @@ func (c *Config) validateKeys(f *faults) {
 			f.add("StateKeys", "has a key of another length than 32 bytes", "", "keys of NewStateKey")
 		}
 	}
-	if c.SigningKey != nil && isNil(c.SigningKey) {
-		f.add("SigningKey", "is a nil pointer", "", "a key, or no value at all")
-	} else if c.SigningKey != nil {
-		public, ok := c.SigningKey.Public().(*rsa.PublicKey)
-		if !ok || public == nil || public.N == nil || public.N.BitLen() < minRSABits {
-			f.add("SigningKey", "is not an RSA key of at least 2048 bits", "", "")
-		} else if k, err := parseCertificate(c.SigningCertificate); err != nil || !public.Equal(k.public) {
-			f.add("SigningCertificate", "is not the certificate of SigningKey", "",
-				"one certificate, DER, with the public key of SigningKey")
-		}
-	}
+	c.validateSigning(f)
 	f.decryptionKeys(c.DecryptionKeys)
 }
 

@@ -50,6 +50,12 @@ type LoginOptions struct {
 	ForceAuthn bool   // ask for a fresh sign-in, and refuse an older one
 	POST       bool   // send the request by a form even if the identity provider takes it in the query
 	Purpose    string // opaque, for the caller; Login.Purpose
+	// IsPassive asks the identity provider not to show anything to the user (SAML Core 2.0 §3.4.1):
+	// only somebody who is signed in there already is signed in here. If the identity provider
+	// would have to ask, the login ends with CodeNoPassive; begin another one without IsPassive
+	// then. Together with ForceAuthn it succeeds only if the identity provider can sign the user in
+	// anew without a page, as by Kerberos.
+	IsPassive bool
 }
 
 // StartLogin begins a login. The error is always an *Error: CodeConfig for options that cannot be
@@ -89,7 +95,7 @@ func (sp *ServiceProvider) startLogin(ctx context.Context, o LoginOptions) (*Aut
 	pending := sp.newPending(idp, o)
 	request := outgoing.AuthnRequest{ID: pending.RequestID, IssueInstant: pending.issuedAt(), Destination: login,
 		RedirectURL: sp.redirectURL,
-		EntityID:    sp.entityID, ForceAuthn: o.ForceAuthn, Contexts: pending.AuthnContexts}
+		EntityID:    sp.entityID, ForceAuthn: o.ForceAuthn, IsPassive: o.IsPassive, Contexts: pending.AuthnContexts}
 	r := &AuthnRequest{ID: pending.RequestID, State: pending.seal(sp.sealer(), sp.pendingContext())}
 	var err error
 	if byForm {
@@ -124,8 +130,8 @@ func (sp *ServiceProvider) requestURL(r outgoing.AuthnRequest, loginHint string)
 		return "", err
 	}
 	query := "SAMLRequest=" + url.QueryEscape(deflated(document))
-	if key := sp.config.SigningKey; key != nil {
-		if query, err = outgoing.SignQuery(query, key); err != nil {
+	if signer := sp.config.signer(); signer != nil {
+		if query, err = signer.SignQuery(query); err != nil {
 			return "", err
 		}
 	}
@@ -135,8 +141,8 @@ func (sp *ServiceProvider) requestURL(r outgoing.AuthnRequest, loginHint string)
 func (sp *ServiceProvider) requestForm(r outgoing.AuthnRequest, loginHint string) (*RequestForm, error) {
 	var document []byte
 	var err error
-	if key := sp.config.SigningKey; key != nil {
-		document, err = r.SignedXML(key, sp.config.SigningCertificate)
+	if signer := sp.config.signer(); signer != nil {
+		document, err = r.SignedXML(*signer)
 	} else {
 		document, err = r.XML()
 	}

@@ -7,14 +7,11 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/pem"
 	"encoding/xml"
 	"errors"
 	"io"
-	"math/big"
 	"net/http/httptest"
 	"net/url"
 	"os"
@@ -37,20 +34,14 @@ import (
 
 var sharedSigningKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
 
-// signingKey is a key for our requests and its certificate.
+// signingKey is a key for our requests and a certificate of it, another one each time.
 func signingKey(t testing.TB) (crypto.Signer, []byte) {
 	t.Helper()
 	key, err := sharedSigningKey()
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "console.example.com"},
-		NotBefore: time.Now(), NotAfter: time.Now().AddDate(3, 0, 0)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key, der
+	return key, certificateFor(t, key)
 }
 
 // parameters gives the query of a request's URL in the order in which it was sent.
@@ -123,7 +114,8 @@ func TestRequestSaysWhatEntraReads(t *testing.T) {
 
 func TestRequestOptions(t *testing.T) {
 	h := newHouse(t, func(c *saml.Config) { c.RequestedAuthnContexts = []string{"urn:a", "urn:b&c"} })
-	request, err := h.sp.StartLogin(t.Context(), saml.LoginOptions{ForceAuthn: true, LoginHint: "a+b&c=d@example.com"})
+	request, err := h.sp.StartLogin(t.Context(), saml.LoginOptions{ForceAuthn: true, IsPassive: true,
+		LoginHint: "a+b&c=d@example.com"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +125,7 @@ func TestRequestOptions(t *testing.T) {
 		t.Errorf("got %v, %q", names, values)
 	}
 	document := inflate(t, values.Get("SAMLRequest"))
-	for _, part := range []string{` ForceAuthn="true"`,
+	for _, part := range []string{` ForceAuthn="true"`, ` IsPassive="true"`,
 		`<samlp:RequestedAuthnContext Comparison="exact"><saml:AuthnContextClassRef>urn:a</saml:AuthnContextClassRef><saml:AuthnContextClassRef>urn:b&amp;c</saml:AuthnContextClassRef></samlp:RequestedAuthnContext>`} {
 		if !strings.Contains(document, part) {
 			t.Errorf("%s is not in %s", part, document)
@@ -483,6 +475,49 @@ func TestPinnedAggregate(t *testing.T) {
 			}
 		} else if err != nil || provider.EntityID() != idp.EntityID() {
 			t.Errorf("signed by %s: %v", name, err)
+		}
+	}
+}
+
+// TestSilentLogin: IsPassive is in the request of either binding. Whoever is signed in at the
+// identity provider is signed in here; otherwise the refusal is of its own kind, so that the
+// application can begin a login that asks.
+func TestSilentLogin(t *testing.T) {
+	idp := samltest.MustNew(t, samltest.Options{})
+	server := httptest.NewServer(idp)
+	defer server.Close()
+	idp.SetBaseURL(server.URL)
+	idp.Register(samltest.Application{Identifier: redirectURL, ReplyURLs: []string{redirectURL}})
+	sp := newProvider(t, idp, nil)
+	login := func(o saml.LoginOptions) (*saml.Login, error) {
+		t.Helper()
+		request, err := sp.StartLogin(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := send(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		form, err := samltest.ReadForm(response)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sp.FinishLogin(t.Context(), saml.FormResponse{SAMLResponse: form.Values.Get("SAMLResponse"), State: request.State})
+	}
+	silent := []saml.LoginOptions{{IsPassive: true}, {IsPassive: true, POST: true}, {IsPassive: true, ForceAuthn: true}}
+	for _, o := range silent {
+		got, err := login(o)
+		var e *saml.Error
+		if !errors.As(err, &e) || e.Code != saml.CodeNoPassive || !strings.Contains(e.Message, "NoPassive") || e.Check != "status" ||
+			!strings.Contains(e.Hint, "without LoginOptions.IsPassive") || e.Page().Button != "Sign in" || got != nil {
+			t.Errorf("%+v, nobody is signed in there: got %v, want %s with a hint", o, err, string(saml.CodeNoPassive))
+		}
+	}
+	idp.SignInAs(samltest.DefaultUsers()[0])
+	for _, o := range silent {
+		if got, err := login(o); err != nil || got.Identity.Email != samltest.DefaultUsers()[0].Mail {
+			t.Errorf("%+v, somebody is signed in there: got %v, %v", o, got, err)
 		}
 	}
 }

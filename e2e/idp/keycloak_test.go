@@ -30,8 +30,16 @@ func TestKeycloak(t *testing.T) {
 	d := keycloakDialect
 	changing := d // of the realm whose keys change
 	changing.base = d.with(knobs{knobRealm: true})
-	run(t, keycloak, rows(keycloakImport, commonRows(d), sessionRows(d),
-		requestRows(d, knobs{kcClientSignature: "true"}, "Invalid requester", "Invalid requester"),
+	run(t, keycloak, rows(keycloakImport, commonRows(d), sessionRows(d), passiveRows(d),
+		requestRows(d, knobs{kcClientSignature: "true"}, "Invalid requester", "Invalid requester"), sha512Rows(d, knobs{kcClientSignature: "true"}, ""),
+		[]row{
+			{name: "request signed by RSA-PSS with SHA-256, by redirect", knobs: d.with(knobs{kcClientSignature: "true"}),
+				config: signsBy(saml.RSAPSSWithSHA256)},
+			{name: "request signed by RSA-PSS with SHA-256, by POST", knobs: d.with(knobs{kcClientSignature: "true"}),
+				config: signsBy(saml.RSAPSSWithSHA256), way: post},
+			{name: "request signed by RSA-PSS with SHA-512, by redirect", knobs: d.with(knobs{kcClientSignature: "true"}),
+				config: signsBy(saml.RSAPSSWithSHA512)},
+		},
 		signatureRows(d), sha1Rows(d.with(knobs{kcSignatureAlg: "RSA_SHA1"}), "Response:rsa-sha1, Assertion:rsa-sha1"),
 		encryptionRows(d, nil, "Response:rsa-sha256, EncryptedAssertion:aes256-gcm/rsa-oaep/sha256"), algorithmRows(d),
 		nameIDRows(d.with(knobs{kcNameIDFormat: "persistent"}), d.with(knobs{kcNameIDFormat: "transient"}),

@@ -180,7 +180,7 @@ func TestLemonLDAP(t *testing.T) {
 		encryptionRows(d, knobs{"EncryptionMode": "assertion"},
 			"Response:rsa-sha256, EncryptedAssertion:aes128-cbc/rsa-oaep-mgf1p"),
 		sha1Rows(method("RSA_SHA1"), "Response:rsa-sha1, Assertion:rsa-sha1"),
-		requestRows(d, knobs{"CheckSSOMessageSignature": 1}, badSignature, badSignature),
+		requestRows(d, knobs{"CheckSSOMessageSignature": 1}, badSignature, badSignature), sha512Rows(d, knobs{"CheckSSOMessageSignature": 1}, ""),
 		nameIDRows(d.with(knobs{"NameIDFormat": "persistent", "NameIDSessionKey": "uid"}), format("transient"),
 			d.with(knobs{"NameIDFormat": "unspecified", "NameIDSessionKey": "uid"})),
 		keyRows(d),

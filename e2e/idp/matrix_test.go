@@ -33,7 +33,7 @@ type client struct {
 	slug     string // the same in lower-case letters, digits and "-", unique within the product
 	entityID string // of the service as it is registered
 	acs      string // its Redirect URL
-	metadata []byte // sp.Metadata() of what is registered; nil: the product must not know the service
+	metadata []byte // sp.Metadata of what is registered; nil: the product must not know the service
 	knobs    knobs
 }
 
@@ -71,8 +71,9 @@ type row struct {
 	// registered changes the Config whose metadata the product gets, where that is another than the
 	// one that runs. nil: the same.
 	registered func(*saml.Config)
-	unknown    bool          // the product does not know the service
-	clock      time.Duration // how far our clock is wrong
+	metadata   []saml.MetadataOptions // of the metadata that the product gets
+	unknown    bool                   // the product does not know the service
+	clock      time.Duration          // how far our clock is wrong
 
 	way     way
 	options saml.LoginOptions
@@ -115,7 +116,7 @@ func run(t *testing.T, p product, rows []row) {
 		c := &client{row: r.name, slug: fmt.Sprintf("%02d-%s", i, slug(r.name)), entityID: s.registered.EntityID(),
 			acs: s.sp.RedirectURL(), knobs: r.knobs}
 		if !r.unknown {
-			document, err := s.registered.Metadata()
+			document, err := s.registered.Metadata(r.metadata...)
 			if err != nil {
 				t.Fatal(err)
 			}

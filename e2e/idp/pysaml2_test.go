@@ -116,7 +116,7 @@ func TestPysaml2(t *testing.T) {
 		},
 		sha1Rows(knobs{"algorithm": "sha1"}, "Assertion:rsa-sha1"),
 		encrypted,
-		requestRows(d, knobs{"want_signed": true}, "IncorrectlySigned", "IncorrectlySigned"),
+		requestRows(d, knobs{"want_signed": true}, "IncorrectlySigned", "IncorrectlySigned"), sha512Rows(d, knobs{"want_signed": true}, ""),
 		nameIDRows(knobs{"name_id": "persistent"}, knobs{"name_id": "transient"}, knobs{"name_id": "unspecified"}),
 		keyRows(d),
 	))

@@ -61,9 +61,26 @@ func commonRows(d dialect) []row {
 		{name: "our clock 10 minutes behind", knobs: d.base, clock: -10 * time.Minute,
 			want: want{code: saml.CodeIssueInstant}},
 
+		{name: "our metadata has everything there is", knobs: d.base, config: both(signs, announcesKeys, decrypts),
+			metadata: []saml.MetadataOptions{fullMetadata}},
+
 		{name: "only signed responses are taken", knobs: d.base, config: wantsSignedResponse,
 			want: signedResponse(d.sent)},
 	}
+}
+
+// fullMetadata is our metadata as a federation wants it: with an end, a signature, and texts.
+var fullMetadata = saml.MetadataOptions{Sign: true, ValidFor: 48 * time.Hour,
+	Displays: []saml.MetadataDisplay{{Name: "Console", Description: "Tables & queries", InformationURL: "https://example.com/about",
+		PrivacyURL: "https://example.com/privacy"}, {Language: "de", Name: "Konsole für Daten"}},
+	Logos:        []saml.MetadataLogo{{URL: "https://example.com/logo.png", Width: 80, Height: 60}},
+	Organization: []saml.MetadataOrganization{{Name: "Example Inc.", URL: "https://example.com"}},
+	Contacts: []saml.MetadataContact{{GivenName: "Ada", Surname: "Lovelace", Email: "ada@example.com", Phone: "+41 44 000 00 00"},
+		{Type: "support", Email: "help@example.com"}}}
+
+// announcesKeys publishes a signing key that is not used yet.
+func announcesKeys(c *saml.Config) {
+	c.FurtherSigningCertificates = [][]byte{nextPair().certificate}
 }
 
 // signedResponse is what comes of a response under RequireSignedResponse.
@@ -111,6 +128,22 @@ func sessionRows(d dialect) []row {
 	}
 }
 
+// passiveRows are for products that know a request which forbids them to ask the user.
+func passiveRows(d dialect) []row {
+	return []row{
+		{name: "silent sign-in, by the session there", knobs: d.base, options: saml.LoginOptions{IsPassive: true},
+			before: func(t *testing.T, v visit) {
+				v.options.IsPassive = false
+				signInBefore(t, v)
+				v.options.IsPassive = true
+			}, want: want{silent: true}},
+		{name: "silent sign-in, nobody is signed in there", knobs: d.base, options: saml.LoginOptions{IsPassive: true},
+			want: want{code: saml.CodeNoPassive, message: "NoPassive", silent: true}},
+		{name: "silent sign-in by POST, nobody is signed in there", knobs: d.base, way: post,
+			options: saml.LoginOptions{IsPassive: true}, want: want{code: saml.CodeNoPassive, silent: true}},
+	}
+}
+
 // requestRows are for products that check signatures of requests. demand are the knobs that say so,
 // refusal is on the page for a request without a good signature.
 func requestRows(d dialect, demand knobs, unsigned, wrong string) []row {
@@ -127,7 +160,22 @@ func requestRows(d dialect, demand knobs, unsigned, wrong string) []row {
 			config: signs, registered: signsOtherwise, want: want{refusal: wrong}},
 		{name: "request signed by a key that is not in our metadata, by POST", knobs: d.with(demand), config: signs,
 			registered: signsOtherwise, way: post, want: want{refusal: wrong}},
+		{name: "request signed by RSA-SHA512, by POST", knobs: d.with(demand), config: signsBy(saml.RSAWithSHA512), way: post},
 		{name: "signed request sent, though nobody demands it", knobs: d.base, config: signs},
+	}
+}
+
+// sha512Rows are one more of requestRows. refusal is on the page of a product that does not know
+// the algorithm in an address, "" if it does.
+func sha512Rows(d dialect, demand knobs, refusal string) []row {
+	return []row{{name: "request signed by RSA-SHA512, by redirect", knobs: d.with(demand), config: signsBy(saml.RSAWithSHA512),
+		want: want{refusal: refusal}}}
+}
+
+func signsBy(algorithm saml.SigningAlgorithm) func(*saml.Config) {
+	return func(c *saml.Config) {
+		signs(c)
+		c.SigningAlgorithm = algorithm
 	}
 }
 
@@ -279,13 +327,12 @@ func announcedKeyRows(d dialect) []row {
 }
 
 // What is not in the tables:
-//   - No product here signs with ECDSA or RSA-PSS, checks requests that are signed so, or canonicalizes other than exclusively. Keycloak does
-//     (keycloak_test.go), but for ECDSA.
+//   - No product here signs with ECDSA, or checks requests that are signed so. Keycloak alone knows RSA-PSS and other canonicalizations than
+//     the exclusive one. TestSignatures proves our own signatures, the vectors those of others.
 //   - LemonLDAP::NG signs an assertion whatever it is told, so it has no rows with the response alone or nothing signed, and its EncryptionMode
 //     "nameid" leaves the NameID readable, since it fills the NameID in behind lasso, which encrypts. pysaml2 and samlp encrypt no NameID.
 //   - LemonLDAP::NG, pysaml2 and samlp announce no key before they sign with it.
-//   - LoginOptions has no IsPassive. With it: "passive, by the session there" (before: signInBefore, want: silent) and "passive, nobody signed in
-//     there" (want: CodeStatus with NoPassive, silent) belong into sessionRows.
+//   - LemonLDAP::NG asks the user in spite of IsPassive, and pysaml2 and samlp leave that to the program around them.
 
 // rows joins several lists.
 func rows(lists ...[]row) (all []row) {

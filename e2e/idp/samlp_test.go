@@ -99,6 +99,7 @@ func TestSamlp(t *testing.T) {
 		encryptionRows(d, knobs{"encryptionAlgorithm": ""}, "EncryptedAssertion:aes256-gcm/rsa-oaep-mgf1p/sha1"),
 		sha1Rows(knobs{"algorithm": "sha1"}, "Assertion:rsa-sha1"),
 		requestRows(d, knobs{"wantSigned": true}, "MUST be signed", "Signature check errors"),
+		sha512Rows(d, knobs{"wantSigned": true}, "Supported algorithms"),
 		nameIDRows(format("urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"),
 			format("urn:oasis:names:tc:SAML:2.0:nameid-format:transient"), format("urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified")),
 		keyRows(d),

@@ -87,6 +87,7 @@ func TestSimpleSAMLphp(t *testing.T) {
 	run(t, simpleSAMLphp, rows(
 		commonRows(d),
 		sessionRows(d),
+		passiveRows(d),
 		[]row{
 			{name: "as it is by default, both signed", want: want{sent: "Response:rsa-sha256, Assertion:rsa-sha256"}},
 			{name: "response signed", knobs: knobs{"saml20.sign.assertion": false},
@@ -132,6 +133,7 @@ func TestSimpleSAMLphp(t *testing.T) {
 		encryptionRows(d, knobs{"assertion.encryption": true}, "EncryptedAssertion:aes128-cbc/rsa-oaep-mgf1p"),
 		sha1Rows(algorithm("http://www.w3.org/2000/09/xmldsig#rsa-sha1"), "Assertion:rsa-sha1"),
 		requestRows(d, knobs{"validate.authnrequest": true}, "no signature found", "Unable to validate"),
+		sha512Rows(d, knobs{"validate.authnrequest": true}, ""),
 		nameIDRows(format("urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"),
 			format("urn:oasis:names:tc:SAML:2.0:nameid-format:transient"), format("urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified")),
 		announcedKeyRows(d),

@@ -368,6 +368,10 @@ func statusVectors() []vector {
 			why: "The identity provider refuses: no assertion, no signature."},
 		{name: "c23-refusal-signed", from: "response-signed", expect: "status", check: check, change: refusal,
 			why: "The identity provider refuses and signs its refusal."},
+		{name: "c23-no-passive", from: "entra", expect: "no_passive", check: check,
+			change: swap(`<samlp:StatusCode Value="`+success+`"/>`, `<samlp:StatusCode Value="`+requester+
+				`"><samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:NoPassive"/></samlp:StatusCode>`),
+			why: "The user must not be asked, although there is a good assertion."},
 		value("c23-requester", "entra", requester, "The status is a failure, although there is a good assertion."),
 		value("c23-responder-signed", "response-signed", "urn:oasis:names:tc:SAML:2.0:status:Responder",
 			"The status is a failure, under the signature, although there is a good assertion."),
