@@ -114,7 +114,7 @@ func TestStatusHints(t *testing.T) {
 	code := func(name string) string { return `<samlp:StatusCode Value="` + statusPrefix + name + `"/>` }
 	for name, want := range map[string]string{
 		"AuthnFailed": "wrong password", "InvalidNameIDPolicy": "no e-mail address", "NoAuthnContext": "RequestedAuthnContexts",
-		"NoAvailableIDP": "does not answer", "NoSupportedIDP": "passes sign-ins on", "NoPassive": "IsPassive",
+		"NoAvailableIDP": "does not answer", "NoSupportedIDP": "passes sign-ins on",
 		"ProxyCountExceeded": "more identity providers", "RequestDenied": "Assign the user", "RequestUnsupported": "ForceAuthn",
 		"ResourceNotRecognized": "entity ID", "UnknownPrincipal": "does not know the user", "UnsupportedBinding": "HTTP-POST",
 		"InvalidAttrNameOrValue": "attribute mapping", "UnknownAttrProfile": "attribute mapping",
@@ -135,7 +135,7 @@ func TestStatusHints(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", name, got, row.want)
 		}
 	}
-	if len(statusHints) != 19 {
+	if len(statusHints) != 18 {
 		t.Errorf("there are hints for %d codes: name the new ones here", len(statusHints))
 	}
 }

@@ -15,11 +15,9 @@ var statusHints = map[string]string{
 		"Sign in again; if it happens again, see the sign-in log there.",
 	"InvalidNameIDPolicy": "The identity provider has no NameID for this user in the format that is set for this service. " +
 		"Most often the user has no e-mail address there: fill it in (Keycloak: Users > the user > Email). Otherwise set the NameID format of this service there to e-mail address.",
-	"NoAuthnContext": "The identity provider has no sign-in of the method that was asked for: leave RequestedAuthnContexts empty, or name a method that it offers.",
-	"NoAvailableIDP": "The identity provider passes sign-ins on to another one, and that one does not answer: look there.",
-	"NoSupportedIDP": "The identity provider passes sign-ins on, and knows none of the identity providers that it could pass this one to: connect the service to the identity provider that has the users.",
-	"NoPassive": "The user is not signed in at the identity provider, and the request asked that the user not be shown anything (IsPassive). " +
-		"Begin a sign-in that is not passive.",
+	"NoAuthnContext":     "The identity provider has no sign-in of the method that was asked for: leave RequestedAuthnContexts empty, or name a method that it offers.",
+	"NoAvailableIDP":     "The identity provider passes sign-ins on to another one, and that one does not answer: look there.",
+	"NoSupportedIDP":     "The identity provider passes sign-ins on, and knows none of the identity providers that it could pass this one to: connect the service to the identity provider that has the users.",
 	"ProxyCountExceeded": "The sign-in would pass through more identity providers than is allowed: connect the service to the identity provider that has the users.",
 	"RequestDenied": "The identity provider does not let this user or this service sign in. Assign the user, or a group of the user, to this service there, and look for an access rule or a missing consent. " +
 		"If no user can sign in, compare our entity ID and Redirect URL with those registered there.",
