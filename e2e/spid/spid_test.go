@@ -72,6 +72,9 @@ func cacheDir(t *testing.T) string {
 	return filepath.Join(cache, fmt.Sprintf("spid-%.6x", sha256.Sum256(requirements)))
 }
 
+// installing keeps the tests of this package from installing the suite at the same time.
+var installing sync.Mutex
+
 // install installs the suite for Debian's Python, once. An installation that was cut off has no
 // mark and is made again.
 func install(t *testing.T) *suite {
@@ -83,6 +86,8 @@ func install(t *testing.T) *suite {
 			absent(t, "%s fails: install the Debian package %s (%v %.200s)", need.command, need.deb, err, out)
 		}
 	}
+	installing.Lock()
+	defer installing.Unlock()
 	dir := cacheDir(t)
 	s := &suite{python: filepath.Join(dir, "bin", "python3"), command: filepath.Join(dir, "bin", "spid_sp_test")}
 	mark := filepath.Join(dir, "installed")
@@ -366,7 +371,7 @@ func hold(t *testing.T, file string, found, listed []string) {
 	t.Helper()
 	for _, line := range found {
 		if !slices.Contains(listed, line) {
-			t.Errorf("new, give the reason in %s or mend it:\n%s", file, line)
+			t.Errorf("new, give the reason in %s or fix it:\n%s", file, line)
 		}
 	}
 	for _, line := range listed {
