@@ -105,6 +105,16 @@ func TestShibboleth(t *testing.T) {
 			t.Errorf("rule %s: samlsign verifies, and here are refused\n%s\nlisted are\n%s", rule, got, want)
 		}
 	}
+	for rule := range shibbolethDifferences {
+		if len(s.differences[rule]) == 0 {
+			t.Errorf("rule %s is listed as a difference and is none", rule)
+		}
+	}
+	for _, l := range shibbolethLimits {
+		if s.causes[l.cause] == 0 {
+			t.Errorf("%q is listed as a limit of samlsign and is none any more", l.cause)
+		}
+	}
 	holdGenerated(t, "<!-- samlsign -->\n", "<!-- end of samlsign -->\n", s.summary())
 }
 
