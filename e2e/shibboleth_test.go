@@ -40,6 +40,8 @@ func (v *judgedVector) aboutSignatures(t *testing.T) bool {
 var shibbolethLimits = []limit{
 	because("names in KeyInfo must be those of the certificate", "key-info-of-all-kinds|style-(google-workspace|keycloak.*)",
 		"not supply any verification keys"),
+	because("an attribute of the xml namespace is refused by its objects", "c14n-around.*", "Invalid attribute: xml:"),
+	because("RSA-PSS is not supported", "rsa-pss-.*", "successful verification key"),
 	because("a PrefixList for SignedInfo is not followed", "prefix-list-signed-info", "successful verification key"),
 }
 
@@ -62,9 +64,9 @@ var shibbolethDifferences = map[string]struct{ vectors, reason string }{
 		"A signature stands directly in what it signs, and nowhere else."},
 	"28": {"p28-digest-method-parameter p28-digest-value-no-base64 p28-element-in-digest-value p28-element-in-value p28-text-in-signature p28-text-in-signed-info p28-two-digest-values p28-two-key-infos p28-two-values",
 		deliberate["28"].reason},
-	"29": {"p29-empty p29-id-no-name",
-		"A Reference names the ID of the element around it (Core 5.4.2), and an ID is a name."},
-	"30": {"p30-enveloped-only p30-enveloped-parameter p30-foreign-parameter p30-inclusive-11 p30-inclusive-comments p30-inclusive p30-method-inclusive-11 p30-method-inclusive-comments p30-method-inclusive p30-prefix-list-with-text p30-text p30-two-prefix-lists",
+	"29": {"p29-empty p29-id-percent",
+		"A Reference names the ID of the element around it (Core 5.4.2), and an ID has no character that readers of URIs interpret."},
+	"30": {"p30-enveloped-parameter p30-foreign-parameter p30-inclusive-method-parameter p30-inclusive-parameter p30-prefix-list-with-text p30-text p30-two-prefix-lists",
 		deliberate["30"].reason},
 	"31": {"p31-digest-md5 p31-digest-sha1 p31-digest-sha224 p31-ecdsa-sha1 p31-ecdsa-too-long p31-rsa-md5 p31-rsa-sha1 p31-rsa-sha224 p31-sha1-not-allowed p31-weak-key",
 		"MD5, SHA-224, SHA-1 and small keys are refused, SHA-1 unless the service allows it. An ECDSA value has the length of its curve."},
