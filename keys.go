@@ -141,21 +141,22 @@ func (l *keyList) readDER(data []byte) (added []int, _ *Error) {
 	return added, nil
 }
 
-// readText adds the certificates in a text without metadata.
-func (l *keyList) readText(text string) *Error {
+// readText adds the certificates in a text without metadata, and returns their indices.
+func (l *keyList) readText(text string) (added []int, _ *Error) {
 	for part, problem := range certs.Parts(text) {
 		if problem != nil {
-			return fromCerts(problem)
+			return nil, fromCerts(problem)
 		}
-		_, err := l.readDER(part.DER)
+		more, err := l.readDER(part.DER)
 		if err != nil && err.Code == CodeKey && !l.full {
 			err.Message = fmt.Sprintf("what begins in line %d: %s", part.Line(), err.Message)
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
+		added = mergeIndices(added, more)
 	}
-	return nil
+	return added, nil
 }
 
 // add reads one certificate, if it is not in the list, and returns its index.

@@ -72,7 +72,7 @@ func readKeysInText(text string) ([]TrustedKey, *Error) {
 		before += strings.Repeat("\n", strings.Count(metadata, "\n")) + " "
 	}
 	var list keyList
-	if err := list.readText(before + after); err != nil {
+	if _, err := list.readText(before + after); err != nil {
 		if len(list.keys) == 0 && sniff([]byte(text)) == formSSHKey {
 			return nil, notACertificate(text)
 		}

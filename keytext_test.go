@@ -231,8 +231,8 @@ func TestMetadataLosesNoKey(t *testing.T) {
 		{"a private key", keyXML("", der) + keyXML("", privateDER(t)), "key_unreadable", "this is a private key"},
 		{"a key without certificate",
 			keyXML("", der) + `<md:KeyDescriptor><ds:KeyInfo><ds:KeyName>x</ds:KeyName></ds:KeyInfo></md:KeyDescriptor>`, "key_without_certificate", "has no X509Certificate"},
-		{"an unknown use", keyXML("", der) + keyXML(` use="Signing"`, testKey(t).DER()), "key_use_unknown",
-			`"Signing"`},
+		{"an unknown use", keyXML("", der) + keyXML(` use="sealing"`, testKey(t).DER()), "key_use_unknown",
+			`"sealing"`},
 		{"encryption", keyXML("", der) + keyXML(` use="encryption"`, []byte("x")), "", ""},
 	} {
 		idp, err := ParseMetadata([]byte(entityXML(`entityID="x"`, test.keys+sso)))

@@ -17,7 +17,8 @@ import (
 // metadata of one identity provider.
 type ParseMetadataOptions struct {
 	// EntityID picks one identity provider from a document that holds several (EntitiesDescriptor).
-	// Default "": there must be only one.
+	// Default "": there must be only one identity provider. If services or other entities stand beside
+	// it, it is taken with a warning.
 	EntityID string
 	// SignedBy are keys of which one must have signed the document; nothing but what it signed is
 	// read. Default nil: a signature that does not verify is only a warning, because editors
@@ -77,6 +78,7 @@ func parseMetadata(document []byte, r ParseMetadataOptions) (*IdentityProvider, 
 	if refusal != nil {
 		return nil, refusal
 	}
+	inCollection := entity != doc.Root()
 	if r.mustBeSigned() {
 		if entity, role, refusal = r.signedPart(doc, entity); refusal != nil {
 			refusal.Hint = pinnedHint
@@ -87,10 +89,13 @@ func parseMetadata(document []byte, r ParseMetadataOptions) (*IdentityProvider, 
 	if refusal := p.read(entity, role); refusal != nil {
 		return nil, refusal
 	}
-	if !r.mustBeSigned() && (brokenSignature(doc.Root()) || entity != doc.Root() && brokenSignature(entity)) {
-		p.warnings = append(p.warnings, Warning{"signature_broken",
-			"the document was changed after it was signed, perhaps only by an editor that re-formatted it",
-			"If nobody changed it on purpose, download it again and upload the file as it is."})
+	if !r.mustBeSigned() {
+		p.warnAboutSignatures(doc.Root(), entity)
+	}
+	if inCollection && r.EntityID == "" {
+		p.warnings = append(p.warnings, Warning{"aggregate",
+			"the document is a collection of entities; the only identity provider in it is taken: " + quote(p.entityID),
+			"Name its entity ID where the document is read by a program: another identity provider may be added to the collection."})
 	}
 	p.finish()
 	return p, nil
@@ -119,7 +124,9 @@ func (r ParseMetadataOptions) signedPart(
 		}
 		signed, err := s.Verify(pinned, dsig.Policy{})
 		if err != nil {
-			refusal = fromFault(err)
+			if refusal = fromFault(err); !wasChanged(refusal) {
+				refusal.Message = "the signature of the metadata cannot be checked: " + refusal.Message
+			}
 			continue
 		}
 		verified, err := signed.Parse()
@@ -132,24 +139,53 @@ func (r ParseMetadataOptions) signedPart(
 	return signedEntity, role, refusal
 }
 
-// brokenSignature reports whether parent has a signature that does not fit it. The key is taken
-// from the document itself, so that a good one proves nothing but that the file is as it was
-// written. Keys that are too long are not tried: whoever wrote the document chose them.
-func brokenSignature(parent xmltree.Element) bool {
+// warnAboutSignatures warns about a signature of the root or of the entity that does not fit, or that
+// cannot be checked.
+func (p *IdentityProvider) warnAboutSignatures(root, entity xmltree.Element) {
+	for _, parent := range []xmltree.Element{root, entity} {
+		switch err := ownSignature(parent); {
+		case err == nil:
+		case wasChanged(err):
+			p.warnings = append(p.warnings, Warning{"signature_broken",
+				"the document was changed after it was signed, perhaps only by an editor that re-formatted it",
+				"If nobody changed it on purpose, download it again and upload the file as it is."})
+			return
+		default:
+			p.warnings = append(p.warnings, Warning{"signature_unchecked",
+				"the signature of the document cannot be checked: " + err.Message + gotWant(err),
+				"The metadata is used all the same. If it came in another way than from the identity provider itself, compare the certificates."})
+			return
+		}
+		if parent == entity {
+			return
+		}
+	}
+}
+
+// ownSignature verifies the signature of parent, if it has one, with the key that the document itself
+// names, so that a good one proves nothing but that the file is as it was written. Keys that are too
+// long are not tried: whoever wrote the document chose them.
+func ownSignature(parent xmltree.Element) *Error {
 	s, err := dsig.Of(parent)
 	if err != nil {
-		return true
+		return fromFault(err)
 	}
 	if !s.Exists() {
-		return false
+		return nil
 	}
 	c, problem := certs.Parse(certs.FirstOf(s.CertificateInKeyInfo()))
 	if problem != nil || !certs.IsBounded(c.Key) {
-		return false // no certificate to check it with
+		return nil // no certificate to check it with
 	}
-	_, err = s.Verify([]crypto.PublicKey{c.Key}, dsig.Policy{AllowSHA1: true})
-	return err != nil
+	if _, err = s.Verify([]crypto.PublicKey{c.Key}, dsig.Policy{AllowSHA1: true}); err != nil {
+		return fromFault(err)
+	}
+	return nil
 }
+
+// wasChanged reports whether a signature was computed and does not fit. With every other fault nobody
+// knows: it is of a kind that is not checked.
+func wasChanged(err *Error) bool { return err.Code == CodeSignature || err.Code == CodeDigest }
 
 // notMetadata recognizes what administrators hand over by mistake.
 func notMetadata(document []byte) *Error {
@@ -181,7 +217,7 @@ func notMetadata(document []byte) *Error {
 	if sniffed == formDER {
 		_, err = list.readDER(document)
 	} else {
-		err = list.readText(string(start))
+		_, err = list.readText(string(start))
 	}
 	switch {
 	case err != nil && err.Code == CodePrivateKey:
@@ -205,7 +241,7 @@ func (r ParseMetadataOptions) find(root xmltree.Element) (entity, role xmltree.E
 			}
 		}
 	default:
-		return entity, role, refuse(CodeMetadata, "this XML is not SAML metadata", root.Local(), "EntityDescriptor")
+		return entity, role, notEntity(root)
 	}
 	var names []string
 	for _, e := range entities {
@@ -223,15 +259,61 @@ func (r ParseMetadataOptions) find(root xmltree.Element) (entity, role xmltree.E
 		return entity, role, refuse(CodeMetadataAggregate,
 			"the document has no identity provider of that name", "", quote(r.EntityID))
 	case len(names) == 0:
-		return entity, role, refuse(CodeMetadataRole,
-			"the metadata is not that of an identity provider: it has no IDPSSODescriptor for SAML 2.0", "", "")
-	case len(names) > 1 || r.EntityID == "" && len(entities) > 1:
+		return entity, role, withoutRole(entities)
+	case len(different) == 1 && len(names) > 1:
+		refusal = refuse(CodeMetadataAggregate,
+			"the document has the identity provider several times", different[0], "each entity once")
+		refusal.Hint = "Ask the publisher of the collection for one in which each entity stands once, or take the identity provider's own metadata."
+		return entity, role, refusal
+	case len(names) > 1:
 		return entity, role, refuse(CodeMetadataAggregate,
-			"the document is a collection of entities", strings.Join(different,
+			"the document is a collection of several identity providers", strings.Join(different,
 				", "), "one of them, named by its entity ID")
 	}
 	return entity, role, nil
 }
+
+// notEntity refuses a root that is no entity. If it has the name of one, it says which namespace it
+// is in.
+func notEntity(root xmltree.Element) *Error {
+	if l := root.Local(); l != "EntityDescriptor" && l != "EntitiesDescriptor" {
+		return refuse(CodeMetadata, "this XML is not SAML metadata", l, "EntityDescriptor")
+	}
+	space := root.Space()
+	if space == "" {
+		space = "no namespace"
+	}
+	return refuse(CodeMetadata, "the "+root.Local()+" is not in the namespace of SAML metadata", space,
+		"xmlns="+quote(xmltree.NSMetadata)+" in this element")
+}
+
+// withoutRole refuses entities of which none is an identity provider for SAML 2.0, and says what they
+// are.
+func withoutRole(entities []xmltree.Element) *Error {
+	var roles []string
+	for _, e := range entities {
+		for c := range e.Children() {
+			switch {
+			case c.Space() != xmltree.NSMetadata && strings.HasSuffix(c.Local(), "Descriptor"):
+				return refuse(CodeMetadataRole, "the "+c.Local()+" is not in the namespace of SAML metadata", c.Space(),
+					quote(xmltree.NSMetadata))
+			case c.Local() == "IDPSSODescriptor":
+				protocols, _ := c.Attr("protocolSupportEnumeration")
+				return refuse(CodeMetadataRole, "the identity provider of the metadata does not speak SAML 2.0",
+					protocols, quote(protocolSAML2)+" among them")
+			case strings.HasSuffix(c.Local(), "Descriptor") && len(roles) < mostNamed && !slices.Contains(roles, c.Local()):
+				roles = append(roles, c.Local())
+			}
+		}
+	}
+	message := "the metadata is not that of an identity provider: it has no IDPSSODescriptor for SAML 2.0"
+	if slices.Contains(roles, "SPSSODescriptor") {
+		message = "the metadata is that of a service, not of an identity provider"
+	}
+	return refuse(CodeMetadataRole, message, strings.Join(roles, ", "), "IDPSSODescriptor")
+}
+
+const mostNamed = 8 // roles in a message
 
 func identityProviderRole(entity xmltree.Element) (xmltree.Element, bool) {
 	for c := range entity.Children() {
@@ -254,7 +336,7 @@ func (p *IdentityProvider) read(entity, role xmltree.Element) *Error {
 	}
 	want, _ := role.Attr("WantAuthnRequestsSigned")
 	p.wantSigned = want == "true" || want == "1"
-	for _, e := range []xmltree.Element{entity, role} {
+	for e := role; e.Exists(); e = e.Parent() { // a collection can end too
 		if text, ok := e.Attr("validUntil"); ok {
 			t, ok := parseTime(text)
 			if !ok {
@@ -277,11 +359,17 @@ func (p *IdentityProvider) read(entity, role xmltree.Element) *Error {
 		return refuse(CodeMetadataLoginURL, "the identity provider has no usable single sign-on service", "",
 			"SingleSignOnService with HTTP-Redirect or HTTP-POST")
 	}
-	if len(p.keys) == 0 {
-		return refuse(CodeMetadataKeys, "the metadata has no signing certificate", "",
-			"KeyDescriptor with an X509Certificate")
+	if len(p.keys) > 0 {
+		return nil
 	}
-	return nil
+	message := "the metadata has no signing certificate"
+	switch {
+	case p.unread != "":
+		message = "no signing certificate of the metadata can be read: " + p.unread
+	case keys.withoutKey:
+		message = "the metadata names its signing key without a certificate (KeyValue or KeyName), which is not read"
+	}
+	return refuse(CodeMetadataKeys, message, "", "KeyDescriptor with an X509Certificate")
 }
 
 func (p *IdentityProvider) readPart(e xmltree.Element, keys *metadataKeys) *Error {
@@ -291,27 +379,36 @@ func (p *IdentityProvider) readPart(e xmltree.Element, keys *metadataKeys) *Erro
 	switch e.Local() {
 	case "KeyDescriptor":
 		switch use, ok := e.Attr("use"); {
-		case !ok, use == "signing":
+		case !ok, isNamed(use, "signing"):
 			return keys.read(e)
-		case use != "encryption":
+		case !isNamed(use, "encryption"):
 			keys.unknownUse = use
 		}
 	case "SingleSignOnService":
-		binding, _ := e.Attr("Binding")
-		location, _ := e.Attr("Location")
+		binding, location := endpoint(e)
 		switch {
 		case checkEndpoint(location) != nil:
-		case binding == bindingRedirect && p.loginURL == "":
+		case isNamed(binding, bindingRedirect) && p.loginURL == "":
 			p.loginURL = location
-		case binding == bindingPOST && p.loginPOST == "":
+		case isNamed(binding, bindingPOST) && p.loginPOST == "":
 			p.loginPOST = location
 		}
 	case "SingleLogoutService":
-		binding, _ := e.Attr("Binding")
-		location, _ := e.Attr("Location")
-		if binding == bindingRedirect && p.logoutURL == "" && checkEndpoint(location) == nil {
+		binding, location := endpoint(e)
+		if isNamed(binding, bindingRedirect) && p.logoutURL == "" && checkEndpoint(location) == nil {
 			p.logoutURL = location
 		}
 	}
 	return nil
 }
+
+// endpoint returns the binding and the location of an endpoint, without white space around them.
+func endpoint(e xmltree.Element) (binding, location string) {
+	binding, _ = e.Attr("Binding")
+	location, _ = e.Attr("Location")
+	return binding, trimSpace(location)
+}
+
+// isNamed compares a name of metadata with what it should be, in any case and with white space around
+// it: no two names differ in these alone.
+func isNamed(got, want string) bool { return strings.EqualFold(trimSpace(got), want) }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/iomete/saml/internal/b64"
 	"github.com/iomete/saml/internal/certs"
 	"github.com/iomete/saml/internal/xmltree"
 )
@@ -62,13 +63,31 @@ func (m *metadataKeys) read(descriptor xmltree.Element) *Error {
 	return nil
 }
 
-// certificate reads the text of one X509Certificate element.
+// certificate reads the text of one X509Certificate element. It should be base64 of DER. Some
+// products write PEM there, base64 of PEM, several certificates, or text around them: that is read as
+// ParseKeys reads it.
 func (m *metadataKeys) certificate(text string) ([]int, *Error) {
-	der, ok := certs.DecodeElement(text)
-	if !ok {
-		return nil, refuse(CodeKey, "it is empty or not base64", "", "")
+	problem := refuse(CodeKey, "it is empty or not base64", "", "")
+	if der, err := b64.Decode(text); err == nil {
+		var added []int
+		if added, problem = m.list.readDER(der); problem == nil || m.list.full {
+			return added, problem
+		}
+		if decoded := string(der); strings.Contains(decoded, "-----BEGIN ") {
+			text = decoded
+		}
 	}
-	return m.list.readDER(der)
+	if p := certs.PrivateKeyIn(text); p != nil {
+		return nil, fromCerts(p)
+	}
+	added, err := m.list.readText(text)
+	if m.list.full {
+		return nil, err
+	}
+	if err != nil || len(added) == 0 {
+		return nil, problem
+	}
+	return added, nil
 }
 
 // mergeIndices adds what is not there yet. There are at most maxKeys different ones.

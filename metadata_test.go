@@ -14,6 +14,7 @@ import (
 // metadataFixture is the description of a real metadata document (metadata/*.json).
 type metadataFixture struct {
 	File       string
+	Root       string
 	Expect     string // parse..., refuse..., aggregate
 	EntityIDs  []string
 	ValidUntil *time.Time
@@ -35,7 +36,6 @@ var metadataRefusals = map[string]Code{
 	"google-4.xml":        CodeXMLDeclaration, // behind a comment; it has no usable login URL either
 	"google-5.xml":        CodeXMLDeclaration, // likewise, and no entity ID
 	"nested-1.xml":        CodeMetadataAggregate,
-	"shibboleth-1.xml":    CodeMetadataAggregate, // it needs an EntityID
 	"simplesamlphp-2.xml": CodeNamespace,
 	"sponly-1.xml":        CodeMetadataRole,
 }
@@ -63,6 +63,9 @@ func TestRealMetadata(t *testing.T) {
 	}
 }
 
+// inComment is a certificate that the tool behind shibboleth-1.json found in a comment.
+const inComment = "83f3fee451358c5f60769603c27f9f64d3b652b3c97ae7dc5786dee56c72b32d"
+
 // compare holds what was read against what other tools read in the same document.
 func (f *metadataFixture) compare(t *testing.T, idp *IdentityProvider) {
 	t.Helper()
@@ -78,7 +81,8 @@ func (f *metadataFixture) compare(t *testing.T, idp *IdentityProvider) {
 	}
 	var keys []string
 	for _, k := range want.Keys {
-		if k.Use != "encryption" && !slices.Contains(keys, k.SHA256) {
+		if k.Use != "encryption" && !slices.Contains(keys, k.SHA256) &&
+			(f.File != "shibboleth-1.xml" || k.SHA256 != inComment) {
 			keys = append(keys, k.SHA256)
 		}
 	}
@@ -97,8 +101,9 @@ func (f *metadataFixture) compare(t *testing.T, idp *IdentityProvider) {
 	if !slices.Equal(got, keys) {
 		t.Errorf("%s: keys %v, want %v", f.File, got, keys)
 	}
-	if until := f.ValidUntil; until != nil && !idp.ValidUntil().Equal(*until) || until == nil &&
-		!idp.ValidUntil().IsZero() {
+	// The other tools do not look at the end of a collection.
+	if until := f.ValidUntil; f.Root != "EntitiesDescriptor" && (until != nil && !idp.ValidUntil().Equal(*until) || until == nil &&
+		!idp.ValidUntil().IsZero()) {
 		t.Errorf("%s: valid until %s, want %v", f.File, idp.ValidUntil(), until)
 	}
 	broken := slices.ContainsFunc(f.Signatures, func(s struct{ On, XMLSec1 string }) bool { return s.XMLSec1 != "OK" })

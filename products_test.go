@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf16"
 
 	"github.com/iomete/saml"
 	"github.com/iomete/saml/samltest"
@@ -261,9 +262,10 @@ func TestHintsOfProducts(t *testing.T) {
 	for _, s := range settingsOfProducts {
 		r := &productRecord{t: t, settings: s, key: key, otherKey: otherKey, certificate: certificate, weak: weak}
 		r.responses()
+		responses := len(r.lines)
 		r.documents()
-		if len(r.lines) < 30 {
-			t.Errorf("%s has %d faults, want at least 30", s.name, len(r.lines))
+		if documents := len(r.lines) - responses; documents < 30 {
+			t.Errorf("%s has %d wrong or odd documents, certificates and settings, want at least 30", s.name, documents)
 		}
 		in := 0
 		for _, line := range r.lines {
@@ -276,7 +278,7 @@ func TestHintsOfProducts(t *testing.T) {
 				in++
 			}
 		}
-		if in >= 20 {
+		if in >= 35 {
 			own++
 		}
 		t.Logf("%s: %d of %d in its words", s.name, in, len(r.lines))
@@ -428,18 +430,52 @@ func (r *productRecord) documents() {
 	document("metadata without certificate", productMetadata(s.entityID, s.loginURL, "", "HTTP-Redirect"))
 	document("metadata without usable endpoint", productMetadata(s.entityID, s.loginURL, keyDescriptor(r.certificate), "SOAP"))
 	document("metadata without entity ID", strings.Replace(metadata, "entityID", "entityid", 1))
+	const space = "urn:oasis:names:tc:SAML:2.0:metadata"
+	encoded := base64.StdEncoding.EncodeToString(r.certificate)
+	collection := func(entities ...string) string {
+		return `<EntitiesDescriptor xmlns="` + space + `">` + strings.Join(entities, "") + `</EntitiesDescriptor>`
+	}
+	second := productMetadata("https://second.example.com/", "https://second.example.com/login", keyDescriptor(r.certificate), "HTTP-Redirect")
+	document("metadata in UTF-16", string(utf16File(metadata)))
+	document("metadata with a DOCTYPE", "<!DOCTYPE x>"+metadata)
+	document("metadata in the namespace of SAML 1", strings.Replace(metadata, space, "urn:oasis:names:tc:SAML:1.0:metadata", 1))
+	document("metadata with an undeclared prefix", strings.Replace(metadata, "<EntityDescriptor", "<EntityDescriptor md:x='1'", 1))
+	document("metadata for SAML 1.1 alone", strings.Replace(metadata, "SAML:2.0:protocol", "SAML:1.1:protocol", 1))
+	document("metadata with a KeyValue alone", productMetadata(s.entityID, s.loginURL,
+		`<KeyDescriptor><KeyInfo xmlns="http://www.w3.org/2000/09/xmldsig#"><KeyValue/></KeyInfo></KeyDescriptor>`, "HTTP-Redirect"))
+	document("metadata whose certificate is cut off", strings.Replace(metadata, encoded, encoded[:400], 1))
+	document("metadata with a private key", strings.Replace(metadata, encoded, "-----BEGIN PRIVATE KEY-----AAAA-----END PRIVATE KEY-----", 1))
+	document("a collection of two identity providers", collection(metadata, second))
+	document("a collection with one of them twice", collection(metadata, metadata))
+	document("metadata in JSON", `{"entityID": "`+s.entityID+`"}`)
+	settings("a thumbprint as certificate", s.entityID, s.loginURL, "2B3BF19D889044A73B454C47696D028FAA54E27E")
+	settings("an SSH key as certificate", s.entityID, s.loginURL, "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQ== idp")
+	settings("an address as certificate", s.entityID, s.loginURL, s.metadataURL)
+	settings("half a certificate", s.entityID, s.loginURL, good[:len(good)/2])
 	_, err = saml.ParseKeys([]byte(strings.Replace(metadata, "<EntityDescriptor", "<EntityDescriptor x", 1)))
 	r.refusal("broken metadata as certificate", err)
 	_, err = saml.FetchMetadata(context.Background(), strings.Replace(s.metadataURL, "https:", "http:", 1), saml.FetchOptions{})
 	r.refusal("metadata by http", err)
 
-	p, err := saml.ParseMetadata([]byte(strings.Replace(metadata, "<IDPSSODescriptor", `<IDPSSODescriptor WantAuthnRequestsSigned="true"`, 1)))
+	service := strings.NewReplacer("IDPSSODescriptor", "SPSSODescriptor").Replace(second)
+	odd := strings.Replace(metadata, "<IDPSSODescriptor", `<IDPSSODescriptor WantAuthnRequestsSigned="true"`, 1)
+	odd = strings.Replace(odd, "</IDPSSODescriptor>", keyDescriptor([]byte("x"))+"</IDPSSODescriptor>", 1)
+	p, err := saml.ParseMetadata([]byte(collection(odd, service)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, w := range p.Warnings(time.Now().AddDate(20, 0, 0)) {
 		r.add("warning", w.Code+": "+w.Message, w.Hint)
 	}
+}
+
+// utf16File is a text as PowerShell writes it.
+func utf16File(text string) []byte {
+	file := []byte{0xFF, 0xFE}
+	for _, unit := range utf16.Encode([]rune(text)) {
+		file = append(file, byte(unit), byte(unit>>8))
+	}
+	return file
 }
 
 // productMetadata is the metadata of an identity provider with one endpoint.

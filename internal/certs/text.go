@@ -61,23 +61,6 @@ func Parts(text string) iter.Seq2[Part, *Problem] {
 	}
 }
 
-// DecodeElement decodes the text of one X509Certificate element: base64, around which some leave
-// the armor of PEM.
-func DecodeElement(text string) (der []byte, ok bool) {
-	der, err := b64.Decode(text)
-	if err == nil {
-		return der, true
-	}
-	text = strings.TrimSpace(text)
-	label, length, ok := pemLabel(text, pemBegin)
-	if !ok || !isCertificateLabel(label) {
-		return nil, false
-	}
-	body, _, _ := strings.Cut(text[length:], pemEnd+label+pemHyphens)
-	der, err = b64.Decode(body)
-	return der, err == nil
-}
-
 // unescape undoes what JSON and XML make of line breaks and of the characters of base64 and tags.
 // None of these sequences can be part of a certificate.
 func unescape(text string) string {

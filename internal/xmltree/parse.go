@@ -22,7 +22,7 @@ const (
 // Options are the exceptions for metadata. The zero value is for messages.
 type Options struct {
 	MaxBytes      int  // maximum size of the document; 0 means the constant MaxBytes
-	AllowComments bool // skip comments instead of refusing them
+	AllowComments bool // skip comments, and processing instructions before the root, instead of refusing them
 }
 
 // Parse reads a document in UTF-8. The Document and its strings share the memory of src, so that a
@@ -303,6 +303,9 @@ func (p *parser) markup() error {
 		if strings.HasPrefix(rest, "<?xml") && len(rest) > 5 && (isSpaceByte(rest[5]) || rest[5] == '?') {
 			return p.fail(fault.XMLDeclaration, "an XML declaration is only allowed at the very start")
 		}
+		if p.comments && p.elements == 0 {
+			return p.instruction()
+		}
 		return p.fail(fault.Comment, "processing instructions are not allowed")
 	case '!':
 		switch {
@@ -327,6 +330,17 @@ func (p *parser) comment() error {
 	}
 	p.pos += len("<!--") + end + len("-->")
 	p.doc.hadComments = p.doc.hadComments || p.parent >= 0
+	return nil
+}
+
+// instruction skips a processing instruction before the root, such as <?xml-stylesheet ...?> (XML 1.0
+// §2.6). No signature of an element covers it.
+func (p *parser) instruction() error {
+	end := strings.Index(p.rest(), "?>")
+	if end < 0 || byteClass[p.rest()[2]]&nameStart == 0 {
+		return p.fail(fault.XMLSyntax, "a processing instruction is not closed, or has no name")
+	}
+	p.pos += end + len("?>")
 	return nil
 }
 

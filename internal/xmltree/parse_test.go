@@ -241,9 +241,23 @@ func TestParseDoctype(t *testing.T) {
 
 func TestParseProcessingInstructions(t *testing.T) {
 	t.Parallel()
-	rows := []refusal{
+	before := []refusal{
 		{"before the root", "<?b c?><a/>", "comment", "<a/>"},
 		{"after the declaration", `<?xml version="1.0"?><?b c?><a/>`, "comment", `<?xml version="1.0"?><a/>`},
+	}
+	checkRefusals(t, messages, before)
+	for _, row := range before { // a stylesheet, as some products name one in their metadata
+		if _, err := xmltree.Parse([]byte(row.bad), metadata); err != nil {
+			t.Errorf("%s of metadata: %v", row.name, err)
+		}
+	}
+	checkRefusals(t, metadata, []refusal{
+		{"no name, before the root", "<? b?><a/>", "xml_syntax", "<?b?><a/>"},
+		{"no end, before the root", "<?b <a/>", "xml_syntax", "<?b ?><a/>"},
+		{"neither, before the root", "<?", "xml_syntax", "<a/>"},
+		{"a name and an end in one, before the root", "<?><a/>", "xml_syntax", "<a/>"},
+	})
+	rows := []refusal{
 		{"in the root", "<a>b<?b?>c</a>", "comment", "<a>bc</a>"},
 		{"after the root", "<a/><?b?>", "comment", "<a/>"},
 		{"without a name", "<a><? ?></a>", "comment", "<a> </a>"},
