@@ -13,11 +13,12 @@ import (
 	"github.com/iomete/saml"
 )
 
-const decodeUsage = `samlsp decode [FILE|URL|-]
+const decodeUsage = `samlsp decode [-n NUMBER] [FILE|URL|-]
 
 Shows any SAML message, readable and unverified: AuthnRequest, Response, LogoutRequest, LogoutResponse, metadata. The input is
 XML, base64, deflated base64 (HTTP-Redirect binding), a form body, or an address with SAMLRequest= or SAMLResponse= in
-its query. Such an address is not fetched; another one is, https or on this machine. Without operand standard input is read.
+its query; or what browsers and their tools save: HAR, SAML-tracer's export, "Copy as cURL", fetch or PowerShell, the page with
+the form. -n shows one of several messages. Such an address is not fetched; another one is, https or on this machine. Without operand standard input is read.
 
 Characters that a terminal would not show as themselves appear as &#x...;.
 
@@ -29,8 +30,12 @@ const maxInflated = 4 << 20
 
 func (t *tool) decode(args []string) int {
 	flags := flag.NewFlagSet("decode", flag.ContinueOnError)
+	which := flags.Int("n", 0, "")
 	if status, ok := t.parse(flags, decodeUsage, args); !ok {
 		return status
+	}
+	if *which < 0 {
+		return t.misused("decode", "-n is the number of a message, from 1")
 	}
 	if flags.NArg() > 1 {
 		return t.misused("decode", "name one file or address, or - for standard input")
@@ -39,7 +44,7 @@ func (t *tool) decode(args []string) int {
 	if flags.NArg() == 1 {
 		name = flags.Arg(0)
 	}
-	if err := t.decodeSource(name); err != nil {
+	if err := t.decodeSource(name, *which); err != nil {
 		for _, e := range saml.Errors(err) {
 			t.complain("decode", name+": "+line(e))
 		}
@@ -48,15 +53,15 @@ func (t *tool) decode(args []string) int {
 	return exitOK
 }
 
-func (t *tool) decodeSource(name string) error {
+func (t *tool) decodeSource(name string, which int) error {
 	data := []byte(name)
 	if !isMessageAddress(data) {
 		var err error
-		if data, err = t.readSource(name, messageLimit); err != nil {
+		if data, err = t.readSource(name, recordingLimit); err != nil {
 			return err
 		}
 	}
-	found, err := find(data)
+	found, err := find(data, which)
 	if err != nil {
 		return err
 	}
@@ -86,8 +91,9 @@ type found struct {
 
 type note struct{ label, value string }
 
-// find takes the messages out of any form of input. There is at least one, or an error.
-func find(data []byte) ([]found, error) {
+// find takes the messages out of any form of input: the one with the number which, from 1, or all for
+// 0. There is at least one, or an error.
+func find(data []byte, which int) ([]found, error) {
 	var notes []note
 	if isMessageAddress(data) {
 		address, query, _ := strings.Cut(string(bytes.TrimSpace(data)), "?")
@@ -98,10 +104,18 @@ func find(data []byte) ([]found, error) {
 				"Copy all of it, and quote it for the shell.")
 		}
 	}
-	m, err := sniff(data)
-	switch {
-	case err != nil:
+	messages, where, err := messagesIn(data)
+	if err != nil {
 		return nil, err
+	}
+	if len(messages) > 1 || where[0] != "" {
+		return findInRecording(messages, where, which)
+	}
+	if which > 1 {
+		return nil, noSuchMessage(which, 1)
+	}
+	m := messages[0]
+	switch {
 	case m.form != nil:
 		return findInForm(m.form, notes)
 	case m.xml != nil && !looksLikeXML(m.xml):
@@ -118,6 +132,32 @@ func find(data []byte) ([]found, error) {
 
 // maxMessages bounds the messages of one form: each may inflate to maxInflated.
 const maxMessages = 8
+
+// findInRecording takes the messages out of a recording, or the one with this number, from 1.
+func findInRecording(messages []message, where []string, which int) (list []found, err error) {
+	if which > len(messages) {
+		return nil, noSuchMessage(which, len(messages))
+	}
+	if which == 0 && len(messages) > maxMessages {
+		return nil, refusal(codeForm, fmt.Sprintf("the file has %d messages, more than %d", len(messages), maxMessages),
+			"Name one by its number: -n 1 is the first.")
+	}
+	for i, m := range messages {
+		if which != 0 && which != i+1 {
+			continue
+		}
+		inside, err := findInForm(m.form, []note{{"Number", fmt.Sprintf("%d of %d", i+1, len(messages))}, {"Found in", where[i]}})
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, inside...)
+	}
+	return list, nil
+}
+
+func noSuchMessage(which, number int) error {
+	return refusal(codeForm, fmt.Sprintf("there is no message %d in the file, which has %d", which, number), "")
+}
 
 func findInForm(form url.Values, notes []note) ([]found, error) {
 	if n := len(form["SAMLRequest"]) + len(form["SAMLResponse"]); n > maxMessages {

@@ -226,8 +226,8 @@ func TestMetadataThatIsNone(t *testing.T) {
 		{"a private key", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: privateKey})),
 			[]string{"this is a private key", "replace it"}},
 		{"a service's metadata", serviceMetadata(t),
-			[]string{"not that of an identity provider", "Take the metadata of the identity provider"}},
-		{"an aggregate", aggregate, []string{"collection of entities", "https://one.example.com",
+			[]string{"not of an identity provider", "Take the metadata of the identity provider"}},
+		{"an aggregate", aggregate, []string{"collection of several identity providers", "https://one.example.com",
 			"https://two.example.com", "-entity-id ID"}},
 		{"a SAML response", "<Response xmlns='urn:oasis:names:tc:SAML:2.0:protocol'/>",
 			[]string{"not SAML metadata", `"Response"`, download}},
@@ -324,8 +324,8 @@ func TestLargeInputIsNotReadOn(t *testing.T) {
 		t.Errorf("%d bytes were read", input.read)
 	}
 	input.read = 0
-	samlspWith(t, &input, "decode", "-").failed(t, exitRefused, "more than 8 MiB")
-	if input.read > 8<<20+1 {
+	samlspWith(t, &input, "decode", "-").failed(t, exitRefused, "more than 64 MiB")
+	if input.read > 64<<20+1 {
 		t.Errorf("%d bytes were read", input.read)
 	}
 }

@@ -27,6 +27,8 @@ var (
 	metadataLimit = limit{4 << 20, "the metadata of one identity provider"} // as saml.ParseMetadata has it
 	// the largest in base64 in a form, every byte escaped, is below it
 	messageLimit = limit{8 << 20, "a SAML message"}
+	// browsers' recordings hold pages and pictures too
+	recordingLimit = limit{64 << 20, "a SAML message or the recording of one sign-in"}
 )
 
 // readSource reads FILE|URL|-.
@@ -56,10 +58,13 @@ func readAtMost(r io.Reader, most limit) ([]byte, error) {
 		return nil, unreadable(err)
 	}
 	if int64(len(data)) > most.bytes {
-		return nil, refusal(saml.CodeTooLarge, fmt.Sprintf("this has more than %d MiB, so it is not %s",
-			most.bytes>>20, most.what), "")
+		return nil, most.exceeded()
 	}
 	return data, nil
+}
+
+func (l limit) exceeded() error {
+	return refusal(saml.CodeTooLarge, fmt.Sprintf("this has more than %d MiB, so it is not %s", l.bytes>>20, l.what), "")
 }
 
 func unreadable(err error) error {

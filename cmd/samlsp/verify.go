@@ -14,10 +14,11 @@ import (
 	"github.com/iomete/saml"
 )
 
-const verifyUsage = `samlsp verify -metadata FILE -redirect-url URL (-request-id ID | -unsolicited) [options] FILE...
+const verifyUsage = `samlsp verify -metadata FILE -redirect-url URL [-request-id ID | -unsolicited] [options] FILE...
 
 Says whether responses would be accepted, by running exactly what a sign-in runs: who signs in, or which check refuses, and
-what to change. A FILE holds the XML, its base64, or the form body that the browser posted; - is standard input.
+what to change. A FILE holds the XML, its base64, the form body that the browser posted, or what browsers and their tools
+save: HAR, SAML-tracer's export, "Copy as cURL", fetch or PowerShell, the page with the form. - is standard input.
 
 The identity provider, one of:
     -metadata FILE          its metadata; -idp-entity-id ID picks one from a document that holds several
@@ -29,17 +30,22 @@ The service:
     -entity-id ID           the service's entity ID: Audience. Default: the Redirect URL
     -key FILE               its private key in PEM, for responses that are encrypted; may be repeated
 
-What the response answers, one of:
+What the response answers, at most one of:
     -request-id ID          the request with this ID
     -unsolicited            no request: the identity provider sent it on its own
+    Without either, the response says which request it answers, and the verdict is what would come of it if this browser
+    had begun that request. A sign-in never believes the response in that.
 
 Options:
-    -at RFC3339             checks as at this time (2026-01-31T12:00:00Z). Default: now
+    -n NUMBER               which of several responses in a FILE; without it they are listed
+    -at RFC3339|message     checks as at this time (2026-01-31T12:00:00Z), or as at the time at which the message says
+                            that it was made, and says what would come of it now. Default: now
     -name-id email|any      what the NameID must be. Default: email, an e-mail address
     -insecure-allow-sha1    accepts RSA-SHA1 signatures and SHA-1 digests
     -json                   prints one object a line for each FILE, in order: file, accepted; if accepted: name_id,
                             name_id_format, issuer, session_index, in_response_to, assertion_id, attributes (name -> list);
-                            if refused: code, message, hint
+                            if refused: code, message, hint; assumed_request_id where no -request-id was given ("" for
+                            none), checked_at with -at message
 
 Each FILE is verified on its own: the same one twice is not a replay.
 
@@ -52,10 +58,18 @@ type verifyOptions struct {
 	redirectURL, entityID              string
 	keys                               []string
 	requestID                          string
+	number                             int
 	unsolicited                        bool
 	at, nameID                         string
 	allowSHA1, json                    bool
+
+	clock time.Time // with -at message: that of the response
 }
+
+// assumes reports whether the response itself says what it answers.
+func (o *verifyOptions) assumes() bool { return o.requestID == "" && !o.unsolicited }
+
+const atMessage = "message"
 
 func (o *verifyOptions) flags() *flag.FlagSet {
 	f := flag.NewFlagSet("verify", flag.ContinueOnError)
@@ -71,6 +85,7 @@ func (o *verifyOptions) flags() *flag.FlagSet {
 	f.StringVar(&o.requestID, "request-id", "", "")
 	f.BoolVar(&o.unsolicited, "unsolicited", false, "")
 	f.StringVar(&o.at, "at", "", "")
+	f.IntVar(&o.number, "n", 0, "")
 	f.StringVar(&o.nameID, "name-id", "email", "")
 	f.BoolVar(&o.allowSHA1, "insecure-allow-sha1", false, "")
 	f.BoolVar(&o.json, "json", false, "")
@@ -88,13 +103,12 @@ func (o *verifyOptions) fault(files []string) string {
 		return "-certificate needs -idp-entity-id ID, the identity provider's entity ID (Microsoft Entra Identifier)"
 	case o.redirectURL == "":
 		return "say where the response was sent: -redirect-url URL"
-	case o.requestID == "" && !o.unsolicited:
-		return "say what the response answers: -request-id ID, the ID of the AuthnRequest that this browser was sent off with, or -unsolicited, " +
-			"where the identity provider sent the response without a request. The response itself must not decide that: it could be an answer for somebody else"
 	case o.requestID != "" && o.unsolicited:
 		return "-request-id and -unsolicited exclude each other: a response answers a request, or none"
 	case o.nameID != "email" && o.nameID != "any":
 		return fmt.Sprintf("-name-id is email or any, not %q", o.nameID)
+	case o.number < 0:
+		return "-n is the number of a response, from 1"
 	case len(files) == 0:
 		return "name a file with a response, or - for standard input"
 	}
@@ -154,10 +168,14 @@ func (o *verifyOptions) config(now func() time.Time) (c saml.VerifierConfig, why
 	if o.nameID == "any" {
 		c.NameID = saml.AllowAnyNameID
 	}
-	if o.at != "" {
+	switch o.at {
+	case "":
+	case atMessage:
+		c.Now = func() time.Time { return o.clock }
+	default:
 		at, err := time.Parse(time.RFC3339, o.at)
 		if err != nil {
-			return c, fmt.Sprintf("-at is not a time like 2026-01-31T12:00:00Z: %q", o.at)
+			return c, fmt.Sprintf("-at is neither a time like 2026-01-31T12:00:00Z nor message: %q", o.at)
 		}
 		c.Now = func() time.Time { return at }
 	}
@@ -224,37 +242,126 @@ func (t *tool) unusable(o *verifyOptions, files []string, err error) int {
 // verifyFile verifies one response. Nothing is claimed: a response that was used before is
 // accepted, and a file may be named twice.
 func (t *tool) verifyFile(o *verifyOptions, verifier *saml.Verifier, name string) int {
-	status := exitRefused
-	data, err := t.readFile(name, messageLimit)
+	data, err := t.readFile(name, recordingLimit)
 	if errors.Is(err, codeFile) {
-		status = exitUsage
+		if o.json {
+			printRefusedJSON(t.stdout, name, saml.Errors(err)[0])
+		} else {
+			t.complain("verify", name+": "+line(saml.Errors(err)[0]))
+		}
+		return exitUsage
 	}
-	var value string
+	var list []response
 	if err == nil {
-		value, err = samlResponse(data)
+		list, err = samlResponses(data)
 	}
-	var verified *saml.VerifiedResponse
-	if err == nil {
-		verified, err = verifier.Verify(t.ctx, value,
-			saml.VerifyOptions{RequestID: o.requestID, AllowUnsolicited: o.unsolicited})
+	if err == nil && len(list) > 1 && o.number == 0 {
+		return t.chooseOne(o, name, list)
 	}
-	switch {
-	case status == exitUsage && !o.json:
-		t.complain("verify", name+": "+line(saml.Errors(err)[0]))
-	case err != nil && o.json:
-		printRefusedJSON(t.stdout, name, saml.Errors(err)[0])
-	case err != nil:
-		printRefused(t.stdout, name, saml.Errors(err)[0])
-	case o.json:
-		printAcceptedJSON(t.stdout, name, verified.Assertion, o.requestID)
-	default:
-		fmt.Fprintf(t.stdout, "%s: accepted\n", visible(name))
-		printIdentity(t.stdout, verified.Identity, verified.Assertion, verified.RequestID)
+	if err == nil && o.number > len(list) {
+		err = refusal(codeForm, fmt.Sprintf("there is no response %d in the file, which has %d", o.number, len(list)), "")
 	}
 	if err != nil {
-		return status
+		return t.refused(o, name, verdict{}, err)
 	}
+	return t.verifyResponse(o, verifier, name, list[max(o.number, 1)-1])
+}
+
+// chooseOne lists the responses of a file that has several.
+func (t *tool) chooseOne(o *verifyOptions, name string, list []response) int {
+	message := fmt.Sprintf("the file has %d responses: name one with -n NUMBER", len(list))
+	if o.json {
+		printRefusedJSON(t.stdout, name, refusal(codeForm, message, ""))
+		return exitUsage
+	}
+	t.complain("verify", name+": "+message)
+	for i, r := range list {
+		f := factsOf(r.value)
+		fmt.Fprintf(t.stdout, "%s: response %d\n", visible(name), i+1)
+		row(t.stdout, 2, "Found in", r.where)
+		row(t.stdout, 2, "Issued", showTime(f.issued))
+		row(t.stdout, 2, "Issuer", f.issuer)
+		row(t.stdout, 2, "Destination", f.destination)
+		row(t.stdout, 2, "In response to", f.requestID)
+	}
+	return exitUsage
+}
+
+// verdict is what was taken from the response itself, to be said with the outcome.
+type verdict struct {
+	assumed   *string    // the request that it says it answers, nil where the options say it
+	checkedAt *time.Time // with -at message
+	now       error      // with -at message: what would come of it at this moment
+}
+
+func (t *tool) verifyResponse(o *verifyOptions, verifier *saml.Verifier, name string, r response) int {
+	f := factsOf(r.value)
+	options := saml.VerifyOptions{RequestID: o.requestID, AllowUnsolicited: o.unsolicited}
+	var v verdict
+	if o.assumes() {
+		v.assumed = &f.requestID
+		options = saml.VerifyOptions{RequestID: f.requestID, AllowUnsolicited: f.requestID == ""}
+	}
+	if o.at == atMessage {
+		if f.issued.IsZero() {
+			return t.refused(o, name, v, refusal(codeForm, "the message does not say when it was made", "Give a time with -at."))
+		}
+		o.clock = t.now()
+		_, v.now = verifier.Verify(t.ctx, r.value, options)
+		o.clock = f.issued
+		v.checkedAt = &f.issued
+	}
+	verified, err := verifier.Verify(t.ctx, r.value, options)
+	if err != nil {
+		return t.refused(o, name, v, err)
+	}
+	if o.json {
+		printAcceptedJSON(t.stdout, name, verified.Assertion, options.RequestID, v)
+		return exitOK
+	}
+	fmt.Fprintf(t.stdout, "%s: %s\n", visible(name), v.accepted())
+	v.print(t.stdout)
+	printIdentity(t.stdout, verified.Identity, verified.Assertion, verified.RequestID)
 	return exitOK
+}
+
+// accepted is the verdict on a response that passed all checks.
+func (v verdict) accepted() string {
+	switch {
+	case v.assumed == nil:
+		return "accepted"
+	case *v.assumed == "":
+		return "would be accepted where responses without a request (IdP-initiated) are"
+	}
+	return "would be accepted for request " + visible(*v.assumed)
+}
+
+// print says what the response itself decided.
+func (v verdict) print(w io.Writer) {
+	if v.assumed != nil {
+		row(w, 2, "Request", "as the response says; a sign-in compares it with the request that this browser began (-request-id)")
+	}
+	if v.checkedAt == nil {
+		return
+	}
+	row(w, 2, "Checked as at", showTime(*v.checkedAt)+", when the message says that it was made")
+	now := "accepted"
+	if v.now != nil {
+		e := saml.Errors(v.now)[0]
+		now = "refused, " + string(e.Code) + ": " + e.Message
+	}
+	row(w, 2, "At this moment", now)
+}
+
+func (t *tool) refused(o *verifyOptions, name string, v verdict, err error) int {
+	e := saml.Errors(err)[0]
+	if o.json {
+		printRefusedJSON(t.stdout, name, e)
+		return exitRefused
+	}
+	printRefused(t.stdout, name, e)
+	v.print(t.stdout)
+	return exitRefused
 }
 
 func printRefused(w io.Writer, name string, e *saml.Error) {
@@ -330,6 +437,8 @@ type acceptedJSON struct {
 	InResponseTo string              `json:"in_response_to"`
 	AssertionID  string              `json:"assertion_id"`
 	Attributes   map[string][]string `json:"attributes"`
+	Assumed      *string             `json:"assumed_request_id,omitempty"`
+	CheckedAt    *time.Time          `json:"checked_at,omitempty"`
 }
 
 type refusedJSON struct {
@@ -340,11 +449,11 @@ type refusedJSON struct {
 	Hint     string    `json:"hint"`
 }
 
-func printAcceptedJSON(w io.Writer, name string, a *saml.Assertion, requestID string) {
+func printAcceptedJSON(w io.Writer, name string, a *saml.Assertion, requestID string, v verdict) {
 	j := acceptedJSON{File: name, Accepted: true, NameID: a.NameID.Value, NameIDFormat: a.NameID.Format,
 		Issuer:       a.Issuer.Value,
 		SessionIndex: sessionIndex(a), InResponseTo: answered(a,
-			requestID), AssertionID: a.ID, Attributes: map[string][]string{}}
+			requestID), AssertionID: a.ID, Attributes: map[string][]string{}, Assumed: v.assumed, CheckedAt: v.checkedAt}
 	for _, attribute := range a.Attributes {
 		j.Attributes[attribute.Name] = append([]string{}, attribute.Values...) // [] rather than null
 	}

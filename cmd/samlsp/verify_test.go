@@ -151,7 +151,7 @@ func TestVerifyRefused(t *testing.T) {
 				StatusMessage: "AADSTS50105: not assigned"})), nil, "status", []string{"AADSTS50105", "Users and groups"}},
 		{"an empty file", "", nil, "response_missing", nil},
 		{"no base64", "lorem ipsum!", nil, "base64", nil},
-		{"bytes that are no text", "\xff\xfe<\x00", nil, "encoding", nil},
+		{"bytes that are no text", "\xff\x00<\x00", nil, "encoding", nil},
 		{"a request", "<AuthnRequest xmlns='urn:oasis:names:tc:SAML:2.0:protocol'/>", nil, "not_a_response",
 			[]string{"AuthnRequest"}},
 		{"two responses in a form", "SAMLResponse=" + url.QueryEscape(value) + "&SAMLResponse=" +
@@ -284,8 +284,7 @@ func TestVerifyUsage(t *testing.T) {
 		args  []string
 		words []string
 	}{
-		{"nothing said about the request", arguments(metadata, "response.xml"),
-			[]string{"-request-id ID", "AuthnRequest", "-unsolicited", "without a request"}},
+		{"a number that is none", arguments(metadata, "-n", "-1", "response.xml"), []string{"-n is the number"}},
 		{"both said about the request", arguments(metadata, "-request-id", "_1", "-unsolicited", "response.xml"),
 			[]string{"exclude each other"}},
 		{"nobody to trust", []string{"verify", "-redirect-url", redirectURL, "-unsolicited", "response.xml"},
