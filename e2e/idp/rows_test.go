@@ -22,7 +22,8 @@ type dialect struct {
 
 // with returns the base and more: of one name, the last.
 func (d dialect) with(more ...knobs) knobs {
-	all := maps.Clone(d.base)
+	all := knobs{}
+	maps.Copy(all, d.base)
 	for _, k := range more {
 		maps.Copy(all, k)
 	}
