@@ -193,6 +193,17 @@ func (l *keyList) append(hash [sha256.Size]byte, k TrustedKey) (int, *Error) {
 	return len(l.keys) - 1, nil
 }
 
+// cut forgets the keys from index n on.
+func (l *keyList) cut(n int) {
+	for _, k := range l.keys[n:] {
+		delete(l.seen, sha256.Sum256(k.der))
+		if k.unusable == nil && certs.IsSlow(k.public) {
+			l.slow--
+		}
+	}
+	l.keys = l.keys[:n]
+}
+
 // uniqueKeys leaves out repeated certificates. Of two that are the same, one may have been read
 // beside a certificate that it issued, and the other alone: then it counts as given alone.
 func uniqueKeys(keys []TrustedKey) ([]TrustedKey, *Error) {

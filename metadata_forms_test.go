@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/elliptic"
 	"encoding/base64"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -43,6 +44,11 @@ func TestMetadataAsCustomersHaveIt(t *testing.T) {
 		{"white space around the use", entity(keyXML(` use=" signing "`, leaf)), ""},
 		{"a blank before the Location", strings.Replace(good, `Location="`, `Location=" `, 1), ""},
 		{"a binding in small letters", strings.Replace(good, "bindings:HTTP-Redirect", "bindings:http-redirect", 1), ""},
+		{"an authority beside a leaf that is cut off, in PEM", entity(keyXML("", leaf) +
+			strings.Replace(keyXML("", other), encoded(other), armor("CERTIFICATE", authority)+armor("CERTIFICATE", other[:100]), 1)),
+			"key_unreadable"},
+		{"an authority beside a leaf that is cut off, in base64",
+			entity(keyXML("", leaf) + keyXML("", slices.Concat(authority, other[:100]))), "key_unreadable"},
 		{"a stylesheet", `<?xml version="1.0"?><?xml-stylesheet type="text/xsl" href="m.xsl"?>` + good, ""},
 		{"white space around the entity ID", strings.Replace(good, `entityID="https`, `entityID=" https`, 1), ""},
 		{"the only identity provider among services", collection("", service, good, service), "aggregate"},

@@ -70,9 +70,11 @@ func (m *metadataKeys) certificate(text string) ([]int, *Error) {
 	problem := refuse(CodeKey, "it is empty or not base64", "", "")
 	if der, err := b64.Decode(text); err == nil {
 		var added []int
+		before := len(m.list.keys)
 		if added, problem = m.list.readDER(der); problem == nil || m.list.full {
 			return added, problem
 		}
+		m.list.cut(before)
 		if decoded := string(der); strings.Contains(decoded, "-----BEGIN ") {
 			text = decoded
 		}
@@ -80,11 +82,14 @@ func (m *metadataKeys) certificate(text string) ([]int, *Error) {
 	if p := certs.PrivateKeyIn(text); p != nil {
 		return nil, fromCerts(p)
 	}
+	before := len(m.list.keys)
 	added, err := m.list.readText(text)
 	if m.list.full {
 		return nil, err
 	}
 	if err != nil || len(added) == 0 {
+		// None of them is taken: an authority must not be left without the certificate that it issued.
+		m.list.cut(before)
 		return nil, problem
 	}
 	return added, nil
