@@ -11,7 +11,7 @@ const statusPrefix = "urn:oasis:names:tc:SAML:2.0:status:"
 // statusHints say what to do about a status code, at any identity provider. Most are second-level
 // codes (SAML Core 2.0 §3.2.2.2); some products send those on the first level.
 var statusHints = map[string]string{
-	"AuthnFailed": "The user did not get through the sign-in at the identity provider: a wrong password, a second factor that is missing, or the sign-in was cancelled. " +
+	"AuthnFailed": "The user did not get through the sign-in at the identity provider: a wrong password, a second factor that is missing, or the sign-in was canceled. " +
 		"Sign in again; if it happens again, see the sign-in log there.",
 	"InvalidNameIDPolicy": "The identity provider has no NameID for this user in the format that is set for this service. " +
 		"Most often the user has no e-mail address there: fill it in (Keycloak: Users > the user > Email). Otherwise set the NameID format of this service there to e-mail address.",
