@@ -193,6 +193,16 @@ func (l *keyList) append(hash [sha256.Size]byte, k TrustedKey) (int, *Error) {
 	return len(l.keys) - 1, nil
 }
 
+// mergeIndices adds what is not there yet. There are at most maxKeys different ones.
+func mergeIndices(list, more []int) []int {
+	for _, i := range more {
+		if !slices.Contains(list, i) {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
 // cut forgets the keys from index n on.
 func (l *keyList) cut(n int) {
 	for _, k := range l.keys[n:] {

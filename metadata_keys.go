@@ -95,16 +95,6 @@ func (m *metadataKeys) certificate(text string) ([]int, *Error) {
 	return added, nil
 }
 
-// mergeIndices adds what is not there yet. There are at most maxKeys different ones.
-func mergeIndices(list, more []int) []int {
-	for _, i := range more {
-		if !slices.Contains(list, i) {
-			list = append(list, i)
-		}
-	}
-	return list
-}
-
 // appendGroup leaves out what says nothing: a certificate alone is in no chain.
 func appendGroup(groups [][]int, group []int) [][]int {
 	if len(group) < 2 {

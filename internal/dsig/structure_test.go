@@ -229,3 +229,33 @@ func TestCertificateInKeyInfo(t *testing.T) {
 		}
 	}
 }
+
+// TestOnlyWhatDoesNotFitIsExplained: other faults of an inclusive signature, and those that have a
+// hint, stay as they are.
+func TestOnlyWhatDoesNotFitIsExplained(t *testing.T) {
+	t.Parallel()
+	inclusive := canonicalization{C14N: xmltree.C14N{Method: xmltree.Inclusive}}
+	for _, row := range []struct {
+		fault *fault.Fault
+		how   canonicalization
+		hint  string // how the hint begins then
+	}{
+		{&fault.Fault{Code: fault.Signature}, inclusive, "If the certificate is the right one: The signature uses inclusive"},
+		{&fault.Fault{Code: fault.Digest}, inclusive, "The signature uses inclusive"},
+		{&fault.Fault{Code: fault.Digest}, canonicalization{C14N: xmltree.C14N{Method: xmltree.Inclusive11}}, "The signature uses inclusive"},
+		{&fault.Fault{Code: fault.Digest}, canonicalization{}, ""},
+		{&fault.Fault{Code: fault.Signature}, canonicalization{}, ""},
+		{&fault.Fault{Code: fault.SignatureAlgorithm}, inclusive, ""},
+		{&fault.Fault{Code: fault.Signature, Hint: "of another cause"}, inclusive, "of another cause"},
+	} {
+		before := *row.fault
+		got, ok := row.how.explain(row.fault).(*fault.Fault)
+		if !ok || !strings.HasPrefix(got.Hint, row.hint) || (got.Hint == "") != (row.hint == "") || *row.fault != before {
+			t.Errorf("%+v: got hint %q, want %q", before, got.Hint, row.hint)
+		}
+	}
+	other := errors.New("no fault")
+	if got := inclusive.explain(other); got != other {
+		t.Errorf("got %v, want it unchanged", got)
+	}
+}

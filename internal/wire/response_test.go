@@ -171,3 +171,27 @@ func TestRefusalsSayGotAndWant(t *testing.T) {
 		}
 	}
 }
+
+// TestMissingIsToldFromWrong: an attribute that is not there, and one with another value than it may
+// have, are different mistakes. So are the places in which an assertion hides.
+func TestMissingIsToldFromWrong(t *testing.T) {
+	t.Parallel()
+	form := func(attributes, content string) string {
+		return base64.StdEncoding.EncodeToString([]byte(`<p:Response xmlns:p="` + xmltree.NSProtocol + `" xmlns:a="` +
+			xmltree.NSAssertion + `"` + attributes + `>` + content + `</p:Response>`))
+	}
+	const good = ` ID="_r" Version="2.0"`
+	for _, row := range []struct{ name, form, message string }{
+		{"no Version", form(` ID="_r"`, ""), "has no Version"},
+		{"another Version", form(` ID="_r" Version="1.1"`, ""), "is not SAML 2.0"},
+		{"no ID", form(` Version="2.0"`, ""), "has no ID"},
+		{"an ID of another form", form(` ID="#" Version="2.0"`, ""), "has a form that is not allowed"},
+		{"an assertion in Advice", form(good, "<a:Assertion><a:Advice><a:Assertion/></a:Advice></a:Assertion>"), "the Advice of the assertion"},
+		{"an assertion in Extensions", form(good, "<p:Extensions><a:Assertion/></p:Extensions>"), "hidden inside another element"},
+	} {
+		_, err := Read(row.form)
+		if f := (*fault.Fault)(nil); !errors.As(err, &f) || !strings.Contains(f.Message, row.message) {
+			t.Errorf("%s: got %v, want %q", row.name, err, row.message)
+		}
+	}
+}
