@@ -9,7 +9,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
 
 test: ## the tests of all modules
-	go test work
+	go test -timeout 30m work
 
 race: ## the same with the race detector (needs a C compiler)
 	go test -race -timeout 30m work
