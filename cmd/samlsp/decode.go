@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"compress/flate"
 	"encoding/base64"
 	"flag"
@@ -18,7 +19,8 @@ const decodeUsage = `samlsp decode [-n NUMBER] [FILE|URL|-]
 Shows any SAML message, readable and unverified: AuthnRequest, Response, LogoutRequest, LogoutResponse, metadata. The input is
 XML, base64, deflated base64 (HTTP-Redirect binding), a form body, or an address with SAMLRequest= or SAMLResponse= in
 its query; or what browsers and their tools save: HAR, SAML-tracer's export, "Copy as cURL", fetch or PowerShell, the page with
-the form. -n shows one of several messages. Such an address is not fetched; another one is, https or on this machine. Without operand standard input is read.
+the form. Several messages of a recording are listed, and the only response among them is shown; -n shows
+another. Such an address is not fetched; another one is, https or on this machine. Without operand standard input is read.
 
 Characters that a terminal would not show as themselves appear as &#x...;.
 
@@ -61,11 +63,14 @@ func (t *tool) decodeSource(name string, which int) error {
 			return err
 		}
 	}
-	found, err := find(data, which)
+	found, list, err := find(data, which)
 	if err != nil {
 		return err
 	}
 	io.WriteString(t.stdout, "Unverified: nothing here was checked, and anyone can have written it.\n")
+	if list != nil {
+		list(t.stdout)
+	}
 	for _, f := range found {
 		if err := f.print(t.stdout); err != nil {
 			return err
@@ -91,30 +96,35 @@ type found struct {
 
 type note struct{ label, value string }
 
-// find takes the messages out of any form of input: the one with the number which, from 1, or all for
-// 0. There is at least one, or an error.
-func find(data []byte, which int) ([]found, error) {
+// find takes the messages out of any form of input: the one with the number which, from 1. For 0 it
+// takes all, or of a recording with several the only response: list prints what there is.
+func find(data []byte, which int) (some []found, list func(io.Writer), err error) {
 	var notes []note
 	if isMessageAddress(data) {
 		address, query, _ := strings.Cut(string(bytes.TrimSpace(data)), "?")
 		query, _, _ = strings.Cut(query, "#")
 		notes = []note{{"Address", address}}
 		if data = []byte(query); !formField.Match(data) {
-			return nil, refusal(codeForm, "the address has no SAMLRequest or SAMLResponse in its query",
+			return nil, nil, refusal(codeForm, "the address has no SAMLRequest or SAMLResponse in its query",
 				"Copy all of it, and quote it for the shell.")
 		}
 	}
 	messages, where, err := messagesIn(data)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	if which > len(messages) {
+		return nil, nil, noSuchMessage(which, len(messages))
 	}
 	if len(messages) > 1 || where[0] != "" {
 		return findInRecording(messages, where, which)
 	}
-	if which > 1 {
-		return nil, noSuchMessage(which, 1)
-	}
-	m := messages[0]
+	some, err = findAlone(messages[0], notes)
+	return some, nil, err
+}
+
+// findAlone takes the messages out of a file that is no recording.
+func findAlone(m message, notes []note) ([]found, error) {
 	switch {
 	case m.form != nil:
 		return findInForm(m.form, notes)
@@ -133,26 +143,33 @@ func find(data []byte, which int) ([]found, error) {
 // maxMessages bounds the messages of one form: each may inflate to maxInflated.
 const maxMessages = 8
 
-// findInRecording takes the messages out of a recording, or the one with this number, from 1.
-func findInRecording(messages []message, where []string, which int) (list []found, err error) {
-	if which > len(messages) {
-		return nil, noSuchMessage(which, len(messages))
+// findInRecording takes the message with this number, from 1. For 0 it takes the only one, or the only
+// response, and gives the list of several. A message that cannot be read hides no other.
+func findInRecording(messages []message, where []string, which int) (some []found, list func(io.Writer), err error) {
+	if which == 0 && len(messages) > 1 {
+		list = func(w io.Writer) { printList(w, messages, where) }
+		responses := signIns(responsesOf(messages, where))
+		if len(responses) != 1 {
+			return nil, list, nil
+		}
+		which = responses[0].number
 	}
-	if which == 0 && len(messages) > maxMessages {
-		return nil, refusal(codeForm, fmt.Sprintf("the file has %d messages, more than %d", len(messages), maxMessages),
-			"Name one by its number: -n 1 is the first.")
-	}
+	i := max(which, 1) - 1
+	some, err = findInForm(messages[i].form, []note{{"Number", fmt.Sprintf("%d of %d", i+1, len(messages))}, {"Found in", where[i]}})
+	return some, list, err
+}
+
+func printList(w io.Writer, messages []message, where []string) {
+	fmt.Fprintf(w, "The file has %d messages. -n NUMBER shows one of them.\n", len(messages))
 	for i, m := range messages {
-		if which != 0 && which != i+1 {
-			continue
+		for _, name := range []string{"SAMLRequest", "SAMLResponse"} {
+			for _, value := range m.form[name] {
+				f := factsOf(value)
+				fmt.Fprintf(w, "\n%d: %s, %s\n", i+1, name, visible(cmp.Or(f.root, "which cannot be read")))
+				f.print(w, where[i])
+			}
 		}
-		inside, err := findInForm(m.form, []note{{"Number", fmt.Sprintf("%d of %d", i+1, len(messages))}, {"Found in", where[i]}})
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, inside...)
 	}
-	return list, nil
 }
 
 func noSuchMessage(which, number int) error {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -18,8 +20,10 @@ type message struct {
 
 var (
 	formField = regexp.MustCompile(`(^[?]?|&)SAML(Request|Response)=`)
-	// label is what stands before a value that was copied out of a table or a mail.
-	label = regexp.MustCompile(`^["']?SAML(?:Request|Response)["']?\s*[:=]\s*["']?`)
+	// label is what stands before a value in a table, a mail, a log or a request as text.
+	label = regexp.MustCompile(`(?i)(?:^|[^a-z0-9])SAML[ _-]?(Request|Response)["']?(?:[ \t]*[:=]|[ \t]*\r?\n|\t)\s*["']?`)
+	// base64Text is a line of a value, also escaped.
+	base64Text = regexp.MustCompile(`^[A-Za-z0-9+/=_%-]+`)
 )
 
 // sniff finds out in which form a file holds a message. It judges nothing: what is in no known form
@@ -29,8 +33,8 @@ func sniff(data []byte) (message, error) {
 	switch {
 	case len(text) > 0 && text[0] == '<', !utf8.Valid(text):
 		return message{xml: data}, nil
-	case formField.Match(text):
-		form, err := url.ParseQuery(string(bytes.TrimPrefix(text, []byte("?"))))
+	case formField.Match(text) && !bytes.ContainsAny(text, " \t\r\n"):
+		form, err := url.ParseQuery(withPlus(strings.TrimPrefix(string(text), "?")))
 		if err != nil {
 			return message{}, refusal(codeForm, "the form body cannot be read: "+err.Error(),
 				"Copy the whole body as the browser sent it.")
@@ -42,10 +46,51 @@ func sniff(data []byte) (message, error) {
 		}
 		return message{form: form}, nil
 	}
-	if at := label.FindIndex(text); at != nil {
-		text = bytes.TrimRight(text[at[1]:], "\"'")
+	if m, ok := labeled(string(text)); ok {
+		return m, nil
 	}
 	return message{value: unescaped(string(text))}, nil // escaped as browsers' tools show it
+}
+
+// withPlus keeps the + of a message that is not escaped at all: it was copied behind a label, not
+// out of a form, where + is a space. Base64 has no space.
+func withPlus(query string) string {
+	pairs := strings.Split(query, "&")
+	for i, pair := range pairs {
+		if strings.HasPrefix(pair, "SAMLRe") && !strings.Contains(pair, "%") {
+			pairs[i] = strings.ReplaceAll(pair, "+", "%2B")
+		}
+	}
+	return strings.Join(pairs, "&")
+}
+
+// labeled reads the values behind labels, and nothing else of the text.
+func labeled(text string) (message, bool) {
+	form := url.Values{}
+	for _, at := range label.FindAllStringSubmatchIndex(text, -1) {
+		rest := text[at[1]:]
+		if strings.HasPrefix(rest, "<") {
+			return message{xml: []byte(rest[:strings.LastIndexByte(rest, '>')+1])}, true
+		}
+		name := "SAMLRe" + strings.ToLower(text[at[2]+2:at[3]])
+		form.Add(name, unescaped(firstValue(rest)))
+	}
+	return message{form: form}, len(form) > 0
+}
+
+// firstValue returns the value that text begins with. Lines that were wrapped, as MIME does it at 64
+// or 76 characters, are one value.
+func firstValue(text string) string {
+	var value strings.Builder
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, " \t\r\n")
+		part := base64Text.FindString(line)
+		value.WriteString(part)
+		if len(part) != len(line) || len(part) < 60 || len(part) > 80 || strings.HasSuffix(part, "=") {
+			break
+		}
+	}
+	return value.String()
 }
 
 // messagesIn returns the messages of a file, with where each of them stands. There is at least one,
@@ -72,7 +117,11 @@ func messagesIn(data []byte) ([]message, []string, error) {
 }
 
 // A response is the form value of a response, and where it stands in the file.
-type response struct{ value, where string }
+type response struct {
+	value, where string
+	number       int   // of the message in the file, from 1: decode counts the same
+	fault        error // why a sign-in would not even read it
+}
 
 // samlResponses returns the responses in any of the forms: at least one, or an error.
 func samlResponses(data []byte) (list []response, err error) {
@@ -80,24 +129,43 @@ func samlResponses(data []byte) (list []response, err error) {
 	if err != nil {
 		return nil, err
 	}
-	for i, m := range messages {
-		switch {
-		case m.form != nil && where[i] == "" && len(m.form["SAMLResponse"]) != 1:
-			return nil, refusal(codeForm, "the form body does not have exactly one SAMLResponse",
-				"Take the POST to the Redirect URL.")
-		case m.form != nil:
-			for _, value := range m.form["SAMLResponse"] {
-				list = append(list, response{value, where[i]})
-			}
-		case m.xml != nil:
-			list = append(list, response{base64.StdEncoding.EncodeToString(m.xml), ""})
-		default:
-			list = append(list, response{m.value, ""})
-		}
+	if m := messages[0]; len(messages) == 1 && m.form != nil && where[0] == "" && len(m.form["SAMLResponse"]) != 1 {
+		return nil, refusal(codeForm, "the form body does not have exactly one SAMLResponse",
+			"Take the POST to the Redirect URL.")
 	}
-	if len(list) == 0 {
-		return nil, refusal(codeForm, fmt.Sprintf("the file has %d SAML messages, none of them a response", len(messages)),
+	if list = responsesOf(messages, where); len(list) == 0 {
+		return nil, refusal(codeForm, fmt.Sprintf("the file has %s, none of them a response", counted(len(messages), "SAML message")),
 			"Record until the browser is back at the service: the response is in the POST to the Redirect URL.")
 	}
 	return list, nil
+}
+
+func responsesOf(messages []message, where []string) (list []response) {
+	for i, m := range messages {
+		r := response{where: where[i], number: i + 1}
+		switch values := m.form["SAMLResponse"]; {
+		case m.form != nil && len(values) == 0: // a request
+			continue
+		case m.form != nil:
+			r.value = values[0]
+			if len(values) > 1 {
+				r.fault = refusal(codeForm, fmt.Sprintf("the form has %d fields SAMLResponse, and not one", len(values)), "")
+			}
+		case m.xml != nil:
+			r.value = base64.StdEncoding.EncodeToString(m.xml)
+		default:
+			r.value = m.value
+		}
+		list = append(list, r)
+	}
+	return list
+}
+
+// signIns leaves out answers to logouts, which forms name SAMLResponse too, if there are others.
+func signIns(list []response) []response {
+	some := slices.DeleteFunc(slices.Clone(list), func(r response) bool { return factsOf(r.value).root != "Response" })
+	if len(some) == 0 {
+		return list
+	}
+	return some
 }

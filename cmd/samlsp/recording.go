@@ -30,23 +30,25 @@ const maxCarried = 200
 // The same message twice counts once: a page holds it, and the request that follows posts it.
 func carriedIn(data []byte) (list []carried, found bool, err error) {
 	text := bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\uFEFF")))
+	var what string // that was found in place of a message
 	switch {
 	case len(text) == 0:
-	case text[0] == '{' || text[0] == '[':
-		list, err = inJSON(text)
-		found = true
-	case text[0] == '<' && htmlForm.Match(text):
-		list, found = inHTML(string(text), ""), true
+		return nil, false, nil
+	case startsJSON.Match(text):
+		list, what, err = inJSON(text)
+	case htmlPage.Match(text), text[0] == '<' && htmlForm.Match(text):
+		list, what = inHTML(string(text), ""), "an HTML page"
 	case copied.Match(text):
-		list, found = inText(string(text), ""), true
+		list, what = inCommands(string(text)), "a copied request"
+	default:
+		return nil, false, nil
 	}
-	if err != nil || !found {
-		return nil, found, err
+	if err != nil {
+		return nil, true, err
 	}
 	list = unique(list)
 	if len(list) == 0 {
-		return nil, true, refusal(codeForm, "the file has no SAMLRequest and no SAMLResponse",
-			"Record again from before the sign-in begins until it ends, with all requests kept (\"Preserve log\"), and save it with content.")
+		return nil, true, refusal(codeForm, what+": there is no SAMLRequest and no SAMLResponse in it", recordAgain)
 	}
 	if len(list) > maxCarried {
 		return nil, true, refusal(saml.CodeTooLarge, fmt.Sprintf("the file has more than %d SAML messages", maxCarried),
@@ -55,31 +57,52 @@ func carriedIn(data []byte) (list []carried, found bool, err error) {
 	return list, true, nil
 }
 
+const recordAgain = "Record again from before the sign-in begins until it ends, with all requests kept (\"Preserve log\"), and save it with content."
+
 var (
+	// startsJSON leaves lines of a log that begin with a bracket to the search for labels.
+	startsJSON = regexp.MustCompile(`^(?:\{|\[\s*(?:[\[{"\]]|\d+\s*[,\]]))`)
+
 	// copied is how browsers copy a request, as a command or as code.
-	copied = regexp.MustCompile(`^(?:curl\s|await fetch\(|fetch\(|\$session\s*=|Invoke-WebRequest\s)`)
+	copied = regexp.MustCompile(`^(?:curl(?:\.exe)?\s|await fetch\(|fetch\(|\$session\s*=|Invoke-WebRequest\s)`)
+
+	// headers are the parts of a copied request that hold cookies and passwords: options of curl for
+	// bash and for cmd, a member of fetch, an option and a class of PowerShell.
+	headers = regexp.MustCompile(`(?is)\s(?:-H|--header|-b|--cookie|-u|--user|-e|--referer)` +
+		`(?:[\s=]*(?:\$'(?:[^'\\]|\\.)*'|'[^']*'(?:\\''[^']*')*|\^"(?:\^\\\^"|[^"])*"|"(?:\\.|""|[^"\\])*")|[\s=]+[^\s"'^]\S*)` +
+		`|"headers"\s*:\s*\{(?:[^"}]|"(?:[^"\\]|\\.)*")*\}` +
+		"|-Headers\\s+@\\{(?:[^\"}]|\"(?:[^\"`]|`.|\"\")*\")*\\}" +
+		"|System\\.Net\\.Cookie\\((?:[^\")]|\"(?:[^\"`]|`.|\"\")*\")*\\)")
+
+	htmlPage = regexp.MustCompile(`(?is)^(?:<\?xml[^>]*>|<!--.*?-->|\s)*<(?:!doctype\s+html|html|head|body|form)\b`)
 
 	htmlForm  = regexp.MustCompile(`(?is)<input\b[^>]*\bname\s*=\s*["']?SAML(?:Request|Response)\b`)
 	htmlInput = regexp.MustCompile(`(?is)<input\b(?:[^>"']|"[^"]*"|'[^']*')*>`)
 	attribute = regexp.MustCompile(`(?is)\b(name|value)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))`)
 
-	// inValue is a message in a query or a form body. Escapes of cmd.exe are gone.
-	inValue = regexp.MustCompile(`\b(SAMLRequest|SAMLResponse|RelayState|SigAlg|Signature)=([A-Za-z0-9+/=%_.~:-]+)`)
+	// inForm is a query or a form body with a message. Escapes of cmd.exe are gone.
+	inForm  = regexp.MustCompile(`[^\s"'<>;,(){}|\\^]*\bSAML(?:Request|Response)=[^\s"'<>;,(){}|\\^]+`)
+	inValue = regexp.MustCompile(`^(SAMLRequest|SAMLResponse|RelayState|SigAlg|Signature)=([A-Za-z0-9+/=%_.~:-]+)`)
 )
 
-// inJSON reads a recording: HAR has its requests in log.entries, SAML-tracer in requests.
-func inJSON(text []byte) (list []carried, err error) {
+// inJSON reads a recording: HAR has its requests in log.entries, SAML-tracer in requests. what says
+// what it is, for whoever sent a recording without a message.
+func inJSON(text []byte) (list []carried, what string, err error) {
 	var document any
 	if err := json.Unmarshal(text, &document); err != nil {
-		return nil, refusal(codeForm, "this begins as JSON and is none: "+err.Error(), "Save the recording again, and give the file unchanged.")
+		return nil, "", refusal(codeForm, "this begins as JSON and is none: "+err.Error(), "Save the recording again, and give the file unchanged.")
 	}
-	requests := []any{document}
+	requests, what := []any{document}, "JSON that is neither HAR nor SAML-tracer's export"
 	if d, ok := document.(map[string]any); ok {
+		kind := "SAML-tracer's export"
 		if log, ok := d["log"].(map[string]any); ok {
-			d = map[string]any{"requests": log["entries"]}
+			d, kind = map[string]any{"requests": log["entries"]}, "a HAR"
 		}
 		if all, ok := d["requests"].([]any); ok {
-			requests = all
+			requests, what = all, fmt.Sprintf("%s with %s", kind, counted(len(all), "request"))
+			if n := bodiless(all); n > 0 && kind == "a HAR" {
+				what += fmt.Sprintf(", of which %s no body", counted(n, "POST has", "POSTs have"))
+			}
 		}
 	}
 	for i, r := range requests {
@@ -92,12 +115,40 @@ func inJSON(text []byte) (list []carried, err error) {
 		}
 		w := walker{where: where, form: url.Values{}}
 		w.walk("", r, 0)
+		w.unmask(r)
 		list = append(list, w.carried()...)
 	}
-	return list, nil
+	return list, what, nil
 }
 
-// requestLine returns method and address of a request, without query: it can hold secrets.
+// counted is a number and a noun, in the plural with an s or as given.
+func counted(n int, one string, many ...string) string {
+	switch {
+	case n == 1:
+		return "1 " + one
+	case len(many) > 0:
+		return fmt.Sprintf("%d %s", n, many[0])
+	}
+	return fmt.Sprintf("%d %ss", n, one)
+}
+
+// bodiless counts the POST requests of a HAR that it holds no body of.
+func bodiless(entries []any) (n int) {
+	for _, entry := range entries {
+		e, _ := entry.(map[string]any)
+		request, _ := e["request"].(map[string]any)
+		data, _ := request["postData"].(map[string]any)
+		text, _ := data["text"].(string)
+		parameters, _ := data["params"].([]any)
+		if request["method"] == "POST" && text == "" && len(parameters) == 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// requestLine returns method and address of a request, without user, query and fragment: they can
+// hold secrets.
 func requestLine(r any) (method, address string) {
 	m, _ := r.(map[string]any)
 	if inner, ok := m["request"].(map[string]any); ok {
@@ -105,7 +156,13 @@ func requestLine(r any) (method, address string) {
 	}
 	method, _ = m["method"].(string)
 	address, _ = m["url"].(string)
-	address, _, _ = strings.Cut(address, "?")
+	if end := strings.IndexAny(address, "?#;"); end >= 0 {
+		address = address[:end]
+	}
+	if scheme, rest, ok := strings.Cut(address, "://"); ok {
+		host, path, _ := strings.Cut(rest, "/")
+		address = scheme + "://" + host[strings.LastIndexByte(host, '@')+1:] + "/" + path
+	}
 	return method, address
 }
 
@@ -116,23 +173,25 @@ type walker struct {
 	list  []carried
 }
 
+// secretParts are members of a request that hold cookies and passwords, and never a message that was sent.
+var secretParts = []string{"cookies", "headers", "requestHeaders", "responseHeaders"}
+
 var samlFields = []string{"SAMLRequest", "SAMLResponse", "RelayState", "SigAlg", "Signature"}
 
 func (w *walker) walk(key string, v any, depth int) {
-	if depth > 30 {
+	if depth > 30 || slices.Contains(secretParts, key) {
 		return
 	}
 	switch v := v.(type) {
 	case map[string]any:
+		if key == "content" {
+			w.content(v)
+			return
+		}
 		if name, ok := v["name"].(string); ok && slices.Contains(samlFields, name) { // HAR: postData.params, queryString
 			if value, ok := v["value"].(string); ok {
 				w.add(name, value)
 				return
-			}
-		}
-		if text, ok := v["text"].(string); ok && v["encoding"] == "base64" { // the content of a response
-			if decoded, err := base64.StdEncoding.DecodeString(text); err == nil {
-				w.text(string(decoded))
 			}
 		}
 		for _, k := range slices.Sorted(maps.Keys(v)) {
@@ -155,6 +214,39 @@ func (w *walker) walk(key string, v any, depth int) {
 			w.add(key, v)
 		case key == "url" || key == "text" || key == "postData" || key == "body":
 			w.text(v)
+		}
+	}
+}
+
+// content takes what the answer to a request holds: a page whose form has a message. Scripts and texts
+// that only speak of SAMLResponse hold none.
+func (w *walker) content(v map[string]any) {
+	text, _ := v["text"].(string)
+	if v["encoding"] == "base64" {
+		decoded, _ := base64.StdEncoding.DecodeString(text)
+		text = string(decoded)
+	}
+	if htmlForm.MatchString(text) {
+		w.list = append(w.list, inHTML(text, w.where)...)
+	}
+}
+
+// unmask puts the message that SAML-tracer decoded in the place of parameters that it masked or
+// removed for the export ("{hash:...}", "{obf:...}"). The text is that of the message to the byte.
+func (w *walker) unmask(r any) {
+	m, _ := r.(map[string]any)
+	xml, _ := m["saml"].(string)
+	for _, name := range samlFields {
+		values := slices.DeleteFunc(w.form[name], func(value string) bool {
+			return strings.HasPrefix(value, "{hash:") || strings.HasPrefix(value, "{obf:")
+		})
+		masked := len(values) < len(w.form[name])
+		delete(w.form, name)
+		if masked && len(values) == 0 && (name == "SAMLRequest" || name == "SAMLResponse") && looksLikeXML([]byte(xml)) {
+			values = []string{base64.StdEncoding.EncodeToString([]byte(xml))}
+		}
+		if len(values) > 0 {
+			w.form[name] = values
 		}
 	}
 }
@@ -213,18 +305,36 @@ func inHTML(page, where string) []carried {
 	return []carried{{strings.TrimPrefix(where+", in the page", ", "), form}}
 }
 
-// inText finds parameters in a command or a form body.
-func inText(text, where string) []carried {
-	text = cmdEscapes.Replace(text)
-	form := url.Values{}
-	for _, m := range inValue.FindAllStringSubmatch(text, -1) {
-		form.Add(m[1], unescaped(m[2]))
+// inCommands finds the messages in copied requests: in one, or in all of a list.
+func inCommands(text string) []carried {
+	list := inText(headers.ReplaceAllString(quotedPercent.Replace(text), " "), "")
+	for i := range list {
+		if len(list) > 1 {
+			list[i].where = fmt.Sprintf("copied request %d of %d with a message", i+1, len(list))
+		}
 	}
-	if !form.Has("SAMLRequest") && !form.Has("SAMLResponse") {
-		return nil
-	}
-	return []carried{{where, form}}
+	return list
 }
+
+// inText finds queries and form bodies that have a message. Parameters elsewhere do not count: cookies
+// can have their names.
+func inText(text, where string) (list []carried) {
+	for _, query := range inForm.FindAllString(cmdEscapes.Replace(text), -1) {
+		form := url.Values{}
+		for _, pair := range strings.FieldsFunc(query, func(r rune) bool { return r == '&' || r == '?' || r == '#' }) {
+			if m := inValue.FindStringSubmatch(pair); m != nil {
+				form.Add(m[1], unescaped(m[2]))
+			}
+		}
+		if form.Has("SAMLRequest") || form.Has("SAMLResponse") {
+			list = append(list, carried{where, form})
+		}
+	}
+	return list
+}
+
+// quotedPercent is how browsers of earlier years wrote % for cmd.exe.
+var quotedPercent = strings.NewReplacer(`"^%"`, "%", `"%"`, "%")
 
 // cmdEscapes are those of "Copy as cURL (cmd)" and of JSON in code.
 var cmdEscapes = strings.NewReplacer("^%^", "%", "^%", "%", "^&", "&", "^\"", "\"", "^", "",

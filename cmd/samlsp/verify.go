@@ -37,7 +37,8 @@ What the response answers, at most one of:
     had begun that request. A sign-in never believes the response in that.
 
 Options:
-    -n NUMBER               which of several responses in a FILE; without it they are listed
+    -n NUMBER               which of several responses in a FILE, by the number that decode shows too; without it they
+                            are listed
     -at RFC3339|message     checks as at this time (2026-01-31T12:00:00Z), or as at the time at which the message says
                             that it was made, and says what would come of it now. Default: now
     -name-id email|any      what the NameID must be. Default: email, an e-mail address
@@ -45,7 +46,7 @@ Options:
     -json                   prints one object a line for each FILE, in order: file, accepted; if accepted: name_id,
                             name_id_format, issuer, session_index, in_response_to, assertion_id, attributes (name -> list);
                             if refused: code, message, hint; assumed_request_id where no -request-id was given ("" for
-                            none), checked_at with -at message
+                            none), checked_at with -at message, and refused_now, the code, if it is refused at this moment
 
 Each FILE is verified on its own: the same one twice is not a replay.
 
@@ -255,34 +256,43 @@ func (t *tool) verifyFile(o *verifyOptions, verifier *saml.Verifier, name string
 	if err == nil {
 		list, err = samlResponses(data)
 	}
-	if err == nil && len(list) > 1 && o.number == 0 {
-		return t.chooseOne(o, name, list)
-	}
-	if err == nil && o.number > len(list) {
-		err = refusal(codeForm, fmt.Sprintf("there is no response %d in the file, which has %d", o.number, len(list)), "")
-	}
 	if err != nil {
 		return t.refused(o, name, verdict{}, err)
 	}
-	return t.verifyResponse(o, verifier, name, list[max(o.number, 1)-1])
+	if o.number == 0 {
+		if list = signIns(list); len(list) > 1 {
+			return t.chooseOne(o, name, list)
+		}
+		return t.verifyResponse(o, verifier, name, list[0])
+	}
+	for _, r := range list {
+		if r.number == o.number {
+			return t.verifyResponse(o, verifier, name, r)
+		}
+	}
+	return t.refused(o, name, verdict{}, refusal(codeForm,
+		fmt.Sprintf("there is no response %d in the file. Its responses have the numbers %s", o.number, numbers(list)), ""))
+}
+
+func numbers(list []response) string {
+	var all []string
+	for _, r := range list {
+		all = append(all, fmt.Sprint(r.number))
+	}
+	return strings.Join(all, ", ")
 }
 
 // chooseOne lists the responses of a file that has several.
 func (t *tool) chooseOne(o *verifyOptions, name string, list []response) int {
-	message := fmt.Sprintf("the file has %d responses: name one with -n NUMBER", len(list))
+	message := fmt.Sprintf("the file has %d responses: name one with -n NUMBER, of %s", len(list), numbers(list))
 	if o.json {
 		printRefusedJSON(t.stdout, name, refusal(codeForm, message, ""))
 		return exitUsage
 	}
 	t.complain("verify", name+": "+message)
-	for i, r := range list {
-		f := factsOf(r.value)
-		fmt.Fprintf(t.stdout, "%s: response %d\n", visible(name), i+1)
-		row(t.stdout, 2, "Found in", r.where)
-		row(t.stdout, 2, "Issued", showTime(f.issued))
-		row(t.stdout, 2, "Issuer", f.issuer)
-		row(t.stdout, 2, "Destination", f.destination)
-		row(t.stdout, 2, "In response to", f.requestID)
+	for _, r := range list {
+		fmt.Fprintf(t.stdout, "%s: response %d\n", visible(name), r.number)
+		factsOf(r.value).print(t.stdout, r.where)
 	}
 	return exitUsage
 }
@@ -295,6 +305,9 @@ type verdict struct {
 }
 
 func (t *tool) verifyResponse(o *verifyOptions, verifier *saml.Verifier, name string, r response) int {
+	if r.fault != nil {
+		return t.refused(o, name, verdict{}, r.fault)
+	}
 	f := factsOf(r.value)
 	options := saml.VerifyOptions{RequestID: o.requestID, AllowUnsolicited: o.unsolicited}
 	var v verdict
@@ -356,7 +369,7 @@ func (v verdict) print(w io.Writer) {
 func (t *tool) refused(o *verifyOptions, name string, v verdict, err error) int {
 	e := saml.Errors(err)[0]
 	if o.json {
-		printRefusedJSON(t.stdout, name, e)
+		writeJSON(t.stdout, refusedJSON{File: name, Code: e.Code, Message: sentence(e), Hint: e.Hint, taken: v.taken()})
 		return exitRefused
 	}
 	printRefused(t.stdout, name, e)
@@ -437,8 +450,22 @@ type acceptedJSON struct {
 	InResponseTo string              `json:"in_response_to"`
 	AssertionID  string              `json:"assertion_id"`
 	Attributes   map[string][]string `json:"attributes"`
-	Assumed      *string             `json:"assumed_request_id,omitempty"`
-	CheckedAt    *time.Time          `json:"checked_at,omitempty"`
+	taken
+}
+
+// taken is what came from the message itself, and what its own time hides.
+type taken struct {
+	Assumed    *string    `json:"assumed_request_id,omitempty"`
+	CheckedAt  *time.Time `json:"checked_at,omitempty"`
+	RefusedNow saml.Code  `json:"refused_now,omitempty"`
+}
+
+func (v verdict) taken() taken {
+	j := taken{Assumed: v.assumed, CheckedAt: v.checkedAt}
+	if v.now != nil {
+		j.RefusedNow = saml.Errors(v.now)[0].Code
+	}
+	return j
 }
 
 type refusedJSON struct {
@@ -447,13 +474,14 @@ type refusedJSON struct {
 	Code     saml.Code `json:"code"`
 	Message  string    `json:"message"`
 	Hint     string    `json:"hint"`
+	taken
 }
 
 func printAcceptedJSON(w io.Writer, name string, a *saml.Assertion, requestID string, v verdict) {
 	j := acceptedJSON{File: name, Accepted: true, NameID: a.NameID.Value, NameIDFormat: a.NameID.Format,
 		Issuer:       a.Issuer.Value,
 		SessionIndex: sessionIndex(a), InResponseTo: answered(a,
-			requestID), AssertionID: a.ID, Attributes: map[string][]string{}, Assumed: v.assumed, CheckedAt: v.checkedAt}
+			requestID), AssertionID: a.ID, Attributes: map[string][]string{}, taken: v.taken()}
 	for _, attribute := range a.Attributes {
 		j.Attributes[attribute.Name] = append([]string{}, attribute.Values...) // [] rather than null
 	}
