@@ -319,7 +319,8 @@ func TestCanonicalizeReadsNoMoreOfThePrefixListThanItMay(t *testing.T) {
 			}
 		})
 	}
-	if few, many := allocations(strings.Repeat("p ", 65)), allocations(strings.Repeat("p ", 300_000)); many > few {
+	if few, many := allocations(strings.Repeat("p ", 65)), allocations(strings.Repeat("p ", 300_000)); many > few+10 {
+		// fmt's pool of buffers is emptied at random with the race detector
 		t.Errorf("got %v allocations with 300,000 names and %v with 65", many, few)
 	}
 }
