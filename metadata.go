@@ -236,7 +236,7 @@ func (r ParseMetadataOptions) find(root xmltree.Element) (entity, role xmltree.E
 		entities = append(entities, root)
 	case root.Is(xmltree.NSMetadata, "EntitiesDescriptor"):
 		for e := range root.Descendants() {
-			if e.Is(xmltree.NSMetadata, "EntityDescriptor") {
+			if e.Is(xmltree.NSMetadata, "EntityDescriptor") && isMember(e) {
 				entities = append(entities, e)
 			}
 		}
@@ -271,6 +271,17 @@ func (r ParseMetadataOptions) find(root xmltree.Element) (entity, role xmltree.E
 				", "), "one of them, named by its entity ID")
 	}
 	return entity, role, nil
+}
+
+// isMember reports whether an entity is a member of the collection: nothing but collections is around
+// it. In the Extensions of an entity its owner can write what looks like one.
+func isMember(entity xmltree.Element) bool {
+	for around := entity.Parent(); around.Exists(); around = around.Parent() {
+		if !around.Is(xmltree.NSMetadata, "EntitiesDescriptor") {
+			return false
+		}
+	}
+	return true
 }
 
 // notEntity refuses a root that is no entity. If it has the name of one, it says which namespace it

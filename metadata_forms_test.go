@@ -53,6 +53,9 @@ func TestMetadataAsCustomersHaveIt(t *testing.T) {
 		{"white space around the entity ID", strings.Replace(good, `entityID="https`, `entityID=" https`, 1), ""},
 		{"the only identity provider among services", collection("", service, good, service), "aggregate"},
 		{"the only one, deeper", collection("", service, collection("", good)), "aggregate"},
+		{"the only one, and another planted in the Extensions of a service",
+			collection("", good, strings.Replace(service, "<md:SPSSO", "<md:Extensions>"+
+				strings.Replace(good, "idp.example.com/\"", "planted.example.com/\"", 1)+"</md:Extensions><md:SPSSO", 1)), "aggregate"},
 		{"a collection that has ended", collection(` validUntil="2020-01-01T00:00:00Z"`, good), "aggregate,valid_until_past"},
 		{"a collection around it that has ended", collection(` validUntil="2020-01-01T00:00:00Z"`, collection("", good)),
 			"aggregate,valid_until_past"},
@@ -114,6 +117,9 @@ func TestMetadataThatCannotBeUsed(t *testing.T) {
 			` xmlns:x="urn:x" xmlns:ds=`).Replace(good), CodeMetadataRole, "the IDPSSODescriptor is not in the namespace", "urn:x"},
 		{"two identity providers", collection(good + second), CodeMetadataAggregate, "several identity providers",
 			"https://idp.example.com/, https://second.example.com/"},
+		{"one that is planted alone, in Extensions", collection(strings.Replace(strings.ReplaceAll(good, "IDPSSO", "SPSSO"),
+			"<md:SPSSO", "<md:Extensions>"+collection(good)+"</md:Extensions><md:SPSSO", 1)), CodeMetadataRole,
+			"that of a service", "SPSSODescriptor"},
 		{"one twice", collection(good + good), CodeMetadataAggregate, "several times", "https://idp.example.com/"},
 	} {
 		_, err := ParseMetadata([]byte(row.document))
