@@ -141,6 +141,40 @@ func (l *keyList) readDER(data []byte) (added []int, _ *Error) {
 	return added, nil
 }
 
+// readElement adds the certificates in the text of one X509Certificate element and returns their
+// indices. If one of them cannot be read, none is added: an authority must not be left without the
+// certificate that shows what it is.
+func (l *keyList) readElement(text string) (added []int, err *Error) {
+	before := len(l.keys)
+	for der, problem := range certs.InElement(text) {
+		var more []int
+		if problem != nil {
+			err = fromCerts(problem)
+		} else {
+			more, err = l.readDER(der)
+		}
+		if err != nil {
+			if !l.full {
+				l.cut(before)
+			}
+			return nil, err
+		}
+		added = mergeIndices(added, more)
+	}
+	return added, nil
+}
+
+// cut takes the last certificates away, so that n are left.
+func (l *keyList) cut(n int) {
+	for _, k := range l.keys[n:] {
+		delete(l.seen, sha256.Sum256(k.der))
+		if k.unusable == nil && certs.IsSlow(k.public) {
+			l.slow--
+		}
+	}
+	l.keys = l.keys[:n]
+}
+
 // readText adds the certificates in a text without metadata.
 func (l *keyList) readText(text string) *Error {
 	for part, problem := range certs.Parts(text) {

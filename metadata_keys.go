@@ -1,6 +1,7 @@
 package saml
 
 import (
+	"cmp"
 	"crypto"
 	"fmt"
 	"slices"
@@ -18,11 +19,29 @@ type metadataKeys struct {
 	lists       [][]int  // what each X509Data holds
 	unread      []string // what is wrong with the first that cannot be read
 	notRead     int      // how many cannot be read
-	withoutKey  bool     // a KeyDescriptor has no X509Certificate
+	firstCode   Code     // of what is wrong with the first that cannot be read
+	withoutKey  string   // what a KeyDescriptor has instead of an X509Certificate, "" if all have one
+	strange     string   // the namespace of an X509Certificate that has a wrong one, in words; else ""
 	unknownUse  string   // the use of a KeyDescriptor for something that is neither signing nor encryption
+	encryption  bool     // a KeyDescriptor is for encryption
 }
 
 const mostUnread = 4
+
+// descriptor takes one KeyDescriptor, if it is for signing (SAML Metadata 2.0 §2.4.1.1): its use may
+// be in any case, with white space around it, and none or an empty one is for signing too.
+func (m *metadataKeys) descriptor(e xmltree.Element) *Error {
+	use, _ := e.Attr("use")
+	switch foldASCII(trimSpace(use)) {
+	case "", "signing":
+		return m.read(e)
+	case "encryption":
+		m.encryption = true
+	default:
+		m.unknownUse = use
+	}
+	return nil
+}
 
 // read takes the certificates of one KeyDescriptor. One that cannot be read at all is a warning:
 // another may do.
@@ -35,6 +54,7 @@ func (m *metadataKeys) read(descriptor xmltree.Element) *Error {
 			continue
 		}
 		if e.Space() != xmltree.NSDSig && e.Space() != xmltree.NSMetadata { // some forget the namespace
+			m.strange = namespaceOf(e)
 			continue
 		}
 		m.number++
@@ -43,11 +63,12 @@ func (m *metadataKeys) read(descriptor xmltree.Element) *Error {
 			data, list = parent, nil
 		}
 		text, _ := e.Text()
-		added, err := m.certificate(text)
+		added, err := m.list.readElement(text)
 		if m.list.full {
 			return err
 		}
 		if err != nil {
+			m.firstCode = cmp.Or(m.firstCode, err.Code)
 			if m.notRead++; m.notRead <= mostUnread {
 				m.unread = append(m.unread, fmt.Sprintf("certificate %d of the metadata cannot be read: %s", m.number,
 					err.Message))
@@ -58,17 +79,59 @@ func (m *metadataKeys) read(descriptor xmltree.Element) *Error {
 	}
 	m.lists = appendGroup(m.lists, list)
 	m.descriptors = append(m.descriptors, group)
-	m.withoutKey = m.withoutKey || m.number == before
+	if m.number == before && m.withoutKey == "" {
+		m.withoutKey = formOfKey(descriptor)
+	}
 	return nil
 }
 
-// certificate reads the text of one X509Certificate element.
-func (m *metadataKeys) certificate(text string) ([]int, *Error) {
-	der, ok := certs.DecodeElement(text)
-	if !ok {
-		return nil, refuse(CodeKey, "it is empty or not base64", "", "")
+// formOfKey names the elements in which a KeyDescriptor without a certificate describes its key.
+func formOfKey(descriptor xmltree.Element) string {
+	for e := range descriptor.Children() {
+		if e.Local() != "KeyInfo" {
+			continue
+		}
+		for form := range e.Children() {
+			return form.Local()
+		}
+		return "an empty KeyInfo"
 	}
-	return m.list.readDER(der)
+	return "no KeyInfo"
+}
+
+// missing says why there is no certificate for signing: the cause that is nearest.
+func (m *metadataKeys) missing(entity xmltree.Element) *Error {
+	const want = "KeyDescriptor with an X509Certificate"
+	none := func(why, got string) *Error {
+		return refuse(CodeMetadataKeys, "the metadata has no signing certificate"+why, got, want)
+	}
+	switch {
+	case m.notRead > 0:
+		message := m.unread[0]
+		if m.notRead > 1 {
+			message = fmt.Sprintf("none of the %d signing certificates can be read: %s", m.notRead, message)
+		}
+		return refuse(m.firstCode, message, "", "an X509Certificate with the base64 of a certificate")
+	case m.strange != "":
+		err := none(": its X509Certificate is not in the namespace of XML signatures", m.strange)
+		err.Want = xmltree.NSDSig
+		return err
+	case m.withoutKey != "":
+		return none(": its KeyDescriptor has the key in another form, which is not read", m.withoutKey)
+	case m.unknownUse != "":
+		return none(": the use of its KeyDescriptor is unknown", m.unknownUse)
+	case m.encryption:
+		return none(", only one for encryption", `use="encryption"`)
+	}
+	if e, ok := wrongNamespace(entity, "KeyDescriptor"); ok {
+		return inWrongNamespace(CodeMetadataKeys, "the metadata has no signing certificate: its KeyDescriptor", e)
+	}
+	for e := range entity.Descendants() {
+		if e.Is(xmltree.NSMetadata, "KeyDescriptor") {
+			return none(" in IDPSSODescriptor; one in another role does not count", "KeyDescriptor in "+e.Parent().Local())
+		}
+	}
+	return none("", "")
 }
 
 // mergeIndices adds what is not there yet. There are at most maxKeys different ones.
@@ -105,9 +168,10 @@ func (p *IdentityProvider) takeKeys(m *metadataKeys) {
 			"Download the metadata again and give the file unchanged. " +
 				"If the identity provider signs with this certificate, its responses are refused."})
 	}
-	if m.withoutKey {
+	if m.withoutKey != "" {
 		p.warnings = append(p.warnings, Warning{"key_without_certificate",
-			"a KeyDescriptor of the metadata has no X509Certificate: keys in other forms are not read",
+			"a KeyDescriptor of the metadata has no X509Certificate, but " + quote(m.withoutKey) +
+				": keys in other forms are not read",
 			"If the identity provider signs with this key, its metadata must have the certificate."})
 	}
 	if m.unknownUse != "" {

@@ -22,7 +22,7 @@ const (
 // Options are the exceptions for metadata. The zero value is for messages.
 type Options struct {
 	MaxBytes      int  // maximum size of the document; 0 means the constant MaxBytes
-	AllowComments bool // skip comments instead of refusing them
+	AllowComments bool // skip comments, and processing instructions before the root, instead of refusing them
 }
 
 // Parse reads a document in UTF-8. The Document and its strings share the memory of src, so that a
@@ -303,7 +303,7 @@ func (p *parser) markup() error {
 		if strings.HasPrefix(rest, "<?xml") && len(rest) > 5 && (isSpaceByte(rest[5]) || rest[5] == '?') {
 			return p.fail(fault.XMLDeclaration, "an XML declaration is only allowed at the very start")
 		}
-		return p.fail(fault.Comment, "processing instructions are not allowed")
+		return p.instruction()
 	case '!':
 		switch {
 		case strings.HasPrefix(rest, "<!--"):
@@ -314,6 +314,31 @@ func (p *parser) markup() error {
 		return p.fail(fault.Doctype, "a DOCTYPE or another declaration is not allowed")
 	}
 	return p.startTag()
+}
+
+// instruction skips a processing instruction before the root of metadata: some products put a
+// stylesheet there, for people who open the file in a browser. It is outside of what can be signed.
+func (p *parser) instruction() error {
+	switch {
+	case !p.comments:
+		return p.fail(fault.Comment, "processing instructions are not allowed")
+	case p.elements > 0:
+		return p.fail(fault.Comment, "processing instructions are only allowed before the root element")
+	}
+	body := p.rest()[len("<?"):]
+	end := strings.Index(body, "?>")
+	if end < 0 {
+		return p.fail(fault.Comment, "a processing instruction is not closed")
+	}
+	target := body[:end]
+	if i := strings.IndexAny(target, " \t\r\n"); i >= 0 {
+		target = target[:i]
+	}
+	if !isNCName(target) || strings.EqualFold(target, "xml") {
+		return p.fail(fault.Comment, "a processing instruction has no usable name")
+	}
+	p.pos += len("<?") + end + len("?>")
+	return nil
 }
 
 func (p *parser) comment() error {
