@@ -18,7 +18,8 @@ import (
 // ParseMetadataOptions change how ParseMetadata reads a document. The zero value is right for the
 // metadata of one identity provider.
 type ParseMetadataOptions struct {
-	// EntityID picks one identity provider from a document that holds several (EntitiesDescriptor).
+	// EntityID picks one identity provider from a document that holds several (EntitiesDescriptor),
+	// perhaps among services.
 	// White space around it is left out. Default "": there must be only one.
 	EntityID string
 	// Unattended says that nobody looks at the document and at the warnings about it: it is fetched
@@ -47,7 +48,7 @@ const (
 //
 // What an administrator may hand over instead, such as a web page or a certificate, is named in the
 // error. The error is an *Error with one of the codes CodeMetadata to CodeMetadataKeys, CodeKey for
-// too many certificates, CodeTooLarge, CodePrivateKey, a code of the XML reader or, with SignedBy,
+// too many certificates or if none can be read, CodeTooLarge, CodePrivateKey, a code of the XML reader or, with SignedBy,
 // of a signature; CodeConfig for more than one options. What is odd but usable is in
 // IdentityProvider.Warnings.
 func ParseMetadata(document []byte, options ...ParseMetadataOptions) (*IdentityProvider, error) {
@@ -179,7 +180,7 @@ func pinnedRefusal(err error, s dsig.Signature, pinned []TrustedKey) *Error {
 	case problem != nil:
 		e.Message = "none of the pinned keys made the signature of the metadata"
 	case slices.ContainsFunc(pinned, func(k TrustedKey) bool { return certs.SameKey(k.public, named.Key) }):
-		e.Message = "the signature of the metadata was changed after it was made: it names a pinned key, but is not of it"
+		e.Message = "the signature of the metadata was changed after it was made: it names a pinned key, which did not make it"
 	default: // the key of KeyInfo made it, or the document names another key than the pinned ones
 		e.Code, e.Message = CodeSignature, "none of the pinned keys made the signature of the metadata"
 		e.Got = "the certificate with SHA-1 thumbprint " + thumbprint(named.DER) + " in its KeyInfo"

@@ -85,6 +85,9 @@ func InElement(text string) iter.Seq2[[]byte, *Problem] {
 		found := false
 		for part, problem := range Parts(text) {
 			found = true
+			if problem != nil { // its lines are not those of the document
+				problem.Message = "in its text, " + problem.Message
+			}
 			if !yield(part.DER, problem) {
 				return
 			}
