@@ -164,6 +164,16 @@ func (l *keyList) readElement(text string) (added []int, err *Error) {
 	return added, nil
 }
 
+// mergeIndices adds what is not there yet. There are at most maxKeys different ones.
+func mergeIndices(list, more []int) []int {
+	for _, i := range more {
+		if !slices.Contains(list, i) {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
 // cut takes the last certificates away, so that n are left.
 func (l *keyList) cut(n int) {
 	for _, k := range l.keys[n:] {

@@ -338,9 +338,9 @@ func notSAMLMetadata(root xmltree.Element) *Error {
 	}
 	switch root.Space() {
 	case xmltree.NSProtocol, xmltree.NSAssertion:
-		return refuse(CodeMetadata, "this is a SAML message, not metadata", root.Local(), "EntityDescriptor")
+		return refuse(CodeMetadata, "this XML is not SAML metadata, but a SAML message", root.Local(), "EntityDescriptor")
 	case xmltree.NSMetadata:
-		return refuse(CodeMetadata, "this is only a part of SAML metadata", root.Local(), "EntityDescriptor around it")
+		return refuse(CodeMetadata, "this XML is not SAML metadata, but only a part of it", root.Local(), "EntityDescriptor around it")
 	}
 	return refuse(CodeMetadata, "this XML is not SAML metadata", root.Local(), "EntityDescriptor")
 }
@@ -373,28 +373,6 @@ func noRole(root xmltree.Element, collection bool) *Error {
 	}
 	return refuse(CodeMetadataRole, none+"it has no IDPSSODescriptor for SAML 2.0", "", "")
 }
-
-// wrongNamespace finds the first element of metadata with this name that is in no namespace of
-// metadata.
-func wrongNamespace(within xmltree.Element, local string) (xmltree.Element, bool) {
-	for e := range within.Descendants() {
-		if e.Local() == local && e.Space() != xmltree.NSMetadata {
-			return e, true
-		}
-	}
-	return xmltree.Element{}, false
-}
-
-// inWrongNamespace refuses an element for its namespace. start is the sentence up to its name.
-func inWrongNamespace(code Code, start string, e xmltree.Element) *Error {
-	err := refuse(code, start+" is not in the namespace of SAML metadata", namespaceOf(e), xmltree.NSMetadata)
-	err.Hint = "Download the metadata again, unchanged. If it was written by hand: the element or one around it needs " +
-		`xmlns="` + xmltree.NSMetadata + `", or its prefix declared so.`
-	return err
-}
-
-// namespaceOf is the namespace of an element in words.
-func namespaceOf(e xmltree.Element) string { return cmp.Or(e.Space(), "no namespace") }
 
 // identityProviderRole returns the first role of an identity provider for SAML 2.0.
 func identityProviderRole(entity xmltree.Element) (xmltree.Element, bool) {

@@ -134,16 +134,6 @@ func (m *metadataKeys) missing(entity xmltree.Element) *Error {
 	return none("", "")
 }
 
-// mergeIndices adds what is not there yet. There are at most maxKeys different ones.
-func mergeIndices(list, more []int) []int {
-	for _, i := range more {
-		if !slices.Contains(list, i) {
-			list = append(list, i)
-		}
-	}
-	return list
-}
-
 // appendGroup leaves out what says nothing: a certificate alone is in no chain.
 func appendGroup(groups [][]int, group []int) [][]int {
 	if len(group) < 2 {
@@ -205,3 +195,25 @@ func (p *IdentityProvider) warnUnrelated(lists [][]int) {
 		}
 	}
 }
+
+// wrongNamespace finds the first element of metadata with this name that is in no namespace of
+// metadata.
+func wrongNamespace(within xmltree.Element, local string) (xmltree.Element, bool) {
+	for e := range within.Descendants() {
+		if e.Local() == local && e.Space() != xmltree.NSMetadata {
+			return e, true
+		}
+	}
+	return xmltree.Element{}, false
+}
+
+// inWrongNamespace refuses an element for its namespace. start is the sentence up to its name.
+func inWrongNamespace(code Code, start string, e xmltree.Element) *Error {
+	err := refuse(code, start+" is not in the namespace of SAML metadata", namespaceOf(e), xmltree.NSMetadata)
+	err.Hint = "Download the metadata again, unchanged. If it was written by hand: the element or one around it needs " +
+		`xmlns="` + xmltree.NSMetadata + `", or its prefix declared so.`
+	return err
+}
+
+// namespaceOf is the namespace of an element in words.
+func namespaceOf(e xmltree.Element) string { return cmp.Or(e.Space(), "no namespace") }
