@@ -273,7 +273,7 @@ var codes = map[Code]codeInfo{
 		hint: `Download the identity provider's metadata again (it is called "Federation Metadata XML", "IdP metadata" or "SAML metadata"), and upload that file unchanged.`},
 	CodeMetadataRole: {meaning: "The metadata is not that of an identity provider.",
 		hint: "Take the metadata of the identity provider, not that of a service."},
-	CodeMetadataAggregate: {meaning: "The metadata has several entities, and none of them was named.",
+	CodeMetadataAggregate: {meaning: "The metadata has several identity providers, or none of the name that was given.",
 		hint: "Name the identity provider by its entity ID."},
 	CodeMetadataEntityID: {meaning: "The identity provider's entity ID is missing or cannot be right.",
 		hint: `Take the entity ID ("Issuer", "Identifier") of the identity provider from its settings, or the entityID from its metadata; not the entity ID of the service, which is ours.`},

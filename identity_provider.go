@@ -261,7 +261,7 @@ func showDate(t time.Time) string { return t.UTC().Format(time.DateOnly) }
 // warn finds what does not depend on the time.
 func (p *IdentityProvider) warn() {
 	add := func(code, message, hint string) { p.warnings = append(p.warnings, Warning{code, message, hint}) }
-	if strings.HasPrefix(p.LoginURL(), "http:") {
+	if strings.HasPrefix(foldASCII(p.LoginURL()), "http:") {
 		add("http_endpoint", "the login URL "+quote(p.LoginURL())+" is not https: passwords would travel in the clear", "")
 	}
 	for _, known := range products {

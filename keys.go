@@ -141,22 +141,65 @@ func (l *keyList) readDER(data []byte) (added []int, _ *Error) {
 	return added, nil
 }
 
-// readText adds the certificates in a text without metadata, and returns their indices.
-func (l *keyList) readText(text string) (added []int, _ *Error) {
-	for part, problem := range certs.Parts(text) {
+// readElement adds the certificates in the text of one X509Certificate element and returns their
+// indices. If one of them cannot be read, none is added: an authority must not be left without the
+// certificate that shows what it is.
+func (l *keyList) readElement(text string) (added []int, err *Error) {
+	before := len(l.keys)
+	for der, problem := range certs.InElement(text) {
+		var more []int
 		if problem != nil {
-			return nil, fromCerts(problem)
-		}
-		more, err := l.readDER(part.DER)
-		if err != nil && err.Code == CodeKey && !l.full {
-			err.Message = fmt.Sprintf("what begins in line %d: %s", part.Line(), err.Message)
+			err = fromCerts(problem)
+		} else {
+			more, err = l.readDER(der)
 		}
 		if err != nil {
+			if !l.full {
+				l.cut(before)
+			}
 			return nil, err
 		}
 		added = mergeIndices(added, more)
 	}
 	return added, nil
+}
+
+// mergeIndices adds what is not there yet. There are at most maxKeys different ones.
+func mergeIndices(list, more []int) []int {
+	for _, i := range more {
+		if !slices.Contains(list, i) {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
+// cut takes the last certificates away, so that n are left.
+func (l *keyList) cut(n int) {
+	for _, k := range l.keys[n:] {
+		delete(l.seen, sha256.Sum256(k.der))
+		if k.unusable == nil && certs.IsSlow(k.public) {
+			l.slow--
+		}
+	}
+	l.keys = l.keys[:n]
+}
+
+// readText adds the certificates in a text without metadata.
+func (l *keyList) readText(text string) *Error {
+	for part, problem := range certs.Parts(text) {
+		if problem != nil {
+			return fromCerts(problem)
+		}
+		_, err := l.readDER(part.DER)
+		if err != nil && err.Code == CodeKey && !l.full {
+			err.Message = fmt.Sprintf("what begins in line %d: %s", part.Line(), err.Message)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // add reads one certificate, if it is not in the list, and returns its index.
@@ -191,27 +234,6 @@ func (l *keyList) append(hash [sha256.Size]byte, k TrustedKey) (int, *Error) {
 	l.seen[hash] = len(l.keys)
 	l.keys = append(l.keys, k)
 	return len(l.keys) - 1, nil
-}
-
-// mergeIndices adds what is not there yet. There are at most maxKeys different ones.
-func mergeIndices(list, more []int) []int {
-	for _, i := range more {
-		if !slices.Contains(list, i) {
-			list = append(list, i)
-		}
-	}
-	return list
-}
-
-// cut forgets the keys from index n on.
-func (l *keyList) cut(n int) {
-	for _, k := range l.keys[n:] {
-		delete(l.seen, sha256.Sum256(k.der))
-		if k.unusable == nil && certs.IsSlow(k.public) {
-			l.slow--
-		}
-	}
-	l.keys = l.keys[:n]
 }
 
 // uniqueKeys leaves out repeated certificates. Of two that are the same, one may have been read

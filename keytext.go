@@ -7,8 +7,9 @@ import (
 )
 
 // ParseKeys reads the certificates in what an administrator pasted or uploaded, in their order. It
-// takes DER, or a text with any mixture of PEM, bare base64 with or without line breaks,
-// X509Certificate elements and federation metadata, with other text around and between. The limit
+// takes DER, or a text with any mixture of PEM, bare base64 with or without line breaks, PEM that was
+// encoded in base64, X509Certificate elements and federation metadata, with other text around and
+// between. The limit
 // is 4 MiB and 16 certificates, 8 of them with RSA keys of more than 4096 bits or ECDSA keys on
 // P-521, which take long to verify with. The same certificate twice counts once.
 //
@@ -72,7 +73,7 @@ func readKeysInText(text string) ([]TrustedKey, *Error) {
 		before += strings.Repeat("\n", strings.Count(metadata, "\n")) + " "
 	}
 	var list keyList
-	if _, err := list.readText(before + after); err != nil {
+	if err := list.readText(before + after); err != nil {
 		if len(list.keys) == 0 && sniff([]byte(text)) == formSSHKey {
 			return nil, notACertificate(text)
 		}

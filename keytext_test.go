@@ -225,14 +225,13 @@ func TestMetadataLosesNoKey(t *testing.T) {
 		{"the second is cut off", keyXML("", der) + broken, "key_unreadable",
 			"certificate 2 of the metadata cannot be read: the certificate is damaged or cut off"},
 		{"the first is empty", listXML(nil, der), "key_unreadable",
-			"certificate 1 of the metadata cannot be read: it is empty or not base64"},
+			"certificate 1 of the metadata cannot be read: it is empty"},
 		{"many are cut off", keyXML("", der) + strings.Repeat(broken, 1000),
 			"key_unreadable,key_unreadable,key_unreadable,key_unreadable,key_unreadable", "996 more certificates"},
 		{"a private key", keyXML("", der) + keyXML("", privateDER(t)), "key_unreadable", "this is a private key"},
 		{"a key without certificate",
 			keyXML("", der) + `<md:KeyDescriptor><ds:KeyInfo><ds:KeyName>x</ds:KeyName></ds:KeyInfo></md:KeyDescriptor>`, "key_without_certificate", "has no X509Certificate"},
-		{"an unknown use", keyXML("", der) + keyXML(` use="sealing"`, testKey(t).DER()), "key_use_unknown",
-			`"sealing"`},
+		{"an unknown use", keyXML("", der) + keyXML(` use="both"`, testKey(t).DER()), "key_use_unknown", `"both"`},
 		{"encryption", keyXML("", der) + keyXML(` use="encryption"`, []byte("x")), "", ""},
 	} {
 		idp, err := ParseMetadata([]byte(entityXML(`entityID="x"`, test.keys+sso)))

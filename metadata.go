@@ -2,7 +2,10 @@ package saml
 
 import (
 	"bytes"
+	"cmp"
 	"crypto"
+	"fmt"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,10 +19,16 @@ import (
 // ParseMetadataOptions change how ParseMetadata reads a document. The zero value is right for the
 // metadata of one identity provider.
 type ParseMetadataOptions struct {
-	// EntityID picks one identity provider from a document that holds several (EntitiesDescriptor).
-	// Default "": there must be only one identity provider. If services or other entities stand beside
-	// it, it is taken with a warning.
+	// EntityID picks one identity provider from a document that holds several (EntitiesDescriptor),
+	// perhaps among services.
+	// White space around it is left out. Default "": there must be only one.
 	EntityID string
+	// Unattended says that nobody looks at the document and at the warnings about it: it is fetched
+	// again at times, or from a metadata query service (MDQ). Then a collection (EntitiesDescriptor)
+	// is refused unless EntityID picks from it, also if only one of its members is an identity
+	// provider: whoever publishes the collection could put another one there. Default false: the
+	// one is taken, with a warning.
+	Unattended bool
 	// SignedBy are keys of which one must have signed the document; nothing but what it signed is
 	// read. Default nil: a signature that does not verify is only a warning, because editors
 	// re-format the file, and the key that signs it is in the file itself. An empty list that is
@@ -40,7 +49,7 @@ const (
 //
 // What an administrator may hand over instead, such as a web page or a certificate, is named in the
 // error. The error is an *Error with one of the codes CodeMetadata to CodeMetadataKeys, CodeKey for
-// too many certificates, CodeTooLarge, CodePrivateKey, a code of the XML reader or, with SignedBy,
+// too many certificates or if none can be read, CodeTooLarge, CodePrivateKey, a code of the XML reader or, with SignedBy,
 // of a signature; CodeConfig for more than one options. What is odd but usable is in
 // IdentityProvider.Warnings.
 func ParseMetadata(document []byte, options ...ParseMetadataOptions) (*IdentityProvider, error) {
@@ -78,10 +87,8 @@ func parseMetadata(document []byte, r ParseMetadataOptions) (*IdentityProvider, 
 	if refusal != nil {
 		return nil, refusal
 	}
-	inCollection := entity != doc.Root()
 	if r.mustBeSigned() {
 		if entity, role, refusal = r.signedPart(doc, entity); refusal != nil {
-			refusal.Hint = pinnedHint
 			return nil, refusal
 		}
 	}
@@ -89,21 +96,35 @@ func parseMetadata(document []byte, r ParseMetadataOptions) (*IdentityProvider, 
 	if refusal := p.read(entity, role); refusal != nil {
 		return nil, refusal
 	}
-	if !r.mustBeSigned() {
-		p.warnAboutSignatures(doc.Root(), entity)
+	entities := 0
+	for range members(doc.Root()) {
+		entities++
 	}
-	if inCollection && r.EntityID == "" {
-		p.warnings = append(p.warnings, Warning{"aggregate",
-			"the document is a collection of entities; the only identity provider in it is taken: " + quote(p.entityID),
-			"Name its entity ID where the document is read by a program: another identity provider may be added to the collection."})
+	if entities > 1 && r.EntityID == "" {
+		p.warnings = append(p.warnings, Warning{"collection",
+			fmt.Sprintf("the document is a collection of %d entities, of which only one is an identity provider: %s is taken",
+				entities, quote(p.entityID)),
+			"If this is not the identity provider that you mean, take the metadata of that one alone."})
+	}
+	if !r.mustBeSigned() {
+		for _, e := range slices.Compact([]xmltree.Element{doc.Root(), entity}) {
+			if w, bad := signatureWarning(e); bad {
+				p.warnings = append(p.warnings, w)
+				break
+			}
+		}
 	}
 	p.finish()
 	return p, nil
 }
 
-// pinnedHint stands in place of the hints for signatures of responses, which are about another
-// setting.
-const pinnedHint = "Take the metadata unchanged, as its publisher signed it, and pin the key that the publisher signs it with now."
+// These stand in place of the hints for signatures of responses, which are about another setting.
+const (
+	pinnedHint = "Take the metadata unchanged, as its publisher signed it, and pin the key that the publisher signs it with now."
+	// if the signature itself is of a kind that is not read
+	uncheckedHint = "Ask the publisher for a signature with RSA or ECDSA and SHA-256, exclusive canonicalization and a reference to the ID of the signed element, " +
+		"or take the document without a pinned key over a way that you trust."
+)
 
 // signedPart finds the entity again in the bytes that a pinned key signed: its own, or those of the
 // whole document.
@@ -111,89 +132,109 @@ func (r ParseMetadataOptions) signedPart(
 	doc *xmltree.Document, entity xmltree.Element,
 ) (signedEntity, role xmltree.Element, refusal *Error) {
 	refusal = refuse(CodeUnsigned, "the metadata is not signed, although a key for it is pinned", "", "")
-	pinned := publicKeys(slices.DeleteFunc(slices.Clone(r.SignedBy),
-		func(k TrustedKey) bool { return k.unusable != nil }))
+	refusal.Hint = pinnedHint
+	pinned := slices.DeleteFunc(slices.Clone(r.SignedBy), func(k TrustedKey) bool { return k.unusable != nil })
 	// A federation may sign the whole, and the identity provider its part.
 	for _, parent := range []xmltree.Element{doc.Root(), entity} {
 		s, err := dsig.Of(parent)
 		if err != nil {
-			return signedEntity, role, fromFault(err)
+			return signedEntity, role, pinnedRefusal(err, s, pinned)
 		}
 		if !s.Exists() {
 			continue
 		}
-		signed, err := s.Verify(pinned, dsig.Policy{})
+		signed, err := s.Verify(publicKeys(pinned), dsig.Policy{})
 		if err != nil {
-			if refusal = fromFault(err); !wasChanged(refusal) {
-				refusal.Message = "the signature of the metadata cannot be checked: " + refusal.Message
-			}
+			refusal = pinnedRefusal(err, s, pinned)
 			continue
 		}
 		verified, err := signed.Parse()
 		if err != nil {
-			return signedEntity, role, fromFault(err)
+			return signedEntity, role, pinnedRefusal(err, s, pinned)
 		}
 		id, _ := entity.Attr("entityID")
-		return ParseMetadataOptions{EntityID: id}.find(verified.Root())
+		signedEntity, role, refusal = ParseMetadataOptions{EntityID: trimSpace(id)}.find(verified.Root())
+		return signedEntity, role, refusal
 	}
 	return signedEntity, role, refusal
 }
 
-// warnAboutSignatures warns about a signature of the root or of the entity that does not fit, or that
-// cannot be checked.
-func (p *IdentityProvider) warnAboutSignatures(root, entity xmltree.Element) {
-	for _, parent := range []xmltree.Element{root, entity} {
-		switch err := ownSignature(parent); {
-		case err == nil:
-		case wasChanged(err):
-			p.warnings = append(p.warnings, Warning{"signature_broken",
-				"the document was changed after it was signed, perhaps only by an editor that re-formatted it",
-				"If nobody changed it on purpose, download it again and upload the file as it is."})
-			return
-		default:
-			p.warnings = append(p.warnings, Warning{"signature_unchecked",
-				"the signature of the document cannot be checked: " + err.Message + gotWant(err),
-				"The metadata is used all the same. If it came in another way than from the identity provider itself, compare the certificates."})
-			return
-		}
-		if parent == entity {
-			return
+// pinnedRefusal says whether the document or its signature was changed, was signed with another
+// key, or is signed in a way that cannot be checked.
+func pinnedRefusal(err error, s dsig.Signature, pinned []TrustedKey) *Error {
+	e := fromFault(err)
+	e.Hint = pinnedHint
+	var named certs.Certificate
+	var problem *certs.Problem
+	byAnother := false
+	if s.Exists() {
+		named, problem = certs.Parse(certs.FirstOf(s.CertificateInKeyInfo()))
+		if problem == nil && certs.IsBounded(named.Key) && e.Code != CodeDigest {
+			_, failed := s.Verify([]crypto.PublicKey{named.Key}, dsig.Policy{})
+			byAnother = failed == nil
 		}
 	}
+	switch {
+	case e.Code == CodeDigest:
+		e.Message = "the metadata was changed after it was signed: the digest of the signed element is not the signed one"
+	case len(pinned) == 0:
+		e.Message = "the metadata is signed, but no pinned key can be used to check it"
+	case e.Code != CodeSignature && !byAnother:
+		e.Message = "the signature of the metadata cannot be checked: " + e.Message
+		e.Hint = uncheckedHint
+	case problem != nil:
+		e.Message = "none of the pinned keys made the signature of the metadata"
+	case slices.ContainsFunc(pinned, func(k TrustedKey) bool { return certs.SameKey(k.public, named.Key) }):
+		e.Message = "the signature of the metadata was changed after it was made: it names a pinned key, which did not make it"
+	default: // the key of KeyInfo made it, or the document names another key than the pinned ones
+		e.Code, e.Message = CodeSignature, "none of the pinned keys made the signature of the metadata"
+		e.Got = "the certificate with SHA-1 thumbprint " + thumbprint(named.DER) + " in its KeyInfo"
+		e.Want = (&IdentityProvider{usableKeys: pinned}).thumbprints()
+	}
+	return e
 }
 
-// ownSignature verifies the signature of parent, if it has one, with the key that the document itself
-// names, so that a good one proves nothing but that the file is as it was written. Keys that are too
-// long are not tried: whoever wrote the document chose them.
-func ownSignature(parent xmltree.Element) *Error {
+// signatureWarning says what is wrong with the signature of parent, and reports whether anything
+// is. The key is taken from the document itself, so that a good one proves nothing but that the
+// file is as it was written. Keys that are too long are not tried: whoever wrote the document chose
+// them.
+func signatureWarning(parent xmltree.Element) (w Warning, bad bool) {
 	s, err := dsig.Of(parent)
-	if err != nil {
-		return fromFault(err)
+	if err == nil {
+		if !s.Exists() {
+			return w, false
+		}
+		c, problem := certs.Parse(certs.FirstOf(s.CertificateInKeyInfo()))
+		if problem != nil || !certs.IsBounded(c.Key) {
+			return w, false // no certificate to check it with
+		}
+		if _, err = s.Verify([]crypto.PublicKey{c.Key}, dsig.Policy{AllowSHA1: true}); err == nil {
+			return w, false
+		}
 	}
-	if !s.Exists() {
-		return nil
+	switch e := fromFault(err); e.Code {
+	case CodeDigest, CodeSignature:
+		return Warning{"signature_broken",
+			"the document was changed after it was signed, perhaps only by an editor that re-formatted it",
+			"If nobody changed it on purpose, download it again and upload the file as it is."}, true
+	default:
+		return Warning{"signature_unchecked",
+			"the document is signed in a way that cannot be checked: " + e.Message + gotWant(e),
+			"Nothing needs to change if you trust the way on which the document came: its signature is not needed."}, true
 	}
-	c, problem := certs.Parse(certs.FirstOf(s.CertificateInKeyInfo()))
-	if problem != nil || !certs.IsBounded(c.Key) {
-		return nil // no certificate to check it with
-	}
-	if _, err = s.Verify([]crypto.PublicKey{c.Key}, dsig.Policy{AllowSHA1: true}); err != nil {
-		return fromFault(err)
-	}
-	return nil
 }
-
-// wasChanged reports whether a signature was computed and does not fit. With every other fault nobody
-// knows: it is of a kind that is not checked.
-func wasChanged(err *Error) bool { return err.Code == CodeSignature || err.Code == CodeDigest }
 
 // notMetadata recognizes what administrators hand over by mistake.
 func notMetadata(document []byte) *Error {
 	start := withoutMark(document)
 	sniffed := sniff(document)
 	switch sniffed {
-	case formXML, formUTF16:
+	case formXML:
 		return nil
+	case formUTF16:
+		err := refuse(CodeEncoding, "the file is encoded in UTF-16", "", "the file as it was downloaded, or saved as UTF-8")
+		err.hintOf = CodeMetadata
+		return err
 	case formEmpty:
 		return refuse(CodeMetadata, "the file is empty", "", "")
 	case formTooLarge:
@@ -217,7 +258,7 @@ func notMetadata(document []byte) *Error {
 	if sniffed == formDER {
 		_, err = list.readDER(document)
 	} else {
-		_, err = list.readText(string(start))
+		err = list.readText(string(start))
 	}
 	switch {
 	case err != nil && err.Code == CodePrivateKey:
@@ -230,113 +271,143 @@ func notMetadata(document []byte) *Error {
 
 // find picks the entity and its identity provider role.
 func (r ParseMetadataOptions) find(root xmltree.Element) (entity, role xmltree.Element, refusal *Error) {
-	var entities []xmltree.Element
-	switch {
-	case root.Is(xmltree.NSMetadata, "EntityDescriptor"):
-		entities = append(entities, root)
-	case root.Is(xmltree.NSMetadata, "EntitiesDescriptor"):
-		for e := range root.Descendants() {
-			if e.Is(xmltree.NSMetadata, "EntityDescriptor") && isMember(e) {
-				entities = append(entities, e)
-			}
-		}
-	default:
-		return entity, role, notEntity(root)
+	collection := root.Is(xmltree.NSMetadata, "EntitiesDescriptor")
+	if !collection && !root.Is(xmltree.NSMetadata, "EntityDescriptor") {
+		return entity, role, notSAMLMetadata(root)
 	}
-	var names []string
-	for _, e := range entities {
+	wanted := trimSpace(r.EntityID)
+	var all, names []string // of identity providers, and of those that are wanted
+	for e := range members(root) {
 		ssoRole, ok := identityProviderRole(e)
-		id, _ := e.Attr("entityID")
-		if !ok || r.EntityID != "" && id != r.EntityID {
+		if !ok {
 			continue
 		}
-		entity, role = e, ssoRole
-		names = append(names, id)
+		id, _ := e.Attr("entityID")
+		id = trimSpace(id) // as around an Issuer
+		all = append(all, id)
+		if wanted == "" || id == wanted {
+			entity, role = e, ssoRole
+			names = append(names, id)
+		}
 	}
-	different := slices.Compact(slices.Sorted(slices.Values(names)))
 	switch {
-	case len(names) == 0 && r.EntityID != "":
-		return entity, role, refuse(CodeMetadataAggregate,
-			"the document has no identity provider of that name", "", quote(r.EntityID))
+	case len(all) == 0:
+		return entity, role, noRole(root, collection)
 	case len(names) == 0:
-		return entity, role, withoutRole(entities)
-	case len(different) == 1 && len(names) > 1:
+		return entity, role, refuse(CodeMetadataAggregate,
+			"the document has no identity provider of that name", list(all), quote(wanted))
+	case len(names) > 1 && len(slices.Compact(slices.Sorted(slices.Values(names)))) == 1:
 		refusal = refuse(CodeMetadataAggregate,
-			"the document has the identity provider several times", different[0], "each entity once")
+			fmt.Sprintf("the document has the same identity provider %d times", len(names)), names[0], "each entity once")
 		refusal.Hint = "Ask the publisher of the collection for one in which each entity stands once, or take the identity provider's own metadata."
 		return entity, role, refusal
 	case len(names) > 1:
+		return entity, role, refuse(CodeMetadataAggregate, fmt.Sprintf(
+			"the document is a collection of entities, %d of them identity providers", len(names)), list(all),
+			"one of them, named by its entity ID")
+	case collection && wanted == "" && r.Unattended:
 		return entity, role, refuse(CodeMetadataAggregate,
-			"the document is a collection of several identity providers", strings.Join(different,
-				", "), "one of them, named by its entity ID")
+			"the document is a collection of entities, and nobody looks at which one is taken", list(all),
+			"one of them, named by its entity ID")
 	}
 	return entity, role, nil
 }
 
-// isMember reports whether an entity is a member of the collection: nothing but collections is around
-// it. In the Extensions of an entity its owner can write what looks like one.
-func isMember(entity xmltree.Element) bool {
-	for around := entity.Parent(); around.Exists(); around = around.Parent() {
-		if !around.Is(xmltree.NSMetadata, "EntitiesDescriptor") {
-			return false
+// list is what an error shows of the names of identity providers.
+func list(names []string) string {
+	return strings.Join(slices.Compact(slices.Sorted(slices.Values(names))), ", ")
+}
+
+// members yields the entities of a document: its root, or the members of the collection that the root
+// is. Nothing but collections is around a member: in the Extensions of an entity its owner can write
+// what looks like one.
+func members(root xmltree.Element) iter.Seq[xmltree.Element] {
+	return func(yield func(xmltree.Element) bool) { yieldMembers(root, yield) }
+}
+
+// yieldMembers reports whether more are wanted. The parser bounds how deep it goes.
+func yieldMembers(e xmltree.Element, yield func(xmltree.Element) bool) bool {
+	if e.Is(xmltree.NSMetadata, "EntityDescriptor") {
+		return yield(e)
+	}
+	if e.Is(xmltree.NSMetadata, "EntitiesDescriptor") {
+		for c := range e.Children() {
+			if !yieldMembers(c, yield) {
+				return false
+			}
 		}
 	}
 	return true
 }
 
-// notEntity refuses a root that is no entity. If it has the name of one, it says which namespace it
-// is in.
-func notEntity(root xmltree.Element) *Error {
-	if l := root.Local(); l != "EntityDescriptor" && l != "EntitiesDescriptor" {
-		return refuse(CodeMetadata, "this XML is not SAML metadata", l, "EntityDescriptor")
+// notSAMLMetadata says what a document with another root is.
+func notSAMLMetadata(root xmltree.Element) *Error {
+	switch root.Local() {
+	case "EntityDescriptor", "EntitiesDescriptor":
+		return inWrongNamespace(CodeMetadata, "this XML is not SAML metadata: "+root.Local(), root)
 	}
-	space := root.Space()
-	if space == "" {
-		space = "no namespace"
+	switch root.Space() {
+	case xmltree.NSProtocol, xmltree.NSAssertion:
+		return refuse(CodeMetadata, "this XML is not SAML metadata, but a SAML message", root.Local(), "EntityDescriptor")
+	case xmltree.NSMetadata:
+		return refuse(CodeMetadata, "this XML is not SAML metadata, but only a part of it", root.Local(), "EntityDescriptor around it")
 	}
-	return refuse(CodeMetadata, "the "+root.Local()+" is not in the namespace of SAML metadata", space,
-		"xmlns="+quote(xmltree.NSMetadata)+" in this element")
+	return refuse(CodeMetadata, "this XML is not SAML metadata", root.Local(), "EntityDescriptor")
 }
 
-// withoutRole refuses entities of which none is an identity provider for SAML 2.0, and says what they
-// are.
-func withoutRole(entities []xmltree.Element) *Error {
+// noRole says why a document has no identity provider for SAML 2.0.
+func noRole(root xmltree.Element, collection bool) *Error {
+	const none = "the metadata is not that of an identity provider: "
 	var roles []string
-	for _, e := range entities {
-		for c := range e.Children() {
-			switch {
-			case c.Space() != xmltree.NSMetadata && strings.HasSuffix(c.Local(), "Descriptor"):
-				return refuse(CodeMetadataRole, "the "+c.Local()+" is not in the namespace of SAML metadata", c.Space(),
-					quote(xmltree.NSMetadata))
-			case c.Local() == "IDPSSODescriptor":
-				protocols, _ := c.Attr("protocolSupportEnumeration")
-				return refuse(CodeMetadataRole, "the identity provider of the metadata does not speak SAML 2.0",
-					protocols, quote(protocolSAML2)+" among them")
-			case strings.HasSuffix(c.Local(), "Descriptor") && len(roles) < mostNamed && !slices.Contains(roles, c.Local()):
-				roles = append(roles, c.Local())
+	for entity := range members(root) {
+		for e := range entity.Children() {
+			if e.Space() != xmltree.NSMetadata || !strings.HasSuffix(e.Local(), "Descriptor") {
+				continue
 			}
+			if e.Local() != "IDPSSODescriptor" {
+				if len(roles) < mostNamed && !slices.Contains(roles, e.Local()) {
+					roles = append(roles, e.Local())
+				}
+				continue
+			}
+			got, ok := e.Attr("protocolSupportEnumeration")
+			if !ok {
+				return refuse(CodeMetadataRole, "IDPSSODescriptor does not say for which protocols it is", "",
+					`protocolSupportEnumeration="`+protocolSAML2+`"`)
+			}
+			return refuse(CodeMetadataRole, "the identity provider of the metadata is not for SAML 2.0", got, protocolSAML2)
 		}
 	}
-	message := "the metadata is not that of an identity provider: it has no IDPSSODescriptor for SAML 2.0"
-	if slices.Contains(roles, "SPSSODescriptor") {
-		message = "the metadata is that of a service, not of an identity provider"
+	if e, ok := wrongNamespace(root, "IDPSSODescriptor"); ok {
+		return inWrongNamespace(CodeMetadataRole, none+"IDPSSODescriptor", e)
 	}
-	return refuse(CodeMetadataRole, message, strings.Join(roles, ", "), "IDPSSODescriptor")
+	switch {
+	case collection && root.CountChildren() == 0:
+		return refuse(CodeMetadataRole, none+"the collection is empty", "", "")
+	case slices.Contains(roles, "SPSSODescriptor"):
+		return refuse(CodeMetadataRole, none+"it has no IDPSSODescriptor for SAML 2.0, but is that of a service",
+			strings.Join(roles, ", "), "IDPSSODescriptor")
+	}
+	return refuse(CodeMetadataRole, none+"it has no IDPSSODescriptor for SAML 2.0", strings.Join(roles, ", "),
+		"IDPSSODescriptor")
 }
 
 const mostNamed = 8 // roles in a message
 
+// identityProviderRole returns the first role of an identity provider for SAML 2.0.
 func identityProviderRole(entity xmltree.Element) (xmltree.Element, bool) {
 	for c := range entity.Children() {
-		if !c.Is(xmltree.NSMetadata, "IDPSSODescriptor") {
-			continue
-		}
-		if protocols, _ := c.Attr("protocolSupportEnumeration"); slices.Contains(strings.Fields(protocols),
-			protocolSAML2) {
+		if isIdentityProvider(c) {
 			return c, true
 		}
 	}
 	return xmltree.Element{}, false
+}
+
+func isIdentityProvider(e xmltree.Element) bool {
+	protocols, _ := e.Attr("protocolSupportEnumeration")
+	return e.Is(xmltree.NSMetadata, "IDPSSODescriptor") && slices.ContainsFunc(strings.Fields(protocols),
+		func(protocol string) bool { return strings.EqualFold(protocol, protocolSAML2) })
 }
 
 func (p *IdentityProvider) read(entity, role xmltree.Element) *Error {
@@ -346,80 +417,117 @@ func (p *IdentityProvider) read(entity, role xmltree.Element) *Error {
 		return err
 	}
 	want, _ := role.Attr("WantAuthnRequestsSigned")
+	want = foldASCII(trimSpace(want))
 	p.wantSigned = want == "true" || want == "1"
-	for e := role; e.Exists(); e = e.Parent() { // a collection can end too
-		if text, ok := e.Attr("validUntil"); ok {
-			t, ok := parseTime(text)
-			if !ok {
-				p.warnings = append(p.warnings, Warning{"valid_until_unreadable",
-					"the document says until when it is valid in a form that cannot be read: " + quote(text), ""})
-			}
-			if ok && (p.validUntil.IsZero() || t.Before(p.validUntil)) {
-				p.validUntil = t
-			}
+	for e := role; e.Exists(); e = e.Parent() { // what is around it ends its validity too
+		p.readValidUntil(e)
+	}
+	roles := 0
+	for c := range entity.Children() {
+		if isIdentityProvider(c) {
+			roles++
 		}
 	}
+	if roles > 1 {
+		p.warnings = append(p.warnings, Warning{"several_roles",
+			fmt.Sprintf("the metadata has %d IDPSSODescriptor for SAML 2.0, and only the first is read", roles),
+			"If sign-ins fail, ask for metadata with only the one that your service uses, or enter entity ID, login URL and certificate by hand."})
+	}
 	var keys metadataKeys
+	var unusable *Error // the first login URL that cannot be used
 	for c := range role.Children() {
-		if err := p.readPart(c, &keys); err != nil {
+		var err *Error
+		switch {
+		case c.Is(xmltree.NSMetadata, "KeyDescriptor"):
+			err = keys.descriptor(c)
+		case c.Is(xmltree.NSMetadata, "SingleSignOnService"):
+			unusable = cmp.Or(unusable, p.readLogin(c))
+		case c.Is(xmltree.NSMetadata, "SingleLogoutService"):
+			p.readLogout(c)
+		}
+		if err != nil {
 			return err
 		}
 	}
 	p.takeKeys(&keys)
 	if p.loginURL == "" && p.loginPOST == "" {
-		return refuse(CodeMetadataLoginURL, "the identity provider has no usable single sign-on service", "",
-			"SingleSignOnService with HTTP-Redirect or HTTP-POST")
+		return noLogin(role, unusable)
 	}
-	if len(p.keys) > 0 {
-		return nil
-	}
-	message := "the metadata has no signing certificate"
-	switch {
-	case p.unread != "":
-		message = "no signing certificate of the metadata can be read: " + p.unread
-	case keys.withoutKey:
-		message = "the metadata names its signing key without a certificate (KeyValue or KeyName), which is not read"
-	}
-	return refuse(CodeMetadataKeys, message, "", "KeyDescriptor with an X509Certificate")
-}
-
-func (p *IdentityProvider) readPart(e xmltree.Element, keys *metadataKeys) *Error {
-	if e.Space() != xmltree.NSMetadata {
-		return nil
-	}
-	switch e.Local() {
-	case "KeyDescriptor":
-		switch use, ok := e.Attr("use"); {
-		case !ok, isNamed(use, "signing"):
-			return keys.read(e)
-		case !isNamed(use, "encryption"):
-			keys.unknownUse = use
-		}
-	case "SingleSignOnService":
-		binding, location := endpoint(e)
-		switch {
-		case checkEndpoint(location) != nil:
-		case isNamed(binding, bindingRedirect) && p.loginURL == "":
-			p.loginURL = location
-		case isNamed(binding, bindingPOST) && p.loginPOST == "":
-			p.loginPOST = location
-		}
-	case "SingleLogoutService":
-		binding, location := endpoint(e)
-		if isNamed(binding, bindingRedirect) && p.logoutURL == "" && checkEndpoint(location) == nil {
-			p.logoutURL = location
-		}
+	if len(p.keys) == 0 {
+		return keys.missing(entity)
 	}
 	return nil
 }
 
-// endpoint returns the binding and the location of an endpoint, without white space around them.
+// readValidUntil takes the validUntil of an element, if it is before those that were taken.
+func (p *IdentityProvider) readValidUntil(e xmltree.Element) {
+	text, ok := e.Attr("validUntil")
+	if !ok {
+		return
+	}
+	t, ok := parseTime(trimSpace(text))
+	if !ok {
+		p.warnings = append(p.warnings, Warning{"valid_until_unreadable",
+			"the document says until when it is valid in a form that cannot be read: " + quote(text), ""})
+	}
+	if ok && (p.validUntil.IsZero() || t.Before(p.validUntil)) {
+		p.validUntil = t
+	}
+}
+
+// endpoint returns the binding and address of a service. Some products write the binding in another
+// case, and white space around either.
 func endpoint(e xmltree.Element) (binding, location string) {
 	binding, _ = e.Attr("Binding")
 	location, _ = e.Attr("Location")
+	binding = trimSpace(binding)
+	for _, known := range []string{bindingRedirect, bindingPOST} {
+		if strings.EqualFold(binding, known) {
+			binding = known
+		}
+	}
 	return binding, trimSpace(location)
 }
 
-// isNamed compares a name of metadata with what it should be, in any case and with white space around
-// it: no two names differ in these alone.
-func isNamed(got, want string) bool { return strings.EqualFold(trimSpace(got), want) }
+// readLogin takes a SingleSignOnService, or says why it cannot be used.
+func (p *IdentityProvider) readLogin(e xmltree.Element) *Error {
+	binding, location := endpoint(e)
+	var into *string
+	switch binding {
+	case bindingRedirect:
+		into = &p.loginURL
+	case bindingPOST:
+		into = &p.loginPOST
+	default:
+		return refuse(CodeMetadataLoginURL, "the identity provider has no usable single sign-on service: its binding is not supported",
+			binding, bindingRedirect+" or HTTP-POST")
+	}
+	if err := checkEndpoint(location); err != nil {
+		err.Message = "the identity provider has no usable single sign-on service: " + err.Message
+		return err
+	}
+	if *into == "" {
+		*into = location
+	}
+	return nil
+}
+
+func (p *IdentityProvider) readLogout(e xmltree.Element) {
+	binding, location := endpoint(e)
+	if binding == bindingRedirect && p.logoutURL == "" && checkEndpoint(location) == nil {
+		p.logoutURL = location
+	}
+}
+
+// noLogin says why a role has no login URL. unusable is what is wrong with the first, nil if there
+// is none.
+func noLogin(role xmltree.Element, unusable *Error) *Error {
+	if unusable != nil {
+		return unusable
+	}
+	const none = "the identity provider has no usable single sign-on service"
+	if e, ok := wrongNamespace(role, "SingleSignOnService"); ok {
+		return inWrongNamespace(CodeMetadataLoginURL, none+": SingleSignOnService", e)
+	}
+	return refuse(CodeMetadataLoginURL, none, "", "SingleSignOnService with HTTP-Redirect or HTTP-POST")
+}

@@ -1,179 +1,387 @@
 package saml
 
 import (
-	"bytes"
 	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"math/big"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/beevik/etree"
+	dsig "github.com/russellhaering/goxmldsig"
 )
 
-// TestMetadataAsCustomersHaveIt reads documents as products write them, and as people save them: they
-// are taken, with the warning that they deserve, and trust the right keys alone.
-func TestMetadataAsCustomersHaveIt(t *testing.T) {
+const formsLogin = "https://idp.example.com/sso"
+
+// textKeyXML is a KeyDescriptor whose X509Certificate holds a text.
+func textKeyXML(text string) string {
+	return `<md:KeyDescriptor use="signing"><ds:KeyInfo><ds:X509Data><ds:X509Certificate>` + text +
+		`</ds:X509Certificate></ds:X509Data></ds:KeyInfo></md:KeyDescriptor>`
+}
+
+// withoutArmor is the PEM of certificates without its BEGIN and END lines.
+func withoutArmor(ders ...[]byte) string {
+	var b strings.Builder
+	for _, der := range ders {
+		lines := strings.SplitAfter(armor("CERTIFICATE", der), "\n")
+		b.WriteString(strings.Join(lines[1:len(lines)-2], ""))
+	}
+	return b.String()
+}
+
+// TestCertificateElements: what products write into an X509Certificate is read as ParseKeys reads
+// the same text, with the same keys and the same authorities among them.
+func TestCertificateElements(t *testing.T) {
 	t.Parallel()
-	root, leafKey := newECKey(t, elliptic.P256()), newECKey(t, elliptic.P256())
-	authority := issue(t, "authority", root, nil, nil, 0)
-	leaf := issue(t, "leaf", leafKey, authority, root, 0)
-	other := testKey(t).DER()
-	encoded := base64.StdEncoding.EncodeToString
-	element := func(text string) string {
-		return strings.Replace(keyXML("", leaf), encoded(leaf), text, 1)
-	}
-	sso := ssoXML("HTTP-Redirect", "https://idp.example.com/sso")
-	entity := func(parts string) string { return entityXML(`entityID="https://idp.example.com/"`, parts+sso) }
-	good := entity(keyXML("", leaf))
-	service := strings.NewReplacer("IDPSSODescriptor", "SPSSODescriptor", "idp.example.com/\"", "sp.example.com\"").Replace(good)
-	collection := func(attributes string, entities ...string) string {
-		return `<md:EntitiesDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata"` + attributes + `>` +
-			strings.Join(entities, "") + `</md:EntitiesDescriptor>`
-	}
-	for _, row := range []struct{ name, document, warnings string }{
-		{"as it should be", good, ""},
-		{"PEM in the element", entity(element("\n" + armor("CERTIFICATE", leaf))), ""},
-		{"base64 of PEM", entity(element(encoded([]byte(armor("CERTIFICATE", leaf))))), ""},
-		{"PEM with headers", entity(element("Bag Attributes\n  friendlyName: idp\n" + armor("CERTIFICATE", leaf))), ""},
-		{"leaf and authority in PEM", entity(element(armor("CERTIFICATE", leaf) + armor("CERTIFICATE", authority))), "key_issuer"},
-		{"leaf and authority in base64 of PEM",
-			entity(element(encoded([]byte(armor("CERTIFICATE", leaf) + armor("CERTIFICATE", authority))))), "key_issuer"},
-		{"leaf and authority, base64 one after the other", entity(element(encoded(leaf) + encoded(authority))), "key_issuer"},
-		{"leaf and authority, a line each", entity(element(encoded(leaf) + "\n" + encoded(authority))), "key_issuer"},
-		{"Signing in capitals", entity(keyXML(` use="Signing"`, leaf)), ""},
-		{"encryption in capitals", entity(keyXML("", leaf) + keyXML(` use="ENCRYPTION"`, other)), ""},
-		{"white space around the use", entity(keyXML(` use=" signing "`, leaf)), ""},
-		{"a blank before the Location", strings.Replace(good, `Location="`, `Location=" `, 1), ""},
-		{"a binding in small letters", strings.Replace(good, "bindings:HTTP-Redirect", "bindings:http-redirect", 1), ""},
-		{"an authority beside a leaf that is cut off, in PEM", entity(keyXML("", leaf) +
-			strings.Replace(keyXML("", other), encoded(other), armor("CERTIFICATE", authority)+armor("CERTIFICATE", other[:100]), 1)),
-			"key_unreadable"},
-		{"an authority beside a leaf that is cut off, in base64",
-			entity(keyXML("", leaf) + keyXML("", slices.Concat(authority, other[:100]))), "key_unreadable"},
-		{"a stylesheet", `<?xml version="1.0"?><?xml-stylesheet type="text/xsl" href="m.xsl"?>` + good, ""},
-		{"white space around the entity ID", strings.Replace(good, `entityID="https`, `entityID=" https`, 1), ""},
-		{"the only identity provider among services", collection("", service, good, service), "aggregate"},
-		{"the only one, deeper", collection("", service, collection("", good)), "aggregate"},
-		{"the only one, and another planted in the Extensions of a service",
-			collection("", good, strings.Replace(service, "<md:SPSSO", "<md:Extensions>"+
-				strings.Replace(good, "idp.example.com/\"", "planted.example.com/\"", 1)+"</md:Extensions><md:SPSSO", 1)), "aggregate"},
-		{"a collection that has ended", collection(` validUntil="2020-01-01T00:00:00Z"`, good), "aggregate,valid_until_past"},
-		{"a collection around it that has ended", collection(` validUntil="2020-01-01T00:00:00Z"`, collection("", good)),
-			"aggregate,valid_until_past"},
-		{"one role for SAML 1.1, one for 2.0", strings.Replace(good, "<md:IDPSSO",
-			`<md:IDPSSODescriptor protocolSupportEnumeration="urn:oasis:names:tc:SAML:1.1:protocol"/><md:IDPSSO`, 1), ""},
-		{"two services before the role", strings.Replace(good, "<md:IDPSSO", strings.Repeat(
-			`<md:SPSSODescriptor protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol"/>`, 2)+"<md:IDPSSO", 1), ""},
+	caKey, leafKey := newECKey(t, elliptic.P256()), newECKey(t, elliptic.P256())
+	ca := issue(t, "ca", caKey, nil, nil, 0)
+	leaf := issue(t, "leaf", leafKey, ca, caKey, 0)
+	single := testKey(t).DER()
+	encode := base64.StdEncoding.EncodeToString
+	chain := armor("CERTIFICATE", leaf) + armor("CERTIFICATE", ca)
+	for _, test := range []struct {
+		name, text string
+		usable     []string // subjects
+		all        int
+	}{
+		{"PEM", armor("CERTIFICATE", leaf), []string{"CN=leaf"}, 1},
+		{"base64 of PEM", encode([]byte(armor("CERTIFICATE", leaf))), []string{"CN=leaf"}, 1},
+		{"base64 of PEM, in lines", wrapped(encode([]byte(armor("CERTIFICATE", leaf))), 64, "\n"), []string{"CN=leaf"}, 1},
+		{"PEM of leaf and chain", chain, []string{"CN=leaf"}, 2},
+		{"the chain before the leaf", armor("CERTIFICATE", ca) + armor("CERTIFICATE", leaf), []string{"CN=leaf"}, 2},
+		{"base64 of PEM of leaf and chain", encode([]byte(chain)), []string{"CN=leaf"}, 2},
+		{"the lines of leaf and chain", withoutArmor(leaf, ca), []string{"CN=leaf"}, 2},
+		{"base64 of leaf and chain in one", encode(slices.Concat(leaf, ca)), []string{"CN=leaf"}, 2},
+		{"leaf and chain, each in base64", encode(leaf) + "\n" + encode(ca), []string{"CN=leaf"}, 2},
+		{"headers before PEM", "Bag Attributes\n    localKeyID: 01\nsubject=CN = leaf\n" + armor("CERTIFICATE", leaf),
+			[]string{"CN=leaf"}, 1},
+		{"two that are not related", armor("CERTIFICATE", leaf) + armor("CERTIFICATE", single), []string{"CN=leaf", testKey(t).Subject()}, 2},
 	} {
-		p, err := ParseMetadata([]byte(row.document))
+		idp, err := ParseMetadata([]byte(entityXML(`entityID="x"`, textKeyXML(test.text)+ssoXML("HTTP-Redirect", formsLogin))))
 		if err != nil {
-			t.Errorf("%s: %v", row.name, err)
+			t.Errorf("%s: %v", test.name, err)
 			continue
 		}
-		if got := strings.Join(codesOf(p.Warnings(testNow)), ","); got != row.warnings {
-			t.Errorf("%s: warnings %q, want %q", row.name, got, row.warnings)
+		pasted, err := ParseKeys([]byte(test.text))
+		if err != nil || len(pasted) != len(idp.Keys()) {
+			t.Errorf("%s: pasted, it has %d keys and %v, in metadata %d", test.name, len(pasted), err, len(idp.Keys()))
+			continue
 		}
-		if ders := trusted(p); len(ders) != 1 || !bytes.Equal(ders[0], leaf) {
-			t.Errorf("%s: %d trusted keys, want the leaf alone", row.name, len(ders))
+		var usable []string
+		for i, k := range idp.Keys() {
+			if k.Usable() == nil {
+				usable = append(usable, k.Subject())
+			}
+			if k.ThumbprintSHA256() != pasted[i].ThumbprintSHA256() || (k.Usable() == nil) != (pasted[i].Usable() == nil) {
+				t.Errorf("%s: key %d is %s, %v in metadata and %s, %v pasted", test.name, i, k.Subject(), k.Usable(),
+					pasted[i].Subject(), pasted[i].Usable())
+			}
 		}
-		if p.EntityID() != "https://idp.example.com/" || p.LoginURL() != "https://idp.example.com/sso" {
-			t.Errorf("%s: %q at %q", row.name, p.EntityID(), p.LoginURL())
+		if !slices.Equal(usable, test.usable) || len(idp.Keys()) != test.all {
+			t.Errorf("%s: got %d keys, of which %q can be used, want %d and %q", test.name, len(idp.Keys()), usable, test.all, test.usable)
 		}
 	}
 }
 
-// TestMetadataThatCannotBeUsed: what is missing is told apart from what cannot be read.
-func TestMetadataThatCannotBeUsed(t *testing.T) {
+// TestUnreadableElementLeavesNoAuthority: an authority whose leaf cannot be read is not taken for a
+// signer. Nothing of such an element is trusted.
+func TestUnreadableElementLeavesNoAuthority(t *testing.T) {
+	t.Parallel()
+	caKey, leafKey := newECKey(t, elliptic.P256()), newECKey(t, elliptic.P256())
+	ca := issue(t, "ca", caKey, nil, nil, 0)
+	leaf := issue(t, "leaf", leafKey, ca, caKey, 0)
+	for name, text := range map[string]string{
+		"DER":   base64.StdEncoding.EncodeToString(slices.Concat(ca, leaf[:100])),
+		"PEM":   armor("CERTIFICATE", ca) + armor("CERTIFICATE", leaf)[:200],
+		"lines": withoutArmor(ca) + withoutArmor(leaf)[:201],
+	} {
+		for _, beside := range []string{"", keyXML("", testKey(t).DER()), keyXML("", testKey(t).DER()) + keyXML("", ca)} {
+			idp, err := ParseMetadata([]byte(entityXML(`entityID="x"`, textKeyXML(text)+beside+ssoXML("HTTP-Redirect", formsLogin))))
+			if beside == "" {
+				if !errors.Is(err, CodeKey) || !strings.Contains(err.Error(), "certificate 1 of the metadata cannot be read") {
+					t.Errorf("%s: got %v, want %s", name, err, string(CodeKey))
+				}
+				continue
+			}
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+				continue
+			}
+			// what stands alone in a KeyDescriptor of its own is trusted, and can be added again
+			if want := strings.Count(beside, "KeyDescriptor") / 2; len(idp.Keys()) != want || idp.Keys()[0].Subject() != testKey(t).Subject() {
+				t.Errorf("%s: got %d keys, the first %s, want %d", name, len(idp.Keys()), idp.Keys()[0].Subject(), want)
+			}
+		}
+	}
+}
+
+// TestAuthorityBesideAnUnreadableCertificate: the certificate that an authority issued may be the one
+// that cannot be read, in another element of the same KeyDescriptor. Then the authority is not taken
+// for the signer. Certificates that are no authority's, and those that stand elsewhere too, are.
+func TestAuthorityBesideAnUnreadableCertificate(t *testing.T) {
+	t.Parallel()
+	key := newECKey(t, elliptic.P256())
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "ca"}, BasicConstraintsValid: true, IsCA: true,
+		NotBefore: testNow.AddDate(-1, 0, 0), NotAfter: testNow.AddDate(2, 0, 0)}
+	ca, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	single := testKey(t).DER()
+	element := func(text string) string { return "<ds:X509Certificate>" + text + "</ds:X509Certificate>" }
+	encode := base64.StdEncoding.EncodeToString
+	descriptor := func(data ...string) string {
+		return `<md:KeyDescriptor use="signing"><ds:KeyInfo><ds:X509Data>` + strings.Join(data, "</ds:X509Data><ds:X509Data>") +
+			`</ds:X509Data></ds:KeyInfo></md:KeyDescriptor>`
+	}
+	authority, cutOff := element(encode(ca)), element(encode(single[:100]))
+	for _, test := range []struct {
+		name, keys, warnings string
+		usable               int
+	}{
+		{"alone", descriptor(authority), "", 1},
+		{"beside one that is empty", descriptor(authority + element("")), "key_unreadable", 1},
+		{"beside one that is cut off", descriptor(cutOff + authority), "key_unreadable,key_unusable", 0},
+		{"in another X509Data", descriptor(authority, cutOff), "key_unreadable,key_unusable", 0},
+		{"and another key", descriptor(cutOff+authority) + descriptor(element(encode(single))), "key_unreadable,key_unusable", 1},
+		{"alone elsewhere", descriptor(cutOff+authority) + descriptor(authority), "key_unreadable", 1},
+		{"no authority", descriptor(cutOff + element(encode(single))), "key_unreadable", 1},
+	} {
+		idp, err := ParseMetadata([]byte(entityXML(`entityID="x"`, test.keys+ssoXML("HTTP-Redirect", formsLogin))))
+		if err != nil {
+			t.Errorf("%s: %v", test.name, err)
+			continue
+		}
+		if got := strings.Join(codesOf(idp.Warnings(testNow)), ","); got != test.warnings || len(trusted(idp)) != test.usable {
+			t.Errorf("%s: got warnings %q and %d keys, want %q and %d", test.name, got, len(trusted(idp)), test.warnings, test.usable)
+		}
+	}
+}
+
+// TestOddMetadata: what carries nothing, but is not as the schema has it, is read.
+func TestOddMetadata(t *testing.T) {
 	t.Parallel()
 	der := testKey(t).DER()
-	sso := ssoXML("HTTP-Redirect", "https://idp.example.com/sso")
-	good := entityXML(`entityID="https://idp.example.com/"`, keyXML("", der)+sso)
-	const space, keyValue = "urn:oasis:names:tc:SAML:2.0:metadata",
-		`<md:KeyDescriptor><ds:KeyInfo><ds:KeyValue/></ds:KeyInfo></md:KeyDescriptor>`
-	second := strings.Replace(good, "idp.example.com/\"", "second.example.com/\"", 1)
-	collection := func(entities string) string {
-		return `<md:EntitiesDescriptor xmlns:md="` + space + `">` + entities + `</md:EntitiesDescriptor>`
+	key, sso := keyXML(` use="signing"`, der), ssoXML("HTTP-Redirect", formsLogin)
+	const protocol, redirect = `"urn:oasis:names:tc:SAML:2.0:protocol"`, `"urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect"`
+	good := entityXML(`entityID="x"`, key+sso)
+	service := `<md:EntityDescriptor entityID="s"><md:SPSSODescriptor protocolSupportEnumeration=` + protocol + `/></md:EntityDescriptor>`
+	collection := func(attributes string, members ...string) string {
+		return `<md:EntitiesDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata"` + attributes + `>` + strings.Join(members, "") + `</md:EntitiesDescriptor>`
 	}
-	for _, row := range []struct {
-		name, document string
-		code           Code
-		message, got   string
-	}{
-		{"a certificate that cannot be read", entityXML(`entityID="x"`, keyXML("", der[:100])+sso), CodeMetadataKeys,
-			"no signing certificate of the metadata can be read: certificate 1", ""},
-		{"a private key", entityXML(`entityID="x"`, strings.Replace(keyXML("", der), base64.StdEncoding.EncodeToString(der),
-			"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", 1)+sso), CodeMetadataKeys, "private key", ""},
-		{"a KeyValue alone", entityXML(`entityID="x"`, keyValue+sso), CodeMetadataKeys, "without a certificate (KeyValue", ""},
-		{"no key", entityXML(`entityID="x"`, sso), CodeMetadataKeys, "has no signing certificate", ""},
-		{"SAML 1.1 alone", strings.Replace(good, "SAML:2.0:protocol", "SAML:1.1:protocol", 1), CodeMetadataRole,
-			"does not speak SAML 2.0", "urn:oasis:names:tc:SAML:1.1:protocol"},
-		{"a service", strings.ReplaceAll(good, "IDPSSO", "SPSSO"), CodeMetadataRole, "that of a service", "SPSSODescriptor"},
-		{"other roles", strings.ReplaceAll(good, "IDPSSO", "AttributeAuthority"), CodeMetadataRole, "it has no IDPSSODescriptor",
-			"AttributeAuthorityDescriptor"},
-		{"a root in no namespace", "<EntityDescriptor entityID='x'/>", CodeMetadata,
-			"the EntityDescriptor is not in the namespace of SAML metadata", "no namespace"},
-		{"a root in another namespace", strings.Replace(good, space, "urn:oasis:names:tc:SAML:1.0:metadata", 1), CodeMetadata,
-			"is not in the namespace", "urn:oasis:names:tc:SAML:1.0:metadata"},
-		{"a role in another namespace", strings.NewReplacer("md:IDPSSO", "x:IDPSSO", "<md:Entity", `<md:Entity`, ` xmlns:ds=`,
-			` xmlns:x="urn:x" xmlns:ds=`).Replace(good), CodeMetadataRole, "the IDPSSODescriptor is not in the namespace", "urn:x"},
-		{"two identity providers", collection(good + second), CodeMetadataAggregate, "several identity providers",
-			"https://idp.example.com/, https://second.example.com/"},
-		{"one that is planted alone, in Extensions", collection(strings.Replace(strings.ReplaceAll(good, "IDPSSO", "SPSSO"),
-			"<md:SPSSO", "<md:Extensions>"+collection(good)+"</md:Extensions><md:SPSSO", 1)), CodeMetadataRole,
-			"that of a service", "SPSSODescriptor"},
-		{"one twice", collection(good + good), CodeMetadataAggregate, "several times", "https://idp.example.com/"},
+	planted := strings.Replace(service, "<md:SPSSO", "<md:Extensions>"+strings.Replace(good, `entityID="x"`, `entityID="y"`, 1)+
+		"</md:Extensions><md:SPSSO", 1)
+	for _, test := range []struct{ name, document, warnings string }{
+		{"use in another case", entityXML(`entityID="x"`, keyXML(` use="Signing"`, der)+sso), ""},
+		{"use with white space", entityXML(`entityID="x"`, keyXML(` use=" signing "`, der)+sso), ""},
+		{"use that is empty", entityXML(`entityID="x"`, keyXML(` use=""`, der)+sso), ""},
+		{"encryption in another case", entityXML(`entityID="x"`, keyXML(` use="Encryption"`, privateDER(t))+key+sso), ""},
+		{"a blank before the Location", entityXML(`entityID="x"`, key+ssoXML("HTTP-Redirect", "\n  "+formsLogin+" ")), ""},
+		{"Binding in another case", entityXML(`entityID="x"`, key+ssoXML("http-redirect", formsLogin)), ""},
+		{"Binding with white space", strings.Replace(good, redirect, `" urn:oasis:names:tc:saml:2.0:bindings:HTTP-Redirect "`, 1), ""},
+		{"a protocol in another case", strings.Replace(good, protocol, `"urn:oasis:names:tc:saml:2.0:protocol"`, 1), ""},
+		{"several protocols", strings.Replace(good, protocol, `"urn:oasis:names:tc:SAML:1.1:protocol urn:oasis:names:tc:SAML:2.0:protocol"`, 1), ""},
+		{"a stylesheet", `<?xml version="1.0"?><?xml-stylesheet type="text/xsl" href="style.xsl"?>` + good, ""},
+		{"an entity ID with white space", strings.Replace(good, `entityID="x"`, `entityID=" x "`, 1), ""},
+		{"signed requests wanted in another case", strings.Replace(good, "<md:IDPSSODescriptor", `<md:IDPSSODescriptor WantAuthnRequestsSigned=" True "`, 1),
+			"wants_signed_requests"},
+		{"http in another case", entityXML(`entityID="x"`, key+ssoXML("HTTP-Redirect", "HTTP://idp.example.com/sso")), "http_endpoint"},
+		{"a role for SAML 1.1 first", strings.Replace(good, "<md:IDPSSODescriptor",
+			`<md:IDPSSODescriptor protocolSupportEnumeration="urn:oasis:names:tc:SAML:1.1:protocol"/><md:IDPSSODescriptor`, 1), ""},
+		{"a role of a service first", strings.Replace(good, "<md:IDPSSODescriptor", `<md:SPSSODescriptor protocolSupportEnumeration=`+protocol+`/><md:IDPSSODescriptor`, 1), ""},
+		{"two roles", strings.Replace(good, "</md:EntityDescriptor>", `<md:IDPSSODescriptor protocolSupportEnumeration=`+protocol+`/></md:EntityDescriptor>`, 1),
+			"several_roles"},
+		{"a collection with one identity provider", collection("", service, good, service), "collection"},
+		{"one that is nested", collection("", service, collection("", good)), "collection"},
+		{"one, and another planted in the Extensions of a service", collection("", good, planted), "collection"},
+		{"validUntil of the collection", collection(` validUntil="2026-01-01T00:00:00Z"`, good), "valid_until_past"},
+		{"validUntil of a collection in it", collection(` validUntil="2036-01-01T00:00:00Z"`, collection(` validUntil=" 2026-01-01T00:00:00Z "`, good)), "valid_until_past"},
+		{"a key that is a value beside one", entityXML(`entityID="x"`, key+`<md:KeyDescriptor><ds:KeyInfo><ds:KeyValue/></ds:KeyInfo></md:KeyDescriptor>`+sso), "key_without_certificate"},
 	} {
-		_, err := ParseMetadata([]byte(row.document))
-		list := Errors(err)
-		if len(list) != 1 || list[0].Code != row.code || !strings.Contains(list[0].Message, row.message) || !strings.Contains(strings.ReplaceAll(list[0].Got, `\"`, `"`), row.got) ||
-			list[0].Hint == "" {
-			t.Errorf("%s: got %v, want %s with %q and %q", row.name, list, string(row.code), row.message, row.got)
+		idp, err := ParseMetadata([]byte(test.document))
+		if err != nil {
+			t.Errorf("%s: %v", test.name, err)
+			continue
+		}
+		if got := strings.Join(codesOf(idp.Warnings(testNow)), ","); got != test.warnings || len(idp.Keys()) != 1 ||
+			idp.EntityID() != "x" || !strings.EqualFold(idp.LoginURL(), formsLogin) && test.warnings != "http_endpoint" {
+			t.Errorf("%s: got %q, %q, %d keys, warnings %q, want %q", test.name, idp.EntityID(), idp.LoginURL(), len(idp.Keys()), got, test.warnings)
+		}
+	}
+
+	unattended := ParseMetadataOptions{Unattended: true}
+	for _, document := range []string{collection("", service, good), collection("", good)} {
+		if _, err := ParseMetadata([]byte(document), unattended); !errors.Is(err, CodeMetadataAggregate) {
+			t.Errorf("a collection that nobody looks at: got %v, want %s", err, string(CodeMetadataAggregate))
+		}
+		named, err := ParseMetadata([]byte(document), ParseMetadataOptions{Unattended: true, EntityID: " x\n"})
+		if err != nil || len(named.Warnings(testNow)) != 0 {
+			t.Errorf("a collection from which one is named: got %v", err)
+		}
+	}
+	if _, err := ParseMetadata([]byte(collection("", planted))); !errors.Is(err, CodeMetadataRole) ||
+		!strings.Contains(err.Error(), "that of a service") {
+		t.Errorf("one that is planted in Extensions, alone: got %v, want %s", err, string(CodeMetadataRole))
+	}
+	if _, err := ParseMetadata([]byte(collection("", good, planted)), ParseMetadataOptions{EntityID: "y"}); !errors.Is(err, CodeMetadataAggregate) {
+		t.Errorf("one that is planted in Extensions, by name: got %v, want %s", err, string(CodeMetadataAggregate))
+	}
+	if _, err := ParseMetadata([]byte(good), unattended); err != nil {
+		t.Errorf("one identity provider that nobody looks at: got %v", err)
+	}
+	if _, err := ParseMetadata([]byte(collection("", good, good)), ParseMetadataOptions{EntityID: "x"}); !errors.Is(err, CodeMetadataAggregate) {
+		t.Errorf("two of one name: got %v, want %s", err, string(CodeMetadataAggregate))
+	}
+	if _, err := ParseKeys([]byte(`<KeyDescriptor use = " Encryption ">` + listXML(der))); !errors.Is(err, CodeKey) {
+		t.Errorf("a pasted key for encryption: got %v, want %s", err, string(CodeKey))
+	}
+}
+
+// formsSigner signs metadata for goxmldsig.
+type formsSigner struct {
+	key *rsa.PrivateKey
+	der []byte
+}
+
+func (s formsSigner) GetKeyPair() (*rsa.PrivateKey, []byte, error) { return s.key, s.der, nil }
+
+// signedMetadata is metadata that is signed with exclusive canonicalization and RSA-SHA256.
+func signedMetadata(t *testing.T) (string, TrustedKey) {
+	t.Helper()
+	private := testRSAKey(t)
+	der := testCertificate(t, private)
+	d := etree.NewDocument()
+	if err := d.ReadFromString(entityXML(`entityID="x" ID="_1"`, keyXML("", der)+ssoXML("HTTP-Redirect", formsLogin))); err != nil {
+		t.Fatal(err)
+	}
+	c := dsig.NewDefaultSigningContext(formsSigner{private, der})
+	c.Canonicalizer = dsig.MakeC14N10ExclusiveCanonicalizerWithPrefixList("")
+	signed, err := c.SignEnveloped(d.Root())
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.SetRoot(signed)
+	document, err := d.WriteToString()
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, refusal := parseCertificate(der)
+	if refusal != nil {
+		t.Fatal(refusal)
+	}
+	return document, key
+}
+
+// TestSignatureOfMetadataInWords: a document that was changed is told apart from one that is signed
+// in a way that cannot be checked, and from one that another key signed, pinned or not.
+func TestSignatureOfMetadataInWords(t *testing.T) {
+	t.Parallel()
+	document, key := signedMetadata(t)
+	replace := func(old, new string) string {
+		t.Helper()
+		if !strings.Contains(document, old) {
+			t.Fatalf("the document has no %s", old)
+		}
+		return strings.Replace(document, old, new, 1)
+	}
+	other := testKey(t)
+	const changed, broken = "the metadata was changed after it was signed", "signature_broken"
+	const unchecked = "the signature of the metadata cannot be checked: "
+	for _, test := range []struct {
+		name, document string
+		pinned         TrustedKey
+		code           Code
+		message        string // if it is pinned
+		warning        string // if it is not
+	}{
+		{"as it was signed", document, key, "", "", ""},
+		{"changed", replace(formsLogin, formsLogin+"/2"), key, CodeDigest, changed, broken},
+		{"with a changed signature", replace("rsa-sha256", "rsa-sha512"), key, CodeSignature, "it names a pinned key", broken},
+		{"of another key", document, other, CodeSignature, "none of the pinned keys made the signature of the metadata", ""},
+		{"by HMAC", replace("http://www.w3.org/2001/04/xmldsig-more#rsa-sha256", "http://www.w3.org/2000/09/xmldsig#hmac-sha1"), key,
+			CodeSignatureAlgorithm, unchecked + "the signature algorithm is not allowed", "signature_unchecked"},
+		{"by DSA", replace("http://www.w3.org/2001/04/xmldsig-more#rsa-sha256", "http://www.w3.org/2009/xmldsig11#dsa-sha256"), key,
+			CodeSignatureAlgorithm, unchecked + "the signature algorithm is not allowed", "signature_unchecked"},
+		{"with another canonicalization", strings.ReplaceAll(document, "http://www.w3.org/2001/10/xml-exc-c14n#", "http://www.w3.org/2010/xml-c14n2"), key,
+			CodeCanonicalization, unchecked, "signature_unchecked"},
+		{"with a reference to the whole document", replace(`URI="#_1"`, `URI=""`), key, CodeReferenceURI, unchecked, "signature_unchecked"},
+		{"without an ID", replace(` ID="_1"`, ""), key, CodeReferenceURI, unchecked, "signature_unchecked"},
+		{"with two signatures", replace("</md:EntityDescriptor>", `<Signature xmlns="http://www.w3.org/2000/09/xmldsig#"/></md:EntityDescriptor>`), key, CodeSignaturePlacement, unchecked,
+			"signature_unchecked"},
+	} {
+		idp, err := ParseMetadata([]byte(test.document), ParseMetadataOptions{SignedBy: []TrustedKey{test.pinned}})
+		if test.code == "" && err != nil || test.code != "" && (!errors.Is(err, test.code) || !strings.Contains(err.Error(), test.message) || idp != nil) {
+			t.Errorf("%s, pinned: got %v, want %s with %q", test.name, err, string(test.code), test.message)
+		}
+		if idp, err = ParseMetadata([]byte(test.document)); err != nil {
+			t.Errorf("%s: %v", test.name, err)
+		} else if got := strings.Join(codesOf(idp.Warnings(testNow)), ","); got != test.warning {
+			t.Errorf("%s: got the warnings %q, want %q", test.name, got, test.warning)
+		}
+	}
+	weak := key
+	weak.unusable = refuse(CodeWeakKey, "weak", "", "")
+	for _, pinned := range [][]TrustedKey{{}, {weak}} {
+		if _, err := ParseMetadata([]byte(document), ParseMetadataOptions{SignedBy: pinned}); err == nil ||
+			!strings.Contains(err.Error(), "no pinned key can be used") {
+			t.Errorf("%d keys that cannot be used: got %v", len(pinned), err)
 		}
 	}
 }
 
-// TestMetadataSignatureThatCannotBeChecked: a signature of a kind that is not checked says nothing
-// about a change. Pinned, it is refused all the same.
-func TestMetadataSignatureThatCannotBeChecked(t *testing.T) {
-	t.Parallel()
-	der, signer := testKey(t).DER(), testCertificate(t, testRSAKey(t))
-	signed := func(canonicalization, uri string) []byte {
-		document := entityXML(`entityID="https://idp.example.com/" ID="i"`, keyXML("", der)+
-			ssoXML("HTTP-Redirect", "https://idp.example.com/sso"))
-		return []byte(strings.Replace(document, "<md:IDPSSO", `<!-- c --><ds:Signature><ds:SignedInfo><ds:CanonicalizationMethod Algorithm="`+
-			canonicalization+`"/><ds:SignatureMethod Algorithm="http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"/><ds:Reference URI="`+uri+
-			`"><ds:Transforms><ds:Transform Algorithm="http://www.w3.org/2000/09/xmldsig#enveloped-signature"/></ds:Transforms>`+
-			`<ds:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"/><ds:DigestValue>AAAA</ds:DigestValue></ds:Reference>`+
-			`</ds:SignedInfo><ds:SignatureValue>AAAA</ds:SignatureValue><ds:KeyInfo><ds:X509Data><ds:X509Certificate>`+
-			base64.StdEncoding.EncodeToString(signer)+
-			`</ds:X509Certificate></ds:X509Data></ds:KeyInfo></ds:Signature><md:IDPSSO`, 1))
+// TestMetadataCases reads metadata that others made, if it is there: SAML_CASES names the directory
+// that holds metadata/*.json. The files belong to others and are no part of this repository.
+func TestMetadataCases(t *testing.T) {
+	dir := os.Getenv("SAML_CASES")
+	if dir == "" {
+		dir = filepath.Join("..", "shared", "cases")
 	}
-	const c14n = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
-	for _, row := range []struct {
-		name, canonicalization, uri, warning string
-		pinned                               Code
-	}{
-		{"changed", c14n, "#i", "signature_broken", CodeSignature},
-		{"with comments", c14n + "#WithComments", "#i", "signature_unchecked", CodeCanonicalization},
-		{"an unknown canonicalization", "urn:example:c14n", "#i", "signature_unchecked", CodeCanonicalization},
-		{"of the whole document", c14n, "", "signature_unchecked", CodeReferenceURI},
-	} {
-		document := signed(row.canonicalization, row.uri)
-		p, err := ParseMetadata(document)
-		if err != nil {
-			t.Fatalf("%s: %v", row.name, err)
+	files, err := filepath.Glob(filepath.Join(dir, "metadata", "*.json"))
+	if err != nil || len(files) == 0 {
+		t.Skipf("no cases in %s: set SAML_CASES to the directory that holds metadata/*.json", dir)
+	}
+	for _, file := range files {
+		var c struct{ File, Verdict string }
+		data, err := os.ReadFile(file)
+		if err == nil {
+			err = json.Unmarshal(data, &c)
 		}
-		if got := codesOf(p.Warnings(testNow)); len(got) != 1 || got[0] != row.warning {
-			t.Errorf("%s: warnings %q, want %s", row.name, got, row.warning)
-		}
-		keys, err := ParseKeys(signer)
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = ParseMetadata(document, ParseMetadataOptions{SignedBy: keys})
-		list := Errors(err)
-		if len(list) != 1 || list[0].Code != row.pinned ||
-			strings.Contains(list[0].Message, "cannot be checked") != (row.warning == "signature_unchecked") {
-			t.Errorf("%s, pinned: got %v, want %s", row.name, err, string(row.pinned))
+		document, err := os.ReadFile(filepath.Join(filepath.Dir(file), c.File))
+		if err != nil {
+			t.Fatal(err)
+		}
+		idp, err := ParseMetadata(document)
+		var warnings []string
+		if idp != nil {
+			warnings = codesOf(idp.Warnings(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)))
+		}
+		t.Logf("%s: %v %v", c.File, err, warnings)
+		ok := false
+		switch c.Verdict {
+		case "parse":
+			ok = err == nil
+		case "parse without signature_broken":
+			ok = err == nil && !slices.Contains(warnings, "signature_broken") && !slices.Contains(warnings, "signature_unchecked")
+		case "refuse":
+			ok = err != nil
+		case "parse or refuse naming UTF-16":
+			ok = err == nil || strings.Contains(err.Error(), "UTF-16")
+		}
+		if !ok {
+			t.Errorf("%s: got %v, warnings %v, want %q", c.File, err, warnings, c.Verdict)
 		}
 	}
 }

@@ -1,12 +1,12 @@
 package saml
 
 import (
+	"cmp"
 	"crypto"
 	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/iomete/saml/internal/b64"
 	"github.com/iomete/saml/internal/certs"
 	"github.com/iomete/saml/internal/xmltree"
 )
@@ -16,26 +16,46 @@ type metadataKeys struct {
 	list        keyList
 	number      int      // of X509Certificate elements
 	descriptors [][]int  // what each KeyDescriptor holds, by index in list
+	incomplete  []int    // those of descriptors beside whose certificates one cannot be read, by index in descriptors
 	lists       [][]int  // what each X509Data holds
 	unread      []string // what is wrong with the first that cannot be read
 	notRead     int      // how many cannot be read
-	withoutKey  bool     // a KeyDescriptor has no X509Certificate
+	firstCode   Code     // of what is wrong with the first that cannot be read
+	withoutKey  string   // what a KeyDescriptor has instead of an X509Certificate, "" if all have one
+	strange     string   // the namespace of an X509Certificate that has a wrong one, in words; else ""
 	unknownUse  string   // the use of a KeyDescriptor for something that is neither signing nor encryption
+	encryption  bool     // a KeyDescriptor is for encryption
 }
 
 const mostUnread = 4
+
+// descriptor takes one KeyDescriptor, if it is for signing (SAML Metadata 2.0 §2.4.1.1): its use may
+// be in any case, with white space around it, and none or an empty one is for signing too.
+func (m *metadataKeys) descriptor(e xmltree.Element) *Error {
+	use, _ := e.Attr("use")
+	switch foldASCII(trimSpace(use)) {
+	case "", "signing":
+		return m.read(e)
+	case "encryption":
+		m.encryption = true
+	default:
+		m.unknownUse = use
+	}
+	return nil
+}
 
 // read takes the certificates of one KeyDescriptor. One that cannot be read at all is a warning:
 // another may do.
 func (m *metadataKeys) read(descriptor xmltree.Element) *Error {
 	var group, list []int
 	var data xmltree.Element
-	before := m.number
+	before, damaged := m.number, false
 	for e := range descriptor.Descendants() {
 		if e.Local() != "X509Certificate" {
 			continue
 		}
 		if e.Space() != xmltree.NSDSig && e.Space() != xmltree.NSMetadata { // some forget the namespace
+			m.strange = namespaceOf(e)
 			continue
 		}
 		m.number++
@@ -44,55 +64,79 @@ func (m *metadataKeys) read(descriptor xmltree.Element) *Error {
 			data, list = parent, nil
 		}
 		text, _ := e.Text()
-		added, err := m.certificate(text)
+		added, err := m.list.readElement(text)
 		if m.list.full {
 			return err
 		}
 		if err != nil {
+			m.firstCode = cmp.Or(m.firstCode, err.Code)
 			if m.notRead++; m.notRead <= mostUnread {
 				m.unread = append(m.unread, fmt.Sprintf("certificate %d of the metadata cannot be read: %s", m.number,
 					err.Message))
 			}
+			damaged = damaged || trimSpace(text) != ""
 			continue
 		}
 		group, list = mergeIndices(group, added), mergeIndices(list, added)
 	}
 	m.lists = appendGroup(m.lists, list)
+	if damaged {
+		m.incomplete = append(m.incomplete, len(m.descriptors))
+	}
 	m.descriptors = append(m.descriptors, group)
-	m.withoutKey = m.withoutKey || m.number == before
+	if m.number == before && m.withoutKey == "" {
+		m.withoutKey = formOfKey(descriptor)
+	}
 	return nil
 }
 
-// certificate reads the text of one X509Certificate element. It should be base64 of DER. Some
-// products write PEM there, base64 of PEM, several certificates, or text around them: that is read as
-// ParseKeys reads it.
-func (m *metadataKeys) certificate(text string) ([]int, *Error) {
-	problem := refuse(CodeKey, "it is empty or not base64", "", "")
-	if der, err := b64.Decode(text); err == nil {
-		var added []int
-		before := len(m.list.keys)
-		if added, problem = m.list.readDER(der); problem == nil || m.list.full {
-			return added, problem
+// formOfKey names the elements in which a KeyDescriptor without a certificate describes its key.
+func formOfKey(descriptor xmltree.Element) string {
+	for e := range descriptor.Children() {
+		if e.Local() != "KeyInfo" {
+			continue
 		}
-		m.list.cut(before)
-		if decoded := string(der); strings.Contains(decoded, "-----BEGIN ") {
-			text = decoded
+		for form := range e.Children() {
+			return form.Local()
+		}
+		return "an empty KeyInfo"
+	}
+	return "no KeyInfo"
+}
+
+// missing says why there is no certificate for signing: the cause that is nearest.
+func (m *metadataKeys) missing(entity xmltree.Element) *Error {
+	const want = "KeyDescriptor with an X509Certificate"
+	none := func(why, got string) *Error {
+		return refuse(CodeMetadataKeys, "the metadata has no signing certificate"+why, got, want)
+	}
+	switch {
+	case m.notRead > 0:
+		message := m.unread[0]
+		if m.notRead > 1 {
+			message = fmt.Sprintf("none of the %d signing certificates can be read: %s", m.notRead, message)
+		}
+		return refuse(m.firstCode, message, "", "an X509Certificate with the base64 of a certificate")
+	case m.strange != "":
+		err := none(": its X509Certificate is not in the namespace of XML signatures", m.strange)
+		err.Want = xmltree.NSDSig
+		return err
+	case m.withoutKey != "":
+		return none(": its KeyDescriptor has the key in another form, which is not read", m.withoutKey)
+	case m.unknownUse != "":
+		return none(": the use of its KeyDescriptor is unknown", m.unknownUse)
+	case m.encryption:
+		return none(", only one for encryption", `use="encryption"`)
+	}
+	if e, ok := wrongNamespace(entity, "KeyDescriptor"); ok {
+		return inWrongNamespace(CodeMetadataKeys, "the metadata has no signing certificate: its KeyDescriptor", e)
+	}
+	for e := range entity.Descendants() {
+		if e.Is(xmltree.NSMetadata, "KeyDescriptor") {
+			return none(" in IDPSSODescriptor; one in another role does not count", "KeyDescriptor in "+e.Parent().Local())
 		}
 	}
-	if p := certs.PrivateKeyIn(text); p != nil {
-		return nil, fromCerts(p)
-	}
-	before := len(m.list.keys)
-	added, err := m.list.readText(text)
-	if m.list.full {
-		return nil, err
-	}
-	if err != nil || len(added) == 0 {
-		// None of them is taken: an authority must not be left without the certificate that it issued.
-		m.list.cut(before)
-		return nil, problem
-	}
-	return added, nil
+	return none("", "")
 }
 
 // appendGroup leaves out what says nothing: a certificate alone is in no chain.
@@ -107,6 +151,7 @@ func appendGroup(groups [][]int, group []int) [][]int {
 // should not stand together.
 func (p *IdentityProvider) takeKeys(m *metadataKeys) {
 	m.list.markIssuersIn(m.descriptors)
+	m.markLeftAuthorities()
 	p.keys = m.list.keys
 	if len(m.unread) > 0 {
 		p.unread = m.unread[0]
@@ -119,9 +164,10 @@ func (p *IdentityProvider) takeKeys(m *metadataKeys) {
 			"Download the metadata again and give the file unchanged. " +
 				"If the identity provider signs with this certificate, its responses are refused."})
 	}
-	if m.withoutKey {
+	if m.withoutKey != "" {
 		p.warnings = append(p.warnings, Warning{"key_without_certificate",
-			"a KeyDescriptor of the metadata has no X509Certificate: keys in other forms are not read",
+			"a KeyDescriptor of the metadata has no X509Certificate, but " + quote(m.withoutKey) +
+				": keys in other forms are not read",
 			"If the identity provider signs with this key, its metadata must have the certificate."})
 	}
 	if m.unknownUse != "" {
@@ -131,6 +177,28 @@ func (p *IdentityProvider) takeKeys(m *metadataKeys) {
 	}
 	p.warnUnrelated(m.lists)
 }
+
+// markLeftAuthorities makes the keys of authorities unusable if a certificate beside them cannot be
+// read: it may be the one that they issued. An authority that also stands in a KeyDescriptor that can
+// be read is taken for what it is there.
+func (m *metadataKeys) markLeftAuthorities() {
+	for _, n := range m.incomplete {
+		for _, i := range m.descriptors[n] {
+			elsewhere := false
+			for other, group := range m.descriptors {
+				elsewhere = elsewhere || !slices.Contains(m.incomplete, other) && slices.Contains(group, i)
+			}
+			if k := &m.list.keys[i]; !elsewhere && k.unusable == nil && certs.IsAuthority(k.der) {
+				k.unusable = refuse(CodeKey, "it belongs to a certificate authority (CA), and a certificate beside it cannot be read, "+
+					"which may be the one that signs: its key is not trusted to sign responses", "", "")
+				k.unusable.Hint = leftAuthorityHint
+			}
+		}
+	}
+}
+
+const leftAuthorityHint = "Download the metadata again and give the file unchanged. If the identity provider signs with this " +
+	"certificate, ask for metadata in which it stands alone."
 
 // warnUnrelated warns about lists with several keys that did not certify each other: each list
 // describes one key (XML Signature 1.1 §4.5.4).
@@ -155,3 +223,25 @@ func (p *IdentityProvider) warnUnrelated(lists [][]int) {
 		}
 	}
 }
+
+// wrongNamespace finds the first element of metadata with this name that is in no namespace of
+// metadata.
+func wrongNamespace(within xmltree.Element, local string) (xmltree.Element, bool) {
+	for e := range within.Descendants() {
+		if e.Local() == local && e.Space() != xmltree.NSMetadata {
+			return e, true
+		}
+	}
+	return xmltree.Element{}, false
+}
+
+// inWrongNamespace refuses an element for its namespace. start is the sentence up to its name.
+func inWrongNamespace(code Code, start string, e xmltree.Element) *Error {
+	err := refuse(code, start+" is not in the namespace of SAML metadata", namespaceOf(e), xmltree.NSMetadata)
+	err.Hint = "Download the metadata again, unchanged. If it was written by hand: the element or one around it needs " +
+		`xmlns="` + xmltree.NSMetadata + `", or its prefix declared so.`
+	return err
+}
+
+// namespaceOf is the namespace of an element in words.
+func namespaceOf(e xmltree.Element) string { return cmp.Or(e.Space(), "no namespace") }

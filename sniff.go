@@ -16,7 +16,7 @@ const (
 	formText           form = iota // none of the others: base64 without armor, or a sentence
 	formEmpty                      // nothing but white space
 	formTooLarge                   // more than maxFile bytes
-	formUTF16                      // it begins with a byte order mark of UTF-16
+	formUTF16                      // it begins with a byte order mark of UTF-16, or with two ASCII characters in UTF-16
 	formDER                        // it begins as an ASN.1 sequence of more than 127 bytes
 	formWebPage                    // HTML
 	formXML                        // it begins with <
@@ -41,7 +41,7 @@ func sniff(data []byte) form {
 		return formEmpty
 	case len(data) > maxFile:
 		return formTooLarge
-	case bytes.HasPrefix(data, []byte{0xFF, 0xFE}), bytes.HasPrefix(data, []byte{0xFE, 0xFF}):
+	case bytes.HasPrefix(data, []byte{0xFF, 0xFE}), bytes.HasPrefix(data, []byte{0xFE, 0xFF}), isBareUTF16(data):
 		return formUTF16
 	case data[0] == 0x30 && len(data) > 1 && data[1] >= 0x80:
 		return formDER
@@ -49,8 +49,7 @@ func sniff(data []byte) form {
 	head := string(start[:min(len(start), 4096)])
 	lower := strings.ToLower(head[:min(len(head), 512)])
 	switch {
-	case strings.HasPrefix(lower, "<!doctype html"), strings.HasPrefix(lower, "<html"), strings.Contains(lower,
-		"<html "):
+	case htmlStart.MatchString(lower), strings.Contains(lower, "<html "), strings.Contains(lower, "<html>"):
 		return formWebPage
 	case start[0] == '<':
 		return formXML
@@ -73,6 +72,18 @@ func sniff(data []byte) form {
 		return formThumbprint
 	}
 	return formText
+}
+
+// htmlStart is how web pages begin, also those that leave out <html>.
+var htmlStart = regexp.MustCompile(`^<(!doctype html|html|(head|body|script|title|form|center|h1)[\s>]|meta\s)`)
+
+// isBareUTF16 reports whether data begins with two ASCII characters in UTF-16.
+func isBareUTF16(data []byte) bool {
+	if len(data) < 4 {
+		return false
+	}
+	isText := func(a, b byte) bool { return a >= '\t' && a < 0x7F && b >= '\t' && b < 0x7F }
+	return data[1]|data[3] == 0 && isText(data[0], data[2]) || data[0]|data[2] == 0 && isText(data[1], data[3])
 }
 
 // thumbprintText is a SHA-1 or SHA-256 thumbprint as portals show it. Without its colons it is

@@ -371,6 +371,68 @@ func TestParts(t *testing.T) {
 	}
 }
 
+// TestInElement: one X509Certificate element holds what products write into it.
+func TestInElement(t *testing.T) {
+	one, two := issue(t, "one", newKey(t, elliptic.P256()), nil, nil), issue(t, "two", newKey(t, elliptic.P256()), nil, nil)
+	both := slices.Concat(one, two)
+	encode := base64.StdEncoding.EncodeToString
+	armored := func(der []byte) string {
+		return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+	}
+	body := func(der []byte) string {
+		lines := strings.SplitAfter(armored(der), "\n")
+		return strings.Join(lines[1:len(lines)-2], "")
+	}
+	privateKey := "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
+	for _, row := range []struct {
+		name, text string
+		want       []byte
+		problem    string
+	}{
+		{"base64", encode(one), one, ""},
+		{"base64 of both", encode(both), both, ""},
+		{"PEM", armored(one), one, ""},
+		{"PEM, indented", "\n  " + strings.ReplaceAll(armored(one), "\n", "\n  "), one, ""},
+		{"PEM of both", armored(one) + armored(two), both, ""},
+		{"PEM behind a heading", "Bag Attributes\n    friendlyName: idp\nsubject=/CN=one\n" + armored(one), one, ""},
+		{"the lines of both without armor", body(one) + body(two), both, ""},
+		{"both in base64, one behind the other", encode(one) + "\n" + encode(two), both, ""},
+		{"base64 of PEM", encode([]byte(armored(one))), one, ""},
+		{"base64 of PEM, in lines", encode([]byte(armored(one)))[:64] + "\n  " + encode([]byte(armored(one)))[64:], one, ""},
+		{"base64 of PEM of both", encode([]byte(armored(one) + armored(two))), both, ""},
+		{"PEM beside base64 of PEM", armored(one) + encode([]byte(armored(two))), both, ""},
+		{"nothing", "", nil, "empty"},
+		{"white space", " \r\n\t", nil, "empty"},
+		{"three letters", "AAA", nil, "neither base64 nor PEM"},
+		{"a file name", "certs/idp-signing.pem", nil, "neither base64 nor PEM"},
+		{"a template", "{{ certificate }}", nil, "neither base64 nor PEM"},
+		{"another armor", "-----BEGIN PKCS7-----\n" + body(one), nil, "no certificate"},
+		{"PEM without its end", armored(one)[:200], nil, "no END line"},
+		{"base64 that is cut off", encode(one)[:201], nil, "damaged or cut off"},
+		{"a private key", privateKey, nil, "private key"},
+		{"a private key behind a certificate", armored(one) + privateKey, nil, "private key"},
+		{"base64 of a private key", encode([]byte(privateKey)), nil, "private key"},
+		{"base64 of PEM and a private key", encode([]byte(armored(one) + privateKey)), nil, "private key"},
+		{"base64 of PEM that is cut off", encode([]byte(armored(one)[:200])), nil, "no whole certificate"},
+		{"base64 of base64 of PEM, in PEM's company", armored(one) + encode([]byte(encode([]byte(armored(one))))), nil,
+			"not a certificate"},
+	} {
+		var got []byte
+		message := ""
+		for der, problem := range InElement(row.text) {
+			if problem != nil {
+				message = problem.Message
+				break
+			}
+			got = append(got, der...)
+		}
+		if message == "" && !bytes.Equal(got, row.want) || (message == "") != (row.problem == "") ||
+			!strings.Contains(message, row.problem) {
+			t.Errorf("%s: got %d bytes and %q, want %d and %q", row.name, len(got), message, len(row.want), row.problem)
+		}
+	}
+}
+
 // FuzzParse: of what crypto/x509 takes, the key, the dates and the DER are the same.
 func FuzzParse(f *testing.F) {
 	ec := newKey(f, elliptic.P256())

@@ -7,6 +7,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rsa"
 	_ "crypto/sha512" // registers the hash
+	"crypto/x509"
 	"slices"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -47,6 +48,13 @@ func Authorities(list []Candidate, groups [][]int) []int {
 		}
 	}
 	return issued
+}
+
+// IsAuthority reports whether a certificate says that its key signs certificates (RFC 5280
+// §4.2.1.9). Many that sign themselves say so too. One that crypto/x509 cannot read says nothing.
+func IsAuthority(der []byte) bool {
+	c, err := x509.ParseCertificate(der)
+	return err == nil && c.BasicConstraintsValid && c.IsCA
 }
 
 // issuedIn returns for each certificate of a group the index of another one in it that it issued,

@@ -1,6 +1,8 @@
 package certs
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/base64"
 	"fmt"
 	"iter"
@@ -33,7 +35,7 @@ func (p Part) Line() int { return lineOf(p.text, p.at) }
 func lineOf(text string, at int) int { return 1 + strings.Count(text[:at], "\n") }
 
 // Parts yields the certificates in a text from front to back: PEM, bare base64 with or without line
-// breaks, and X509Certificate elements, with other text around and between them. Escapes of JSON
+// breaks, PEM in base64, and X509Certificate elements, with other text around and between them. Escapes of JSON
 // and XML are undone first. Nothing is passed over that could be a certificate or a part of one:
 // that is a Problem, which names its line, and the end. Each byte is read a bounded number of
 // times.
@@ -59,6 +61,46 @@ func Parts(text string) iter.Seq2[Part, *Problem] {
 			})
 		}
 	}
+}
+
+// InElement yields the certificates in the text of one X509Certificate element. It should be the
+// base64 of one certificate, in DER. Products also write the base64 of several, PEM, the base64 of
+// PEM, and what OpenSSL prints before a certificate: that is read as Parts reads a text. What holds
+// no certificate is a Problem, as is what Parts cannot read.
+func InElement(text string) iter.Seq2[[]byte, *Problem] {
+	return func(yield func([]byte, *Problem) bool) {
+		if strings.Trim(text, " \t\r\n") == "" {
+			yield(nil, &Problem{Message: "it is empty"})
+			return
+		}
+		der, err := b64.Decode(text)
+		if err == nil && !isArmor(der) {
+			yield(der, nil)
+			return
+		}
+		if p := PrivateKeyIn(text); p != nil {
+			yield(nil, p)
+			return
+		}
+		found := false
+		for part, problem := range Parts(text) {
+			found = true
+			if problem != nil { // its lines are not those of the document
+				problem.Message = "in its text, " + problem.Message
+			}
+			if !yield(part.DER, problem) {
+				return
+			}
+		}
+		if !found {
+			yield(nil, &Problem{Message: "it is neither base64 nor PEM"})
+		}
+	}
+}
+
+// isArmor reports whether decoded base64 is PEM, not DER.
+func isArmor(decoded []byte) bool {
+	return bytes.HasPrefix(bytes.TrimLeft(decoded, " \t\r\n"), []byte(pemBegin))
 }
 
 // unescape undoes what JSON and XML make of line breaks and of the characters of base64 and tags.
@@ -89,6 +131,7 @@ var (
 type textReader struct {
 	text    string
 	element bool   // there was an X509Certificate element
+	inner   bool   // the text was base64 in another one
 	message string // the name of an element of a SAML message or signature, "" if there was none
 }
 
@@ -194,7 +237,7 @@ func (r *textReader) tag(at int) (int, []byte, *Problem) {
 	}
 }
 
-var encryptionUse = regexp.MustCompile(`\suse\s*=\s*["']encryption["']`)
+var encryptionUse = regexp.MustCompile(`(?i)\suse\s*=\s*["']\s*encryption\s*["']`)
 
 // nameLength is how much of text is the name of an XML element.
 func nameLength(text string) int {
@@ -246,10 +289,41 @@ func (r *textReader) run(at int) (int, []byte, *Problem) {
 	if size := derSize(r.text[at:end]); size > 0 {
 		return r.bare(at, size)
 	}
+	if !r.inner && strings.HasPrefix(r.text[at:end], armorInBase64) {
+		return r.armored(at)
+	}
 	if end-at >= longRun && upper && lower && digit && noHex && !isPath(r.word(at, end)) {
 		return r.damaged(at, "looks like base64 but is not a certificate, or its beginning is missing")
 	}
 	return end - at, nil, nil
+}
+
+// armorInBase64 is how the base64 of PEM begins.
+const armorInBase64 = "LS0tLS1CRUdJTi" // the bytes "-----BEGIN"
+
+// armored reads PEM that was encoded in base64 once more, as Kubernetes and some forms do.
+func (r *textReader) armored(at int) (int, []byte, *Problem) {
+	length, _ := base64Length(r.text[at:], len(r.text))
+	text, err := b64.Decode(r.text[at : at+length])
+	if err != nil {
+		return r.damaged(at, "begins PEM in base64 that is damaged or cut off")
+	}
+	if p := PrivateKeyIn(string(text)); p != nil {
+		return 0, nil, p
+	}
+	var ders []byte
+	inner := textReader{text: string(text), inner: true}
+	for pos := 0; pos < len(inner.text); {
+		n, der, problem := inner.next(pos)
+		if problem != nil {
+			return r.damaged(at, "begins PEM in base64 that holds no whole certificate")
+		}
+		ders = append(ders, der...)
+		pos += n
+	}
+	r.element = r.element || inner.element
+	r.message = cmp.Or(r.message, inner.message)
+	return length, ders, nil
 }
 
 // word is the run from at to end with what stands before it up to a blank, a quotation mark or a

@@ -303,10 +303,7 @@ func (p *parser) markup() error {
 		if strings.HasPrefix(rest, "<?xml") && len(rest) > 5 && (isSpaceByte(rest[5]) || rest[5] == '?') {
 			return p.fail(fault.XMLDeclaration, "an XML declaration is only allowed at the very start")
 		}
-		if p.comments && p.elements == 0 {
-			return p.instruction()
-		}
-		return p.fail(fault.Comment, "processing instructions are not allowed")
+		return p.instruction()
 	case '!':
 		switch {
 		case strings.HasPrefix(rest, "<!--"):
@@ -317,6 +314,31 @@ func (p *parser) markup() error {
 		return p.fail(fault.Doctype, "a DOCTYPE or another declaration is not allowed")
 	}
 	return p.startTag()
+}
+
+// instruction skips a processing instruction before the root of metadata: some products put a
+// stylesheet there, for people who open the file in a browser. It is outside of what can be signed.
+func (p *parser) instruction() error {
+	switch {
+	case !p.comments:
+		return p.fail(fault.Comment, "processing instructions are not allowed")
+	case p.elements > 0:
+		return p.fail(fault.Comment, "processing instructions are only allowed before the root element")
+	}
+	body := p.rest()[len("<?"):]
+	end := strings.Index(body, "?>")
+	if end < 0 {
+		return p.fail(fault.Comment, "a processing instruction is not closed")
+	}
+	target := body[:end]
+	if i := strings.IndexAny(target, " \t\r\n"); i >= 0 {
+		target = target[:i]
+	}
+	if !isNCName(target) || strings.EqualFold(target, "xml") {
+		return p.fail(fault.Comment, "a processing instruction has no usable name")
+	}
+	p.pos += len("<?") + end + len("?>")
+	return nil
 }
 
 func (p *parser) comment() error {
@@ -330,17 +352,6 @@ func (p *parser) comment() error {
 	}
 	p.pos += len("<!--") + end + len("-->")
 	p.doc.hadComments = p.doc.hadComments || p.parent >= 0
-	return nil
-}
-
-// instruction skips a processing instruction before the root, such as <?xml-stylesheet ...?> (XML 1.0
-// §2.6). No signature of an element covers it.
-func (p *parser) instruction() error {
-	end := strings.Index(p.rest(), "?>")
-	if end < 0 || byteClass[p.rest()[2]]&nameStart == 0 {
-		return p.fail(fault.XMLSyntax, "a processing instruction is not closed, or has no name")
-	}
-	p.pos += end + len("?>")
 	return nil
 }
 

@@ -241,30 +241,32 @@ func TestParseDoctype(t *testing.T) {
 
 func TestParseProcessingInstructions(t *testing.T) {
 	t.Parallel()
-	before := []refusal{
-		{"before the root", "<?b c?><a/>", "comment", "<a/>"},
-		{"after the declaration", `<?xml version="1.0"?><?b c?><a/>`, "comment", `<?xml version="1.0"?><a/>`},
-	}
-	checkRefusals(t, messages, before)
-	for _, row := range before { // a stylesheet, as some products name one in their metadata
-		if _, err := xmltree.Parse([]byte(row.bad), metadata); err != nil {
-			t.Errorf("%s of metadata: %v", row.name, err)
-		}
-	}
-	checkRefusals(t, metadata, []refusal{
-		{"no name, before the root", "<? b?><a/>", "xml_syntax", "<?b?><a/>"},
-		{"no end, before the root", "<?b <a/>", "xml_syntax", "<?b ?><a/>"},
-		{"neither, before the root", "<?", "xml_syntax", "<a/>"},
-		{"a name and an end in one, before the root", "<?><a/>", "xml_syntax", "<a/>"},
-	})
 	rows := []refusal{
 		{"in the root", "<a>b<?b?>c</a>", "comment", "<a>bc</a>"},
 		{"after the root", "<a/><?b?>", "comment", "<a/>"},
 		{"without a name", "<a><? ?></a>", "comment", "<a> </a>"},
 		{"without its end", "<a><?b</a>", "comment", "<a>b</a>"},
+		{"before the root without a name", "<? b?><a/>", "comment", "<a/>"},
+		{"before the root with a colon in its name", "<?b:c d?><a/>", "comment", "<a/>"},
+		{"before the root with a reserved name", "<?XML b?><a/>", "comment", "<a/>"},
+		{"before the root without its end", "<?b c<a/>", "comment", "<a/>"},
+		{"that ends as a tag does", "<?b c><a/>", "comment", "<a/>"},
 	}
 	checkRefusals(t, messages, rows)
 	checkRefusals(t, metadata, rows)
+	before := []refusal{
+		{"before the root", "<?b c?><a/>", "comment", "<a/>"},
+		{"after the declaration", `<?xml version="1.0"?><?b c?><a/>`, "comment", `<?xml version="1.0"?><a/>`},
+		{"with a line break behind its name", "<?b\nc?><a/>", "comment", "<a/>"},
+		{"two", "<?b?>\n<?c <a>?><a/>", "comment", "<a/>"},
+	}
+	checkRefusals(t, messages, before)
+	for _, row := range before { // a stylesheet, for instance
+		doc, err := xmltree.Parse([]byte(row.bad), metadata)
+		if err != nil || doc.Root().Local() != "a" {
+			t.Errorf("in metadata, %s: got %v, want the root", row.name, err)
+		}
+	}
 }
 
 func TestParseComments(t *testing.T) {

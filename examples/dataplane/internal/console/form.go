@@ -232,7 +232,12 @@ func (f *form) fill(data []byte, field string) {
 }
 
 func (f *form) fillFromMetadata(document []byte, field string) {
-	idp, err := saml.ParseMetadata(document)
+	idp, err := saml.ParseMetadata(document, saml.ParseMetadataOptions{Unattended: field == fieldMetadataURL})
+	var refusal *saml.Error
+	if field == fieldMetadataURL && errors.As(err, &refusal) && refusal.Code == saml.CodeMetadataAggregate {
+		f.refuse(field, refusal.Message, "Enter the address of the metadata of your identity provider alone, or choose that as a file.")
+		return
+	}
 	if err != nil {
 		f.refuseAll(err, field)
 		return
