@@ -21,7 +21,7 @@ func checkCertificateDates(_ context.Context, a *attempt) *Error {
 }
 
 func (a *attempt) outsideDates(k TrustedKey) *Error {
-	if !a.now.Before(k.notBefore) && !a.now.After(k.notAfter) {
+	if k.isValidAt(a.now) {
 		return nil
 	}
 	return refuse(CodeCertificateExpired, "the certificate that signed is outside its dates", k.subject,

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/iomete/saml/internal/address"
 	"github.com/iomete/saml/internal/seal"
 )
 
@@ -105,7 +106,7 @@ type Config struct {
 	// SigningKey signs our requests, and our metadata where MetadataOptions.Sign asks for it: RSA of
 	// at least 2048 bits, or ECDSA on P-256, P-384 or P-521. It may live in an HSM. Default nil:
 	// unsigned, as Entra expects unless verification certificates are required. SigningCertificate
-	// is its certificate, DER, for our metadata; required with it.
+	// is its certificate, DER, for our metadata; required with it, and refused without it.
 	SigningKey         crypto.Signer
 	SigningCertificate []byte
 
@@ -293,6 +294,8 @@ func (c *Config) validateAddresses(f *faults) {
 	}
 	if !localPath(c.RedirectPath) || strings.ContainsAny(c.RedirectPath, "?") {
 		f.add("RedirectPath", "is not a path", c.RedirectPath, DefaultRedirectPath+" or another path")
+	} else if hidden := address.Hidden(c.RedirectPath); hidden != "" {
+		f.add("RedirectPath", "has a character that cannot be seen, "+hidden, c.RedirectPath, "the path without it")
 	}
 	f.urls("FormerRedirectURLs", c.FormerRedirectURLs, c.InsecureAllowHTTP)
 	f.entityIDs(c.EntityID, c.FormerEntityIDs)
@@ -400,8 +403,8 @@ func badEntityID(s string) (why, want string) {
 	switch {
 	case len(s) > maxEntityID:
 		return "is too long", "at most 1024 bytes"
-	case !printable(s):
-		return "has a character that cannot be shown", "a URL or another printable name"
+	case !visible(s):
+		return "has a character that cannot be seen, " + address.Hidden(s), "a URL or another name, without it"
 	case trimSpace(s) != s: // around an Audience it is left out
 		return "has white space around it", quote(trimSpace(s))
 	}
@@ -414,8 +417,14 @@ func badBaseURL(s string, allowHTTP bool) string {
 	switch {
 	case s == "":
 		return "is missing"
-	case err != nil || u.Host == "" || u.User != nil || u.Fragment != "" || strings.HasSuffix(s, "#"):
+	case !visible(s):
+		return "has a character that cannot be seen, " + address.Hidden(s)
+	case err != nil || u.Hostname() == "" || u.User != nil || u.Fragment != "" || strings.HasSuffix(s, "#"):
 		return "is not an absolute URL"
+	case !address.PortExists(u):
+		return "has a port that does not exist"
+	case strings.HasSuffix(u.Host, ":"): // browsers leave the colon out, and addresses are compared byte for byte
+		return "has a colon without a port"
 	case u.Scheme == "https":
 		return ""
 	case u.Scheme == "http" && (isLoopback(u.Hostname()) || allowHTTP):

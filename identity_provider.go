@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/iomete/saml/internal/address"
 )
 
 // An IdentityProvider is an immutable snapshot of whom to trust: what a metadata document or three
@@ -41,6 +43,19 @@ func (p *IdentityProvider) LoginURL() string {
 		return p.loginPOST
 	}
 	return p.loginURL
+}
+
+// LoginIsPOSTOnly reports whether the identity provider takes logins by HTTP-POST alone. Only
+// metadata can say so. A pasted login URL is for HTTP-Redirect; see WithLoginByPOST.
+func (p *IdentityProvider) LoginIsPOSTOnly() bool { return p.loginURL == "" && p.loginPOST != "" }
+
+// WithLoginByPOST returns a copy of p whose login URL takes HTTP-POST alone. It is for settings pages
+// on which an administrator changes single fields of metadata: what the three fields of
+// ParseSettings do not say stays as the metadata says it.
+func (p *IdentityProvider) WithLoginByPOST() *IdentityProvider {
+	c := *p
+	c.loginURL, c.loginPOST = "", p.LoginURL()
+	return &c
 }
 
 // LogoutURL returns the address of the HTTP-Redirect single logout service, "" if there is none.
@@ -77,7 +92,7 @@ func NewIdentityProvider(entityID, loginURL string, keys ...TrustedKey) (*Identi
 	if len(keys) == 0 {
 		noKeys = refuse(CodeMetadataKeys, "there is no certificate", "", "")
 	}
-	p, faults := newIdentityProvider(entityID, loginURL, unique, noKeys)
+	p, faults := newIdentityProvider(entityID, loginURL, unique, noKeys, nil)
 	if len(faults) > 0 {
 		return nil, joined(faults, p)
 	}
@@ -88,6 +103,9 @@ func NewIdentityProvider(entityID, loginURL string, keys ...TrustedKey) (*Identi
 // "Microsoft Entra Identifier"), login URL, and the certificate in any form that ParseKeys reads.
 // All faults of all fields are reported at once, as joined *Error values that name their Field: see
 // Errors. ServiceProvider.ParseSettings also looks for what New would refuse.
+//
+// If the certificate is given as metadata, the metadata must have the same entity ID. If it says
+// that the login URL takes HTTP-POST alone, or that requests must be signed, this counts too.
 func ParseSettings(entityID, loginURL, certificate string) (*IdentityProvider, error) {
 	p, faults := parseSettings(entityID, loginURL, certificate)
 	if len(faults) > 0 {
@@ -98,13 +116,34 @@ func ParseSettings(entityID, loginURL, certificate string) (*IdentityProvider, e
 
 func parseSettings(entityID, loginURL, certificate string) (*IdentityProvider, []*Error) {
 	keys, unreadable := readKeys([]byte(certificate))
-	return newIdentityProvider(entityID, loginURL, keys, unreadable)
+	return newIdentityProvider(entityID, loginURL, keys, unreadable, metadataIn(certificate))
+}
+
+// metadataIn returns what a certificate that was pasted as metadata says besides, nil if it is no
+// metadata.
+func metadataIn(certificate string) *IdentityProvider {
+	text := string(withoutMark([]byte(certificate)))
+	if text == "" || len(text) > maxFile {
+		return nil
+	}
+	_, metadata, _ := cutMetadata(text)
+	if metadata == "" {
+		return nil
+	}
+	p, err := parseMetadata([]byte(metadata), ParseMetadataOptions{})
+	if err != nil { // readKeys says so
+		return nil
+	}
+	return p
 }
 
 // newIdentityProvider checks the fields, each for itself and against each other. noKeys is what is
-// wrong with the certificates, nil if nothing is. The identity provider is returned also if there
-// are faults, to be checked further; it must not be used then.
-func newIdentityProvider(entityID, loginURL string, keys []TrustedKey, noKeys *Error) (*IdentityProvider, []*Error) {
+// wrong with the certificates, nil if nothing is. from is the metadata that the certificates were
+// given as, nil if it was none. The identity provider is returned also if there are faults, to be
+// checked further; it must not be used then.
+func newIdentityProvider(
+	entityID, loginURL string, keys []TrustedKey, noKeys *Error, from *IdentityProvider,
+) (*IdentityProvider, []*Error) {
 	p := &IdentityProvider{entityID: strings.TrimSpace(entityID), loginURL: strings.TrimSpace(loginURL), keys: keys}
 	var faults []*Error
 	if err := checkEntityID(p.entityID); err != nil {
@@ -114,8 +153,20 @@ func newIdentityProvider(entityID, loginURL string, keys []TrustedKey, noKeys *E
 	if err := checkEndpoint(p.loginURL); err != nil {
 		faults = append(faults, err.inField(FieldLoginURL))
 	}
-	if noKeys != nil {
+	switch {
+	case noKeys != nil:
 		faults = append(faults, noKeys.inField(FieldCertificate))
+	case from == nil:
+	case from.entityID != p.entityID:
+		if !slices.ContainsFunc(faults, func(e *Error) bool { return e.Field == FieldEntityID }) {
+			faults = append(faults, refuse(CodeMetadataEntityID, "the certificate was given as metadata of another identity provider",
+				from.entityID, "metadata of "+quote(p.entityID)+", or the other entity ID").inField(FieldCertificate))
+		}
+	default:
+		p.wantSigned = from.wantSigned
+		if from.LoginIsPOSTOnly() && from.loginPOST == p.loginURL {
+			p.loginURL, p.loginPOST = "", from.loginPOST
+		}
 	}
 	p.finish()
 	return p, faults
@@ -134,7 +185,7 @@ func checkEntityID(id string) *Error {
 		return refuse(CodeMetadataEntityID, "the entity ID has white space around it, which is left out in responses", id,
 			quote(trimSpace(id)))
 	case !visible(id):
-		return refuse(CodeMetadataEntityID, "the entity ID has a character that cannot be seen", id,
+		return refuse(CodeMetadataEntityID, "the entity ID has a character that cannot be seen, "+address.Hidden(id), id,
 			"the entity ID without it: type it, or copy it from the metadata")
 	}
 	return nil
@@ -144,21 +195,29 @@ func checkEntityID(id string) *Error {
 // servers and proxies for a whole address.
 const maxLoginURL = 8 << 10
 
-// checkEndpoint refuses what no browser can be sent to.
-func checkEndpoint(address string) *Error {
-	u, err := url.Parse(address[:min(len(address), maxLoginURL)])
+// checkEndpoint refuses what no browser can be sent to. Browsers leave out some characters that
+// cannot be seen and escape others, so it takes a look at the bytes to see where such an address
+// leads. A colon without a port is taken: every browser uses the port of the scheme.
+func checkEndpoint(login string) *Error {
+	u, err := url.Parse(login[:min(len(login), maxLoginURL)])
 	switch {
-	case address == "":
+	case login == "":
 		return refuse(CodeMetadataLoginURL, "the login URL is missing", "", "https://...")
-	case len(address) > maxLoginURL:
-		return refuse(CodeMetadataLoginURL, "the login URL is too long", withoutUserInfo(address),
+	case len(login) > maxLoginURL:
+		return refuse(CodeMetadataLoginURL, "the login URL is too long", withoutUserInfo(login),
 			fmt.Sprintf("at most %d bytes", maxLoginURL))
-	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
-		return refuse(CodeMetadataLoginURL, "the login URL is not an absolute https URL", withoutUserInfo(address),
+	case !visible(login):
+		return refuse(CodeMetadataLoginURL, "the login URL has a character that cannot be seen, "+address.Hidden(login),
+			withoutUserInfo(login), "the login URL without it: type it, or copy it from the metadata")
+	case err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http":
+		return refuse(CodeMetadataLoginURL, "the login URL is not an absolute https URL", withoutUserInfo(login),
 			"https://...")
-	case u.User != nil || u.Fragment != "" || strings.HasSuffix(address, "#"):
-		return refuse(CodeMetadataLoginURL, "the login URL has a user name or a fragment", withoutUserInfo(address),
+	case u.User != nil || u.Fragment != "" || strings.HasSuffix(login, "#"):
+		return refuse(CodeMetadataLoginURL, "the login URL has a user name or a fragment", withoutUserInfo(login),
 			"https://host/path")
+	case !address.PortExists(u):
+		return refuse(CodeMetadataLoginURL, "the login URL has a port that does not exist", login,
+			"a port from 1 to 65535, or none")
 	}
 	return nil
 }

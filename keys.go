@@ -72,6 +72,12 @@ func (k TrustedKey) Usable() error {
 	return nil
 }
 
+// isValidAt reports whether the certificate is within its dates, which both belong to it (RFC 5280
+// §4.1.2.5).
+func (k TrustedKey) isValidAt(t time.Time) bool {
+	return !t.Before(k.notBefore) && !t.After(k.notAfter)
+}
+
 // name is what messages call the certificate.
 func (k TrustedKey) name() string {
 	return fmt.Sprintf("the certificate %s (thumbprint %s)", quote(k.subject), k.ThumbprintSHA1())

@@ -32,6 +32,9 @@ func readKeys(data []byte) ([]TrustedKey, *Error) {
 	if len(data) > maxFile {
 		return nil, refusef(CodeTooLarge, "the file has %d bytes, more than %d", len(data), maxFile)
 	}
+	if p := certs.Container(data); p != nil {
+		return nil, fromCerts(p)
+	}
 	switch sniff(data) {
 	case formEmpty:
 		return nil, refuse(CodeKey, "the certificate is empty", "", "")

@@ -227,6 +227,13 @@ func signatureWarning(parent xmltree.Element) (w Warning, bad bool) {
 // notMetadata recognizes what administrators hand over by mistake.
 func notMetadata(document []byte) *Error {
 	start := withoutMark(document)
+	if p := certs.Container(document); p != nil {
+		e := fromCerts(p)
+		if e.Code == CodeKey { // the certificate alone would do, but so does the metadata, which says more
+			e.Code = CodeMetadata
+		}
+		return e
+	}
 	sniffed := sniff(document)
 	switch sniffed {
 	case formXML:

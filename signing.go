@@ -47,6 +47,10 @@ func (c *Config) validateSigning(f *faults) {
 		if c.SigningAlgorithm != "" {
 			f.add("SigningAlgorithm", "is set, but there is no SigningKey", string(c.SigningAlgorithm), "none without SigningKey")
 		}
+		if len(c.SigningCertificate) > 0 {
+			f.add("SigningCertificate", "is set, but there is no SigningKey, so requests would not be signed", "",
+				"its key in SigningKey, or neither")
+		}
 		return
 	case isNil(c.SigningKey):
 		f.add("SigningKey", "is a nil pointer", "", "a key, or no value at all")

@@ -86,6 +86,11 @@ func New(config Config) (*ServiceProvider, error) {
 		if err := sp.checkIdentityProvider(idp); err != nil {
 			return nil, err
 		}
+		// no reason not to start: the metadata that fixes it may come while the service runs
+		if err := sp.outsideDates(idp); err != nil {
+			c.Logger.Warn("saml: "+err.Message+"; no login can succeed before there is another one", slog.String("tenant", c.Tenant),
+				slog.String("code", string(err.Code)), slog.String("certificate", err.Got))
+		}
 	case err.Code != CodeNotConfigured:
 		c.Logger.Warn("saml: "+err.Message+"; no login can succeed before they can", slog.String("tenant", c.Tenant),
 			slog.String("code", string(err.Code)),
@@ -99,13 +104,36 @@ const newTimeout = 5 * time.Second
 
 // Health reports whether logins can succeed now, as far as that is known without one: nil, or the
 // faults that New would report, as joined *Error values. The code is CodeNotConfigured if no
-// identity provider is configured, and CodeIdentityProvider if its settings cannot be read.
+// identity provider is configured, and CodeIdentityProvider if its settings cannot be read. With
+// Config.RefuseExpiredCertificates it is CodeCertificateExpired if no certificate is within its
+// dates now; New starts all the same, and logs that.
 func (sp *ServiceProvider) Health(ctx context.Context) error {
 	idp, err := sp.snapshot(ctx)
 	if err != nil {
 		return err.completed(nil)
 	}
-	return sp.checkIdentityProvider(idp)
+	if err := sp.checkIdentityProvider(idp); err != nil {
+		return err
+	}
+	if err := sp.outsideDates(idp); err != nil {
+		return err.inField(FieldCertificate).completed(idp)
+	}
+	return nil
+}
+
+// outsideDates returns an error if no signature can be accepted now because of the dates of all
+// certificates. There is at least one usable key.
+func (sp *ServiceProvider) outsideDates(idp *IdentityProvider) *Error {
+	now := sp.config.Now()
+	if !sp.config.RefuseExpiredCertificates || slices.ContainsFunc(idp.usableKeys, func(k TrustedKey) bool { return k.isValidAt(now) }) {
+		return nil
+	}
+	last := slices.MaxFunc(idp.usableKeys, func(a, b TrustedKey) int { return a.notAfter.Compare(b.notAfter) })
+	err := refuse(CodeCertificateExpired,
+		"no certificate of the identity provider is within its dates, and Config.RefuseExpiredCertificates is set", "",
+		"a certificate that is valid at "+showTime(now))
+	err.Got = last.name() + ", valid from " + showTime(last.notBefore) + " to " + showTime(last.notAfter)
+	return err
 }
 
 // checkIdentityProvider refuses settings that nobody could sign in with, and settings that were
@@ -167,7 +195,7 @@ func (sp *ServiceProvider) ParseSettings(entityID, loginURL, certificate string)
 			faults = append(faults, err)
 		}
 	}
-	if err := sp.checkLoginURL(p.loginURL); err != nil && !faulty(FieldLoginURL) {
+	if err := sp.checkLoginURL(p.LoginURL()); err != nil && !faulty(FieldLoginURL) {
 		faults = append(faults, err.inField(FieldLoginURL))
 	}
 	if len(p.usableKeys) == 0 && !faulty(FieldCertificate) {

@@ -7,6 +7,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/iomete/saml/internal/address"
 	"github.com/iomete/saml/internal/xmltree"
 )
 
@@ -38,13 +39,9 @@ func printable(s string) bool {
 
 // visible reports whether s is printable and has no character that is invisible: with one, two
 // names could look the same.
-func visible(s string) bool {
-	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !isVisible(r) })
-}
+func visible(s string) bool { return address.Hidden(s) == "" }
 
-func isVisible(r rune) bool {
-	return unicode.IsPrint(r) && !unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
-}
+func isVisible(r rune) bool { return address.Visible(r) }
 
 func foldASCII(s string) string {
 	return strings.Map(func(r rune) rune {

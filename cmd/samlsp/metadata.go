@@ -44,7 +44,7 @@ func (t *tool) metadata(args []string) int {
 	if err != nil {
 		for _, e := range saml.Errors(err) {
 			if e.Hint == "" {
-				e.Hint = "Give the identity provider's metadata as it was downloaded (Entra: SAML Certificates > Federation Metadata XML)."
+				e.Hint = "Give the identity provider's metadata as it was downloaded (\"Federation Metadata XML\", \"IdP metadata\" or \"SAML metadata\")."
 			}
 			t.complain("metadata", name+": "+line(e))
 		}

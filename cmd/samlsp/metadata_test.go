@@ -411,3 +411,20 @@ func TestLifeOfACertificate(t *testing.T) {
 		}
 	}
 }
+
+// TestNoProductIsNamedWithoutReason: a file that says nothing about its identity provider gets no
+// words of one product.
+func TestNoProductIsNamedWithoutReason(t *testing.T) {
+	t.Parallel()
+	big := tempFile(t, "big.xml", nil)
+	if err := os.Truncate(big, 20<<20); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{big, tempFile(t, "empty", nil), tempFile(t, "json", []byte("{}")), tempFile(t, "text", []byte("hello"))} {
+		r := samlsp(t, "metadata", name)
+		r.failed(t, exitRefused, "metadata")
+		if strings.Contains(r.stderr, "Entra") || strings.Contains(r.stderr, "SAML Certificates >") {
+			t.Errorf("%s: got %s, want no product", name, r.stderr)
+		}
+	}
+}

@@ -3,9 +3,13 @@
 package address
 
 import (
+	"fmt"
 	"net"
 	"net/url"
+	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // IsLoopback reports whether a host name or IP address, without a port, is of this machine:
@@ -13,6 +17,39 @@ import (
 func IsLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
+}
+
+// Visible reports whether a character can be seen. Not visible are those that show nothing (control
+// and format characters, zero-width and bidirectional ones, the soft hyphen, the byte order mark,
+// fillers, U+2800), and those that look like a space and are none, such as U+00A0.
+func Visible(r rune) bool {
+	return unicode.IsPrint(r) && r != 0x2800 &&
+		!unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+}
+
+// Hidden names the first character of s that cannot be seen ("U+200B"), or the first byte that is
+// not UTF-8 ("the byte 0xFF"). It returns "" if there is none.
+func Hidden(s string) string {
+	for i, r := range s {
+		if _, size := utf8.DecodeRuneInString(s[i:]); r == utf8.RuneError && size == 1 {
+			return fmt.Sprintf("the byte 0x%02X", s[i])
+		}
+		if !Visible(r) {
+			return fmt.Sprintf("U+%04X", r)
+		}
+	}
+	return ""
+}
+
+// PortExists reports whether an address has no port, or one from 1 to 65535 (RFC 9293 §3.1; 0 is
+// reserved). url.Parse takes any number. A colon without a number counts as no port (RFC 3986
+// §3.2.3).
+func PortExists(u *url.URL) bool {
+	if u.Port() == "" {
+		return true
+	}
+	n, err := strconv.ParseUint(u.Port(), 10, 16)
+	return err == nil && n > 0
 }
 
 // HasUserInfo reports whether there may be a user name or password in an address. That includes an

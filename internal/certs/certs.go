@@ -174,8 +174,7 @@ func privateKey(der []byte) *Problem {
 		case s.PeekASN1Tag(cryptobyteasn1.OCTET_STRING): // RFC 5958 §2
 			return found
 		case version == 3: // RFC 7292 §4
-			found.Message = "this is a PKCS #12 file (.pfx, .p12), which holds a private key, not a certificate"
-			return found
+			return pkcs12()
 		}
 		return nil
 	}

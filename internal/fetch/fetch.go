@@ -73,6 +73,14 @@ func (f *fetcher) get(ctx context.Context, typed string) ([]byte, *Error) {
 		message := noAddress + ": it is not a valid URL; look for a space or a wrong port"
 		return nil, &Error{Message: message, Got: address.Shown(typed), Want: f.wanted()}
 	}
+	if hidden := address.Hidden(typed); hidden != "" {
+		message := noAddress + ": it has a character that cannot be seen, " + hidden
+		return nil, &Error{Message: message, Got: address.Shown(typed), Want: "the address without it"}
+	}
+	if !address.PortExists(u) {
+		return nil, &Error{Message: noAddress + ": it has a port that does not exist", Got: address.Shown(typed),
+			Want: "a port from 1 to 65535, or none"}
+	}
 	if !f.fetchable(u) {
 		return nil, &Error{Message: noAddress, Got: address.Shown(typed), Want: f.wanted()}
 	}
@@ -126,7 +134,7 @@ func (f *fetcher) client() *http.Client {
 // fetchable reports whether an address may be asked at all.
 func (f *fetcher) fetchable(u *url.URL) bool {
 	local := u.Scheme == "http" && address.IsLoopback(u.Hostname()) && !f.publicOnly
-	return u.Host != "" && u.User == nil && (u.Scheme == "https" || local)
+	return u.Hostname() != "" && u.User == nil && (u.Scheme == "https" || local)
 }
 
 func (f *fetcher) wanted() string {

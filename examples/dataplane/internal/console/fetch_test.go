@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/x509"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -36,16 +35,6 @@ func TestFetch(t *testing.T) {
 		<-r.Context().Done()
 	})
 	mux.HandleFunc("/page", func(rw http.ResponseWriter, _ *http.Request) { rw.Write([]byte("<html>Sign in</html>")) })
-	mux.HandleFunc("/collection", func(rw http.ResponseWriter, _ *http.Request) {
-		document, err := w.idp.Metadata()
-		if err != nil {
-			t.Error(err)
-		}
-		if i := bytes.Index(document, []byte("<?xml")); i >= 0 {
-			_, document, _ = bytes.Cut(document, []byte("?>"))
-		}
-		fmt.Fprintf(rw, `<EntitiesDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata">%s<EntityDescriptor entityID="s"/></EntitiesDescriptor>`, document)
-	})
 	site := httptest.NewTLSServer(mux)
 	defer site.Close()
 
@@ -74,7 +63,6 @@ func TestFetch(t *testing.T) {
 		{"a body of 5 MB", site.URL + "/large", time.Minute, "more than"},
 		{"a body that does not end", site.URL + "/slow", 200 * time.Millisecond, "does not answer within"},
 		{"a web page", site.URL + "/page", time.Minute, "web page"},
-		{"a collection, whose members others choose", site.URL + "/collection", time.Minute, "collection of entities"},
 		{"nobody answers", "https://127.0.0.1:1/", time.Minute, "refuses the connection"},
 		{"not an address", "federationmetadata.xml", time.Minute, "This is no address that metadata is fetched from"},
 		{"a file", "file:///etc/passwd", time.Minute, "This is no address that metadata is fetched from"},

@@ -186,7 +186,7 @@ func (f *form) tooLarge(field string, document bool) {
 	}
 	f.refuse(fieldSource, fmt.Sprintf("this has more than %d MiB, so it is not the metadata of one identity provider",
 		maxFile>>20),
-		"In Entra: Enterprise application > Single sign-on > SAML Certificates > Federation Metadata XML > Download: that file has some 20 kB.")
+		`Download the metadata of your identity provider there ("Federation Metadata XML", "IdP metadata" or "SAML metadata"): that file mostly has less than 100 kB.`)
 }
 
 // hasSource reports whether a file was chosen, or a text pasted.
@@ -232,11 +232,11 @@ func (f *form) fill(data []byte, field string) {
 }
 
 func (f *form) fillFromMetadata(document []byte, field string) {
-	idp, err := saml.ParseMetadata(document, saml.ParseMetadataOptions{Unattended: field == fieldMetadataURL})
-	var refusal *saml.Error
-	if field == fieldMetadataURL && errors.As(err, &refusal) && refusal.Code == saml.CodeMetadataAggregate {
-		f.refuse(field, refusal.Message, "Enter the address of the metadata of your identity provider alone, or choose that as a file.")
-		return
+	idp, err := readMetadata(document, f.EntityID)
+	for _, e := range saml.Errors(err) {
+		if e.Code == saml.CodeMetadataAggregate {
+			e.Hint = "Type the entity ID of your identity provider into the field Entity ID, then read the metadata again; or give the metadata of your identity provider alone."
+		}
 	}
 	if err != nil {
 		f.refuseAll(err, field)
@@ -249,6 +249,19 @@ func (f *form) fillFromMetadata(document []byte, field string) {
 	}
 }
 
+// readMetadata reads a document. entityID picks one identity provider of a document that holds
+// several; otherwise it does not count.
+func readMetadata(document []byte, entityID string) (*saml.IdentityProvider, error) {
+	idp, err := saml.ParseMetadata(document)
+	if !errors.Is(err, saml.CodeMetadataAggregate) || entityID == "" {
+		return idp, err
+	}
+	if named, otherwise := saml.ParseMetadata(document, saml.ParseMetadataOptions{EntityID: entityID}); otherwise == nil {
+		return named, nil
+	}
+	return nil, err // it lists those that there are
+}
+
 func (f *form) fillFromCertificate(data []byte, field string) {
 	keys, err := saml.ParseKeys(data)
 	if err != nil {
@@ -258,7 +271,7 @@ func (f *form) fillFromCertificate(data []byte, field string) {
 		}
 		return
 	}
-	f.Certificate, f.Document, f.Pasted = pemOf(keys), nil, ""
+	f.Certificate, f.Pasted = pemOf(keys), "" // the document may still say how to send requests
 }
 
 func pemOf(keys []saml.TrustedKey) string {
@@ -292,7 +305,7 @@ func (c *Console) settings(f *form) (storage.Settings, *saml.IdentityProvider) {
 	}
 	if f.isEmpty() {
 		f.refuse(fieldForm, "nothing is filled in yet",
-			"Drop the Federation Metadata XML above, or fill in the three fields.")
+			"Drop the metadata of the identity provider above, or fill in the three fields.")
 		return storage.Settings{}, nil
 	}
 	s := storage.Settings{EntityID: f.EntityID, LoginURL: f.LoginURL, MetadataURL: f.MetadataURL}
@@ -312,14 +325,26 @@ func (c *Console) settings(f *form) (storage.Settings, *saml.IdentityProvider) {
 }
 
 func (c *Console) readFields(f *form, s *storage.Settings) (*saml.IdentityProvider, error) {
-	idp := f.fromDocument()
-	if idp != nil {
-		s.Document = string(f.Document)
-	} else {
-		var err error
+	if pasted, err := saml.ParseMetadata([]byte(f.Certificate)); err == nil && pasted.LoginIsPOSTOnly() {
+		f.Document = []byte(f.Certificate) // in the wrong box, and it says what its certificates do not
+	}
+	document, err := readMetadata(f.Document, f.EntityID)
+	if err != nil {
+		document = nil // the fields count alone
+	}
+	idp := document
+	if !saysTheSame(document, f.EntityID, f.LoginURL, f.Certificate) {
 		if idp, err = c.ownSide.ParseSettings(f.EntityID, f.LoginURL, f.Certificate); err != nil {
 			return nil, err
 		}
+		idp = byPOSTAs(document, idp)
+	}
+	if idp == document || idp.LoginIsPOSTOnly() {
+		s.Document = string(f.Document)
+	}
+	if idp.LoginIsPOSTOnly() && document == nil { // it would be forgotten
+		f.refuse(fieldCertificate, "there is text around the metadata of an identity provider that takes logins by HTTP-POST alone",
+			"Paste the metadata without that text, as metadata.")
 	}
 	s.Certificates = pemOf(idp.Keys())
 	if _, err := saml.New(c.providerConfig("", idp)); err != nil {
@@ -328,18 +353,23 @@ func (c *Console) readFields(f *form, s *storage.Settings) (*saml.IdentityProvid
 	return idp, nil
 }
 
-// fromDocument returns the identity provider of the document, nil if the fields are no longer as
-// the document filled them in.
-func (f *form) fromDocument() *saml.IdentityProvider {
-	idp, err := saml.ParseMetadata(f.Document)
-	if err != nil || idp.EntityID() != f.EntityID || idp.LoginURL() != f.LoginURL {
-		return nil
+// saysTheSame reports whether the three fields are still as a document filled them in. document may
+// be nil.
+func saysTheSame(document *saml.IdentityProvider, entityID, loginURL, certificates string) bool {
+	if document == nil || document.EntityID() != entityID || document.LoginURL() != loginURL {
+		return false
 	}
-	keys, err := saml.ParseKeys([]byte(f.Certificate))
-	if err != nil || !sameKeys(idp.Keys(), keys) {
-		return nil
+	keys, err := saml.ParseKeys([]byte(certificates))
+	return err == nil && sameKeys(document.Keys(), keys)
+}
+
+// byPOSTAs returns an identity provider of changed fields with what only the document can say: that
+// the login URL, which was not changed, takes HTTP-POST alone. document may be nil.
+func byPOSTAs(document, changed *saml.IdentityProvider) *saml.IdentityProvider {
+	if document != nil && document.LoginIsPOSTOnly() && document.LoginURL() == changed.LoginURL() {
+		return changed.WithLoginByPOST()
 	}
-	return idp
+	return changed
 }
 
 func sameKeys(a, b []saml.TrustedKey) bool {
@@ -376,7 +406,7 @@ func (f *form) isEmpty() bool {
 func (c *Console) fetch(ctx context.Context, f *form) {
 	if f.MetadataURL == "" {
 		f.refuse(fieldMetadataURL, "the address is missing",
-			"In Entra: Enterprise application > Single sign-on > SAML Certificates > App Federation Metadata Url.")
+			`It is in the settings of the identity provider, as "Metadata URL", "App Federation Metadata Url" or "IdP metadata URL".`)
 		return
 	}
 	document, err := c.Fetch(ctx, f.MetadataURL)

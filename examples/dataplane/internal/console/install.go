@@ -17,7 +17,7 @@ func (c *Console) Install(ctx context.Context, document []byte, enable bool) err
 	f := &form{}
 	f.fill(document, fieldSource)
 	if f.Document == nil && len(f.problems) == 0 {
-		f.refuse(fieldSource, "this is a certificate, not metadata", "Give the Federation Metadata XML.")
+		f.refuse(fieldSource, "this is a certificate, not metadata", "Give the metadata of the identity provider.")
 	}
 	var s storage.Settings
 	if len(f.problems) == 0 {

@@ -13,6 +13,7 @@ import (
 // A preview is what settings mean, in the words of somebody who compares them with Entra's portal.
 type preview struct {
 	EntityID, LoginURL, LogoutURL string
+	ByPOST                        bool // logins are sent by HTTP-POST, otherwise by HTTP-Redirect
 	FromMetadata                  bool
 	Certificates                  []certificate
 	Warnings                      []problem
@@ -40,7 +41,7 @@ const expiryWarning = 60
 
 func (c *Console) newPreview(idp, live *saml.IdentityProvider, fromMetadata bool) *preview {
 	p := &preview{EntityID: idp.EntityID(), LoginURL: idp.LoginURL(), LogoutURL: idp.LogoutURL(),
-		FromMetadata: fromMetadata, Ended: c.endedMark(idp)}
+		ByPOST: idp.LoginIsPOSTOnly(), FromMetadata: fromMetadata, Ended: c.endedMark(idp)}
 	now := c.Now()
 	for _, k := range idp.Keys() {
 		row := newCertificate(k, now)

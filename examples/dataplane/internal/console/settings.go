@@ -57,12 +57,12 @@ func (c *Console) view(r *http.Request, admin *storage.AdminSession) (*ssoPage, 
 	p.OpenForms = true
 	if state.Live != nil {
 		if p.live = p.provider(state.Live); p.live != nil {
-			p.Live = c.newPreview(p.live, nil, state.Live.Document != "")
+			p.Live = c.newPreview(p.live, nil, isFromMetadata(state.Live.Settings))
 		}
 	}
 	if s := state.Saved; s != nil {
 		if idp := p.provider(s); idp != nil {
-			p.Saved = c.newPreview(idp, p.live, s.Document != "")
+			p.Saved = c.newPreview(idp, p.live, isFromMetadata(s.Settings))
 		}
 		if p.Test, err = c.latestTest(ctx, s.ID); err != nil {
 			return nil, err
@@ -217,7 +217,7 @@ func (c *Console) showForm(w http.ResponseWriter, r *http.Request, admin *storag
 	if idp == nil {
 		p.Status = http.StatusUnprocessableEntity
 	} else {
-		p.Preview = c.newPreview(idp, p.live, s.Document != "")
+		p.Preview = c.newPreview(idp, p.live, isFromMetadata(s))
 	}
 	c.renderSSO(w, p)
 }
@@ -275,8 +275,8 @@ func (c *Console) refuseSave(w http.ResponseWriter, r *http.Request, admin *stor
 	}
 	p.fill(f)
 	p.Status, p.Alert = status, why
-	if _, idp := c.settings(f); idp != nil {
-		p.Preview = c.newPreview(idp, p.live, f.Document != nil)
+	if s, idp := c.settings(f); idp != nil {
+		p.Preview = c.newPreview(idp, p.live, isFromMetadata(s))
 	}
 	c.renderSSO(w, p)
 }
