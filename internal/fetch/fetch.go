@@ -105,6 +105,9 @@ func (f *fetcher) get(ctx context.Context, typed string) ([]byte, *Error) {
 		return nil, &Error{Message: "the server does not give the document", Got: response.Status}
 	}
 	data, err := io.ReadAll(io.LimitReader(response.Body, int64(f.maxBytes)+1))
+	if err == nil {
+		err = ctx.Err() // a server that gives up when our time is over may have ended the body early
+	}
 	if err != nil {
 		return nil, f.failed(err)
 	}
