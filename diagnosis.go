@@ -29,7 +29,7 @@ func (a *attempt) diagnosed(err *Error) *Error {
 	switch {
 	case layout == wire.Reformatted:
 		err.Message = "the response was re-formatted after it was signed: without the white space between its elements, the signature fits"
-		err.Hint = hintReformatted
+		err.Hint, err.note = hintReformatted, ""
 	case !named:
 	case err.Code == CodeSignature:
 		err.Message = "the message names a trusted certificate, but its signature does not fit: the message was changed after it was signed, or another key signed it"

@@ -46,6 +46,9 @@ func TestReformattedMessages(t *testing.T) {
 		{"one line break in SignedInfo", "entra", inSignedInfo, CodeSignature, hintReformatted},
 		{"indented, without KeyInfo", "style-ping-federate", indented, CodeSignature, hintReformatted},
 		{"the Response around an encrypted assertion indented", "encrypted-response-signed", indented, CodeSignature, hintReformatted},
+		{"by inclusive canonicalization, indented", "c14n-inclusive", indented, CodeSignature, hintReformatted},
+		{"by inclusive canonicalization, changed", "c14n-inclusive", forged, CodeDigest, CodeDigest.hint() + " The signature uses inclusive canonicalization, so that it also covers what is around the signed element. " +
+			"Set the identity provider's canonicalization method to Exclusive XML Canonicalization 1.0."},
 		{"changed", "entra", forged, CodeDigest, CodeDigest.hint()},
 		{"changed and indented", "entra", func(s string) string { return forged(indented(s)) }, CodeSignature, hintIndented},
 		{"changed, of indented origin", "pretty-printed", forged, CodeDigest, hintIndented},

@@ -48,6 +48,7 @@ type Error struct {
 	// again; "" where that is not known.
 	ReturnTo string
 
+	note      string // said behind the hint
 	hintOf    Code   // whose hint it gets, "" for that of Code
 	requestID string // of the pending login that the refused response belongs to, for Event.RequestID
 	cause     error
@@ -166,11 +167,16 @@ func (e *Error) inField(field string) *Error {
 // p's portal. p is nil if it is not known whose settings are used. Every exported function calls it
 // with what it returns or hands over. e itself may be shared, and stays as it is; it may be nil.
 func (e *Error) completed(p *IdentityProvider) *Error {
-	if e == nil || e.Hint != "" {
+	if e == nil || e.Hint != "" && e.note == "" {
 		return e
 	}
 	own := *e
-	own.Hint = p.hint(cmp.Or(e.hintOf, e.Code))
+	if own.Hint == "" {
+		own.Hint = p.hint(cmp.Or(e.hintOf, e.Code))
+	}
+	if own.note != "" {
+		own.Hint, own.note = strings.TrimPrefix(own.Hint+" "+own.note, " "), ""
+	}
 	return &own
 }
 
@@ -203,9 +209,7 @@ func fromFault(err error) *Error {
 			want = quote(want)
 		}
 		e := refuse(Code(f.Code), f.Message, f.Got, want)
-		if f.Hint != "" {
-			e.Hint = f.Hint
-		}
+		e.Hint, e.note = f.Hint, f.Note
 		return e
 	}
 	return refuse(CodeInternal, "an internal step failed", "", "").withCause(err)

@@ -163,7 +163,7 @@ func (r ParseMetadataOptions) signedPart(
 // key, or is signed in a way that cannot be checked.
 func pinnedRefusal(err error, s dsig.Signature, pinned []TrustedKey) *Error {
 	e := fromFault(err)
-	e.Hint = pinnedHint
+	e.Hint, e.note = pinnedHint, ""
 	var named certs.Certificate
 	var problem *certs.Problem
 	byAnother := false

@@ -34,14 +34,14 @@ type canonicalization struct {
 // canonicalization can be the cause of.
 func (c canonicalization) explain(err error) error {
 	f, ok := err.(*fault.Fault)
-	if !ok || c.Method == xmltree.Exclusive || f.Hint != "" || f.Code != fault.Signature && f.Code != fault.Digest {
+	if !ok || c.Method == xmltree.Exclusive || f.Note != "" || f.Code != fault.Signature && f.Code != fault.Digest {
 		return err
 	}
 	explained := *f
-	explained.Hint = "The signature uses inclusive canonicalization, so that it also covers what is around the signed element. " +
+	explained.Note = "The signature uses inclusive canonicalization, so that it also covers what is around the signed element. " +
 		"Set the identity provider's canonicalization method to Exclusive XML Canonicalization 1.0."
 	if f.Code == fault.Signature {
-		explained.Hint = "If the certificate is the right one: " + explained.Hint
+		explained.Note = "If the certificate is the right one: " + explained.Note
 	}
 	return &explained
 }

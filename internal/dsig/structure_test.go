@@ -174,8 +174,8 @@ func TestInclusiveSignaturesAreExplained(t *testing.T) {
 		}
 		_, err = s.Verify(vectorKeys(t), Policy{})
 		wantCode(t, src, err, fault.Signature)
-		if f := err.(*fault.Fault); strings.Contains(f.Hint, "Exclusive XML Canonicalization") != hinted {
-			t.Errorf("hint %q, want one about canonicalization: %t\n%s", f.Hint, hinted, src)
+		if f := err.(*fault.Fault); strings.Contains(f.Note, "Exclusive XML Canonicalization") != hinted {
+			t.Errorf("note %q, want one about canonicalization: %t\n%s", f.Note, hinted, src)
 		}
 	}
 }
@@ -231,14 +231,14 @@ func TestCertificateInKeyInfo(t *testing.T) {
 }
 
 // TestOnlyWhatDoesNotFitIsExplained: other faults of an inclusive signature, and those that have a
-// hint, stay as they are.
+// note, stay as they are.
 func TestOnlyWhatDoesNotFitIsExplained(t *testing.T) {
 	t.Parallel()
 	inclusive := canonicalization{C14N: xmltree.C14N{Method: xmltree.Inclusive}}
 	for _, row := range []struct {
 		fault *fault.Fault
 		how   canonicalization
-		hint  string // how the hint begins then
+		note  string // how the note begins then
 	}{
 		{&fault.Fault{Code: fault.Signature}, inclusive, "If the certificate is the right one: The signature uses inclusive"},
 		{&fault.Fault{Code: fault.Digest}, inclusive, "The signature uses inclusive"},
@@ -246,12 +246,12 @@ func TestOnlyWhatDoesNotFitIsExplained(t *testing.T) {
 		{&fault.Fault{Code: fault.Digest}, canonicalization{}, ""},
 		{&fault.Fault{Code: fault.Signature}, canonicalization{}, ""},
 		{&fault.Fault{Code: fault.SignatureAlgorithm}, inclusive, ""},
-		{&fault.Fault{Code: fault.Signature, Hint: "of another cause"}, inclusive, "of another cause"},
+		{&fault.Fault{Code: fault.Signature, Note: "of another cause"}, inclusive, "of another cause"},
 	} {
 		before := *row.fault
 		got, ok := row.how.explain(row.fault).(*fault.Fault)
-		if !ok || !strings.HasPrefix(got.Hint, row.hint) || (got.Hint == "") != (row.hint == "") || *row.fault != before {
-			t.Errorf("%+v: got hint %q, want %q", before, got.Hint, row.hint)
+		if !ok || !strings.HasPrefix(got.Note, row.note) || (got.Note == "") != (row.note == "") || *row.fault != before {
+			t.Errorf("%+v: got note %q, want %q", before, got.Note, row.note)
 		}
 	}
 	other := errors.New("no fault")

@@ -10,6 +10,7 @@ type Fault struct {
 	Got     string // what arrived, raw and unquoted; "" if there is nothing to show
 	Want    string // what was expected; "" if Message says it
 	Hint    string // what to change and where; "" if the hint of the code in the root package is enough
+	Note    string // what is said behind the hint, "" if nothing
 }
 
 // New returns a Fault that shows nothing of the input.
