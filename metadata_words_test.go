@@ -20,11 +20,11 @@ import (
 
 // wordsParts are what the documents of TestWordsAboutMetadata are made of.
 type wordsParts struct {
-	entityID, loginURL      string
-	key, sso                string // elements of the role
-	leaf, ca                []byte
-	good, service           string // documents
-	role, protocol, lengthy string
+	entityID, loginURL string
+	key, sso           string // elements of the role
+	leaf, ca           []byte
+	good, service      string // documents
+
 }
 
 // TestWordsAboutMetadata: testdata/hints_metadata.txt has all that the library says about wrong or

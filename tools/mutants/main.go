@@ -167,7 +167,7 @@ func (b binaries) stages(pkg string) [][]string {
 	vectors := []string{b[root], "-test.run=^(TestVectors|TestRealResponses|TestEachCheckIsNeeded)$"}
 	all := []string{b[root],
 		"-test.skip=^(TestImports|TestPublicNamesAreOurs|TestSurface|TestRequirements|TestEveryByteCounts|TestEncryptedSignIn|" +
-		"TestFilesInLayers|TestLargeFormsAreBounded|TestSlowSenderWithLittleLeft|TestHonestLoginsUnderHostileLoad)$"}
+			"TestFilesInLayers|TestLargeFormsAreBounded|TestSlowSenderWithLittleLeft|TestHonestLoginsUnderHostileLoad)$"}
 	if pkg == root {
 		return [][]string{vectors, all}
 	}
