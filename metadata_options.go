@@ -97,9 +97,9 @@ func (f *faults) page(field, name, address string, required bool) {
 	}
 }
 
-// isText reports whether s is text of one line that XML can hold.
+// isText reports whether s is text of one line that XML can hold, without noncharacters of Unicode.
 func isText(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool {
-		return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' || r == '\uFFFE' || r == '\uFFFF'
+		return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' || 0xFDD0 <= r && r <= 0xFDEF || r&0xFFFE == 0xFFFE
 	})
 }

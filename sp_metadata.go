@@ -130,8 +130,10 @@ type metadataHandler struct {
 
 	mu       sync.Mutex
 	document []byte
-	tag      string // of document
-	failed   bool   // the last attempt to sign failed, and that is in the log
+	tag      string    // of document
+	until    time.Time // when document ends, if it says so
+	failed   *Error    // of the last attempt, nil if it succeeded; that is in the log
+	retry    time.Time // when to sign again after it
 }
 
 func (h *metadataHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -142,11 +144,11 @@ func (h *metadataHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	document, tag, first, err := h.current()
-	if err != nil {
-		if first {
-			h.sp.config.Logger.ErrorContext(r.Context(), "saml: "+err.Message, slog.String("tenant", h.sp.config.Tenant),
-				slog.String("code", string(err.Code)), slog.String("cause", causeInLog(err.cause)))
-		}
+	if first {
+		h.sp.config.Logger.ErrorContext(r.Context(), "saml: "+err.Message, slog.String("tenant", h.sp.config.Tenant),
+			slog.String("code", string(err.Code)), slog.String("cause", causeInLog(err.cause)))
+	}
+	if document == nil {
 		w.Header().Set("Cache-Control", "no-store")
 		http.Error(w, "The metadata cannot be served at this moment.", http.StatusServiceUnavailable)
 		return
@@ -157,10 +159,14 @@ func (h *metadataHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(document))
 }
 
+const signRetry = 10 * time.Second
+
 // current returns the document and its ETag, which is a weak one: each signature by ECDSA or
-// RSA-PSS differs, and replicas sign for themselves. firstFailure says that an error is a new one.
+// RSA-PSS differs, and replicas sign for themselves. If it cannot be signed anew, the one before
+// is returned with the error, as long as that is valid. firstFailure says that an error is a new one.
 func (h *metadataHandler) current() (document []byte, tag string, firstFailure bool, err *Error) {
-	m := h.sp.describe(h.options, h.sp.config.Now().Truncate(h.options.ValidFor/24))
+	now := h.sp.config.Now()
+	m := h.sp.describe(h.options, now.Truncate(h.options.ValidFor/24))
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	document, err = h.sp.writeMetadata(m, false)
@@ -174,15 +180,28 @@ func (h *metadataHandler) current() (document []byte, tag string, firstFailure b
 			return h.document, tag, false, nil
 		}
 		if h.options.Sign {
-			document, err = h.sp.writeMetadata(m, true)
+			document, firstFailure, err = h.sign(m, now)
 		}
 	}
-	if err != nil {
-		firstFailure, h.failed = !h.failed, true
-		return nil, "", firstFailure, err
+	switch {
+	case err == nil:
+		h.document, h.tag, h.until = document, tag, now.Add(h.options.ValidFor-h.options.ValidFor/24)
+		return document, tag, false, nil
+	case h.document != nil && (h.options.ValidFor == 0 || now.Before(h.until)):
+		return h.document, h.tag, firstFailure, err
 	}
-	h.document, h.tag, h.failed = document, tag, false
-	return document, tag, false, nil
+	return nil, "", firstFailure, err
+}
+
+// sign asks a key that failed only once in signRetry: each request of anyone would ask it otherwise.
+func (h *metadataHandler) sign(m outgoing.Metadata, now time.Time) (document []byte, firstFailure bool, err *Error) {
+	if h.failed != nil && now.Before(h.retry) {
+		return nil, false, h.failed
+	}
+	document, err = h.sp.writeMetadata(m, true)
+	firstFailure = err != nil && h.failed == nil
+	h.failed, h.retry = err, now.Add(signRetry)
+	return document, firstFailure, err
 }
 
 func (sp *ServiceProvider) writeMetadata(m outgoing.Metadata, sign bool) (document []byte, _ *Error) {

@@ -184,6 +184,8 @@ func TestMetadataOptionsThatCannotBeUsed(t *testing.T) {
 		"an end in the past":      {saml.MetadataOptions{ValidFor: -time.Hour}, "MetadataOptions.ValidFor is too short"},
 		"a display without name":  {display(saml.MetadataDisplay{Description: "d"}), "Displays has an entry without Name"},
 		"a name of two lines":     {display(saml.MetadataDisplay{Name: "a\nb"}), "Displays has an entry whose Name has a control character"},
+		"a noncharacter":          {display(saml.MetadataDisplay{Name: "a\U0001FFFE"}), "Displays has an entry whose Name has a control character"},
+		"another":                 {display(saml.MetadataDisplay{Name: "a\uFDD0"}), "Displays has an entry whose Name has a control character"},
 		"a name that is no UTF-8": {display(saml.MetadataDisplay{Name: "\xff"}), "Displays has an entry whose Name has a control character"},
 		"a long description":      {display(saml.MetadataDisplay{Name: "n", Description: strings.Repeat("d", 1025)}), "Displays has an entry whose Description is too long"},
 		"a language in words":     {display(saml.MetadataDisplay{Name: "n", Language: "en US"}), "Displays has an entry whose Language"},
@@ -289,8 +291,9 @@ func TestMetadataHandler(t *testing.T) {
 // served is always valid for nearly as long as it should be.
 func TestMetadataHandlerSignsSeldom(t *testing.T) {
 	p256 := ecdsaKey(t, elliptic.P256())
-	signed, away := 0, false
+	signed, asked, away := 0, 0, false
 	key := stubborn{p256, func(d []byte, o crypto.SignerOpts) ([]byte, error) {
+		asked++
 		if away {
 			return nil, errors.New("the HSM is away")
 		}
@@ -329,6 +332,14 @@ func TestMetadataHandlerSignsSeldom(t *testing.T) {
 	}
 	now, away = now.Add(time.Hour), true
 	for range 3 {
+		if w := get(); w.Code != 200 || !bytes.Equal(w.Body.Bytes(), later.Body.Bytes()) {
+			t.Errorf("without the key: got status %d and %s, want the document before, which is valid", w.Code, w.Body)
+		}
+	}
+	if asked != 3 {
+		t.Errorf("without the key, three requests at once: it was asked %d times in all, want 3", asked)
+	}
+	for now = now.Add(22 * time.Hour); asked < 6; now = now.Add(time.Minute) {
 		if w := get(); w.Code != http.StatusServiceUnavailable || w.Header().Get("Cache-Control") != "no-store" ||
 			w.Header().Get("ETag") != "" || strings.Contains(w.Body.String(), "HSM") {
 			t.Errorf("without the key: got status %d, %v, %s", w.Code, w.Header(), w.Body)
