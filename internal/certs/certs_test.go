@@ -133,6 +133,13 @@ func TestParse(t *testing.T) {
 			t.Errorf("%s: unusable: got %#v, want %q with %q", row.name, u, row.unusable, row.got)
 		}
 	}
+	restricted := issue(t, "x", newRSAKey(t, 2048), nil, nil)
+	common := bytes.Clone(pssKey)
+	common[len(common)-1] = 1 // rsaEncryption
+	copy(restricted[bytes.Index(restricted, common):], pssKey)
+	if c, problem := Parse(restricted); problem != nil || c.Unusable == nil || !strings.Contains(c.Unusable.Message, "RSA-PSS alone") {
+		t.Errorf("a key for RSA-PSS alone: got %v and %v", c.Unusable, problem)
+	}
 	negative := issue(t, "x", newKey(t, elliptic.P256()), nil, nil)
 	negative[bytes.Index(negative, []byte{2, 1, 1})+2] = 0x81 // the serial number
 	if _, err := x509.ParseCertificate(negative); err == nil {

@@ -1,6 +1,7 @@
 package certs
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -16,6 +17,9 @@ const (
 	MaxRSABits = 8192
 )
 
+// pssKey is the object identifier of keys for RSA-PSS alone, id-RSASSA-PSS (RFC 4055 §1.2), in DER.
+var pssKey = []byte{0x06, 0x09, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x0A}
+
 // readKey reads a SubjectPublicKeyInfo (RFC 5280 §4.1.2.7), and says why no signature must be
 // verified with the key, if so.
 func readKey(der []byte) (crypto.PublicKey, *Problem) {
@@ -27,6 +31,10 @@ func readKey(der []byte) (crypto.PublicKey, *Problem) {
 			fmt.Sprintf("%d bytes", len(der)), "RSA with 2048 to 8192 bits, or ECDSA")
 	}
 	public, err := x509.ParsePKIXPublicKey(der)
+	if err != nil && bytes.Contains(der[:min(len(der), 32)], pssKey) {
+		return nil, unusable("the certificate allows its RSA key for RSA-PSS alone (id-RSASSA-PSS), which is not supported", "",
+			"a certificate for an RSA key of the common kind (rsaEncryption), which can also sign by RSA-PSS, or for ECDSA")
+	}
 	if err != nil {
 		p := unusable("the certificate holds a key of a kind that is not supported", "", "RSA or ECDSA")
 		p.Cause = err
