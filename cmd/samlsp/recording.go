@@ -355,11 +355,14 @@ func unescaped(value string) string {
 	return value
 }
 
-// unique leaves out messages that were there before.
+var withoutBlanks = strings.NewReplacer(" ", "", "+", "", "\t", "", "\r", "", "\n", "")
+
+// unique leaves out messages that were there before, perhaps with other line breaks, or with blanks
+// that were +.
 func unique(list []carried) (some []carried) {
 	seen := map[string]bool{}
 	for _, c := range list {
-		key := strings.Join(append(slices.Clone(c.form["SAMLRequest"]), c.form["SAMLResponse"]...), "\n")
+		key := withoutBlanks.Replace(strings.Join(append(slices.Clone(c.form["SAMLRequest"]), c.form["SAMLResponse"]...), ","))
 		if !seen[key] {
 			seen[key] = true
 			some = append(some, c)

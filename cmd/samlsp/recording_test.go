@@ -135,7 +135,7 @@ func TestSeveralResponses(t *testing.T) {
 	request := func(value string) object {
 		return object{"method": "POST", "url": redirectURL + "?secret=1", "post": []any{[]any{"SAMLResponse", value}}}
 	}
-	data := toJSON(t, object{"requests": []any{request(first), request(second), request(first)}})
+	data := toJSON(t, object{"requests": []any{request(first), request(second), request(first[:76] + "\r\n" + first[76:])}})
 	verify := func(options ...string) result {
 		return samlspWith(t, strings.NewReader(data), arguments(metadata, append(options, "-")...)...)
 	}
