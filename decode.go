@@ -17,8 +17,8 @@ const attributeScan = 32
 
 // decodeAssertion reads the one assertion from the bytes that were signed. It leaves all decisions
 // to the checks. White space around names that carries nothing is left out here, once, so that
-// checks, account keys and sessions see the same value: around Issuer, Audience, the qualifiers of a
-// NameID, and around a NameID that must be an e-mail address (nameID).
+// checks, account keys and sessions see the same value: around Issuer and Audience, around the
+// NameQualifier of a NameID, and around a NameID that must be an e-mail address (nameID).
 func decodeAssertion(signed dsig.Signed, secret *xmlenc.Keys, nameID NameIDPolicy) (*Assertion, *Error) {
 	doc, err := signed.Parse()
 	if err != nil {
@@ -111,8 +111,7 @@ func (d *decoder) nameID(e xmltree.Element) {
 	n.Format, _ = e.Attr("Format")
 	qualifier, _ := e.Attr("NameQualifier")
 	n.NameQualifier = trimSpace(qualifier)
-	qualifier, n.hasSPNameQualifier = e.Attr("SPNameQualifier")
-	n.SPNameQualifier = trimSpace(qualifier)
+	n.SPNameQualifier, n.hasSPNameQualifier = e.Attr("SPNameQualifier")
 }
 
 // encryptedID reads what is encrypted in a saml:EncryptedID (SAML Core 2.0 §2.2.4). It was signed

@@ -572,6 +572,25 @@ func TestMovingToAnotherDomain(t *testing.T) {
 	}
 }
 
+// TestQualifierThatRepeatsTheIssuer: a NameQualifier that says no more than the Issuer is no part of
+// the account key, also with white space around it.
+func TestQualifierThatRepeatsTheIssuer(t *testing.T) {
+	h := newHouse(t, nil)
+	keys := map[string]bool{}
+	for _, qualifier := range []string{"", h.idp.EntityID(), " " + h.idp.EntityID() + "&#10;"} {
+		login, err := h.signIn(saml.LoginOptions{}, samltest.Answer{Recipient: redirectURL, Edit: func(xml string) string {
+			return strings.Replace(xml, "<NameID ", `<NameID NameQualifier="`+qualifier+`" `, 1)
+		}})
+		if err != nil {
+			t.Fatalf("NameQualifier %q: %v", qualifier, err)
+		}
+		keys[login.Identity.NameIDKey] = true
+	}
+	if len(keys) != 1 || keys[""] {
+		t.Errorf("got the keys %v, want one", keys)
+	}
+}
+
 // TestTenantsAreApart: what was begun or answered for one customer is worth nothing for another,
 // and accounts never meet, even where the other administrator gives his provider our name.
 func TestTenantsAreApart(t *testing.T) {
