@@ -16,7 +16,8 @@ import (
 // layers are the files that read what identifies an identity provider, from the lowest: a file uses
 // those before it and none behind it. So a form of metadata or of a certificate can be understood
 // without the forms that are built on it.
-var layers = []string{"addresses.go", "sniff.go", "keys.go", "metadata_keys.go", "metadata.go", "keytext.go",
+var layers = []string{"addresses.go", "sniff.go", "keys.go", "metadata_keys.go", "metadata_find.go",
+	"metadata_signature.go", "metadata.go", "keytext.go",
 	"fetch.go", "sp_metadata.go"}
 
 // TestFilesInLayers: no file of layers uses a name of one behind it, a method or field neither.
