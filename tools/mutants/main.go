@@ -1,13 +1,14 @@
 // Command mutants changes one thing at a time in the code that decides whom we trust, and tells
 // which changes no test notices.
 //
-//	go run ./tools/mutants [-run PATTERN] [-list FILE] [-jobs N]
+//	go run ./tools/mutants [-run PATTERN] [-list FILE] [-jobs N] [-results FILE]
 //
 // All changes are compiled into one test binary a package, each behind a number that an environment
 // variable chooses, so that a change costs the time of its tests and no compilation. A change that
 // survives has to stand in the list with the reason why it makes no difference; a line of the list
 // that no surviving change needs is an error too. What the list explains is only tried with the
-// tests that take little time: it may survive. To be run in the root of the checkout, on a
+// tests that take little time: it may survive. The run takes an hour or two: with -results it may be
+// ended, and goes on where it was, as long as the changed file stays the same. To be run in the root of the checkout, on a
 // machine that has nothing else to do: a change that makes the tests take several times as long
 // counts as noticed.
 package main
@@ -40,15 +41,16 @@ var targets = map[string][]string{
 func main() {
 	pattern := flag.String("run", "", "only changes whose line in the list matches this regular expression")
 	list := flag.String("list", "tools/mutants/explained.txt", "the list of changes that make no difference")
+	results := flag.String("results", "", "a file of results: what it has is not tried again, what is tried is added")
 	jobs := flag.Int("jobs", runtime.GOMAXPROCS(0), "test processes at a time")
 	flag.Parse()
-	if err := run(*pattern, *list, *jobs); err != nil {
+	if err := run(*pattern, *list, *results, *jobs); err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
 		os.Exit(1)
 	}
 }
 
-func run(pattern, list string, jobs int) error {
+func run(pattern, list, results string, jobs int) error {
 	wanted, err := regexp.Compile(pattern)
 	if err != nil {
 		return err
@@ -72,16 +74,23 @@ func run(pattern, list string, jobs int) error {
 	}
 	defer func(start time.Time) { fmt.Println(time.Since(start).Round(time.Second)) }(time.Now())
 	mutants = slices.DeleteFunc(mutants, func(m mutant) bool { return !wanted.MatchString(m.String()) })
-	survivors, err := binaries.try(mutants, explained, jobs)
+	kept, err := openResults(results)
 	if err != nil {
 		return err
 	}
+	defer kept.file.Close()
+	left := slices.DeleteFunc(slices.Clone(mutants), func(m mutant) bool { return kept.noticed[m.key] || kept.survived[m.key] })
+	if err := binaries.try(left, explained, kept, jobs); err != nil {
+		return err
+	}
+	survivors := slices.DeleteFunc(slices.Clone(mutants), func(m mutant) bool { return !kept.survived[m.key] })
 	return report(mutants, survivors, explained, pattern == "")
 }
 
 // A mutant is one change.
 type mutant struct {
-	number   int // what the environment variable says
+	key      string // its file, the hash of that, and its place among the changes of it
+	number   int    // what the environment variable says
 	pkg      string
 	file     string // relative to the root of the module
 	line     int
@@ -183,11 +192,11 @@ func failures(output string) string {
 	return strings.Join(slices.DeleteFunc(lines, func(l string) bool { return strings.Contains(l, " WARN ") }), "\n")
 }
 
-// try gives the changes that no test notices. Without a change all tests must pass.
-func (b binaries) try(mutants []mutant, explained map[string]string, jobs int) (survivors []mutant, err error) {
+// try adds to results which changes no test notices. Without a change all tests must pass.
+func (b binaries) try(mutants []mutant, explained map[string]string, kept *results, jobs int) error {
 	times, err := b.unchanged()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	work := make(chan mutant)
 	var group sync.WaitGroup
@@ -206,12 +215,14 @@ func (b binaries) try(mutants []mutant, explained map[string]string, jobs int) (
 					return !ok
 				})
 				lock.Lock()
+				if failed := kept.add(m.key, noticed); failed != nil {
+					err = failed
+				}
 				if !noticed {
-					survivors = append(survivors, m)
 					fmt.Fprintf(os.Stderr, "line %d: %s\n", m.line, m)
 				}
 				if done++; done%100 == 0 {
-					fmt.Fprintf(os.Stderr, "%d of %d, %d survive\n", done, len(mutants), len(survivors))
+					fmt.Fprintf(os.Stderr, "%d of %d\n", done, len(mutants))
 				}
 				lock.Unlock()
 			}
@@ -222,10 +233,13 @@ func (b binaries) try(mutants []mutant, explained map[string]string, jobs int) (
 	}
 	close(work)
 	group.Wait()
-	if _, err := b.unchanged(); err != nil {
-		return nil, fmt.Errorf("files changed meanwhile, and what was noticed means nothing: %w", err)
+	if err != nil {
+		return err
 	}
-	return survivors, nil
+	if _, err := b.unchanged(); err != nil {
+		return fmt.Errorf("files changed meanwhile, and what was noticed means nothing: %w", err)
+	}
+	return nil
 }
 
 // unchanged runs all tests without a change, and gives the time of each stage.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"go/ast"
 	"go/token"
@@ -88,6 +89,9 @@ func makeMutants(dir string) (mutants []mutant, overlay map[string]string, err e
 			c := changer{fset: p.Fset, info: p.TypesInfo, source: source, next: next, done: map[ast.Expr]bool{},
 				add: mutant{pkg: p.PkgPath, file: filepath.ToSlash(relative)}}
 			c.file(syntax)
+			for i := range c.mutants {
+				c.mutants[i].key = fmt.Sprintf("%s %x %d", c.add.file, sha256.Sum256(source), i)
+			}
 			mutants, next = append(mutants, c.mutants...), c.next
 			overlay[name] = filepath.Join(dir, fmt.Sprintf("%d.go", next))
 			if err := os.WriteFile(overlay[name], c.changed(), 0o600); err != nil {
