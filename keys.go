@@ -252,7 +252,7 @@ func uniqueKeys(keys []TrustedKey) ([]TrustedKey, *Error) {
 			if _, err := l.append(hash, k); err != nil {
 				return nil, err
 			}
-		} else if k.issued == "" {
+		} else if k.unusable == nil {
 			l.keys[i] = k
 		}
 	}

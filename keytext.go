@@ -59,6 +59,7 @@ func readKeysInText(text string) ([]TrustedKey, *Error) {
 		return nil, fromCerts(p)
 	}
 	var keys []TrustedKey
+	var alone [][]int // the usable ones of metadata
 	before, metadata, after := cutMetadata(text)
 	if metadata == "" && text[0] == '<' && !strings.Contains(text, "X509Certificate") {
 		metadata, before = text, "" // it is none: parseMetadata says what it is
@@ -72,6 +73,11 @@ func readKeysInText(text string) ([]TrustedKey, *Error) {
 			return nil, refuse(CodeKey, idp.unread, "", "metadata in which every certificate can be read")
 		}
 		keys = idp.keys
+		for i, k := range keys {
+			if k.unusable == nil {
+				alone = append(alone, []int{i})
+			}
+		}
 		// so that lines are counted as in the whole text
 		before += strings.Repeat("\n", strings.Count(metadata, "\n")) + " "
 	}
@@ -82,7 +88,6 @@ func readKeysInText(text string) ([]TrustedKey, *Error) {
 		}
 		return nil, err
 	}
-	fromMetadata := len(keys)
 	keys, err := uniqueKeys(append(keys, list.keys...))
 	if err != nil {
 		return nil, err
@@ -90,19 +95,10 @@ func readKeysInText(text string) ([]TrustedKey, *Error) {
 	if len(keys) == 0 {
 		return nil, notACertificate(text)
 	}
-	markPasted(keys, fromMetadata)
+	// What issued another one of the paste belongs to an authority. Metadata has its own groups, which
+	// have been looked at: what can be used there stays trusted, whatever is pasted beside it.
+	(&keyList{keys: keys}).markIssuersIn(append(alone, indices(len(keys))))
 	return keys, nil
-}
-
-// markPasted makes those keys unusable that issued another one of the paste. Metadata has its own
-// groups, which have been looked at: what stands in a KeyDescriptor of its own there stays trusted,
-// whatever is pasted beside it.
-func markPasted(keys []TrustedKey, fromMetadata int) {
-	groups := [][]int{indices(len(keys))}
-	for i := range fromMetadata {
-		groups = append(groups, []int{i})
-	}
-	(&keyList{keys: keys}).markIssuersIn(groups)
 }
 
 func notACertificate(text string) *Error {

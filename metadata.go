@@ -38,7 +38,6 @@ func (r ParseMetadataOptions) mustBeSigned() bool { return r.SignedBy != nil }
 const (
 	bindingRedirect = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect"
 	bindingPOST     = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"
-	protocolSAML2   = xmltree.NSProtocol
 )
 
 // ParseMetadata reads SAML 2.0 metadata (OASIS saml-metadata-2.0-os) of an identity provider, such

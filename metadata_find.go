@@ -9,6 +9,8 @@ import (
 	"github.com/iomete/saml/internal/xmltree"
 )
 
+const protocolSAML2 = xmltree.NSProtocol // in protocolSupportEnumeration
+
 // A memberChoice says which entity of a document is meant.
 type memberChoice struct {
 	entityID   string // of the identity provider, "" for the only one

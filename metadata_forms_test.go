@@ -154,6 +154,9 @@ func TestAuthorityBesideAnUnreadableCertificate(t *testing.T) {
 		{"beside one that is cut off", descriptor(cutOff + authority), "key_unreadable,key_unusable", 0},
 		{"in another X509Data", descriptor(authority, cutOff), "key_unreadable,key_unusable", 0},
 		{"and another key", descriptor(cutOff+authority) + descriptor(element(encode(single))), "key_unreadable,key_unusable", 1},
+		{"beside one in no namespace", descriptor(authority + `<X509Certificate xmlns="">` + encode(single) + `</X509Certificate>`),
+			"key_unreadable,key_unusable", 0},
+		{"beside one with an element in it", descriptor(authority + element(encode(single)+"<ds:x/>")), "key_unreadable,key_unusable", 0},
 		{"alone elsewhere", descriptor(cutOff+authority) + descriptor(authority), "key_unreadable", 1},
 		{"no authority", descriptor(cutOff + element(encode(single))), "key_unreadable", 1},
 	} {
@@ -164,6 +167,55 @@ func TestAuthorityBesideAnUnreadableCertificate(t *testing.T) {
 		}
 		if got := strings.Join(codesOf(idp.Warnings(testNow)), ","); got != test.warnings || len(trusted(idp)) != test.usable {
 			t.Errorf("%s: got warnings %q and %d keys, want %q and %d", test.name, got, len(trusted(idp)), test.warnings, test.usable)
+		}
+	}
+}
+
+// TestAuthorityOfMetadataAndPaste: what stands beside its certificate in metadata is an authority,
+// also if the same certificates follow in PEM.
+func TestAuthorityOfMetadataAndPaste(t *testing.T) {
+	t.Parallel()
+	caKey, leafKey := newECKey(t, elliptic.P256()), newECKey(t, elliptic.P256())
+	ca := issue(t, "ca", caKey, nil, nil, 0)
+	leaf := issue(t, "leaf", leafKey, ca, caKey, 0)
+	metadata := func(parts string) string { return entityXML(`entityID="x"`, parts+ssoXML("HTTP-Redirect", formsLogin)) }
+	together, apart := metadata(keyXML("", slices.Concat(leaf, ca))), metadata(keyXML("", leaf)+keyXML("", ca))
+	for _, test := range []struct {
+		name, text string
+		want       int // usable keys
+	}{
+		{"together", together, 1},
+		{"together, then both in PEM", together + "\n" + armor("CERTIFICATE", leaf) + armor("CERTIFICATE", ca), 1},
+		{"together, then the authority in PEM", together + "\n" + armor("CERTIFICATE", ca), 1},
+		{"apart", apart, 2},
+		{"apart, then both in PEM", apart + "\n" + armor("CERTIFICATE", leaf) + armor("CERTIFICATE", ca), 2},
+	} {
+		keys, err := ParseKeys([]byte(test.text))
+		if err != nil {
+			t.Errorf("%s: %v", test.name, err)
+		}
+		usable := 0
+		for _, k := range keys {
+			if k.Usable() == nil {
+				usable++
+			}
+		}
+		if usable != test.want || len(keys) != 2 {
+			t.Errorf("%s: %d of %d keys can be used, want %d of 2", test.name, usable, len(keys), test.want)
+		}
+	}
+	asAuthority, err := ParseKeys([]byte(together))
+	if err != nil {
+		t.Fatal(err)
+	}
+	alone, err := ParseKeys(ca)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, keys := range [][]TrustedKey{append(alone, asAuthority...), append(asAuthority, alone...)} { // the order says nothing
+		idp, err := NewIdentityProvider("x", formsLogin, keys...)
+		if err != nil || len(trusted(idp)) != 2 {
+			t.Errorf("given alone too: got %v", err)
 		}
 	}
 }

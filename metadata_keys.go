@@ -16,7 +16,7 @@ type metadataKeys struct {
 	list        keyList
 	number      int      // of X509Certificate elements
 	descriptors [][]int  // what each KeyDescriptor holds, by index in list
-	incomplete  []int    // those of descriptors beside whose certificates one cannot be read, by index in descriptors
+	incomplete  []bool   // whether a certificate of that KeyDescriptor cannot be read
 	lists       [][]int  // what each X509Data holds
 	unread      []string // what is wrong with the first that cannot be read
 	notRead     int      // how many cannot be read
@@ -54,40 +54,47 @@ func (m *metadataKeys) read(descriptor xmltree.Element) *Error {
 		if e.Local() != "X509Certificate" {
 			continue
 		}
+		m.number++
 		if e.Space() != xmltree.NSDSig && e.Space() != xmltree.NSMetadata { // some forget the namespace
-			m.strange = namespaceOf(e)
+			m.strange, damaged = namespaceOf(e), true
+			m.cannotRead(CodeMetadataKeys, "it is not in the namespace of XML signatures, but in "+quote(m.strange))
 			continue
 		}
-		m.number++
 		if parent := e.Parent(); parent != data {
 			m.lists = appendGroup(m.lists, list)
 			data, list = parent, nil
 		}
-		text, _ := e.Text()
+		text, ok := e.Text()
+		if !ok {
+			damaged = true
+			m.cannotRead(CodeKey, "it holds another element, not text alone")
+			continue
+		}
 		added, err := m.list.readElement(text)
 		if m.list.full {
 			return err
 		}
 		if err != nil {
-			m.firstCode = cmp.Or(m.firstCode, err.Code)
-			if m.notRead++; m.notRead <= mostUnread {
-				m.unread = append(m.unread, fmt.Sprintf("certificate %d of the metadata cannot be read: %s", m.number,
-					err.Message))
-			}
 			damaged = damaged || trimSpace(text) != ""
+			m.cannotRead(err.Code, err.Message)
 			continue
 		}
 		group, list = mergeIndices(group, added), mergeIndices(list, added)
 	}
 	m.lists = appendGroup(m.lists, list)
-	if damaged {
-		m.incomplete = append(m.incomplete, len(m.descriptors))
-	}
-	m.descriptors = append(m.descriptors, group)
+	m.descriptors, m.incomplete = append(m.descriptors, group), append(m.incomplete, damaged)
 	if m.number == before && m.withoutKey == "" {
 		m.withoutKey = formOfKey(descriptor)
 	}
 	return nil
+}
+
+// cannotRead counts a certificate that is not trusted for what is wrong with it.
+func (m *metadataKeys) cannotRead(code Code, why string) {
+	m.firstCode = cmp.Or(m.firstCode, code)
+	if m.notRead++; m.notRead <= mostUnread {
+		m.unread = append(m.unread, fmt.Sprintf("certificate %d of the metadata cannot be read: %s", m.number, why))
+	}
 }
 
 // formOfKey names the elements in which a KeyDescriptor without a certificate describes its key.
@@ -111,16 +118,16 @@ func (m *metadataKeys) missing(entity xmltree.Element) *Error {
 		return refuse(CodeMetadataKeys, "the metadata has no signing certificate"+why, got, want)
 	}
 	switch {
+	case m.strange != "":
+		err := none(": its X509Certificate is not in the namespace of XML signatures", m.strange)
+		err.Want = xmltree.NSDSig
+		return err
 	case m.notRead > 0:
 		message := m.unread[0]
 		if m.notRead > 1 {
 			message = fmt.Sprintf("none of the %d signing certificates can be read: %s", m.notRead, message)
 		}
 		return refuse(m.firstCode, message, "", "an X509Certificate with the base64 of a certificate")
-	case m.strange != "":
-		err := none(": its X509Certificate is not in the namespace of XML signatures", m.strange)
-		err.Want = xmltree.NSDSig
-		return err
 	case m.withoutKey != "":
 		return none(": its KeyDescriptor has the key in another form, which is not read", m.withoutKey)
 	case m.unknownUse != "":
@@ -182,17 +189,18 @@ func (p *IdentityProvider) takeKeys(m *metadataKeys) {
 // read: it may be the one that they issued. An authority that also stands in a KeyDescriptor that can
 // be read is taken for what it is there.
 func (m *metadataKeys) markLeftAuthorities() {
-	for _, n := range m.incomplete {
-		for _, i := range m.descriptors[n] {
-			elsewhere := false
-			for other, group := range m.descriptors {
-				elsewhere = elsewhere || !slices.Contains(m.incomplete, other) && slices.Contains(group, i)
-			}
-			if k := &m.list.keys[i]; !elsewhere && k.unusable == nil && certs.IsAuthority(k.der) {
-				k.unusable = refuse(CodeKey, "it belongs to a certificate authority (CA), and a certificate beside it cannot be read, "+
-					"which may be the one that signs: its key is not trusted to sign responses", "", "")
-				k.unusable.Hint = leftAuthorityHint
-			}
+	var doubtful, sure [maxKeys]bool // by index in list
+	for n, group := range m.descriptors {
+		for _, i := range group {
+			doubtful[i] = doubtful[i] || m.incomplete[n]
+			sure[i] = sure[i] || !m.incomplete[n]
+		}
+	}
+	for i := range m.list.keys {
+		if k := &m.list.keys[i]; doubtful[i] && !sure[i] && k.unusable == nil && certs.IsAuthority(k.der) {
+			k.unusable = refuse(CodeKey, "it belongs to a certificate authority (CA), and a certificate beside it cannot be read, "+
+				"which may be the one that signs: its key is not trusted to sign responses", "", "")
+			k.unusable.Hint = leftAuthorityHint
 		}
 	}
 }

@@ -2,9 +2,11 @@ package saml
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -130,11 +132,21 @@ type metadataHandler struct {
 
 	mu       sync.Mutex
 	document []byte
-	tag      string    // of document
-	until    time.Time // when document ends, if it says so
-	failed   *Error    // of the last attempt, nil if it succeeded; that is in the log
-	retry    time.Time // when to sign again after it
+	tag      string        // of document
+	until    time.Time     // when document ends, if it says so
+	signing  chan struct{} // closed when the attempt that is under way ends, nil if there is none
+	failed   *Error        // of the last attempt, nil if it succeeded; that is in the log
+	retry    time.Time     // when to sign again after it
 }
+
+// How long a request waits for a signature, with and without a document that is still valid.
+const (
+	signWaitShort = time.Second
+	signWait      = 10 * time.Second
+)
+
+// signRetry is how long a key that failed is not asked again: each request of anyone would ask it.
+const signRetry = 10 * time.Second
 
 func (h *metadataHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
@@ -143,11 +155,7 @@ func (h *metadataHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "This address serves SAML metadata: use GET.", http.StatusMethodNotAllowed)
 		return
 	}
-	document, tag, first, err := h.current()
-	if first {
-		h.sp.config.Logger.ErrorContext(r.Context(), "saml: "+err.Message, slog.String("tenant", h.sp.config.Tenant),
-			slog.String("code", string(err.Code)), slog.String("cause", causeInLog(err.cause)))
-	}
+	document, tag := h.current(r.Context())
 	if document == nil {
 		w.Header().Set("Cache-Control", "no-store")
 		http.Error(w, "The metadata cannot be served at this moment.", http.StatusServiceUnavailable)
@@ -159,49 +167,100 @@ func (h *metadataHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(document))
 }
 
-const signRetry = 10 * time.Second
-
 // current returns the document and its ETag, which is a weak one: each signature by ECDSA or
 // RSA-PSS differs, and replicas sign for themselves. If it cannot be signed anew, the one before
-// is returned with the error, as long as that is valid. firstFailure says that an error is a new one.
-func (h *metadataHandler) current() (document []byte, tag string, firstFailure bool, err *Error) {
+// is returned as long as that is valid, then nil.
+func (h *metadataHandler) current(ctx context.Context) (document []byte, tag string) {
 	now := h.sp.config.Now()
 	m := h.sp.describe(h.options, now.Truncate(h.options.ValidFor/24))
+	unsigned, err := h.sp.writeMetadata(m, false)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	document, err = h.sp.writeMetadata(m, false)
-	if err == nil {
-		hash := sha256.New()
-		hash.Write(document)
-		if h.options.Sign { // what is signed otherwise, or not at all, is another document
-			io.WriteString(hash, h.sp.config.signer().Algorithm)
-		}
-		if tag = `W/"` + hex.EncodeToString(hash.Sum(nil)[:16]) + `"`; tag == h.tag {
-			return h.document, tag, false, nil
-		}
-		if h.options.Sign {
-			document, firstFailure, err = h.sign(m, now)
-		}
+	if err != nil {
+		h.fail(err, now)
+		return nil, ""
 	}
-	switch {
-	case err == nil:
-		h.document, h.tag, h.until = document, tag, now.Add(h.options.ValidFor-h.options.ValidFor/24)
-		return document, tag, false, nil
-	case h.document != nil && (h.options.ValidFor == 0 || now.Before(h.until)):
-		return h.document, h.tag, firstFailure, err
+	hash := sha256.New()
+	hash.Write(unsigned)
+	if h.options.Sign { // what is signed otherwise, or not at all, is another document
+		io.WriteString(hash, h.sp.config.signer().Algorithm)
 	}
-	return nil, "", firstFailure, err
+	tag = `W/"` + hex.EncodeToString(hash.Sum(nil)[:16]) + `"`
+	if !h.options.Sign {
+		return unsigned, tag
+	}
+	valid := h.document != nil && (h.options.ValidFor == 0 || now.Before(h.until))
+	if tag != h.tag {
+		wait := signWait
+		if valid {
+			wait = signWaitShort
+		}
+		h.sign(ctx, m, tag, now, wait)
+	}
+	if tag == h.tag || valid {
+		return h.document, h.tag
+	}
+	return nil, ""
 }
 
-// sign asks a key that failed only once in signRetry: each request of anyone would ask it otherwise.
-func (h *metadataHandler) sign(m outgoing.Metadata, now time.Time) (document []byte, firstFailure bool, err *Error) {
-	if h.failed != nil && now.Before(h.retry) {
-		return nil, false, h.failed
+// sign waits until the document is signed or the attempt fails, for at most this long. The lock is
+// held before and after, not meanwhile: a key in a service may hang.
+func (h *metadataHandler) sign(ctx context.Context, m outgoing.Metadata, tag string, now time.Time, wait time.Duration) {
+	if h.signing == nil {
+		if h.failed != nil && now.Before(h.retry) {
+			return
+		}
+		h.signing = make(chan struct{})
+		go h.attempt(m, tag, now)
 	}
-	document, err = h.sp.writeMetadata(m, true)
-	firstFailure = err != nil && h.failed == nil
+	done := h.signing
+	h.mu.Unlock()
+	defer h.mu.Lock()
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	case <-timer.C:
+		h.mu.Lock()
+		if h.signing == done {
+			h.fail(refuse(CodeInternal, fmt.Sprintf("the metadata is not signed: the key has not answered within %s", wait), "", ""), now)
+		}
+		h.mu.Unlock()
+	}
+}
+
+// attempt signs once.
+func (h *metadataHandler) attempt(m outgoing.Metadata, tag string, now time.Time) {
+	document, err := h.signed(m)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	close(h.signing)
+	h.signing = nil
+	if err != nil {
+		h.fail(err, now)
+		return
+	}
+	h.document, h.tag, h.until, h.failed = document, tag, now.Add(h.options.ValidFor-h.options.ValidFor/24), nil
+}
+
+// signed makes an error of a panic of the key, which no server would recover.
+func (h *metadataHandler) signed(m outgoing.Metadata) (document []byte, err *Error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = refuse(CodeInternal, "the metadata cannot be signed: the key panicked", "", "").withCause(fmt.Errorf("%v", r))
+		}
+	}()
+	return h.sp.writeMetadata(m, true)
+}
+
+// fail remembers a failure, and logs the first in a row.
+func (h *metadataHandler) fail(err *Error, now time.Time) {
+	if h.failed == nil {
+		h.sp.config.Logger.Error("saml: "+err.Message, slog.String("tenant", h.sp.config.Tenant),
+			slog.String("code", string(err.Code)), slog.String("cause", causeInLog(err.cause)))
+	}
 	h.failed, h.retry = err, now.Add(signRetry)
-	return document, firstFailure, err
 }
 
 func (sp *ServiceProvider) writeMetadata(m outgoing.Metadata, sign bool) (document []byte, _ *Error) {

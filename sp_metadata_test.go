@@ -11,8 +11,11 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -350,6 +353,50 @@ func TestMetadataHandlerSignsSeldom(t *testing.T) {
 	}
 	if away = false; get().Code != 200 {
 		t.Error("the key is back, and the metadata is not")
+	}
+}
+
+// TestMetadataHandlerWithAKeyThatHangs: what is valid is served, nobody waits for ever, and the key
+// is asked once.
+func TestMetadataHandlerWithAKeyThatHangs(t *testing.T) {
+	t.Parallel()
+	p256 := ecdsaKey(t, elliptic.P256())
+	var asked atomic.Int32
+	hangs := make(chan struct{})
+	key := stubborn{p256, func(d []byte, o crypto.SignerOpts) ([]byte, error) {
+		if asked.Add(1) > 1 {
+			<-hangs
+		}
+		return p256.Sign(nil, d, o)
+	}}
+	var clock atomic.Int64
+	h := newHouse(t, func(c *saml.Config) {
+		c.SigningKey, c.SigningCertificate = key, certificateFor(t, p256)
+		c.Now = func() time.Time { return time.Unix(1772323200+clock.Load(), 0) }
+	})
+	handler := h.sp.MetadataHandler(saml.MetadataOptions{Sign: true, ValidFor: 24 * time.Hour})
+	get := func() *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+		return w
+	}
+	first := get().Body.String()
+	clock.Store(2 * 3600)
+	var all sync.WaitGroup
+	for range 5 {
+		all.Go(func() {
+			if w := get(); w.Code != 200 || w.Body.String() != first {
+				t.Errorf("while the key hangs: got status %d and %s", w.Code, w.Body)
+			}
+		})
+	}
+	all.Wait()
+	if n := asked.Load(); n != 2 {
+		t.Errorf("the key was asked %d times, want 2", n)
+	}
+	close(hangs)
+	for get().Body.String() == first { // until the attempt that hung has ended
+		runtime.Gosched()
 	}
 }
 

@@ -248,6 +248,10 @@ func documents() []document {
 		{"metadata with one certificate many times", either, readMetadata, func(size int) []byte {
 			return metadata("", many(size, mostElements/4-8, same(keyDescriptor(someCertificate()))))
 		}},
+		{"metadata with one certificate many times, each beside one that cannot be read", either, readMetadata, func(size int) []byte {
+			return metadata("", many(size, mostElements/5-8, same(strings.Replace(keyDescriptor(someCertificate()),
+				"</d:X509Certificate>", "</d:X509Certificate><d:X509Certificate>x</d:X509Certificate>", 1))))
+		}},
 		{"metadata with many certificates in one element", append(tooMany, ""), readMetadata, func(size int) []byte {
 			return metadata("", keyDescriptor([]byte(filled(inBase64(size),
 				func(der []byte) string { return string(der) }))))

@@ -103,7 +103,7 @@ func find(data []byte, which int) (some []found, list func(io.Writer), err error
 	if isMessageAddress(data) {
 		address, query, _ := strings.Cut(string(bytes.TrimSpace(data)), "?")
 		query, _, _ = strings.Cut(query, "#")
-		notes = []note{{"Address", address}}
+		notes = []note{{"Address", withoutUser(address)}}
 		if data = []byte(query); !formField.Match(data) {
 			return nil, nil, refusal(codeForm, "the address has no SAMLRequest or SAMLResponse in its query",
 				"Copy all of it, and quote it for the shell.")

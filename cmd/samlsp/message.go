@@ -64,25 +64,35 @@ func withPlus(query string) string {
 	return strings.Join(pairs, "&")
 }
 
+// maxLabels bounds the labels of a text: people label one message, or a few.
+const maxLabels = 1000
+
 // labeled reads the values behind labels, and nothing else of the text.
 func labeled(text string) (message, bool) {
 	form := url.Values{}
-	for _, at := range label.FindAllStringSubmatchIndex(text, -1) {
+	end := 0 // of the value before: a label in it is none
+	for _, at := range label.FindAllStringSubmatchIndex(text, maxLabels) {
+		if at[0] < end {
+			continue
+		}
 		rest := text[at[1]:]
 		if strings.HasPrefix(rest, "<") {
 			return message{xml: []byte(rest[:strings.LastIndexByte(rest, '>')+1])}, true
 		}
 		name := "SAMLRe" + strings.ToLower(text[at[2]+2:at[3]])
-		form.Add(name, unescaped(firstValue(rest)))
+		value, length := firstValue(rest)
+		form.Add(name, unescaped(value))
+		end = at[1] + length
 	}
 	return message{form: form}, len(form) > 0
 }
 
 // firstValue returns the value that text begins with. Lines that were wrapped, as MIME does it at 64
-// or 76 characters, are one value.
-func firstValue(text string) string {
+// or 76 characters, are one value. length is how much of text it took.
+func firstValue(text string) (_ string, length int) {
 	var value strings.Builder
 	for line := range strings.Lines(text) {
+		length += len(line)
 		line = strings.TrimRight(line, " \t\r\n")
 		part := base64Text.FindString(line)
 		value.WriteString(part)
@@ -90,7 +100,7 @@ func firstValue(text string) string {
 			break
 		}
 	}
-	return value.String()
+	return value.String(), length
 }
 
 // messagesIn returns the messages of a file, with where each of them stands. There is at least one,

@@ -67,7 +67,7 @@ func parseMetadata(document []byte, entityID, flagName string) (*saml.IdentityPr
 	}
 	idp, err := saml.ParseMetadata(document, options)
 	var e *saml.Error
-	if errors.As(err, &e) && e.Code == saml.CodeMetadataAggregate {
+	if errors.As(err, &e) && e.Code == saml.CodeMetadataAggregate && strings.HasPrefix(e.Hint, "Name ") { // not if it is there twice
 		e.Hint = "Name the identity provider by its entity ID: " + flagName + " ID."
 	}
 	return idp, err

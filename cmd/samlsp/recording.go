@@ -159,11 +159,17 @@ func requestLine(r any) (method, address string) {
 	if end := strings.IndexAny(address, "?#;"); end >= 0 {
 		address = address[:end]
 	}
-	if scheme, rest, ok := strings.Cut(address, "://"); ok {
-		host, path, _ := strings.Cut(rest, "/")
-		address = scheme + "://" + host[strings.LastIndexByte(host, '@')+1:] + "/" + path
+	return method, withoutUser(address)
+}
+
+// withoutUser leaves user and password out of an address. A password that was not escaped may have a
+// slash in it.
+func withoutUser(address string) string {
+	scheme, rest, ok := strings.Cut(address, "://")
+	if !ok {
+		return address
 	}
-	return method, address
+	return scheme + "://" + rest[strings.LastIndexByte(rest, '@')+1:]
 }
 
 // walker looks through the JSON of one request. Cookies, headers and other fields are passed over.
@@ -255,8 +261,13 @@ func (w *walker) unmask(r any) {
 // undone.
 func (w *walker) add(name, value string) {
 	value = unescaped(value)
-	if !slices.Contains(w.form[name], value) {
+	plain := withoutBlanks.Replace(value)
+	i := slices.IndexFunc(w.form[name], func(before string) bool { return withoutBlanks.Replace(before) == plain })
+	switch {
+	case i < 0:
 		w.form.Add(name, value)
+	case strings.Contains(w.form[name][i], " "): // + that some program read as blanks
+		w.form[name][i] = value
 	}
 }
 
@@ -360,12 +371,16 @@ var withoutBlanks = strings.NewReplacer(" ", "", "+", "", "\t", "", "\r", "", "\
 // unique leaves out messages that were there before, perhaps with other line breaks, or with blanks
 // that were +.
 func unique(list []carried) (some []carried) {
-	seen := map[string]bool{}
+	seen := map[string]int{}
 	for _, c := range list {
 		key := withoutBlanks.Replace(strings.Join(append(slices.Clone(c.form["SAMLRequest"]), c.form["SAMLResponse"]...), ","))
-		if !seen[key] {
-			seen[key] = true
+		i, ok := seen[key]
+		switch {
+		case !ok:
+			seen[key] = len(some)
 			some = append(some, c)
+		case strings.Contains(some[i].form.Get("SAMLResponse"), " "):
+			some[i] = c
 		}
 	}
 	return some

@@ -214,3 +214,56 @@ func TestAssumptionsInJSON(t *testing.T) {
 		arguments(metadataOf(t, old), "-json", "-at", "message", "-")...)
 	contains(t, r.stdout, `"accepted":true`, `"refused_now":"too_old"`)
 }
+
+// TestLabelsInValues: a label inside a value is no other message, so that a text is read in one pass.
+func TestLabelsInValues(t *testing.T) {
+	t.Parallel()
+	text := strings.Repeat(strings.Repeat("A", 51)+"-SAMLResponse\n", 3000)
+	m, ok := labeled(text)
+	length := 0
+	for _, values := range m.form {
+		length += len(strings.Join(values, ""))
+	}
+	if !ok || length > len(text) {
+		t.Errorf("got values of %d bytes from a text of %d", length, len(text))
+	}
+}
+
+// TestGoodCopyCounts: of two copies of a message, of which one has blanks for +, the other counts.
+func TestGoodCopyCounts(t *testing.T) {
+	t.Parallel()
+	idp := newIDP(t, samltest.Options{})
+	value := base64.StdEncoding.EncodeToString(answer(t, idp, samltest.Answer{RequestID: "_1"}))
+	spoiled := strings.ReplaceAll(value, "+", " ")
+	if spoiled == value {
+		t.Fatal("the message has no +: this test shows nothing")
+	}
+	page := `<form method="post"><input name="SAMLResponse" value="` + spoiled + `"></form>`
+	har := func(params, text string) string {
+		type object = map[string]any
+		return harOf(t,
+			object{"request": object{"method": "GET", "url": "https://idp.example.com/"}, "response": object{"content": object{"text": page}}},
+			object{"request": object{"method": "POST", "url": redirectURL, "postData": object{"mimeType": "application/x-www-form-urlencoded",
+				"params": []any{object{"name": "SAMLResponse", "value": params}}, "text": "SAMLResponse=" + url.QueryEscape(text)}}})
+	}
+	for name, data := range map[string]string{"the page has blanks": har(value, value), "the parameters too": har(spoiled, value)} {
+		r := samlspWith(t, strings.NewReader(data), arguments(metadataOf(t, idp), "-")...)
+		if r.code != exitOK {
+			t.Errorf("%s: got %+v", name, r)
+		}
+	}
+}
+
+// TestPasswordsInAddresses are not shown, also with a slash that was not escaped.
+func TestPasswordsInAddresses(t *testing.T) {
+	t.Parallel()
+	for _, address := range []string{"https://ada:SECRET@sp.example.com/acs", "https://ada:p/SECRET@sp.example.com/acs"} {
+		if got := withoutUser(address); got != "https://sp.example.com/acs" {
+			t.Errorf("got %s", got)
+		}
+	}
+	r := samlspWith(t, nil, "decode", "https://ada:SECRET@sp.example.com/acs?SAMLResponse=PGEvPg%3D%3D")
+	if strings.Contains(r.stdout+r.stderr, "SECRET") || !strings.Contains(r.stdout+r.stderr, "sp.example.com") {
+		t.Errorf("got %+v", r)
+	}
+}

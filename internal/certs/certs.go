@@ -107,6 +107,9 @@ func parse(der []byte) (c Certificate, unread string) {
 	if !input.ReadASN1(&certificate, cryptobyteasn1.SEQUENCE) || !certificate.ReadASN1(&tbs, cryptobyteasn1.SEQUENCE) {
 		return c, "its frame"
 	}
+	if !input.Empty() {
+		return c, "what stands behind it"
+	}
 	if !tbs.SkipOptionalASN1(cryptobyteasn1.Tag(0).Constructed().ContextSpecific()) || // version
 		!tbs.SkipASN1(cryptobyteasn1.INTEGER) || // serial number
 		!tbs.SkipASN1(cryptobyteasn1.SEQUENCE) || // signature algorithm

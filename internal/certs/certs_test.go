@@ -209,6 +209,8 @@ func TestParseRefuses(t *testing.T) {
 		{"nothing", "its frame", nil},
 		{"an empty sequence", "its frame", []byte{0x30, 0}},
 		{"another kind", "its frame", []byte{2, 1, 1}},
+		{"something behind it", "what stands behind it", slices.Concat(good, []byte("\n"))},
+		{"another behind it", "what stands behind it", slices.Concat(good, good)},
 		{"a sequence in a sequence", "one of its first fields", []byte{0x30, 2, 0x30, 0}},
 		{"a beginning that is no time", "the beginning of its validity", changed(begin)},
 		{"an end that is no time", "the end of its validity", changed(end)},

@@ -97,7 +97,9 @@ const maxIssuerWork = 480
 // several only if they have one key. One that its own key signed has none, and the others with this
 // key are its predecessors or successors.
 //
-// That names match proves nothing, but says what to try first. Keys that cannot be used, for their
+// That names match proves nothing, but says what to try first. It counts for a signature by an
+// algorithm that is not checked (MD5, SHA-224, SHA-3), if the other says that it is an authority:
+// one key too few is trusted then, not one too many. Keys that cannot be used, for their
 // length too, are not tried.
 func issuersOf(list []Candidate) [][]int {
 	s := newIssuerSearch(list)
@@ -150,6 +152,9 @@ func (s *issuerSearch) signer(i int, byName bool) crypto.PublicKey {
 			continue
 		}
 		s.tried[i] = append(s.tried[i], key)
+		if signature.hash == 0 && byName && len(signature.issuer) > 0 && (j == i || IsAuthority(s.list[j].DER)) {
+			return key // by an algorithm that is not checked; the name is all there is
+		}
 		work := signature.work(key)
 		if work == 0 {
 			continue

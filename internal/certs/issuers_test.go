@@ -50,6 +50,38 @@ func TestAuthorities(t *testing.T) {
 	}
 }
 
+// TestAuthoritiesByOtherAlgorithms: if a signature is by an algorithm that is not checked, the name of
+// the issuer decides, and only for one that says that it is an authority.
+func TestAuthoritiesByOtherAlgorithms(t *testing.T) {
+	t.Parallel()
+	caKey, leafKey := newKey(t, elliptic.P256()), newKey(t, elliptic.P256())
+	for _, isCA := range []bool{true, false} {
+		template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "ca"}, BasicConstraintsValid: true, IsCA: isCA}
+		ca, err := x509.CreateCertificate(rand.Reader, template, template, caKey.Public(), caKey)
+		if err != nil {
+			t.Fatal(err)
+		}
+		leaf := issue(t, "leaf", leafKey, ca, caKey)
+		sha256 := []byte(oidECDSA + "\x03\x02")
+		if bytes.Count(leaf, sha256) != 2 {
+			t.Fatal("the certificate does not name its algorithm twice")
+		}
+		leaf = bytes.ReplaceAll(leaf, sha256, []byte(oidECDSA+"\x03\x01")) // with SHA-224
+		want := -1
+		if isCA {
+			want = 1
+		}
+		list := []Candidate{{ca, caKey.Public(), true}, {leaf, leafKey.Public(), true}}
+		if got := Authorities(list, [][]int{{0, 1}}); !slices.Equal(got, []int{want, -1}) {
+			t.Errorf("an authority %t: got %v, want %d", isCA, got, want)
+		}
+	}
+	nothing := Candidate{[]byte{0x30, 0}, caKey.Public(), true}
+	if got := Authorities([]Candidate{nothing, {[]byte{0x30, 0}, leafKey.Public(), true}}, [][]int{{0, 1}}); !slices.Equal(got, []int{-1, -1}) {
+		t.Errorf("two without names: got %v", got)
+	}
+}
+
 // TestCertificateAlgorithms: a signature of each algorithm is checked, and one that does not fit,
 // or by another kind of key, is not good.
 func TestCertificateAlgorithms(t *testing.T) {

@@ -234,7 +234,7 @@ func (f *form) fill(data []byte, field string) {
 func (f *form) fillFromMetadata(document []byte, field string) {
 	idp, err := readMetadata(document, f.EntityID)
 	for _, e := range saml.Errors(err) {
-		if e.Code == saml.CodeMetadataAggregate {
+		if e.Code == saml.CodeMetadataAggregate && strings.HasPrefix(e.Hint, "Name ") { // not if it is there twice
 			e.Hint = "Type the entity ID of your identity provider into the field Entity ID, then read the metadata again; or give the metadata of your identity provider alone."
 		}
 	}
@@ -318,31 +318,25 @@ func (c *Console) settings(f *form) (storage.Settings, *saml.IdentityProvider) {
 		return storage.Settings{}, nil
 	}
 	f.Certificate = s.Certificates
-	if s.Document == "" {
-		f.Document = nil
+	if f.Document = nil; s.Document != "" {
+		f.Document = []byte(s.Document)
 	}
 	return s, idp
 }
 
 func (c *Console) readFields(f *form, s *storage.Settings) (*saml.IdentityProvider, error) {
-	if pasted, err := saml.ParseMetadata([]byte(f.Certificate)); err == nil && pasted.LoginIsPOSTOnly() {
-		f.Document = []byte(f.Certificate) // in the wrong box, and it says what its certificates do not
+	source := f.Document
+	if _, err := saml.ParseMetadata([]byte(f.Certificate)); err == nil {
+		source = []byte(f.Certificate) // in the wrong box, and it says what its certificates do not
 	}
-	document, err := readMetadata(f.Document, f.EntityID)
+	idp, kept, err := readSettings(f.EntityID, f.LoginURL, f.Certificate, source, c.ownSide.ParseSettings)
 	if err != nil {
-		document = nil // the fields count alone
+		return nil, err
 	}
-	idp := document
-	if !saysTheSame(document, f.EntityID, f.LoginURL, f.Certificate) {
-		if idp, err = c.ownSide.ParseSettings(f.EntityID, f.LoginURL, f.Certificate); err != nil {
-			return nil, err
-		}
-		idp = byPOSTAs(document, idp)
+	if kept {
+		s.Document = string(source)
 	}
-	if idp == document || idp.LoginIsPOSTOnly() {
-		s.Document = string(f.Document)
-	}
-	if idp.LoginIsPOSTOnly() && document == nil { // it would be forgotten
+	if idp.LoginIsPOSTOnly() && !kept { // it would be forgotten
 		f.refuse(fieldCertificate, "there is text around the metadata of an identity provider that takes logins by HTTP-POST alone",
 			"Paste the metadata without that text, as metadata.")
 	}
@@ -353,23 +347,44 @@ func (c *Console) readFields(f *form, s *storage.Settings) (*saml.IdentityProvid
 	return idp, nil
 }
 
-// saysTheSame reports whether the three fields are still as a document filled them in. document may
-// be nil.
-func saysTheSame(document *saml.IdentityProvider, entityID, loginURL, certificates string) bool {
-	if document == nil || document.EntityID() != entityID || document.LoginURL() != loginURL {
-		return false
+// readSettings makes an identity provider of three fields and of the document that filled them in,
+// which may be empty. kept reports whether it took something from the document, which must be saved
+// with the fields then. What it took is true of the fields as they are now: all of it if nothing
+// was changed; the keys, of which the document alone says which are those of authorities, if the
+// certificates were not; that the login URL takes HTTP-POST alone if that was not.
+func readSettings(entityID, loginURL, certificates string, source []byte,
+	parse func(entityID, loginURL, certificates string) (*saml.IdentityProvider, error),
+) (idp *saml.IdentityProvider, kept bool, err error) {
+	document, err := readMetadata(source, entityID)
+	if err != nil {
+		document = nil // the fields count alone
 	}
-	keys, err := saml.ParseKeys([]byte(certificates))
-	return err == nil && sameKeys(document.Keys(), keys)
+	unchanged := document != nil && hasCertificates(document, certificates)
+	if unchanged && document.EntityID() == entityID && document.LoginURL() == loginURL {
+		return document, true, nil
+	}
+	if idp, err = parse(entityID, loginURL, certificates); err != nil {
+		return nil, false, err
+	}
+	if unchanged {
+		if idp, err = saml.NewIdentityProvider(entityID, loginURL, document.Keys()...); err != nil {
+			return nil, false, err
+		}
+		kept = true
+	}
+	if document != nil && document.LoginIsPOSTOnly() && document.LoginURL() == loginURL {
+		idp, kept = idp.WithLoginByPOST(), true
+	}
+	return idp, kept, nil
 }
 
-// byPOSTAs returns an identity provider of changed fields with what only the document can say: that
-// the login URL, which was not changed, takes HTTP-POST alone. document may be nil.
-func byPOSTAs(document, changed *saml.IdentityProvider) *saml.IdentityProvider {
-	if document != nil && document.LoginIsPOSTOnly() && document.LoginURL() == changed.LoginURL() {
-		return changed.WithLoginByPOST()
+// hasCertificates reports whether a text of certificates has those of a document, in their order.
+func hasCertificates(document *saml.IdentityProvider, text string) bool {
+	if text == pemOf(document.Keys()) {
+		return true
 	}
-	return changed
+	keys, err := saml.ParseKeys([]byte(text))
+	return err == nil && sameKeys(document.Keys(), keys)
 }
 
 func sameKeys(a, b []saml.TrustedKey) bool {

@@ -1,9 +1,16 @@
 package console
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/base64"
 	"encoding/pem"
 	"fmt"
 	"log/slog"
+	"math/big"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -138,6 +145,126 @@ func TestEditedFieldsKeepTheBinding(t *testing.T) {
 		shown := fromSettings(&storage.State{Saved: &storage.Revision{Settings: s}})
 		if resaved, _ := c.settings(shown); resaved != s {
 			t.Errorf("%s: saved again without a change, the settings differ", name)
+		}
+	}
+}
+
+// TestSettingsInUseAreThoseThatAreShown: what was read last time does not come back with fields of
+// another identity provider, whatever was typed where.
+func TestSettingsInUseAreThoseThatAreShown(t *testing.T) {
+	t.Parallel()
+	a, b := samltest.MustNew(t, samltest.Options{}), samltest.MustNew(t, samltest.Options{})
+	c := testConsole(t)
+	metadata, err := a.Metadata()
+	if err != nil {
+		t.Fatal(err)
+	}
+	signedRequests := strings.Replace(string(metadata), "<IDPSSODescriptor", `<IDPSSODescriptor WantAuthnRequestsSigned="true"`, 1)
+	if signedRequests == string(metadata) {
+		t.Fatal("the metadata has no IDPSSODescriptor")
+	}
+	for name, test := range map[string]struct {
+		before, entityID, loginURL, certificate string
+		refused, signed                         bool
+	}{
+		"by POST, with text around, after one by redirect": {string(metadata), b.EntityID(), b.LoginURL(), "Hello:\n" + postOnly(t, b), true, false},
+		"by POST, with text around, after one by POST":     {postOnly(t, a), b.EntityID(), b.LoginURL(), "Hello:\n" + postOnly(t, b), true, false},
+		"by POST, after one by redirect":                   {string(metadata), b.EntityID(), b.LoginURL(), postOnly(t, b), false, false},
+		"certificates alone":                               {postOnly(t, a), b.EntityID(), b.LoginURL(), string(b.CertificatePEM()), false, false},
+		"metadata that wants signed requests":              {string(metadata), a.EntityID(), a.LoginURL(), signedRequests, false, true},
+	} {
+		f := &form{}
+		f.fill([]byte(test.before), fieldSource)
+		s, _ := c.settings(f)
+		f = fromSettings(&storage.State{Saved: &storage.Revision{Settings: s}})
+		f.EntityID, f.LoginURL, f.Certificate = test.entityID, test.loginURL, test.certificate
+		s, shown := c.settings(f)
+		if test.refused {
+			if shown != nil || string(f.Document) != test.before {
+				t.Errorf("%s: got %v, and the document %.60q; want a refusal, and the one of before", name, shown, f.Document)
+			}
+			continue
+		}
+		if shown == nil {
+			t.Errorf("%s: refused: %v", name, f.problems)
+			continue
+		}
+		used, err := identityProvider(s)
+		if err != nil || used.EntityID() != test.entityID || used.LoginURL() != test.loginURL || !sameKeys(used.Keys(), shown.Keys()) ||
+			used.LoginIsPOSTOnly() != shown.LoginIsPOSTOnly() || shown.WantsSignedRequests() != test.signed || used.WantsSignedRequests() != test.signed {
+			t.Errorf("%s: shown %s at %s by POST %t, in use %s at %s by POST %t, %v", name, shown.EntityID(), shown.LoginURL(), shown.LoginIsPOSTOnly(),
+				used.EntityID(), used.LoginURL(), used.LoginIsPOSTOnly(), err)
+		}
+	}
+}
+
+// TestEditedFieldsKeepTheKeys: which certificates belong to an authority is said by the groups of the
+// metadata. A change of another field does not change it.
+func TestEditedFieldsKeepTheKeys(t *testing.T) {
+	t.Parallel()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	issue := func(name string, isCA bool) []byte {
+		template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, BasicConstraintsValid: true, IsCA: isCA,
+			NotBefore: time.Now().AddDate(-1, 0, 0), NotAfter: time.Now().AddDate(2, 0, 0)}
+		parent, public := *template, &key.PublicKey
+		if parent.Subject.CommonName = "ca"; !isCA {
+			other, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+			if err != nil {
+				t.Fatal(err)
+			}
+			public = &other.PublicKey
+		}
+		der, err := x509.CreateCertificate(rand.Reader, template, &parent, public, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return der
+	}
+	ca, leaf := issue("ca", true), issue("leaf", false)
+	element := func(der []byte) string {
+		return `<d:X509Certificate>` + base64.StdEncoding.EncodeToString(der) + `</d:X509Certificate>`
+	}
+	descriptor := func(elements string) string {
+		return `<KeyDescriptor><d:KeyInfo><d:X509Data>` + elements + `</d:X509Data></d:KeyInfo></KeyDescriptor>`
+	}
+	c := testConsole(t)
+	for name, test := range map[string]struct {
+		keys   string
+		usable int
+	}{
+		"an authority beside one that cannot be read, and another key": {descriptor(element(ca)+element(leaf[:100])) + descriptor(element(issue("one", false))), 1},
+		"an authority and its certificate, each in a KeyDescriptor":    {descriptor(element(ca)) + descriptor(element(leaf)), 2},
+		"an authority beside its certificate":                          {descriptor(element(ca) + element(leaf)), 1},
+	} {
+		f := &form{}
+		f.fill([]byte(`<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" xmlns:d="http://www.w3.org/2000/09/xmldsig#" entityID="https://idp.example.com/">`+
+			`<IDPSSODescriptor protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">`+test.keys+
+			`<SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect" Location="https://idp.example.com/sso"/>`+
+			`</IDPSSODescriptor></EntityDescriptor>`), fieldSource)
+		f.LoginURL = "https://idp.example.com/other"
+		s, shown := c.settings(f)
+		if shown == nil {
+			t.Errorf("%s: refused: %v", name, f.problems)
+			continue
+		}
+		used, err := identityProvider(s)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		for what, idp := range map[string]*saml.IdentityProvider{"shown": shown, "in use": used} {
+			usable := 0
+			for _, k := range idp.Keys() {
+				if k.Usable() == nil {
+					usable++
+				}
+			}
+			if usable != test.usable || idp.LoginURL() != f.LoginURL {
+				t.Errorf("%s, %s: %d keys can be used, want %d; login URL %s", name, what, usable, test.usable, idp.LoginURL())
+			}
 		}
 	}
 }

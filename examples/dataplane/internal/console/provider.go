@@ -188,31 +188,16 @@ func (c *Console) providerConfig(tenant string, source saml.IdentityProviderSour
 	}
 }
 
-// identityProvider reads settings: the metadata where there is one, since it says more than the
-// three fields.
+// identityProvider reads settings as they were read when they were saved: the three fields, and what
+// their document says more.
 func identityProvider(s storage.Settings) (*saml.IdentityProvider, error) {
-	if s.Document == "" {
-		return saml.ParseSettings(s.EntityID, s.LoginURL, s.Certificates)
-	}
-	document, err := readMetadata([]byte(s.Document), s.EntityID)
-	if err != nil || !isEdited(s, document) {
-		return document, err
-	}
-	idp, err := saml.ParseSettings(s.EntityID, s.LoginURL, s.Certificates)
-	if err != nil {
-		return nil, err
-	}
-	return byPOSTAs(document, idp), nil
-}
-
-// isEdited reports whether the fields of settings were changed after their document filled them in.
-// Then the document is kept only if the login URL takes HTTP-POST alone, which no field says.
-func isEdited(s storage.Settings, document *saml.IdentityProvider) bool {
-	return document.LoginIsPOSTOnly() && !saysTheSame(document, s.EntityID, s.LoginURL, s.Certificates)
+	idp, _, err := readSettings(s.EntityID, s.LoginURL, s.Certificates, []byte(s.Document), saml.ParseSettings)
+	return idp, err
 }
 
 // isFromMetadata reports whether a document says everything about the identity provider of settings.
 func isFromMetadata(s storage.Settings) bool {
 	document, err := readMetadata([]byte(s.Document), s.EntityID)
-	return err == nil && !isEdited(s, document)
+	return err == nil && document.EntityID() == s.EntityID && document.LoginURL() == s.LoginURL &&
+		hasCertificates(document, s.Certificates)
 }
