@@ -356,7 +356,7 @@ func TestMetadataHandlerSignsSeldom(t *testing.T) {
 	}
 }
 
-// TestMetadataHandlerWithAKeyThatHangs: what is valid is served, nobody waits for ever, and the key
+// TestMetadataHandlerWithAKeyThatHangs: what is valid is served, nobody waits forever, and the key
 // is asked once.
 func TestMetadataHandlerWithAKeyThatHangs(t *testing.T) {
 	t.Parallel()
