@@ -295,7 +295,7 @@ func TestRenewalThatFails(t *testing.T) {
 	if w := s.wantIn("with a session that is too large now", c); len(w.Result().Cookies()) != 0 {
 		t.Errorf("got cookies %v", w.Result().Cookies())
 	}
-	if err := s.write(newWriter(), session); !errors.Is(err, saml.CodeSession) ||
+	if err := s.write(t.Context(), newWriter(), session); !errors.Is(err, saml.CodeSession) ||
 		len(session.Identity.Roles) != 1 || session.RolesTruncated {
 		t.Errorf("got %v and %+v, want CodeSession and the session as it was", err, session)
 	}
