@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/iomete/saml"
+	"github.com/iomete/saml/internal/seal"
 	"github.com/iomete/saml/samltest"
 )
 
@@ -349,17 +350,21 @@ func TestRecordsThatHang(t *testing.T) {
 func TestForeignRecords(t *testing.T) {
 	t.Parallel()
 	s := newRecordsSite(t)
+	s.sp = s.newProvider(s.idp, func(c *saml.Config) { c.Tenant = "own" })
 	// in returns the cookie and the record of another session, which has the same keys and the same
 	// table.
 	in := func(change func(*saml.Config), login samltest.Answer) (*http.Cookie, []byte) {
 		sp := s.sp
 		defer func() { s.sp = sp }()
-		s.sp = s.newProvider(s.idp, change)
+		s.sp = s.newProvider(s.idp, func(c *saml.Config) {
+			c.Tenant = "own"
+			change(c)
+		})
 		login.User = largeUser
 		c := s.signIn(login)
 		return c, s.records.value(t, s.records.puts[len(s.records.puts)-1])
 	}
-	_, sameUser := in(nil, samltest.Answer{})
+	_, sameUser := in(func(*saml.Config) {}, samltest.Answer{})
 	tenantCookie, otherTenant := in(func(c *saml.Config) { c.Tenant = "other" }, samltest.Answer{})
 	_, otherService := in(func(c *saml.Config) { c.EntityID = "https://other.example.com" },
 		samltest.Answer{Audience: "https://other.example.com"})
@@ -383,8 +388,19 @@ func TestForeignRecords(t *testing.T) {
 		whole = encode(&complete)
 		return s.sealer.SealBytes(recordContext(pointer), whole)
 	}
-	same := resealed(func(*Session) {})
+	resealed(func(*Session) {})
 	valid := whole
+	same := s.sealer.SealBytes(seal.Context{
+		Purpose:  "saml session record",
+		Name:     key,
+		Tenant:   "own",
+		EntityID: string(pointer.service[:]),
+	}, valid)
+	sealedFor := func(change func(*seal.Context)) []byte {
+		c := recordContext(pointer)
+		change(&c)
+		return s.sealer.SealBytes(c, valid)
+	}
 	if err := s.records.MemoryRecords.Put(t.Context(), key, same, time.Hour); err != nil {
 		t.Fatal(err)
 	}
@@ -405,6 +421,10 @@ func TestForeignRecords(t *testing.T) {
 		"resealed with another identity provider": resealed(func(s *Session) { s.IdentityProvider = "https://x.example" }),
 		"resealed with another end":               resealed(func(s *Session) { s.ExpiresAt = s.ExpiresAt.Add(time.Second) }),
 		"a cookie's plaintext, resealed":          s.sealer.SealBytes(recordContext(pointer), encodePointer(pointer)),
+		"sealed for another purpose":              sealedFor(func(c *seal.Context) { c.Purpose = purpose }),
+		"sealed for another place":                sealedFor(func(c *seal.Context) { c.Name = "v1/rec/other" }),
+		"sealed for another tenant":               sealedFor(func(c *seal.Context) { c.Tenant = "other" }),
+		"sealed for another service":              sealedFor(func(c *seal.Context) { c.EntityID = "other" }),
 		"sealed with another key":                 stranger.sealer.SealBytes(recordContext(pointer), valid),
 	}
 	for i := range own {
@@ -563,6 +583,9 @@ func TestRecordsAtTheEnd(t *testing.T) {
 			t.Fatalf("after %d hours: got cookies %v", hour, cookies)
 		}
 		c = cookies[0]
+		if again := s.wantIn("at once again", c).Result().Cookies(); len(again) != 0 {
+			t.Fatalf("the session is renewed once more at once: %v", again)
+		}
 	}
 	s.clock.advance(time.Hour - time.Millisecond)
 	s.wantIn("just before twelve hours", c)
@@ -664,10 +687,21 @@ func TestLongTextsWithRecords(t *testing.T) {
 		got.TextsTruncated || headerBytes(w) > 1024 {
 		t.Errorf("got %v, %+v in %d bytes, want all", err, got, headerBytes(w))
 	}
+	login.Tenant = strings.Repeat("t", 800) // more than the room, and less than browsers take
+	w = httptest.NewRecorder()
+	if err := s.SignIn(w, newRequest("POST", "/"), login); err != nil {
+		t.Fatal(err)
+	}
+	got, _ = s.Manager.open(newRequest("GET", "/", w.Result().Cookies()...))
+	if err := errors.Join(s.check(t.Context(), got), s.write(t.Context(), httptest.NewRecorder(), got)); err != nil ||
+		len(s.records.puts) != 2 {
+		t.Errorf("a renewal: got %v and the records %q, want no new one", err, s.records.puts)
+	}
+
 	login.Tenant = secret
 	w = httptest.NewRecorder()
 	err := s.SignIn(w, newRequest("POST", "/"), login)
-	if !errors.Is(err, saml.CodeSession) || len(w.Result().Cookies()) != 0 || len(s.records.puts) != 1 {
+	if !errors.Is(err, saml.CodeSession) || len(w.Result().Cookies()) != 0 || len(s.records.puts) != 2 {
 		t.Errorf("a tenant of 3000 bytes: got %v, cookies %v, %d records, want CodeSession and no more than before",
 			err, w.Result().Cookies(), len(s.records.puts))
 	}
