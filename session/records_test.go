@@ -266,6 +266,13 @@ func TestWithoutRecords(t *testing.T) {
 	s := newRecordsSite(t, func(c *Config) { c.Records = nil })
 	s.wantIn("a user in few groups", s.signIn(samltest.Answer{}))
 	s.wantLog("a user in few groups", "session.Config.Records", 0)
+	long := s.newLogin(samltest.Answer{})
+	long.Identity, long.Assertion.Statements = &saml.Identity{Email: alice}, nil
+	long.Tenant = strings.Repeat("t", 1000)
+	if err := s.SignIn(httptest.NewRecorder(), newRequest("POST", "/"), long); err != nil {
+		t.Fatal(err)
+	}
+	s.wantLog("a user of whom nothing was cut, at a long tenant", "session.Config.Records", 0)
 	for range 3 {
 		c := s.signIn(samltest.Answer{User: largeUser})
 		s.wantIn("a user in 150 groups", c)
