@@ -512,8 +512,11 @@ func TestNewRecordAtEachSignIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	second, secondKey := w.Result().Cookies()[0], s.records.puts[1]
-	if firstKey == secondKey {
-		t.Error("two sign-ins have one record")
+	one, _ := s.Manager.open(newRequest("GET", "/", first))
+	two, _ := s.Manager.open(newRequest("GET", "/", second))
+	if firstKey == secondKey || one.record == two.record || len(one.record) != 32 || len(two.record) != 32 {
+		t.Errorf("two sign-ins have the records %q and %q with the IDs %x and %x", firstKey, secondKey,
+			one.record, two.record)
 	}
 	if _, found, _ := s.records.MemoryRecords.Get(t.Context(), firstKey); found {
 		t.Error("the record of the earlier session is still there")
