@@ -102,14 +102,26 @@ var app = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 // ends at.
 func (d *demo) signIn(h http.Handler, page string) string {
 	d.handler = h
-	jar, err := cookiejar.New(nil)
-	must(err)
-	browser := &http.Client{Jar: jar,
-		Transport: asBrowser{&http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
-			DialContext: d.dial}}}
 	if strings.HasPrefix(page, "/") {
 		page = d.url + page
 	}
+	text, response := openPage(d.newBrowser(), page)
+	if response.StatusCode != http.StatusOK {
+		return response.Status
+	}
+	return text
+}
+
+func (d *demo) newBrowser() *http.Client {
+	jar, err := cookiejar.New(nil)
+	must(err)
+	return &http.Client{Jar: jar,
+		Transport: asBrowser{&http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
+			DialContext: d.dial}}}
+}
+
+// openPage opens a page and posts the forms that post themselves. It gives the text that it ends at.
+func openPage(browser *http.Client, page string) (string, *http.Response) {
 	response, err := browser.Get(page)
 	must(err)
 	for site := "cross-site"; response.Header.Get("Content-Type") == "text/html; charset=utf-8" &&
@@ -126,10 +138,7 @@ func (d *demo) signIn(h http.Handler, page string) string {
 	text, err := io.ReadAll(response.Body)
 	must(err)
 	must(response.Body.Close())
-	if response.StatusCode != http.StatusOK {
-		return response.Status
-	}
-	return string(text)
+	return string(text), response
 }
 
 // dial finds all hosts of example.com at our server.

@@ -1,6 +1,6 @@
 // Package e2e has the tests that take more than one program: real browsers at a whole sign-in,
-// other people's routers and session libraries around the handler, and several processes of one
-// service. It is a module of its own, so that none of what it needs is a requirement of the
+// other people's routers and session libraries around the handler, a real nginx and real databases,
+// and several processes of one service. It is a module of its own, so that none of what it needs is a requirement of the
 // library. Package idp below it has real identity providers.
 //
 //	go test ./...

@@ -23,6 +23,7 @@ import (
 	_ "modernc.org/sqlite"
 
 	"github.com/iomete/saml"
+	"github.com/iomete/saml/session"
 	"github.com/iomete/saml/sqlstore"
 	"github.com/iomete/saml/storetest"
 )
@@ -50,6 +51,12 @@ func (d database) open(t *testing.T) *sql.DB {
 func (d database) replica(t *testing.T) *sqlstore.Store {
 	t.Helper()
 	return sqlstore.New(d.open(t), d.dialect)
+}
+
+// records is a Records with connections of its own.
+func (d database) records(t *testing.T) *sqlstore.Records {
+	t.Helper()
+	return sqlstore.NewRecords(d.open(t), d.dialect)
 }
 
 // databases are the ways to get one; those with a server need its Debian package.
@@ -222,6 +229,7 @@ func TestSQLStore(t *testing.T) {
 			t.Run("prune deletes what has ended and nothing else", func(t *testing.T) { testPrune(t, d) })
 			t.Run("ends is in milliseconds since 1970", func(t *testing.T) { testEnds(t, d) })
 			t.Run("keys that a column would change", func(t *testing.T) { testKeys(t, d) })
+			t.Run("records", func(t *testing.T) { testRecords(t, d) })
 			if d.server != nil {
 				t.Run("prune spares what was claimed anew while it waited", func(t *testing.T) { testPruneWaits(t, d) })
 				t.Run("the server dies and comes back", func(t *testing.T) { testServerDies(t, d) })
@@ -528,4 +536,80 @@ func testServerDies(t *testing.T, d database) {
 			t.Errorf("a key whose first claim failed was won %d times, want once at most and no error: %v", wins, err)
 		}
 	}
+}
+
+// testRecords: sessions that are too large for a cookie. Replicas make the table at once, and Prune
+// deletes what has ended and nothing else.
+func testRecords(t *testing.T, d database) {
+	if err := d.records(t).Put(t.Context(), "v1/rec/early", []byte("value"), time.Hour); err == nil ||
+		!strings.Contains(err.Error(), "call Records.Create") {
+		t.Errorf("without a table: got %v, want what to call", err)
+	}
+	var wg sync.WaitGroup
+	for range 8 {
+		records := d.records(t)
+		wg.Go(func() {
+			if err := records.Create(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	storetest.RunRecords(t, storetest.RecordsOptions{New: func(t *testing.T) session.Records { return d.records(t) }})
+
+	records, db := d.records(t), d.open(t)
+	for _, key := range []string{"", strings.Repeat("k", 65), "v1/rec/ ", "v1/rec/\x00", "v1/rec/é"} {
+		_, found, getErr := records.Get(t.Context(), key)
+		if err := records.Put(t.Context(), key, []byte("value"), time.Hour); err == nil || getErr == nil || found ||
+			records.Delete(t.Context(), key) == nil {
+			t.Errorf("the key %q: got %v and %v, want errors", key, err, getErr)
+		}
+	}
+	const ended = 2500 // three batches
+	values := make([]string, ended)
+	for i := range values {
+		values[i] = fmt.Sprintf("('v1/rec/%d', %d, '')", i, 1+i)
+	}
+	if _, err := db.ExecContext(t.Context(), "insert into saml_records (record, ends, sealed) values "+
+		strings.Join(values, ", ")); err != nil {
+		t.Fatal(err)
+	}
+	begin := time.Now()
+	if err := records.Put(t.Context(), "v1/rec/live", []byte("value"), time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	last := time.Now()
+	if err := records.Prune(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var left int
+	var ends int64
+	err := db.QueryRowContext(t.Context(), "select count(*) from saml_records where ends <= 1000000").Scan(&left)
+	err = errors.Join(err, db.QueryRowContext(t.Context(),
+		"select ends from saml_records where record = 'v1/rec/live'").Scan(&ends))
+	if err != nil || left != 0 {
+		t.Errorf("after Prune %d ended rows are left: %v", left, err)
+	}
+	const rounding = 10 * time.Millisecond
+	if at := time.UnixMilli(ends).Add(-time.Hour); at.Before(begin.Add(-rounding)) || at.After(last.Add(rounding)) {
+		t.Errorf("a record for an hour made between %s and %s ends an hour after %s", begin, last, at)
+	}
+	if value, found, err := records.Get(t.Context(), "v1/rec/live"); err != nil || !found || string(value) != "value" {
+		t.Errorf("a live record after Prune: got %q, %t, %v", value, found, err)
+	}
+	// The column ends alone decides, by the clock of the database.
+	if _, err := db.ExecContext(t.Context(), "update saml_records set ends = 1 where record = 'v1/rec/live'"); err != nil {
+		t.Fatal(err)
+	}
+	if value, found, err := records.Get(t.Context(), "v1/rec/live"); err != nil || found {
+		t.Errorf("an ended record: got %q, %t, %v, want none", value, found, err)
+	}
+	if d.server == nil {
+		return
+	}
+	d.server.kill()
+	if _, found, err := records.Get(t.Context(), "v1/rec/live"); err == nil || found {
+		t.Errorf("without a server: got %t, %v, want an error, or users would be signed out", found, err)
+	}
+	d.server.start()
 }

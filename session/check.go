@@ -33,6 +33,8 @@ type checked struct {
 	at    time.Time // when the last answer said that the session goes on; zero before the first
 	tried time.Time // when the last question was asked
 	ended bool
+
+	warned time.Time // when a fault of the session's record was last reported
 }
 
 func (c *checks) entry(id string, now time.Time) *checked {
@@ -71,9 +73,13 @@ var errUnknown = errors.New("session: it is unknown whether the session was ende
 
 // check returns nil if the session goes on, ErrEnded if it was ended, and errUnknown if there is no
 // answer now and the last one is too old. While Store or Validate fail, they are asked no more
-// often than otherwise.
+// often than otherwise. A session that is in a record is complete after check returned nil; if the
+// record cannot be read now, check returns errUnknown.
 func (m *Manager) check(ctx context.Context, s *Session) error {
 	e := m.checks.entry(s.ID, m.config.Now())
+	if err := m.loadRecord(ctx, s, e); err != nil {
+		return err
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := m.config.Now() // after waiting for those who asked before
@@ -177,7 +183,8 @@ func refused(err error, hook string) error {
 	return fmt.Errorf("%w: %w", refusal, err)
 }
 
-// end ends the session for all replicas. The claim lasts until the cookie would be refused anyway.
+// end ends the session for all replicas and deletes its record. The claim lasts until the cookie
+// would be refused anyway.
 func (m *Manager) end(ctx context.Context, s *Session) error {
 	now := m.config.Now()
 	e := m.checks.entry(s.ID, now)
@@ -187,6 +194,7 @@ func (m *Manager) end(ctx context.Context, s *Session) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
 	defer cancel()
 	_, err := m.config.Store.Claim(ctx, storeKey(s), max(s.ExpiresAt.Sub(now), 0)+claimMargin)
+	m.deleteRecord(ctx, s)
 	return err
 }
 

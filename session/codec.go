@@ -12,10 +12,15 @@ import (
 	"github.com/iomete/saml"
 )
 
-// The plaintext of the cookie is compact, so that 150 groups fit, the most that Entra sends. A GUID
+// The plaintext of the cookie is compact, because proxies limit the headers of a response. A GUID
 // takes 17 bytes, or 16 in a list of GUIDs. A repeated string takes two.
 
-const version = 3
+// The first byte of a plaintext: a whole session (in a cookie or a record), or a cookie whose session
+// is in a record. They differ, so that none of them is read as the other.
+const (
+	version        = 3
+	pointerVersion = 0x80 | version
+)
 
 // The first byte of a string says how it is written.
 const (
@@ -35,10 +40,18 @@ type encoder struct {
 	seen []string
 }
 
-// encode returns the plaintext of the cookie. It leaves out the tenant, which stands in front of
-// the seal in clear and is bound to it.
+// plaintext returns what the cookie of the session holds. It leaves out the tenant, which stands in
+// front of the seal in clear and is bound to it.
+func (s *Session) plaintext() []byte {
+	if s.record != "" {
+		return encodePointer(s)
+	}
+	return encode(s)
+}
+
+// encode returns the whole session, without the tenant and the ID of its record.
 func encode(s *Session) []byte {
-	e := encoder{b: make([]byte, 0, maxCookie)}
+	e := encoder{b: make([]byte, 0, 1024)}
 	e.b = append(e.b, version)
 	e.b = append(e.b, s.service[:]...)
 	i := s.Identity
@@ -61,15 +74,32 @@ func encode(s *Session) []byte {
 	} {
 		e.string(text)
 	}
+	e.times(s)
+	e.b = append(e.b, flags(i.GroupsOverage, s.GroupsTruncated, s.RolesTruncated, s.TextsTruncated))
+	e.list(i.Groups)
+	e.list(i.Roles)
+	return e.b
+}
+
+// encodePointer returns the plaintext of a cookie whose session is in a record: what is needed to
+// find and check the record, to end the session, and what changes while the session goes on.
+func encodePointer(s *Session) []byte {
+	e := encoder{}
+	e.b = append(e.b, pointerVersion)
+	e.b = append(e.b, s.service[:]...)
+	e.string(s.ID)
+	e.string(s.IdentityProvider)
+	e.times(s)
+	e.b = append(e.b, s.record...)
+	return e.b
+}
+
+func (e *encoder) times(s *Session) {
 	var last int64 // differences are short, because the times are close to each other
 	for _, t := range []time.Time{s.StartedAt, s.ExpiresAt, s.SeenAt} {
 		e.b = binary.AppendVarint(e.b, t.UnixMilli()-last)
 		last = t.UnixMilli()
 	}
-	e.b = append(e.b, flags(i.GroupsOverage, s.GroupsTruncated, s.RolesTruncated, s.TextsTruncated))
-	e.list(i.Groups)
-	e.list(i.Roles)
-	return e.b
 }
 
 // flags packs up to eight booleans into a byte, the first one into the lowest bit.
@@ -137,6 +167,32 @@ type decoder struct {
 	bad  bool
 }
 
+// decodeCookie reads the plaintext of a cookie. If the session is in a record, Identity is nil, and
+// everything that encodePointer leaves out is missing, until the record was read.
+func decodeCookie(b []byte, tenant string) (*Session, error) {
+	if len(b) > 0 && b[0] == pointerVersion {
+		return decodePointer(b, tenant)
+	}
+	return decode(b, tenant)
+}
+
+// decodePointer reads what encodePointer wrote.
+func decodePointer(b []byte, tenant string) (*Session, error) {
+	d := decoder{b: b}
+	if d.byte() != pointerVersion {
+		return nil, errCodec
+	}
+	s := &Session{Tenant: tenant}
+	copy(s.service[:], d.take(len(s.service)))
+	s.ID, s.IdentityProvider = d.string(), d.string()
+	d.times(s)
+	s.record = string(d.take(recordSize))
+	if d.bad || s.ID == "" || !bytes.Equal(encodePointer(s), b) { // bytes that are left differ too
+		return nil, errCodec
+	}
+	return s, nil
+}
+
 // decode reads what encode wrote. The text was sealed, so only another release of this package can
 // have written anything else: errCodec.
 func decode(b []byte, tenant string) (*Session, error) {
@@ -165,11 +221,7 @@ func decode(b []byte, tenant string) (*Session, error) {
 	} {
 		*text = d.string()
 	}
-	var last int64
-	for _, t := range []*time.Time{&s.StartedAt, &s.ExpiresAt, &s.SeenAt} {
-		last += d.difference()
-		*t = time.UnixMilli(last)
-	}
+	d.times(s)
 	f := d.byte()
 	i.GroupsOverage = f&1 != 0
 	s.GroupsTruncated = f&2 != 0
@@ -218,6 +270,14 @@ func (d *decoder) difference() int64 {
 	}
 	d.b = d.b[size:]
 	return ms
+}
+
+func (d *decoder) times(s *Session) {
+	var last int64
+	for _, t := range []*time.Time{&s.StartedAt, &s.ExpiresAt, &s.SeenAt} {
+		last += d.difference()
+		*t = time.UnixMilli(last)
+	}
 }
 
 func (d *decoder) string() string {

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
@@ -14,9 +15,18 @@ import (
 	"github.com/iomete/saml/internal/seal"
 )
 
-// maxCookie is the maximum length of the cookie's value in bytes. Browsers accept 4 KiB (RFC 6265,
-// section 6.1), including name and attributes.
-const maxCookie = 3800
+const (
+	// maxHeader is the maximum length of the header field that sets the cookie, in bytes, with the
+	// name of the field and the end of the line. nginx accepts 4 KiB of headers in a response
+	// (proxy_buffer_size), and the application needs most of them. Groups, roles and display texts
+	// never make the field longer.
+	maxHeader = 1 << 10
+
+	// maxCookie is the maximum length of the cookie's value in bytes. Browsers accept 4 KiB
+	// (RFC 6265, section 6.1), including name and attributes. Only long texts that identify the user,
+	// the tenant or the identity provider make a cookie longer than maxHeader allows.
+	maxCookie = 3800
+)
 
 // newID returns 128 random bits as a GUID, which takes little room in the cookie.
 func newID() string {
@@ -45,9 +55,15 @@ func (m *Manager) context(tenant string) seal.Context {
 	return seal.Context{Purpose: purpose, Name: m.cookie, Tenant: tenant}
 }
 
-// write sets the session's cookie. It cuts s to what fits into the cookie. On error s is unchanged.
-func (m *Manager) write(w http.ResponseWriter, s *Session) error {
-	value, err := m.fit(s)
+// room returns the maximum length of the cookie's value that maxHeader allows.
+func (m *Manager) room() int {
+	return maxHeader - len("Set-Cookie: \r\n") - len(m.newCookie("", int(m.config.Lifetime/time.Second)).String())
+}
+
+// write sets the session's cookie. What does not fit goes into a new record. Without Config.Records,
+// write cuts s to what fits. On error s is unchanged.
+func (m *Manager) write(ctx context.Context, w http.ResponseWriter, s *Session) error {
+	value, err := m.value(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -55,41 +71,79 @@ func (m *Manager) write(w http.ResponseWriter, s *Session) error {
 	return nil
 }
 
+// value returns the cookie's value, see write.
+func (m *Manager) value(ctx context.Context, s *Session) (string, error) {
+	value := m.seal(s)
+	if s.record != "" || len(value) <= m.room() {
+		return value, nil
+	}
+	if m.config.Records == nil {
+		return m.fit(s)
+	}
+	if err := m.saveRecord(ctx, s); err != nil {
+		return "", err
+	}
+	return m.seal(s), nil
+}
+
 // How much of a display text is kept, in bytes. longText is enough for any real text. shortText
 // leaves only its beginning.
 const (
-	longText  = 256
+	longText  = 128
 	shortText = 16
 )
 
 // fit returns the cookie's value. If not everything fits, it first cuts long display texts, because
-// nothing is decided by them. Then it leaves out the last groups, then the last roles, then more of
-// the texts. The flags of the session say so. The Identity of the login is unchanged.
+// nothing is decided by them. Then it leaves out the last groups, then more of the texts, and at last
+// the last roles. The flags of the session say so. The Identity of the login is unchanged.
 func (m *Manager) fit(s *Session) (string, error) {
-	value := m.seal(s)
+	value, room := m.seal(s), m.room()
+	if len(value) <= room {
+		return value, nil
+	}
+	var short Session
+	fits := false
 	for _, limit := range []int{longText, shortText} {
-		if len(value) <= maxCookie {
-			return value, nil
-		}
-		short, identity := *s, *s.Identity
+		short = *s
+		identity := *s.Identity
 		short.Identity = &identity
 		short.cutTexts(limit)
-		if m.keepFirst(&short, &identity.Groups, &short.GroupsTruncated) ||
-			m.keepFirst(&short, &identity.Roles, &short.RolesTruncated) {
-			*s = short
-			return m.seal(s), nil
+		if fits = m.keepFirst(&short, &identity.Groups, &short.GroupsTruncated, room); fits {
+			break
 		}
 	}
-	return "", tooLong(s)
+	if !fits {
+		m.keepFirst(&short, &short.Identity.Roles, &short.RolesTruncated, room)
+	}
+	// What is left may exceed the room: nobody is locked out for a long address.
+	if value = m.seal(&short); len(value) > maxCookie {
+		return "", tooLong(s)
+	}
+	if short.GroupsTruncated || short.RolesTruncated || short.TextsTruncated {
+		m.warnOfCut(s, &short)
+	}
+	*s = short
+	return value, nil
 }
 
-// keepFirst cuts list, a list of s, to as many of its first members as fit, and reports whether the
-// session fits now.
-func (m *Manager) keepFirst(s *Session, list *[]string, truncated *bool) bool {
+// warnOfCut says once what Config.Records is for.
+func (m *Manager) warnOfCut(s, short *Session) {
+	m.cutOnce.Do(func() {
+		m.config.Logger.Warn("session: a user does not fit into the cookie, so groups, roles or long texts "+
+			"were left out and the flags of the Session say so: set session.Config.Records, "+
+			"which keeps them on the server. This is logged once",
+			"groups", len(s.Identity.Groups), "groups_kept", len(short.Identity.Groups),
+			"roles", len(s.Identity.Roles), "roles_kept", len(short.Identity.Roles))
+	})
+}
+
+// keepFirst cuts list, a list of s, to as many of its first members as the room allows, and reports
+// whether the session fits now.
+func (m *Manager) keepFirst(s *Session, list *[]string, truncated *bool, room int) bool {
 	all, before := *list, *truncated
 	fits := func(n int) bool {
 		*list, *truncated = all[:n], before || n < len(all)
-		return len(m.seal(s)) <= maxCookie
+		return len(m.seal(s)) <= room
 	}
 	n := sort.Search(len(all)+1, func(n int) bool { return !fits(n) }) - 1
 	return fits(max(n, 0))
@@ -148,10 +202,11 @@ func tooLong(s *Session) error {
 }
 
 func (m *Manager) seal(s *Session) string {
-	return tenantText.EncodeToString([]byte(s.Tenant)) + "." + m.sealer.Seal(m.context(s.Tenant), encode(s))
+	return tenantText.EncodeToString([]byte(s.Tenant)) + "." + m.sealer.Seal(m.context(s.Tenant), s.plaintext())
 }
 
-// open returns the session of a request, if it has one that has not expired.
+// open returns the session of a request, if it has one that has not expired. If the session is in a
+// record, its Identity is nil until check has read the record.
 func (m *Manager) open(r *http.Request) (*Session, bool) {
 	cookies := r.CookiesNamed(m.cookie)
 	if len(cookies) != 1 { // none, or an attacker planted a second one
@@ -166,7 +221,7 @@ func (m *Manager) open(r *http.Request) (*Session, bool) {
 	if !ok {
 		return nil, false
 	}
-	s, err := decode(plaintext, string(tenant))
+	s, err := decodeCookie(plaintext, string(tenant))
 	now := m.config.Now()
 	if err != nil || !now.Before(s.ExpiresAt) || now.Sub(s.SeenAt) >= m.config.Idle {
 		return nil, false

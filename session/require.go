@@ -20,7 +20,7 @@ func (m *Manager) Require(login *saml.Handler, next http.Handler) http.Handler {
 // RequireFunc is Require with an authorization rule: a session for which allowed returns false gets
 // status 403. A nil function allows all.
 //
-// The session's lists can be incomplete. If GroupsTruncated is set, allowed must not conclude from
+// Without Config.Records, the session's lists can be incomplete. If GroupsTruncated is set, allowed must not conclude from
 // Identity.Groups that the user is not in a group. If RolesTruncated is set, it must not conclude
 // from Identity.Roles that the user does not have a role, such as one that forbids something.
 // Groups are cut before roles, so prefer rules on roles. If TextsTruncated is set, texts that end
@@ -80,7 +80,7 @@ func (m *Manager) serve(
 	}
 	if now := m.config.Now(); now.Sub(s.SeenAt) > m.config.Idle/20 {
 		s.SeenAt = now
-		if err := m.write(w, s); err != nil {
+		if err := m.write(r.Context(), w, s); err != nil {
 			m.report(r.Context(), "a session could not be renewed", err)
 		}
 	}
@@ -127,10 +127,12 @@ func page(r *http.Request) string {
 
 // isNavigation reports whether the user opens a page, as opposed to a script that calls the service
 // (W3C Fetch Metadata, Sec-Fetch-Mode). In browsers without that header, a GET that accepts HTML
-// counts as a page.
+// counts as a page, unless a library such as jQuery says that a script sent it. Other values of
+// X-Requested-With count as a page: Android puts the name of an app there for every page.
 func isNavigation(r *http.Request) bool {
 	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" {
 		return mode == "navigate"
 	}
-	return r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html")
+	return r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html") &&
+		!strings.EqualFold(r.Header.Get("X-Requested-With"), "XMLHttpRequest")
 }

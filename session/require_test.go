@@ -49,6 +49,10 @@ func TestWithoutASession(t *testing.T) {
 			header("Sec-Fetch-Mode", "navigate"), back("//other.example/jobs")},
 		{"a script's call", "GET", "/api/jobs", header("Sec-Fetch-Mode", "cors", "Accept", "*/*"), ""},
 		{"a script's call for HTML", "GET", "/jobs", header("Sec-Fetch-Mode", "same-origin", "Accept", html), ""},
+		{"a script of an old browser for HTML", "GET", "/jobs",
+			header("Accept", html, "X-Requested-With", "XMLHttpRequest"), ""},
+		{"the page of an app on Android", "GET", "/jobs",
+			header("Accept", html, "X-Requested-With", "com.example.browser"), back("/jobs")},
 		{"an image", "GET", "/logo.png", header("Sec-Fetch-Mode", "no-cors", "Accept", "image/*"), ""},
 		{"a socket", "GET", "/events", header("Sec-Fetch-Mode", "websocket"), ""},
 		{"a call for JSON", "GET", "/api/jobs", header("Accept", json), ""},
@@ -295,7 +299,7 @@ func TestRenewalThatFails(t *testing.T) {
 	if w := s.wantIn("with a session that is too large now", c); len(w.Result().Cookies()) != 0 {
 		t.Errorf("got cookies %v", w.Result().Cookies())
 	}
-	if err := s.write(newWriter(), session); !errors.Is(err, saml.CodeSession) ||
+	if err := s.write(t.Context(), newWriter(), session); !errors.Is(err, saml.CodeSession) ||
 		len(session.Identity.Roles) != 1 || session.RolesTruncated {
 		t.Errorf("got %v and %+v, want CodeSession and the session as it was", err, session)
 	}

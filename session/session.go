@@ -7,7 +7,8 @@
 //	mux.Handle("POST /sign-out", sessions.SignOutHandler("/goodbye"))
 //	mux.Handle("/", sessions.Require(login, app)) // app reads session.FromContext(r.Context())
 //
-// The server stores only which sessions were ended, in a saml.Store. A session belongs to one
+// The server stores which sessions were ended, in a saml.Store, and sessions that are too large for
+// a cookie, in Config.Records. A session belongs to one
 // tenant, one identity provider and one entity ID. It ends if the settings name another one.
 package session
 
@@ -20,6 +21,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/iomete/saml"
@@ -40,6 +42,17 @@ type Config struct {
 	// for a single process only. After a restart of that process, a copied cookie of an ended
 	// session works again.
 	Store saml.Store
+
+	// Records keeps sessions that are too large for a cookie, such as those of users in many groups:
+	// proxies limit the headers of a response, nginx by default to 4 KiB. The cookie has at most
+	// 1 KiB then, however many groups there are. All replicas need the same records. Use
+	// sqlstore.Records, or MemoryRecords for a single process. A session that fits into the cookie
+	// needs no record.
+	//
+	// While Records fails, requests of such sessions get status 503, and such sign-ins are refused
+	// with the request to try again. Default: groups, roles and long texts that do not fit are left
+	// out (Session.GroupsTruncated, RolesTruncated, TextsTruncated), and the first time is logged.
+	Records Records
 
 	// Idle is how long a session lives without a request. Minimum one minute, default 2 hours.
 	Idle time.Duration
@@ -108,9 +121,9 @@ var ErrEnded = errors.New("session: ended")
 type Session struct {
 	ID               string // 128 random bits in the form of a GUID; no other session has it
 	Identity         *saml.Identity
-	GroupsTruncated  bool   // Identity.Groups is incomplete: do not conclude "not in group X"
-	RolesTruncated   bool   // Identity.Roles is incomplete: do not conclude "does not have role X"
-	TextsTruncated   bool   // long display texts of Identity were cut and end in "…"
+	GroupsTruncated  bool   // Identity.Groups is incomplete: do not conclude "not in group X"; only without Config.Records
+	RolesTruncated   bool   // Identity.Roles is incomplete: do not conclude "does not have role X"; only without Config.Records
+	TextsTruncated   bool   // long display texts of Identity were cut and end in "…"; only without Config.Records
 	Tenant           string // saml.Config.Tenant
 	IdentityProvider string // entity ID
 	Stamp            string // result of Config.Stamp
@@ -124,6 +137,7 @@ type Session struct {
 	SeenAt    time.Time // last request, precise to a twentieth of Config.Idle
 
 	service service // the service that the session belongs to
+	record  string  // ID of the session's record, recordSize random bytes; "" if the cookie holds all
 }
 
 // A service stands for our own entity ID. With it, the cookie of another service that has the same
@@ -160,6 +174,8 @@ type Manager struct {
 	cookie string
 	sealer seal.Sealer
 	checks checks
+
+	cutOnce sync.Once // for the warning that Config.Records is missing
 }
 
 // New returns a Manager. An invalid Config is an error that names every invalid field.
@@ -218,6 +234,9 @@ func (c Config) validate() error {
 	if c.Store != nil && isNil(c.Store) {
 		fault("Store is a nil pointer, want a store, or no value at all")
 	}
+	if c.Records != nil && isNil(c.Records) {
+		fault("Records is a nil pointer, want records, such as &session.MemoryRecords{}, or no value at all")
+	}
 	for i, key := range c.Keys {
 		if len(key) != seal.KeySize {
 			fault("Keys[%d] has %d bytes, want exactly %d: make it with saml.NewStateKey", i, len(key), seal.KeySize)
@@ -261,12 +280,13 @@ func FromContext(ctx context.Context) *Session {
 //   - CodeSessionExpired: SessionNotOnOrAfter has passed by more than the largest clock skew, and
 //     Config.AllowBeyondSessionNotOnOrAfter is not set,
 //   - CodeAccountEnded and ErrEnded: Config.Validate or Config.Stamp refused the user,
-//   - CodeStore: Config.Validate or Config.Stamp failed,
+//   - CodeStore: Config.Validate, Config.Stamp or Config.Records failed,
 //   - CodeSession: entity ID, tenant, e-mail address, object ID and stamp together are too long for
-//     a cookie, or the stamp alone is.
+//     a cookie (with Config.Records: entity ID and tenant), or the stamp alone is.
 //
-// Groups, roles and long texts that do not fit into the cookie are left out. The flags of the
-// Session say so, and the login is not refused.
+// What does not fit into the cookie goes into Config.Records. Without Records, the groups, roles and
+// long texts that do not fit are left out. The flags of the Session say so, and the login is not
+// refused.
 func (m *Manager) SignIn(w http.ResponseWriter, r *http.Request, login *saml.Login) error {
 	if login.Purpose != "" {
 		return fmt.Errorf("session: the login has the purpose %q, so it must not sign anyone in: "+
@@ -287,7 +307,7 @@ func (m *Manager) SignIn(w http.ResponseWriter, r *http.Request, login *saml.Log
 	if err != nil {
 		return err
 	}
-	if err := m.write(w, s); err != nil {
+	if err := m.write(r.Context(), w, s); err != nil {
 		return err
 	}
 	if old, ok := m.open(r); ok {
@@ -298,7 +318,7 @@ func (m *Manager) SignIn(w http.ResponseWriter, r *http.Request, login *saml.Log
 	return nil
 }
 
-// begin returns the new session as it will be in the cookie, or the reason why none may begin.
+// begin returns the new session as its requests will find it, or the reason why none may begin.
 func (m *Manager) begin(ctx context.Context, login *saml.Login) (*Session, error) {
 	s, err := m.newSession(login)
 	if err != nil {
@@ -307,8 +327,10 @@ func (m *Manager) begin(ctx context.Context, login *saml.Login) (*Session, error
 	if s.Stamp, err = m.stamp(ctx, login); err != nil {
 		return nil, err
 	}
-	if _, err := m.fit(s); err != nil {
-		return nil, err
+	if m.config.Records == nil {
+		if _, err := m.fit(s); err != nil {
+			return nil, err
+		}
 	}
 	return s, m.mayBegin(ctx, s)
 }

@@ -1,31 +1,39 @@
 // Package sqlstore is a saml.Store in an SQL database that all replicas of a service share. It
 // stops replay: if one SAML response is posted twice, exactly one of the posts signs in. That holds
-// for any two replicas and across restarts. The package includes no database driver:
+// for any two replicas and across restarts. Records keeps the sessions that are too large for a
+// cookie in the same database. The package includes no database driver:
 //
 //	import _ "github.com/jackc/pgx/v5/stdlib"
 //
 //	db, err := sql.Open("pgx", "postgres://saml@db.example.com/console")
 //	store := sqlstore.New(db, sqlstore.PostgreSQL)
-//	err = store.Create(ctx)                             // at each start, on every replica
-//	sp, err := saml.New(saml.Config{Store: store, ...}) // and session.Config{Store: store, ...}
-//	err = store.Prune(ctx)                              // every hour or so, on any replica
+//	records := sqlstore.NewRecords(db, sqlstore.PostgreSQL)
+//	err = errors.Join(store.Create(ctx), records.Create(ctx)) // at each start, on every replica
+//	sp, err := saml.New(saml.Config{Store: store, ...})
+//	sessions, err := session.New(session.Config{Store: store, Records: records, ...})
+//	err = errors.Join(store.Prune(ctx), records.Prune(ctx)) // every hour or so, on any replica
 //
-// # The table
+// # The tables
 //
-// Create makes the table. If the schema is managed elsewhere, run this instead of Create:
+// Create makes a table. If the schema is managed elsewhere, run this instead of Create:
 //
 //	-- PostgreSQL
 //	create table saml_claims (claim varchar(64) collate "C" not null primary key, ends bigint not null);
 //	create index saml_claims_ends on saml_claims (ends);
+//	create table saml_records (record varchar(64) collate "C" not null primary key, ends bigint not null, sealed bytea not null);
+//	create index saml_records_ends on saml_records (ends);
 //	-- MySQL, MariaDB
 //	create table saml_claims (claim varbinary(64) not null primary key, ends bigint not null, index saml_claims_ends (ends)) engine=InnoDB;
+//	create table saml_records (record varbinary(64) not null primary key, ends bigint not null, sealed mediumblob not null, index saml_records_ends (ends)) engine=InnoDB;
 //	-- SQLite
 //	create table saml_claims (claim text not null primary key, ends integer not null) without rowid;
 //	create index saml_claims_ends on saml_claims (ends);
+//	create table saml_records (record text not null primary key, ends integer not null, sealed blob not null);
+//	create index saml_records_ends on saml_records (ends);
 //
-// The service needs the rights select, insert, update and delete on the table. A row is one claim.
-// The column ends holds the end of its time to live, in milliseconds since 1970 by the clock of the
-// database. Claims are compared byte for byte, which the types and collations ensure.
+// The service needs the rights select, insert, update and delete on the tables. A row is one claim
+// or one record. The column ends holds the end of its time to live, in milliseconds since 1970 by
+// the clock of the database. Keys are compared byte for byte, which the types and collations ensure.
 //
 // # What the database must do
 //
@@ -38,7 +46,8 @@
 // ?_pragma=busy_timeout(5000)&_pragma=journal_mode(wal). Give the Store its own sql.DB with
 // SetMaxOpenConns(1): SQLite has one writer at a time, and waiting connections poll with growing
 // pauses, so with 32 of them some wait for more than a second. A single connection serves them in
-// order, and reads of other connections do not wait for claims.
+// order, and reads of other connections do not wait for claims. Give Records an sql.DB with several
+// connections, because each request of a large session reads its record.
 package sqlstore
 
 import (
@@ -93,7 +102,7 @@ func (s *Store) Claim(ctx context.Context, key string, ttl time.Duration) (bool,
 		return false, fmt.Errorf("sqlstore: the time to live is %v, want more than zero", ttl)
 	}
 	for _, statement := range s.s.claim {
-		n, err := s.change(ctx, statement, milliseconds(ttl), key)
+		n, err := change(ctx, s.db, statement, milliseconds(ttl), key)
 		if err != nil {
 			return false, fmt.Errorf("sqlstore: it is unknown whether the key was used before: %w", err)
 		}
@@ -123,27 +132,31 @@ const pruneBatch = 1000
 // grows, but nothing else goes wrong. Replicas may call it at the same time. After an error, some
 // rows may remain.
 func (s *Store) Prune(ctx context.Context) error {
+	if err := prune(ctx, s.db, s.s.prune); err != nil {
+		return fmt.Errorf("sqlstore: ended claims cannot be deleted from the table saml_claims: %w", err)
+	}
+	return nil
+}
+
+func prune(ctx context.Context, db *sql.DB, statement string) error {
 	for {
-		n, err := s.change(ctx, s.s.prune, pruneBatch)
-		if err != nil {
-			return fmt.Errorf("sqlstore: ended claims cannot be deleted from the table saml_claims: %w", err)
-		}
-		if n < pruneBatch {
-			return nil
+		n, err := change(ctx, db, statement, pruneBatch)
+		if err != nil || n < pruneBatch {
+			return err
 		}
 	}
 }
 
 // change runs one statement and returns the number of rows that it inserted, updated or deleted.
-func (s *Store) change(ctx context.Context, statement string, args ...any) (int64, error) {
-	result, err := s.db.ExecContext(ctx, statement, args...)
+func change(ctx context.Context, db *sql.DB, statement string, args ...any) (int64, error) {
+	result, err := db.ExecContext(ctx, statement, args...)
 	if err != nil {
 		return 0, err
 	}
 	return result.RowsAffected()
 }
 
-// validKey refuses keys that saml.Store does not allow. It is needed for MySQL: "insert ignore"
+// validKey refuses keys that saml.Store and session.Records do not allow. It is needed for MySQL: "insert ignore"
 // would silently cut a long key, and two keys could become the same claim.
 func validKey(key string) error {
 	if key == "" || len(key) > 64 {

@@ -1,6 +1,6 @@
 // Package storetest tests whether an implementation of saml.Store, such as one for Redis or another
 // database, keeps the promises of that interface. The most important one stops replay: of several
-// claims of the same key, exactly one is the first.
+// claims of the same key, exactly one is the first. RunRecords does the same for session.Records.
 //
 //	func TestStore(t *testing.T) {
 //		storetest.Run(t, storetest.Options{

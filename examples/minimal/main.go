@@ -100,7 +100,12 @@ func newService() (http.Handler, error) {
 		return nil, err
 	}
 	onHTTP := strings.HasPrefix(*baseURL, "http:") // saml.New accepts http only on this machine
-	sessions, err := session.New(session.Config{Keys: keys, Store: store, InsecureAllowHTTP: onHTTP})
+	sessions, err := session.New(session.Config{
+		Keys:              keys,
+		Store:             store,
+		Records:           new(session.MemoryRecords), // replicas need shared ones such as sqlstore.Records
+		InsecureAllowHTTP: onHTTP,
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -1,9 +1,9 @@
-// Package seal encrypts and authenticates small values that the browser keeps for us (cookies),
-// with AES-256-GCM. Each seal has its own key, derived with HKDF-SHA256 (RFC 5869) from a
+// Package seal encrypts and authenticates values that others keep for us, such as the browser
+// (cookies) or a database, with AES-256-GCM. Each seal has its own key, derived with HKDF-SHA256 (RFC 5869) from a
 // long-lived key, the purpose and a random salt. So there is no limit on how many values one
 // long-lived key may seal.
 //
-// A sealed value is, before base64url: 1 byte version, 24 bytes salt, the ciphertext, 16 bytes tag.
+// A sealed value is, before the base64url of Seal: 1 byte version, 24 bytes salt, the ciphertext, 16 bytes tag.
 package seal
 
 import (
@@ -23,14 +23,14 @@ const (
 	version  = 1
 	saltSize = 24
 	overhead = 1 + saltSize + 16
-	maxText  = 8 << 10 // bytes of a sealed value; cookies are smaller
+	maxText  = 8 << 10 // bytes of a value sealed as text; cookies are smaller
 )
 
 // A Context is what a seal is bound to. A sealed value opens only with the Context that it was
 // sealed with, so a value of one tenant, cookie or purpose is useless in another.
 type Context struct {
 	Purpose  string // what the value is for; it also goes into the derived key
-	Name     string // of the cookie
+	Name     string // of the cookie, or the key of the database's row
 	Tenant   string // "" without tenants
 	EntityID string // of the service provider
 }
@@ -54,11 +54,15 @@ var text = base64.RawURLEncoding.Strict()
 
 // Seal returns the sealed plaintext as base64url without padding. It panics if there is no key.
 func (s Sealer) Seal(c Context, plaintext []byte) string {
+	return text.EncodeToString(s.SealBytes(c, plaintext))
+}
+
+// SealBytes returns the sealed plaintext. It panics if there is no key.
+func (s Sealer) SealBytes(c Context, plaintext []byte) []byte {
 	box := make([]byte, 1+saltSize, overhead+len(plaintext))
 	box[0] = version
 	rand.Read(box[1:])
-	box = aead(s.Keys[0], box[1:], c).Seal(box, make([]byte, 12), plaintext, c.associated())
-	return text.EncodeToString(box)
+	return aead(s.Keys[0], box[1:], c).Seal(box, make([]byte, 12), plaintext, c.associated())
 }
 
 // Open returns the plaintext and true if sealed was made by Seal in the same Context with one of
@@ -73,7 +77,15 @@ func (s Sealer) Open(c Context, sealed string) ([]byte, bool) {
 		}
 	}
 	box, err := text.DecodeString(sealed)
-	if err != nil || len(box) < overhead || box[0] != version {
+	if err != nil {
+		return nil, false
+	}
+	return s.OpenBytes(c, box)
+}
+
+// OpenBytes is Open for what SealBytes made. The caller bounds its length.
+func (s Sealer) OpenBytes(c Context, box []byte) ([]byte, bool) {
+	if len(box) < overhead || box[0] != version {
 		return nil, false
 	}
 	for _, key := range s.Keys {

@@ -1,5 +1,6 @@
 // Package storekey makes the keys of the Store, which prevents replay: a request is answered once,
-// an assertion is used once, an ended session stays ended. The keys are the same on every replica
+// an assertion is used once, an ended session stays ended. It also makes the keys of the records
+// of sessions. The keys are the same on every replica
 // and in every release.
 package storekey
 
@@ -9,12 +10,13 @@ import (
 	"encoding/binary"
 )
 
-// The prefixes of the three kinds of Store keys. They keep the kinds apart: Entra's SessionIndex is
+// The prefixes of the kinds of keys. They keep the kinds apart: Entra's SessionIndex is
 // the assertion ID, so without them two kinds would share a key.
 const (
 	Request   = "v1/req/"  // an answered request
 	Assertion = "v1/ast/"  // a consumed assertion
 	Session   = "v1/sess/" // an ended session
+	Record    = "v1/rec/"  // what a session keeps on the server
 )
 
 // Of returns prefix followed by 43 characters: the base64url, without padding, of the SHA-256 of

@@ -116,8 +116,8 @@ func New(c Config) (*Console, error) {
 		return nil, err
 	}
 	var err error
-	con.sessions, err = session.New(session.Config{Keys: c.Keys, Store: c.DB.Spent(), Validate: con.checkSession,
-		Stamp: con.stampSession, InsecureAllowHTTP: !con.secure, Now: c.Now, Logger: c.Logger,
+	con.sessions, err = session.New(session.Config{Keys: c.Keys, Store: c.DB.Spent(), Records: c.DB.LargeSessions(),
+		Validate: con.checkSession, Stamp: con.stampSession, InsecureAllowHTTP: !con.secure, Now: c.Now, Logger: c.Logger,
 		// errors of the database name nobody
 		Observe: func(_ context.Context, err error) {
 			c.Logger.Warn("why a session could not be checked", "error",

@@ -87,6 +87,40 @@ func TestUsers(t *testing.T) {
 	}
 }
 
+// TestUserInAllGroups: with 150 groups the page still has all of them, on another replica too, and the
+// cookie is small enough for every proxy.
+func TestUserInAllGroups(t *testing.T) {
+	t.Parallel()
+	w, _ := enabled(t)
+	user := samltest.DefaultUsers()[0]
+	user.Groups = nil
+	for i := range 150 {
+		user.Groups = append(user.Groups, fmt.Sprintf("5f0c7a52-94d1-4c1e-8f57-%012x", i*i*i))
+	}
+	w.idp.SignInAs(user)
+	b := w.browser()
+	b.signIn("/jobs")
+	b.want(http.StatusOK)
+	b.wantText("signed-in", user.Groups[0], user.Groups[149])
+	if b.last.has("more-groups") {
+		t.Errorf("got %q", b.last.text("signed-in"))
+	}
+	address, err := url.Parse(w.server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bytes := 0
+	for _, c := range b.client.Jar.Cookies(address) {
+		bytes += len(c.Name + "=" + c.Value + "; ")
+	}
+	if bytes > 1024 {
+		t.Errorf("the cookies have %d bytes, want at most 1024", bytes)
+	}
+	w.console = w.newConsole(w.open())
+	b.get("/jobs")
+	b.wantText("signed-in", user.Groups[0], user.Groups[149])
+}
+
 // TestTestOfUsers has the same users in test sign-ins.
 func TestTestOfUsers(t *testing.T) {
 	t.Parallel()

@@ -121,6 +121,9 @@ func TestClaimsHaveTheirOwnConnection(t *testing.T) {
 	if _, err := db.State(t.Context()); err != nil {
 		t.Errorf("a read while a claim is being made: %v", err)
 	}
+	if _, found, err := db.LargeSessions().Get(t.Context(), "v1/rec/none"); err != nil || found {
+		t.Errorf("a large session while a claim is being made: got %t, %v", found, err)
+	}
 }
 
 // BenchmarkClaims measures one of many claims at the same moment.
@@ -193,6 +196,9 @@ func TestHangingDatabase(t *testing.T) {
 		"Accounts":     func() error { _, err := db.Accounts(ctx, 1000); return err },
 		"SignIns":      func() error { _, err := db.SignIns(ctx, false, 10); return err },
 		"Claimed":      func() error { _, err := db.Spent().Claimed(ctx, "v1/ast/x"); return err },
+		"Get":          func() error { _, _, err := db.LargeSessions().Get(ctx, "v1/rec/x"); return err },
+		"Put":          func() error { return db.LargeSessions().Put(ctx, "v1/rec/x", nil, time.Hour) },
+		"Delete":       func() error { return db.LargeSessions().Delete(ctx, "v1/rec/x") },
 		"Save":         func() error { return db.Save(ctx, 0, numbered(1), "ann") },
 		"BeginTest":    func() error { _, err := db.BeginTest(ctx, "r", session); return err },
 		"AddAccount":   func() error { return db.AddAccount(ctx, "a@example.com") },

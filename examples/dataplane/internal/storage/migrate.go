@@ -144,5 +144,8 @@ func (db *DB) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return db.Spent().Create(ctx)
+	if err := db.Spent().Create(ctx); err != nil {
+		return err
+	}
+	return db.LargeSessions().Create(ctx)
 }

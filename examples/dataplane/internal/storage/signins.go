@@ -99,8 +99,8 @@ func oldSignIns(kind string) string {
 	return "DELETE FROM sign_in WHERE " + kind + " AND at < (SELECT MIN(at) FROM (" + newest + ") AS newest)"
 }
 
-// Prune deletes expired data: old lines of the log, ended sessions, old tests, unused revisions and
-// ended claims.
+// Prune deletes expired data: old lines of the log, ended sessions, old tests, unused revisions,
+// ended claims and ended records of sessions.
 func (db *DB) Prune(ctx context.Context) error {
 	for _, s := range []struct {
 		query string
@@ -126,7 +126,10 @@ func (db *DB) Prune(ctx context.Context) error {
 			return err
 		}
 	}
-	return db.Spent().Prune(ctx)
+	if err := db.Spent().Prune(ctx); err != nil {
+		return err
+	}
+	return db.LargeSessions().Prune(ctx)
 }
 
 // Note returns a named value that belongs to no other table. It returns "" if there is none.

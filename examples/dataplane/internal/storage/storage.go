@@ -179,6 +179,43 @@ func (s *Spent) Claimed(ctx context.Context, key string) (bool, error) {
 	return s.reader.Claimed(ctx, key)
 }
 
+// LargeSessions returns a session.Records in the same database, for sessions that are too large for
+// a cookie. It reads with the pool for reads.
+func (db *DB) LargeSessions() *LargeSessions {
+	dialect := sqlstore.SQLite
+	if db.postgres {
+		dialect = sqlstore.PostgreSQL
+	}
+	return &LargeSessions{Records: sqlstore.NewRecords(db.writer, dialect), reader: sqlstore.NewRecords(db.sql, dialect)}
+}
+
+// A LargeSessions is the session.Records of DB.LargeSessions.
+type LargeSessions struct {
+	*sqlstore.Records
+	reader *sqlstore.Records
+}
+
+// Get implements session.Records.
+func (l *LargeSessions) Get(ctx context.Context, key string) ([]byte, bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, readLimit)
+	defer cancel()
+	return l.reader.Get(ctx, key)
+}
+
+// Put implements session.Records.
+func (l *LargeSessions) Put(ctx context.Context, key string, value []byte, lifetime time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, writeLimit)
+	defer cancel()
+	return l.Records.Put(ctx, key, value, lifetime)
+}
+
+// Delete implements session.Records.
+func (l *LargeSessions) Delete(ctx context.Context, key string) error {
+	ctx, cancel := context.WithTimeout(ctx, writeLimit)
+	defer cancel()
+	return l.Records.Delete(ctx, key)
+}
+
 func (db *DB) stamp() int64 { return db.now().UnixMilli() }
 
 // ago returns the time d before now, as the database stores it.

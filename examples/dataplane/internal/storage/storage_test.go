@@ -666,3 +666,35 @@ func TestAdministrators(t *testing.T) {
 		}
 	})
 }
+
+// TestLargeSessions: replicas share the sessions that are too large for a cookie, and Prune deletes
+// those that have ended, by the clock of the database.
+func TestLargeSessions(t *testing.T) {
+	t.Parallel()
+	eachDatabase(t, func(t *testing.T, _ *clock, open func() *DB) {
+		db, replica, ctx := open(), open(), t.Context()
+		for key, lifetime := range map[string]time.Duration{"v1/rec/long": time.Hour, "v1/rec/short": time.Millisecond} {
+			if err := db.LargeSessions().Put(ctx, key, []byte(key), lifetime); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(2 * time.Millisecond)
+		if err := replica.Prune(ctx); err != nil {
+			t.Fatal(err)
+		}
+		value, found, err := replica.LargeSessions().Get(ctx, "v1/rec/long")
+		if err != nil || !found || string(value) != "v1/rec/long" {
+			t.Errorf("another replica: got %q, %t, %v", value, found, err)
+		}
+		var rows int
+		if err := db.sql.QueryRowContext(ctx, "SELECT COUNT(*) FROM saml_records").Scan(&rows); err != nil || rows != 1 {
+			t.Errorf("after Prune: got %d rows, %v, want one", rows, err)
+		}
+		if err := replica.LargeSessions().Delete(ctx, "v1/rec/long"); err != nil {
+			t.Fatal(err)
+		}
+		if _, found, err := db.LargeSessions().Get(ctx, "v1/rec/long"); err != nil || found {
+			t.Errorf("after Delete: got %t, %v", found, err)
+		}
+	})
+}

@@ -1,0 +1,132 @@
+package session
+
+import (
+	"bytes"
+	"container/heap"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// maxMemoryRecords bounds the values of a MemoryRecords, in bytes. It is enough for the sessions of
+// 50,000 users in 150 groups each.
+const maxMemoryRecords = 256 << 20
+
+// MemoryRecords is a Records for a single process: what it keeps is neither shared nor kept over a
+// restart, after which users with large sessions sign in again. The zero value is ready to use. It
+// is safe for concurrent use and must not be copied.
+type MemoryRecords struct {
+	// Now is the clock. Default time.Now.
+	Now func() time.Time
+
+	mu    sync.Mutex
+	byKey map[string]*memoryRecord
+	order memoryRecords
+	bytes int // of all values
+}
+
+type memoryRecord struct {
+	key   string
+	value []byte
+	end   time.Time
+	at    int // index in the order
+}
+
+// Put implements Records. It fails if the values have more than 256 MiB.
+func (m *MemoryRecords) Put(ctx context.Context, key string, value []byte, lifetime time.Duration) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if lifetime <= 0 {
+		return fmt.Errorf("session: the lifetime of the record is %v, want more than zero", lifetime)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := m.now()
+	for len(m.order) > 0 && !now.Before(m.order[0].end) { // each is removed once
+		m.remove(m.order[0])
+	}
+	old := m.byKey[key]
+	size := m.bytes + len(value)
+	if old != nil {
+		size -= len(old.value)
+	}
+	if size > maxMemoryRecords {
+		return errors.New("session: MemoryRecords is full: keep the sessions in a database (sqlstore.Records), " +
+			"or lower session.Config.Lifetime")
+	}
+	if old != nil {
+		m.remove(old)
+	}
+	if m.byKey == nil {
+		m.byKey = map[string]*memoryRecord{}
+	}
+	r := &memoryRecord{key: key, value: bytes.Clone(value), end: now.Add(lifetime)}
+	m.byKey[key] = r
+	heap.Push(&m.order, r)
+	m.bytes += len(value)
+	return nil
+}
+
+// Get implements Records.
+func (m *MemoryRecords) Get(ctx context.Context, key string) ([]byte, bool, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, false, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r, ok := m.byKey[key]
+	if !ok || !m.now().Before(r.end) {
+		return nil, false, nil
+	}
+	return bytes.Clone(r.value), true, nil
+}
+
+// Delete implements Records.
+func (m *MemoryRecords) Delete(ctx context.Context, key string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if r, ok := m.byKey[key]; ok {
+		m.remove(r)
+	}
+	return nil
+}
+
+func (m *MemoryRecords) now() time.Time {
+	if m.Now == nil {
+		return time.Now()
+	}
+	return m.Now()
+}
+
+func (m *MemoryRecords) remove(r *memoryRecord) {
+	heap.Remove(&m.order, r.at)
+	delete(m.byKey, r.key)
+	m.bytes -= len(r.value)
+}
+
+// memoryRecords is a heap; the record that ends first is on top.
+type memoryRecords []*memoryRecord
+
+func (o memoryRecords) Len() int           { return len(o) }
+func (o memoryRecords) Less(i, j int) bool { return o[i].end.Before(o[j].end) }
+func (o memoryRecords) Swap(i, j int) {
+	o[i], o[j] = o[j], o[i]
+	o[i].at, o[j].at = i, j
+}
+func (o *memoryRecords) Push(x any) {
+	r := x.(*memoryRecord)
+	r.at = len(*o)
+	*o = append(*o, r)
+}
+func (o *memoryRecords) Pop() any {
+	last := (*o)[len(*o)-1]
+	(*o)[len(*o)-1] = nil // so that the value can be freed
+	*o = (*o)[:len(*o)-1]
+	return last
+}

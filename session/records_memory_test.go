@@ -1,0 +1,75 @@
+package session_test
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/iomete/saml/session"
+	"github.com/iomete/saml/storetest"
+)
+
+func TestMemoryRecords(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	now := time.Date(2026, 3, 14, 8, 26, 53, 0, time.UTC)
+	records := &session.MemoryRecords{Now: func() time.Time {
+		mu.Lock()
+		defer mu.Unlock()
+		return now
+	}}
+	storetest.RunRecords(t, storetest.RecordsOptions{
+		New: func(*testing.T) session.Records { return records },
+		Advance: func(d time.Duration) {
+			mu.Lock()
+			defer mu.Unlock()
+			now = now.Add(d)
+		},
+	})
+}
+
+// TestMemoryRecordsByTheRealClock has the zero value, in tests that may wait.
+func TestMemoryRecordsByTheRealClock(t *testing.T) {
+	t.Parallel()
+	storetest.RunRecords(t, storetest.RecordsOptions{
+		New:           func(*testing.T) session.Records { return new(session.MemoryRecords) },
+		SingleProcess: true,
+	})
+}
+
+// TestMemoryRecordsAreBounded: a full memory is an error, until a record is deleted, replaced or
+// ends. What is there is never dropped.
+func TestMemoryRecordsAreBounded(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 14, 8, 26, 53, 0, time.UTC)
+	records := &session.MemoryRecords{Now: func() time.Time { return now }}
+	value := make([]byte, 16<<20)
+	put := func(name string, value []byte, lifetime time.Duration, want string) {
+		t.Helper()
+		err := records.Put(t.Context(), name, value, lifetime)
+		if got := fmt.Sprint(err); want == "" && err != nil || !strings.Contains(got, want) {
+			t.Errorf("Put of %s with %d bytes: got %v, want %q", name, len(value), err, want)
+		}
+	}
+	const full = "MemoryRecords is full"
+	put("0", value, time.Minute, "")
+	for i := 1; i < 16; i++ {
+		put(fmt.Sprint(i), value, time.Hour, "")
+	}
+	put("one byte more", value[:1], time.Hour, full)
+	put("1", value, time.Hour, "") // in place of itself
+	put("1", append(value, 0), time.Hour, full)
+	if got, found, err := records.Get(t.Context(), "1"); err != nil || !found || len(got) != len(value) {
+		t.Errorf("after a Put that failed: got %d bytes, %t, %v, want what was there", len(got), found, err)
+	}
+	if err := records.Delete(t.Context(), "2"); err != nil {
+		t.Error(err)
+	}
+	put("in the place of a deleted one", value, time.Hour, "")
+	put("one byte more", value[:1], time.Hour, full)
+	now = now.Add(time.Minute)
+	put("in the place of an ended one", value, time.Hour, "")
+	put("one byte more", value[:1], time.Hour, full)
+}

@@ -1,0 +1,159 @@
+package storetest_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/iomete/saml/session"
+	"github.com/iomete/saml/storetest"
+)
+
+// simpleRecords keep their promises, but for one flaw.
+type simpleRecords struct {
+	flaw string
+
+	mu     sync.Mutex
+	now    time.Time
+	values map[string]simpleRecord
+}
+
+type simpleRecord struct {
+	value []byte
+	end   time.Time
+}
+
+// flaws are the ways to break a promise, and the tests of the suite that must complain.
+var flaws = map[string]string{
+	"none":                     "",
+	"ignores case":             "keys_are_told_apart",
+	"trims keys":               "keys_are_told_apart",
+	"cuts values":              "a_value_comes_back",
+	"keeps the first value":    "a_later_value_replaces",
+	"deletes nothing":          "a_deleted_value_is_gone",
+	"refuses to delete twice":  "a_deleted_value_is_gone",
+	"lets values live":         "a_value_ends_with_its_lifetime",
+	"lets values end early":    "a_value_ends_with_its_lifetime",
+	"keeps the first lifetime": "a_value_ends_with_its_lifetime",
+	"is not shared":            "a_second_instance",
+	"keeps the caller's slice": "slices_of_the_caller",
+	"gives its own slice":      "slices_of_the_caller",
+	"takes any lifetime":       "a_lifetime_of_zero",
+	"ignores the context":      "an_ended_context",
+}
+
+func (r *simpleRecords) is(flaw string) bool { return r.flaw == flaw }
+
+func (r *simpleRecords) key(key string) string {
+	switch {
+	case r.is("ignores case"):
+		return strings.ToLower(key)
+	case r.is("trims keys"):
+		return key[:min(len(key), 40)]
+	}
+	return key
+}
+
+func (r *simpleRecords) Put(ctx context.Context, key string, value []byte, lifetime time.Duration) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if ctx.Err() != nil && !r.is("ignores the context") {
+		return ctx.Err()
+	}
+	if lifetime <= 0 && !r.is("takes any lifetime") {
+		return errors.New("no lifetime")
+	}
+	record := simpleRecord{value, r.now.Add(lifetime)}
+	if r.is("lets values end early") {
+		record.end = r.now.Add(lifetime / 2)
+	}
+	if !r.is("keeps the caller's slice") {
+		record.value = append([]byte{}, value...)
+	}
+	if r.is("cuts values") {
+		record.value = record.value[:min(len(value), 1<<16)]
+	}
+	old, known := r.values[r.key(key)]
+	if known && r.is("keeps the first value") {
+		return nil
+	}
+	if known && r.is("keeps the first lifetime") {
+		record.end = old.end
+	}
+	r.values[r.key(key)] = record
+	return nil
+}
+
+func (r *simpleRecords) Get(ctx context.Context, key string) ([]byte, bool, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if ctx.Err() != nil && !r.is("ignores the context") {
+		return nil, false, ctx.Err()
+	}
+	record, known := r.values[r.key(key)]
+	if !known || !r.now.Before(record.end) && !r.is("lets values live") {
+		return nil, false, nil
+	}
+	if r.is("gives its own slice") {
+		return record.value, true, nil
+	}
+	return append([]byte{}, record.value...), true, nil
+}
+
+func (r *simpleRecords) Delete(ctx context.Context, key string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if ctx.Err() != nil && !r.is("ignores the context") {
+		return ctx.Err()
+	}
+	if _, known := r.values[r.key(key)]; !known && r.is("refuses to delete twice") {
+		return errors.New("not there")
+	}
+	if !r.is("deletes nothing") {
+		delete(r.values, r.key(key))
+	}
+	return nil
+}
+
+func (r *simpleRecords) advance(d time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.now = r.now.Add(d)
+}
+
+// TestRecordsWithAFlaw: the suite notices each broken promise, and nothing else. It runs in another
+// process, because it must fail there.
+func TestRecordsWithAFlaw(t *testing.T) {
+	t.Parallel()
+	const name = "STORETEST_RECORDS"
+	newRecords := func(flaw string) *simpleRecords {
+		return &simpleRecords{flaw: flaw, now: time.Unix(1_800_000_000, 0), values: map[string]simpleRecord{}}
+	}
+	if flaw := os.Getenv(name); flaw != "" {
+		records := newRecords(flaw)
+		storetest.RunRecords(t, storetest.RecordsOptions{
+			New: func(*testing.T) session.Records {
+				if flaw == "is not shared" {
+					return newRecords(flaw)
+				}
+				return records
+			},
+			Advance: records.advance,
+		})
+		return
+	}
+	for flaw, test := range flaws {
+		command := exec.Command(os.Args[0], "-test.run=^TestRecordsWithAFlaw$", "-test.v")
+		command.Env = append(os.Environ(), name+"="+flaw)
+		output, err := command.CombinedOutput()
+		if failed := "--- FAIL: TestRecordsWithAFlaw/" + test; (err != nil) != (test != "") ||
+			test != "" && !strings.Contains(string(output), failed) {
+			t.Errorf("records with the flaw %q: %v, want a failure of %q\n%s", flaw, err, test, output)
+		}
+	}
+}
