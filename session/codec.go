@@ -15,7 +15,7 @@ import (
 // The plaintext of the cookie is compact, so that 150 groups fit, the most that Entra sends. A GUID
 // takes 17 bytes, or 16 in a list of GUIDs. A repeated string takes two.
 
-const version = 3
+const version = 4
 
 // The first byte of a string says how it is written.
 const (
@@ -66,9 +66,14 @@ func encode(s *Session) []byte {
 		e.b = binary.AppendVarint(e.b, t.UnixMilli()-last)
 		last = t.UnixMilli()
 	}
-	e.b = append(e.b, flags(i.GroupsOverage, s.GroupsTruncated, s.RolesTruncated, s.TextsTruncated))
+	e.b = append(e.b, flags(i.GroupsOverage, s.GroupsTruncated, s.RolesTruncated, s.TextsTruncated, s.AttributesTruncated))
 	e.list(i.Groups)
 	e.list(i.Roles)
+	e.b = binary.AppendUvarint(e.b, uint64(len(s.Attributes)))
+	for _, a := range s.Attributes {
+		e.fresh(a.Name)
+		e.list(a.Values)
+	}
 	return e.b
 }
 
@@ -175,7 +180,11 @@ func decode(b []byte, tenant string) (*Session, error) {
 	s.GroupsTruncated = f&2 != 0
 	s.RolesTruncated = f&4 != 0
 	s.TextsTruncated = f&8 != 0
+	s.AttributesTruncated = f&16 != 0
 	i.Groups, i.Roles = d.list(), d.list()
+	for range d.number() {
+		s.Attributes = append(s.Attributes, saml.Attribute{Name: d.fresh(d.byte()), Values: d.list()})
+	}
 	if d.bad || len(d.b) != 0 || s.ID == "" {
 		return nil, errCodec
 	}

@@ -63,8 +63,8 @@ const (
 )
 
 // fit returns the cookie's value. If not everything fits, it first cuts long display texts, because
-// nothing is decided by them. Then it leaves out the last groups, then the last roles, then more of
-// the texts. The flags of the session say so. The Identity of the login is unchanged.
+// nothing is decided by them. Then it leaves out the last groups, then the last roles, then the last
+// attributes, which the application chose, then more of the texts. The flags of the session say so. The Identity of the login is unchanged.
 func (m *Manager) fit(s *Session) (string, error) {
 	value := m.seal(s)
 	for _, limit := range []int{longText, shortText} {
@@ -74,8 +74,9 @@ func (m *Manager) fit(s *Session) (string, error) {
 		short, identity := *s, *s.Identity
 		short.Identity = &identity
 		short.cutTexts(limit)
-		if m.keepFirst(&short, &identity.Groups, &short.GroupsTruncated) ||
-			m.keepFirst(&short, &identity.Roles, &short.RolesTruncated) {
+		if keepFirst(m, &short, &identity.Groups, &short.GroupsTruncated) ||
+			keepFirst(m, &short, &identity.Roles, &short.RolesTruncated) ||
+			keepFirst(m, &short, &short.Attributes, &short.AttributesTruncated) {
 			*s = short
 			return m.seal(s), nil
 		}
@@ -85,7 +86,7 @@ func (m *Manager) fit(s *Session) (string, error) {
 
 // keepFirst cuts list, a list of s, to as many of its first members as fit, and reports whether the
 // session fits now.
-func (m *Manager) keepFirst(s *Session, list *[]string, truncated *bool) bool {
+func keepFirst[L ~[]E, E any](m *Manager, s *Session, list *L, truncated *bool) bool {
 	all, before := *list, *truncated
 	fits := func(n int) bool {
 		*list, *truncated = all[:n], before || n < len(all)
@@ -137,7 +138,7 @@ func tooLong(s *Session) error {
 	i := s.Identity
 	return &saml.Error{
 		Code:    saml.CodeSession,
-		Message: "the session does not fit into a cookie, even without groups, roles and display texts",
+		Message: "the session does not fit into a cookie, even without groups, roles, attributes and display texts",
 		Got: fmt.Sprintf("lengths in bytes: %d Identity.Email, %d Identity.ObjectID, %d Identity.TenantID, "+
 			"%d entity ID of the identity provider, %d Config.Tenant, %d Stamp",
 			len(i.Email), len(i.ObjectID), len(i.TenantID), len(s.IdentityProvider), len(s.Tenant), len(s.Stamp)),
