@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -167,4 +168,43 @@ func TestDecodeFaults(t *testing.T) {
 	if err := attributes.Decode(&lists); err != nil || len(lists.Markup) != 1 || len(lists.OnlyMarkup) != 0 {
 		t.Errorf("lists with markup: got %+v, %v", lists, err)
 	}
+}
+
+// FuzzDecodeAttributes: no value of an attribute makes Decode panic, and what it accepts is what
+// the attribute says.
+func FuzzDecodeAttributes(f *testing.F) {
+	for _, value := range []string{"", " ", "1", "-128", "128", "+7", "TRUE", "\u212Arue", "99999999999999999999", "0x1", "1_000", "\xff"} {
+		f.Add(value, value, false)
+		f.Add(value, "x", true)
+	}
+	f.Fuzz(func(t *testing.T, first, second string, leftOut bool) {
+		attributes := Attributes{{Name: "one", Values: []string{first}, leftOut: leftOut}, {Name: "two", Values: []string{first, second}}}
+		var text struct {
+			V string `saml:"one"`
+		}
+		if err := attributes.Decode(&text); err == nil && (text.V != first || leftOut) || err != nil && !leftOut {
+			t.Errorf("%q, left out %t: got %q, %v", first, leftOut, text.V, err)
+		}
+		var number struct {
+			V level `saml:"one"`
+		}
+		if err := attributes.Decode(&number); err == nil && first != "" {
+			if n, err := strconv.Atoi(strings.Trim(first, " \t\r\n")); err != nil || n != int(number.V) {
+				t.Errorf("%q: got %d", first, number.V)
+			}
+		}
+		var on struct {
+			V bool `saml:"one"`
+		}
+		if err := attributes.Decode(&on); err == nil && on.V != (strings.Trim(first, " \t\r\n") == "1" || len(strings.Trim(first, " \t\r\n")) == 4) {
+			t.Errorf("%q: got %t", first, on.V)
+		}
+		var several struct {
+			V string   `saml:"two"`
+			L []string `saml:"two"`
+		}
+		if err := attributes.Decode(&several); err == nil || several.L != nil {
+			t.Errorf("two values for one: got %+v, %v", several, err)
+		}
+	})
 }
