@@ -147,6 +147,20 @@ func TestLoginURLIsTheIdentifier(t *testing.T) {
 	}
 }
 
+// TestTenantsOfOtherHosts: an entity ID with a GUID in its path at a host of another product has no
+// tenant of Entra, also if the login URL is Entra's.
+func TestTenantsOfOtherHosts(t *testing.T) {
+	t.Parallel()
+	certificate := samltest.MustNew(t, samltest.Options{}).CertificatePEM()
+	for _, login := range []string{"https://login.contoso.com/T/saml2", "https://login.microsoftonline.com/T/saml2"} {
+		for _, entityID := range []string{"https://id.contoso.com/" + otherTenant, "https://id.contoso.com/" + otherTenant + "/"} {
+			if codes, _ := warningCodes(entityID, strings.ReplaceAll(login, "T", cloudTenant), certificate); codes != nil {
+				t.Errorf("%s with %s: got %q", entityID, login, codes)
+			}
+		}
+	}
+}
+
 // TestMixedClouds: the halves of one tenant's settings from two clouds end at an error page of
 // Microsoft. The issuer sts.windows.net is that of two clouds.
 func TestMixedClouds(t *testing.T) {
