@@ -109,23 +109,6 @@ func (a Attributes) First(name string) string {
 	return ""
 }
 
-// only returns the value of the attribute with this name if it has exactly one, whatever that
-// holds.
-func (a Attributes) only(name string) (value string, several bool) {
-	for i := range a {
-		if a[i].Name == name {
-			switch n := len(a[i].Values); {
-			case n > 1 || n == 1 && a[i].leftOut:
-				return "", true
-			case n == 1:
-				return a[i].Values[0], false
-			}
-			return "", false
-		}
-	}
-	return "", false
-}
-
 const formatTransient = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
 
 // formatEmail is the NameIDFormat of e-mail addresses (SAML Core 2.0 §8.3.2).

@@ -271,7 +271,9 @@ func (a *attempt) checkIssuer(i Issuer, code Code, who string) *Error {
 		return refuse(code, "the Issuer of "+who+" is empty", "", quote(a.idp.entityID))
 	}
 	if i.Value != a.idp.entityID {
-		return refuse(code, who+" comes from another identity provider", i.Value, quote(a.idp.entityID))
+		e := refuse(code, who+" comes from another identity provider", i.Value, quote(a.idp.entityID))
+		e.Hint = entraIssuerHint(i.Value, a.idp.entityID)
+		return e
 	}
 	// A Format says what kind of name the value is. As another kind, the same text could name somebody
 	// else (Profiles 2.0 §4.1.4.2 allows no other).

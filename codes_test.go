@@ -197,6 +197,18 @@ func productsPage() string {
 	return b.String()
 }
 
+// TestDocsListTheNumbersOfEntra: docs/entra.md explains the error numbers that entra.go has a hint
+// for.
+func TestDocsListTheNumbersOfEntra(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("| number | means | change |\n| --- | --- | --- |\n")
+	for _, row := range aadstsTable {
+		change := strings.TrimPrefix(strings.TrimPrefix(row.change, "In Entra: "), "Enterprise application > ")
+		fmt.Fprintf(&b, "| AADSTS%s | %s | %s |\n", strings.Join(row.numbers, ", "), row.means, change)
+	}
+	wantBetween(t, "docs/entra.md", "aadsts", b.String())
+}
+
 // shortName is what the words of a product call it: its name, or how its administrators call it.
 func shortName(known *product) string {
 	switch known {
@@ -296,10 +308,10 @@ func TestGeneralHintsNameNoProduct(t *testing.T) {
 
 // ofEntra is what stands for Microsoft Entra ID in a text: its hosts, claims, error numbers, and
 // the words of its portal.
-var ofEntra = regexp.MustCompile(`windows\.net|microsoftonline|chinacloudapi|schemas\.(microsoft|xmlsoap)|AADSTS|Microsoft|Entra: |In Entra|#ext#`)
+var ofEntra = regexp.MustCompile(`windows\.net|microsoftonline|chinacloudapi|schemas\.(microsoft|xmlsoap)|ciamlogin|b2clogin|AADSTS|Microsoft|Entra: |In Entra|#ext#`)
 
 // ofProducts is what stands for one of the other products in a text.
-var ofProducts = regexp.MustCompile(`okta|onelogin|pingone|pingfederate|jumpcloud|auth0|keycloak|authentik|simplesaml|shibboleth|lemonldap|accounts\.google|amazonaws|In (Okta|Google|OneLogin|PingOne|IAM|JumpCloud|Auth0|AD FS|Keycloak|authentik|PingFederate|SimpleSAMLphp|Shibboleth|LemonLDAP)`)
+var ofProducts = regexp.MustCompile(`okta|onelogin|pingone|pingfederate|jumpcloud|auth0|keycloak|authentik|simplesaml|shibboleth|lemonldap|accounts\.google|amazonaws|In (Azure AD B2C|Okta|Google|OneLogin|PingOne|IAM|JumpCloud|Auth0|AD FS|Keycloak|authentik|PingFederate|SimpleSAMLphp|Shibboleth|LemonLDAP)`)
 
 // TestProductsHaveTwoFiles: whoever learns something new about a product changes one file:
 // products.go for its words and addresses, entra.go for what else is known about Entra.

@@ -91,6 +91,10 @@ type Config struct {
 	// databases take some for others: keep to EqualEmail. Account keys do not depend on it.
 	AllowInternationalEmail bool
 
+	// Claims names the attributes that fill the fields of Identity: groups, roles, names, e-mail.
+	// Default: the names that the common identity providers use.
+	Claims Claims
+
 	// RequireObjectID refuses responses without Entra's object ID and tenant ID, so that every
 	// account has an object key.
 	RequireObjectID bool
@@ -255,6 +259,7 @@ func (c *Config) policy() policy {
 		contexts: slices.Clone(c.RequestedAuthnContexts), decrypters: decrypters(c.DecryptionKeys), skew: skew(c.ClockSkew), now: c.Now,
 		nameID: c.NameID, allowInternationalEmail: c.AllowInternationalEmail, requireObjectID: c.RequireObjectID,
 		requireSignedResponse: c.RequireSignedResponse, refuseExpiredCertificates: c.RefuseExpiredCertificates, allowSHA1: c.InsecureAllowSHA1,
+		claims: c.Claims.names(),
 	}
 	if p.entityID == "" {
 		p.entityID = p.redirectURL
@@ -269,6 +274,7 @@ func (c *Config) validate() error {
 	f := faults{of: "Config"}
 	c.validateAddresses(&f)
 	f.policies(c.NameID, c.ClockSkew, c.RequestedAuthnContexts)
+	c.Claims.faults(&f)
 	if c.IdentityProvider == nil || isNil(c.IdentityProvider) {
 		f.add("IdentityProvider", "is missing", "", "what ParseMetadata or NewIdentityProvider returned, or a source")
 	}

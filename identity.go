@@ -1,12 +1,14 @@
 package saml
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/iomete/saml/internal/storekey"
 )
 
-// An Identity is who signed in, as the identity provider stated and FinishLogin checked.
+// An Identity is who signed in, as the identity provider stated and FinishLogin checked. Which
+// attributes fill the fields is in Config.Claims.
 type Identity struct {
 	// Email is the user's e-mail address as sent: the NameID, which is one, or with AllowAnyNameID
 	// the e-mail claim, "" if there is none or it is no address. Nobody has checked that the user
@@ -49,6 +51,8 @@ type Identity struct {
 	// address: if Config.NameID is EmailNameID, or the NameID's Format is emailAddress. So a change
 	// of Config.NameID can change the key of a NameID with capital letters.
 	NameIDKey string
+
+	unread []string
 }
 
 // AccountKey returns the key under which to store the account if there is to be one only: ObjectKey
@@ -66,41 +70,35 @@ func (i *Identity) AccountKey() (string, error) {
 		"a NameID that is not transient, or Entra's object ID and tenant ID").completed(nil)
 }
 
-// newIdentity reads the claims: Entra's URIs first, then the plain names of the guides for other
-// identity providers.
-func newIdentity(a *Assertion, p *policy) *Identity {
-	// only returns the value of the first attribute that has one, "" if it has several.
-	only := func(names ...string) string {
-		for _, name := range names {
-			if v, several := a.Attributes.only(name); several || v != "" {
-				return v
-			}
-		}
-		return ""
-	}
-	all := func(names ...string) (values []string) {
-		for _, name := range names {
-			if values == nil {
-				values = a.Attributes.Values(name)
-			} else {
-				values = append(values[:len(values):len(values)], a.Attributes.Values(name)...)
-			}
-		}
-		return values
-	}
-	i := &Identity{
-		EmailClaim: only(claimEmail, "email", "mail"),
-		Username:   only(claimUsername, "username"),
-		Name:       only(claimDisplayName, "displayName", "name"),
-		GivenName:  only(claimGivenName, "firstName", "givenName"),
-		Surname:    only(claimSurname, "lastName", "sn"),
-		Groups:     all(claimGroups, "groups"),
-		Roles:      all(claimRole, "roles", "Role"),
-		ObjectID:   only(claimObjectID),
-		TenantID:   only(claimTenantID),
+// Unread returns the names of the attributes that have a value which is in no field: because no
+// name of Config.Claims is theirs, because another attribute came first in its list, or because a
+// field takes one value and the attribute has several. The order is that of the response. It is
+// for a test sign-in, where it shows a group claim under a name that the settings do not have. An
+// Identity that comes out of a session has none.
+func (i *Identity) Unread() []string { return slices.Clone(i.unread) }
 
-		GroupsOverage:        a.Attributes.Values(claimGroupsLink) != nil,
-		HomeIdentityProvider: only(claimIdentityProvider),
+// newIdentity reads the claims.
+func newIdentity(a *Assertion, p *policy) *Identity {
+	names := p.claims
+	if names == nil {
+		names = defaultClaimNames
+	}
+	claims := names.pick(a.Attributes)
+	i := &Identity{
+		EmailClaim: claims.single(emailField),
+		Username:   claims.single(usernameField),
+		Name:       claims.single(displayNameField),
+		GivenName:  claims.single(givenNameField),
+		Surname:    claims.single(surnameField),
+		Groups:     claims.all(groupsField),
+		Roles:      claims.all(rolesField),
+		ObjectID:   claims.single(objectIDField),
+		TenantID:   claims.single(tenantIDField),
+
+		GroupsOverage:        claims[overageField] != nil,
+		HomeIdentityProvider: claims.single(homeField),
+
+		unread: claims.unread(a.Attributes),
 	}
 	switch {
 	case p.nameID == EmailNameID:

@@ -296,3 +296,12 @@ func TestGroupsOverageIsNotNoGroups(t *testing.T) {
 		t.Errorf("got overage %t, groups %q, want overage and no groups", i.GroupsOverage, i.Groups)
 	}
 }
+
+// TestUnreadMarkup: an attribute of which nothing but markup was sent has something to say that
+// nobody reads.
+func TestUnreadMarkup(t *testing.T) {
+	a := &Assertion{Attributes: Attributes{{Name: "groups", leftOut: true}, {Name: "mail"}, {Name: "email", Values: []string{"x"}, leftOut: true}}}
+	if i := newIdentity(a, &policy{}); i.Groups != nil || i.EmailClaim != "" || !slices.Equal(i.Unread(), []string{"groups", "email"}) {
+		t.Errorf("got groups %q, e-mail %q, unread %q", i.Groups, i.EmailClaim, i.Unread())
+	}
+}

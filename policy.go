@@ -18,6 +18,7 @@ type policy struct {
 	decrypters  []crypto.Decrypter
 	skew        time.Duration
 	now         func() time.Time
+	claims      *claimNames // nil: the defaults
 
 	nameID                    NameIDPolicy
 	allowInternationalEmail   bool

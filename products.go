@@ -13,7 +13,7 @@ import (
 // documentation, named at each product. Where a name is not known there, there is no advice, and
 // the general words of the code are used.
 var products = []*product{
-	&entra, &okta, &google, &oneLogin, &pingOne, &awsIdentityCenter, &jumpCloud, &auth0,
+	&entra, &azureADB2C, &okta, &google, &oneLogin, &pingOne, &awsIdentityCenter, &jumpCloud, &auth0,
 	&adfs, &keycloak, &authentik, &pingFederate, &simpleSAMLphp, &shibboleth, &lemonLDAP,
 }
 
@@ -59,6 +59,32 @@ var entraWords = []advice{
 	{[]Code{CodeMetadataKeys, CodeKey}, "In Entra: Enterprise application > Single sign-on > SAML Certificates > Federation Metadata XML or Certificate (Base64)."},
 	{[]Code{CodeMetadataFetch}, "In Entra: Enterprise application > Single sign-on > SAML Certificates > App Federation Metadata Url: compare the address, or download the Federation Metadata XML with a browser and give that."},
 }
+
+// azureADB2C: learn.microsoft.com, Azure AD B2C: "Register a SAML application" and "SAML token issuer
+// technical profile". It is set up by custom policies, not by enterprise applications as Entra.
+var azureADB2C = product{
+	name:    "Azure AD B2C",
+	looksAs: "`https://….b2clogin.com/…`, and at any host a path with the name of a policy (`B2C_1A_…`)",
+	matches: isB2C,
+	words: []advice{
+		{acsCodes, `In Azure AD B2C: App registrations > (the app) > Manifest: replyUrlsWithType must have the Redirect URL, unless samlMetadataUrl is the address of our metadata.`},
+		{audienceCodes, `In Azure AD B2C: App registrations > (the app) > Manifest: identifierUris must have our entity ID, which is the Redirect URL unless another is configured.`},
+		{issuerCodes, `In Azure AD B2C: custom policy > technical profile Saml2AssertionIssuer > Metadata: IssuerUri must be the Entity ID of our settings; without IssuerUri the Issuer is not the entityID of the metadata (it may have "/te/" in it).`},
+		{loginURLCodes, `In Azure AD B2C: the SingleSignOnService of https://<tenant>.b2clogin.com/<tenant>.onmicrosoft.com/<policy>/samlp/metadata belongs into Login URL.`},
+		{metadataCodes, `In Azure AD B2C: give us the document at https://<tenant>.b2clogin.com/<tenant>.onmicrosoft.com/<policy>/samlp/metadata, of the policy that issues the SAML response.`},
+		{algorithmCodes, `In Azure AD B2C: custom policy > technical profile Saml2AssertionIssuer > Metadata: XmlSignatureAlgorithm Sha256.`},
+		{certificateCodes, `In Azure AD B2C: Identity Experience Framework > Policy keys: add a certificate, name it in the technical profile Saml2AssertionIssuer > CryptographicKeys, and give us the metadata.`},
+		{unsignedCodes, `In Azure AD B2C: custom policy > technical profile Saml2AssertionIssuer > CryptographicKeys: SamlAssertionSigning must name a policy key.`},
+		{nameIDCodes, `In Azure AD B2C: custom policy > RelyingParty > technical profile PolicyProfile: SubjectNamingInfo must have the ClaimType of the e-mail address, such as email, which is among the OutputClaims.`},
+	},
+	signResponse: `In Azure AD B2C: custom policy > technical profile Saml2AssertionIssuer > CryptographicKeys: SamlMessageSigning must name a policy key.`,
+}
+
+func isB2C(u *url.URL) bool {
+	return isAt(u, "b2clogin.com", "b2clogin.cn", "b2clogin.us") || hasPath(u, b2cPath)
+}
+
+var b2cPath = regexp.MustCompile(`(?i)^(/te)?/[^/]+/b2c_1a_[^/]+(/samlp/.*)?$`)
 
 // okta: help.okta.com, "Application Integration Wizard SAML field reference" and "Manage signing
 // certificates".

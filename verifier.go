@@ -49,6 +49,7 @@ type VerifierConfig struct {
 	// The policies of Config, with the same meaning and the same defaults.
 	NameID                    NameIDPolicy
 	AllowInternationalEmail   bool
+	Claims                    Claims
 	RequireObjectID           bool
 	RequestedAuthnContexts    []string
 	DecryptionKeys            []DecryptionKey
@@ -117,6 +118,7 @@ func NewVerifier(c VerifierConfig) (*Verifier, error) {
 	}
 	f.urls("RedirectURLs", c.RedirectURLs, c.InsecureAllowHTTP)
 	f.policies(c.NameID, c.ClockSkew, c.RequestedAuthnContexts)
+	c.Claims.faults(&f)
 	f.decryptionKeys(c.DecryptionKeys)
 	if err := errors.Join(f.list...); err != nil {
 		return nil, completeAll(err, idp)
@@ -127,6 +129,7 @@ func NewVerifier(c VerifierConfig) (*Verifier, error) {
 		contexts: slices.Clone(c.RequestedAuthnContexts), decrypters: decrypters(c.DecryptionKeys), skew: skew(c.ClockSkew), now: c.Now,
 		nameID: c.NameID, allowInternationalEmail: c.AllowInternationalEmail, requireObjectID: c.RequireObjectID,
 		requireSignedResponse: c.RequireSignedResponse, refuseExpiredCertificates: c.RefuseExpiredCertificates, allowSHA1: c.InsecureAllowSHA1,
+		claims: c.Claims.names(),
 	}
 	if p.now == nil {
 		p.now = time.Now

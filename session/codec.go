@@ -18,7 +18,7 @@ import (
 // The first byte of a plaintext: a whole session (in a cookie or a record), or a cookie whose session
 // is in a record. They differ, so that none of them is read as the other.
 const (
-	version        = 3
+	version        = 4
 	pointerVersion = 0x80 | version
 )
 
@@ -75,9 +75,14 @@ func encode(s *Session) []byte {
 		e.string(text)
 	}
 	e.times(s)
-	e.b = append(e.b, flags(i.GroupsOverage, s.GroupsTruncated, s.RolesTruncated, s.TextsTruncated))
+	e.b = append(e.b, flags(i.GroupsOverage, s.GroupsTruncated, s.RolesTruncated, s.TextsTruncated, s.AttributesTruncated))
 	e.list(i.Groups)
 	e.list(i.Roles)
+	e.b = binary.AppendUvarint(e.b, uint64(len(s.Attributes)))
+	for _, a := range s.Attributes {
+		e.fresh(a.Name)
+		e.list(a.Values)
+	}
 	return e.b
 }
 
@@ -227,7 +232,11 @@ func decode(b []byte, tenant string) (*Session, error) {
 	s.GroupsTruncated = f&2 != 0
 	s.RolesTruncated = f&4 != 0
 	s.TextsTruncated = f&8 != 0
+	s.AttributesTruncated = f&16 != 0
 	i.Groups, i.Roles = d.list(), d.list()
+	for range d.number() {
+		s.Attributes = append(s.Attributes, saml.Attribute{Name: d.fresh(d.byte()), Values: d.list()})
+	}
 	if d.bad || len(d.b) != 0 || s.ID == "" {
 		return nil, errCodec
 	}

@@ -63,6 +63,14 @@ func randomSession(r *rand.Rand) *Session {
 				for range r.IntN(5) {
 					*p = append(*p, text())
 				}
+			case *saml.Attributes:
+				for range r.IntN(4) {
+					a := saml.Attribute{Name: text()}
+					for range r.IntN(4) {
+						a.Values = append(a.Values, text())
+					}
+					*p = append(*p, a)
+				}
 			case **saml.Identity: // filled already
 			default:
 				panic(fmt.Sprintf("no random %T", p))
@@ -108,8 +116,9 @@ func TestWhatWasNotEncodedIsRefused(t *testing.T) {
 	t.Parallel()
 	const guid = "5f0c7a52-94d1-4c1e-8f57-1d0b6e2a9c31"
 	good := encode(&Session{
-		ID:       "id",
-		Identity: &saml.Identity{Email: "x", Groups: []string{guid}, Roles: []string{"role"}},
+		ID:         "id",
+		Identity:   &saml.Identity{Email: "x", Groups: []string{guid}, Roles: []string{"role"}},
+		Attributes: saml.Attributes{{Name: "level", Values: []string{"7"}}},
 	})
 	if _, err := decode(good, ""); err != nil {
 		t.Fatal(err)
@@ -137,11 +146,14 @@ func TestWhatWasNotEncodedIsRefused(t *testing.T) {
 		"an empty text that is repeated":  replace("\x00\x01x", "\x04\x01"),
 		"a length in two bytes":           replace("\x00\x02id", "\x00\x82\x00id"),
 		"a length beyond the end":         replace("\x00\x02id", "\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"),
-		"an unknown flag":                 replace(flagsAndGroups, "\x10\x01\x01"),
+		"an unknown flag":                 replace(flagsAndGroups, "\x20\x01\x01"),
 		"a list of an unknown kind":       replace(flagsAndGroups, "\x00\x02\x01"),
 		"a list that is longer":           replace(flagsAndGroups, "\x00\x01\x02"),
 		"a list beyond the end":           replace(flagsAndGroups, "\x00\x01\xff\xff\xff\xff\xff\xff\xff\x7f"),
 		"a list with a reference in it":   replace("\x00\x04role", "\x04\x00"),
+		"an attribute more":               replace("\x01\x00\x05level", "\x02\x00\x05level"),
+		"attributes beyond the end":       replace("\x01\x00\x05level", "\xff\xff\xff\xff\x0f\x00\x05level"),
+		"a name of an unknown kind":       replace("\x01\x00\x05level", "\x01\x08\x05level"),
 		"a GUID written out as a role":    replace("\x00\x04role", "\x00\x24"+guid),
 		"a GUID written out in the field": replace("\x00\x01x", "\x00\x24"+guid),
 	} {

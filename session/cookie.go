@@ -94,8 +94,9 @@ const (
 )
 
 // fit returns the cookie's value. If not everything fits, it first cuts long display texts, because
-// nothing is decided by them. Then it leaves out the last groups, then more of the texts, and at last
-// the last roles. The flags of the session say so. The Identity of the login is unchanged.
+// nothing is decided by them. Then it leaves out the last groups, then more of the texts, the last
+// roles, and at last the last attributes, which the application chose. The flags of the session say
+// so. The Identity of the login is unchanged.
 func (m *Manager) fit(s *Session) (string, error) {
 	value, room := m.seal(s), m.room()
 	if len(value) <= room {
@@ -108,18 +109,18 @@ func (m *Manager) fit(s *Session) (string, error) {
 		identity := *s.Identity
 		short.Identity = &identity
 		short.cutTexts(limit)
-		if fits = m.keepFirst(&short, &identity.Groups, &short.GroupsTruncated, room); fits {
+		if fits = keepFirst(m, &short, &identity.Groups, &short.GroupsTruncated, room); fits {
 			break
 		}
 	}
-	if !fits {
-		m.keepFirst(&short, &short.Identity.Roles, &short.RolesTruncated, room)
+	if !fits && !keepFirst(m, &short, &short.Identity.Roles, &short.RolesTruncated, room) {
+		keepFirst(m, &short, &short.Attributes, &short.AttributesTruncated, room)
 	}
 	// What is left may exceed the room: nobody is locked out for a long address.
 	if value = m.seal(&short); len(value) > maxCookie {
 		return "", tooLong(s)
 	}
-	if short.GroupsTruncated || short.RolesTruncated || short.TextsTruncated {
+	if short.GroupsTruncated || short.RolesTruncated || short.AttributesTruncated || short.TextsTruncated {
 		m.warnOfCut(s, &short)
 	}
 	*s = short
@@ -129,8 +130,8 @@ func (m *Manager) fit(s *Session) (string, error) {
 // warnOfCut says once what Config.Records is for.
 func (m *Manager) warnOfCut(s, short *Session) {
 	m.cutOnce.Do(func() {
-		m.config.Logger.Warn("session: a user does not fit into the cookie, so groups, roles or long texts "+
-			"were left out and the flags of the Session say so: set session.Config.Records, "+
+		m.config.Logger.Warn("session: a user does not fit into the cookie, so groups, roles, attributes or long "+
+			"texts were left out and the flags of the Session say so: set session.Config.Records, "+
 			"which keeps them on the server. This is logged once",
 			"groups", len(s.Identity.Groups), "groups_kept", len(short.Identity.Groups),
 			"roles", len(s.Identity.Roles), "roles_kept", len(short.Identity.Roles))
@@ -139,7 +140,7 @@ func (m *Manager) warnOfCut(s, short *Session) {
 
 // keepFirst cuts list, a list of s, to as many of its first members as the room allows, and reports
 // whether the session fits now.
-func (m *Manager) keepFirst(s *Session, list *[]string, truncated *bool, room int) bool {
+func keepFirst[L ~[]E, E any](m *Manager, s *Session, list *L, truncated *bool, room int) bool {
 	all, before := *list, *truncated
 	fits := func(n int) bool {
 		*list, *truncated = all[:n], before || n < len(all)
@@ -191,7 +192,7 @@ func tooLong(s *Session) error {
 	i := s.Identity
 	return &saml.Error{
 		Code:    saml.CodeSession,
-		Message: "the session does not fit into a cookie, even without groups, roles and display texts",
+		Message: "the session does not fit into a cookie, even without groups, roles, attributes and display texts",
 		Got: fmt.Sprintf("lengths in bytes: %d Identity.Email, %d Identity.ObjectID, %d Identity.TenantID, "+
 			"%d entity ID of the identity provider, %d Config.Tenant, %d Stamp",
 			len(i.Email), len(i.ObjectID), len(i.TenantID), len(s.IdentityProvider), len(s.Tenant), len(s.Stamp)),

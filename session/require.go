@@ -23,8 +23,9 @@ func (m *Manager) Require(login *saml.Handler, next http.Handler) http.Handler {
 // Without Config.Records, the session's lists can be incomplete. If GroupsTruncated is set, allowed must not conclude from
 // Identity.Groups that the user is not in a group. If RolesTruncated is set, it must not conclude
 // from Identity.Roles that the user does not have a role, such as one that forbids something.
-// Groups are cut before roles, so prefer rules on roles. If TextsTruncated is set, texts that end
-// in "…" are for display only.
+// Groups are cut before roles, so prefer rules on roles. If AttributesTruncated is set, an attribute
+// of Config.Keep can be missing though the user has it. If TextsTruncated is set, texts that end in
+// "…" are for display only.
 func (m *Manager) RequireFunc(login *saml.Handler, allowed func(*Session) bool, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s, err := m.admit(login, r)

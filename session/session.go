@@ -93,6 +93,12 @@ type Config struct {
 	// the account must exist before SignIn is called. Default: no stamp.
 	Stamp func(ctx context.Context, login *saml.Login) (string, error)
 
+	// Keep names attributes of the response that each session carries, by their Name, byte for byte:
+	// they are in Session.Attributes. At most 16 names of at most 1024 bytes together, each once; a
+	// cookie has no room for more. The values share the cookie with groups and roles, and go last:
+	// see Session.AttributesTruncated. Default: none.
+	Keep []string
+
 	// Cookie is the name of the cookie, without the prefix __Host-, at most 64 bytes. Default
 	// "session".
 	Cookie string
@@ -132,6 +138,12 @@ type Session struct {
 	// if the provider sent none, or if it was too long for the cookie; TextsTruncated is set then.
 	SessionIndex string
 
+	// Attributes are those that Config.Keep names and the response had at sign-in, in the order of
+	// Keep, with Name and Values only: Values, First and Decode read them. AttributesTruncated says
+	// that the last ones did not fit into the cookie, so do not conclude "has no such attribute".
+	Attributes          saml.Attributes
+	AttributesTruncated bool
+
 	StartedAt time.Time
 	ExpiresAt time.Time // when the session ends at the latest
 	SeenAt    time.Time // last request, precise to a twentieth of Config.Idle
@@ -165,6 +177,8 @@ const (
 	maxClockSkew    = 10 * time.Minute // the maximum of saml.Config.ClockSkew
 	maxStamp        = 128              // bytes
 	maxName         = 64               // bytes of the cookie's name: browsers limit name and value together
+	maxKept         = 16               // names in Keep
+	maxKeptBytes    = 1024             // bytes of the names in Keep, which are in the cookie beside the values
 )
 
 // A Manager signs users in and out, and guards pages. It implements saml.Sessions and is safe for
@@ -196,6 +210,7 @@ func New(c Config) (*Manager, error) {
 	if c.InsecureAllowHTTP {
 		m.cookie = c.Cookie
 	}
+	m.config.Keep = slices.Clone(c.Keep)
 	for _, key := range c.Keys {
 		m.sealer.Keys = append(m.sealer.Keys, slices.Clone(key))
 	}
@@ -260,6 +275,7 @@ func (c Config) validate() error {
 	if n := len(c.Cookie); n > maxName {
 		fault("Cookie has %d bytes, want at most %d: browsers drop cookies that are too long", n, maxName)
 	}
+	faults = append(faults, keepFaults(c.Keep)...)
 	return errors.Join(faults...)
 }
 
@@ -284,8 +300,8 @@ func FromContext(ctx context.Context) *Session {
 //   - CodeSession: entity ID, tenant, e-mail address, object ID and stamp together are too long for
 //     a cookie (with Config.Records: entity ID and tenant), or the stamp alone is.
 //
-// What does not fit into the cookie goes into Config.Records. Without Records, the groups, roles and
-// long texts that do not fit are left out. The flags of the Session say so, and the login is not
+// What does not fit into the cookie goes into Config.Records. Without Records, the groups, roles,
+// attributes and long texts that do not fit are left out. The flags of the Session say so, and the login is not
 // refused.
 func (m *Manager) SignIn(w http.ResponseWriter, r *http.Request, login *saml.Login) error {
 	if login.Purpose != "" {
@@ -345,6 +361,7 @@ func (m *Manager) newSession(login *saml.Login) (*Session, error) {
 		StartedAt:        now,
 		SeenAt:           now,
 		ExpiresAt:        now.Add(m.config.Lifetime),
+		Attributes:       kept(login.Assertion.Attributes, m.config.Keep),
 		service:          serviceOf(login.EntityID),
 	}
 	for _, statement := range login.Assertion.Statements {

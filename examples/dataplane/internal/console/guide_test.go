@@ -52,7 +52,11 @@ func TestGuide(t *testing.T) {
 	b.wantText("verdict", "Passed")
 	b.wantText("name-id", user.Mail)
 	b.wantText("person", user.DisplayName, user.Mail, user.Groups[0])
-	b.wantText("claims", "objectidentifier", user.ObjectID, "tenantid", w.idp.TenantID())
+	b.wantText("claims", "objectidentifier", user.ObjectID, "tenantid", w.idp.TenantID(), "authnmethodsreferencesnot read")
+	b.wantText("unread", "http://schemas.microsoft.com/claims/authnmethodsreferences")
+	if got := b.last.text("unread") + b.last.text("claims"); strings.Count(got, "not read") != 1 || strings.Contains(b.last.text("unread"), "objectidentifier") {
+		t.Errorf("claims that are read are shown as unread: %s", got)
+	}
 	b.wantText("account", "A new account would be made")
 	if got, want := strings.Count(b.last.text("checks"), "passed"), len(saml.Checks()); got != want {
 		t.Errorf("checks that were passed: got %d, want %d", got, want)

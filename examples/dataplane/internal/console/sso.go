@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/iomete/saml"
@@ -99,9 +100,13 @@ type testResult struct {
 
 	Issuer, NameID, NameIDFormat string
 	Claims                       []saml.Attribute
+	Unread                       []string `json:",omitempty"` // names of the claims that are in no field of the user
 	Person                       person
 	Account                      string // what would become of it
 }
+
+// IsUnread reports whether the claim with this name is in no field of the user.
+func (r testResult) IsUnread(name string) bool { return slices.Contains(r.Unread, name) }
 
 type testFailure struct{ Code, Check, Message, Got, Want, Hint, Cause string }
 
@@ -117,7 +122,7 @@ func (c *Console) passTest(r *http.Request, login *saml.Login) error {
 	}
 	a := login.Assertion
 	result := testResult{Issuer: a.Issuer.Value, NameID: a.NameID.Value, NameIDFormat: a.NameID.Format,
-		Claims: a.Attributes, Person: newPerson(login.Identity, false)}
+		Claims: a.Attributes, Unread: login.Identity.Unread(), Person: newPerson(login.Identity, false)}
 	result.Account = c.accountAfter(r.Context(), login.Identity)
 	if err := c.finishTest(r.Context(), id, true, result); err != nil {
 		return err
