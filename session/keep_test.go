@@ -1,6 +1,7 @@
 package session
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"reflect"
 	"slices"
@@ -102,7 +103,16 @@ func TestKeptAttributesInRecords(t *testing.T) {
 	login.Identity.Groups = randomGroups(150)
 	kept := saml.Attributes{{Name: "a", Values: []string{strings.Repeat("x", 5000), "y"}}, {Name: "b", Values: []string{"z"}}}
 	login.Assertion.Attributes = append(login.Assertion.Attributes, kept...)
-	if got := s.opened(login); !reflect.DeepEqual(got.Attributes, kept) || got.AttributesTruncated || len(got.Identity.Groups) != 150 {
+	w := httptest.NewRecorder()
+	if err := s.SignIn(w, newRequest("POST", "/"), login); err != nil {
+		t.Fatal(err)
+	}
+	var got *Session
+	page := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = FromContext(r.Context()) })
+	if answerOf(s.Require(s.login, page), newRequest("GET", "/", w.Result().Cookies()...)); got == nil {
+		t.Fatal("there is no session")
+	}
+	if !reflect.DeepEqual(got.Attributes, kept) || got.AttributesTruncated || len(got.Identity.Groups) != 150 {
 		t.Errorf("got %d attributes, truncated %t, and %d groups", len(got.Attributes), got.AttributesTruncated, len(got.Identity.Groups))
 	}
 }
