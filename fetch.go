@@ -1,6 +1,7 @@
 package saml
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 
@@ -83,7 +84,7 @@ func fromFetch(err *fetch.Error, seen *IdentityProvider) *Error {
 	case err.TooLarge:
 		e.Code, e.hintOf = CodeTooLarge, CodeMetadataFetch
 	case err.AADSTS != "":
-		e.Hint = seen.statusHint("", err.AADSTS)
+		e.Hint = cmp.Or(seen.statusHint("", err.AADSTS), err.Hint)
 	}
 	return e.completed(seen)
 }

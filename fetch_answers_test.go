@@ -145,3 +145,20 @@ func TestFetchErrorPages(t *testing.T) {
 		t.Error("no row has a number with a hint")
 	}
 }
+
+// TestFetchStatusHints: who has the right address is not told to compare it.
+func TestFetchStatusHints(t *testing.T) {
+	t.Parallel()
+	server, options := fetchServer(t, func(w http.ResponseWriter, r *http.Request) {
+		var status int
+		fmt.Sscanf(r.URL.Path, "/%d", &status)
+		w.WriteHeader(status)
+	})
+	for status, want := range map[int]string{400: "Compare the address", 401: "to this service", 403: "to this service", 404: "Compare the address", 407: "to this service",
+		410: "Compare the address", 429: "try again in a few minutes", 500: "try again in a few minutes", 503: "try again in a few minutes", 204: "Compare the address"} {
+		_, err := FetchMetadata(t.Context(), fmt.Sprintf("%s/%d", server.URL, status), options)
+		if e := onlyFault(t, err); e.Code != CodeMetadataFetch || !strings.Contains(e.Hint, want) || !strings.Contains(e.Hint, "with a browser") {
+			t.Errorf("status %d: got %v (%s), want the hint %q", status, err, e.Hint, want)
+		}
+	}
+}

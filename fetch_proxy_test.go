@@ -52,6 +52,11 @@ func (p *forwardProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusProxyAuthRequired)
 		return
 	}
+	p.connect(w, r)
+}
+
+// connect connects the client to what it asked for.
+func (p *forwardProxy) connect(w http.ResponseWriter, r *http.Request) {
 	target := r.Host
 	if known, ok := p.names[target]; ok {
 		target = known
@@ -309,6 +314,7 @@ func TestFetchProxyRefuses(t *testing.T) {
 		{"a kind that nobody knows", withUser(status(407, "Proxy-Authenticate", "secret x=y")), "another kind", "another kind", "with Basic"},
 		{"Basic among others", withUser(status(407, "Proxy-Authenticate", negotiate, "Proxy-Authenticate", `basic realm="x"`)), "the proxy refuses the user name and password", "407", "FetchOptions.Proxy"},
 		{"Basic in one line with others", status(407, "Proxy-Authenticate", `Digest realm="x", Basic realm="x"`).URL, "wants a user name and a password", "407", "FetchOptions.Proxy"},
+		{"no kind of sign-in is named", status(407).URL, "wants a user name and a password", "407", "FetchOptions.Proxy"},
 		{"forbidden", withUser(status(403)), "the proxy refuses to connect", "403 Forbidden for idp.corp.invalid:443", "allow CONNECT"},
 		{"a page to sign in", withUser(status(302, "Location", "https://portal.corp.invalid/?secret")), "the proxy refuses to connect", "302 Found for", "allow CONNECT"},
 		{"another kind of success", withUser(status(202)), "the proxy refuses to connect", "202 Accepted for", "allow CONNECT"},
@@ -344,7 +350,18 @@ func TestFetchProxyRefuses(t *testing.T) {
 			}
 		}
 	}
-	_, err := FetchMetadata(t.Context(), "https://unknown-ca.corp.invalid/", FetchOptions{RootCAs: n.roots, Proxy: good.URL})
+	once := newProxy(t, nil, &forwardProxy{names: n.names})
+	once.answer = func(w http.ResponseWriter, r *http.Request) { // it is switched off between two connections
+		if r.Host != "idp.corp.invalid:443" {
+			panic(http.ErrAbortHandler)
+		}
+		once.connect(w, r)
+	}
+	_, err := FetchMetadata(t.Context(), "https://idp.corp.invalid/?to=https://other.corp.invalid:8443/", FetchOptions{RootCAs: n.roots, Proxy: once.URL})
+	if e := onlyFault(t, err); !strings.Contains(e.Message, "the proxy does not answer as a proxy does") {
+		t.Errorf("a proxy that goes away before a redirect is followed: got %v", err)
+	}
+	_, err = FetchMetadata(t.Context(), "https://unknown-ca.corp.invalid/", FetchOptions{RootCAs: n.roots, Proxy: good.URL})
 	if e := onlyFault(t, err); !strings.Contains(e.Message, "server's own certificate is not trusted") || !strings.Contains(e.Error(), "unknown-ca.corp.invalid") {
 		t.Errorf("a certificate for another name behind the proxy: got %v", err)
 	}

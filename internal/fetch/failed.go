@@ -87,3 +87,14 @@ func (f *fetcher) unreached(e *Error, who string, err error) {
 }
 
 func unreachable(who string) string { return "the " + who + " cannot be reached" }
+
+// hintOfStatus returns what to change for a status where the address is likely to be right, else "".
+func hintOfStatus(code int) string {
+	switch {
+	case code == http.StatusUnauthorized, code == http.StatusForbidden, code == http.StatusProxyAuthRequired:
+		return "The server, or a filter of the network before it, does not give the document to this service. Download the file with a browser and give that."
+	case code == http.StatusTooManyRequests, code >= http.StatusInternalServerError:
+		return "The server is busy or has a fault: try again in a few minutes. Or download the file with a browser and give that."
+	}
+	return ""
+}

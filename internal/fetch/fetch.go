@@ -118,7 +118,8 @@ func (f *fetcher) get(ctx context.Context, typed string) ([]byte, *Error) {
 	defer response.Body.Close()
 	f.answered = true
 	if response.StatusCode != http.StatusOK {
-		e := &Error{Message: "the server does not give the document", Got: response.Status, AADSTS: f.aadsts(response)}
+		e := &Error{Message: "the server does not give the document", Got: response.Status, AADSTS: f.aadsts(response),
+			Hint: hintOfStatus(response.StatusCode)}
 		if e.AADSTS != "" {
 			e.Got += ", " + e.AADSTS
 		}

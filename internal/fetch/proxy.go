@@ -87,7 +87,7 @@ func (f *fetcher) beforeConnect(ctx context.Context, _ *url.URL, target string) 
 		}
 		private = private && inside(embedded(a.Unmap().WithZone("")))
 	}
-	if private && !f.moved.Load() {
+	if private { // behind a redirect this is allowed only if it is known already
 		f.private.Store(true)
 	}
 	return http.Header{"User-Agent": {userAgent}}, nil
