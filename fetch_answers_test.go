@@ -14,7 +14,10 @@ import (
 func gzipped(t *testing.T, data []byte) []byte {
 	t.Helper()
 	var packed bytes.Buffer
-	w := gzip.NewWriter(&packed)
+	w, err := gzip.NewWriterLevel(&packed, gzip.BestSpeed)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if _, err := w.Write(data); err != nil {
 		t.Fatal(err)
 	}
@@ -60,8 +63,7 @@ func TestFetchCompressed(t *testing.T) {
 		{"4 MiB after unpacking", "gzip", gzipped(t, make([]byte, maxFile)), make([]byte, maxFile), ""},
 		{"4 MiB that do not get smaller", "gzip", gzipped(t, noise), noise, ""},
 		{"a byte more than 4 MiB after unpacking", "gzip", gzipped(t, make([]byte, maxFile+1)), nil, large},
-		{"a gzip bomb of 64 MiB", "gzip", gzipped(t, make([]byte, 64<<20)), nil, large},
-		{"5 MiB of members with nothing in them", "gzip", bytes.Repeat(gzipped(t, nil), 5<<20/len(gzipped(t, nil))), nil, large},
+		{"a gzip bomb of 8 MiB", "gzip", gzipped(t, make([]byte, 8<<20)), nil, large},
 		{"cut off in the middle", "gzip", good[:len(good)/2], nil, broken},
 		{"cut off in the header", "gzip", good[:5], nil, broken},
 		{"cut off before the length", "gzip", good[:len(good)-4], nil, broken},

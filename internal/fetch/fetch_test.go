@@ -417,9 +417,12 @@ func (e *endless) Read(p []byte) (n int, _ error) {
 // that is never unpacked to anything neither.
 func TestGzipBomb(t *testing.T) {
 	t.Parallel()
-	const limit, size = 1 << 20, 64 << 20
+	const limit, size = 1 << 18, 8 << 20
 	var bomb, nothing bytes.Buffer
-	w := gzip.NewWriter(&bomb)
+	w, err := gzip.NewWriterLevel(&bomb, gzip.BestSpeed)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if _, err := io.CopyN(w, &endless{bytes: make([]byte, 1<<16)}, size); err != nil {
 		t.Fatal(err)
 	}
@@ -456,6 +459,22 @@ func TestErrorPageOfAStranger(t *testing.T) {
 		}
 		if most := map[bool]int{false: maxErrorPage}[public]; body.n > most {
 			t.Errorf("PublicOnly %t: %d bytes of the page were read, want at most %d", public, body.n, most)
+		}
+	}
+}
+
+// TestBodyBehindTheTime: a body that ends when the time for it is over is not taken for a whole one,
+// nor for one that the server broke.
+func TestBodyBehindTheTime(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
+	defer cancel()
+	for _, encoding := range []string{"", "gzip"} {
+		f := &fetcher{maxBytes: 100, first: &url.URL{Scheme: "https"}, timeout: time.Second}
+		data, err := f.document(ctx, &http.Response{Header: http.Header{"Content-Encoding": {encoding}},
+			Body: io.NopCloser(strings.NewReader("\x1f\x8b\x08"))})
+		if err == nil || !strings.Contains(err.Message, "does not answer within") || data != nil {
+			t.Errorf("Content-Encoding %q: got %q, %v", encoding, data, err)
 		}
 	}
 }
