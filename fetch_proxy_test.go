@@ -303,6 +303,16 @@ func TestFetchProxyRefuses(t *testing.T) {
 	hangs := make(chan struct{})
 	silent := newProxy(t, nil, &forwardProxy{answer: func(http.ResponseWriter, *http.Request) { <-hangs }})
 	t.Cleanup(func() { close(hangs) }) // before the proxy is closed
+	closes, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { closes.Close() })
+	go func() {
+		for c, err := closes.Accept(); err == nil; c, err = closes.Accept() {
+			c.Close()
+		}
+	}()
 	dead := httptest.NewServer(nil)
 	dead.Close()
 	const negotiate, ntlm = "Negotiate", `NTLM service:secret`
@@ -326,6 +336,7 @@ func TestFetchProxyRefuses(t *testing.T) {
 		{"a web server", withUser(status(405)), "it may be a web server and no proxy", "405 Method Not Allowed for", "Compare FetchOptions.Proxy"},
 		{"something that is no web server", withUser(garbage), "the proxy does not answer as a proxy does", garbage.Listener.Addr().String(), "Compare FetchOptions.Proxy"},
 		{"a proxy that is off", strings.Replace(dead.URL, "://", "://service:secret@", 1), "the proxy refuses the connection", dead.Listener.Addr().String(), "Compare FetchOptions.Proxy"},
+		{"a proxy that hangs up", "https://service:secret@" + closes.Addr().String(), "the proxy cannot be reached", closes.Addr().String(), "Compare FetchOptions.Proxy"},
 		{"a proxy whose name is none", "http://service:secret@no-such-proxy.invalid:3128", "there is no proxy of this name", "no-such-proxy.invalid:3128", "Compare FetchOptions.Proxy"},
 		{"a proxy that is silent", withUser(silent), "the proxy does not answer", silent.Listener.Addr().String(), "Compare FetchOptions.Proxy"},
 		{"http that is called https", strings.Replace(withUser(good), "http:", "https:", 1), "the proxy does not speak TLS", good.Listener.Addr().String(), "Compare FetchOptions.Proxy"},
@@ -357,13 +368,14 @@ func TestFetchProxyRefuses(t *testing.T) {
 		}
 		once.connect(w, r)
 	}
-	_, err := FetchMetadata(t.Context(), "https://idp.corp.invalid/?to=https://other.corp.invalid:8443/", FetchOptions{RootCAs: n.roots, Proxy: once.URL})
+	_, err = FetchMetadata(t.Context(), "https://idp.corp.invalid/?to=https://other.corp.invalid:8443/", FetchOptions{RootCAs: n.roots, Proxy: once.URL})
 	if e := onlyFault(t, err); !strings.Contains(e.Message, "the proxy does not answer as a proxy does") {
 		t.Errorf("a proxy that goes away before a redirect is followed: got %v", err)
 	}
 	_, err = FetchMetadata(t.Context(), "https://unknown-ca.corp.invalid/", FetchOptions{RootCAs: n.roots, Proxy: good.URL})
-	if e := onlyFault(t, err); !strings.Contains(e.Message, "server's own certificate is not trusted") || !strings.Contains(e.Error(), "unknown-ca.corp.invalid") {
-		t.Errorf("a certificate for another name behind the proxy: got %v", err)
+	if e := onlyFault(t, err); !strings.Contains(e.Message, "server's own certificate is not trusted") || !strings.Contains(e.Error(), "unknown-ca.corp.invalid") ||
+		strings.Contains(e.Hint, "FetchOptions") {
+		t.Errorf("a certificate for another name behind the proxy: got %v (%s), want no option named", err, e.Hint)
 	}
 }
 

@@ -143,6 +143,10 @@ func TestFetchThatIsRefused(t *testing.T) {
 		!strings.Contains(e.Hint, "FetchOptions.RootCAs") {
 		t.Errorf("a server that nobody vouches for: %v (%s)", err, e.Hint)
 	}
+	_, err = FetchMetadata(t.Context(), dead.URL, options)
+	if e := onlyFault(t, err); strings.Contains(e.Hint, "FetchOptions.Proxy") {
+		t.Errorf("a server of this machine needs no proxy: the hint is %q", e.Hint)
+	}
 	plain := httptest.NewServer(nil)
 	t.Cleanup(plain.Close)
 	if _, err = FetchMetadata(t.Context(), strings.Replace(plain.URL, "http", "https", 1), options); !errors.Is(err, CodeMetadataFetch) ||
