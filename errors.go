@@ -39,7 +39,7 @@ type Error struct {
 	Hint string
 	// Field is the setting that is wrong: FieldEntityID, FieldLoginURL or FieldCertificate for what
 	// an administrator entered about the identity provider, or the name of a field of Config,
-	// HandlerConfig or LoginOptions ("BaseURL"). "" if no single setting is known to be wrong.
+	// HandlerConfig, LoginOptions or FetchOptions ("BaseURL"). "" if no single setting is known to be wrong.
 	Field string
 	// Reference is a random number that appears on the user's error page and in the log, "" outside
 	// the HTTP handlers.

@@ -28,7 +28,7 @@ func TestFetchMetadata(t *testing.T) {
 	const document = "<EntityDescriptor/>"
 	server, options := fetchServer(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Referer") != "" || r.Header.Get("Cookie") != "" || r.Header.Get("Authorization") != "" ||
-			strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+			r.Header.Get("Accept-Encoding") != "gzip" {
 			t.Errorf("headers %v", r.Header)
 		}
 		switch path := r.URL.Path; {
@@ -41,6 +41,11 @@ func TestFetchMetadata(t *testing.T) {
 			w.Write([]byte(document))
 		}
 	})
+	for _, around := range []string{" ", "\t\r\n", "\u00a0", "\u200b", "\ufeff", "\u200e", "\u2060 \u00ad"} {
+		if got, err := FetchMetadata(t.Context(), around+server.URL+"/"+around, options); err != nil || string(got) != document {
+			t.Errorf("%q around the address: got %q, %v", around, got, err)
+		}
+	}
 	for _, path := range []string{"/", "/hop/", "/hop/hop/hop/hop/hop/"} {
 		got, err := FetchMetadata(t.Context(), server.URL+path, options)
 		if err != nil || string(got) != document {
@@ -101,7 +106,7 @@ func TestFetchThatIsRefused(t *testing.T) {
 			"404"},
 		{"5 MB", server.URL + "/large", CodeTooLarge, "more than 4 MiB", ""},
 		{"without end", server.URL + "/endless", CodeTooLarge, "more than 4 MiB", ""},
-		{"a connection that breaks", server.URL + "/cut", CodeMetadataFetch, "cannot be reached", ""},
+		{"a connection that breaks", server.URL + "/cut", CodeMetadataFetch, "breaks off before its end", ""},
 		{"a redirect to http", server.URL + "/?to=http://idp.example.com/", CodeMetadataFetch, "not followed",
 			"http://idp.example.com/"},
 		{"a redirect to a file", server.URL + "/?to=file:///etc/passwd", CodeMetadataFetch, "not followed",
@@ -133,9 +138,24 @@ func TestFetchThatIsRefused(t *testing.T) {
 			t.Errorf("%s: the password is in %v", row.name, err)
 		}
 	}
-	if _, err := FetchMetadata(t.Context(), server.URL, FetchOptions{}); !errors.Is(err, CodeMetadataFetch) ||
-		!strings.Contains(err.Error(), "certificate is not trusted") {
-		t.Errorf("a server that nobody vouches for: %v", err)
+	_, err := FetchMetadata(t.Context(), server.URL, FetchOptions{})
+	if e := onlyFault(t, err); e.Code != CodeMetadataFetch || !strings.Contains(e.Message, "server's own certificate is not trusted") ||
+		!strings.Contains(e.Hint, "FetchOptions.RootCAs") {
+		t.Errorf("a server that nobody vouches for: %v (%s)", err, e.Hint)
+	}
+	_, err = FetchMetadata(t.Context(), dead.URL, options)
+	if e := onlyFault(t, err); strings.Contains(e.Hint, "FetchOptions.Proxy") {
+		t.Errorf("a server of this machine needs no proxy: the hint is %q", e.Hint)
+	}
+	plain := httptest.NewServer(nil)
+	t.Cleanup(plain.Close)
+	if _, err = FetchMetadata(t.Context(), strings.Replace(plain.URL, "http", "https", 1), options); !errors.Is(err, CodeMetadataFetch) ||
+		!strings.Contains(err.Error(), "does not speak TLS") {
+		t.Errorf("https at a port for http: %v", err)
+	}
+	_, err = FetchMetadata(t.Context(), "https://no-such-host.invalid/", FetchOptions{})
+	if e := onlyFault(t, err); !strings.Contains(e.Hint, "FetchOptions.Proxy") {
+		t.Errorf("a name that only a proxy may know: the hint is %q, want the option named", e.Hint)
 	}
 	if asked.Load() == 0 {
 		t.Error("the server was never asked")

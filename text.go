@@ -30,6 +30,9 @@ func isNil(v any) bool {
 // §2.3), and no other characters.
 func trimSpace(s string) string { return strings.Trim(s, " \t\r\n") }
 
+// trimInvisible leaves out white space and invisible characters at both ends of s.
+func trimInvisible(s string) string { return address.Trimmed(s) }
+
 func showTime(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // printable reports whether s is text that XML can carry in one line.

@@ -1,7 +1,7 @@
 // Command samlsp looks at SAML from the side of a service provider: what an identity provider's
 // metadata says, whether a response would be accepted and why not, what a message holds.
 //
-//	samlsp metadata [-json] [-entity-id ID] FILE|URL|-
+//	samlsp metadata [-json] [-entity-id ID] [-proxy URL] [-ca FILE] FILE|URL|-
 //	samlsp verify -metadata FILE -redirect-url URL (-request-id ID | -unsolicited) FILE...
 //	samlsp decode [FILE|URL|-]
 //	samlsp idp [-addr HOST:PORT] [-redirect-url URL]...
@@ -20,6 +20,8 @@ import (
 	"os/signal"
 	"strings"
 	"time"
+
+	"github.com/iomete/saml"
 )
 
 // Exit statuses.
@@ -31,7 +33,7 @@ const (
 
 const mainUsage = `samlsp looks at SAML from the side of a service provider.
 
-    samlsp metadata [-json] [-entity-id ID] FILE|URL|-
+    samlsp metadata [-json] [-entity-id ID] [-proxy URL] [-ca FILE] FILE|URL|-
         shows what an identity provider's metadata says and what is wrong with it
 
     samlsp verify -metadata FILE -redirect-url URL (-request-id ID | -unsolicited) [options] FILE...
@@ -75,6 +77,7 @@ type tool struct {
 	stdout io.Writer
 	stderr io.Writer
 	now    func() time.Time
+	fetch  saml.FetchOptions
 }
 
 func (t *tool) dispatch(args []string) int {

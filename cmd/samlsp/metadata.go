@@ -12,13 +12,16 @@ import (
 	"github.com/iomete/saml"
 )
 
-const metadataUsage = `samlsp metadata [-json] [-entity-id ID] FILE|URL|-
+const metadataUsage = `samlsp metadata [-json] [-entity-id ID] [-proxy URL] [-ca FILE] FILE|URL|-
 
 Shows what an identity provider's SAML metadata says (Entra: Federation Metadata XML): entity ID, login URL, logout URL,
 certificates with the thumbprints that Entra's portal shows, and what is wrong with it. - is standard input. An address must
 be https, or http on this machine; at most 4 MiB are read within 10 seconds.
 
     -entity-id ID   picks one identity provider from a document that holds several
+    -proxy URL      asks an https address through this forward proxy: http://host:port or https://host:port, with
+                    user:password@ before the host if it wants that; the proxy of the environment is never used
+    -ca FILE        trusts the authorities in this PEM file too, as for a proxy that opens TLS connections
     -json           prints one object: entity_id, login_url, logout_url, certificates (sha256 in lower-case hex, subject,
                     not_before, not_after), valid_until (null if it does not say), warnings (code, message, hint)
 
@@ -29,6 +32,8 @@ func (t *tool) metadata(args []string) int {
 	flags := flag.NewFlagSet("metadata", flag.ContinueOnError)
 	asJSON := flags.Bool("json", false, "")
 	entityID := flags.String("entity-id", "", "")
+	proxy := flags.String("proxy", "", "")
+	ca := flags.String("ca", "", "")
 	if status, ok := t.parse(flags, metadataUsage, args); !ok {
 		return status
 	}
@@ -36,6 +41,13 @@ func (t *tool) metadata(args []string) int {
 		return t.misused("metadata", "name one file or address, or - for standard input")
 	}
 	name := flags.Arg(0)
+	t.fetch.Proxy = *proxy
+	if *ca != "" {
+		var err error
+		if t.fetch.RootCAs, err = authorities(*ca); err != nil {
+			return t.misused("metadata", "-ca "+*ca+": "+err.Error())
+		}
+	}
 	document, err := t.readSource(name, metadataLimit)
 	var idp *saml.IdentityProvider
 	if err == nil {

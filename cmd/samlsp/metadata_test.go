@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -385,6 +386,55 @@ func TestMetadataByAddress(t *testing.T) {
 	dead := httptest.NewServer(mux)
 	dead.Close()
 	samlsp(t, "metadata", dead.URL).failed(t, exitRefused, "refuses the connection", "Compare the address")
+}
+
+// TestMetadataByProxy: the address is asked through the proxy and under the authority that the flags
+// name, and what is wrong is said in the words of the flags.
+func TestMetadataByProxy(t *testing.T) {
+	t.Parallel()
+	idp := newIDP(t, samltest.Options{})
+	document, err := idp.Metadata()
+	if err != nil {
+		t.Fatal(err)
+	}
+	site := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.Write(document) }))
+	t.Cleanup(site.Close)
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Host != "example.com:443" { // which the certificate of httptest is for
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		server, err := net.Dial("tcp", site.Listener.Addr().String())
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer server.Close()
+		client, _, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer client.Close()
+		io.WriteString(client, "HTTP/1.1 200 OK\r\n\r\n")
+		go io.Copy(server, client)
+		io.Copy(client, server)
+	}))
+	t.Cleanup(proxy.Close)
+	ca := tempFile(t, "ca.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: site.Certificate().Raw}))
+	if r := samlsp(t, "metadata", "-proxy", proxy.URL, "-ca", ca, "https://example.com/metadata"); r.code != exitOK ||
+		!strings.Contains(r.stdout, idp.EntityID()) {
+		t.Errorf("by the proxy: got %+v", r)
+	}
+	if r := samlsp(t, "metadata", "-ca", ca, site.URL); r.code != exitOK {
+		t.Errorf("with the authority alone: got %+v", r)
+	}
+	samlsp(t, "metadata", site.URL).failed(t, exitRefused, "certificate is not trusted", "samlsp metadata -ca")
+	samlsp(t, "metadata", "https://no-such-host.invalid/").failed(t, exitRefused, "no server of this name", "samlsp metadata -proxy")
+	samlsp(t, "metadata", "-proxy", proxy.URL, "https://no-such-host.invalid/").failed(t, exitRefused, "the proxy refuses", "403")
+	samlsp(t, "metadata", "-proxy", "proxy.example.com", "https://no-such-host.invalid/").failed(t, exitRefused, "samlsp metadata -proxy is not the address of a proxy")
+	samlsp(t, "metadata", "-ca", "absent.pem", site.URL).failed(t, exitUsage, "absent.pem", "no such file")
+	samlsp(t, "metadata", "-ca", tempFile(t, "empty.pem", nil), site.URL).failed(t, exitUsage, "no certificate")
 }
 
 func TestLifeOfACertificate(t *testing.T) {

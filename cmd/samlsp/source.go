@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -34,9 +35,38 @@ var (
 // readSource reads FILE|URL|-.
 func (t *tool) readSource(name string, most limit) ([]byte, error) {
 	if strings.Contains(name, "://") {
-		return saml.FetchMetadata(t.ctx, name, saml.FetchOptions{})
+		data, err := saml.FetchMetadata(t.ctx, name, t.fetch)
+		return data, inFlags(err)
 	}
 	return t.readFile(name, most)
+}
+
+// inFlags returns an error of saml.FetchMetadata with the names that the options have here.
+func inFlags(err error) error {
+	var e *saml.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	own := *e
+	names := strings.NewReplacer("FetchOptions.Proxy", "samlsp metadata -proxy", "FetchOptions.RootCAs", "the file of samlsp metadata -ca")
+	own.Message, own.Hint = names.Replace(e.Message), names.Replace(e.Hint)
+	return &own
+}
+
+// authorities returns those of the system, and those in a PEM file.
+func authorities(name string) (*x509.CertPool, error) {
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		return nil, err
+	}
+	if !pool.AppendCertsFromPEM(data) {
+		return nil, errors.New("there is no certificate in it, want PEM (BEGIN CERTIFICATE)")
+	}
+	return pool, nil
 }
 
 // readFile reads FILE|-.

@@ -20,6 +20,8 @@ type options struct {
 	admin, password   string
 	resetPassword     bool
 	metadata          string
+	metadataProxy     string
+	metadataCA        string
 	enable            bool
 	idpAddr           string
 	log               string
@@ -52,6 +54,11 @@ func (o *options) define(flags *flag.FlagSet) {
 		"set the administrator's password to -admin-password or a random one, and end all administrator sessions")
 	flags.StringVar(&o.metadata, "metadata", "",
 		"`file` with the identity provider's metadata, saved at the start")
+	flags.StringVar(&o.metadataProxy, "metadata-proxy", "",
+		"`URL` of the forward proxy through which the settings page fetches metadata, http://host:port or https://host:port; "+
+			"with user:password@ before the host prefer the environment variable. HTTPS_PROXY is not used")
+	flags.StringVar(&o.metadataCA, "metadata-ca", "",
+		"PEM `file` with certificate authorities that are trusted too when metadata is fetched")
 	flags.BoolVar(&o.enable, "enable", false,
 		"enable single sign-on with -metadata at the start, without a test")
 	flags.StringVar(&o.idpAddr, "idp-addr", "localhost:8081",

@@ -68,7 +68,12 @@ func start(ctx context.Context, o *options, stdout, stderr io.Writer) (_ *server
 	if err != nil {
 		return nil, err
 	}
+	fetch, err := o.fetchMetadata()
+	if err != nil {
+		return nil, err
+	}
 	config := console.Config{
+		Fetch:             fetch,
 		DB:                s.db,
 		BaseURL:           o.baseURL,
 		Keys:              sealing,

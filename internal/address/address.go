@@ -41,6 +41,12 @@ func Hidden(s string) string {
 	return ""
 }
 
+// Trimmed returns s without what surrounds an address that was copied and pasted: white space, and
+// characters that cannot be seen. What stands inside stays.
+func Trimmed(s string) string {
+	return strings.TrimFunc(s, func(r rune) bool { return r == ' ' || !Visible(r) })
+}
+
 // PortExists reports whether an address has no port, or one from 1 to 65535 (RFC 9293 §3.1; 0 is
 // reserved). url.Parse takes any number. A colon without a number counts as no port (RFC 3986
 // §3.2.3).

@@ -17,6 +17,19 @@ func TestIsLoopback(t *testing.T) {
 	}
 }
 
+func TestTrimmed(t *testing.T) {
+	t.Parallel()
+	for s, want := range map[string]string{
+		"https://host/a b": "https://host/a b", " https://host/ ": "https://host/", "\t\r\nhttps://host/\n": "https://host/",
+		"\ufeffhttps://host/\u200b": "https://host/", "\u00a0\u2060 https://host/\u200e\u00ad": "https://host/", "https://ho\u200bst/": "https://ho\u200bst/",
+		"https://host/\xff": "https://host/\xff", "": "", " \u200b ": "",
+	} {
+		if got := Trimmed(s); got != want {
+			t.Errorf("%q: got %q, want %q", s, got, want)
+		}
+	}
+}
+
 func TestShown(t *testing.T) {
 	t.Parallel()
 	for address, want := range map[string]string{

@@ -9,9 +9,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
-	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -27,6 +24,7 @@ import (
 type Options struct {
 	RootCAs    *x509.CertPool // certificate authorities that vouch for the server; nil: those of the system
 	PublicOnly bool           // https only, and public addresses only; all failures to connect look and last the same
+	Proxy      string         // http://host:port or https://host:port of a forward proxy for https, perhaps with user:password@; "": none
 	MaxBytes   int            // the largest document; required
 }
 
@@ -36,6 +34,10 @@ type Error struct {
 	Message  string // one sentence without a final period
 	Got      string // the host that was typed, or what the server answered; raw, "" if there is nothing to show
 	Want     string // "" if the message says it
+	Hint     string // what to change; "": what is always advised if metadata cannot be fetched
+	Note     string // a second piece of advice, to be said behind the first
+	AADSTS   string // an error number of Microsoft Entra ID in the answer, "AADSTS90002"; "" if there is none
+	Setting  string // the field of Options that cannot be used; "" if the options are good
 	TooLarge bool   // the document has more than MaxBytes
 	Cause    error  // only context.Canceled, or why the server's certificate is not trusted; else nil
 }
@@ -51,11 +53,22 @@ const (
 )
 
 // Get returns the document at an address: https, or http on a loopback address unless PublicOnly is
-// set. It takes at most 10 seconds and follows 5 redirects. Link-local addresses and the metadata
-// services of clouds are never connected to; private and loopback addresses only if the typed
-// address itself leads to one. No proxy of the environment is used.
+// set. Blanks and invisible characters around the address are left out. It takes at most 10 seconds
+// and follows 5 redirects. Link-local addresses and the metadata services of clouds are never
+// connected to; private and loopback addresses only if the typed address itself leads to one. No
+// proxy of the environment is used.
+//
+// With a proxy every https address is asked through it, also one of this machine; http never is. An
+// IP address, and what a name resolves to here, is checked by the same rules. The proxy looks the
+// name up for itself: a name that does not resolve here is its decision alone.
 func Get(ctx context.Context, typed string, o Options) ([]byte, *Error) {
+	proxy, fault := parseProxy(o)
+	if fault != nil {
+		return nil, fault
+	}
 	f := fetcher{
+		proxy:          proxy,
+		lookup:         net.DefaultResolver.LookupNetIP,
 		publicOnly:     o.PublicOnly,
 		public:         isPublic,
 		timeout:        timeout,
@@ -68,6 +81,7 @@ func Get(ctx context.Context, typed string, o Options) ([]byte, *Error) {
 
 func (f *fetcher) get(ctx context.Context, typed string) ([]byte, *Error) {
 	const noAddress = "this is no address that metadata is fetched from"
+	typed = address.Trimmed(typed)
 	u, err := url.Parse(typed)
 	if err != nil {
 		message := noAddress + ": it is not a valid URL; look for a space or a wrong port"
@@ -95,40 +109,42 @@ func (f *fetcher) get(ctx context.Context, typed string) ([]byte, *Error) {
 		return nil, &Error{Message: "this is no address", Got: f.typed}
 	}
 	request.Header.Set("Accept", "application/samlmetadata+xml, application/xml, text/xml, */*;q=0.1")
-	request.Header.Set("User-Agent", "iomete-saml")
+	request.Header.Set("Accept-Encoding", "gzip")
+	request.Header.Set("User-Agent", userAgent)
 	response, err := f.client().Do(request)
 	if err != nil {
 		return nil, f.failed(err)
 	}
 	defer response.Body.Close()
+	f.answered = true
 	if response.StatusCode != http.StatusOK {
-		return nil, &Error{Message: "the server does not give the document", Got: response.Status}
+		e := &Error{Message: "the server does not give the document", Got: response.Status, AADSTS: f.aadsts(response),
+			Hint: hintOfStatus(response.StatusCode)}
+		if e.AADSTS != "" {
+			e.Got += ", " + e.AADSTS
+		}
+		return nil, e
 	}
-	data, err := io.ReadAll(io.LimitReader(response.Body, int64(f.maxBytes)+1))
-	if err == nil {
-		err = ctx.Err() // a server that gives up when our time is over may have ended the body early
-	}
-	if err != nil {
-		return nil, f.failed(err)
-	}
-	if len(data) > f.maxBytes {
-		message := fmt.Sprintf("what is found there has more than %d MiB, so it is not the metadata of one identity provider",
-			f.maxBytes>>20)
-		return nil, &Error{Message: message, TooLarge: true}
-	}
-	return data, nil
+	return f.document(ctx, response)
 }
 
-// client uses no proxy: it would be the proxy that connects, to addresses that nobody looks at.
+// client uses a proxy only for https, and http is on this machine: what connects, and to where, is
+// decided once for all redirects, because none changes the scheme.
 func (f *fetcher) client() *http.Client {
 	transport := &http.Transport{
 		DialContext:            f.dial,
 		TLSClientConfig:        f.tls,
-		DisableCompression:     true, // what is counted is what is read
+		DisableCompression:     true, // document unpacks, and counts
 		DisableKeepAlives:      true,
 		MaxResponseHeaderBytes: 64 << 10,
 	}
-	if f.publicOnly {
+	switch {
+	case f.viaProxy():
+		transport.Proxy = http.ProxyURL(f.proxy)
+		transport.DialContext = f.dialProxy
+		transport.GetProxyConnectHeader = f.beforeConnect
+		transport.OnProxyConnectResponse = f.afterConnect
+	case f.publicOnly:
 		transport.DialTLSContext = f.dialPublic
 	}
 	return &http.Client{Transport: transport, CheckRedirect: f.redirect}
@@ -154,12 +170,16 @@ type fetcher struct {
 	timeout, connectTimeout time.Duration
 	tls                     *tls.Config
 	maxBytes                int
+	proxy                   *url.URL // nil: none
+	lookup                  func(ctx context.Context, network, host string) ([]netip.Addr, error)
 
 	first      *url.URL
 	typed      string      // the host that was typed, for errors
 	moved      atomic.Bool // a redirect was followed
 	private    atomic.Bool // the address that was typed led to a private or loopback address
 	connecting atomic.Bool // with publicOnly: there is no connection to the server that is asked now
+	tunneled   atomic.Bool // the proxy has connected us to the server that is asked now
+	answered   bool        // the server that has the document sent its header
 }
 
 // errForbidden is a connection that is not made. An address in our network is not named: the
@@ -205,7 +225,12 @@ func (f *fetcher) control(_, target string, _ syscall.RawConn) error {
 	if err != nil {
 		return errForbidden{why: "it leads to an address that cannot be read"}
 	}
-	switch ip := embedded(a.Addr().Unmap().WithZone("")); {
+	return f.allowed(a.Addr())
+}
+
+// allowed is the rule for the IP addresses that we connect to.
+func (f *fetcher) allowed(a netip.Addr) error {
+	switch ip := embedded(a.Unmap().WithZone("")); {
 	case f.publicOnly && !f.public(ip):
 		return errForbidden{why: "it leads to an address that is not public"}
 	case f.publicOnly:
@@ -231,35 +256,4 @@ func (f *fetcher) redirect(next *http.Request, via []*http.Request) error {
 		return errForbidden{"it redirects to an address that is not followed", address.Shown(next.URL.String())}
 	}
 	return nil
-}
-
-// failed says in one sentence what went wrong.
-func (f *fetcher) failed(err error) *Error {
-	var forbidden errForbidden
-	var certificate *tls.CertificateVerificationError
-	var name *net.DNSError
-	e := &Error{Message: "the server cannot be reached", Got: f.typed}
-	switch {
-	case f.connecting.Load() && !errors.Is(err, context.Canceled):
-		e.Message = "no public server could be reached there by https: the name must be in the public DNS, " +
-			"the address public, the port open, and the certificate from a trusted authority"
-	case errors.As(err, &forbidden):
-		e.Message = "this address is not fetched: " + forbidden.why
-		if forbidden.redirect != "" {
-			e.Got = forbidden.redirect
-		}
-	case errors.Is(err, context.Canceled):
-		e.Message = "the request was given up"
-		e.Cause = context.Canceled
-	case errors.Is(err, context.DeadlineExceeded):
-		e.Message = fmt.Sprintf("the server does not answer within %s", f.timeout)
-	case errors.As(err, &certificate):
-		e.Message = "the server's own certificate is not trusted"
-		e.Cause = certificate.Err
-	case errors.Is(err, syscall.ECONNREFUSED):
-		e.Message = "the server refuses the connection"
-	case errors.As(err, &name):
-		e.Message = "there is no server of this name"
-	}
-	return e // any other cause is left out: it names addresses in our network
 }

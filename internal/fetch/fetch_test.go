@@ -1,6 +1,8 @@
 package fetch
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -8,6 +10,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"io"
 	"math/big"
 	"net"
 	"net/http"
@@ -282,6 +285,196 @@ func TestTooLarge(t *testing.T) {
 		data, err := Get(t.Context(), server.URL, Options{RootCAs: trust.RootCAs, MaxBytes: limit})
 		if (err == nil) != taken || taken && len(data) != 1<<20 || !taken && (data != nil || !err.TooLarge) {
 			t.Errorf("1 MiB with a limit of %d bytes: got %d bytes, %v", limit, len(data), err)
+		}
+	}
+}
+
+// TestProxyTargets: what a name resolves to here is checked like an address, and a name that does
+// not resolve here in time is the proxy's to decide.
+func TestProxyTargets(t *testing.T) {
+	t.Parallel()
+	const open, private, never = "", "private", "link-local"
+	proxy := &url.URL{Scheme: "http", Host: "127.0.0.1:3128"}
+	unknown := errors.New("no such host")
+	ask := func(target string, moved, private bool, addresses []string, failure error) (string, *fetcher) {
+		f := &fetcher{first: &url.URL{Scheme: "https"}, proxy: proxy,
+			lookup: func(ctx context.Context, _, host string) (list []netip.Addr, _ error) {
+				if end, ok := ctx.Deadline(); !ok || time.Until(end) > lookupTimeout {
+					t.Errorf("%s is looked up without end, or for longer than %s", host, lookupTimeout)
+				}
+				for _, a := range addresses {
+					list = append(list, netip.MustParseAddr(a))
+				}
+				return list, failure
+			}}
+		f.moved.Store(moved)
+		f.private.Store(private)
+		var forbidden errForbidden
+		if _, err := f.beforeConnect(t.Context(), proxy, target); err != nil && !errors.As(err, &forbidden) {
+			t.Fatal(err)
+		}
+		return forbidden.why, f
+	}
+	for _, row := range []struct {
+		name, target string
+		addresses    []string
+		failure      error
+		kind         string
+		leadsInside  bool
+	}{
+		{"a public name", "idp.example.com:443", []string{"8.8.8.8", "2620:1ec:bdf::1"}, nil, open, false},
+		{"a private name", "idp.example.com:443", []string{"10.1.2.3"}, nil, private, true},
+		{"this machine", "localhost:443", []string{"127.0.0.1", "::1"}, nil, private, true},
+		{"a name that is public and private", "idp.example.com:443", []string{"8.8.8.8", "10.1.2.3"}, nil, private, false},
+		{"a private address by NAT64", "idp.example.com:443", []string{"64:ff9b::a00:1"}, nil, private, true},
+		{"a link-local name", "metadata.example.com:443", []string{"169.254.169.254"}, nil, never, false},
+		{"a name that is public and link-local", "idp.example.com:443", []string{"8.8.8.8", "::ffff:169.254.169.254"}, nil, never, false},
+		{"a name that only the proxy knows", "idp.corp.example:443", nil, unknown, open, false},
+		{"a name server that is silent", "idp.corp.example:443", nil, context.DeadlineExceeded, open, false},
+		{"a name without addresses", "idp.corp.example:443", nil, nil, open, false},
+		{"a public address", "8.8.8.8:443", nil, unknown, open, false},
+		{"a private address", "192.168.0.1:443", nil, unknown, private, true},
+		{"a link-local address", "[fe80::1%eth0]:443", nil, unknown, never, false},
+		{"a host that ends in a number", "idp.example.12:443", nil, unknown, never, false},
+	} {
+		want := map[string][3]string{open: {}, private: {"", "private", ""}, never: {"it", "it", "it"}}[row.kind]
+		typed, f := ask(row.target, false, false, row.addresses, row.failure)
+		if f.private.Load() != row.leadsInside && row.kind != never {
+			t.Errorf("%s: leads inside %t, want %t", row.name, f.private.Load(), row.leadsInside)
+		}
+		fromPublic, _ := ask(row.target, true, false, row.addresses, row.failure)
+		fromPrivate, _ := ask(row.target, true, true, row.addresses, row.failure)
+		for i, got := range []string{typed, fromPublic, fromPrivate} {
+			if (got == "") != (want[i] == "") || !strings.Contains(got, want[i]) {
+				t.Errorf("%s, %s: got %q, want %q", row.name,
+					[]string{"typed", "redirected from outside", "redirected from inside"}[i], got, want[i])
+			}
+		}
+	}
+	for host, want := range map[string]bool{"1": true, "0x7f.1": true, "127.1": true, "127.0.0.1.": true, "0X7F000001": true, "a.0x": true, "a.010": true,
+		"idp.example.com": false, "idp1": false, "1.example": false, "x0x1": false, "0x7g": false, "example.com.": false} {
+		if got := number.MatchString(host); got != want {
+			t.Errorf("%s is taken for a number: %t, want %t", host, got, want)
+		}
+	}
+}
+
+// TestProxyOfTheEnvironment: none but the option's is used, and that for https alone.
+func TestProxyOfTheEnvironment(t *testing.T) {
+	t.Parallel()
+	own := &url.URL{Scheme: "http", Host: "proxy.example.com:3128"}
+	for _, row := range []struct {
+		name, scheme string
+		proxy, want  *url.URL
+	}{{"no option", "https", nil, nil}, {"https", "https", own, own}, {"http on this machine", "http", own, nil}} {
+		f := &fetcher{first: &url.URL{Scheme: row.scheme}, proxy: row.proxy}
+		var got *url.URL
+		if choose := f.client().Transport.(*http.Transport).Proxy; choose != nil {
+			request, err := http.NewRequest(http.MethodGet, row.scheme+"://localhost/", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err = choose(request); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if (got == nil) != (row.want == nil) || got != nil && *got != *row.want {
+			t.Errorf("%s: got the proxy %v, want %v", row.name, got, row.want)
+		}
+	}
+}
+
+// countingBody counts what is read of a body.
+type countingBody struct {
+	io.Reader
+	n int
+}
+
+func (b *countingBody) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	b.n += n
+	return n, err
+}
+
+func (*countingBody) Close() error { return nil }
+
+// endless repeats its bytes.
+type endless struct {
+	bytes []byte
+	next  int
+}
+
+func (e *endless) Read(p []byte) (n int, _ error) {
+	for n < len(p) {
+		copied := copy(p[n:], e.bytes[e.next:])
+		n += copied
+		e.next = (e.next + copied) % len(e.bytes)
+	}
+	return n, nil
+}
+
+// TestGzipBomb: of what would be unpacked to more than the limit no more is read, and of an answer
+// that is never unpacked to anything neither.
+func TestGzipBomb(t *testing.T) {
+	t.Parallel()
+	const limit, size = 1 << 18, 8 << 20
+	var bomb, nothing bytes.Buffer
+	w, err := gzip.NewWriterLevel(&bomb, gzip.BestSpeed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.CopyN(w, &endless{bytes: make([]byte, 1<<16)}, size); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	gzip.NewWriter(&nothing).Close()
+	for name, row := range map[string]struct {
+		body io.Reader
+		most int
+	}{
+		"a bomb":                           {&bomb, bomb.Len()/(size/limit) + 2*4096}, // and what is read ahead
+		"members without content, forever": {&endless{bytes: nothing.Bytes()}, limit + gzipOverhead + 4096},
+	} {
+		body := &countingBody{Reader: row.body}
+		f := &fetcher{maxBytes: limit, first: &url.URL{Scheme: "https"}}
+		data, err := f.document(t.Context(), &http.Response{Header: http.Header{"Content-Encoding": {"gzip"}}, Body: body})
+		if err == nil || !err.TooLarge || data != nil {
+			t.Errorf("%s: got %d bytes, %v, want it too large", name, len(data), err)
+		}
+		if body.n > row.most || body.n == 0 {
+			t.Errorf("%s: %d bytes were read, want at most %d", name, body.n, row.most)
+		}
+	}
+}
+
+// TestErrorPageOfAStranger: with PublicOnly nothing of the page of an error is read.
+func TestErrorPageOfAStranger(t *testing.T) {
+	t.Parallel()
+	for _, public := range []bool{false, true} {
+		body := &countingBody{Reader: io.LimitReader(&endless{bytes: []byte("AADSTS90002: ")}, 1<<20)}
+		f := &fetcher{maxBytes: 1 << 20, publicOnly: public}
+		got := f.aadsts(&http.Response{Body: body})
+		if want := map[bool]string{false: "AADSTS90002"}[public]; got != want {
+			t.Errorf("PublicOnly %t: got %q, want %q", public, got, want)
+		}
+		if most := map[bool]int{false: maxErrorPage}[public]; body.n > most {
+			t.Errorf("PublicOnly %t: %d bytes of the page were read, want at most %d", public, body.n, most)
+		}
+	}
+}
+
+// TestBodyBehindTheTime: a body that ends when the time for it is over is not taken for a whole one,
+// nor for one that the server broke.
+func TestBodyBehindTheTime(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
+	defer cancel()
+	for _, encoding := range []string{"", "gzip"} {
+		f := &fetcher{maxBytes: 100, first: &url.URL{Scheme: "https"}, timeout: time.Second}
+		data, err := f.document(ctx, &http.Response{Header: http.Header{"Content-Encoding": {encoding}},
+			Body: io.NopCloser(strings.NewReader("\x1f\x8b\x08"))})
+		if err == nil || !strings.Contains(err.Message, "does not answer within") || data != nil {
+			t.Errorf("Content-Encoding %q: got %q, %v", encoding, data, err)
 		}
 	}
 }
