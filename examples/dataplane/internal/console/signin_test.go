@@ -187,7 +187,7 @@ func TestTestIsNoLogin(t *testing.T) {
 // pendingOf gives the pending logins of a browser.
 func pendingOf(b *browser) (list []*http.Cookie) {
 	for _, c := range b.client.Jar.Cookies(mustParse(b.w.server.URL)) {
-		if strings.HasPrefix(c.Name, "__Host-saml-login-") {
+		if strings.HasPrefix(c.Name, "__Host-saml-") && len(c.Name) == len("__Host-saml-xyz") {
 			c.Path, c.Secure = "/", true
 			list = append(list, c)
 		}
