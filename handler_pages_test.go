@@ -405,7 +405,7 @@ func TestPurposeHasItsOwnCookie(t *testing.T) {
 	login := h.sp.Handler(recordingSessions{&got})
 	app := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/test" {
-			login.StartLogin(w, r, h.sp, saml.LoginOptions{Purpose: "test", ReturnTo: "/tests/1", ForceAuthn: true})
+			login.StartLogin(w, r, h.sp, saml.LoginOptions{Purpose: "test", ReturnTo: "/tests/1"})
 			return
 		}
 		login.ServeHTTP(w, r)

@@ -673,14 +673,16 @@ func TestMFAThatTakesLong(t *testing.T) {
 		login := h.sp.Handler(refusingSessions{})
 		w := httptest.NewRecorder()
 		login.ServeHTTP(w, httptest.NewRequest("GET", redirectURL+"?return_to=/jobs%3Fid=7%26a=b", nil))
-		state := w.Result().Cookies()[0]
+		kept := w.Result().Cookies()
 		id := requestID(t, w.Result().Header.Get("Location"))
 		c.Advance(time.Duration(minutes) * time.Minute)
 		r := httptest.NewRequest("POST", redirectURL,
 			strings.NewReader(url.Values{"SAMLResponse": {h.respond(samltest.Answer{RequestID: id})},
 				"saml_leg": {"2"}}.Encode()))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		r.AddCookie(state)
+		for _, cookie := range kept {
+			r.AddCookie(cookie)
+		}
 		w = httptest.NewRecorder()
 		login.ServeHTTP(w, r)
 		code := string(saml.CodeStateExpired)

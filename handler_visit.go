@@ -80,6 +80,9 @@ func (h *Handler) RequireSignIn(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	switch visitOf(r) {
 	case unknownVisit:
+		if r.Method == http.MethodPost && h.guardsRedirectURL(w, r) {
+			return
+		}
 		if r.Method != http.MethodGet || !strings.Contains(r.Header.Get("Accept"), "text/html") {
 			http.Error(w, "You are not signed in.", http.StatusUnauthorized)
 			return
@@ -93,25 +96,29 @@ func (h *Handler) RequireSignIn(w http.ResponseWriter, r *http.Request) {
 		h.Fail(w, r, err)
 		return
 	}
-	asked := requestedPage(r)
-	if samePath(asked, sp.RedirectPath()) {
-		h.fail(w, r, sp, guardedRedirectURL(r.Method, sp))
+	if h.guardsRedirectURL(w, r) {
 		return
 	}
+	asked := requestedPage(r)
 	if r.Method != http.MethodGet {
 		asked = ""
 	}
 	h.toRedirectURL(w, r, sp, asked)
 }
 
-// guardedRedirectURL is the refusal of a request on the Redirect URL that a guard got and not the
-// Handler. Without it, the guard would send the browser around.
-func guardedRedirectURL(method string, sp *ServiceProvider) *Error {
+// guardsRedirectURL answers a request on the path of the Redirect URL that a guard got and not the
+// Handler, and reports whether it was one. Otherwise the guard would send the browser around.
+func (h *Handler) guardsRedirectURL(w http.ResponseWriter, r *http.Request) bool {
+	sp, err := h.Provider(r, "")
+	if err != nil || !samePath(requestedPage(r), sp.RedirectPath()) {
+		return false
+	}
 	refusal := refuse(CodeConfig, "a guard answers on the path of the Redirect URL, where the Handler belongs",
-		method+" "+sp.RedirectPath(), "the Handler, for GET and POST")
+		r.Method+" "+sp.RedirectPath(), "the Handler, for GET and POST")
 	refusal.Hint = "Register the Handler for GET and POST on exactly the path of the Redirect URL (ServiceProvider.RedirectPath), outside of Require. " +
 		"If the Handler is on another path, set Config.RedirectPath to that path."
-	return refusal
+	h.fail(w, r, sp, refusal)
+	return true
 }
 
 // toRedirectURL sends a person to the Redirect URL, to come back to the page that was asked for.

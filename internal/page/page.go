@@ -22,7 +22,7 @@ var postTemplate = template.Must(template.New("post").Parse(`<!DOCTYPE html>
 <noscript><p>Press Continue to go on.</p></noscript><button type="submit">Continue</button></form>
 <script nonce="{{.Nonce}}">{const f=document.forms[0]
 {{- if .Keep}};try{sessionStorage.setItem("saml-return",{{.Keep}})}catch(e){}{{end}}
-{{- if .Load}};try{const v=sessionStorage.getItem("saml-return");if(v){const i=document.createElement("input");i.type="hidden";i.name={{.Load}};i.value=v;f.appendChild(i)}}catch(e){}{{end}}
+{{- if .Load}};try{const v=sessionStorage.getItem("saml-return");if(v){const i=document.createElement("input");i.type='hidden';i.name={{.Load}};i.value=v;f.appendChild(i)}}catch(e){}{{end}}
 f.querySelector("button").disabled=true;f.submit()}</script>
 </body></html>
 `))
