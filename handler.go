@@ -269,7 +269,7 @@ func (h *Handler) beginFor(w http.ResponseWriter, r *http.Request, returnTo stri
 		count(w)
 		h.leave(w, r, cmp.Or(returnTo, h.config.Home))
 	default:
-		h.start(w, r, sp, LoginOptions{ReturnTo: returnTo}, start{lost: lost, fromPage: true, count: count})
+		h.start(w, r, sp, LoginOptions{ReturnTo: returnTo}, start{lost: lost, fromPage: r.Method == http.MethodGet, count: count})
 	}
 }
 
@@ -281,7 +281,8 @@ type start struct {
 }
 
 // start sends the browser to the identity provider. What the browser has to keep goes into its
-// cookies and, if it can, into the tab.
+// cookies and, if it can, into the tab. A login that an application begins, or one for a tile, is one
+// at a time; a redirect is enough for it if the cookie has the address.
 func (h *Handler) start(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, o LoginOptions, how start) {
 	if len(o.Purpose) > maxPurpose {
 		h.fail(w, r, sp, refuse(CodeConfig, "LoginOptions.Purpose is too long for a cookie",
@@ -301,18 +302,17 @@ func (h *Handler) start(w http.ResponseWriter, r *http.Request, sp *ServiceProvi
 		how.count(w)
 	}
 	sp.observeStart(r.Context(), request, nil)
-	switch {
-	case !room:
+	remembered := room && o.ReturnTo != "" && sp.rememberPage(w, r, request.ID, o.ReturnTo)
+	if !room {
 		sp.deleteCookie(w, r, pagesCookie)
-	case o.ReturnTo != "":
-		sp.rememberPage(w, r, request.ID, o.ReturnTo)
 	}
 	kept := sp.sealAddress(request.ID, o.ReturnTo)
 	switch {
 	case request.Form != nil:
 		page.Post{Title: "Sign in", Action: request.Form.Action, Field: "SAMLRequest", Keep: kept}.
 			Write(w, []byte(request.Form.SAMLRequest))
-	case kept != "" && keepsInTab(r):
+	case kept != "" && keepsInTab(r) && (how.fromPage || !remembered || len(o.ReturnTo) > lengthOfLocation ||
+		strings.Contains(o.ReturnTo, "#")):
 		leaving := page.Leave{Title: "Sign in", To: request.URL, Keep: kept}
 		if how.fromPage && !strings.Contains(o.ReturnTo, "#") {
 			leaving.Action, leaving.Field, leaving.Value = sp.redirectURL, returnField, o.ReturnTo

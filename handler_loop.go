@@ -17,12 +17,11 @@ const (
 	// mostReturns is how often a browser may come back without a session right after a login has
 	// finished. People who sign out and in again do so once or twice.
 	mostReturns = 2
-	// mostBare is how often the bare Redirect URL may be opened, and how often an address may be
-	// asked for by a page that has no session while the Redirect URL has one.
-	mostBare = 5
-	// mostTiles is how often the bare Redirect URL may be opened with a session: by a tile, or by a
-	// guard that is not ours.
-	mostTiles = 10
+	// mostBare is how often the bare Redirect URL may be opened without a session.
+	mostBare = 10
+	// mostInTwoMinds is how often an address may be asked for whose page has no session while the
+	// Redirect URL has one.
+	mostInTwoMinds = 5
 	// mostVisits is how often one address may be asked for without a session. People have a few tabs
 	// with the same page.
 	mostVisits = 20
@@ -59,21 +58,26 @@ func (h *Handler) loop(r *http.Request, sp *ServiceProvider, returnTo string, si
 	asked, most := returnTo, mostVisits
 	cause := &causeUnknown
 	switch {
-	case signedIn && bare:
-		asked, most, cause = "signed in", mostTiles, &causeTwoMinds
+	case signedIn && bare: // a tile, any number of times: it goes to the start page
+		return func(http.ResponseWriter) {}, nil
 	case signedIn:
-		asked, most, cause = "signed in "+returnTo, mostBare, &causeTwoMinds
+		asked, most, cause = "signed in "+returnTo, mostInTwoMinds, &causeTwoMinds
 	case bare:
 		most, cause = mostBare, &causeNoAnswer
 	}
 	returns := returnsOf(r, sp)
-	visits, counted := visitsOf(r, sp, asked)
+	visits, counted := 0, ""
+	if signedIn || !openedByHand(r) {
+		visits, counted = visitsOf(r, sp, asked)
+	}
 	switch {
 	case !signedIn && returns > mostReturns:
 		cause = &causeNoSession
 	case visits <= most:
 		return func(w http.ResponseWriter) {
-			sp.setCookie(w, visitsCookie, counted, visitsWithin)
+			if counted != "" {
+				sp.setCookie(w, visitsCookie, counted, visitsWithin)
+			}
 			if !signedIn && returns > 0 {
 				sp.setCookie(w, loopCookie, strconv.Itoa(returns), loopMaxAge)
 			}
@@ -85,6 +89,14 @@ func (h *Handler) loop(r *http.Request, sp *ServiceProvider, returnTo string, si
 		sp.deleteCookie(w, r, visitsCookie)
 		sp.deleteCookie(w, r, loopCookie)
 	}, refusal
+}
+
+// openedByHand reports whether the browser says that no other page led here: the user typed the
+// address, or opened a bookmark or a restored tab. What an identity provider's page or a page of the
+// service leads to is not (W3C Fetch Metadata, Sec-Fetch-Site, which a redirect keeps).
+func openedByHand(r *http.Request) bool {
+	site := r.Header.Get("Sec-Fetch-Site")
+	return r.Header.Get("Sec-Fetch-Mode") == "navigate" && (site == "" || site == "none")
 }
 
 // samePath reports whether an address has this path, but for slashes at its end.

@@ -43,18 +43,18 @@ func (sp *ServiceProvider) pagesContext() seal.Context {
 
 // rememberPage puts the address into the cookie, which is for browsers without scripts and for
 // logins that end in another tab. The oldest addresses make room. An address that does not fit even
-// alone is left out: the tab has it.
-func (sp *ServiceProvider) rememberPage(w http.ResponseWriter, r *http.Request, requestID, address string) {
+// alone is left out: the tab has it. It reports whether the cookie has the address.
+func (sp *ServiceProvider) rememberPage(w http.ResponseWriter, r *http.Request, requestID, address string) bool {
 	entries := []pageEntry{{pageKey(requestID), address}}
 	if _, ok := packPages(entries); !ok {
-		return
+		return false
 	}
 	entries = append(sp.pages(r), entries...)
 	entries = entries[max(0, len(entries)-maxPages):]
 	for {
 		if plaintext, ok := packPages(entries); ok {
 			sp.setCookie(w, pagesCookie, sp.sealer().Seal(sp.pagesContext(), plaintext), loginMaxAge)
-			return
+			return true
 		}
 		entries = entries[1:] // the last one fits, as seen above
 	}

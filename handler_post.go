@@ -199,8 +199,10 @@ func (h *Handler) finish(w http.ResponseWriter, r *http.Request, sp *ServiceProv
 		h.fail(w, r, h.anyProvider(r), err)
 	case (err.Code == CodeStateExpired || err.Code == CodeReplayed) && h.config.Sessions.SignedIn(r):
 		h.again(w, r, sp, err, request)
-	case err.Code == CodeReplayed && request != "" && sp.postedTwice(m):
-		// The browser shows the answer to its second post, and has the session of the first one.
+	case err.Code == CodeReplayed && a.bound != nil && sp.postedTwice(m) &&
+		(a.bound.returnTo != "" || !askedForPage(request)):
+		// The browser shows the answer to its second post, and has the session of the first one. If it
+		// has not, the page that it is sent to asks for a login.
 		h.again(w, r, sp, err, request)
 	default:
 		h.fail(w, r, sp, err)

@@ -151,7 +151,7 @@ func TestTestIsNoLogin(t *testing.T) {
 		b.request("/", nil)
 		b.renamePending(admin)
 		b.finish(testAnswer)
-		b.wantText("message-code", "in_response_to")
+		b.wantText("message-code", "state_invalid")
 		if b.signedIn() {
 			t.Error("signed in")
 		}
@@ -164,7 +164,7 @@ func TestTestIsNoLogin(t *testing.T) {
 		other.renamePending(user)
 		other.finish(answer)
 		other.wantText("verdict", "Failed")
-		other.wantText("failure-code", "in_response_to")
+		other.wantText("failure-code", "state_invalid")
 		if other.signedIn() {
 			t.Error("signed in")
 		}
