@@ -271,18 +271,21 @@ func TestLoginOfAnotherBrowser(t *testing.T) {
 			name, secret = n, value
 		}
 	}
-	for what, change := range map[string]func(){
-		"as it is": func() {},
-		"with the victim's secret under the attacker's name": func() {
+	for _, row := range []struct {
+		name   string
+		change func()
+	}{
+		{"as it is", func() {}},
+		{"with the victim's secret under the attacker's name", func() {
 			victim.cookies["__Host-saml-"+requestID(t, theirs.at)[1:4]] = secret
-		},
-		"with the attacker's address": func() { own.kept = theirs.kept },
+		}},
+		{"with the attacker's address", func() { own.kept = theirs.kept }},
 	} {
-		change()
+		row.change()
 		w := own.finish(response)
 		if body := w.Body.String(); w.Code != http.StatusForbidden || !strings.Contains(body, "<code>state_") ||
-			strings.Contains(body, "theirs") && what == "as it is" {
-			t.Errorf("%s: status %d, %s", what, w.Code, body)
+			strings.Contains(body, "theirs") && row.name == "as it is" {
+			t.Errorf("%s: status %d, %s", row.name, w.Code, body)
 		}
 	}
 	// The same response, with the name of the victim's binding written into a request of theirs.
