@@ -85,6 +85,7 @@ const (
 	CodeStoreYoung   Code = "store_young"
 	CodeTenant       Code = "tenant"
 	CodeBusy         Code = "busy"
+	CodeLoginLoop    Code = "login_loop"
 
 	// Metadata, keys and configuration.
 	CodeMetadata          Code = "metadata"
@@ -242,7 +243,7 @@ var codes = map[Code]codeInfo{
 	CodeNoAccountKey: {meaning: "Nothing in the response names the user for longer than this session (from Identity.AccountKey).",
 		hint: "Let the identity provider send a NameID that stays the same (Format persistent or emailAddress, not transient), or Entra's object ID and tenant ID claims."},
 	CodeStateMissing: {meaning: "The browser has no pending login for the response.",
-		page: signInAgain("This browser did not keep the sign-in: cookies are blocked, many sign-ins were open, or it is older than a day.")},
+		page: signInAgain("This browser did not keep the sign-in: cookies are blocked, or the sign-in is older than an hour.")},
 	CodeStateInvalid: {meaning: "The pending login cannot be opened.",
 		hint: "Give all replicas the same StateKeys, and sign in again.",
 		page: signInAgain("This browser did not keep the sign-in as it was begun.")},
@@ -269,6 +270,10 @@ var codes = map[Code]codeInfo{
 		hint: "Try again in a moment. If honest sign-ins meet this, raise HandlerConfig.BodyMemory and the memory of the service.",
 		page: Page{http.StatusServiceUnavailable, "Please try again in a moment",
 			"The service is busy with other sign-ins.", "Try again", false}},
+	CodeLoginLoop: {meaning: "A browser begins one login after another, and none leads to a page.",
+		hint: "See the message in the log: it says what was noticed.",
+		page: Page{http.StatusForbidden, "You could not be signed in",
+			"This browser began one sign-in after another, and none of them led to a page. If cookies are blocked for this service, please allow them.", "Try again", true}},
 	CodeMetadata: {meaning: "The file is not SAML metadata.",
 		hint: `Download the identity provider's metadata again (it is called "Federation Metadata XML", "IdP metadata" or "SAML metadata"), and upload that file unchanged.`},
 	CodeMetadataRole: {meaning: "The metadata is not that of an identity provider.",

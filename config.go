@@ -103,6 +103,14 @@ type Config struct {
 	// RefuseUnsolicited.
 	Unsolicited UnsolicitedPolicy
 
+	// AllowUnsolicitedRelayState makes a login that AllowUnsolicited accepts end on the page that
+	// RelayState names (Entra: Relay State): a local path, or an address whose origin is that of
+	// BaseURL. Default: such a login ends at HandlerConfig.Home. What it weakens: whoever makes a
+	// browser post a response, also one of their own account, chooses the local page on which it
+	// ends. RestartUnsolicited does the same without the option, because the login that it begins is
+	// bound to the browser.
+	AllowUnsolicitedRelayState bool
+
 	// RequestedAuthnContexts are authentication context class URIs to ask for and to insist on.
 	// Default none: Entra answers AADSTS75011 when a user signed in by another method.
 	RequestedAuthnContexts []string
@@ -227,6 +235,7 @@ func NewStateKey() []byte {
 
 const (
 	stateKeySize     = seal.KeySize
+	maxRedirectPath  = 1 << 10 // bytes
 	defaultClockSkew = 3 * time.Minute
 	maxClockSkew     = 10 * time.Minute
 )
@@ -281,6 +290,10 @@ func (c *Config) validate() error {
 	if c.Unsolicited < RefuseUnsolicited || c.Unsolicited > AllowUnsolicited {
 		f.add("Unsolicited", "is unknown", "", "RefuseUnsolicited, RestartUnsolicited or AllowUnsolicited")
 	}
+	if c.AllowUnsolicitedRelayState && c.Unsolicited != AllowUnsolicited {
+		f.add("AllowUnsolicitedRelayState", "is set, but Unsolicited is not AllowUnsolicited", "",
+			"AllowUnsolicited, or no AllowUnsolicitedRelayState: RestartUnsolicited takes RelayState without it")
+	}
 	if c.Trial && c.Unsolicited != RefuseUnsolicited {
 		f.add("Unsolicited", "is set for settings on trial", "",
 			"RefuseUnsolicited, since every login on trial needs a purpose")
@@ -298,7 +311,8 @@ func (c *Config) validateAddresses(f *faults) {
 	} else if u, _ := url.Parse(c.BaseURL); strings.TrimSuffix(c.BaseURL, "/") != u.Scheme+"://"+u.Host {
 		f.add("BaseURL", "has a path or query, or a scheme in upper case", c.BaseURL, "https://host[:port]")
 	}
-	if !localPath(c.RedirectPath) || strings.ContainsAny(c.RedirectPath, "?") {
+	if !localPath(c.RedirectPath) || len(c.RedirectPath) > maxRedirectPath ||
+		strings.ContainsAny(c.RedirectPath, "?#") {
 		f.add("RedirectPath", "is not a path", c.RedirectPath, DefaultRedirectPath+" or another path")
 	} else if hidden := address.Hidden(c.RedirectPath); hidden != "" {
 		f.add("RedirectPath", "has a character that cannot be seen, "+hidden, c.RedirectPath, "the path without it")

@@ -80,7 +80,7 @@ func TestBothEntrancesHaveOneOrder(t *testing.T) {
 				cookies = append(cookies, state)
 				// FinishLogin is told of the login that Handler finds
 				if named || !strings.Contains(decoded(form), "Assertion") {
-					r.State = state.Value
+					r.RequestID = id
 				}
 			}
 			at := codeOnPage.FindStringSubmatch(w.post(form, cookies...).Body.String())

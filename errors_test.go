@@ -258,9 +258,9 @@ func TestHandlerShowsThePage(t *testing.T) {
 func TestIsLocalPath(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
-	for path, want := range map[string]bool{"/": true, "/a?b=c": true, "/" + strings.Repeat("a", 1023): true,
+	for path, want := range map[string]bool{"/": true, "/a?b=c": true, "/" + strings.Repeat("a", 8191): true, "/a#b": true,
 		"": false, "a": false, "//evil.example": false, `/\evil.example`: false,
-		"https://evil.example": false, "/a#b": false, "/a\nb": false, "/" + strings.Repeat("a", 1024): false} {
+		"https://evil.example": false, "/a#\\b": false, "/a\nb": false, "/" + strings.Repeat("a", 8192): false} {
 		_, err := h.sp.StartLogin(t.Context(), saml.LoginOptions{ReturnTo: path})
 		if got := saml.IsLocalPath(path); got != want || path != "" && got != (err == nil) {
 			t.Errorf("%q: got %t, want %t; StartLogin says %v", path, got, want, err)

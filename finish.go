@@ -45,16 +45,22 @@ func (sp *ServiceProvider) FinishLogin(ctx context.Context, r FormResponse) (*Lo
 	return login, nil
 }
 
+// An answer is what a browser brought back: as callers of FinishLogin keep it, or as a Handler does.
+type answer struct {
+	FormResponse
+	bound *boundLogin // nil for callers of FinishLogin, and for an unsolicited response
+}
+
 func (sp *ServiceProvider) finish(ctx context.Context, r FormResponse, checks checkList) (*Login, *Error) {
 	m, unreadable := wire.Read(r.SAMLResponse)
-	return sp.judge(ctx, m, unreadable, r, checks)
+	return sp.judge(ctx, m, unreadable, answer{FormResponse: r}, checks)
 }
 
 // judge is the one pipeline for responses, for FinishLogin and Handler alike: the message, the
 // pending login, the checks of what nobody signed, the signatures, the checks of what was signed,
 // the claims. If the message could not be read, unreadable says why, and the pending login is
 // opened only to learn where the user was going.
-func (sp *ServiceProvider) judge(ctx context.Context, m *wire.Response, unreadable error, r FormResponse,
+func (sp *ServiceProvider) judge(ctx context.Context, m *wire.Response, unreadable error, r answer,
 	checks checkList) (*Login, *Error) {
 	a := &attempt{policy: &sp.policy, now: sp.now(), message: m, store: sp.store, cancelClaims: func() {}}
 	defer func() { a.cancelClaims() }()
@@ -99,12 +105,15 @@ func (a *attempt) check(ctx context.Context, checks checkList) *Error {
 }
 
 // begin finds out what to expect: which request this browser made, of which identity provider.
-func (sp *ServiceProvider) begin(ctx context.Context, a *attempt, r FormResponse) *Error {
+func (sp *ServiceProvider) begin(ctx context.Context, a *attempt, r answer) *Error {
 	var err *Error
 	if a.idp, err = sp.snapshot(ctx); err != nil {
 		return err
 	}
 	switch {
+	case r.bound != nil:
+		p, err := sp.openBound(a.idp, r.bound, a.now)
+		return sp.expectAnswer(a, p, err)
 	case r.State != "":
 		return sp.beginWithState(a, r.State)
 	case r.RequestID != "":
@@ -120,14 +129,22 @@ func (sp *ServiceProvider) begin(ctx context.Context, a *attempt, r FormResponse
 
 func (sp *ServiceProvider) beginWithState(a *attempt, state string) *Error {
 	p, err := openPending(sp.sealer(), sp.pendingContext(), state, a.now, sp.skew)
+	return sp.expectAnswer(a, p, err)
+}
+
+// expectAnswer expects the answer to a pending login, unless err or the settings of today forbid it.
+func (sp *ServiceProvider) expectAnswer(a *attempt, p pendingLogin, err *Error) *Error {
 	// for the refusal: a login that cannot be finished any more
 	a.expect.returnTo, a.expect.requestID = p.ReturnTo, p.RequestID
 	if err != nil {
 		return err
 	}
 	if p.IdentityProvider != a.idp.entityID {
-		return refuse(CodeIdentityProvider, "the settings changed while the user was signing in", a.idp.entityID,
-			quote(p.IdentityProvider))
+		want := "the settings with which the login began" // a Handler keeps no more than a digest of them
+		if p.IdentityProvider != "" {
+			want = quote(p.IdentityProvider)
+		}
+		return refuse(CodeIdentityProvider, "the settings changed while the user was signing in", a.idp.entityID, want)
 	}
 	if since := remembersSince(sp.store); p.issuedAt().Before(since.Truncate(time.Millisecond)) {
 		return storeYoung("the sign-in began", p.issuedAt(), since)

@@ -29,19 +29,29 @@ const (
 	// legField marks a form that our own page posts. This proves nothing; the cookies that come
 	// with it decide.
 	legField = "saml_leg"
+	// tabField has what the tab kept: the sealed address at which the login ends. Our page of the
+	// first leg adds it.
+	tabField   = "saml_return"
+	maxTabText = 16 << 10 // bytes
+	// returnField is that of a form that only begins a login, for addresses that are too long for a
+	// header, and in the address of a GET.
+	returnField = "return_to"
 )
 
 // postedForm is what a form may contain. It owns the memory of the body; release returns it.
 type postedForm struct {
 	response []byte // base64 by its alphabet, not decoded yet
 	leg      string // "" as the identity provider posts it
+	tab      string // what our page found in the tab, sealed
+	relay    string // RelayState, which anyone may have written; "" if it is too long for an address
+	begins   bool   // the form is no response: it begins a login that ends at returnTo
+	returnTo string // which anyone may have written
 	body     body
 }
 
 func (f *postedForm) release() { f.body.release() }
 
-// readForm reads and checks the form before anything of it is used or repeated. A RelayState is
-// dropped, because we never send one. The caller must release the form, also after an error.
+// readForm reads and checks the form before anything of it is used or repeated. The caller must release the form, also after an error.
 func (h *Handler) readForm(w http.ResponseWriter, r *http.Request) (*postedForm, *Error) {
 	form := &postedForm{body: body{budget: h.bodies}}
 	kind, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
@@ -162,7 +172,7 @@ func fromHex(c byte) int {
 
 // take checks which fields the form and the address have, and keeps those that count.
 func (f *postedForm) take(fields []formField, query url.Values) *Error {
-	responses, relayStates, legs := 0, 0, 0
+	responses, relayStates, legs, tabs, returns := 0, 0, 0, 0, 0
 	for _, field := range fields {
 		switch name := string(field.name); name {
 		case "SAMLRequest", "SAMLart", "Signature", "SigAlg":
@@ -171,25 +181,42 @@ func (f *postedForm) take(fields []formField, query url.Values) *Error {
 			f.response = field.value
 			responses++
 		case "RelayState":
-			relayStates++
+			if relayStates++; len(field.value) <= maxRelayState {
+				f.relay = string(field.value)
+			}
+		case tabField:
+			if tabs++; len(field.value) <= maxTabText {
+				f.tab = string(field.value)
+			}
+		case returnField:
+			if returns++; len(field.value) <= maxReturnTo+1 { // one more shows that it was too long
+				f.returnTo = string(field.value)
+			} else {
+				f.returnTo = string(field.value[:maxReturnTo+1])
+			}
 		case legField:
 			f.leg = string(field.value[:min(len(field.value), 8)])
 			legs++
 		}
 	}
-	for _, name := range []string{"SAMLResponse", "RelayState", legField, "SAMLRequest", "SAMLart", "Signature",
+	for _, name := range []string{"SAMLResponse", "RelayState", legField, tabField, "SAMLRequest", "SAMLart", "Signature",
 		"SigAlg"} {
 		if query.Has(name) {
 			return refuse(CodeForm, "the address has a field that belongs into the form", name, "")
 		}
 	}
 	switch {
+	case responses == 0 && relayStates+legs+tabs == 0 && returns == 1:
+		f.begins = true
+		return nil
 	case responses != 1:
 		return refusef(CodeForm, "the form has %d fields SAMLResponse, and not one", responses)
 	case relayStates > 1:
 		return refusef(CodeForm, "the form has %d fields RelayState", relayStates)
 	case legs > 1:
 		return refusef(CodeForm, "the form has %d fields %s", legs, legField)
+	case tabs > 1:
+		return refusef(CodeForm, "the form has %d fields %s", tabs, tabField)
 	case !looksLikeBase64(f.response):
 		return fromFault(wire.NotBase64())
 	}

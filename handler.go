@@ -5,10 +5,14 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
+
+	"github.com/iomete/saml/internal/page"
 )
 
 // Sessions is what a Handler needs of the application's sessions. Package session implements it.
@@ -115,7 +119,7 @@ func NewHandler(c HandlerConfig) (*Handler, error) {
 		return nil, refuse(CodeConfig, "HandlerConfig.Sessions is missing", "", "").inField("Sessions")
 	case !localPath(c.Home):
 		return nil, refuse(CodeConfig, "HandlerConfig.Home is not a path on this host", c.Home,
-			"/path?query of at most 1024 bytes").inField("Home")
+			"/path?query#fragment of at most 8192 bytes").inField("Home")
 	case c.BodyMemory != 0 && c.BodyMemory < leastBodyMemory:
 		return nil, refuse(CodeConfig, "HandlerConfig.BodyMemory is too small", strconv.Itoa(c.BodyMemory),
 			strconv.Itoa(leastBodyMemory)+" bytes or more, or 0").inField("BodyMemory")
@@ -227,7 +231,15 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	if dest := r.Header.Get("Sec-Fetch-Dest"); dest != "" && dest != "document" {
+	h.beginFor(w, r, query.Get("return_to"))
+}
+
+// beginFor begins a login that ends at returnTo, which anyone may have written, unless the browser is
+// signed in.
+func (h *Handler) beginFor(w http.ResponseWriter, r *http.Request, returnTo string) {
+	switch visitOf(r) {
+	case backgroundVisit, earlyVisit:
+		w.Header().Set("Cache-Control", "no-store")
 		http.Error(w, "Sign-in needs a page of its own.", http.StatusUnauthorized)
 		return
 	}
@@ -236,38 +248,98 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, nil, err)
 		return
 	}
-	o := LoginOptions{}
-	if returnTo := query.Get("return_to"); localPath(returnTo) {
-		o.ReturnTo = returnTo
+	lost := strings.HasPrefix(returnTo, "/") && len(returnTo) > maxReturnTo
+	if !localPath(returnTo) {
+		returnTo = ""
 	}
-	if h.config.Sessions.SignedIn(withProvider(r, sp)) {
-		h.redirect(w, r, cmp.Or(o.ReturnTo, h.config.Home))
+	if visitOf(r) == framedVisit {
+		h.toRedirectURL(w, r, sp, returnTo)
 		return
 	}
-	h.start(w, r, sp, o)
+	signedIn := h.config.Sessions.SignedIn(withProvider(r, sp))
+	count, refusal := h.loop(r, sp, returnTo, signedIn)
+	switch {
+	case refusal != nil:
+		count(w)
+		h.fail(w, r, sp, refusal)
+	case signedIn && lost:
+		count(w)
+		h.tellLost(w, r, sp)
+	case signedIn:
+		count(w)
+		h.leave(w, r, cmp.Or(returnTo, h.config.Home))
+	default:
+		h.start(w, r, sp, LoginOptions{ReturnTo: returnTo}, start{lost: lost, fromPage: r.Method == http.MethodGet, count: count})
+	}
 }
 
-// start sends the browser to the identity provider, with the pending login in a cookie.
-func (h *Handler) start(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, o LoginOptions) {
-	request, err := sp.startLogin(r.Context(), o)
+// A start says how a login of a Handler begins, beside its options.
+type start struct {
+	lost     bool                      // the user asked for an address that cannot be kept
+	fromPage bool                      // the address of the page may have a fragment, which only the browser knows
+	count    func(http.ResponseWriter) // of redirect loops; may be nil
+}
+
+// start sends the browser to the identity provider. What the browser has to keep goes into its
+// cookies and, if it can, into the tab. A login that an application begins, or one for a tile, is one
+// at a time; a redirect is enough for it if the cookie has the address.
+func (h *Handler) start(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, o LoginOptions, how start) {
+	if len(o.Purpose) > maxPurpose {
+		h.fail(w, r, sp, refuse(CodeConfig, "LoginOptions.Purpose is too long for a cookie",
+			fmt.Sprintf("%d bytes", len(o.Purpose)), fmt.Sprintf("at most %d bytes", maxPurpose)).inField("Purpose"))
+		return
+	}
+	b, others := h.bind(r, sp, o.Purpose)
+	request, err := sp.startLogin(r.Context(), o, func(p pendingLogin) string {
+		return sp.bindID(b, p, o.ReturnTo != "" || how.lost)
+	})
 	if err != nil {
 		h.fail(w, r, sp, err)
 		return
 	}
-	if len(request.State) > maxPending && o.ReturnTo != "" { // browsers would drop the cookie, and the login with it
-		sp.config.Logger.WarnContext(r.Context(),
-			"saml: a return_to was dropped, since the pending login would not fit into a cookie", "bytes", len(request.State))
-		o.ReturnTo = ""
-		h.start(w, r, sp, o)
-		return
+	room := sp.keep(w, b, others)
+	if how.count != nil {
+		how.count(w)
 	}
 	sp.observeStart(r.Context(), request, nil)
-	h.keep(w, r, sp, request)
-	if request.Form != nil {
-		request.Form.ServeHTTP(w, r)
+	remembered := room && o.ReturnTo != "" && sp.rememberPage(w, r, request.ID, o.ReturnTo)
+	if !room {
+		sp.deleteCookie(w, r, pagesCookie)
+	}
+	kept := sp.sealAddress(request.ID, o.ReturnTo)
+	switch {
+	case request.Form != nil:
+		page.Post{Title: "Sign in", Action: request.Form.Action, Field: "SAMLRequest", Keep: kept}.
+			Write(w, []byte(request.Form.SAMLRequest))
+	case kept != "" && keepsInTab(r) && (how.fromPage || !remembered || len(o.ReturnTo) > lengthOfLocation ||
+		strings.Contains(o.ReturnTo, "#")):
+		leaving := page.Leave{Title: "Sign in", To: request.URL, Keep: kept}
+		if how.fromPage && !strings.Contains(o.ReturnTo, "#") {
+			leaving.Action, leaving.Field, leaving.Value = sp.redirectURL, returnField, o.ReturnTo
+		}
+		leaving.Write(w)
+	default:
+		h.redirect(w, r, request.URL)
+	}
+}
+
+// leave sends the browser to an address of its own service. A long one does not fit into a header
+// behind some proxies, so a browser that runs scripts gets a page for it.
+func (h *Handler) leave(w http.ResponseWriter, r *http.Request, to string) {
+	if len(to) > lengthOfLocation && keepsInTab(r) {
+		page.Leave{Title: "Signing in", To: to}.Write(w)
 		return
 	}
-	h.redirect(w, r, request.URL)
+	h.redirect(w, r, to)
+}
+
+// tellLost says that the login has finished, and that the page that was asked for is not known.
+func (h *Handler) tellLost(w http.ResponseWriter, r *http.Request, sp *ServiceProvider) {
+	sp.config.Logger.InfoContext(r.Context(), "saml: a login has finished, but the address of the page that was asked for was not kept",
+		"hint", "The login ended in another tab or without scripts, or the address has more than 8192 bytes.")
+	page.Notice{Title: "You are signed in",
+		Sentence: "The address of the page that you asked for could not be kept. Please open that page again.",
+		Link:     h.config.Home, Button: "Go to the start page"}.Write(w)
 }
 
 func (h *Handler) redirect(w http.ResponseWriter, r *http.Request, to string) {
@@ -279,7 +351,7 @@ func (h *Handler) redirect(w http.ResponseWriter, r *http.Request, to string) {
 // StartLogin begins a login with options of the caller, such as a Purpose, and answers with what
 // sends the browser to the identity provider of sp. The response comes back to the Handler.
 func (h *Handler) StartLogin(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, o LoginOptions) {
-	h.start(w, r, sp, o)
+	h.start(w, r, sp, o, start{})
 }
 
 // newReference returns a random name for one refusal, for the user's page and the log.

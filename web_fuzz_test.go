@@ -19,6 +19,8 @@ func FuzzForm(f *testing.F) {
 		}
 	}
 	f.Add("SAMLResponse=AAAA", form, []byte("SAMLResponse=AAAA"))
+	f.Add("", form, []byte("return_to=%2Fjobs"))
+	f.Add("", form, []byte("SAMLResponse=AAAA&saml_leg=2&saml_return=x&return_to=%2F"))
 	f.Add("", form+"; charset=UTF-8", []byte("SAMLResponse=AAAA&SAMLResponse=BBBB"))
 	f.Add("", form+"; charset=utf-16", []byte("SAMLResponse=%zz;&SAMLart=x"))
 	f.Add("a=1", "multipart/form-data; boundary=x", []byte("--x"))
@@ -37,6 +39,12 @@ func FuzzForm(f *testing.F) {
 		if refusal != nil {
 			if refusal.Code == "" || refusal.Code == CodeInternal {
 				t.Fatalf("got %v", refusal)
+			}
+			return
+		}
+		if got.begins { // no response, and nothing else is read
+			if got.response != nil || got.leg != "" || got.tab != "" {
+				t.Fatalf("got %+v", got)
 			}
 			return
 		}

@@ -141,7 +141,7 @@ func (t chromiumTab) URL() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return tree.FrameTree.Frame.URL, nil
+	return tree.FrameTree.Frame.URL + tree.FrameTree.Frame.URLFragment, nil
 }
 
 func (t chromiumTab) HTML() (html string, err error) {

@@ -69,7 +69,6 @@ type world struct {
 	legs    []leg
 	broken  broken
 	posts   map[string]posted // pages of the stranger
-	kept    bool              // cookies of pending logins are not taken away
 }
 
 // broken is what does not work in the service at this moment.
@@ -226,14 +225,6 @@ func (w *world) setBroken(b broken) {
 	w.broken = b
 }
 
-// keepPending makes cookies of pending logins stay when their login is finished, as where an answer
-// gets lost.
-func (w *world) keepPending(kept bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.kept = kept
-}
-
 var errBroken = errors.New("broken by the test")
 
 type brokenStore struct {
@@ -301,14 +292,6 @@ type statusWriter struct {
 
 func (s *statusWriter) WriteHeader(status int) {
 	s.status = status
-	s.w.mu.Lock()
-	kept := s.w.kept
-	s.w.mu.Unlock()
-	if kept {
-		s.Header()["Set-Cookie"] = slices.DeleteFunc(s.Header()["Set-Cookie"], func(c string) bool {
-			return strings.HasPrefix(c, "__Host-saml-login-") && strings.Contains(c, "Max-Age=0")
-		})
-	}
 	s.ResponseWriter.WriteHeader(status)
 }
 

@@ -43,8 +43,15 @@ func (m *Manager) newCookie(value string, maxAge int) *http.Cookie {
 		MaxAge:   maxAge,
 		Secure:   !m.config.InsecureAllowHTTP,
 		HttpOnly: true,
-		SameSite: http.SameSiteLaxMode,
+		SameSite: m.sameSite(),
 	}
+}
+
+func (m *Manager) sameSite() http.SameSite {
+	if m.config.AllowInForeignFrames {
+		return http.SameSiteNoneMode
+	}
+	return http.SameSiteLaxMode
 }
 
 var tenantText = base64.RawURLEncoding.Strict()

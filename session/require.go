@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/url"
-	"strings"
 
 	"github.com/iomete/saml"
 )
@@ -36,7 +34,7 @@ func (m *Manager) RequireFunc(login *saml.Handler, allowed func(*Session) bool, 
 			}
 			unavailable(w)
 		case s == nil:
-			m.signIn(w, r, login)
+			login.RequireSignIn(w, r)
 		default:
 			m.serve(w, r, s, allowed, next)
 		}
@@ -95,45 +93,4 @@ func unavailable(w http.ResponseWriter) {
 	w.Header().Set("Retry-After", "10")
 	w.Header().Set("Cache-Control", "no-store")
 	http.Error(w, "The service cannot check your session right now. Please try again.", http.StatusServiceUnavailable)
-}
-
-// signIn redirects a page request to the Redirect URL. That URL is absolute, so the cookie of the
-// login is set on the right host. signIn itself stores nothing.
-func (m *Manager) signIn(w http.ResponseWriter, r *http.Request, login *saml.Handler) {
-	w.Header().Set("Cache-Control", "no-store")
-	if !isNavigation(r) {
-		http.Error(w, "You are not signed in.", http.StatusUnauthorized)
-		return
-	}
-	sp, err := login.Provider(r, "")
-	if err != nil {
-		login.Fail(w, r, err)
-		return
-	}
-	to := sp.RedirectURL()
-	if r.Method == http.MethodGet {
-		to += "?return_to=" + url.QueryEscape(page(r))
-	}
-	http.Redirect(w, r, to, http.StatusSeeOther)
-}
-
-// page returns the path and query that the browser asked for. r.URL may differ: http.StripPrefix
-// and similar handlers change it.
-func page(r *http.Request) string {
-	if strings.HasPrefix(r.RequestURI, "/") {
-		return r.RequestURI
-	}
-	return r.URL.RequestURI() // a request in absolute form (RFC 9112, section 3.2.2), or one made by a test
-}
-
-// isNavigation reports whether the user opens a page, as opposed to a script that calls the service
-// (W3C Fetch Metadata, Sec-Fetch-Mode). In browsers without that header, a GET that accepts HTML
-// counts as a page, unless a library such as jQuery says that a script sent it. Other values of
-// X-Requested-With count as a page: Android puts the name of an app there for every page.
-func isNavigation(r *http.Request) bool {
-	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" {
-		return mode == "navigate"
-	}
-	return r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html") &&
-		!strings.EqualFold(r.Header.Get("X-Requested-With"), "XMLHttpRequest")
 }

@@ -107,6 +107,19 @@ type Config struct {
 	// development on a loopback address: anyone on the network path can take over the session.
 	InsecureAllowHTTP bool
 
+	// AllowInForeignFrames sends the session's cookie with SameSite=None, so that pages of the service
+	// have their session in a frame of another site too (Microsoft Teams, SharePoint, a portal).
+	// Default SameSite=Lax: such a frame has no session, and shows a link that opens a window. The
+	// sign-in needs that window in any case, because identity providers forbid frames.
+	//
+	// What it weakens: every request that any site makes the browser send carries the session. Then
+	// the service itself must refuse forged requests (CSRF: http.CrossOriginProtection), must not
+	// change anything on a GET, and must name the sites that may frame its pages
+	// (Content-Security-Policy: frame-ancestors), or a stranger's page can lead clicks onto them.
+	// Browsers that block third-party cookies do not send the cookie all the same. It needs https, so
+	// it cannot be set with InsecureAllowHTTP.
+	AllowInForeignFrames bool
+
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 
@@ -268,6 +281,9 @@ func (c Config) validate() error {
 			fault("%s is %v, want at least %v: write a time.Duration such as 2 * time.Hour",
 				field.name, field.d, leastConfigured)
 		}
+	}
+	if c.AllowInForeignFrames && c.InsecureAllowHTTP {
+		fault("AllowInForeignFrames is set with InsecureAllowHTTP, want https: browsers drop a cookie with SameSite=None that is not Secure")
 	}
 	if err := (&http.Cookie{Name: c.Cookie, Value: "x"}).Valid(); err != nil {
 		fault("Cookie is %q, want a valid name for a cookie, such as %q: %w", c.Cookie, defaultCookie, err)

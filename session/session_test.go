@@ -766,3 +766,32 @@ func fieldsOf(t *testing.T, i *saml.Identity) string {
 	}
 	return string(text)
 }
+
+// TestForeignFrames: the cookie goes into frames of other sites by an option only, and never over
+// http.
+func TestForeignFrames(t *testing.T) {
+	t.Parallel()
+	for _, framed := range []bool{false, true} {
+		c := Config{Keys: [][]byte{saml.NewStateKey()}, AllowInForeignFrames: framed}
+		m, err := New(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := httptest.NewRecorder()
+		login := &saml.Login{Identity: &saml.Identity{Email: "a@example.com"}, Assertion: &saml.Assertion{}}
+		if err := m.SignIn(w, httptest.NewRequest("POST", "/", nil), login); err != nil {
+			t.Fatal(err)
+		}
+		want := http.SameSiteLaxMode
+		if framed {
+			want = http.SameSiteNoneMode
+		}
+		if cookie := w.Result().Cookies()[0]; cookie.SameSite != want || !cookie.Secure {
+			t.Errorf("allowed %t: got %v", framed, cookie)
+		}
+		c.InsecureAllowHTTP = true
+		if _, err := New(c); (err != nil) != framed {
+			t.Errorf("over http, allowed %t: got %v", framed, err)
+		}
+	}
+}

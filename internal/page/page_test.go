@@ -24,9 +24,10 @@ func TestPostPage(t *testing.T) {
 		{"a message", Post{Title: "Sign in", Action: "https://idp.example.com/sso?a=1", Field: "SAMLRequest"},
 			"PHg+/8=\r\n", 1},
 		{"a marked message to the same address", Post{Title: "Signing in", Field: "SAMLResponse",
-			Mark: Field{"leg", "2"}}, "PHg+", 2},
-		{"a mark without a value", Post{Field: "SAMLResponse", Mark: Field{Name: "leg"}}, "PHg+", 1},
-		{"hostile values", Post{hostile, "https://idp.example.com/?" + hostile, hostile, Field{hostile, hostile}},
+			Marks: []Field{{"leg", "2"}}}, "PHg+", 2},
+		{"a mark without a value", Post{Field: "SAMLResponse", Marks: []Field{{Name: "leg"}}}, "PHg+", 1},
+		{"hostile values", Post{Title: hostile, Action: "https://idp.example.com/?" + hostile, Field: hostile,
+			Marks: []Field{{hostile, hostile}}, Keep: hostile, Load: hostile},
 			hostile, 2},
 		{"a script for an action", Post{Action: "javascript:alert(1)", Field: "SAMLRequest"}, "PHg+", 1},
 	} {
@@ -42,7 +43,7 @@ func TestPostPage(t *testing.T) {
 		if !strings.Contains(html, ` value="`+escaped+`">`+"\n<noscript>") {
 			t.Errorf("%s: the message is not the value of the last field:\n%s", row.name, html)
 		}
-		if strings.Contains(html, `<input type="hidden" name="leg" value="2">`) != (row.page.Mark.Value == "2") {
+		if strings.Contains(html, `<input type="hidden" name="leg" value="2">`) != slices.Contains(row.page.Marks, Field{"leg", "2"}) {
 			t.Errorf("%s: the mark is missing or there without a value:\n%s", row.name, html)
 		}
 	}

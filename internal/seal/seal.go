@@ -10,6 +10,7 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -23,7 +24,10 @@ const (
 	version  = 1
 	saltSize = 24
 	overhead = 1 + saltSize + 16
-	maxText  = 8 << 10 // bytes of a value sealed as text; cookies are smaller
+	maxText  = 32 << 10 // bytes of a sealed value: an address of 8 KiB, each byte of which JSON may double; cookies are smaller
+
+	// TagSize is the length of a tag, in bytes.
+	TagSize = 16
 )
 
 // A Context is what a seal is bound to. A sealed value opens only with the Context that it was
@@ -114,4 +118,30 @@ func aead(key, salt []byte, c Context) cipher.AEAD {
 		panic(err) // only for block sizes other than that of AES
 	}
 	return gcm
+}
+
+// Tag returns the first TagSize bytes of HMAC-SHA256 over data. Like a seal it is bound to c, but it
+// hides nothing. It panics if there is no key.
+func (s Sealer) Tag(c Context, data []byte) []byte { return tag(s.Keys[0], c, data) }
+
+// Tagged reports whether t is the Tag of data, made in the same Context with one of the keys.
+func (s Sealer) Tagged(c Context, data, t []byte) bool {
+	for _, key := range s.Keys {
+		if hmac.Equal(tag(key, c, data), t) {
+			return true
+		}
+	}
+	return false
+}
+
+// tag uses a key of its own for each purpose, which no seal has: the derivation has no salt.
+func tag(key []byte, c Context, data []byte) []byte {
+	derived, err := hkdf.Key(sha256.New, key, nil, "tag of "+c.Purpose, 32)
+	if err != nil {
+		panic(err) // only if more bytes are asked for than HKDF has
+	}
+	h := hmac.New(sha256.New, derived)
+	h.Write(c.associated()) // fields with their lengths in front, so that data begins at one place only
+	h.Write(data)
+	return h.Sum(nil)[:TagSize]
 }

@@ -82,3 +82,31 @@ func TestChangedSealsStayShut(t *testing.T) {
 		}
 	}
 }
+
+// TestTag: a tag fits its data, context and keys, and neither a shorter nor a changed one does.
+func TestTag(t *testing.T) {
+	t.Parallel()
+	key, other := bytes.Repeat([]byte{1}, KeySize), bytes.Repeat([]byte{2}, KeySize)
+	s := Sealer{Keys: [][]byte{key}}
+	c := Context{Purpose: "p", Name: "n", Tenant: "t", EntityID: "e"}
+	data := []byte("data")
+	tag := s.Tag(c, data)
+	if len(tag) != TagSize || !s.Tagged(c, data, tag) || !(Sealer{Keys: [][]byte{other, key}}).Tagged(c, data, tag) {
+		t.Error("the tag does not fit")
+	}
+	for name, fits := range map[string]bool{
+		"another key":      (Sealer{Keys: [][]byte{other}}).Tagged(c, data, tag),
+		"another purpose":  s.Tagged(Context{Purpose: "q", Name: "n", Tenant: "t", EntityID: "e"}, data, tag),
+		"another name":     s.Tagged(Context{Purpose: "p", Name: "m", Tenant: "t", EntityID: "e"}, data, tag),
+		"another tenant":   s.Tagged(Context{Purpose: "p", Name: "n", Tenant: "u", EntityID: "e"}, data, tag),
+		"another service":  s.Tagged(Context{Purpose: "p", Name: "n", Tenant: "t", EntityID: "f"}, data, tag),
+		"other data":       s.Tagged(c, []byte("date"), tag),
+		"a shorter tag":    s.Tagged(c, data, tag[:TagSize-1]),
+		"no tag":           s.Tagged(c, data, nil),
+		"fields that move": s.Tagged(Context{Purpose: "p", Name: "nt", EntityID: "e"}, data, tag),
+	} {
+		if fits {
+			t.Errorf("%s fits", name)
+		}
+	}
+}

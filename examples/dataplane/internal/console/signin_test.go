@@ -185,7 +185,7 @@ func TestTestIsNoLogin(t *testing.T) {
 		b.request("/", nil)
 		b.renamePending(admin)
 		b.finish(testAnswer)
-		b.wantText("message-code", "in_response_to")
+		b.wantText("message-code", "state_invalid")
 		if b.signedIn() {
 			t.Error("signed in")
 		}
@@ -198,7 +198,7 @@ func TestTestIsNoLogin(t *testing.T) {
 		other.renamePending(user)
 		other.finish(answer)
 		other.wantText("verdict", "Failed")
-		other.wantText("failure-code", "in_response_to")
+		other.wantText("failure-code", "state_invalid")
 		if other.signedIn() {
 			t.Error("signed in")
 		}
@@ -221,7 +221,7 @@ func TestTestIsNoLogin(t *testing.T) {
 // pendingOf gives the pending logins of a browser.
 func pendingOf(b *browser) (list []*http.Cookie) {
 	for _, c := range b.client.Jar.Cookies(mustParse(b.w.server.URL)) {
-		if strings.HasPrefix(c.Name, "__Host-saml-login-") {
+		if strings.HasPrefix(c.Name, "__Host-saml-") && len(c.Name) == len("__Host-saml-xyz") {
 			c.Path, c.Secure = "/", true
 			list = append(list, c)
 		}

@@ -225,7 +225,34 @@ func (b *browser) do(r *http.Request) page {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	return b.show(response)
+	return b.show(b.leave(response))
+}
+
+// leave follows the page in front of the identity provider, as a browser without scripts does.
+func (b *browser) leave(response *http.Response) *http.Response {
+	b.t.Helper()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	response.Body.Close()
+	response.Body = io.NopCloser(bytes.NewReader(body))
+	_, to, found := strings.Cut(string(body), `<noscript><meta http-equiv="refresh" content="0;url=`)
+	if !found {
+		return response
+	}
+	to, _, _ = strings.Cut(to, `"`)
+	r, err := http.NewRequestWithContext(b.t.Context(), http.MethodGet, html.UnescapeString(to), nil)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if check := b.client.CheckRedirect; check != nil && errors.Is(check(r, nil), http.ErrUseLastResponse) {
+		return response
+	}
+	if response, err = b.client.Do(r); err != nil {
+		b.t.Fatal(err)
+	}
+	return response
 }
 
 func (b *browser) show(response *http.Response) page {
@@ -411,6 +438,7 @@ func (b *browser) begin(path string, form url.Values) samltest.Form {
 	if err != nil {
 		b.t.Fatal(err)
 	}
+	response = b.leave(response)
 	answer, err := samltest.ReadForm(response)
 	if err != nil {
 		b.t.Fatalf("%s: %v", response.Request.URL, err)

@@ -1,0 +1,147 @@
+package saml
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/iomete/saml/internal/page"
+)
+
+// A visit is who asks: a person who opens a page, or something else, which must begin no login.
+type visit int
+
+const (
+	unknownVisit visit = iota // a browser without Fetch Metadata, or no browser
+	pageVisit
+	framedVisit     // a person, in a frame of another page
+	backgroundVisit // a script, an image, a worker: nobody would see the identity provider's page
+	earlyVisit      // a page that is loaded before anyone wants it (prefetch, prerender)
+)
+
+// visitOf reads the headers of W3C Fetch Metadata and of speculative loading. They decide whether a
+// login begins, and nothing else.
+func visitOf(r *http.Request) visit {
+	mode, dest := r.Header.Get("Sec-Fetch-Mode"), r.Header.Get("Sec-Fetch-Dest")
+	switch {
+	case isEarly(r):
+		return earlyVisit
+	// script libraries; a WebView of Android sends the name of its app when a person opens a page
+	case strings.EqualFold(r.Header.Get("X-Requested-With"), "XMLHttpRequest"):
+		return backgroundVisit
+	case mode != "" && mode != "navigate":
+		return backgroundVisit
+	}
+	switch dest {
+	case "document":
+		return pageVisit
+	case "iframe", "frame", "fencedframe", "embed", "object":
+		return framedVisit
+	case "":
+		if mode == "navigate" {
+			return pageVisit
+		}
+		return unknownVisit
+	}
+	return backgroundVisit
+}
+
+// isEarly knows the header of the HTML Standard (Sec-Purpose: prefetch, prefetch;prerender) and those
+// of older browsers.
+func isEarly(r *http.Request) bool {
+	if r.Header.Get("Sec-Purpose") != "" {
+		return true
+	}
+	for _, name := range []string{"Purpose", "X-Purpose", "X-Moz"} {
+		switch strings.ToLower(r.Header.Get(name)) {
+		case "prefetch", "prerender", "preview":
+			return true
+		}
+	}
+	return false
+}
+
+// keepsInTab reports whether a page of ours can run a script in the tab: a browser with Fetch
+// Metadata opens it as a page. Others get redirects, and a cookie keeps the address.
+func keepsInTab(r *http.Request) bool {
+	return visitOf(r) == pageVisit && r.Header.Get("Sec-Fetch-Mode") == "navigate"
+}
+
+// RequireSignIn answers a request that has no session, for guards of your own; package session uses
+// it too. A page request goes to the Redirect URL and comes back to the same page after the sign-in;
+// a form that was posted does not come back. In a frame there is a page with a link that opens a
+// window, because identity providers forbid to be framed. Background calls, and pages that a browser
+// loads ahead of time, get status 401. A guard on the path of the Redirect URL itself is a mistake
+// in the routes, and a page with CodeConfig says so.
+//
+// It sets no cookie: the Redirect URL is absolute, and the cookies of the login are set there, on
+// the right host.
+func (h *Handler) RequireSignIn(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	switch visitOf(r) {
+	case unknownVisit:
+		if r.Method == http.MethodPost && h.guardsRedirectURL(w, r) {
+			return
+		}
+		if r.Method != http.MethodGet || !strings.Contains(r.Header.Get("Accept"), "text/html") {
+			http.Error(w, "You are not signed in.", http.StatusUnauthorized)
+			return
+		}
+	case backgroundVisit, earlyVisit:
+		http.Error(w, "You are not signed in.", http.StatusUnauthorized)
+		return
+	}
+	sp, err := h.Provider(r, "")
+	if err != nil {
+		h.Fail(w, r, err)
+		return
+	}
+	if h.guardsRedirectURL(w, r) {
+		return
+	}
+	asked := requestedPage(r)
+	if r.Method != http.MethodGet {
+		asked = ""
+	}
+	h.toRedirectURL(w, r, sp, asked)
+}
+
+// guardsRedirectURL answers a request on the path of the Redirect URL that a guard got and not the
+// Handler, and reports whether it was one. Otherwise the guard would send the browser around.
+func (h *Handler) guardsRedirectURL(w http.ResponseWriter, r *http.Request) bool {
+	sp, err := h.Provider(r, "")
+	if err != nil || !samePath(requestedPage(r), sp.RedirectPath()) {
+		return false
+	}
+	refusal := refuse(CodeConfig, "a guard answers on the path of the Redirect URL, where the Handler belongs",
+		r.Method+" "+sp.RedirectPath(), "the Handler, for GET and POST")
+	refusal.Hint = "Register the Handler for GET and POST on exactly the path of the Redirect URL (ServiceProvider.RedirectPath), outside of Require. " +
+		"If the Handler is on another path, set Config.RedirectPath to that path."
+	h.fail(w, r, sp, refusal)
+	return true
+}
+
+// toRedirectURL sends a person to the Redirect URL, to come back to the page that was asked for.
+func (h *Handler) toRedirectURL(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, asked string) {
+	to := sp.redirectURL
+	if asked != "" {
+		to += "?return_to=" + url.QueryEscape(asked)
+	}
+	switch {
+	case visitOf(r) == framedVisit:
+		page.Framed{To: to}.Write(w)
+	case len(to) > lengthOfLocation && keepsInTab(r):
+		page.Post{Title: "Signing in", Action: sp.redirectURL, Field: returnField}.Write(w, []byte(asked))
+	default:
+		h.redirect(w, r, to)
+	}
+}
+
+// requestedPage returns the path and query that the browser asked for. r.URL may differ:
+// http.StripPrefix and similar handlers change it.
+func requestedPage(r *http.Request) string {
+	if strings.HasPrefix(r.RequestURI, "/") {
+		return r.RequestURI
+	}
+	return r.URL.RequestURI() // a request in absolute form (RFC 9112 §3.2.2), or one made by a test
+}
