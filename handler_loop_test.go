@@ -63,9 +63,8 @@ type walker struct {
 	*tabbed
 	s       *round
 	scripts bool
-	logins  int                                  // visits to the identity provider
-	respond func(id string) *http.Request        // what the identity provider's page does; nil is a POST
-	follow  func(r *http.Request) *http.Response // what stands between; nil for nothing
+	logins  int                           // visits to the identity provider
+	respond func(id string) *http.Request // what the identity provider's page does; nil is a POST
 }
 
 const mostSteps = 60
