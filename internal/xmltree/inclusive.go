@@ -49,10 +49,8 @@ func (e Element) inherited(method Method) ([]int32, error) {
 	if err != nil {
 		return nil, err
 	}
-	own := e.node()
-	return slices.DeleteFunc(found, func(i int32) bool {
-		return own.attr <= i && i < own.attr+int32(own.attrs)
-	}), nil
+	own := e.node().attr // where its own begin: those of ancestors stand before
+	return slices.DeleteFunc(found, func(i int32) bool { return own <= i }), nil
 }
 
 // xmlAttributes returns the xml: attributes of e and of its ancestors that are written on e, the
