@@ -21,6 +21,7 @@ func localPath(s string) bool {
 			return false
 		}
 	}
+	s, _, _ = strings.Cut(s, "#") // it changes no host, and browsers leave % in it as it is
 	u, err := url.Parse(s)
 	return err == nil && u.Scheme == "" && u.Host == "" && u.User == nil
 }

@@ -58,14 +58,18 @@ func (h *Handler) loop(r *http.Request, sp *ServiceProvider, returnTo string, si
 	asked, most := returnTo, mostVisits
 	cause := &causeUnknown
 	switch {
-	case signedIn && bare: // a tile, any number of times: it goes to the start page
+	// a tile, any number of times: it goes to the start page; a page of the service may be in a loop
+	case signedIn && bare && !fromOurSite(r):
 		return func(http.ResponseWriter) {}, nil
 	case signedIn:
 		asked, most, cause = "signed in "+returnTo, mostInTwoMinds, &causeTwoMinds
 	case bare:
 		most, cause = mostBare, &causeNoAnswer
 	}
-	returns := returnsOf(r, sp)
+	returns := 0
+	if !openedByHand(r) { // people sign out and in again, as often as they like
+		returns = returnsOf(r, sp)
+	}
 	visits, counted := 0, ""
 	if signedIn || !openedByHand(r) {
 		visits, counted = visitsOf(r, sp, asked)
@@ -97,6 +101,12 @@ func (h *Handler) loop(r *http.Request, sp *ServiceProvider, returnTo string, si
 func openedByHand(r *http.Request) bool {
 	site := r.Header.Get("Sec-Fetch-Site")
 	return r.Header.Get("Sec-Fetch-Mode") == "navigate" && (site == "" || site == "none")
+}
+
+// fromOurSite reports whether the browser says that a page of this site led here.
+func fromOurSite(r *http.Request) bool {
+	site := r.Header.Get("Sec-Fetch-Site")
+	return site == "same-origin" || site == "same-site"
 }
 
 // samePath reports whether an address has this path, but for slashes at its end.

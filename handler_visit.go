@@ -37,11 +37,13 @@ func visitOf(r *http.Request) visit {
 		return pageVisit
 	case "iframe", "frame", "fencedframe", "embed", "object":
 		return framedVisit
-	case "":
-		if mode == "navigate" {
+	case "", "empty": // a service worker that passes a page on has a mode, and no destination
+		switch {
+		case mode == "navigate":
 			return pageVisit
+		case dest == "":
+			return unknownVisit
 		}
-		return unknownVisit
 	}
 	return backgroundVisit
 }
@@ -140,8 +142,9 @@ func (h *Handler) toRedirectURL(w http.ResponseWriter, r *http.Request, sp *Serv
 // requestedPage returns the path and query that the browser asked for. r.URL may differ:
 // http.StripPrefix and similar handlers change it.
 func requestedPage(r *http.Request) string {
-	if strings.HasPrefix(r.RequestURI, "/") {
-		return r.RequestURI
+	asked := r.RequestURI
+	if !strings.HasPrefix(asked, "/") {
+		asked = r.URL.RequestURI() // a request in absolute form (RFC 9112 §3.2.2), or one made by a test
 	}
-	return r.URL.RequestURI() // a request in absolute form (RFC 9112 §3.2.2), or one made by a test
+	return strings.ReplaceAll(asked, `\`, "%5C") // browsers send it as it is in a query
 }

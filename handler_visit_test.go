@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/iomete/saml"
 	"github.com/iomete/saml/session"
 )
 
@@ -26,6 +27,7 @@ func TestWhoBeginsALogin(t *testing.T) {
 		atURL        string // the Redirect URL, "" for the same
 	}{
 		{"a page", "GET", map[string]string{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Accept": html}, page, ""},
+		{"a page that a service worker passes on", "GET", map[string]string{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "empty", "Accept": html}, page, ""},
 		{"an old browser's page", "GET", map[string]string{"Accept": html}, page, ""},
 		{"a WebView of Android, which names its app", "GET",
 			map[string]string{"Accept": html, "X-Requested-With": "com.example.mail"}, page, ""},
@@ -106,5 +108,23 @@ func TestLinkOfAFrame(t *testing.T) {
 	b := &walker{tabbed: newTabbed(t, s), s: s, scripts: true}
 	if w, ended := b.walk(strings.ReplaceAll(link, "&amp;", "&")); !ended || w.Body.String() != "the page /reports/1?a=b&c=d" {
 		t.Errorf("the link %s ends at status %d, %s", link, w.Code, w.Body)
+	}
+}
+
+// TestBackslashInAQuery: browsers send it as it is there, and the page that was asked for is kept.
+func TestBackslashInAQuery(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	manager, err := session.New(session.Config{Keys: [][]byte{saml.NewStateKey()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest("GET", "https://console.example.com/find", nil)
+	r.RequestURI = `/find?file=C:\x`
+	r.Header.Set("Accept", "text/html")
+	w := httptest.NewRecorder()
+	manager.Require(h.sp.Handler(manager), http.NotFoundHandler()).ServeHTTP(w, r)
+	if want := redirectURL + "?return_to=%2Ffind%3Ffile%3DC%3A%255Cx"; w.Header().Get("Location") != want {
+		t.Errorf("got %d to %s, want %s", w.Code, w.Header().Get("Location"), want)
 	}
 }

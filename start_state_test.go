@@ -124,7 +124,7 @@ func TestStateOfAnotherIdentityProvider(t *testing.T) {
 
 func TestLocalPaths(t *testing.T) {
 	for _, good := range []string{"/", "/jobs", "/jobs?id=1&x=/y", "/a//b", "/%2F%2Fevil.example", "/ü",
-		"/a#b", "/?x=1#/sql/42", "/#//evil.example", "/" + strings.Repeat("a", 8191)} {
+		"/a#b", "/?x=1#/sql/42", "/#//evil.example", "/app#q=50%", "/#/search/100%zz", "/" + strings.Repeat("a", 8191)} {
 		if !localPath(good) {
 			t.Errorf("%q is refused", good)
 		}
