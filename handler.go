@@ -252,7 +252,9 @@ func (h *Handler) beginFor(w http.ResponseWriter, r *http.Request, returnTo stri
 	if !localPath(returnTo) {
 		returnTo = ""
 	}
-	if visitOf(r) == framedVisit {
+	// A post from another site comes without our cookies, so each would set one more. A GET has them.
+	blind := r.Method == http.MethodPost && r.Header.Get("Sec-Fetch-Site") == "cross-site"
+	if blind || visitOf(r) == framedVisit {
 		h.toRedirectURL(w, r, sp, returnTo)
 		return
 	}

@@ -3,6 +3,7 @@ package saml_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -126,5 +127,37 @@ func TestBackslashInAQuery(t *testing.T) {
 	manager.Require(h.sp.Handler(manager), http.NotFoundHandler()).ServeHTTP(w, r)
 	if want := redirectURL + "?return_to=%2Ffind%3Ffile%3DC%3A%255Cx"; w.Header().Get("Location") != want {
 		t.Errorf("got %d to %s, want %s", w.Code, w.Header().Get("Location"), want)
+	}
+}
+
+// TestPostsFromOtherSitesSetNoCookie: they come without our SameSite=Lax cookies, and one more cookie
+// for each would fill the browser. They go on with a GET or a post of our own, which have the cookies.
+func TestPostsFromOtherSitesSetNoCookie(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	login := h.sp.Handler(&countingSessions{})
+	for _, row := range []struct {
+		site, address, location string
+		cookies                 bool
+	}{
+		{"cross-site", "/reports/1", redirectURL + "?return_to=%2Freports%2F1", false},
+		{"cross-site", "//evil.example", redirectURL, false},
+		{"cross-site", "/" + strings.Repeat("a", 3000), "", false},
+		{"same-origin", "/reports/1", "", true},
+	} {
+		r := httptest.NewRequest("POST", redirectURL, strings.NewReader(url.Values{"return_to": {row.address}}.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Sec-Fetch-Site", row.site)
+		r.Header.Set("Sec-Fetch-Mode", "navigate")
+		r.Header.Set("Sec-Fetch-Dest", "document")
+		w := httptest.NewRecorder()
+		login.ServeHTTP(w, r)
+		got := w.Header().Get("Location")
+		if strings.HasPrefix(got, h.idp.LoginURL()) {
+			got = ""
+		}
+		if w.Code >= 400 || got != row.location || (len(w.Result().Cookies()) > 0) != row.cookies {
+			t.Errorf("%s, %.20s: status %d to %q, cookies %v", row.site, row.address, w.Code, got, w.Result().Cookies())
+		}
 	}
 }
