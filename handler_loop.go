@@ -32,7 +32,7 @@ const (
 
 	mostCounted  = 12                                         // addresses that are counted at once
 	countedSize  = 4                                          // bytes: three of a digest, one count
-	countersSize = 30 + 22 + mostCounted*countedSize*4/3 + 24 // of all counters in a request, with that of restarts
+	countersSize = 30 + 27 + mostCounted*countedSize*4/3 + 24 // of all counters in a request, with that of restarts
 )
 
 // A loopCause is the likely reason of a redirect loop: what is logged, and what to change.
@@ -72,7 +72,7 @@ func (h *Handler) loop(r *http.Request, sp *ServiceProvider, returnTo string, si
 	}
 	visits, counted := 0, ""
 	if signedIn || !openedByHand(r) {
-		visits, counted = visitsOf(r, sp, asked)
+		visits, counted = visitsOf(r, sp, asked+sp.loopMark())
 	}
 	switch {
 	case !signedIn && returns > mostReturns:
@@ -83,7 +83,7 @@ func (h *Handler) loop(r *http.Request, sp *ServiceProvider, returnTo string, si
 				sp.setCookie(w, visitsCookie, counted, visitsWithin)
 			}
 			if !signedIn && returns > 0 {
-				sp.setCookie(w, loopCookie, strconv.Itoa(returns), loopMaxAge)
+				sp.setCookie(w, loopCookie, strconv.Itoa(returns)+sp.loopMark(), loopMaxAge)
 			}
 		}, nil
 	}
@@ -117,7 +117,7 @@ func samePath(address, want string) bool {
 }
 
 // returnsOf returns how often the browser came back without a session right after a finished login,
-// this time included. The cookie is that count, with "f" if a login has finished since.
+// this time included. The cookie is that count, with "f" if a login has finished since, and loopMark.
 func returnsOf(r *http.Request, sp *ServiceProvider) int {
 	n, finished := loopState(r, sp)
 	if finished {
@@ -130,11 +130,21 @@ func returnsOf(r *http.Request, sp *ServiceProvider) int {
 // session, the next request shows it: both are set by the same answer.
 func (sp *ServiceProvider) noteFinish(w http.ResponseWriter, r *http.Request) {
 	n, _ := loopState(r, sp)
-	sp.setCookie(w, loopCookie, strconv.Itoa(n)+"f", returnsWithin)
+	sp.setCookie(w, loopCookie, strconv.Itoa(n)+"f"+sp.loopMark(), returnsWithin)
+}
+
+// loopMark tells the counts of services and tenants apart that share a host.
+func (sp *ServiceProvider) loopMark() string {
+	sum := sha256.Sum256([]byte(sp.entityID + "\n" + sp.config.Tenant)) // neither has a line break
+	return "." + visitsText.EncodeToString(sum[:3])
 }
 
 func loopState(r *http.Request, sp *ServiceProvider) (returns int, finished bool) {
-	text, finished := strings.CutSuffix(cookie(r, sp.cookieName(loopCookie)), "f")
+	text, ours := strings.CutSuffix(cookie(r, sp.cookieName(loopCookie)), sp.loopMark())
+	if !ours {
+		return 0, false
+	}
+	text, finished = strings.CutSuffix(text, "f")
 	n, err := strconv.Atoi(text)
 	if err != nil {
 		return 0, false

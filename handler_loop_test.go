@@ -369,3 +369,43 @@ func TestTileTwice(t *testing.T) {
 	v.wantPage(v.post(two), alice+" at /jobs")
 	v.wantPage(v.post(one), alice+" at /jobs")
 }
+
+// TestServicesOfOneHostCountForThemselves: a portal opens one after another, each with a login of its
+// own, and their cookies are those of one host.
+func TestServicesOfOneHostCountForThemselves(t *testing.T) {
+	t.Parallel()
+	loop := ""
+	for _, tenant := range []string{"a", "b", "c", "d", "e"} {
+		h := newHouse(t, func(c *saml.Config) { c.Tenant = tenant })
+		login := h.sp.Handler(&countingSessions{})
+		r := httptest.NewRequest("GET", redirectURL+"?return_to=/jobs", nil)
+		if loop != "" {
+			r.AddCookie(&http.Cookie{Name: "__Host-saml-loop", Value: loop})
+		}
+		w := httptest.NewRecorder()
+		login.ServeHTTP(w, r)
+		if to := w.Header().Get("Location"); w.Code != http.StatusSeeOther || !strings.HasPrefix(to, h.idp.LoginURL()) {
+			t.Fatalf("tenant %s: status %d to %q", tenant, w.Code, to)
+		}
+		jar := map[string]string{"__Host-saml-loop": loop}
+		for _, c := range w.Result().Cookies() {
+			jar[c.Name] = c.Value
+		}
+		response := h.respond(samltest.Answer{RequestID: requestID(t, w.Header().Get("Location"))})
+		post := httptest.NewRequest("POST", redirectURL, strings.NewReader(url.Values{"SAMLResponse": {response}, "saml_leg": {"2"}}.Encode()))
+		post.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		for name, value := range jar {
+			post.AddCookie(&http.Cookie{Name: name, Value: value})
+		}
+		w = httptest.NewRecorder()
+		login.ServeHTTP(w, post)
+		for _, c := range w.Result().Cookies() {
+			if c.Name == "__Host-saml-loop" {
+				loop = c.Value
+			}
+		}
+		if w.Code >= 400 || !strings.HasPrefix(loop, "0f") {
+			t.Fatalf("tenant %s: status %d, the count is %q, want that of a first finish: %s", tenant, w.Code, loop, w.Body)
+		}
+	}
+}
