@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 )
@@ -20,11 +21,25 @@ type Sessions interface {
 	// SignedIn reports whether r carries a session that the application's pages accept.
 	// ProviderFromContext returns the provider that the request was resolved to.
 	SignedIn(r *http.Request) bool
+
+	// Authenticate returns the request that a page serves, for Handler.Require and Load: r with the
+	// session in its context, or r itself if pages find the session in another way. It returns nil
+	// if r has no session that counts. An error means that this is not known at the moment; the
+	// answer is status 503 then, and never a login.
+	//
+	// A session counts for its own tenant, identity provider and service only, and SessionProvider
+	// returns those of r. Authenticate may add headers and cookies to w, for example to renew the
+	// session, but must not write the answer.
+	Authenticate(w http.ResponseWriter, r *http.Request) (*http.Request, error)
 }
 
 // A HandlerConfig describes the one handler of the Redirect URL.
 type HandlerConfig struct {
-	// Resolve returns the provider for a request. Required. It is called in two ways:
+	// Provider is the provider of a service that has one for all requests. Set either Provider or
+	// Resolve.
+	Provider *ServiceProvider
+
+	// Resolve returns the provider for a request, if Provider is not set. It is called in two ways:
 	//
 	// With tenant "" it says whose settings the request itself names, by its host or path:
 	// http.Request.Host, PathValue. A service with one tenant returns its provider.
@@ -51,6 +66,13 @@ type HandlerConfig struct {
 
 	// Sessions is the application's side. Required.
 	Sessions Sessions
+
+	// Language returns the language of the pages for r, as a tag of RFC 5646 such as "de", and the
+	// function that translates their texts. It gets each text in English, as PageTexts lists them,
+	// and returns plain text; "" leaves the English one. A sentence of Denied is not translated: the
+	// application writes it in the right language. It must be safe for concurrent use. Default:
+	// English.
+	Language func(r *http.Request) (tag string, translate func(english string) string)
 
 	// OnError answers in place of the Handler's own error page. It must show the user nothing of
 	// err but Code, Reference and what Page returns.
@@ -80,52 +102,67 @@ const (
 	leastBodyMemory   = 8 << 20
 )
 
-// A Handler serves the Redirect URL (the assertion consumer service): GET begins a login, POST
-// finishes it. Its only state is in the cookies that it sets.
+// A Handler serves the Redirect URL (assertion consumer service, ACS): GET begins a login, POST
+// finishes it. Require and Load guard pages. Its only state is in the cookies that it sets.
 type Handler struct {
 	config      HandlerConfig
 	bodies      *memoryBudget
 	large       chan struct{} // one for each large message that is being verified
 	bodyTimeout time.Duration
 	refusals    *refusalLog // of those without a provider
+	hosts       hostWarnings
 }
 
-// Handler is NewHandler for this provider alone. It panics if sessions is nil, as http.Handle does:
-// no login could ever be finished.
+// Handler is NewHandler for this provider alone: the handler of its Redirect URL (assertion
+// consumer service, ACS). It panics if sessions is nil, as http.Handle does: no login could ever be
+// finished.
 func (sp *ServiceProvider) Handler(sessions Sessions) *Handler {
 	if isNil(sessions) {
 		panic("saml: ServiceProvider.Handler was called with nil Sessions")
 	}
-	return newHandler(HandlerConfig{
-		Resolve:  func(*http.Request, string) (*ServiceProvider, error) { return sp, nil },
-		Sessions: sessions,
-		Home:     "/",
-	})
+	if sp == nil {
+		panic("saml: the method Handler of a nil ServiceProvider was called")
+	}
+	return newHandler(HandlerConfig{Provider: sp, Sessions: sessions, Home: "/"})
 }
 
-// NewHandler returns a handler for many tenants, or for settings that change at run time.
+// NewHandler returns the handler of the Redirect URL (assertion consumer service, ACS), for one
+// provider or for many tenants. All faults of the configuration are reported at once, as joined
+// *Error values.
 func NewHandler(c HandlerConfig) (*Handler, error) {
 	if c.Home == "" {
 		c.Home = "/"
 	}
-	switch {
-	case c.Resolve == nil:
-		return nil, refuse(CodeConfig, "HandlerConfig.Resolve is missing", "", "").inField("Resolve")
-	case isNil(c.Sessions):
-		return nil, refuse(CodeConfig, "HandlerConfig.Sessions is missing", "", "").inField("Sessions")
-	case !localPath(c.Home):
-		return nil, refuse(CodeConfig, "HandlerConfig.Home is not a path on this host", c.Home,
-			"/path?query of at most 1024 bytes").inField("Home")
-	case c.BodyMemory != 0 && c.BodyMemory < leastBodyMemory:
-		return nil, refuse(CodeConfig, "HandlerConfig.BodyMemory is too small", strconv.Itoa(c.BodyMemory),
-			strconv.Itoa(leastBodyMemory)+" bytes or more, or 0").inField("BodyMemory")
+	f := faults{of: "HandlerConfig"}
+	if c.Resolve == nil && c.Provider == nil {
+		f.add("Resolve", "and Provider are missing", "", "one of them")
+	}
+	if c.Resolve != nil && c.Provider != nil {
+		f.add("Resolve", "is set beside Provider", "", "one of them")
+	}
+	if isNil(c.Sessions) {
+		f.add("Sessions", "is missing", "", "a session.Manager, or sessions of your own")
+	}
+	if !localPath(c.Home) {
+		f.add("Home", "is not a path on this host", c.Home, "/path?query of at most 1024 bytes")
+	}
+	if c.BodyMemory != 0 && c.BodyMemory < leastBodyMemory {
+		f.add("BodyMemory", "is too small", strconv.Itoa(c.BodyMemory),
+			strconv.Itoa(leastBodyMemory)+" bytes or more, or 0")
+	}
+	if len(f.list) > 0 {
+		return nil, completeAll(errors.Join(f.list...), nil)
 	}
 	return newHandler(c), nil
 }
 
+// newHandler takes a valid HandlerConfig.
 func newHandler(c HandlerConfig) *Handler {
 	if c.BodyMemory == 0 {
 		c.BodyMemory = defaultBodyMemory
+	}
+	if sp := c.Provider; sp != nil {
+		c.Resolve = func(*http.Request, string) (*ServiceProvider, error) { return sp, nil }
 	}
 	return &Handler{config: c, bodies: newMemoryBudget(c.BodyMemory), large: make(chan struct{}, largeMessages),
 		bodyTimeout: bodyTimeout, refusals: &refusalLog{}}
@@ -162,7 +199,9 @@ func (h *Handler) resolveTenant(r *http.Request, tenant string) (sp *ServiceProv
 	switch {
 	case refusal != nil:
 		return nil, false, refusal
-	case sp.config.Tenant != tenant, named != nil && !sp.config.Trial:
+	case sp.config.Tenant != tenant:
+		return nil, false, h.wrongTenant(sp, tenant)
+	case named != nil && !sp.config.Trial:
 		return nil, false, otherTenant()
 	}
 	return sp, named != nil, nil
@@ -170,6 +209,18 @@ func (h *Handler) resolveTenant(r *http.Request, tenant string) (sp *ServiceProv
 
 func otherTenant() *Error {
 	return refuse(CodeTenant, "the session or pending login belongs to another tenant than the address", "", "")
+}
+
+// wrongTenant returns the refusal of a provider that is not the one that was asked for. With
+// HandlerConfig.Provider it is simply that of the only tenant there is. Otherwise the function
+// Resolve is wrong, and no session of the tenant would ever count.
+func (h *Handler) wrongTenant(sp *ServiceProvider, asked string) *Error {
+	if h.config.Provider != nil {
+		return otherTenant()
+	}
+	return refuse(CodeTenant, "HandlerConfig.Resolve returned the provider of another tenant than it was asked for",
+		cmp.Or(sp.config.Tenant, "no tenant"), quote(asked)).
+		advised("Let HandlerConfig.Resolve return the provider whose Config.Tenant is its second argument, or ErrNotConfigured if there is none.")
 }
 
 func (h *Handler) resolve(r *http.Request, tenant string) (*ServiceProvider, *Error) {
@@ -199,7 +250,10 @@ func withProvider(r *http.Request, sp *ServiceProvider) *http.Request {
 	return r.WithContext(context.WithValue(r.Context(), providerKey{}, sp))
 }
 
-// ServeHTTP serves the Redirect URL.
+// ServeHTTP serves the Redirect URL (assertion consumer service, ACS). A GET begins a login, unless
+// the browser is signed in. Its query may have return_to, a path on this host at which the login
+// ends; and fresh=1, with which the identity provider asks again who signs in (ForceAuthn), also if
+// somebody is signed in: for a link "Use another account" of the service itself.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.Method {
 	case http.MethodGet:
@@ -236,15 +290,23 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, nil, err)
 		return
 	}
-	o := LoginOptions{}
+	o := LoginOptions{ForceAuthn: asksAnew(r, query)}
 	if returnTo := query.Get("return_to"); localPath(returnTo) {
 		o.ReturnTo = returnTo
 	}
-	if h.config.Sessions.SignedIn(withProvider(r, sp)) {
+	h.noticeHost(r, sp)
+	if !o.ForceAuthn && h.config.Sessions.SignedIn(withProvider(r, sp)) {
 		h.redirect(w, r, cmp.Or(o.ReturnTo, h.config.Home))
 		return
 	}
 	h.start(w, r, sp, o)
+}
+
+// asksAnew reports whether a link of the service asks for a fresh sign-in, as "Use another account"
+// does. A link of another site cannot.
+func asksAnew(r *http.Request, query url.Values) bool {
+	site := r.Header.Get("Sec-Fetch-Site")
+	return query.Get("fresh") == "1" && site != "cross-site" && site != "same-site"
 }
 
 // start sends the browser to the identity provider, with the pending login in a cookie.
@@ -264,7 +326,7 @@ func (h *Handler) start(w http.ResponseWriter, r *http.Request, sp *ServiceProvi
 	sp.observeStart(r.Context(), request, nil)
 	h.keep(w, r, sp, request)
 	if request.Form != nil {
-		request.Form.ServeHTTP(w, r)
+		request.Form.write(w, h, r)
 		return
 	}
 	h.redirect(w, r, request.URL)
@@ -277,8 +339,13 @@ func (h *Handler) redirect(w http.ResponseWriter, r *http.Request, to string) {
 }
 
 // StartLogin begins a login with options of the caller, such as a Purpose, and answers with what
-// sends the browser to the identity provider of sp. The response comes back to the Handler.
+// sends the browser to the identity provider of sp. The response comes back to the Handler. If sp
+// is nil, the answer is a page with CodeInternal.
 func (h *Handler) StartLogin(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, o LoginOptions) {
+	if sp == nil {
+		h.fail(w, r, nil, refuse(CodeInternal, "Handler.StartLogin was called with a nil ServiceProvider", "", ""))
+		return
+	}
 	h.start(w, r, sp, o)
 }
 

@@ -56,8 +56,10 @@ func (h *Handler) postAgain(w http.ResponseWriter, r *http.Request, response []b
 		return
 	}
 	defer writeDeadline(w, r, h.bodyTimeout)()
-	page.Post{Title: "Signing in", Action: action, Field: "SAMLResponse",
-		Mark: page.Field{Name: legField, Value: leg}}.Write(w, response)
+	p := page.Post{Title: "Signing in", Action: action, Field: "SAMLResponse",
+		Mark: page.Field{Name: legField, Value: leg}}
+	p.Language, p.Translate = h.language(r)
+	p.Write(w, response)
 }
 
 // finishPost finds the pending login by the request that the message says it answers, and finishes

@@ -109,7 +109,7 @@ func newService() (http.Handler, error) {
 	mux.Handle("POST /sign-out", sessions.SignOutHandler("/goodbye"))
 	// The page after the sign-out is public. Otherwise it would sign the user in again.
 	mux.HandleFunc("/goodbye", func(w http.ResponseWriter, _ *http.Request) { show(w, nil) })
-	mux.Handle("/", sessions.Require(login, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	mux.Handle("/", login.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		show(w, session.FromContext(r.Context()))
 	})))
 	return mux, nil

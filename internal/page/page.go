@@ -5,6 +5,7 @@ package page
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rand"
 	"html/template"
 	"io"
@@ -16,10 +17,10 @@ import (
 // script disables it, so that nothing is posted twice. Write puts the message where the last field
 // of the form says so.
 var postTemplate = template.Must(template.New("post").Parse(`<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{.Title}}</title>
+<html lang="{{.Language}}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{.Title}}</title>
 <style nonce="{{.Nonce}}">body{font:1rem/1.5 system-ui,sans-serif;color-scheme:light dark;text-align:center;margin:20vh 1rem}button{font:inherit;padding:.5em 1.5em}</style>
 </head><body><form method="post" action="{{.Action}}">{{if .Mark.Value}}<input type="hidden" name="{{.Mark.Name}}" value="{{.Mark.Value}}">{{end}}<input type="hidden" name="{{.Field}}" ` + messagePlace + `>
-<noscript><p>Press Continue to go on.</p></noscript><button type="submit">Continue</button></form>
+<noscript><p>{{.Press}}</p></noscript><button type="submit">{{.Continue}}</button></form>
 <script nonce="{{.Nonce}}">document.forms[0].querySelector("button").disabled=true;document.forms[0].submit()</script>
 </body></html>
 `))
@@ -33,7 +34,18 @@ type Post struct {
 	Action string // where to post to: an absolute http or https URL; "" posts to the page's own address
 	Field  string // name of the field that holds the message: SAMLResponse or SAMLRequest
 	Mark   Field  // one more hidden field; it is left out if its Value is ""
+
+	Language  string                      // of the page, a tag of RFC 5646; "" is "en"
+	Translate func(english string) string // returns Title and the other Texts in Language; nil leaves them
 }
+
+const (
+	textPress    = "Press Continue to go on."
+	textContinue = "Continue"
+)
+
+// Texts are the English texts of a page, with the titles in use.
+var Texts = []string{"Sign in", "Signing in", textPress, textContinue}
 
 // A Field is a hidden field of a form.
 type Field struct{ Name, Value string }
@@ -43,10 +55,14 @@ type Field struct{ Name, Value string }
 // times.
 func (p Post) Write(w http.ResponseWriter, message []byte) {
 	var page bytes.Buffer
+	if p.Translate == nil {
+		p.Translate = func(english string) string { return english }
+	}
+	p.Language, p.Title = cmp.Or(p.Language, "en"), p.Translate(p.Title)
 	content := struct {
 		Post
-		Nonce string
-	}{p, Headers(w)}
+		Press, Continue, Nonce string
+	}{p, p.Translate(textPress), p.Translate(textContinue), Headers(w)}
 	if err := postTemplate.Execute(&page, content); err != nil {
 		panic(err) // strings in a fixed template, written to memory
 	}

@@ -26,7 +26,8 @@ func TestPostPage(t *testing.T) {
 		{"a marked message to the same address", Post{Title: "Signing in", Field: "SAMLResponse",
 			Mark: Field{"leg", "2"}}, "PHg+", 2},
 		{"a mark without a value", Post{Field: "SAMLResponse", Mark: Field{Name: "leg"}}, "PHg+", 1},
-		{"hostile values", Post{hostile, "https://idp.example.com/?" + hostile, hostile, Field{hostile, hostile}},
+		{"hostile values", Post{Title: hostile, Action: "https://idp.example.com/?" + hostile, Field: hostile,
+			Mark: Field{hostile, hostile}, Language: hostile, Translate: func(string) string { return hostile }},
 			hostile, 2},
 		{"a script for an action", Post{Action: "javascript:alert(1)", Field: "SAMLRequest"}, "PHg+", 1},
 	} {
