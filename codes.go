@@ -130,9 +130,6 @@ type codeInfo struct {
 	page     Page   // what the user reads; the zero Page stands for defaultPage
 }
 
-// notWhole is the advice for a message that is not even XML.
-const notWhole = "The form value was changed on its way, cut off or encoded twice: look for a proxy, firewall or script that rewrites request bodies or limits their size."
-
 // codes has one row for each code, in the order of the constants.
 var codes = map[Code]codeInfo{
 	CodeResponseMissing: {meaning: "The form has no SAMLResponse."},

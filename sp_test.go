@@ -1,7 +1,6 @@
 package saml_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"

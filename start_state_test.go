@@ -55,7 +55,7 @@ func TestPendingLogin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	otherKey := []byte(strings.Repeat("k", 32))
+	otherKey := fixedKey(100)
 	at := func(d time.Duration) func(*Config) {
 		return func(c *Config) { c.Now = func() time.Time { return testNow.Add(d) } }
 	}

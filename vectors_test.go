@@ -1,7 +1,6 @@
 package saml
 
 import (
-	"bytes"
 	"context"
 	"crypto"
 	"errors"
@@ -384,6 +383,7 @@ var codesWithoutVector = map[Code]string{
 	"form":                "about the browser's request, not the message",
 	"session":             "about the application's session",
 	CodeAccountEnded:      "about the application's account",
+	CodeDenied:            "about the application's account",
 	CodeTenant:            "about the request's address, not the message",
 	CodeBusy:              "about other requests",
 	CodeSharedIssuer:      "about the settings of other tenants",

@@ -57,9 +57,9 @@ func cookieNames(c Config) []string {
 	return names
 }
 
-// cookieName returns the full name for the cookie of a new session.
-func (m *Manager) cookieName() string {
-	if m.config.InsecureAllowHTTP {
+// cookieName returns the full name for the cookie of a session, on https or not.
+func (m *Manager) cookieName(https bool) string {
+	if m.config.InsecureAllowHTTP || !https {
 		return m.cookies[0]
 	}
 	return hostPrefix + m.cookies[0]

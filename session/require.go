@@ -80,8 +80,10 @@ func (m *Manager) find(r *http.Request) (s *Session, kept bool, err error) {
 	return s, kept, nil
 }
 
-// renew writes the cookie anew, with the time of this request.
+// renew writes the cookie, under the name that goes with the first key, and deletes what r has under
+// other names.
 func (m *Manager) renew(w http.ResponseWriter, r *http.Request, s *Session) error {
+	s.cookie = m.cookieName(isHostCookie(s.cookie))
 	if err := m.write(w, s); err != nil {
 		return err
 	}

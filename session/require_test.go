@@ -290,7 +290,7 @@ func TestRenewalThatFails(t *testing.T) {
 	}
 	session.Identity.ObjectID = strings.Repeat("x", maxCookie) // as if an earlier release had accepted more
 	session.Identity.Roles = []string{"Administrator"}
-	c := &http.Cookie{Name: s.cookieName(), Value: s.seal(session)}
+	c := &http.Cookie{Name: s.cookieName(true), Value: s.seal(session)}
 	s.clock.advance(time.Hour)
 	if w := s.wantIn("with a session that is too large now", c); len(w.Result().Cookies()) != 0 {
 		t.Errorf("got cookies %v", w.Result().Cookies())

@@ -322,7 +322,7 @@ func (m *Manager) SignIn(w http.ResponseWriter, r *http.Request, login *saml.Log
 		return err
 	}
 	if sp != nil && onLoopback(sp) {
-		s.cookie = m.cookies[0]
+		s.cookie = m.cookieName(false)
 	}
 	if err := m.renew(w, r, s); err != nil {
 		return err
@@ -361,7 +361,7 @@ func (m *Manager) newSession(login *saml.Login) (*Session, error) {
 		SeenAt:           now,
 		ExpiresAt:        now.Add(m.config.Lifetime),
 		service:          serviceOf(login.EntityID),
-		cookie:           m.cookieName(),
+		cookie:           m.cookieName(true),
 	}
 	for _, statement := range login.Assertion.Statements {
 		if s.SessionIndex == "" {

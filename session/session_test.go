@@ -71,7 +71,7 @@ func TestCookie(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	c := s.signIn(samltest.Answer{})
-	if c.Name != s.cookieName() || !strings.HasPrefix(c.Name, "__Host-session-") || !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode ||
+	if c.Name != s.cookieName(true) || !strings.HasPrefix(c.Name, "__Host-session-") || !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode ||
 		c.Path != "/" || c.Domain != "" || c.MaxAge != 12*60*60 {
 		t.Errorf("on https: got %v", c)
 	}
@@ -349,7 +349,7 @@ func TestSealIsBound(t *testing.T) {
 		"another key":                func(c *Config) { c.Keys = [][]byte{saml.NewStateKey()} },
 	} {
 		other := s.newManager(change)
-		if _, ok := other.open(newRequest("GET", "/", &http.Cookie{Name: other.cookieName(), Value: c.Value})); ok {
+		if _, ok := other.open(newRequest("GET", "/", &http.Cookie{Name: other.cookieName(true), Value: c.Value})); ok {
 			t.Errorf("%s: the cookie is taken", name)
 		}
 	}
@@ -736,7 +736,7 @@ func TestSignOutByAnotherSite(t *testing.T) {
 		t.Errorf("got %v, cookies %v", err, w.Result().Cookies())
 	}
 	w = httptest.NewRecorder()
-	if err := s.SignOut(w, newRequest("POST", "/", &http.Cookie{Name: s.cookieName(), Value: "old"})); err != nil ||
+	if err := s.SignOut(w, newRequest("POST", "/", &http.Cookie{Name: s.cookieName(true), Value: "old"})); err != nil ||
 		len(w.Result().Cookies()) != 1 {
 		t.Errorf("a cookie that cannot be opened: got %v, cookies %v, want it taken away", err, w.Result().Cookies())
 	}
