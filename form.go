@@ -42,7 +42,8 @@ func (f *postedForm) release() { f.body.release() }
 
 // readForm reads and checks the form before anything of it is used or repeated. A RelayState is
 // dropped, because we never send one. If a middleware has parsed the form already, the body is gone,
-// and r.PostForm alone is taken, which has nothing of the address. The caller must release the form,
+// and r.PostForm alone is taken, which has nothing of the address: the middleware's own limits of
+// size and time came first, and ours are about what it left. The caller must release the form,
 // also after an error.
 func (h *Handler) readForm(w http.ResponseWriter, r *http.Request) (*postedForm, *Error) {
 	form := &postedForm{body: body{budget: h.bodies}}

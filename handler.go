@@ -104,6 +104,10 @@ const (
 
 // A Handler serves the Redirect URL (assertion consumer service, ACS): GET begins a login, POST
 // finishes it. Require and Load guard pages. Its only state is in the cookies that it sets.
+//
+// A form has at most 2 MiB. If a middleware in front of the Handler has parsed it already
+// (http.Request.ParseForm), the limits of the middleware on size and time come first, and those of
+// the Handler hold for what it left. A middleware that only reads the body must put it back.
 type Handler struct {
 	config      HandlerConfig
 	bodies      *memoryBudget

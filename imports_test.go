@@ -69,7 +69,7 @@ var rooms = func() map[string]room {
 			"it only writes: of the verifier it may have the tree alone, to canonicalize what it wrote, and the verifier must not come near these modules"},
 		"internal/testfiles": {nil, leaf},
 		"internal/rsaoaep":   {nil, leaf},
-		"internal/guarded": {nil, leaf},
+		"internal/guarded":   {nil, leaf},
 		"session": {append(internal("address", "guarded", "seal", "storekey"), module),
 			"it gets a verified login and has no business with messages"},
 		"samltest": {append(internal("rsaoaep"), xml...),

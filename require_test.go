@@ -264,6 +264,9 @@ func TestNilArguments(t *testing.T) {
 	if _, err := saml.NewHandler(saml.HandlerConfig{}); len(saml.Errors(err)) != 2 {
 		t.Errorf("not all faults at once: %v", err)
 	}
+	if err := saml.CheckTenants(nil, newHouse(t, nil).sp); !errors.Is(err, saml.CodeConfig) {
+		t.Errorf("CheckTenants: got %v", err)
+	}
 	w := httptest.NewRecorder()
 	login.StartLogin(w, httptest.NewRequest("GET", "/", nil), nil, saml.LoginOptions{})
 	if w.Code != http.StatusInternalServerError || !strings.Contains(w.Body.String(), string(saml.CodeInternal)) {

@@ -398,4 +398,3 @@ func TestWordsThatPeopleSearchFor(t *testing.T) {
 		}
 	}
 }
-

@@ -39,7 +39,7 @@ func Example_serveMux() {
 func Example_chi() {
 	d := newDemo()
 	defer d.Close()
-	sp, sessions, login := d.usual()
+	sp, _, login := d.usual()
 
 	router := chi.NewRouter()
 	router.Handle(sp.RedirectPath(), login)
@@ -56,7 +56,7 @@ func Example_chi() {
 func Example_gin() {
 	d := newDemo()
 	defer d.Close()
-	sp, sessions, login := d.usual()
+	sp, _, login := d.usual()
 
 	require := func(c *gin.Context) {
 		allowed := false
@@ -84,7 +84,7 @@ func Example_gin() {
 func Example_echo() {
 	d := newDemo()
 	defer d.Close()
-	sp, sessions, login := d.usual()
+	sp, _, login := d.usual()
 
 	e := echo.New()
 	e.Any(sp.RedirectPath(), echo.WrapHandler(login))
@@ -229,7 +229,7 @@ func Example_changingSettings() {
 func Example_reverseProxy() {
 	d := newDemo()
 	defer d.Close()
-	sp, sessions, login := d.usual() // BaseURL is d.url, the proxy's
+	sp, _, login := d.usual() // BaseURL is d.url, the proxy's
 
 	mux := http.NewServeMux()
 	mux.Handle(sp.RedirectPath(), login)
@@ -248,7 +248,7 @@ func Example_reverseProxy() {
 func Example_crossOriginProtection() {
 	d := newDemo()
 	defer d.Close()
-	sp, sessions, login := d.usual()
+	sp, _, login := d.usual()
 
 	mux := http.NewServeMux()
 	mux.Handle(sp.RedirectPath(), login)

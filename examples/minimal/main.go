@@ -99,8 +99,7 @@ func newService() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	onHTTP := strings.HasPrefix(*baseURL, "http:") // saml.New accepts http only on this machine
-	sessions, err := session.New(session.Config{Keys: keys, Store: store, InsecureAllowHTTP: onHTTP})
+	sessions, err := session.New(session.Config{Keys: keys, Store: store})
 	if err != nil {
 		return nil, err
 	}
