@@ -52,6 +52,10 @@ func TestSessionOfARequest(t *testing.T) {
 	if got, err := s.Session(r); got != unit || err != nil {
 		t.Errorf("in a unit test: got %+v, %v", got, err)
 	}
+	w := httptest.NewRecorder()
+	if got, err := s.Authenticate(w, r); err != nil || FromContext(got.Context()) != unit || len(w.Result().Cookies()) != 0 {
+		t.Errorf("Authenticate in a unit test: %v, %v", err, w.Result().Cookies())
+	}
 	if FromContext(context.Background()) != nil {
 		t.Error("a session out of nothing")
 	}
