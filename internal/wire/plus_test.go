@@ -28,6 +28,7 @@ func TestLostPlusSigns(t *testing.T) {
 		"nothing lost":                     {base64.StdEncoding.EncodeToString([]byte("no XML")), false},
 		"blanks at the ends":               {"  bm8gWE1M \r\n", false},
 		"blanks at the beginning of lines": {"bm8g\n  WE1M", false},
+		"blanks at the ends of lines":      {"bm8g \nWE1M", false},
 		"cut off":                          {long[:len(long)/2], false},
 	} {
 		_, err := Read(row.form)
