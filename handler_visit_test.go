@@ -5,8 +5,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-
-	"github.com/iomete/saml/session"
 )
 
 // TestWhoBeginsALogin: a person who opens a page. In a frame there is a link, and everything else
@@ -54,12 +52,8 @@ func TestWhoBeginsALogin(t *testing.T) {
 		{"a form that an old browser posts", "POST", map[string]string{"Accept": html}, none, ""},
 		{"HEAD", "HEAD", map[string]string{"Accept": html}, none, ""},
 	} {
-		manager, err := session.New(session.Config{Keys: [][]byte{make([]byte, 32)}})
-		if err != nil {
-			t.Fatal(err)
-		}
 		for where, answers := range map[string]http.Handler{
-			"https://console.example.com/reports/1?a=b": manager.Require(login, http.NotFoundHandler()),
+			"https://console.example.com/reports/1?a=b": login.Require(http.NotFoundHandler()),
 			redirectURL + "?return_to=/reports/1%3Fa=b": login,
 		} {
 			want := row.atPage

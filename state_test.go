@@ -46,7 +46,7 @@ func TestBoundRequest(t *testing.T) {
 		{"for another service", id, b, func(c *Config) { c.EntityID = "https://other.example.com" }, CodeStateInvalid},
 		{"with other contexts", id, b, func(c *Config) { c.RequestedAuthnContexts = []string{"urn:x"} }, CodeIdentityProvider},
 		{"after the store was made anew", id, b, func(c *Config) {
-			c.Store = newMemoryStore(func() time.Time { return testNow.Add(time.Second) })
+			c.Store = NewMemoryStoreWithClock(func() time.Time { return testNow.Add(time.Second) })
 		}, CodeStoreYoung},
 		{"another secret", id, other, nil, CodeStateInvalid},
 		{"no secret", id, binding{name: b.name}, nil, CodeStateInvalid},
