@@ -331,7 +331,7 @@ func TestLanguage(t *testing.T) {
 	lost := ask(login, "GET", redirectURL+"?return_to=/"+strings.Repeat("x", 9<<10))
 	w.sessions.signedIn = false
 	for want, page := range map[string]*httptest.ResponseRecorder{
-		"&lt;ü&gt; The sign-in needs a window of its own": framed, ">&lt;ü&gt; Continue</a>": leaving,
+		"&lt;ü&gt; You are not signed in here.": framed, ">&lt;ü&gt; Continue</a>": leaving,
 		"<title>&lt;ü&gt; Signing in</title>": long, "<h1>&lt;ü&gt; You could not be signed in</h1>": looping,
 		"<h1>&lt;ü&gt; You are signed in</h1>": lost,
 	} {
