@@ -1,8 +1,11 @@
 package saml
 
 import (
+	"net/http"
 	"net/url"
+	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/iomete/saml/internal/address"
@@ -64,3 +67,52 @@ func withoutUserInfo(s string) string { return address.WithoutUserInfo(s) }
 // "/\\evil.example"). It is for addresses that a request brought, before anything redirects to
 // them.
 func IsLocalPath(s string) bool { return localPath(s) }
+
+// hostWarnings remembers the hosts that a Handler has warned about. Anyone can send any Host, so it
+// holds a few only.
+type hostWarnings struct {
+	mu   sync.Mutex
+	seen []string
+}
+
+const mostHostWarnings = 3
+
+// first reports whether to warn about host: once for each, and not about more than a few.
+func (h *hostWarnings) first(host string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.seen) >= mostHostWarnings || slices.Contains(h.seen, host) {
+		return false
+	}
+	h.seen = append(h.seen, host)
+	return true
+}
+
+// noticeHost warns once if a page is opened at another host than that of BaseURL. Cookies belong to
+// one host, so a browser at the other one has no session. This decides nothing.
+func (h *Handler) noticeHost(r *http.Request, sp *ServiceProvider) {
+	u, err := url.Parse(sp.config.BaseURL)
+	if err != nil || r.Host == "" {
+		return
+	}
+	known := []string{hostOf(u.Host)}
+	for _, former := range sp.config.FormerRedirectURLs {
+		if u, err := url.Parse(former); err == nil {
+			known = append(known, hostOf(u.Host))
+		}
+	}
+	// a proxy that changes Host may say what it was
+	if slices.Contains(known, hostOf(r.Host)) || slices.Contains(known, hostOf(r.Header.Get("X-Forwarded-Host"))) ||
+		!h.hosts.first(hostOf(r.Host)) {
+		return
+	}
+	sp.config.Logger.WarnContext(r.Context(), "saml: requests arrive for another host than that of Config.BaseURL, and cookies of one host do not count at the other",
+		"got", quote(r.Host), "want", known[0], "tenant", sp.config.Tenant,
+		"hint", "If people open the service at the host that arrived, set Config.BaseURL to it. If they open both, redirect one to the other. If a proxy changes the Host header, let it keep it (nginx: proxy_set_header Host $host), or ignore this.")
+}
+
+// hostOf returns a host without the usual ports, in lower case.
+func hostOf(host string) string {
+	host = strings.ToLower(host)
+	return strings.TrimSuffix(strings.TrimSuffix(host, ":443"), ":80")
+}

@@ -32,9 +32,8 @@ import (
 func (a Attributes) Decode(v any) error {
 	target := reflect.ValueOf(v)
 	if target.Kind() != reflect.Pointer || target.IsNil() || target.Elem().Kind() != reflect.Struct {
-		e := refuse(CodeConfig, "Attributes.Decode cannot fill this", fmt.Sprintf("%T", v), "a pointer to a struct, and not nil")
-		e.Hint = "Pass the address of a struct whose fields have tags such as `saml:\"department\"`."
-		return e
+		return refuse(CodeConfig, "Attributes.Decode cannot fill this", fmt.Sprintf("%T", v), "a pointer to a struct, and not nil").
+			advised("Pass the address of a struct whose fields have tags such as `saml:\"department\"`.")
 	}
 	d := attributeDecoder{attributes: a}
 	filled := reflect.New(target.Elem().Type()).Elem()

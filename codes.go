@@ -103,6 +103,7 @@ const (
 	CodeNotConfigured     Code = "not_configured"
 	CodeSession           Code = "session"
 	CodeAccountEnded      Code = "account_ended"
+	CodeDenied            Code = "denied"
 	CodeInternal          Code = "internal"
 )
 
@@ -135,12 +136,14 @@ var codes = map[Code]codeInfo{
 	CodeResponseMissing: {meaning: "The form has no SAMLResponse."},
 	CodeBase64: {meaning: "The SAMLResponse is not base64.",
 		hint: "The form value was changed on its way: look for a proxy or firewall that rewrites request bodies."},
-	CodeEncoding:           {meaning: "The XML is not UTF-8, or has a character that XML 1.0 forbids."},
-	CodeXMLDeclaration:     {meaning: "The XML declaration is not of version 1.0 and UTF-8, or is not at the start."},
-	CodeDoctype:            {meaning: "The XML has a DOCTYPE or another declaration."},
-	CodeComment:            {meaning: "The message has a comment or a processing instruction."},
-	CodeEntity:             {meaning: "The XML refers to an entity that XML 1.0 does not predefine."},
-	CodeXMLSyntax:          {meaning: "The XML is not well-formed."},
+	CodeEncoding: {meaning: "The XML is not UTF-8, or has a character that XML 1.0 forbids.",
+		hint: notWhole},
+	CodeXMLDeclaration: {meaning: "The XML declaration is not of version 1.0 and UTF-8, or is not at the start."},
+	CodeDoctype:        {meaning: "The XML has a DOCTYPE or another declaration."},
+	CodeComment:        {meaning: "The message has a comment or a processing instruction."},
+	CodeEntity:         {meaning: "The XML refers to an entity that XML 1.0 does not predefine."},
+	CodeXMLSyntax: {meaning: "The XML is not well-formed.",
+		hint: notWhole},
 	CodeNamespace:          {meaning: "A namespace prefix is undeclared or rebound, or a namespace name cannot be used."},
 	CodeDuplicateAttribute: {meaning: "An element has the same attribute twice."},
 	CodeTooLarge: {meaning: "A limit on size, depth or number is exceeded.",
@@ -243,9 +246,10 @@ var codes = map[Code]codeInfo{
 	CodeNoAccountKey: {meaning: "Nothing in the response names the user for longer than this session (from Identity.AccountKey).",
 		hint: "Let the identity provider send a NameID that stays the same (Format persistent or emailAddress, not transient), or Entra's object ID and tenant ID claims."},
 	CodeStateMissing: {meaning: "The browser has no pending login for the response.",
-		page: signInAgain("This browser did not keep the sign-in: cookies are blocked, or the sign-in is older than an hour.")},
+		hint: "Sign in again. If it happens again, the sign-in begins in one browser or app and ends in another one, cookies are blocked, or the service is opened at another host than that of the Redirect URL.",
+		page: signInAgain("This browser does not have the sign-in: it was begun in another browser or app, cookies are blocked, or it is older than an hour.")},
 	CodeStateInvalid: {meaning: "The pending login cannot be opened.",
-		hint: "Give all replicas the same StateKeys, and sign in again.",
+		hint: "Give all replicas the same StateKeys, and sign in again. If several services run on one host, the response may have come to the Redirect URL of another one than the sign-in began at.",
 		page: signInAgain("This browser did not keep the sign-in as it was begun.")},
 	CodeStateExpired: {meaning: "The sign-in took longer than an hour.",
 		hint: "Sign in again.",
@@ -307,6 +311,10 @@ var codes = map[Code]codeInfo{
 	CodeAccountEnded: {meaning: "The application does not let the account sign in.",
 		page: Page{http.StatusForbidden, "You may not sign in here",
 			"The identity provider signed you in, but your account at this service is disabled or has ended.", "", true}},
+	CodeDenied: {meaning: "The application turned the user away (Denied).",
+		hint: "Ask the application why: the user read its reason. Usually the account is disabled there, or no seat is left.",
+		page: Page{http.StatusForbidden, "You may not sign in here",
+			"The identity provider signed you in, but this service does not let you in.", "", true}},
 	CodeInternal: {meaning: "A step failed that should never fail.",
 		page: cannotSignIn},
 }

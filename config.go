@@ -5,6 +5,8 @@ import (
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
+	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"log/slog"
 	"net/url"
@@ -12,13 +14,14 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/iomete/saml/internal/address"
 	"github.com/iomete/saml/internal/seal"
 )
 
-// DefaultRedirectPath is the path of the Redirect URL where Config.RedirectPath is empty: that of
-// the IOMETE console.
+// DefaultRedirectPath is the path of the Redirect URL (assertion consumer service, ACS) if
+// Config.RedirectPath is empty: that of the IOMETE console.
 const DefaultRedirectPath = "/api/v1/identity/auth/saml-acs"
 
 // A Config describes one service provider: our side of the trust, and the one identity provider
@@ -30,15 +33,16 @@ type Config struct {
 	// request's Host header.
 	BaseURL string
 
-	// RedirectPath is the path below BaseURL that receives the responses, beginning with "/".
-	// Default DefaultRedirectPath.
+	// RedirectPath is the path below BaseURL that receives the responses, beginning with "/":
+	// together they are the Redirect URL, which others call assertion consumer service (ACS) URL or
+	// Reply URL. Default DefaultRedirectPath.
 	RedirectPath string
 
 	// EntityID is our name at the identity provider (Entra: "Identifier (Entity ID)"), 1 to 1024
 	// bytes. Default: the Redirect URL, as in the guide.
 	EntityID string
 
-	// FormerRedirectURLs are Redirect URLs of the past, accepted as Recipient and Destination while
+	// FormerRedirectURLs are Redirect URLs (ACS URLs) of the past, accepted as Recipient and Destination while
 	// a domain moves, also to another site: serve the Handler at the old address too, and it sends
 	// the response on to the Redirect URL. They do not count as entity IDs: if EntityID is left at
 	// its default, the old Redirect URL was the entity ID too, and a moving domain lists it in
@@ -69,8 +73,8 @@ type Config struct {
 	// Required.
 	IdentityProvider IdentityProviderSource
 
-	// StateKeys seal pending logins: each exactly 32 random bytes (NewStateKey), the same on all
-	// replicas. The first seals, all open. To change them while several replicas run: add the new
+	// StateKeys seal pending logins: each exactly 32 random bytes (NewStateKey, or ParseStateKeys for
+	// keys that are kept as text), the same on all replicas. The first seals, all open. To change them while several replicas run: add the new
 	// one behind the old one everywhere, then put it first everywhere, then drop the old one.
 	// Required.
 	StateKeys [][]byte
@@ -226,6 +230,35 @@ const (
 	AllowUnsolicited
 )
 
+// ParseStateKeys reads keys for Config.StateKeys and session.Config.Keys from text, such as an
+// environment variable or a file: each is the base64 of 32 random bytes (openssl rand -base64 32),
+// with "+/" or "-_" and with or without "=". Commas, spaces or line breaks stand between them; the
+// first key seals. The error is an *Error with CodeConfig that says which key is wrong and holds
+// none of them.
+func ParseStateKeys(text string) ([][]byte, error) {
+	var keys [][]byte
+	for i, word := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || unicode.IsSpace(r) }) {
+		word = strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(word, "="))
+		key, err := base64.RawStdEncoding.Strict().DecodeString(word)
+		why := "is not base64"
+		if _, noHex := hex.DecodeString(word); len(word) == 2*stateKeySize && noHex == nil {
+			why = "is hexadecimal"
+		} else if err == nil {
+			why = seal.KeyFault(key)
+		}
+		if why != "" {
+			return nil, refusef(CodeConfig, "key %d of the state keys %s", i+1, why).
+				wanting("the base64 of " + seal.WantKey).hintOfField("StateKeys")
+		}
+		keys = append(keys, key)
+	}
+	if len(keys) == 0 {
+		return nil, refuse(CodeConfig, "there are no state keys in the text", "", "the base64 of "+seal.WantKey).
+			hintOfField("StateKeys")
+	}
+	return keys, nil
+}
+
 // NewStateKey returns 32 random bytes for Config.StateKeys.
 func NewStateKey() []byte {
 	key := make([]byte, stateKeySize)
@@ -325,9 +358,10 @@ func (c *Config) validateKeys(f *faults) {
 	if len(c.StateKeys) == 0 {
 		f.add("StateKeys", "is empty", "", "a key of NewStateKey, the same on all replicas")
 	}
-	for _, key := range c.StateKeys {
-		if len(key) != stateKeySize {
-			f.add("StateKeys", "has a key of another length than 32 bytes", "", "keys of NewStateKey")
+	for i, key := range c.StateKeys {
+		if why := seal.KeyFault(key); why != "" {
+			f.list = append(f.list, refusef(CodeConfig, "Config.StateKeys[%d] %s", i, why).wanting(seal.WantKey).
+				hintOfField("StateKeys"))
 		}
 	}
 	c.validateSigning(f)
@@ -341,8 +375,49 @@ type faults struct {
 }
 
 func (f *faults) add(field, message, got, want string) {
-	f.list = append(f.list, refuse(CodeConfig, f.of+"."+field+" "+message, got, want).inField(field))
+	f.list = append(f.list, refuse(CodeConfig, f.of+"."+field+" "+message, got, want).hintOfField(field))
 }
+
+// configHints say for each field of a configuration what to set it to, and where to take that from.
+var configHints = map[string]string{
+	"BaseURL":                    "Set Config.BaseURL to the address that people type: https, the host and perhaps a port, and nothing behind it. The path of the Redirect URL (ACS URL) belongs into Config.RedirectPath.",
+	"RedirectPath":               "Set Config.RedirectPath to the path at which the Handler is mounted, such as \"/saml/acs\", or leave it empty for DefaultRedirectPath.",
+	"EntityID":                   "Use the name by which the identity provider knows this service, copied from its settings; for Config, empty means the Redirect URL.",
+	"FormerRedirectURLs":         "List whole Redirect URLs of the past, such as https://old.example.com/saml/acs, or leave the list empty.",
+	"FormerEntityIDs":            "List entity IDs of the past as the identity provider had them, or leave the list empty.",
+	"RedirectURLs":               "List the Redirect URL (ACS URL) that is registered at the identity provider, the current one first.",
+	"IdentityProvider":           "Read the identity provider's metadata with ParseMetadata, or the three values of its settings page with ParseSettings, and check the error that they return.",
+	"Claims":                     "Write each Name into Config.Claims as the response has it, once and without white space around it, or leave the list empty for the usual names.",
+	"StateKeys":                  "Make a key once (NewStateKey, or: openssl rand -base64 32), keep it as a secret, give all replicas the same, and read it with ParseStateKeys.",
+	"Store":                      "Look why the variable that you pass as Config.Store was never set; a service with one process may leave the field empty.",
+	"NameID":                     "Use one of the constants, or leave the field empty for EmailNameID.",
+	"Unsolicited":                "Use one of the constants, or leave the field empty for RefuseUnsolicited.",
+	"AllowUnsolicitedRelayState": "Set Config.Unsolicited to AllowUnsolicited, or leave Config.AllowUnsolicitedRelayState false; RestartUnsolicited takes RelayState without it.",
+	"ClockSkew":                  "Leave ClockSkew empty for three minutes, and set the clocks of all servers by NTP.",
+	"RequestedAuthnContexts":     "List URIs such as urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport, or leave the list empty to take every method.",
+	"SigningKey":                 "Load an RSA or ECDSA private key with its certificate, or leave Config.SigningKey and Config.SigningCertificate empty: requests are then unsigned, which most identity providers accept.",
+	"SigningCertificate":         "Set Config.SigningCertificate to the DER bytes (the decoded PEM block) of the certificate that belongs to Config.SigningKey.",
+	"SigningAlgorithm":           "Leave Config.SigningAlgorithm empty unless the identity provider demands another one.",
+	"FurtherSigningCertificates": "List the DER bytes (the decoded PEM blocks) of certificates of your other signing keys, or leave the list empty.",
+	"DecryptionKeys":             "Give each entry an RSA private key and, as DER bytes, its own certificate; drop keys that the identity provider has no certificate of any more.",
+	"Resolve":                    "Set HandlerConfig.Provider if there is one ServiceProvider, or HandlerConfig.Resolve if the request or the tenant decides.",
+	"Sessions":                   "Make a session.Manager with session.New and check its error, or implement Sessions for the sessions that your application has.",
+	"Home":                       "Set HandlerConfig.Home to the path of a page of this host, such as \"/\" or \"/console/\".",
+	"BodyMemory":                 "Leave HandlerConfig.BodyMemory empty for 32 MiB; it is a number of bytes, such as 64 << 20.",
+	"ReturnTo":                   "Set LoginOptions.ReturnTo to a path of this host, and check what a request brought with IsLocalPath.",
+	"Purpose":                    "Set LoginOptions.Purpose, and handle logins with that Purpose without beginning a session; or leave Config.Trial false.",
+	"Sign":                       "Set Config.SigningKey and Config.SigningCertificate, or leave MetadataOptions.Sign false.",
+	"ValidFor":                   "Write MetadataOptions.ValidFor as a time.Duration such as 24 * time.Hour; a plain number counts nanoseconds.",
+	"Displays":                   hintTexts,
+	"Logos":                      "Give each logo the https address of an image, and its width and height in pixels.",
+	"Organization":               hintTexts,
+	"Contacts":                   "Give each contact one of the types and a plain e-mail address.",
+}
+
+const hintTexts = "Write one entry for each language, with its tag (\"en\") and a text of one line; addresses are https pages that people can open."
+
+// hintOfField returns e as the fault of one field, with the standing advice for it.
+func (e *Error) hintOfField(field string) *Error { return e.inField(field).advised(configHints[field]) }
 
 // urls is for addresses of our own assertion consumer service.
 func (f *faults) urls(field string, list []string, allowHTTP bool) {

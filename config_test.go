@@ -1,11 +1,14 @@
 package saml
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"math/big"
 	"slices"
@@ -77,12 +80,25 @@ func TestConfigFaults(t *testing.T) {
 			"Config.IdentityProvider is missing"},
 		{"no StateKeys", func(c *Config) { c.StateKeys = nil }, "Config.StateKeys is empty"},
 		{"a short state key", func(c *Config) { c.StateKeys = [][]byte{make([]byte, 31)} },
-			"Config.StateKeys has a key of another length"},
+			"Config.StateKeys[0] has 31 bytes, want exactly 32 random bytes"},
 		{"a long state key behind a good one",
 			func(c *Config) {
 				c.StateKeys = append(c.StateKeys,
 					make([]byte, 33))
-			}, "Config.StateKeys has a key of another length"},
+			}, "Config.StateKeys[1] has 33 bytes, want exactly 32 random bytes"},
+		{"a state key that was never filled", func(c *Config) { c.StateKeys = [][]byte{make([]byte, 32)} },
+			"Config.StateKeys[0] has only zero bytes"},
+		{"a state key of one letter", func(c *Config) { c.StateKeys = [][]byte{bytes.Repeat([]byte{7}, 32)} },
+			"Config.StateKeys[0] has the same byte all over"},
+		{"a state key that is a pass phrase", func(c *Config) { c.StateKeys = [][]byte{[]byte("correct horse battery staple 123")} },
+			"Config.StateKeys[0] is text"},
+		{"a state key in base64", func(c *Config) {
+			c.StateKeys = [][]byte{[]byte(base64.StdEncoding.EncodeToString(NewStateKey()))}
+		}, "Config.StateKeys[0] has 44 bytes and looks like the base64 text of a key"},
+		{"a state key in hexadecimal", func(c *Config) { c.StateKeys = [][]byte{[]byte(hex.EncodeToString(NewStateKey()))} },
+			"Config.StateKeys[0] has 64 bytes and looks like the hexadecimal text of a key"},
+		{"half a state key in hexadecimal", func(c *Config) { c.StateKeys = [][]byte{[]byte(hex.EncodeToString(NewStateKey()[:16]))} },
+			"Config.StateKeys[0] is text"},
 		{"11 minutes of skew", func(c *Config) { c.ClockSkew = 11 * time.Minute }, "Config.ClockSkew is too long"},
 		{"an unknown NameID policy", func(c *Config) { c.NameID = 7 }, "Config.NameID is unknown"},
 		{"an unknown unsolicited policy", func(c *Config) { c.Unsolicited = -1 }, "Config.Unsolicited is unknown"},

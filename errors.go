@@ -48,6 +48,7 @@ type Error struct {
 	// again; "" where that is not known.
 	ReturnTo string
 
+	denial    string // the sentence of Denied, for the page alone
 	note      string // said behind the hint
 	hintOf    Code   // whose hint it gets, "" for that of Code
 	requestID string // of the pending login that the refused response belongs to, for Event.RequestID
@@ -94,6 +95,22 @@ func (e *Error) Is(target error) bool {
 	c, ok := target.(Code)
 	return ok && e != nil && c == e.Code
 }
+
+// Denied returns the error with which Sessions.SignIn, or Validate or Stamp of package session, turns
+// a user away for a reason of the application: no seat is left, the account is disabled. The user
+// gets a page with status 403 and the sentence, which is plain text in the language of the user and
+// is escaped. It may name the user, so it is in no log and not in the text of the error. At most 500
+// bytes are shown; with "", the page has a sentence of its own.
+func Denied(sentence string) error {
+	e := refuse(CodeDenied, "the application turned the user away", "", "")
+	e.denial = strings.ToValidUTF8(strings.TrimSpace(sentence), "\uFFFD")
+	if len(e.denial) > maxDenial {
+		e.denial = strings.ToValidUTF8(e.denial[:maxDenial-len("…")], "") + "…"
+	}
+	return e.completed(nil)
+}
+
+const maxDenial = 500 // bytes
 
 // The values of Error.Field for the settings of an identity provider, so that a settings page can
 // show each fault beside its field. No field of Config has one of these names: Config.EntityID is
@@ -192,6 +209,18 @@ func joined(faults []*Error, p *IdentityProvider) error {
 		list[i] = e.completed(p)
 	}
 	return errors.Join(list...)
+}
+
+// advised records what to change.
+func (e *Error) advised(hint string) *Error {
+	e.Hint = hint
+	return e
+}
+
+// wanting records what was expected.
+func (e *Error) wanting(want string) *Error {
+	e.Want = want
+	return e
 }
 
 // withCause records the error that led to the refusal.

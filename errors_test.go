@@ -181,7 +181,7 @@ func TestFieldsOfConfigurations(t *testing.T) {
 		}
 	}
 	resolve := func(*http.Request, string) (*saml.ServiceProvider, error) { return nil, nil }
-	for field, c := range map[string]saml.HandlerConfig{"Resolve": {}, "Sessions": {Resolve: resolve},
+	for field, c := range map[string]saml.HandlerConfig{"Resolve": {Sessions: &switchSessions{}}, "Sessions": {Resolve: resolve},
 		"Home":       {Resolve: resolve, Sessions: &switchSessions{}, Home: "x"},
 		"BodyMemory": {Resolve: resolve, Sessions: &switchSessions{}, BodyMemory: 1}} {
 		if _, err := saml.NewHandler(c); !slices.Equal(fieldsOf(err), []string{field + " config"}) {

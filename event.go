@@ -17,6 +17,10 @@ const (
 	LoginStarted   EventKind = "login_started"   // a request was made
 	LoginSucceeded EventKind = "login_succeeded" // a response was accepted
 	LoginRefused   EventKind = "login_refused"   // a login could not begin, or a response was refused
+
+	// SessionUnknown: a page was answered with status 503, because Sessions.Authenticate failed.
+	// HandlerConfig.Observe gets it.
+	SessionUnknown EventKind = "session_unknown"
 )
 
 // An Event is something that an operator may want to count or keep.
@@ -30,7 +34,7 @@ type Event struct {
 	// can post without having begun a login.
 	RequestID string
 	Login     *Login // of a LoginSucceeded; personal data
-	// Err says why, for a LoginRefused. Its Got may be personal data, see Code.Personal, and so may
+	// Err says why, for a LoginRefused and a SessionUnknown. Its Got may be personal data, see Code.Personal, and so may
 	// be the text of the error that it wraps. A browser can post any number of responses for one
 	// login, so a login may be refused several times, and with CodeReplayed after it succeeded.
 	Err *Error

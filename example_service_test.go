@@ -37,7 +37,7 @@ func signOn(metadata, key []byte, store saml.Store, app http.Handler) (http.Hand
 	mux.Handle(sp.RedirectPath(), login) // GET begins a login, POST finishes it
 	mux.Handle("POST /sign-out", sessions.SignOutHandler("/goodbye"))
 	mux.Handle("GET /goodbye", http.HandlerFunc(goodbye))
-	mux.Handle("/", sessions.Require(login, app)) // app reads session.FromContext(r.Context()).Identity
+	mux.Handle("/", login.Require(app)) // app reads session.FromContext(r.Context()).Identity
 	return mux, nil
 }
 

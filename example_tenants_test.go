@@ -47,7 +47,7 @@ func ExampleNewHandler_tenants() {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/sso/{tenant}/acs", login)
-	mux.Handle("/{tenant}/", sessions.Require(login, http.NotFoundHandler()))
+	mux.Handle("/{tenant}/", login.Require(http.NotFoundHandler()))
 }
 
 // tenantSettings stands for the database of the application.

@@ -43,11 +43,13 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, sp *ServiceProvid
 		h.config.OnError(w, r, err)
 		return
 	}
-	writeErrorPage(w, err, login, h.config.Home)
+	h.writeErrorPage(w, r, err, login)
 }
 
-// Fail ends a request as the Handler does when a login fails. It is for pages around the Handler;
-// err may be any error.
+// Fail ends a request as the Handler does when a login fails. It is for pages around the Handler.
+// err may be any error: the page is that of the first *Error in it, or of its Code (ErrNotEnabled
+// and session.ErrEnded have one), else that of CodeInternal. The log and Observe get all of it that
+// they get of the cause of a refusal.
 func (h *Handler) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	if isNil(err) { // also a nil *Error
 		err = nil
@@ -56,6 +58,7 @@ func (h *Handler) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	var code Code
 	switch {
 	case errors.As(err, &refusal) && refusal != nil:
+		refusal = sessionRefused(err)
 	case errors.Is(err, ErrNotConfigured):
 		refusal = refuse(CodeNotConfigured, "single sign-on is not enabled", "", "").withCause(err)
 	case errors.As(err, &code):
@@ -101,10 +104,14 @@ type Page struct {
 
 // Page returns what a user may be told about e.
 func (e *Error) Page() Page {
-	if p := codes[e.Code].page; p.Status != 0 {
-		return p
+	p := codes[e.Code].page
+	if p.Status == 0 {
+		p = defaultPage
 	}
-	return defaultPage
+	if e.denial != "" {
+		p.Sentence, p.AskAdministrator = e.denial, false // the application says whom to ask
+	}
+	return p
 }
 
 const again = "Sign in again"
@@ -124,28 +131,31 @@ func signInAgain(sentence string) Page {
 	return Page{http.StatusForbidden, "Please sign in again", sentence, again, false}
 }
 
-// askAdministrator follows the sentence of a page with AskAdministrator.
-const askAdministrator = " Your administrator can look up the reference below."
-
 var errorPage = template.Must(template.New("error").Parse(`<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{.Title}}</title>
+<html lang="{{.Language}}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{.Title}}</title>
 <style nonce="{{.Nonce}}">body{font:1rem/1.5 system-ui,sans-serif;color-scheme:light dark;max-width:34rem;margin:15vh auto;padding:0 1rem}a{display:inline-block;border:1px solid;border-radius:.3em;padding:.5em 1.5em;text-decoration:none;color:inherit}small{opacity:.7}</style>
 </head><body><main><h1>{{.Title}}</h1><p>{{.Sentence}}</p>
-<p>{{if and .Login .Button}}<a href="{{.Login}}">{{.Button}}</a>{{else}}<a href="{{.Home}}">Go to the start page</a>{{end}}</p>
-<p><small>Code <code>{{.Code}}</code>, reference <code>{{.Reference}}</code></small></p></main></body></html>
+<p>{{if and .Login .Button}}<a href="{{.Login}}">{{.Button}}</a>{{else}}<a href="{{.Home}}">{{.StartPage}}</a>{{end}}</p>
+<p><small>{{.CodeWord}} <code>{{.Code}}</code>, {{.ReferenceWord}} <code>{{.Reference}}</code></small></p></main></body></html>
 `))
 
-// writeErrorPage links to login, the Redirect URL, if it is known and of use, else to home.
-func writeErrorPage(w http.ResponseWriter, err *Error, login, home string) {
+// writeErrorPage links to login, the Redirect URL, if it is known and of use, else to Home.
+func (h *Handler) writeErrorPage(w http.ResponseWriter, r *http.Request, err *Error, login string) {
 	shown := err.Page()
+	language := h.language(r)
+	shown.Title, shown.Button = language.Say(shown.Title), language.Say(shown.Button)
+	if err.denial == "" { // a sentence of the application is in the right language
+		shown.Sentence = language.Say(shown.Sentence)
+	}
 	if shown.AskAdministrator {
-		shown.Sentence += askAdministrator
+		shown.Sentence += " " + language.Say(textAsk)
 	}
 	nonce := page.Headers(w)
 	w.WriteHeader(shown.Status)
 	errorPage.Execute(w, struct {
 		Page
-		Nonce, Login, Home, Code, Reference string
+		Language, Nonce, Login, Home, StartPage, CodeWord, Code, ReferenceWord, Reference string
 		// the only possible error is that the browser went away
-	}{shown, nonce, login, home, string(err.Code), err.Reference})
+	}{shown, language.Name(), nonce, login, h.config.Home, language.Say(textStartPage), language.Say(textCode), string(err.Code),
+		language.Say(textReference), err.Reference})
 }

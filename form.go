@@ -51,7 +51,10 @@ type postedForm struct {
 
 func (f *postedForm) release() { f.body.release() }
 
-// readForm reads and checks the form before anything of it is used or repeated. The caller must release the form, also after an error.
+// readForm reads and checks the form before anything of it is used or repeated. If a middleware has
+// parsed the form already, the body is gone, and r.PostForm alone is taken, which has nothing of the
+// address: the middleware's own limits of size and time came first, and ours are about what it left.
+// The caller must release the form, also after an error.
 func (h *Handler) readForm(w http.ResponseWriter, r *http.Request) (*postedForm, *Error) {
 	form := &postedForm{body: body{budget: h.bodies}}
 	kind, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
@@ -60,14 +63,63 @@ func (h *Handler) readForm(w http.ResponseWriter, r *http.Request) (*postedForm,
 		return form, refuse(CodeForm, "the request is not a form", r.Header.Get("Content-Type"),
 			"application/x-www-form-urlencoded")
 	}
+	if r.PostForm != nil {
+		fields, refusal := parsedForm(r.PostForm, &form.body)
+		if refusal != nil {
+			return form, refusal
+		}
+		return form, form.take(fields, r.URL.Query())
+	}
 	if err := h.readBody(w, r, &form.body); err != nil {
 		return form, err
+	}
+	if r.ContentLength > 0 && len(form.body.data) == 0 {
+		return form, bodyGone("something read the body before the Handler and did not put it back")
 	}
 	fields, refusal := parseForm(form.body.data)
 	if refusal != nil {
 		return form, refusal
 	}
 	return form, form.take(fields, r.URL.Query())
+}
+
+// bodyGone is the refusal of a form that was lost within this service.
+func bodyGone(message string) *Error {
+	return refuse(CodeForm, message, "", "the whole form").advised("Look for a middleware in front of the Handler that reads the body of requests or limits its size (http.MaxBytesReader; http.Request.ParseForm stops at 10 MB): let it pass the Redirect URL by.")
+}
+
+// parsedForm returns the fields of a form that net/http parsed, with the limits of readBody and
+// parseForm. The names and values count, since nobody knows how long the body was. What is kept is
+// a copy: the message is decoded in place, and r.PostForm is not ours. It counts against the budget
+// as a body does.
+func parsedForm(form url.Values, b *body) ([]formField, *Error) {
+	var fields []formField
+	bytes := 0
+	for name, values := range form {
+		for _, value := range values {
+			if len(fields) == maxParameters {
+				return nil, refusef(CodeForm, "the form has more than %d fields", maxParameters)
+			}
+			bytes += len(name) + len(value)
+			if bytes > maxBody {
+				return nil, refusef(CodeTooLarge, "the form has more than %d bytes", maxBody)
+			}
+			fields = append(fields, formField{[]byte(name), nil})
+			switch name {
+			case "SAMLResponse":
+				if !b.hold(len(value)) {
+					return nil, refuse(CodeBusy, "other large forms take up all the memory that is set aside for them", "", "")
+				}
+				fields[len(fields)-1].value = []byte(value)
+			case "RelayState", tabField, returnField, legField: // one more byte shows that it was too long
+				fields[len(fields)-1].value = []byte(value[:min(len(value), maxTabText+1)])
+			}
+		}
+	}
+	if len(fields) == 0 {
+		return nil, bodyGone("a middleware parsed the form before the Handler and found no field in it")
+	}
+	return fields, nil
 }
 
 // readBody reads the body of r within limits of size, memory and time.
@@ -334,6 +386,19 @@ func (b *body) grow() error {
 	copy(larger, b.data)
 	b.data = larger
 	return nil
+}
+
+// hold counts n more bytes that are kept of a form, and reports whether they may be. Small forms
+// cost nothing.
+func (b *body) hold(n int) bool {
+	if n <= smallBody {
+		return true
+	}
+	if !b.budget.take(n, b.held+n > mediumBody) {
+		return false
+	}
+	b.held += n
+	return true
 }
 
 // release returns the memory to the budget. data must not be used afterwards.

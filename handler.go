@@ -24,11 +24,25 @@ type Sessions interface {
 	// SignedIn reports whether r carries a session that the application's pages accept.
 	// ProviderFromContext returns the provider that the request was resolved to.
 	SignedIn(r *http.Request) bool
+
+	// Authenticate returns the request that a page serves, for Handler.Require and Load: r with the
+	// session in its context, or r itself if pages find the session in another way. It returns nil
+	// if r has no session that counts. An error means that this is not known at the moment; the
+	// answer is status 503 then, and never a login.
+	//
+	// A session counts for its own tenant, identity provider and service only, and SessionProvider
+	// returns those of r. Authenticate may add headers and cookies to w, for example to renew the
+	// session, but must not write the answer.
+	Authenticate(w http.ResponseWriter, r *http.Request) (*http.Request, error)
 }
 
 // A HandlerConfig describes the one handler of the Redirect URL.
 type HandlerConfig struct {
-	// Resolve returns the provider for a request. Required. It is called in two ways:
+	// Provider is the provider of a service that has one for all requests. Set either Provider or
+	// Resolve.
+	Provider *ServiceProvider
+
+	// Resolve returns the provider for a request, if Provider is not set. It is called in two ways:
 	//
 	// With tenant "" it says whose settings the request itself names, by its host or path:
 	// http.Request.Host, PathValue. A service with one tenant returns its provider.
@@ -55,6 +69,13 @@ type HandlerConfig struct {
 
 	// Sessions is the application's side. Required.
 	Sessions Sessions
+
+	// Language returns the language of the pages and short answers for r, as a tag of RFC 5646 such as
+	// "de", and the function that translates their texts. It gets each text in English, as PageTexts
+	// lists them, and returns plain text; "" leaves the English one. A sentence of Denied is not
+	// translated: the application writes it in the right language. It must be safe for concurrent
+	// use. Default: English.
+	Language func(r *http.Request) (tag string, translate func(english string) string)
 
 	// OnError answers in place of the Handler's own error page. It must show the user nothing of
 	// err but Code, Reference and what Page returns.
@@ -84,52 +105,71 @@ const (
 	leastBodyMemory   = 8 << 20
 )
 
-// A Handler serves the Redirect URL (the assertion consumer service): GET begins a login, POST
-// finishes it. Its only state is in the cookies that it sets.
+// A Handler serves the Redirect URL (assertion consumer service, ACS): GET begins a login, POST
+// finishes it. Require and Load guard pages. Its only state is in the cookies that it sets.
+//
+// A form has at most 2 MiB. If a middleware in front of the Handler has parsed it already
+// (http.Request.ParseForm), the limits of the middleware on size and time come first, and those of
+// the Handler hold for what it left. A middleware that only reads the body must put it back.
 type Handler struct {
 	config      HandlerConfig
 	bodies      *memoryBudget
 	large       chan struct{} // one for each large message that is being verified
 	bodyTimeout time.Duration
 	refusals    *refusalLog // of those without a provider
+	hosts       hostWarnings
 }
 
-// Handler is NewHandler for this provider alone. It panics if sessions is nil, as http.Handle does:
-// no login could ever be finished.
+// Handler is NewHandler for this provider alone: the handler of its Redirect URL (assertion
+// consumer service, ACS). It panics if sessions is nil, as http.Handle does: no login could ever be
+// finished.
 func (sp *ServiceProvider) Handler(sessions Sessions) *Handler {
 	if isNil(sessions) {
 		panic("saml: ServiceProvider.Handler was called with nil Sessions")
 	}
-	return newHandler(HandlerConfig{
-		Resolve:  func(*http.Request, string) (*ServiceProvider, error) { return sp, nil },
-		Sessions: sessions,
-		Home:     "/",
-	})
+	if sp == nil {
+		panic("saml: the method Handler of a nil ServiceProvider was called")
+	}
+	return newHandler(HandlerConfig{Provider: sp, Sessions: sessions, Home: "/"})
 }
 
-// NewHandler returns a handler for many tenants, or for settings that change at run time.
+// NewHandler returns the handler of the Redirect URL (assertion consumer service, ACS), for one
+// provider or for many tenants. All faults of the configuration are reported at once, as joined
+// *Error values.
 func NewHandler(c HandlerConfig) (*Handler, error) {
 	if c.Home == "" {
 		c.Home = "/"
 	}
-	switch {
-	case c.Resolve == nil:
-		return nil, refuse(CodeConfig, "HandlerConfig.Resolve is missing", "", "").inField("Resolve")
-	case isNil(c.Sessions):
-		return nil, refuse(CodeConfig, "HandlerConfig.Sessions is missing", "", "").inField("Sessions")
-	case !localPath(c.Home):
-		return nil, refuse(CodeConfig, "HandlerConfig.Home is not a path on this host", c.Home,
-			"/path?query#fragment of at most 8192 bytes").inField("Home")
-	case c.BodyMemory != 0 && c.BodyMemory < leastBodyMemory:
-		return nil, refuse(CodeConfig, "HandlerConfig.BodyMemory is too small", strconv.Itoa(c.BodyMemory),
-			strconv.Itoa(leastBodyMemory)+" bytes or more, or 0").inField("BodyMemory")
+	f := faults{of: "HandlerConfig"}
+	if c.Resolve == nil && c.Provider == nil {
+		f.add("Resolve", "and Provider are missing", "", "one of them")
+	}
+	if c.Resolve != nil && c.Provider != nil {
+		f.add("Resolve", "is set beside Provider", "", "one of them")
+	}
+	if isNil(c.Sessions) {
+		f.add("Sessions", "is missing", "", "a session.Manager, or sessions of your own")
+	}
+	if !localPath(c.Home) {
+		f.add("Home", "is not a path on this host", c.Home, "/path?query#fragment of at most 8192 bytes")
+	}
+	if c.BodyMemory != 0 && c.BodyMemory < leastBodyMemory {
+		f.add("BodyMemory", "is too small", strconv.Itoa(c.BodyMemory),
+			strconv.Itoa(leastBodyMemory)+" bytes or more, or 0")
+	}
+	if len(f.list) > 0 {
+		return nil, completeAll(errors.Join(f.list...), nil)
 	}
 	return newHandler(c), nil
 }
 
+// newHandler takes a valid HandlerConfig.
 func newHandler(c HandlerConfig) *Handler {
 	if c.BodyMemory == 0 {
 		c.BodyMemory = defaultBodyMemory
+	}
+	if sp := c.Provider; sp != nil {
+		c.Resolve = func(*http.Request, string) (*ServiceProvider, error) { return sp, nil }
 	}
 	return &Handler{config: c, bodies: newMemoryBudget(c.BodyMemory), large: make(chan struct{}, largeMessages),
 		bodyTimeout: bodyTimeout, refusals: &refusalLog{}}
@@ -166,7 +206,9 @@ func (h *Handler) resolveTenant(r *http.Request, tenant string) (sp *ServiceProv
 	switch {
 	case refusal != nil:
 		return nil, false, refusal
-	case sp.config.Tenant != tenant, named != nil && !sp.config.Trial:
+	case sp.config.Tenant != tenant:
+		return nil, false, h.wrongTenant(sp, tenant)
+	case named != nil && !sp.config.Trial:
 		return nil, false, otherTenant()
 	}
 	return sp, named != nil, nil
@@ -174,6 +216,18 @@ func (h *Handler) resolveTenant(r *http.Request, tenant string) (sp *ServiceProv
 
 func otherTenant() *Error {
 	return refuse(CodeTenant, "the session or pending login belongs to another tenant than the address", "", "")
+}
+
+// wrongTenant returns the refusal of a provider that is not the one that was asked for. With
+// HandlerConfig.Provider it is simply that of the only tenant there is. Otherwise the function
+// Resolve is wrong, and no session of the tenant would ever count.
+func (h *Handler) wrongTenant(sp *ServiceProvider, asked string) *Error {
+	if h.config.Provider != nil {
+		return otherTenant()
+	}
+	return refuse(CodeTenant, "HandlerConfig.Resolve returned the provider of another tenant than it was asked for",
+		cmp.Or(sp.config.Tenant, "no tenant"), quote(asked)).
+		advised("Let HandlerConfig.Resolve return the provider whose Config.Tenant is its second argument, or ErrNotConfigured if there is none.")
 }
 
 func (h *Handler) resolve(r *http.Request, tenant string) (*ServiceProvider, *Error) {
@@ -203,7 +257,10 @@ func withProvider(r *http.Request, sp *ServiceProvider) *http.Request {
 	return r.WithContext(context.WithValue(r.Context(), providerKey{}, sp))
 }
 
-// ServeHTTP serves the Redirect URL.
+// ServeHTTP serves the Redirect URL (assertion consumer service, ACS). A GET begins a login, unless
+// the browser is signed in. Its query may have return_to, a path on this host at which the login
+// ends; and fresh=1, with which the identity provider asks again who signs in (ForceAuthn), also if
+// somebody is signed in: for a link "Use another account" of the service itself.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.Method {
 	case http.MethodGet:
@@ -212,7 +269,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.receive(w, r)
 	default:
 		w.Header().Set("Allow", "GET, POST")
-		http.Error(w, "A sign-in is a GET or a POST.", http.StatusMethodNotAllowed)
+		http.Error(w, h.language(r).Say(textMethods), http.StatusMethodNotAllowed)
 	}
 }
 
@@ -240,7 +297,7 @@ func (h *Handler) beginFor(w http.ResponseWriter, r *http.Request, returnTo stri
 	switch visitOf(r) {
 	case backgroundVisit, earlyVisit:
 		w.Header().Set("Cache-Control", "no-store")
-		http.Error(w, "Sign-in needs a page of its own.", http.StatusUnauthorized)
+		http.Error(w, h.language(r).Say(textOwnPage), http.StatusUnauthorized)
 		return
 	}
 	sp, err := h.resolve(r, "")
@@ -248,31 +305,46 @@ func (h *Handler) beginFor(w http.ResponseWriter, r *http.Request, returnTo stri
 		h.fail(w, r, nil, err)
 		return
 	}
+	h.noticeHost(r, sp)
 	lost := strings.HasPrefix(returnTo, "/") && len(returnTo) > maxReturnTo
 	if !localPath(returnTo) {
 		returnTo = ""
 	}
 	// A post from another site comes without our cookies, so each would set one more. A GET has them.
 	blind := r.Method == http.MethodPost && r.Header.Get("Sec-Fetch-Site") == "cross-site"
+	fresh := asksAnew(r)
 	if blind || visitOf(r) == framedVisit {
-		h.toRedirectURL(w, r, sp, returnTo)
+		h.toRedirectURL(w, r, sp, returnTo, fresh)
 		return
 	}
+	o, how := LoginOptions{ReturnTo: returnTo, ForceAuthn: fresh}, start{lost: lost, fromPage: r.Method == http.MethodGet}
 	signedIn := h.config.Sessions.SignedIn(withProvider(r, sp))
-	count, refusal := h.loop(r, sp, returnTo, signedIn)
+	if signedIn && fresh { // who is signed in and takes another account is in no loop
+		h.start(w, r, sp, o, how)
+		return
+	}
+	var refusal *Error
+	how.count, refusal = h.loop(r, sp, returnTo, signedIn)
 	switch {
 	case refusal != nil:
-		count(w)
+		how.count(w)
 		h.fail(w, r, sp, refusal)
 	case signedIn && lost:
-		count(w)
+		how.count(w)
 		h.tellLost(w, r, sp)
 	case signedIn:
-		count(w)
+		how.count(w)
 		h.leave(w, r, cmp.Or(returnTo, h.config.Home))
 	default:
-		h.start(w, r, sp, LoginOptions{ReturnTo: returnTo}, start{lost: lost, fromPage: r.Method == http.MethodGet, count: count})
+		h.start(w, r, sp, o, how)
 	}
+}
+
+// asksAnew reports whether a link of the service asks for a fresh sign-in, as "Use another account"
+// does. A link of another site cannot.
+func asksAnew(r *http.Request) bool {
+	site := r.Header.Get("Sec-Fetch-Site")
+	return r.URL.Query().Get("fresh") == "1" && site != "cross-site" && site != "same-site"
 }
 
 // A start says how a login of a Handler begins, beside its options.
@@ -288,7 +360,8 @@ type start struct {
 func (h *Handler) start(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, o LoginOptions, how start) {
 	if len(o.Purpose) > maxPurpose {
 		h.fail(w, r, sp, refuse(CodeConfig, "LoginOptions.Purpose is too long for a cookie",
-			fmt.Sprintf("%d bytes", len(o.Purpose)), fmt.Sprintf("at most %d bytes", maxPurpose)).inField("Purpose"))
+			fmt.Sprintf("%d bytes", len(o.Purpose)), fmt.Sprintf("at most %d bytes", maxPurpose)).inField("Purpose").
+			advised("Set LoginOptions.Purpose to a short name, and keep what belongs to it in the service."))
 		return
 	}
 	b, others := h.bind(r, sp, o.Purpose)
@@ -311,13 +384,13 @@ func (h *Handler) start(w http.ResponseWriter, r *http.Request, sp *ServiceProvi
 	kept := sp.sealAddress(request.ID, o.ReturnTo)
 	switch {
 	case request.Form != nil:
-		page.Post{Title: "Sign in", Action: request.Form.Action, Field: "SAMLRequest", Keep: kept}.
+		page.Post{Language: h.language(r), Title: textSignIn, Action: request.Form.Action, Field: "SAMLRequest", Keep: kept}.
 			Write(w, []byte(request.Form.SAMLRequest))
 	case kept != "" && keepsInTab(r) && (how.fromPage || !remembered || len(o.ReturnTo) > lengthOfLocation ||
 		strings.Contains(o.ReturnTo, "#")):
-		leaving := page.Leave{Title: "Sign in", To: request.URL, Keep: kept}
+		leaving := page.Leave{Language: h.language(r), Title: textSignIn, To: request.URL, Keep: kept}
 		if how.fromPage && !strings.Contains(o.ReturnTo, "#") {
-			leaving.Action, leaving.Field, leaving.Value = sp.redirectURL, returnField, o.ReturnTo
+			leaving.Action, leaving.Field, leaving.Value = sp.beginURL(o.ForceAuthn), returnField, o.ReturnTo
 		}
 		leaving.Write(w)
 	default:
@@ -325,11 +398,19 @@ func (h *Handler) start(w http.ResponseWriter, r *http.Request, sp *ServiceProvi
 	}
 }
 
+// beginURL returns the Redirect URL as one that begins a login.
+func (sp *ServiceProvider) beginURL(fresh bool) string {
+	if fresh {
+		return sp.redirectURL + "?fresh=1"
+	}
+	return sp.redirectURL
+}
+
 // leave sends the browser to an address of its own service. A long one does not fit into a header
 // behind some proxies, so a browser that runs scripts gets a page for it.
 func (h *Handler) leave(w http.ResponseWriter, r *http.Request, to string) {
 	if len(to) > lengthOfLocation && keepsInTab(r) {
-		page.Leave{Title: "Signing in", To: to}.Write(w)
+		page.Leave{Language: h.language(r), Title: textSigningIn, To: to}.Write(w)
 		return
 	}
 	h.redirect(w, r, to)
@@ -339,9 +420,8 @@ func (h *Handler) leave(w http.ResponseWriter, r *http.Request, to string) {
 func (h *Handler) tellLost(w http.ResponseWriter, r *http.Request, sp *ServiceProvider) {
 	sp.config.Logger.InfoContext(r.Context(), "saml: a login has finished, but the address of the page that was asked for was not kept",
 		"hint", "The login ended in another tab or without scripts, or the address has more than 8192 bytes.")
-	page.Notice{Title: "You are signed in",
-		Sentence: "The address of the page that you asked for could not be kept. Please open that page again.",
-		Link:     h.config.Home, Button: "Go to the start page"}.Write(w)
+	page.Notice{Language: h.language(r), Title: textSignedIn, Sentence: textLost, Link: h.config.Home,
+		Button: textStartPage}.Write(w)
 }
 
 func (h *Handler) redirect(w http.ResponseWriter, r *http.Request, to string) {
@@ -351,8 +431,13 @@ func (h *Handler) redirect(w http.ResponseWriter, r *http.Request, to string) {
 }
 
 // StartLogin begins a login with options of the caller, such as a Purpose, and answers with what
-// sends the browser to the identity provider of sp. The response comes back to the Handler.
+// sends the browser to the identity provider of sp. The response comes back to the Handler. If sp
+// is nil, the answer is a page with CodeInternal.
 func (h *Handler) StartLogin(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, o LoginOptions) {
+	if sp == nil {
+		h.fail(w, r, nil, refuse(CodeInternal, "Handler.StartLogin was called with a nil ServiceProvider", "", ""))
+		return
+	}
 	h.start(w, r, sp, o, start{})
 }
 

@@ -35,6 +35,9 @@ type switchSessions struct {
 
 func (s *switchSessions) SignIn(http.ResponseWriter, *http.Request, *saml.Login) error { return s.err }
 func (s *switchSessions) SignedIn(*http.Request) bool                                  { return s.signedIn }
+func (*switchSessions) Authenticate(http.ResponseWriter, *http.Request) (*http.Request, error) {
+	return nil, nil
+}
 
 func newWatched(t *testing.T, change func(*saml.Config)) *watched {
 	t.Helper()

@@ -28,6 +28,9 @@ func (s *countingSessions) SignIn(_ http.ResponseWriter, _ *http.Request, login 
 }
 
 func (s *countingSessions) SignedIn(*http.Request) bool { return s.signedIn }
+func (*countingSessions) Authenticate(http.ResponseWriter, *http.Request) (*http.Request, error) {
+	return nil, nil
+}
 
 // FuzzHandler: whatever method, headers, cookies and body arrive, nothing panics, every answer has
 // a status, and nobody is signed in but by the one response that the identity provider made for the

@@ -25,6 +25,9 @@ func (loadSessions) SignIn(w http.ResponseWriter, _ *http.Request, login *saml.L
 	return nil
 }
 func (loadSessions) SignedIn(*http.Request) bool { return false }
+func (loadSessions) Authenticate(http.ResponseWriter, *http.Request) (*http.Request, error) {
+	return nil, nil
+}
 
 // hostilePosts are form values that cost much to refuse: forms of nearly 2 MiB, messages of nearly
 // 1 MiB.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -44,7 +45,7 @@ func (s *round) manager() *session.Manager {
 }
 
 func (s *round) guard(m *session.Manager) http.Handler {
-	return m.Require(s.sp.Handler(m), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return s.sp.Handler(m).Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, "the page ", r.URL.RequestURI())
 	}))
 }
@@ -229,7 +230,7 @@ func drops(next http.Handler) http.Handler {
 		next.ServeHTTP(seen, r)
 		for name, values := range seen.Header() {
 			for _, value := range values {
-				if name != "Set-Cookie" || !strings.HasPrefix(value, "__Host-session=") {
+				if name != "Set-Cookie" || !strings.HasPrefix(value, "__Host-session-") {
 					w.Header().Add(name, value)
 				}
 			}
@@ -258,7 +259,7 @@ func TestWhoIsNoLoop(t *testing.T) {
 				if w, ended := b.walk("https://console.example.com/jobs"); !ended || w.Body.String() != "the page /jobs" {
 					t.Errorf("out and in again: status %d, %s", w.Code, w.Body)
 				}
-				delete(b.cookies, "__Host-session")
+				maps.DeleteFunc(b.cookies, func(name, _ string) bool { return strings.HasPrefix(name, "__Host-session-") })
 			}
 		},
 		"in by hand and out again, ten times": func(b *walker) {

@@ -457,6 +457,9 @@ func (s recordingSessions) SignIn(_ http.ResponseWriter, _ *http.Request, login 
 	return nil
 }
 func (recordingSessions) SignedIn(*http.Request) bool { return false }
+func (recordingSessions) Authenticate(http.ResponseWriter, *http.Request) (*http.Request, error) {
+	return nil, nil
+}
 
 // TestManyBindings: however many bindings a browser has brought together, the Handler makes room for
 // its cookies, the oldest first, and the login that begins has one.

@@ -65,7 +65,7 @@ func (h *Handler) postAgain(w http.ResponseWriter, r *http.Request, form *posted
 		return
 	}
 	defer writeDeadline(w, r, h.bodyTimeout)()
-	page.Post{Title: "Signing in", Action: action, Field: "SAMLResponse", Load: tabField,
+	page.Post{Language: h.language(r), Title: textSigningIn, Action: action, Field: "SAMLResponse", Load: tabField,
 		Marks: []page.Field{{Name: legField, Value: leg}, {Name: "RelayState", Value: relay}}}.Write(w, form.response)
 }
 

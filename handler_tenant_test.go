@@ -130,7 +130,7 @@ func TestSessionAtAnotherTenantsHost(t *testing.T) {
 	s := newTenants(t)
 	state, id := s.begin("a.example.com")
 	cookies := s.finish("a.example.com", s.a.respond(samltest.Answer{RequestID: id}), state).Result().Cookies()
-	page := s.sessions.Require(s.login, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	page := s.login.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-User", session.FromContext(r.Context()).Tenant)
 	}))
 	open := func(host string) *httptest.ResponseRecorder {
@@ -305,3 +305,6 @@ func (s recordSessions) SignIn(_ http.ResponseWriter, _ *http.Request, login *sa
 	return nil
 }
 func (recordSessions) SignedIn(*http.Request) bool { return false }
+func (recordSessions) Authenticate(http.ResponseWriter, *http.Request) (*http.Request, error) {
+	return nil, nil
+}

@@ -50,15 +50,14 @@ func newSite(t *testing.T, change func(*saml.Config)) *site {
 	})
 	s.idp.Register(samltest.Application{Identifier: s.sp.RedirectURL(), ReplyURLs: []string{s.sp.RedirectURL()},
 		SignOnURL: s.sp.RedirectURL()})
-	if s.sessions, err = session.New(session.Config{Keys: [][]byte{saml.NewStateKey()},
-		InsecureAllowHTTP: true}); err != nil {
+	if s.sessions, err = session.New(session.Config{Keys: [][]byte{saml.NewStateKey()}}); err != nil {
 		t.Fatal(err)
 	}
 	login := s.sp.Handler(s.sessions)
 	mux.Handle(s.sp.RedirectPath(), login)
 	mux.Handle("/sign-out", s.sessions.SignOutHandler("/bye"))
 	mux.HandleFunc("/bye", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "bye") })
-	mux.Handle("/", s.sessions.Require(login, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	mux.Handle("/", login.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "%s at %s", session.FromContext(r.Context()).Identity.Email, r.URL.RequestURI())
 	})))
 	return s
@@ -178,8 +177,12 @@ func TestHandlerSignsIn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if size := sizeOfCookies(v.Jar.Cookies(address)); size == 0 || size > 1500 {
+	cookies := v.Jar.Cookies(address)
+	if size := sizeOfCookies(cookies); size == 0 || size > 1500 {
 		t.Errorf("after sign-in the cookies of the Handler have %d bytes", size)
+	}
+	if !slices.ContainsFunc(cookies, func(c *http.Cookie) bool { return strings.HasPrefix(c.Name, "session-") }) {
+		t.Errorf("after sign-in the cookies are %v, want that of the session among them", cookies)
 	}
 	// Back and reload: the same page, without an error.
 	v.wantPage(v.post(form), alice+" at /jobs?id=7&x=%2F")
@@ -659,6 +662,9 @@ func (refusingSessions) SignIn(http.ResponseWriter, *http.Request, *saml.Login) 
 	return errNoRoom
 }
 func (refusingSessions) SignedIn(*http.Request) bool { return false }
+func (refusingSessions) Authenticate(http.ResponseWriter, *http.Request) (*http.Request, error) {
+	return nil, nil
+}
 
 // TestMFAThatTakesLong: 59 minutes are fine, 61 are too long; the page says so, and its button
 // leads where the user was going.
@@ -697,10 +703,11 @@ func TestMFAThatTakesLong(t *testing.T) {
 }
 
 // TestSessionsOverHTTP: a browser drops a Secure cookie on http, and would sign in forever. The
-// refusal names the field to set.
+// refusal names the field to set. On a loopback address nothing needs to be set, as in Config.
 func TestSessionsOverHTTP(t *testing.T) {
 	var cause error
 	s := newSite(t, nil)
+	onHTTP := newProvider(t, s.idp, func(c *saml.Config) { c.BaseURL, c.InsecureAllowHTTP = "http://console.example.com", true })
 	sessions, err := session.New(session.Config{Keys: [][]byte{saml.NewStateKey()}})
 	if err != nil {
 		t.Fatal(err)
@@ -708,8 +715,11 @@ func TestSessionsOverHTTP(t *testing.T) {
 	probe := probeSessions{func(w http.ResponseWriter, r *http.Request) {
 		cause = sessions.SignIn(w, r, &saml.Login{Identity: &saml.Identity{}, Assertion: &saml.Assertion{}})
 	}}
-	w := httptest.NewRecorder()
-	s.sp.Handler(probe).ServeHTTP(w, httptest.NewRequest("GET", s.sp.RedirectURL(), nil))
+	s.sp.Handler(probe).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", s.sp.RedirectURL(), nil))
+	if cause != nil {
+		t.Errorf("at %s: %v", s.sp.RedirectURL(), cause)
+	}
+	onHTTP.Handler(probe).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", onHTTP.RedirectURL(), nil))
 	var refusal *saml.Error
 	if !errors.As(cause, &refusal) || refusal.Code != saml.CodeConfig ||
 		!strings.Contains(refusal.Hint, "InsecureAllowHTTP") {
@@ -726,4 +736,8 @@ func (probeSessions) SignIn(http.ResponseWriter, *http.Request, *saml.Login) err
 func (p probeSessions) SignedIn(r *http.Request) bool {
 	p.call(httptest.NewRecorder(), r)
 	return false
+}
+
+func (probeSessions) Authenticate(http.ResponseWriter, *http.Request) (*http.Request, error) {
+	return nil, nil
 }

@@ -69,16 +69,16 @@ func keepsInTab(r *http.Request) bool {
 	return visitOf(r) == pageVisit && r.Header.Get("Sec-Fetch-Mode") == "navigate"
 }
 
-// RequireSignIn answers a request that has no session, for guards of your own; package session uses
-// it too. A page request goes to the Redirect URL and comes back to the same page after the sign-in;
-// a form that was posted does not come back. In a frame there is a page with a link that opens a
-// window, because identity providers forbid to be framed. Background calls, and pages that a browser
-// loads ahead of time, get status 401. A guard on the path of the Redirect URL itself is a mistake
-// in the routes, and a page with CodeConfig says so.
+// requireSignIn answers a request that Require found to have no session. A page request goes to the
+// Redirect URL and comes back to the same page after the sign-in; a form that was posted does not
+// come back. In a frame there is a page with a link that opens a window, because identity providers
+// forbid to be framed. Background calls, and pages that a browser loads ahead of time, get status
+// 401. A guard on the path of the Redirect URL itself is a mistake in the routes, and a page with
+// CodeConfig says so.
 //
 // It sets no cookie: the Redirect URL is absolute, and the cookies of the login are set there, on
 // the right host.
-func (h *Handler) RequireSignIn(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) requireSignIn(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	switch visitOf(r) {
 	case unknownVisit:
@@ -86,11 +86,11 @@ func (h *Handler) RequireSignIn(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		if r.Method != http.MethodGet || !strings.Contains(r.Header.Get("Accept"), "text/html") {
-			http.Error(w, "You are not signed in.", http.StatusUnauthorized)
+			http.Error(w, h.language(r).Say(textNotSignedIn), http.StatusUnauthorized)
 			return
 		}
 	case backgroundVisit, earlyVisit:
-		http.Error(w, "You are not signed in.", http.StatusUnauthorized)
+		http.Error(w, h.language(r).Say(textNotSignedIn), http.StatusUnauthorized)
 		return
 	}
 	sp, err := h.Provider(r, "")
@@ -98,6 +98,7 @@ func (h *Handler) RequireSignIn(w http.ResponseWriter, r *http.Request) {
 		h.Fail(w, r, err)
 		return
 	}
+	h.noticeHost(r, sp)
 	if h.guardsRedirectURL(w, r) {
 		return
 	}
@@ -105,7 +106,7 @@ func (h *Handler) RequireSignIn(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet {
 		asked = ""
 	}
-	h.toRedirectURL(w, r, sp, asked)
+	h.toRedirectURL(w, r, sp, asked, false)
 }
 
 // guardsRedirectURL answers a request on the path of the Redirect URL that a guard got and not the
@@ -116,24 +117,24 @@ func (h *Handler) guardsRedirectURL(w http.ResponseWriter, r *http.Request) bool
 		return false
 	}
 	refusal := refuse(CodeConfig, "a guard answers on the path of the Redirect URL, where the Handler belongs",
-		r.Method+" "+sp.RedirectPath(), "the Handler, for GET and POST")
-	refusal.Hint = "Register the Handler for GET and POST on exactly the path of the Redirect URL (ServiceProvider.RedirectPath), outside of Require. " +
-		"If the Handler is on another path, set Config.RedirectPath to that path."
+		r.Method+" "+sp.RedirectPath(), "the Handler, for GET and POST").
+		advised("Register the Handler for GET and POST on exactly the path of the Redirect URL (ServiceProvider.RedirectPath), outside of Require. " +
+			"If the Handler is on another path, set Config.RedirectPath to that path.")
 	h.fail(w, r, sp, refusal)
 	return true
 }
 
 // toRedirectURL sends a person to the Redirect URL, to come back to the page that was asked for.
-func (h *Handler) toRedirectURL(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, asked string) {
-	to := sp.redirectURL
+func (h *Handler) toRedirectURL(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, asked string, fresh bool) {
+	to := sp.beginURL(fresh)
 	if asked != "" {
-		to += "?return_to=" + url.QueryEscape(asked)
+		to = addQuery(to, "return_to="+url.QueryEscape(asked))
 	}
 	switch {
 	case visitOf(r) == framedVisit:
-		page.Framed{To: to}.Write(w)
+		page.Framed{Language: h.language(r), To: to}.Write(w)
 	case len(to) > lengthOfLocation && keepsInTab(r):
-		page.Post{Title: "Signing in", Action: sp.redirectURL, Field: returnField}.Write(w, []byte(asked))
+		page.Post{Language: h.language(r), Title: textSigningIn, Action: sp.redirectURL, Field: returnField}.Write(w, []byte(asked))
 	default:
 		h.redirect(w, r, to)
 	}

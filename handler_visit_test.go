@@ -57,12 +57,8 @@ func TestWhoBeginsALogin(t *testing.T) {
 		{"a form that an old browser posts", "POST", map[string]string{"Accept": html}, none, ""},
 		{"HEAD", "HEAD", map[string]string{"Accept": html}, none, ""},
 	} {
-		manager, err := session.New(session.Config{Keys: [][]byte{make([]byte, 32)}})
-		if err != nil {
-			t.Fatal(err)
-		}
 		for where, answers := range map[string]http.Handler{
-			"https://console.example.com/reports/1?a=b": manager.Require(login, http.NotFoundHandler()),
+			"https://console.example.com/reports/1?a=b": login.Require(http.NotFoundHandler()),
 			redirectURL + "?return_to=/reports/1%3Fa=b": login,
 		} {
 			want := row.atPage
@@ -124,7 +120,7 @@ func TestBackslashInAQuery(t *testing.T) {
 	r.RequestURI = `/find?file=C:\x`
 	r.Header.Set("Accept", "text/html")
 	w := httptest.NewRecorder()
-	manager.Require(h.sp.Handler(manager), http.NotFoundHandler()).ServeHTTP(w, r)
+	h.sp.Handler(manager).Require(http.NotFoundHandler()).ServeHTTP(w, r)
 	if want := redirectURL + "?return_to=%2Ffind%3Ffile%3DC%3A%255Cx"; w.Header().Get("Location") != want {
 		t.Errorf("got %d to %s, want %s", w.Code, w.Header().Get("Location"), want)
 	}

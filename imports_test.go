@@ -44,7 +44,7 @@ var rooms = func() map[string]room {
 	xml := thirdParty[:3]
 	const leaf = "it is a leaf that everybody builds on"
 	return map[string]room{
-		".": {internal("address", "b64", "certs", "dsig", "fault", "fetch", "outgoing", "page", "seal", "storekey",
+		".": {internal("address", "b64", "certs", "dsig", "fault", "fetch", "guarded", "outgoing", "page", "seal", "storekey",
 			"wire", "xmlenc", "xmltree"),
 			"hostile XML is read by xmltree alone, certificates by certs, other modules have their one door in internal/certs and internal/outgoing, and session, samltest and the commands build on the library, not it on them"},
 		"internal/address":  {nil, leaf},
@@ -69,7 +69,8 @@ var rooms = func() map[string]room {
 			"it only writes: of the verifier it may have the tree alone, to canonicalize what it wrote, and the verifier must not come near these modules"},
 		"internal/testfiles": {nil, leaf},
 		"internal/rsaoaep":   {nil, leaf},
-		"session": {append(internal("seal", "storekey"), module),
+		"internal/guarded":   {nil, leaf},
+		"session": {append(internal("address", "guarded", "seal", "storekey"), module),
 			"it gets a verified login and has no business with messages"},
 		"samltest": {append(internal("rsaoaep"), xml...),
 			"it is a second opinion about our verifier, and one that shares our code would share our mistakes: internal/rsaoaep only encrypts, and the verifier cannot"},

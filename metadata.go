@@ -56,7 +56,7 @@ func ParseMetadata(document []byte, options ...ParseMetadataOptions) (*IdentityP
 		o = options[0]
 	default:
 		return nil, refuse(CodeConfig, "ParseMetadata was given several options", strconv.Itoa(len(options)),
-			"at most one ParseMetadataOptions")
+			"at most one ParseMetadataOptions").advised("Put all of it into one ParseMetadataOptions.")
 	}
 	p, err := parseMetadata(document, o)
 	if err != nil {

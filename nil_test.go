@@ -40,6 +40,9 @@ func (s nilErrorSessions) SignIn(http.ResponseWriter, *http.Request, *saml.Login
 }
 
 func (nilErrorSessions) SignedIn(*http.Request) bool { return false }
+func (nilErrorSessions) Authenticate(http.ResponseWriter, *http.Request) (*http.Request, error) {
+	return nil, nil
+}
 
 // TestNilErrors: a nil pointer in an error is no error, wherever the application's code returns it.
 func TestNilErrors(t *testing.T) {

@@ -134,6 +134,9 @@ func (p *IdentityProvider) signResponseHint() string {
 	return signResponseHint
 }
 
+// notWhole is the advice for a message that is not even XML.
+const notWhole = "The form value was changed on its way, cut off or encoded twice: look for a proxy, firewall or script that rewrites request bodies or limits their size."
+
 const signRequestsHint = "Configure a key (Config.SigningKey) and give the identity provider our metadata, or switch the demand off at the identity provider."
 
 // signRequestsHint returns what to change if the metadata asks for signed requests.

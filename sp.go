@@ -18,11 +18,11 @@ type ServiceProvider struct {
 	store    Store
 }
 
-// RedirectURL returns BaseURL + RedirectPath: the assertion consumer service URL (ACS URL, Entra:
+// RedirectURL returns BaseURL + RedirectPath: the assertion consumer service URL (ACS URL; Entra:
 // Reply URL), where responses are received. By default it is our entity ID and sign-on URL too.
 func (sp *ServiceProvider) RedirectURL() string { return sp.redirectURL }
 
-// RedirectPath returns the path of RedirectURL, for registering a handler.
+// RedirectPath returns the path of RedirectURL (the ACS path), for registering the Handler.
 func (sp *ServiceProvider) RedirectPath() string { return sp.config.RedirectPath }
 
 // EntityID returns our name at the identity provider (Entra: Identifier).
@@ -75,7 +75,7 @@ func New(config Config) (*ServiceProvider, error) {
 	}
 	sp := &ServiceProvider{config: c, policy: c.policy(), store: c.Store, refusals: &refusalLog{}}
 	if sp.store == nil {
-		sp.store = newMemoryStore(c.Now)
+		sp.store = NewMemoryStoreWithClock(c.Now)
 		c.Logger.Warn("saml: no Store configured: used-up responses are remembered by this process alone")
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), newTimeout)

@@ -325,7 +325,7 @@ func (sp *ServiceProvider) metadataOptions(options []MetadataOptions) (MetadataO
 	}
 	if len(options) > 1 {
 		return MetadataOptions{}, refuse(CodeConfig, "Metadata was given several options", strconv.Itoa(len(options)),
-			"at most one MetadataOptions").completed(nil)
+			"at most one MetadataOptions").advised("Put all of it into one MetadataOptions.")
 	}
 	o := options[0].withDefaults()
 	f := faults{of: "MetadataOptions"}

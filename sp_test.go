@@ -1,7 +1,6 @@
 package saml_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -422,12 +421,11 @@ func TestConcurrentPosts(t *testing.T) {
 func TestReplayAtTheEdge(t *testing.T) {
 	for _, solicited := range []bool{true, false} {
 		c := newClock()
-		store := saml.NewMemoryStoreWithClock(c.Now)
+		store, key := saml.NewMemoryStoreWithClock(c.Now), saml.NewStateKey()
 		idp := samltest.MustNew(t, samltest.Options{Now: c.Now})
 		config := func(now func() time.Time) func(*saml.Config) {
 			return func(f *saml.Config) {
-				f.Now, f.Store, f.StateKeys, f.Unsolicited = now, store, [][]byte{bytes.Repeat([]byte{7},
-					32)}, saml.AllowUnsolicited
+				f.Now, f.Store, f.StateKeys, f.Unsolicited = now, store, [][]byte{key}, saml.AllowUnsolicited
 			}
 		}
 		first := &house{t, idp, newProvider(t, idp, config(c.Now))}

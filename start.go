@@ -40,7 +40,7 @@ type RequestForm struct {
 
 // ServeHTTP answers with a page that posts the form at once, by script or by its button.
 func (f *RequestForm) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
-	page.Post{Title: "Sign in", Action: f.Action, Field: "SAMLRequest"}.Write(w, []byte(f.SAMLRequest))
+	page.Post{Title: textSignIn, Action: f.Action, Field: "SAMLRequest"}.Write(w, []byte(f.SAMLRequest))
 }
 
 // LoginOptions are what one login may ask for. The zero value is the usual login.
@@ -81,11 +81,11 @@ func (sp *ServiceProvider) startLogin(ctx context.Context, o LoginOptions, bind 
 	}
 	if o.ReturnTo != "" && !localPath(o.ReturnTo) {
 		return nil, refuse(CodeConfig, "LoginOptions.ReturnTo is not a path on this host", o.ReturnTo,
-			"/path?query#fragment of at most 8192 bytes").inField("ReturnTo")
+			"/path?query#fragment of at most 8192 bytes").hintOfField("ReturnTo")
 	}
 	if sp.config.Trial && o.Purpose == "" {
 		return nil, refuse(CodeConfig, "the settings are on trial, and the login has no purpose", "",
-			"LoginOptions.Purpose").inField("Purpose")
+			"LoginOptions.Purpose").hintOfField("Purpose")
 	}
 	byForm := idp.loginURL == "" || o.POST && idp.loginPOST != ""
 	login := idp.loginURL

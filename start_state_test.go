@@ -26,8 +26,8 @@ func testProvider(t testing.TB, change func(*Config)) (*ServiceProvider, error) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := Config{BaseURL: "https://console.example.com", IdentityProvider: idp, StateKeys: [][]byte{make([]byte, 32)},
-		Store: newMemoryStore(func() time.Time { return testNow }), Now: func() time.Time { return testNow }}
+	c := Config{BaseURL: "https://console.example.com", IdentityProvider: idp, StateKeys: [][]byte{fixedKey(0)},
+		Store: NewMemoryStoreWithClock(func() time.Time { return testNow }), Now: func() time.Time { return testNow }}
 	if change != nil {
 		change(&c)
 	}
@@ -55,7 +55,7 @@ func TestPendingLogin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	otherKey := []byte(strings.Repeat("k", 32))
+	otherKey := fixedKey(100)
 	at := func(d time.Duration) func(*Config) {
 		return func(c *Config) { c.Now = func() time.Time { return testNow.Add(d) } }
 	}
@@ -78,10 +78,10 @@ func TestPendingLogin(t *testing.T) {
 		{"for another service", request.State, func(c *Config) { c.EntityID = "https://other.example.com" },
 			CodeStateInvalid},
 		{"after the store was made anew", request.State, func(c *Config) {
-			c.Store = newMemoryStore(func() time.Time { return testNow.Add(time.Second) })
+			c.Store = NewMemoryStoreWithClock(func() time.Time { return testNow.Add(time.Second) })
 		}, CodeStoreYoung},
 		{"after the store inside a wrapper was made anew", request.State, func(c *Config) {
-			c.Store = countingStore{newMemoryStore(func() time.Time { return testNow.Add(time.Second) })}
+			c.Store = countingStore{NewMemoryStoreWithClock(func() time.Time { return testNow.Add(time.Second) })}
 		}, CodeStoreYoung},
 		{"one letter changed", swapFirst(request.State), nil, CodeStateInvalid},
 		{"cut off", request.State[:len(request.State)-1], nil, CodeStateInvalid},
@@ -144,6 +144,9 @@ type nobody struct{}
 
 func (nobody) SignIn(http.ResponseWriter, *http.Request, *Login) error { return nil }
 func (nobody) SignedIn(*http.Request) bool                             { return false }
+func (nobody) Authenticate(http.ResponseWriter, *http.Request) (*http.Request, error) {
+	return nil, nil
+}
 
 // lazyDecrypter stands for a key in another place.
 type lazyDecrypter struct{ *rsa.PrivateKey }
@@ -204,7 +207,7 @@ func TestHintOfPendingLogin(t *testing.T) {
 	}
 	for want, change := range map[string]func(*Config){
 		"clocks":    func(c *Config) { c.Now = func() time.Time { return testNow.Add(-time.Hour) } },
-		"StateKeys": func(c *Config) { c.StateKeys = [][]byte{[]byte(strings.Repeat("k", 32))} },
+		"StateKeys": func(c *Config) { c.StateKeys = [][]byte{fixedKey(9)} },
 	} {
 		_, err := mustProvider(t, change).FinishLogin(t.Context(),
 			FormResponse{SAMLResponse: base64.StdEncoding.EncodeToString([]byte(emptyResponse)), State: request.State})
@@ -213,4 +216,14 @@ func TestHintOfPendingLogin(t *testing.T) {
 			t.Errorf("got %v, want a hint about %s", err, want)
 		}
 	}
+}
+
+// fixedKey returns a state key that is the same in each process, for fuzzing: first, first + 1 and so
+// on.
+func fixedKey(first byte) []byte {
+	key := make([]byte, stateKeySize)
+	for i := range key {
+		key[i] = first + byte(i)
+	}
+	return key
 }

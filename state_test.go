@@ -1,7 +1,6 @@
 package saml
 
 import (
-	"bytes"
 	"errors"
 	"strings"
 	"testing"
@@ -40,13 +39,13 @@ func TestBoundRequest(t *testing.T) {
 		{"after 60 minutes", id, b, at(60 * time.Minute), CodeStateExpired},
 		{"4 minutes before it was made", id, b, at(-4 * time.Minute), CodeStateInvalid},
 		{"with a new key before the old one", id, b,
-			func(c *Config) { c.StateKeys = [][]byte{bytes.Repeat([]byte("k"), 32), c.StateKeys[0]} }, ""},
-		{"with another key", id, b, func(c *Config) { c.StateKeys = [][]byte{bytes.Repeat([]byte("k"), 32)} }, CodeStateInvalid},
+			func(c *Config) { c.StateKeys = [][]byte{fixedKey(100), c.StateKeys[0]} }, ""},
+		{"with another key", id, b, func(c *Config) { c.StateKeys = [][]byte{fixedKey(100)} }, CodeStateInvalid},
 		{"for another tenant", id, b, func(c *Config) { c.Tenant = "acme" }, CodeStateInvalid},
 		{"for another service", id, b, func(c *Config) { c.EntityID = "https://other.example.com" }, CodeStateInvalid},
 		{"with other contexts", id, b, func(c *Config) { c.RequestedAuthnContexts = []string{"urn:x"} }, CodeIdentityProvider},
 		{"after the store was made anew", id, b, func(c *Config) {
-			c.Store = newMemoryStore(func() time.Time { return testNow.Add(time.Second) })
+			c.Store = NewMemoryStoreWithClock(func() time.Time { return testNow.Add(time.Second) })
 		}, CodeStoreYoung},
 		{"another secret", id, other, nil, CodeStateInvalid},
 		{"no secret", id, binding{name: b.name}, nil, CodeStateInvalid},

@@ -59,10 +59,15 @@ type MemoryStore struct {
 	order   endings
 }
 
-// NewMemoryStore returns an empty store.
-func NewMemoryStore() *MemoryStore { return newMemoryStore(time.Now) }
+// NewMemoryStore returns an empty store with the clock of the system.
+func NewMemoryStore() *MemoryStore { return NewMemoryStoreWithClock(time.Now) }
 
-func newMemoryStore(now func() time.Time) *MemoryStore {
+// NewMemoryStoreWithClock returns an empty store with a clock of your own, that of Config.Now: the
+// times to live and RemembersSince are by it. nil stands for time.Now.
+func NewMemoryStoreWithClock(now func() time.Time) *MemoryStore {
+	if now == nil {
+		now = time.Now
+	}
 	return &MemoryStore{now: now, made: now(), most: maxMemoryEntries, entries: map[string]time.Time{}}
 }
 

@@ -11,7 +11,7 @@ import (
 // TestMemoryStoreIsBounded: a full store refuses, and forgets nothing that is alive to make room.
 func TestMemoryStoreIsBounded(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	m := newMemoryStore(func() time.Time { return now })
+	m := NewMemoryStoreWithClock(func() time.Time { return now })
 	m.most = 3
 	for i, ttl := range []time.Duration{time.Hour, time.Minute, 2 * time.Hour} {
 		if first, err := m.Claim(t.Context(), fmt.Sprint("v1/", i), ttl); !first || err != nil {

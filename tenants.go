@@ -15,12 +15,16 @@ import (
 // Call it before settings are saved, with their provider and those of all tenants with the same
 // IdentityProvider.EntityID. Providers of one tenant may share everything. The error joins one
 // *Error with CodeSharedIssuer for each provider that could be confused with an earlier one. It
-// names no tenant. If settings cannot be read, the error says so.
+// names no tenant. A nil provider is an error with CodeConfig. If settings cannot be read, the error says so.
 func CheckTenants(providers ...*ServiceProvider) error {
 	type key struct{ issuer, audience, recipient string }
 	tenants := map[key]string{}
 	var faults []error
 	for _, sp := range providers {
+		if sp == nil {
+			return refuse(CodeConfig, "CheckTenants was given a nil ServiceProvider", "", "").
+				advised("Look why one of the tenants has no ServiceProvider, and leave it out if single sign-on is not set up there.")
+		}
 		idp, err := sp.snapshot(context.Background())
 		if err != nil {
 			return err.completed(nil)

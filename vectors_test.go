@@ -1,7 +1,6 @@
 package saml
 
 import (
-	"bytes"
 	"context"
 	"crypto"
 	"errors"
@@ -83,8 +82,8 @@ func (v *testVector) provider(t testing.TB) (*ServiceProvider, error) {
 		FormerRedirectURLs:     strings.Fields(v.Header["former_redirect_urls"]),
 		FormerEntityIDs:        strings.Fields(v.Header["former_entity_ids"]),
 		RequestedAuthnContexts: strings.Fields(v.Header["requested_context"]),
-		StateKeys:              [][]byte{bytes.Repeat([]byte{7}, stateKeySize)},
-		Store: vectorStore{newMemoryStore(clock), v.Header["seen_before"],
+		StateKeys:              [][]byte{fixedKey(7)},
+		Store: vectorStore{NewMemoryStoreWithClock(clock), v.Header["seen_before"],
 			v.Header["store"] == "fails"},
 		Now:    clock,
 		Logger: slog.New(slog.DiscardHandler),
@@ -384,6 +383,7 @@ var codesWithoutVector = map[Code]string{
 	"form":                "about the browser's request, not the message",
 	"session":             "about the application's session",
 	CodeAccountEnded:      "about the application's account",
+	CodeDenied:            "about the application's account",
 	CodeTenant:            "about the request's address, not the message",
 	CodeBusy:              "about other requests",
 	CodeLoginLoop:         "about the browser's requests before",

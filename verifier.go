@@ -39,7 +39,7 @@ type VerifierConfig struct {
 	// FormerEntityIDs are accepted as audiences too; see Config.FormerEntityIDs.
 	FormerEntityIDs []string
 
-	// RedirectURLs are the URLs of our assertion consumer service, absolute and https, the current
+	// RedirectURLs are the URLs of our assertion consumer service (ACS), absolute and https, the current
 	// one first: each response must be addressed to one of them. Required.
 	RedirectURLs []string
 
@@ -153,11 +153,13 @@ func (v *Verifier) Verify(ctx context.Context, samlResponse string, o VerifyOpti
 func (v *Verifier) verify(ctx context.Context, samlResponse string, o VerifyOptions,
 	checks checkList) (*VerifiedResponse, *Error) {
 	if v.idp == nil {
-		return nil, refuse(CodeConfig, "the Verifier was not made by NewVerifier", "", "").completed(nil)
+		return nil, refuse(CodeConfig, "the Verifier was not made by NewVerifier", "", "").
+			advised("Call NewVerifier and check its error; the zero Verifier trusts nobody.")
 	}
 	if o.RequestID != "" && o.AllowUnsolicited {
 		return nil, refuse(CodeConfig, "VerifyOptions has a RequestID and AllowUnsolicited",
-			strconv.Quote(o.RequestID), "one of them").completed(nil)
+			strconv.Quote(o.RequestID), "one of them").
+			advised("Set RequestID if the user's browser began a login, and AllowUnsolicited only if none was begun.")
 	}
 	a := &attempt{policy: &v.policy, idp: v.idp, now: v.now()}
 	a.expect = expectation{requestID: o.RequestID, unsolicited: o.AllowUnsolicited, issuedAt: o.RequestedAt,

@@ -89,7 +89,7 @@ func FuzzPendingLogin(f *testing.F) {
 	}
 	for _, change := range []func(*Config){func(c *Config) { c.Tenant = "other" },
 		func(c *Config) { c.Tenant = "acme"; c.EntityID = "urn:other" },
-		func(c *Config) { c.Tenant = "acme"; c.StateKeys = [][]byte{bytes.Repeat([]byte{1}, 32)} }} {
+		func(c *Config) { c.Tenant = "acme"; c.StateKeys = [][]byte{fixedKey(1)} }} {
 		seal(pendingLogin{RequestID: "_2", IssuedMilli: testNow.UnixMilli()}, mustProvider(f, change))
 	}
 	f.Add("")

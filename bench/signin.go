@@ -95,7 +95,7 @@ func (s *signIn) do() error {
 	}
 	second := s.post(s.second, s.state)
 	if second.Code != http.StatusSeeOther || !strings.Contains(strings.Join(second.Header()["Set-Cookie"], "\n"),
-		"__Host-session=") {
+		"__Host-session-") {
 		return errNoSession
 	}
 	return nil

@@ -29,7 +29,7 @@ func Example_serveMux() {
 	mux.Handle(sp.RedirectPath(), login)
 	mux.Handle("POST /sign-out", sessions.SignOutHandler("/goodbye"))
 	mux.HandleFunc("GET /goodbye", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "Goodbye.") })
-	mux.Handle("/", sessions.Require(login, app))
+	mux.Handle("/", login.Require(app))
 
 	fmt.Println(d.signIn(mux, "/jobs"))
 	// Output: ioana.turcanu@example.com reads /jobs
@@ -39,12 +39,12 @@ func Example_serveMux() {
 func Example_chi() {
 	d := newDemo()
 	defer d.Close()
-	sp, sessions, login := d.usual()
+	sp, _, login := d.usual()
 
 	router := chi.NewRouter()
 	router.Handle(sp.RedirectPath(), login)
 	router.Group(func(r chi.Router) {
-		r.Use(func(next http.Handler) http.Handler { return sessions.Require(login, next) })
+		r.Use(login.Require)
 		r.Get("/jobs", app)
 	})
 
@@ -56,11 +56,11 @@ func Example_chi() {
 func Example_gin() {
 	d := newDemo()
 	defer d.Close()
-	sp, sessions, login := d.usual()
+	sp, _, login := d.usual()
 
 	require := func(c *gin.Context) {
 		allowed := false
-		sessions.Require(login, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		login.Require(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			c.Request,
 				allowed = r, true
 		})).ServeHTTP(c.Writer, c.Request)
@@ -84,14 +84,11 @@ func Example_gin() {
 func Example_echo() {
 	d := newDemo()
 	defer d.Close()
-	sp, sessions, login := d.usual()
+	sp, _, login := d.usual()
 
 	e := echo.New()
 	e.Any(sp.RedirectPath(), echo.WrapHandler(login))
-	private := e.Group("", echo.WrapMiddleware(func(next http.Handler) http.Handler {
-		return sessions.Require(login,
-			next)
-	}))
+	private := e.Group("", echo.WrapMiddleware(login.Require))
 	private.GET("/jobs", func(c *echo.Context) error {
 		return c.String(http.StatusOK,
 			session.FromContext(c.Request().Context()).Identity.Email+" reads "+c.Request().URL.Path)
@@ -125,8 +122,17 @@ func (s scsSessions) SignIn(_ http.ResponseWriter, r *http.Request, login *saml.
 // SignedIn implements saml.Sessions.
 func (s scsSessions) SignedIn(r *http.Request) bool { return s.Exists(r.Context(), "account") }
 
-// An application with a session library of its own implements two methods, and guards its pages
-// itself.
+// Authenticate implements saml.Sessions. Pages find the session in the request that LoadAndSave
+// prepared, so it is served as it is. A service with several tenants asks saml.SessionProvider too.
+func (s scsSessions) Authenticate(_ http.ResponseWriter, r *http.Request) (*http.Request, error) {
+	if !s.SignedIn(r) {
+		return nil, nil
+	}
+	return r, nil
+}
+
+// An application with a session library of its own implements three methods. Require guards its
+// pages all the same.
 func Example_ownSessions() {
 	d := newDemo()
 	defer d.Close()
@@ -135,14 +141,11 @@ func Example_ownSessions() {
 	sessions.Cookie.Name, sessions.Cookie.Secure = "__Host-id", true
 
 	mux := http.NewServeMux()
-	mux.Handle(sp.RedirectPath(), sp.Handler(sessions))
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		if !sessions.SignedIn(r) {
-			http.Redirect(w, r, sp.RedirectURL()+"?return_to="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
-			return
-		}
+	login := sp.Handler(sessions)
+	mux.Handle(sp.RedirectPath(), login)
+	mux.Handle("/", login.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "%s reads %s", sessions.GetString(r.Context(), "email"), r.URL.Path)
-	})
+	})))
 
 	fmt.Println(d.signIn(sessions.LoadAndSave(mux), "/jobs"))
 	// Output: ioana.turcanu@example.com reads /jobs
@@ -177,7 +180,7 @@ func Example_severalTenants() {
 
 	mux := http.NewServeMux()
 	mux.Handle(saml.DefaultRedirectPath, login)
-	mux.Handle("/", sessions.Require(login, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	mux.Handle("/", login.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s := session.FromContext(r.Context())
 		fmt.Fprintf(w, "%s of %s", s.Identity.Email, s.Tenant)
 	})))
@@ -211,7 +214,7 @@ func Example_changingSettings() {
 
 	mux := http.NewServeMux()
 	mux.Handle(saml.DefaultRedirectPath, login)
-	mux.Handle("/", sessions.Require(login, app))
+	mux.Handle("/", login.Require(app))
 
 	fmt.Println(d.signIn(mux, "/jobs"))
 	current.Store(d.provider(d.config(), d.idp)) // Save and Enable
@@ -226,11 +229,11 @@ func Example_changingSettings() {
 func Example_reverseProxy() {
 	d := newDemo()
 	defer d.Close()
-	sp, sessions, login := d.usual() // BaseURL is d.url, the proxy's
+	sp, _, login := d.usual() // BaseURL is d.url, the proxy's
 
 	mux := http.NewServeMux()
 	mux.Handle(sp.RedirectPath(), login)
-	mux.Handle("/", sessions.Require(login, app))
+	mux.Handle("/", login.Require(app))
 	inner, err := url.Parse(d.start(httptest.NewServer(mux))) // plain http, and another port
 	must(err)
 	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(inner) }}
@@ -245,11 +248,11 @@ func Example_reverseProxy() {
 func Example_crossOriginProtection() {
 	d := newDemo()
 	defer d.Close()
-	sp, sessions, login := d.usual()
+	sp, _, login := d.usual()
 
 	mux := http.NewServeMux()
 	mux.Handle(sp.RedirectPath(), login)
-	mux.Handle("/", sessions.Require(login, app))
+	mux.Handle("/", login.Require(app))
 	protection := http.NewCrossOriginProtection()
 	fmt.Println(d.signIn(protection.Handler(mux), "/jobs"))
 

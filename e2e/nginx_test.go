@@ -204,7 +204,7 @@ func testNginx(t *testing.T, groups int, withRecords bool, table *strings.Builde
 	mux.HandleFunc("/too-much", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("X-Large", strings.Repeat("x", 4<<10))
 	})
-	mux.Handle("/", manager.Require(login, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	mux.Handle("/", login.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s := session.FromContext(r.Context())
 		fmt.Fprintf(w, "%d %t", len(s.Identity.Groups), s.GroupsTruncated)
 	})))

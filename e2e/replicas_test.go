@@ -77,7 +77,7 @@ func serveReplica(text string) error {
 		must(err)
 		offset.Add(int64(by))
 	})
-	mux.Handle("/", sessions.Require(login, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	mux.Handle("/", login.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "%s reads %s from %s", session.FromContext(r.Context()).Identity.Email, r.URL.Path, c.Name)
 	})))
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -167,7 +167,7 @@ func newWorld(t *testing.T, change func(*saml.Config)) *world {
 	mux.HandleFunc("/public",
 		func(rw http.ResponseWriter, _ *http.Request) { show(rw, "A public page", "Jobs", "/jobs") })
 	mux.HandleFunc("/favicon.ico", http.NotFound)
-	mux.Handle("/", w.sessions.Require(login, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+	mux.Handle("/", login.Require(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		rw.Header().Set("Cache-Control", "no-store")
 		show(rw, session.FromContext(r.Context()).Identity.Email+" is at "+r.URL.RequestURI(), "", "")
 	})))

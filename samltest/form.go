@@ -15,7 +15,7 @@ import (
 
 // Form is an HTML form as a browser would post it.
 type Form struct {
-	Action string     // URL
+	Action string     // absolute URL if the address of the page is known
 	Values url.Values // of the input elements
 }
 
@@ -36,11 +36,7 @@ func ReadForm(r *http.Response) (Form, error) {
 			"want an HTML page with a form", kind, r.StatusCode)
 	}
 	doc := etree.NewDocument()
-	doc.ReadSettings = etree.ReadSettings{
-		Permissive: true,
-		AutoClose:  []string{"meta", "input", "br", "link"},
-		Entity:     map[string]string{"nbsp": " "},
-	}
+	doc.ReadSettings = htmlSettings()
 	if err := doc.ReadFromBytes(withoutScripts(body)); err != nil {
 		return Form{}, fmt.Errorf("samltest: the page cannot be read, want HTML that is also well-formed XML: %w", err)
 	}
@@ -55,11 +51,37 @@ func ReadForm(r *http.Response) (Form, error) {
 		return Form{}, errors.New("samltest: the page asks who signs in: " +
 			"call SignInAs, or send login_hint in the query")
 	}
-	found := Form{Action: form.SelectAttrValue("action", ""), Values: url.Values{}}
+	action, err := formAction(form.SelectAttrValue("action", ""), r)
+	if err != nil {
+		return Form{}, err
+	}
+	found := Form{Action: action, Values: url.Values{}}
 	for _, input := range form.FindElements(".//input[@name]") { // a button without a name posts nothing
 		found.Values.Add(input.SelectAttrValue("name", ""), input.SelectAttrValue("value", ""))
 	}
 	return found, nil
+}
+
+// formAction resolves the action of a form against the address of its page, as a browser does: an
+// empty one is that address. Without a Request the address is not known.
+func formAction(action string, r *http.Response) (string, error) {
+	if r.Request == nil || r.Request.URL == nil {
+		return action, nil
+	}
+	u, err := r.Request.URL.Parse(action)
+	if err != nil {
+		return "", fmt.Errorf("samltest: the action of the form is no address: %w", err)
+	}
+	u.Fragment = "" // of the page, if action is empty
+	return u.String(), nil
+}
+
+func htmlSettings() etree.ReadSettings {
+	return etree.ReadSettings{
+		Permissive: true,
+		AutoClose:  []string{"meta", "input", "br", "link"},
+		Entity:     map[string]string{"nbsp": " "},
+	}
 }
 
 // withoutScripts removes scripts and styles from a page, because their text is not XML.

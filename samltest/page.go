@@ -44,12 +44,15 @@ func write(w http.ResponseWriter, status int, name string, content any) {
 	pages.ExecuteTemplate(w, name, content) // the only possible error is that the browser went away
 }
 
+// pageTitle is that of all pages.
+const pageTitle = "Test identity provider"
+
 var pages = template.Must(template.New("").Parse(`
 {{define "top"}}<!DOCTYPE html>
 <html lang="en"><head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Test identity provider</title>
+<title>` + pageTitle + `</title>
 <style>
 body{font:1rem/1.5 system-ui,sans-serif;color-scheme:light dark;max-width:34rem;margin:10vh auto;padding:0 1rem}
 button{font:inherit;display:block;width:100%;text-align:left;margin:.4em 0;padding:.5em 1em}

@@ -36,8 +36,13 @@
 //	idp.Register(samltest.Application{Identifier: redirectURL, ReplyURLs: []string{redirectURL}})
 //	idp.SignInAs(samltest.DefaultUsers()[0])
 //
-// A browser that is redirected to it gets a page with a form that posts itself. [ReadForm] reads
-// that form for a test. If neither SignInAs nor a login_hint in the query names the user, a page
+// [SignIn] then opens a page of the service in a client with a cookie jar, and returns the page at
+// which the sign-in ends:
+//
+//	page, err := samltest.SignIn(client, "https://console.example.com/jobs")
+//
+// Step by step: a browser that is redirected to the provider gets a page with a form that posts
+// itself, and [ReadForm] reads that form. If neither SignInAs nor a login_hint in the query names the user, a page
 // asks who signs in. IdP-initiated sign-ins begin at MyAppsURL.
 //
 // # By hand

@@ -24,6 +24,11 @@ type User struct {
 	Groups []string // object IDs of the groups; if there are more than 150, Entra sends a link instead
 	Roles  []string // values of the application roles
 
+	// Attributes are further claims, such as those that an administrator adds under "Attributes &
+	// Claims". They replace the claims of the same Name that the fields above give; an Attribute
+	// without values removes the claim.
+	Attributes []Attribute
+
 	// Unassigned marks a user who is not assigned to any application. Sign-ins of this user end
 	// with AADSTS50105.
 	Unassigned bool
@@ -123,7 +128,7 @@ func (p *IdentityProvider) claims(u User) []Attribute {
 		groups = Attribute{claimGroupsLink,
 			[]string{"https://graph.windows.net/" + p.tenant + "/users/" + u.ObjectID + "/getMemberObjects"}}
 	}
-	return withoutEmpty([]Attribute{
+	return replaceAttributes(withoutEmpty([]Attribute{
 		{claimTenantID, []string{p.tenant}},
 		{claimObjectID, []string{u.ObjectID}},
 		{claimDisplayName, []string{u.DisplayName}},
@@ -137,7 +142,7 @@ func (p *IdentityProvider) claims(u User) []Attribute {
 		{claimSurname, []string{u.Surname}},
 		{claimEmail, []string{u.Mail}},
 		{claimName, []string{u.UserPrincipalName}},
-	})
+	}), u.Attributes)
 }
 
 func withoutEmpty(attributes []Attribute) []Attribute {

@@ -88,7 +88,7 @@ func (m *Manager) check(ctx context.Context, s *Session) error {
 		switch err := m.ask(ctx, s); {
 		case err == nil:
 			e.at = now
-		case errors.Is(err, ErrEnded):
+		case errors.Is(err, ErrEnded), errors.Is(err, saml.CodeDenied):
 			e.ended = true
 		default:
 			m.report(ctx, "cannot tell whether a session was ended", err)
@@ -165,6 +165,9 @@ func (m *Manager) mayBegin(ctx context.Context, s *Session) error {
 // refused returns the reason why a session does not begin: an *saml.Error that also wraps err. hook
 // is the field of Config that returned err.
 func refused(err error, hook string) error {
+	if errors.Is(err, saml.CodeDenied) {
+		return err
+	}
 	refusal := &saml.Error{
 		Code:    saml.CodeStore,
 		Message: "it is unknown whether the account may sign in, because " + hook + " of package session failed",

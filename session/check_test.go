@@ -329,7 +329,7 @@ func TestEndAllSessionsWithClocksApart(t *testing.T) {
 			second := s.newManager(account, func(c *Config) {
 				c.Now = func() time.Time { return s.clock.Now().Add(apart) }
 			})
-			secondPage := second.Require(s.login, greeting)
+			secondPage := s.handlerOf(second).Require(greeting)
 			onEach := func(f func(replica string)) {
 				for replica, page := range map[string]http.Handler{
 					"the first replica":  firstPage,

@@ -2,16 +2,21 @@ package session
 
 import (
 	"context"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"fmt"
 	"net/http"
+	"net/url"
 	"sort"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/iomete/saml"
+	"github.com/iomete/saml/internal/address"
 	"github.com/iomete/saml/internal/seal"
 )
 
@@ -35,20 +40,78 @@ func newID() string {
 	return formatGUID(id[:])
 }
 
-func (m *Manager) newCookie(value string, maxAge int) *http.Cookie {
-	return &http.Cookie{
-		Name:     m.cookie,
-		Value:    value,
-		Path:     "/",
-		MaxAge:   maxAge,
-		Secure:   !m.config.InsecureAllowHTTP,
-		HttpOnly: true,
-		SameSite: m.sameSite(),
+const hostPrefix = "__Host-" // browsers keep such a cookie for one host, from https alone
+
+func isHostCookie(name string) bool { return strings.HasPrefix(name, hostPrefix) }
+
+// onLoopback reports whether the service is on http at a loopback address, where saml.New needs no
+// option either.
+func onLoopback(sp *saml.ServiceProvider) bool {
+	u, err := url.Parse(sp.RedirectURL())
+	return err == nil && u.Scheme == "http" && address.IsLoopback(u.Hostname())
+}
+
+// cookieNames returns the names for the cookies of all keys, without prefix. The default names are
+// made from the keys: services of one host have keys of their own, so none takes the cookie of
+// another for its own, or overwrites it.
+func cookieNames(c Config) []string {
+	if c.Cookie != "" {
+		return []string{c.Cookie}
+	}
+	var names []string
+	for _, key := range c.Keys {
+		mac := hmac.New(sha256.New, key)
+		mac.Write([]byte("saml session cookie name"))
+		names = append(names, defaultCookie+hex.EncodeToString(mac.Sum(nil)[:6]))
+	}
+	return names
+}
+
+// cookieName returns the full name for the cookie of a session, on https or not.
+func (m *Manager) cookieName(https bool) string {
+	if m.config.InsecureAllowHTTP || !https {
+		return m.cookies[0]
+	}
+	return hostPrefix + m.cookies[0]
+}
+
+// fullNames returns the names that the cookie of a session may have in a request. Those without the
+// prefix come last: they count on a loopback address only, which fits looks at.
+func (m *Manager) fullNames() []string {
+	if m.config.InsecureAllowHTTP {
+		return m.cookies
+	}
+	names := make([]string, 0, 2*len(m.cookies))
+	for _, name := range m.cookies {
+		names = append(names, hostPrefix+name)
+	}
+	return append(names, m.cookies...)
+}
+
+// forget deletes the session's cookies of r, apart from the one named kept.
+func (m *Manager) forget(w http.ResponseWriter, r *http.Request, kept string) {
+	for _, name := range m.fullNames() {
+		if name != kept && len(r.CookiesNamed(name)) > 0 {
+			http.SetCookie(w, m.newCookie(name, "", -1))
+		}
 	}
 }
 
-func (m *Manager) sameSite() http.SameSite {
-	if m.config.AllowInForeignFrames {
+func (m *Manager) newCookie(name, value string, maxAge int) *http.Cookie {
+	return &http.Cookie{
+		Name:     name,
+		Value:    value,
+		Path:     "/",
+		MaxAge:   maxAge,
+		Secure:   isHostCookie(name),
+		HttpOnly: true,
+		SameSite: m.sameSite(name),
+	}
+}
+
+// sameSite returns the SameSite of a cookie. Browsers drop one with None that is not Secure.
+func (m *Manager) sameSite(name string) http.SameSite {
+	if m.config.AllowInForeignFrames && isHostCookie(name) {
 		return http.SameSiteNoneMode
 	}
 	return http.SameSiteLaxMode
@@ -58,13 +121,14 @@ var tenantText = base64.RawURLEncoding.Strict()
 
 // context binds the seal to the cookie's name and to the tenant, which stands in front of the seal
 // in clear.
-func (m *Manager) context(tenant string) seal.Context {
-	return seal.Context{Purpose: purpose, Name: m.cookie, Tenant: tenant}
+func (m *Manager) context(name, tenant string) seal.Context {
+	return seal.Context{Purpose: purpose, Name: name, Tenant: tenant}
 }
 
-// room returns the maximum length of the cookie's value that maxHeader allows.
-func (m *Manager) room() int {
-	return maxHeader - len("Set-Cookie: \r\n") - len(m.newCookie("", int(m.config.Lifetime/time.Second)).String())
+// room returns the maximum length of the value of the session's cookie that maxHeader allows.
+func (m *Manager) room(s *Session) int {
+	empty := m.newCookie(s.cookie, "", int(m.config.Lifetime/time.Second))
+	return maxHeader - len("Set-Cookie: \r\n") - len(empty.String())
 }
 
 // write sets the session's cookie. What does not fit goes into a new record. Without Config.Records,
@@ -74,14 +138,14 @@ func (m *Manager) write(ctx context.Context, w http.ResponseWriter, s *Session) 
 	if err != nil {
 		return err
 	}
-	http.SetCookie(w, m.newCookie(value, int(s.ExpiresAt.Sub(m.config.Now())/time.Second)))
+	http.SetCookie(w, m.newCookie(s.cookie, value, int(s.ExpiresAt.Sub(m.config.Now())/time.Second)))
 	return nil
 }
 
 // value returns the cookie's value, see write.
 func (m *Manager) value(ctx context.Context, s *Session) (string, error) {
 	value := m.seal(s)
-	if s.record != "" || len(value) <= m.room() {
+	if s.record != "" || len(value) <= m.room(s) {
 		return value, nil
 	}
 	if m.config.Records == nil {
@@ -105,7 +169,7 @@ const (
 // roles, and at last the last attributes, which the application chose. The flags of the session say
 // so. The Identity of the login is unchanged.
 func (m *Manager) fit(s *Session) (string, error) {
-	value, room := m.seal(s), m.room()
+	value, room := m.seal(s), m.room(s)
 	if len(value) <= room {
 		return value, nil
 	}
@@ -210,13 +274,23 @@ func tooLong(s *Session) error {
 }
 
 func (m *Manager) seal(s *Session) string {
-	return tenantText.EncodeToString([]byte(s.Tenant)) + "." + m.sealer.Seal(m.context(s.Tenant), s.plaintext())
+	return tenantText.EncodeToString([]byte(s.Tenant)) + "." +
+		m.sealer.Seal(m.context(s.cookie, s.Tenant), s.plaintext())
 }
 
 // open returns the session of a request, if it has one that has not expired. If the session is in a
 // record, its Identity is nil until check has read the record.
 func (m *Manager) open(r *http.Request) (*Session, bool) {
-	cookies := r.CookiesNamed(m.cookie)
+	for _, name := range m.fullNames() {
+		if s, ok := m.openCookie(r, name); ok {
+			return s, true
+		}
+	}
+	return nil, false
+}
+
+func (m *Manager) openCookie(r *http.Request, name string) (*Session, bool) {
+	cookies := r.CookiesNamed(name)
 	if len(cookies) != 1 { // none, or an attacker planted a second one
 		return nil, false
 	}
@@ -225,7 +299,7 @@ func (m *Manager) open(r *http.Request) (*Session, bool) {
 	if err != nil {
 		return nil, false
 	}
-	plaintext, ok := m.sealer.Open(m.context(string(tenant)), sealed)
+	plaintext, ok := m.sealer.Open(m.context(name, string(tenant)), sealed)
 	if !ok {
 		return nil, false
 	}
@@ -234,5 +308,6 @@ func (m *Manager) open(r *http.Request) (*Session, bool) {
 	if err != nil || !now.Before(s.ExpiresAt) || now.Sub(s.SeenAt) >= m.config.Idle {
 		return nil, false
 	}
+	s.cookie = name
 	return s, true
 }

@@ -42,7 +42,7 @@ func Example() {
 	mux.Handle(sp.RedirectPath(), login)
 	mux.Handle("POST /sign-out", sessions.SignOutHandler("/goodbye"))
 	mux.HandleFunc("GET /goodbye", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "Goodbye.") })
-	mux.Handle("/", sessions.Require(login, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	mux.Handle("/", login.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "%s reads %s", session.FromContext(r.Context()).Identity.Email, r.URL.Path)
 	})))
 
@@ -164,16 +164,30 @@ func newLogin(mail string) *saml.Login {
 	return login
 }
 
-// Some pages are for administrators only.
-func ExampleManager_RequireFunc() {
-	var (
-		sessions *session.Manager // from session.New
-		login    *saml.Handler    // from ServiceProvider.Handler
-	)
-	isAdministrator := func(s *session.Session) bool {
-		return slices.Contains(s.Identity.Roles, "Administrator")
+// Some pages are for administrators only. The lists of a session can be incomplete: if
+// GroupsTruncated is set, do not conclude from Identity.Groups that the user is not in a group, and
+// if RolesTruncated is set, do not conclude from Identity.Roles that the user does not have a role,
+// such as one that forbids something. A role that allows something is safe. Groups are cut before
+// roles, so prefer rules on roles. If AttributesTruncated is set, an attribute of Config.Keep can be
+// missing though the user has it, and a text that ends in "…" is for display only. With
+// Config.Records nothing is cut.
+func Example_requireFunc() {
+	var login *saml.Handler // from ServiceProvider.Handler
+	isAdministrator := func(r *http.Request) bool {
+		return slices.Contains(session.FromContext(r.Context()).Identity.Roles, "Administrator")
 	}
-	http.Handle("/admin/", sessions.RequireFunc(login, isAdministrator, http.NotFoundHandler()))
+	http.Handle("/admin/", login.RequireFunc(isAdministrator)(http.NotFoundHandler()))
+}
+
+// A unit test of a page needs no sign-in.
+func ExampleNewContext() {
+	page := func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "Hello, %s", session.FromContext(r.Context()).Identity.Email)
+	}
+	r, w := httptest.NewRequest("GET", "/", nil), httptest.NewRecorder()
+	page(w, r.WithContext(session.NewContext(r.Context(), &session.Session{Identity: &saml.Identity{Email: "ioana@example.com"}})))
+	fmt.Println(w.Body)
+	// Output: Hello, ioana@example.com
 }
 
 // identityProvider starts a test identity provider. It stands for the provider of a company, where

@@ -122,16 +122,23 @@ func newSite(t *testing.T, changes ...func(*Config)) *site {
 	s.idp = s.newIdP()
 	s.sp = s.newProvider(s.idp, nil)
 	s.Manager = s.newManager(changes...)
-	var err error
-	s.login, err = saml.NewHandler(saml.HandlerConfig{
-		Sessions: s.Manager,
+	s.login = s.handlerOf(s.Manager)
+	s.page = s.login.Require(greeting)
+	return s
+}
+
+// handlerOf returns the handler of the Redirect URL of one replica.
+func (s *site) handlerOf(m *Manager) *saml.Handler {
+	s.Helper()
+	login, err := saml.NewHandler(saml.HandlerConfig{
+		Sessions: m,
 		Resolve:  func(*http.Request, string) (*saml.ServiceProvider, error) { return s.sp, s.err },
+		Logger:   quiet,
 	})
 	if err != nil {
-		t.Fatal(err)
+		s.Fatal(err)
 	}
-	s.page = s.Require(s.login, greeting)
-	return s
+	return login
 }
 
 var greeting = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

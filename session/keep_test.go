@@ -109,7 +109,7 @@ func TestKeptAttributesInRecords(t *testing.T) {
 	}
 	var got *Session
 	page := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = FromContext(r.Context()) })
-	if answerOf(s.Require(s.login, page), newRequest("GET", "/", w.Result().Cookies()...)); got == nil {
+	if answerOf(s.login.Require(page), newRequest("GET", "/", w.Result().Cookies()...)); got == nil {
 		t.Fatal("there is no session")
 	}
 	if !reflect.DeepEqual(got.Attributes, kept) || got.AttributesTruncated || len(got.Identity.Groups) != 150 {
@@ -129,9 +129,9 @@ func TestKeepThatCannotWork(t *testing.T) {
 		want []string
 	}{
 		"an empty name":    {[]string{"a", ""}, []string{"Keep[1] is empty"}},
-		"white space":      {[]string{" a"}, []string{`Keep[0] is " a"`, "white space"}},
+		"white space":      {[]string{" a"}, []string{"Keep[0]", `" a"`, "white space"}},
 		"not UTF-8":        {[]string{"\xff"}, []string{"Keep[0]", "UTF-8"}},
-		"twice":            {[]string{"a", "b", "a"}, []string{`Keep[2] is "a" for the second time`}},
+		"twice":            {[]string{"a", "b", "a"}, []string{"Keep[2] repeats a name", `"a"`}},
 		"too many":         {many, []string{"17 names", "at most 16"}},
 		"too long":         {[]string{strings.Repeat("x", 1025)}, []string{"1025 bytes", "at most 1024"}},
 		"two faults":       {[]string{"", "a "}, []string{"Keep[0]", "Keep[1]"}},

@@ -53,7 +53,7 @@ func TestNobodyIsSentRound(t *testing.T) {
 			login := sp.Handler(sessions)
 			mux.Handle(sp.RedirectPath(), login)
 			page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("the page")) })
-			mux.Handle("/", sessions.Require(login, page))
+			mux.Handle("/", login.Require(page))
 
 			jar, err := cookiejar.New(nil)
 			if err != nil {

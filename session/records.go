@@ -129,7 +129,7 @@ func (m *Manager) openRecord(s *Session, value []byte) (*Session, bool) {
 		whole.IdentityProvider != s.IdentityProvider || !whole.ExpiresAt.Equal(s.ExpiresAt) {
 		return nil, false
 	}
-	whole.SeenAt, whole.record = s.SeenAt, s.record
+	whole.SeenAt, whole.record, whole.cookie = s.SeenAt, s.record, s.cookie
 	return whole, true
 }
 

@@ -136,7 +136,7 @@ func (s *recordsSite) groupsOf(c *http.Cookie) (groups []string) {
 			groups = session.Identity.Groups
 		}
 	})
-	answerOf(s.Require(s.login, page), newRequest("GET", "/jobs", c))
+	answerOf(s.handlerOf(s.Manager).Require(page), newRequest("GET", "/jobs", c))
 	return groups
 }
 
@@ -155,7 +155,7 @@ func TestLargeSession(t *testing.T) {
 	c := w.Result().Cookies()[0]
 	var got *Session
 	page := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = FromContext(r.Context()) })
-	answerOf(s.Require(s.login, page), newRequest("GET", "/", c))
+	answerOf(s.login.Require(page), newRequest("GET", "/", c))
 	now := s.clock.Now()
 	if got == nil || !reflect.DeepEqual(got.Identity.Groups, largeUser.Groups) ||
 		fieldsOf(t, got.Identity) != fieldsOf(t, login.Identity) ||
@@ -250,7 +250,7 @@ func TestHeaderBudget(t *testing.T) {
 					got.GroupsTruncated != (len(kept) < n) {
 					t.Errorf("%d %s: %d are kept, truncated %t", n, kind, len(kept), got.GroupsTruncated)
 				}
-				if len(s.cookie) < 64 {
+				if len(s.cookies[0]) < 64 {
 					t.Logf("%-8d %-6s %-8t %9d %9d %9d %9d", n, kind, s.config.Records != nil, len(kept),
 						signIn, renewal, request)
 				}
@@ -302,6 +302,11 @@ func TestRecordsFail(t *testing.T) {
 	}
 	s.clock.advance(time.Hour)
 	s.wantUnknown("an hour later, when the cookie would be renewed", c)
+	if w := answerOf(s.login.Load(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		t.Error("a public page is shown as if nobody were signed in")
+	})), newRequest("GET", "/", c)); w.Code != http.StatusServiceUnavailable {
+		t.Errorf("a public page: got status %d", w.Code)
+	}
 	s.wantLog("after ten seconds", "cannot be read", 2)
 
 	w := httptest.NewRecorder()
@@ -575,7 +580,7 @@ func TestLostRecord(t *testing.T) {
 
 	c, _ = s.signInLarge()
 	s.Manager = s.newManager(func(c *Config) { c.Logger = s.config.Logger })
-	s.page = s.Require(s.login, greeting)
+	s.page = s.handlerOf(s.Manager).Require(greeting)
 	s.wantOut("in a process without Records", c)
 	s.wantLog("in a process without Records", "session.Config.Records is not set in this process", 1)
 }
@@ -629,7 +634,7 @@ func TestRecordsKeyRollOver(t *testing.T) {
 	newKey := saml.NewStateKey()
 	with := func(keys ...[]byte) {
 		s.Manager = s.newManager(func(c *Config) { c.Keys, c.Records, c.Logger = keys, s.records, s.config.Logger })
-		s.page = s.Require(s.login, greeting)
+		s.page = s.handlerOf(s.Manager).Require(greeting)
 	}
 	with(newKey, testKey)
 	s.clock.advance(time.Hour)

@@ -6,91 +6,101 @@ import (
 	"net/http"
 
 	"github.com/iomete/saml"
+	"github.com/iomete/saml/internal/guarded"
 )
 
-// Require returns a handler that passes requests with a session to next, which finds the session
-// with FromContext. Other page requests are redirected to login and return to the same page after
-// the sign-in. Other calls of scripts get status 401.
-func (m *Manager) Require(login *saml.Handler, next http.Handler) http.Handler {
-	return m.RequireFunc(login, nil, next)
-}
-
-// RequireFunc is Require with an authorization rule: a session for which allowed returns false gets
-// status 403. A nil function allows all.
-//
-// Without Config.Records, the session's lists can be incomplete. If GroupsTruncated is set, allowed must not conclude from
-// Identity.Groups that the user is not in a group. If RolesTruncated is set, it must not conclude
-// from Identity.Roles that the user does not have a role, such as one that forbids something.
-// Groups are cut before roles, so prefer rules on roles. If AttributesTruncated is set, an attribute
-// of Config.Keep can be missing though the user has it. If TextsTruncated is set, texts that end in
-// "…" are for display only.
-func (m *Manager) RequireFunc(login *saml.Handler, allowed func(*Session) bool, next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s, err := m.admit(login, r)
-		switch {
-		case err != nil:
-			if !errors.Is(err, errUnknown) { // check has reported that one already
-				m.report(r.Context(), "cannot tell whether a session fits the settings", err)
-			}
-			unavailable(w)
-		case s == nil:
-			login.RequireSignIn(w, r)
-		default:
-			m.serve(w, r, s, allowed, next)
+// Authenticate implements saml.Sessions: it returns r with its session in the context, for
+// FromContext, and renews the cookie now and then. It returns nil if r has no session that counts. It
+// is an error if Config.Store and Config.Validate have given no answer for too long, or if
+// Config.Records gives none.
+func (m *Manager) Authenticate(w http.ResponseWriter, r *http.Request) (*http.Request, error) {
+	s, kept, err := m.find(r)
+	switch {
+	case err != nil:
+		if !errors.Is(err, errUnknown) { // check has reported that one already
+			m.report(r.Context(), "cannot tell whether a session fits the settings", err)
 		}
-	})
-}
-
-// admit returns the session of r. It returns nil if there is none, or if it has ended or does not
-// fit the current settings. It returns an error if that is unknown; the caller must not send the
-// user to sign in then.
-func (m *Manager) admit(login *saml.Handler, r *http.Request) (*Session, error) {
-	s, ok := m.open(r)
-	if !ok {
-		return nil, nil
-	}
-	sp, err := login.Provider(r, s.Tenant)
-	if errors.Is(err, saml.CodeNotConfigured) || errors.Is(err, saml.CodeTenant) {
-		return nil, nil // single sign-on is switched off for this tenant, or the address is another tenant's
-	}
-	if err != nil {
 		return nil, err
-	}
-	fits, err := m.fits(r.Context(), s, sp)
-	if err != nil || !fits {
-		return nil, err
-	}
-	err = m.check(r.Context(), s)
-	if errors.Is(err, ErrEnded) {
+	case s == nil:
+		m.noticeGuardedGoodbye(r)
 		return nil, nil
-	}
-	return s, err
-}
-
-// serve answers the request of a signed-in user, and renews the cookie now and then.
-func (m *Manager) serve(
-	w http.ResponseWriter, r *http.Request, s *Session,
-	allowed func(*Session) bool, next http.Handler,
-) {
-	if allowed != nil && !allowed(s) {
-		w.Header().Set("Cache-Control", "no-store")
-		http.Error(w, "You are signed in, but you do not have access to this page.", http.StatusForbidden)
-		return
+	case kept: // renewed already, or of a unit test
+		return r, nil
 	}
 	if now := m.config.Now(); now.Sub(s.SeenAt) > m.config.Idle/20 {
 		s.SeenAt = now
-		if err := m.write(r.Context(), w, s); err != nil {
+		if err := m.renew(w, r, s); err != nil {
 			m.report(r.Context(), "a session could not be renewed", err)
 		}
 	}
-	if w.Header().Get("Cache-Control") == "" { // shared caches must not keep the page; next may be stricter
-		w.Header().Set("Cache-Control", "private")
-	}
-	next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), contextKey{}, s)))
+	return r.WithContext(context.WithValue(r.Context(), contextKey{}, current{s, m})), nil
 }
 
-func unavailable(w http.ResponseWriter) {
-	w.Header().Set("Retry-After", "10")
-	w.Header().Set("Cache-Control", "no-store")
-	http.Error(w, "The service cannot check your session right now. Please try again.", http.StatusServiceUnavailable)
+// Session returns the session of r, nil if there is none. r must have come through Require,
+// RequireFunc or Load of a saml.Handler, because a session counts for the tenant, identity provider
+// and service that the settings of the Handler name: otherwise a cookie is an error with
+// saml.CodeConfig. Any other error means that it is not known whether the session counts: answer
+// with status 503, and do not begin a login.
+//
+// A page behind one of these needs no more than FromContext. Session is for wrappers of a Manager
+// and for code that must not take a missing Require for a missing session. In a unit test it
+// returns what NewContext put there.
+func (m *Manager) Session(r *http.Request) (*Session, error) {
+	s, _, err := m.find(r)
+	return s, err
+}
+
+// find returns the session of r that counts. kept says that it is in the context already. An error
+// means that the answer is unknown; nobody may be sent to sign in then.
+func (m *Manager) find(r *http.Request) (s *Session, kept bool, err error) {
+	if c, ok := r.Context().Value(contextKey{}).(current); ok {
+		switch {
+		case c.owner == nil: // a unit test put it there
+			return c.session, true, nil
+		case c.owner == m:
+			s, kept = c.session, true
+		}
+	}
+	if s == nil {
+		var ok bool
+		if s, ok = m.open(r); !ok {
+			return nil, false, nil
+		}
+	}
+	sp, err := saml.SessionProvider(r, s.Tenant)
+	if err != nil || sp == nil {
+		return nil, false, err
+	}
+	fits, err := m.fits(r.Context(), s, sp)
+	if err != nil || !fits {
+		return nil, false, err
+	}
+	switch err = m.check(r.Context(), s); {
+	case errors.Is(err, ErrEnded):
+		return nil, false, nil
+	case err != nil:
+		return nil, false, err
+	}
+	return s, kept, nil
+}
+
+// renew writes the cookie, under the name that goes with the first key, and deletes what r has under
+// other names.
+func (m *Manager) renew(w http.ResponseWriter, r *http.Request, s *Session) error {
+	s.cookie = m.cookieName(isHostCookie(s.cookie))
+	if err := m.write(r.Context(), w, s); err != nil {
+		return err
+	}
+	m.forget(w, r, s.cookie)
+	return nil
+}
+
+// noticeGuardedGoodbye warns once if people who sign out are sent to a page that Require guards:
+// they would be signed in again before they see anything.
+func (m *Manager) noticeGuardedGoodbye(r *http.Request) {
+	if !guarded.Is(r.Context()) || !m.goodbyes.warnAbout(r.URL.Path) {
+		return
+	}
+	m.config.Logger.WarnContext(r.Context(), "session: SignOutHandler leads to a page that Require guards, so whoever signs out is signed in again at once",
+		"page", r.URL.Path, "hint", "Give SignOutHandler a public page, such as \"/goodbye\", and serve it without Require.")
 }

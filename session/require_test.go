@@ -100,7 +100,7 @@ func TestTwoCookiesOfOneName(t *testing.T) {
 			t.Errorf("a session, and %s: got status %d, signed in %t", name, w.Code, s.SignedIn(r))
 		}
 	}
-	r := newRequest("GET", "/jobs", c, &http.Cookie{Name: "session", Value: other.Value})
+	r := newRequest("GET", "/jobs", c, &http.Cookie{Name: strings.TrimPrefix(c.Name, "__Host-"), Value: other.Value})
 	if w := answerOf(s.page, r); w.Code != http.StatusOK {
 		t.Errorf("a session, and a cookie that has not the prefix: got status %d", w.Code)
 	}
@@ -220,7 +220,7 @@ func TestTenantsOfOneHandler(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.page = s.Require(login, greeting)
+	s.page = login.Require(greeting)
 	s.sp = a
 	ofA := s.signIn(samltest.Answer{})
 	s.sp = s.newProvider(s.idp, func(c *saml.Config) { c.Tenant = "gone" })
@@ -242,10 +242,10 @@ func TestRequireFunc(t *testing.T) {
 	c := s.signIn(samltest.Answer{})
 	allow := false
 	var asked *Session
-	s.page = s.RequireFunc(s.login, func(s *Session) bool {
-		asked = s
+	s.page = s.login.RequireFunc(func(r *http.Request) bool {
+		asked = FromContext(r.Context())
 		return allow
-	}, greeting)
+	})(greeting)
 	w := s.open(c)
 	if w.Code != http.StatusForbidden || w.Header().Get("Cache-Control") != "no-store" ||
 		w.Header().Get("Location") != "" || asked == nil || asked.Identity.Email != alice {
@@ -268,7 +268,7 @@ func TestPagesAreNotForCaches(t *testing.T) {
 	if got := s.wantIn("", c).Header().Get("Cache-Control"); got != "private" {
 		t.Errorf("got Cache-Control %q, want private", got)
 	}
-	s.page = s.Require(s.login, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s.page = s.login.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
 		greeting(w, r)
 	}))
@@ -277,7 +277,7 @@ func TestPagesAreNotForCaches(t *testing.T) {
 	}
 	before := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-cache")
-		s.Require(s.login, greeting).ServeHTTP(w, r)
+		s.login.Require(greeting).ServeHTTP(w, r)
 	})
 	if got := answerOf(before, newRequest("GET", "/", c)).Header().Get("Cache-Control"); got != "no-cache" {
 		t.Errorf("where a handler before says so: got Cache-Control %q, want no-cache", got)
@@ -294,7 +294,7 @@ func TestRenewalThatFails(t *testing.T) {
 	}
 	session.Identity.ObjectID = strings.Repeat("x", maxCookie) // as if an earlier release had accepted more
 	session.Identity.Roles = []string{"Administrator"}
-	c := &http.Cookie{Name: s.cookie, Value: s.seal(session)}
+	c := &http.Cookie{Name: s.cookieName(true), Value: s.seal(session)}
 	s.clock.advance(time.Hour)
 	if w := s.wantIn("with a session that is too large now", c); len(w.Result().Cookies()) != 0 {
 		t.Errorf("got cookies %v", w.Result().Cookies())

@@ -5,11 +5,11 @@
 //	login := sp.Handler(sessions)
 //	mux.Handle(sp.RedirectPath(), login)
 //	mux.Handle("POST /sign-out", sessions.SignOutHandler("/goodbye"))
-//	mux.Handle("/", sessions.Require(login, app)) // app reads session.FromContext(r.Context())
+//	mux.Handle("/", login.Require(app)) // app reads session.FromContext(r.Context())
 //
 // The server stores which sessions were ended, in a saml.Store, and sessions that are too large for
-// a cookie, in Config.Records. A session belongs to one
-// tenant, one identity provider and one entity ID. It ends if the settings name another one.
+// a cookie, in Config.Records. A session belongs to one tenant, one identity provider and one entity
+// ID. It ends if the settings name another one.
 package session
 
 import (
@@ -20,6 +20,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -76,7 +77,8 @@ type Config struct {
 	// For a new session, ErrEnded refuses the sign-in. Any other error refuses it too and asks the
 	// user to try again: otherwise, while Validate fails, one session could follow another every
 	// five minutes. A session that has begun goes on for five minutes without an answer from
-	// Validate or Store. After that its requests get status 503.
+	// Validate or Store. After that its requests get status 503. The error of saml.Denied ends a
+	// session as ErrEnded does, and its sentence is what the user reads at the next sign-in.
 	//
 	// Validate must not compare Session.StartedAt with a time noted by another process. Clocks
 	// differ, so an ended session would go on, or a new one would end. Compare Stamp instead.
@@ -99,12 +101,14 @@ type Config struct {
 	// see Session.AttributesTruncated. Default: none.
 	Keep []string
 
-	// Cookie is the name of the cookie, without the prefix __Host-, at most 64 bytes. Default
-	// "session".
+	// Cookie is the name of the cookie, without the prefix __Host-, at most 64 bytes. Default:
+	// "session-" and 12 hex digits that are different for each key, so that services with keys of
+	// their own can share a host. If you name it, name it differently in each service of a host.
 	Cookie string
 
-	// InsecureAllowHTTP sends the cookie over http too, without the prefix __Host-. Use it only for
-	// development on a loopback address: anyone on the network path can take over the session.
+	// InsecureAllowHTTP sends the cookie over http too, without the prefix __Host-. Only for tests in
+	// a closed network: anyone on the path can take over the session. Development on a loopback
+	// address (http://localhost:8080) works without it, as with saml.New.
 	InsecureAllowHTTP bool
 
 	// AllowInForeignFrames sends the session's cookie with SameSite=None, so that pages of the service
@@ -117,7 +121,8 @@ type Config struct {
 	// change anything on a GET, and must name the sites that may frame its pages
 	// (Content-Security-Policy: frame-ancestors), or a stranger's page can lead clicks onto them.
 	// Browsers that block third-party cookies do not send the cookie all the same. It needs https, so
-	// it cannot be set with InsecureAllowHTTP.
+	// it cannot be set with InsecureAllowHTTP, and over http on a loopback address the cookie stays
+	// SameSite=Lax.
 	AllowInForeignFrames bool
 
 	// Now is the clock. Default time.Now.
@@ -134,7 +139,14 @@ type Config struct {
 
 // ErrEnded is the error that Config.Validate returns to end a session, and that Config.Validate or
 // Config.Stamp returns to refuse a sign-in.
-var ErrEnded = errors.New("session: ended")
+//
+// saml.Handler.Fail answers it with the page of saml.CodeAccountEnded.
+var ErrEnded error = ended{}
+
+type ended struct{}
+
+func (ended) Error() string { return "session: ended" }
+func (ended) Unwrap() error { return saml.CodeAccountEnded }
 
 // A Session is one signed-in user in one browser.
 type Session struct {
@@ -163,6 +175,7 @@ type Session struct {
 
 	service service // the service that the session belongs to
 	record  string  // ID of the session's record, recordSize random bytes; "" if the cookie holds all
+	cookie  string  // name of the cookie that it is in
 }
 
 // A service stands for our own entity ID. With it, the cookie of another service that has the same
@@ -179,7 +192,7 @@ func serviceOf(entityID string) (s service) {
 const (
 	defaultIdle     = 2 * time.Hour
 	defaultLifetime = 12 * time.Hour
-	defaultCookie   = "session"
+	defaultCookie   = "session-"     // and 12 hex digits
 	purpose         = "saml session" // binds the seal to this package
 
 	// leastLifetime leaves the user a minute to work even if the clock of the next replica is two
@@ -194,34 +207,33 @@ const (
 	maxKeptBytes    = 1024             // bytes of the names in Keep, which are in the cookie beside the values
 )
 
-// A Manager signs users in and out, and guards pages. It implements saml.Sessions and is safe for
-// concurrent use.
+// A Manager signs users in and out, and finds the session of a request. It implements saml.Sessions,
+// so that saml.Handler guards pages with it, and is safe for concurrent use.
 type Manager struct {
-	config Config
-	cookie string
-	sealer seal.Sealer
-	checks checks
+	config   Config
+	cookies  []string // the names that a session's cookie may have, without __Host-; new ones get the first
+	sealer   seal.Sealer
+	checks   checks
+	goodbyes goodbyes
 
 	cutOnce sync.Once // for the warning that Config.Records is missing
 }
 
-// New returns a Manager. An invalid Config is an error that names every invalid field.
+// New returns a Manager. All faults of the Config are reported at once, as joined *saml.Error values
+// with saml.CodeConfig; saml.Errors takes them apart.
 func New(c Config) (*Manager, error) {
 	c = c.withDefaults()
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
 	if c.Store == nil { // not in withDefaults: an invalid Config must log nothing
-		c.Store = saml.NewMemoryStore()
+		c.Store = saml.NewMemoryStoreWithClock(c.Now)
 		c.Logger.Warn("session: no Store configured: ended sessions are remembered by this process alone")
 	}
 	m := &Manager{
-		config: c,
-		cookie: "__Host-" + c.Cookie,
-		checks: checks{entries: map[string]*checked{}},
-	}
-	if c.InsecureAllowHTTP {
-		m.cookie = c.Cookie
+		config:  c,
+		cookies: cookieNames(c),
+		checks:  checks{entries: map[string]*checked{}},
 	}
 	m.config.Keep = slices.Clone(c.Keep)
 	for _, key := range c.Keys {
@@ -238,9 +250,6 @@ func (c Config) withDefaults() Config {
 	if c.Lifetime == 0 {
 		c.Lifetime = defaultLifetime
 	}
-	if c.Cookie == "" {
-		c.Cookie = defaultCookie
-	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -253,21 +262,24 @@ func (c Config) withDefaults() Config {
 // validate returns all faults of c, joined.
 func (c Config) validate() error {
 	var faults []error
-	fault := func(format string, args ...any) {
-		faults = append(faults, fmt.Errorf("session: Config."+format, args...))
+	fault := func(field, message, got, want, hint string) {
+		faults = append(faults, &saml.Error{Code: saml.CodeConfig, Field: field,
+			Message: "session.Config." + message, Got: got, Want: want, Hint: hint})
 	}
 	if len(c.Keys) == 0 {
-		fault("Keys is empty, want at least one key: make it with saml.NewStateKey and give all replicas the same")
+		fault("Keys", "Keys is empty", "", "at least one key", hintKeys)
 	}
 	if c.Store != nil && isNil(c.Store) {
-		fault("Store is a nil pointer, want a store, or no value at all")
+		fault("Store", "Store is a nil pointer", "", "a store, or no value at all",
+			"Look why the variable that you pass as session.Config.Store was never set.")
 	}
 	if c.Records != nil && isNil(c.Records) {
-		fault("Records is a nil pointer, want records, such as &session.MemoryRecords{}, or no value at all")
+		fault("Records", "Records is a nil pointer", "", "records such as &session.MemoryRecords{}, or no value at all",
+			"Look why the variable that you pass as session.Config.Records was never set.")
 	}
 	for i, key := range c.Keys {
-		if len(key) != seal.KeySize {
-			fault("Keys[%d] has %d bytes, want exactly %d: make it with saml.NewStateKey", i, len(key), seal.KeySize)
+		if why := seal.KeyFault(key); why != "" {
+			fault("Keys", fmt.Sprintf("Keys[%d] %s", i, why), "", seal.WantKey, hintKeys)
 		}
 	}
 	for _, field := range []struct {
@@ -278,68 +290,95 @@ func (c Config) validate() error {
 		{"Lifetime", c.Lifetime},
 	} {
 		if field.d < leastConfigured { // a session that ends at once causes a redirect loop
-			fault("%s is %v, want at least %v: write a time.Duration such as 2 * time.Hour",
-				field.name, field.d, leastConfigured)
+			fault(field.name, field.name+" is too short", field.d.String(), "at least "+leastConfigured.String(),
+				"Write session.Config."+field.name+" as a time.Duration such as 2 * time.Hour; a plain number counts nanoseconds.")
 		}
 	}
 	if c.AllowInForeignFrames && c.InsecureAllowHTTP {
-		fault("AllowInForeignFrames is set with InsecureAllowHTTP, want https: browsers drop a cookie with SameSite=None that is not Secure")
+		fault("AllowInForeignFrames", "AllowInForeignFrames is set with InsecureAllowHTTP", "", "one of them, or none",
+			"Use https and leave session.Config.InsecureAllowHTTP empty: browsers drop a cookie with SameSite=None that is not Secure.")
 	}
-	if err := (&http.Cookie{Name: c.Cookie, Value: "x"}).Valid(); err != nil {
-		fault("Cookie is %q, want a valid name for a cookie, such as %q: %w", c.Cookie, defaultCookie, err)
+	if c.Cookie != "" && (&http.Cookie{Name: c.Cookie, Value: "x"}).Valid() != nil {
+		fault("Cookie", "Cookie is no name for a cookie", strconv.Quote(c.Cookie), `letters, digits, "-" and "_"`, hintCookie)
+	}
+	if isHostCookie(c.Cookie) || strings.HasPrefix(c.Cookie, "__Secure-") {
+		fault("Cookie", "Cookie has a prefix that is added where it is right", strconv.Quote(c.Cookie), "the name without it", hintCookie)
 	}
 	if n := len(c.Cookie); n > maxName {
-		fault("Cookie has %d bytes, want at most %d: browsers drop cookies that are too long", n, maxName)
+		fault("Cookie", "Cookie is too long", fmt.Sprintf("%d bytes", n), fmt.Sprintf("at most %d bytes", maxName), hintCookie)
 	}
-	faults = append(faults, keepFaults(c.Keep)...)
+	keepFaults(c.Keep, fault)
 	return errors.Join(faults...)
 }
 
+const (
+	hintKeys   = "Make a key once (saml.NewStateKey, or: openssl rand -base64 32), keep it as a secret, and give all replicas the same; saml.ParseStateKeys reads it from base64."
+	hintCookie = "Leave session.Config.Cookie empty, or write a short name such as \"console\"."
+)
+
 type contextKey struct{}
 
-// FromContext returns the session of a request that passed Require. It returns nil for other
-// requests.
+// current is the session of a request, with the Manager that found it; nil for one of NewContext.
+type current struct {
+	session *Session
+	owner   *Manager
+}
+
+// FromContext returns the session of a request that passed Require, RequireFunc or Load of a
+// saml.Handler. It returns nil for other requests, and on public pages if nobody is signed in.
 func FromContext(ctx context.Context) *Session {
-	s, _ := ctx.Value(contextKey{}).(*Session)
-	return s
+	c, _ := ctx.Value(contextKey{}).(current)
+	return c.session
+}
+
+// NewContext returns a context with a session, for unit tests of pages that call FromContext or
+// Manager.Session. The session is that of no browser, and no Manager checks it.
+func NewContext(ctx context.Context, s *Session) context.Context {
+	return context.WithValue(ctx, contextKey{}, current{session: s})
 }
 
 // SignIn begins a session for a login and ends the session that the browser had before. It sets no
 // cookie if it refuses the login. The refusals are
 //   - an error without a code: the login has a Purpose, such as a test, and must not sign anyone
 //     in,
-//   - CodeConfig: the service is on http and Config.InsecureAllowHTTP is not set,
+//   - CodeConfig: the service is on http, not on a loopback address, and Config.InsecureAllowHTTP is
+//     not set,
 //   - CodeSessionExpired: SessionNotOnOrAfter has passed by more than the largest clock skew, and
 //     Config.AllowBeyondSessionNotOnOrAfter is not set,
 //   - CodeAccountEnded and ErrEnded: Config.Validate or Config.Stamp refused the user,
+//   - CodeDenied: Config.Validate or Config.Stamp returned an error of saml.Denied,
 //   - CodeStore: Config.Validate, Config.Stamp or Config.Records failed,
 //   - CodeSession: entity ID, tenant, e-mail address, object ID and stamp together are too long for
 //     a cookie (with Config.Records: entity ID and tenant), or the stamp alone is.
 //
 // What does not fit into the cookie goes into Config.Records. Without Records, the groups, roles,
-// attributes and long texts that do not fit are left out. The flags of the Session say so, and the login is not
-// refused.
+// attributes and long texts that do not fit are left out. The flags of the Session say so, and the
+// login is not refused.
 func (m *Manager) SignIn(w http.ResponseWriter, r *http.Request, login *saml.Login) error {
 	if login.Purpose != "" {
 		return fmt.Errorf("session: the login has the purpose %q, so it must not sign anyone in: "+
 			"handle it where the Handler of that purpose is made, without SignIn", login.Purpose)
 	}
 	sp := saml.ProviderFromContext(r.Context())
-	if sp != nil && !m.config.InsecureAllowHTTP && strings.HasPrefix(sp.RedirectURL(), "http:") {
+	if sp != nil && !m.config.InsecureAllowHTTP && strings.HasPrefix(sp.RedirectURL(), "http:") && !onLoopback(sp) {
 		return &saml.Error{
 			Code:    saml.CodeConfig,
 			Message: "the service is on http, where browsers drop the session's cookie",
 			Got:     sp.RedirectURL(),
 			Want:    "https",
 			Hint: "Use a saml.Config.BaseURL with https. For development on this machine, " +
-				"set session.Config.InsecureAllowHTTP.",
+				"use http://localhost or another loopback address. For tests in a closed network, set " +
+				"session.Config.InsecureAllowHTTP.",
 		}
 	}
 	s, err := m.begin(r.Context(), login)
 	if err != nil {
 		return err
 	}
-	if err := m.write(r.Context(), w, s); err != nil {
+	if sp != nil && onLoopback(sp) {
+		s.cookie = m.cookieName(false)
+	}
+	if err := m.renew(w, r, s); err != nil {
 		return err
 	}
 	if old, ok := m.open(r); ok {
@@ -379,6 +418,7 @@ func (m *Manager) newSession(login *saml.Login) (*Session, error) {
 		ExpiresAt:        now.Add(m.config.Lifetime),
 		Attributes:       kept(login.Assertion.Attributes, m.config.Keep),
 		service:          serviceOf(login.EntityID),
+		cookie:           m.cookieName(true),
 	}
 	for _, statement := range login.Assertion.Statements {
 		if s.SessionIndex == "" {
@@ -417,7 +457,11 @@ func (m *Manager) SignedIn(r *http.Request) bool {
 	if !ok {
 		return false
 	}
-	if sp := saml.ProviderFromContext(r.Context()); sp != nil {
+	sp := saml.ProviderFromContext(r.Context())
+	if sp == nil && !m.config.InsecureAllowHTTP && !isHostCookie(s.cookie) {
+		return false // nobody knows whether the service is on a loopback address
+	}
+	if sp != nil {
 		if fits, err := m.fits(r.Context(), s, sp); err != nil || !fits {
 			return false
 		}
@@ -434,17 +478,15 @@ func (m *Manager) fits(ctx context.Context, s *Session, sp *saml.ServiceProvider
 	if err != nil {
 		return false, err
 	}
-	return sp.Tenant() == s.Tenant && idp.EntityID() == s.IdentityProvider && serviceOf(sp.EntityID()) == s.service, nil
+	return sp.Tenant() == s.Tenant && idp.EntityID() == s.IdentityProvider && serviceOf(sp.EntityID()) == s.service &&
+		(m.config.InsecureAllowHTTP || isHostCookie(s.cookie) || onLoopback(sp)), nil
 }
 
 // SignOut ends the session of r on all replicas and deletes the cookie. After an error the cookie
 // is deleted, but a copy of it may still work. A request without the cookie changes nothing: a form
 // that another site posts comes without it and must not sign anyone out (CSRF).
 func (m *Manager) SignOut(w http.ResponseWriter, r *http.Request) error {
-	if len(r.CookiesNamed(m.cookie)) == 0 {
-		return nil
-	}
-	http.SetCookie(w, m.newCookie("", -1))
+	m.forget(w, r, "")
 	if s, ok := m.open(r); ok {
 		return m.end(r.Context(), s)
 	}
@@ -452,8 +494,13 @@ func (m *Manager) SignOut(w http.ResponseWriter, r *http.Request) error {
 }
 
 // SignOutHandler returns a handler that answers POST with SignOut and a redirect to publicPage, a
-// local path. Require must not guard that page, or the user would be signed in again at once.
+// path on this host. Require must not guard that page, or the user would be signed in again at once;
+// the log warns about it. SignOutHandler panics if publicPage is no such path (saml.IsLocalPath).
 func (m *Manager) SignOutHandler(publicPage string) http.Handler {
+	if !saml.IsLocalPath(publicPage) {
+		panic(fmt.Sprintf("session: SignOutHandler was called with %q, want a path on this host such as %q", publicPage, "/goodbye"))
+	}
+	m.goodbyes.add(publicPage)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodPost {
 			w.Header().Set("Allow", http.MethodPost)
@@ -469,6 +516,28 @@ func (m *Manager) SignOutHandler(publicPage string) http.Handler {
 		}
 		http.Redirect(w, r, publicPage, http.StatusSeeOther)
 	})
+}
+
+// goodbyes are the paths of the pages that SignOutHandler leads to.
+type goodbyes struct {
+	mu    sync.Mutex
+	paths []string
+}
+
+func (g *goodbyes) add(page string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	path, _, _ := strings.Cut(page, "?")
+	g.paths = append(g.paths, path)
+}
+
+// warnAbout reports whether path is one of them, once for each.
+func (g *goodbyes) warnAbout(path string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	n := len(g.paths)
+	g.paths = slices.DeleteFunc(g.paths, func(p string) bool { return p == path })
+	return len(g.paths) < n
 }
 
 // report writes to the log what failed, and tells Config.Observe why.

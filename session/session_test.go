@@ -20,26 +20,26 @@ func TestNewNamesEveryFault(t *testing.T) {
 	_, err := New(Config{Idle: -1, Cookie: "a b"})
 	for _, want := range []string{
 		"Config.Keys is empty",
-		"Config.Idle is -1ns, want at least 1m0s",
-		`Config.Cookie is "a b", want a valid name for a cookie`,
+		"Config.Idle is too short, got -1ns, want at least 1m0s",
+		`Config.Cookie is no name for a cookie, got "a b"`,
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
 		}
 	}
 	if _, err = New(Config{Keys: [][]byte{testKey, testKey[:31]}, Lifetime: -1}); err == nil ||
-		!strings.Contains(err.Error(), "Config.Keys[1] has 31 bytes, want exactly 32") ||
-		!strings.Contains(err.Error(), "Config.Lifetime is -1ns, want at least 1m0s") {
+		!strings.Contains(err.Error(), "Config.Keys[1] has 31 bytes, want exactly 32 random bytes") ||
+		!strings.Contains(err.Error(), "Config.Lifetime is too short, got -1ns, want at least 1m0s") {
 		t.Errorf("got %v", err)
 	}
 	if _, err = New(Config{Keys: [][]byte{testKey}, Logger: quiet, Cookie: strings.Repeat("n", 65)}); err == nil ||
-		!strings.Contains(err.Error(), "Config.Cookie has 65 bytes, want at most 64") {
+		!strings.Contains(err.Error(), "Config.Cookie is too long, got 65 bytes, want at most 64") {
 		t.Errorf("got %v", err)
 	}
 	_, err = New(Config{Keys: [][]byte{testKey}, Logger: quiet, Idle: 2, Lifetime: time.Minute - 1})
 	for _, want := range []string{
-		"Config.Idle is 2ns, want at least 1m0s",
-		"Config.Lifetime is 59.999999999s, want at least 1m0s",
+		"Config.Idle is too short, got 2ns, want at least 1m0s",
+		"Config.Lifetime is too short, got 59.999999999s, want at least 1m0s",
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
@@ -72,7 +72,7 @@ func TestCookie(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	c := s.signIn(samltest.Answer{})
-	if c.Name != "__Host-session" || !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode ||
+	if c.Name != s.cookieName(true) || !strings.HasPrefix(c.Name, "__Host-session-") || !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode ||
 		c.Path != "/" || c.Domain != "" || c.MaxAge != 12*60*60 {
 		t.Errorf("on https: got %v", c)
 	}
@@ -95,7 +95,7 @@ func TestSession(t *testing.T) {
 	}
 	var got *Session
 	page := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = FromContext(r.Context()) })
-	answerOf(s.Require(s.login, page), newRequest("GET", "/", w.Result().Cookies()...))
+	answerOf(s.login.Require(page), newRequest("GET", "/", w.Result().Cookies()...))
 	if got == nil {
 		t.Fatal("there is no session")
 	}
@@ -338,7 +338,7 @@ func TestSealIsBound(t *testing.T) {
 		"cut":                           with(c.Value[:len(c.Value)-1]),
 		"empty":                         with(""),
 		"a pending login":               with(request.State),
-		"without the prefix":            {Name: "session", Value: c.Value},
+		"without the prefix":            {Name: strings.TrimPrefix(c.Name, "__Host-"), Value: c.Value},
 	} {
 		s.wantOut(name, changed)
 		if got, ok := s.Manager.open(newRequest("GET", "/", changed)); ok {
@@ -350,7 +350,7 @@ func TestSealIsBound(t *testing.T) {
 		"another key":                func(c *Config) { c.Keys = [][]byte{saml.NewStateKey()} },
 	} {
 		other := s.newManager(change)
-		if _, ok := other.open(newRequest("GET", "/", &http.Cookie{Name: other.cookie, Value: c.Value})); ok {
+		if _, ok := other.open(newRequest("GET", "/", &http.Cookie{Name: other.cookieName(true), Value: c.Value})); ok {
 			t.Errorf("%s: the cookie is taken", name)
 		}
 	}
@@ -447,7 +447,7 @@ func TestGroupsThatDoNotFit(t *testing.T) {
 				t.Errorf("got %d groups of %d, truncated %t", len(kept), len(groups), got.GroupsTruncated)
 			}
 			got.Identity.Groups = groups[:len(kept)+1]
-			if more := s.seal(got); len(c.Value) > s.room() || len(more) <= s.room() {
+			if more := s.seal(got); len(c.Value) > s.room(got) || len(more) <= s.room(got) {
 				t.Errorf("%d groups take %d characters, and one more would take %d", len(kept), len(c.Value), len(more))
 			}
 			if !slices.Equal(got.Identity.Roles, user.Roles) || got.RolesTruncated || got.TextsTruncated ||
@@ -504,7 +504,7 @@ func TestRolesThatDoNotFit(t *testing.T) {
 				t.Errorf("got %d groups, truncated %t, and %+v", len(got.Identity.Groups), got.GroupsTruncated, got)
 			}
 			got.Identity.Roles = row.roles[:len(kept)+1]
-			if more := s.seal(got); len(c.Value) > s.room() || len(more) <= s.room() {
+			if more := s.seal(got); len(c.Value) > s.room(got) || len(more) <= s.room(got) {
 				t.Errorf("%d roles take %d characters, and one more would take %d", len(kept), len(c.Value), len(more))
 			}
 			if len(login.Identity.Roles) != len(row.roles) || len(login.Identity.Groups) != len(row.groups) {
@@ -728,7 +728,7 @@ func TestSignOutByAnotherSite(t *testing.T) {
 		t.Errorf("got %v, cookies %v", err, w.Result().Cookies())
 	}
 	w = httptest.NewRecorder()
-	if err := s.SignOut(w, newRequest("POST", "/", &http.Cookie{Name: "__Host-session", Value: "old"})); err != nil ||
+	if err := s.SignOut(w, newRequest("POST", "/", &http.Cookie{Name: s.cookieName(true), Value: "old"})); err != nil ||
 		len(w.Result().Cookies()) != 1 {
 		t.Errorf("a cookie that cannot be opened: got %v, cookies %v, want it taken away", err, w.Result().Cookies())
 	}
@@ -789,8 +789,11 @@ func TestForeignFrames(t *testing.T) {
 		if cookie := w.Result().Cookies()[0]; cookie.SameSite != want || !cookie.Secure {
 			t.Errorf("allowed %t: got %v", framed, cookie)
 		}
+		if onHTTP := m.newCookie(m.cookieName(false), "x", 1); onHTTP.SameSite != http.SameSiteLaxMode || onHTTP.Secure {
+			t.Errorf("over http on a loopback address, allowed %t: got %v", framed, onHTTP)
+		}
 		c.InsecureAllowHTTP = true
-		if _, err := New(c); (err != nil) != framed {
+		if _, err := New(c); errors.Is(err, saml.CodeConfig) != framed {
 			t.Errorf("over http, allowed %t: got %v", framed, err)
 		}
 	}

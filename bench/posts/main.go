@@ -89,6 +89,9 @@ func (nobody) SignIn(http.ResponseWriter, *http.Request, *saml.Login) error {
 	return errors.New("nobody signs in here")
 }
 func (nobody) SignedIn(*http.Request) bool { return false }
+func (nobody) Authenticate(http.ResponseWriter, *http.Request) (*http.Request, error) {
+	return nil, nil
+}
 
 // A load is what many browsers post at once.
 type load struct {

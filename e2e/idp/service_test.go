@@ -81,7 +81,7 @@ func newService(t *testing.T, r row) *service {
 	mux.HandleFunc("/login", func(w http.ResponseWriter, req *http.Request) {
 		handler.StartLogin(w, req, s.sp, *s.options)
 	})
-	mux.Handle("/{$}", sessions.Require(handler, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	mux.Handle("/{$}", handler.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "signed in: %s", session.FromContext(r.Context()).Identity.Email)
 	})))
 	return s

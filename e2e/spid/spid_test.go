@@ -265,7 +265,7 @@ func newService(t *testing.T, s *suite) *service {
 		w.Header().Set("Content-Type", "application/samlmetadata+xml")
 		w.Write(document)
 	})
-	mux.Handle("/{$}", sessions.Require(handler, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	mux.Handle("/{$}", handler.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintln(w, "signed in")
 	})))
 	return v

@@ -99,12 +99,10 @@ func newService() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	onHTTP := strings.HasPrefix(*baseURL, "http:") // saml.New accepts http only on this machine
 	sessions, err := session.New(session.Config{
-		Keys:              keys,
-		Store:             store,
-		Records:           new(session.MemoryRecords), // replicas need shared ones such as sqlstore.Records
-		InsecureAllowHTTP: onHTTP,
+		Keys:    keys,
+		Store:   store,
+		Records: new(session.MemoryRecords), // replicas need shared ones such as sqlstore.Records
 	})
 	if err != nil {
 		return nil, err
@@ -114,7 +112,7 @@ func newService() (http.Handler, error) {
 	mux.Handle("POST /sign-out", sessions.SignOutHandler("/goodbye"))
 	// The page after the sign-out is public. Otherwise it would sign the user in again.
 	mux.HandleFunc("/goodbye", func(w http.ResponseWriter, _ *http.Request) { show(w, nil) })
-	mux.Handle("/", sessions.Require(login, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	mux.Handle("/", login.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		show(w, session.FromContext(r.Context()))
 	})))
 	return mux, nil

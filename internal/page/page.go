@@ -5,6 +5,7 @@ package page
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rand"
 	"html/template"
 	"io"
@@ -16,10 +17,10 @@ import (
 // script disables it, so that nothing is posted twice. Write puts the message where the last field
 // of the form says so.
 var postTemplate = template.Must(template.New("post").Parse(`<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{.Title}}</title>
+<html lang="{{.Language.Name}}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{.Title}}</title>
 <style nonce="{{.Nonce}}">body{font:1rem/1.5 system-ui,sans-serif;color-scheme:light dark;text-align:center;margin:20vh 1rem}button{font:inherit;padding:.5em 1.5em}</style>
 </head><body><form method="post" action="{{.Action}}">{{range .Marks}}{{if .Value}}<input type="hidden" name="{{.Name}}" value="{{.Value}}">{{end}}{{end}}<input type="hidden" name="{{.Field}}" ` + messagePlace + `>
-<noscript><p>Press Continue to go on.</p></noscript><button type="submit">Continue</button></form>
+<noscript><p>{{.Press}}</p></noscript><button type="submit">{{.Continue}}</button></form>
 <script nonce="{{.Nonce}}">{const f=document.forms[0]
 {{- if .Keep}};try{sessionStorage.setItem("saml-return",{{.Keep}})}catch(e){}{{end}}
 {{- if .Load}};try{const v=sessionStorage.getItem("saml-return");if(v){const i=document.createElement("input");i.type='hidden';i.name={{.Load}};i.value=v;f.appendChild(i)}}catch(e){}{{end}}
@@ -41,6 +42,41 @@ type Post struct {
 	// for nothing. Load is the name of a field that gets what the tab has kept, "" for none. Without
 	// scripts, or if the browser forbids it, there is no such field.
 	Keep, Load string
+
+	Language Language
+}
+
+const (
+	textPress    = "Press Continue to go on."
+	textContinue = "Continue"
+	textFramed   = "You are not signed in here. The sign-in needs a window of its own."
+	textSignIn   = "Sign in"
+	textWindow   = "Sign in in a new window"
+)
+
+// Texts are the English texts of the pages, apart from those that a caller gives.
+var Texts = []string{textPress, textContinue, textFramed, textSignIn, textWindow}
+
+// A Language is what a page is written in. The zero value is English.
+type Language struct {
+	Tag       string                      // of RFC 5646
+	Translate func(english string) string // returns plain text, or "" to leave the English one
+}
+
+// Name returns the tag for the page.
+func (l Language) Name() string {
+	if l.Tag == "" || l.Translate == nil {
+		return "en"
+	}
+	return l.Tag
+}
+
+// Say returns a text in the language.
+func (l Language) Say(english string) string {
+	if english == "" || l.Translate == nil {
+		return english
+	}
+	return cmp.Or(l.Translate(english), english)
 }
 
 // A Field is a hidden field of a form.
@@ -51,10 +87,11 @@ type Field struct{ Name, Value string }
 // times.
 func (p Post) Write(w http.ResponseWriter, message []byte) {
 	var page bytes.Buffer
+	p.Title = p.Language.Say(p.Title)
 	content := struct {
 		Post
-		Nonce string
-	}{p, Headers(w)}
+		Press, Continue, Nonce string
+	}{p, p.Language.Say(textPress), p.Language.Say(textContinue), Headers(w)}
 	if err := postTemplate.Execute(&page, content); err != nil {
 		panic(err) // strings in a fixed template, written to memory
 	}
@@ -77,15 +114,17 @@ type Leave struct {
 	// Action, Field and Value are a form that is posted instead if the address of the page has a
 	// fragment, which is appended to the value. An Action of "" means that a fragment is ignored.
 	Action, Field, Value string
+
+	Language Language
 }
 
 // Browsers without scripts follow the meta element. Browsers hand a fragment on when they follow a
 // redirect, so that this page has the one of the address that the user opened.
 var leaveTemplate = template.Must(template.New("leave").Parse(`<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{.Title}}</title>
+<html lang="{{.Language.Name}}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{.Title}}</title>
 <noscript><meta http-equiv="refresh" content="0;url={{.To}}"></noscript>
 <style nonce="{{.Nonce}}">` + style + `</style>
-</head><body>{{if .Action}}<form method="post" action="{{.Action}}"><input type="hidden" name="{{.Field}}" value="{{.Value}}"></form>{{end}}<p><a href="{{.To}}">Continue</a></p>
+</head><body>{{if .Action}}<form method="post" action="{{.Action}}"><input type="hidden" name="{{.Field}}" value="{{.Value}}"></form>{{end}}<p><a href="{{.To}}">{{.Continue}}</a></p>
 <script nonce="{{.Nonce}}">{const f=document.forms[0],h=location.hash
 if(f&&h.length>1){f.elements[0].value+=h.replace(/\\/g,"%5C");f.submit()}
 else{ {{- if .Keep}}try{sessionStorage.setItem("saml-return",{{.Keep}})}catch(e){} {{end -}} location.replace({{.To}})}}</script>
@@ -94,23 +133,29 @@ else{ {{- if .Keep}}try{sessionStorage.setItem("saml-return",{{.Keep}})}catch(e)
 
 // Write answers with the page, status 200.
 func (l Leave) Write(w http.ResponseWriter) {
+	l.Title = l.Language.Say(l.Title)
 	write(w, leaveTemplate, http.StatusOK, struct {
 		Leave
-		Nonce string
-	}{l, Headers(w)})
+		Continue, Nonce string
+	}{l, l.Language.Say(textContinue), Headers(w)})
 }
 
 // A Notice is a page with one sentence and one link.
-type Notice struct{ Title, Sentence, Link, Button string }
+type Notice struct {
+	Title, Sentence, Link, Button string
+
+	Language Language
+}
 
 var noticeTemplate = template.Must(template.New("notice").Parse(`<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{.Title}}</title>
+<html lang="{{.Language.Name}}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{.Title}}</title>
 <style nonce="{{.Nonce}}">` + style + `</style>
 </head><body><main><h1>{{.Title}}</h1><p>{{.Sentence}}</p><p><a href="{{.Link}}">{{.Button}}</a></p></main></body></html>
 `))
 
 // Write answers with the page, status 200.
 func (n Notice) Write(w http.ResponseWriter) {
+	n.Title, n.Sentence, n.Button = n.Language.Say(n.Title), n.Language.Say(n.Sentence), n.Language.Say(n.Button)
 	write(w, noticeTemplate, http.StatusOK, struct {
 		Notice
 		Nonce string
@@ -119,12 +164,15 @@ func (n Notice) Write(w http.ResponseWriter) {
 
 // A Framed is a page for a frame: a link that opens a window, since identity providers do not let
 // their pages be framed.
-type Framed struct{ To string }
+type Framed struct {
+	To       string
+	Language Language
+}
 
 var framedTemplate = template.Must(template.New("framed").Parse(`<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Sign in</title>
+<html lang="{{.Language.Name}}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{.SignIn}}</title>
 <style nonce="{{.Nonce}}">` + style + `</style>
-</head><body><p>You are not signed in here. The sign-in needs a window of its own.</p><p><a href="{{.To}}" target="_blank" rel="noopener">Sign in in a new window</a></p></body></html>
+</head><body><p>{{.Sentence}}</p><p><a href="{{.To}}" target="_blank" rel="noopener">{{.Window}}</a></p></body></html>
 `))
 
 // Write answers with the page, status 401. It is the only page of ours that others may frame: its
@@ -134,8 +182,8 @@ func (f Framed) Write(w http.ResponseWriter) {
 	w.Header().Set("Content-Security-Policy", strings.TrimSuffix(w.Header().Get("Content-Security-Policy"), noFrames))
 	write(w, framedTemplate, http.StatusUnauthorized, struct {
 		Framed
-		Nonce string
-	}{f, nonce})
+		SignIn, Sentence, Window, Nonce string
+	}{f, f.Language.Say(textSignIn), f.Language.Say(textFramed), f.Language.Say(textWindow), nonce})
 }
 
 func write(w http.ResponseWriter, t *template.Template, status int, content any) {

@@ -27,7 +27,8 @@ func TestPostPage(t *testing.T) {
 			Marks: []Field{{"leg", "2"}}}, "PHg+", 2},
 		{"a mark without a value", Post{Field: "SAMLResponse", Marks: []Field{{Name: "leg"}}}, "PHg+", 1},
 		{"hostile values", Post{Title: hostile, Action: "https://idp.example.com/?" + hostile, Field: hostile,
-			Marks: []Field{{hostile, hostile}}, Keep: hostile, Load: hostile},
+			Marks: []Field{{hostile, hostile}}, Keep: hostile, Load: hostile,
+			Language: Language{hostile, func(string) string { return hostile }}},
 			hostile, 2},
 		{"a script for an action", Post{Action: "javascript:alert(1)", Field: "SAMLRequest"}, "PHg+", 1},
 	} {
@@ -93,5 +94,39 @@ func TestMessageIsNotCopied(t *testing.T) {
 	Post{Field: "SAMLResponse"}.Write(w, message)
 	if !slices.ContainsFunc(w.written, func(b []byte) bool { return len(b) == len(message) && &b[0] == &message[0] }) {
 		t.Error("no write has the message itself")
+	}
+}
+
+// TestLanguage: each page is in its language, what a translation returns is escaped, and a text
+// without a translation stays in English.
+func TestLanguage(t *testing.T) {
+	t.Parallel()
+	foreign := Language{"de", func(english string) string {
+		if english == textContinue {
+			return ""
+		}
+		return "<ü> " + english
+	}}
+	for name, write := range map[string]func(http.ResponseWriter, Language){
+		"Post":  func(w http.ResponseWriter, l Language) { Post{Title: "Title", Language: l}.Write(w, []byte("PHg+")) },
+		"Leave": func(w http.ResponseWriter, l Language) { Leave{Title: "Title", To: "/", Language: l}.Write(w) },
+		"Notice": func(w http.ResponseWriter, l Language) {
+			Notice{Title: "Title", Sentence: "Sentence.", Language: l}.Write(w)
+		},
+		"Framed": func(w http.ResponseWriter, l Language) { Framed{To: "/", Language: l}.Write(w) },
+	} {
+		w := httptest.NewRecorder()
+		write(w, foreign)
+		if html := w.Body.String(); !strings.Contains(html, `<html lang="de">`) || !strings.Contains(html, "<title>&lt;ü&gt; ") ||
+			strings.Contains(html, "<ü>") || strings.Contains(html, "ü&gt; Continue") {
+			t.Errorf("%s: got %s", name, html)
+		}
+		for _, english := range []Language{{}, {Tag: "de"}} {
+			w := httptest.NewRecorder()
+			write(w, english)
+			if html := w.Body.String(); !strings.Contains(html, `<html lang="en">`) || strings.Contains(html, "ü") {
+				t.Errorf("%s in English: got %s", name, html)
+			}
+		}
 	}
 }

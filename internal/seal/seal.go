@@ -7,6 +7,7 @@
 package seal
 
 import (
+	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
@@ -15,6 +16,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"fmt"
 )
 
 const (
@@ -29,6 +31,35 @@ const (
 	// TagSize is the length of a tag, in bytes.
 	TagSize = 16
 )
+
+// WantKey is what a long-lived key must be, for messages.
+const WantKey = "exactly 32 random bytes"
+
+// KeyFault says what is wrong with a long-lived key, "" if nothing is: another length than KeySize,
+// the same byte all over, such as zero, or text. The base64 or hexadecimal text of a key is not the
+// key, and a pass phrase can be guessed. Of random keys, one in 10^13 is taken for text.
+func KeyFault(key []byte) string {
+	isText := true
+	for _, c := range key {
+		isText = isText && 0x20 <= c && c <= 0x7E
+	}
+	n := len(key)
+	switch {
+	case isText && (n == 43 || n == 44):
+		return fmt.Sprintf("has %d bytes and looks like the base64 text of a key, which must be decoded first", n)
+	case isText && n == 2*KeySize:
+		return fmt.Sprintf("has %d bytes and looks like the hexadecimal text of a key, which must be decoded first", n)
+	case n != KeySize:
+		return fmt.Sprintf("has %d bytes", n)
+	case isText:
+		return "is text, which can be guessed more easily than random bytes"
+	case bytes.Count(key, key[:1]) == n && key[0] == 0:
+		return "has only zero bytes: it was never filled"
+	case bytes.Count(key, key[:1]) == n:
+		return "has the same byte all over"
+	}
+	return ""
+}
 
 // A Context is what a seal is bound to. A sealed value opens only with the Context that it was
 // sealed with, so a value of one tenant, cookie or purpose is useless in another.

@@ -110,3 +110,34 @@ func TestTag(t *testing.T) {
 		}
 	}
 }
+
+// TestKeyFault: what is not 32 random bytes is called by what it looks like, and of the bytes
+// themselves nothing is said.
+func TestKeyFault(t *testing.T) {
+	random := []byte("\x00\x01\x02\x03 and more that is not text \xff")[:KeySize]
+	for name, row := range map[string]struct {
+		key  []byte
+		want string
+	}{
+		"random":                        {random, ""},
+		"random but for one byte":       {append(bytes.Repeat([]byte{0}, KeySize-1), 1), ""},
+		"text with one that is not":     {append(bytes.Repeat([]byte("ab"), 15), 'c', 0x7F), ""},
+		"text with one below the blank": {append(bytes.Repeat([]byte("ab"), 15), 'c', 0x1F), ""},
+		"none":                          {nil, "has 0 bytes"},
+		"one too short":                 {random[:31], "has 31 bytes"},
+		"one too long":                  {append(random[:32:32], 0), "has 33 bytes"},
+		"never filled":                  {make([]byte, KeySize), "only zero bytes"},
+		"one byte":                      {bytes.Repeat([]byte{1}, KeySize), "the same byte"},
+		"text":                          {bytes.Repeat([]byte(" ~"), KeySize/2), "can be guessed"},
+		"short text":                    {[]byte("secret"), "has 6 bytes"},
+		"base64":                        {bytes.Repeat([]byte("A"), 44), "base64 text"},
+		"base64 without padding":        {bytes.Repeat([]byte("A"), 43), "base64 text"},
+		"44 bytes that are no text":     {bytes.Repeat([]byte{1}, 44), "has 44 bytes"},
+		"hexadecimal":                   {bytes.Repeat([]byte("a"), 64), "hexadecimal text"},
+	} {
+		got := KeyFault(row.key)
+		if (got == "") != (row.want == "") || !strings.Contains(got, row.want) || strings.Contains(got, "decoded") != strings.HasSuffix(row.want, " text") {
+			t.Errorf("%s: got %q, want %q", name, got, row.want)
+		}
+	}
+}

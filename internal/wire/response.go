@@ -64,21 +64,58 @@ func Read(form string) (*Response, error) {
 			Want:    fmt.Sprintf("at most %d bytes", MaxForm),
 		}
 	}
+	lost := plusLost(form)
 	raw, err := b64.Decode(form)
 	if err != nil {
-		return nil, NotBase64()
+		return nil, notBase64(lost)
 	}
-	return readDocument(raw)
+	return readForm(raw, lost)
 }
 
 // ReadInPlace reads like Read, but overwrites form, so that a large message is not copied. The
 // caller must have checked that form has at most MaxForm bytes.
 func ReadInPlace(form []byte) (*Response, error) {
+	lost := plusLost(form)
 	raw, err := b64.DecodeBytes(form)
 	if err != nil {
-		return nil, NotBase64()
+		return nil, notBase64(lost)
 	}
-	return readDocument(raw)
+	return readForm(raw, lost)
+}
+
+// plusLost reports whether a form value has blanks inside its lines and no plus sign. That is how
+// base64 arrives that was put into a form without percent-encoding. Base64 with blanks is accepted
+// all the same, so this says only why something else went wrong.
+func plusLost[T string | []byte](form T) bool {
+	inLine, blank, inside := false, false, false
+	for i := range len(form) {
+		switch form[i] {
+		case '+':
+			return false
+		case '\r', '\n':
+			inLine, blank = false, false
+		case ' ':
+			blank = true
+		default:
+			inside = inside || inLine && blank
+			inLine, blank = true, false
+		}
+	}
+	return inside
+}
+
+// notBase64 is NotBase64, or says that the plus signs are lost.
+func notBase64(plusLost bool) error {
+	if !plusLost {
+		return NotBase64()
+	}
+	return &fault.Fault{
+		Code:    fault.Base64,
+		Message: "the plus signs of the SAMLResponse arrived as blanks: the form was not percent-encoded",
+		Want:    "each + of the base64 as %2B in the form",
+		Hint: "Whatever writes the form of the SAMLResponse (a script, a gateway, a test) must percent-encode its value, " +
+			"as browsers do and url.Values.Encode does.",
+	}
 }
 
 // NotBase64 returns the fault for a form value that is not base64.
@@ -90,9 +127,15 @@ func NotBase64() error {
 	}
 }
 
-func readDocument(raw []byte) (*Response, error) {
+func readDocument(raw []byte) (*Response, error) { return readForm(raw, false) }
+
+// readForm is readDocument for what a form held.
+func readForm(raw []byte, plusLost bool) (*Response, error) {
 	doc, err := xmltree.Parse(raw, xmltree.Options{})
 	if err != nil {
+		if plusLost {
+			return nil, notBase64(plusLost)
+		}
 		return nil, err
 	}
 	m, err := FromDocument(doc)

@@ -64,7 +64,7 @@ func (c *Console) askToSignIn(w http.ResponseWriter, r *http.Request) {
 // identity provider and come back to where they were; where single sign-on is not enabled, to the
 // sign-in page.
 func (c *Console) requireUser(next func(w http.ResponseWriter, r *http.Request, v visitor)) http.Handler {
-	guarded := c.sessions.Require(c.login, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	guarded := c.login.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		next(w, r, visitor{User: session.FromContext(r.Context())})
 	}))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

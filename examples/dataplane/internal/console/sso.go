@@ -27,6 +27,11 @@ func (s signIns) SignedIn(r *http.Request) bool {
 	return err != nil || admin != nil || s.c.sessions.SignedIn(r)
 }
 
+// Authenticate is for pages of users; requireUser has looked for the administrator before.
+func (s signIns) Authenticate(w http.ResponseWriter, r *http.Request) (*http.Request, error) {
+	return s.c.sessions.Authenticate(w, r)
+}
+
 func (s signIns) SignIn(w http.ResponseWriter, r *http.Request, login *saml.Login) error {
 	if login.Purpose == testPurpose || login.Tenant != "" { // the seal has both or neither
 		return s.c.passTest(r, login)

@@ -520,7 +520,7 @@ func (w *world) answer(a samltest.Answer) samltest.Form {
 func (b *browser) signedIn() bool {
 	b.t.Helper()
 	for _, c := range b.client.Jar.Cookies(mustParse(b.w.server.URL)) {
-		if c.Name == "__Host-session" {
+		if strings.HasPrefix(c.Name, "__Host-session-") {
 			return true
 		}
 	}

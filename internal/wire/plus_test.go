@@ -1,0 +1,43 @@
+package wire
+
+import (
+	"encoding/base64"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/iomete/saml/internal/fault"
+)
+
+// TestLostPlusSigns: base64 that was put into a form without percent-encoding arrives with blanks
+// for its plus signs, and that is said. Blanks that mean nothing are no reason.
+func TestLostPlusSigns(t *testing.T) {
+	t.Parallel()
+	long := base64.StdEncoding.EncodeToString([]byte("<a>" + strings.Repeat("~~~>>>???", 40) + "</a>"))
+	if !strings.Contains(long, "+") {
+		t.Fatal("there is no plus sign to lose")
+	}
+	lost := strings.ReplaceAll(long, "+", " ")
+	for name, row := range map[string]struct {
+		form string
+		said bool
+	}{
+		"lost": {lost, true}, "lost, of the right length": {lost[:len(lost)/4*4], true},
+		"lost, in lines":                   {lost[:80] + "\r\n" + lost[80:], true},
+		"one is left":                      {lost + "+", false},
+		"nothing lost":                     {base64.StdEncoding.EncodeToString([]byte("no XML")), false},
+		"blanks at the ends":               {"  bm8gWE1M \r\n", false},
+		"blanks at the beginning of lines": {"bm8g\n  WE1M", false},
+		"blanks at the ends of lines":      {"bm8g \nWE1M", false},
+		"cut off":                          {long[:len(long)/2], false},
+	} {
+		_, err := Read(row.form)
+		_, inPlace := ReadInPlace([]byte(row.form))
+		for _, err := range []error{err, inPlace} {
+			var f *fault.Fault
+			if !errors.As(err, &f) || (strings.Contains(f.Message, "plus signs") && f.Code == fault.Base64 && f.Hint != "") != row.said {
+				t.Errorf("%s: got %v", name, err)
+			}
+		}
+	}
+}

@@ -1,0 +1,55 @@
+package saml
+
+import (
+	"net/http"
+	"slices"
+
+	"github.com/iomete/saml/internal/page"
+)
+
+// What the Handler says in plain text, or on each page.
+const (
+	textSignIn         = "Sign in"
+	textSigningIn      = "Signing in"
+	textMethods        = "A sign-in is a GET or a POST."
+	textOwnPage        = "Sign-in needs a page of its own."
+	textSignedIn       = "You are signed in"
+	textLost           = "The address of the page that you asked for could not be kept. Please open that page again."
+	textNotSignedIn    = "You are not signed in."
+	textNoAccess       = "You are signed in, but you do not have access to this page."
+	textSessionUnknown = "The service cannot check your session right now. Please try again."
+	textStartPage      = "Go to the start page"
+	textCode           = "Code"
+	textReference      = "reference"
+	textAsk            = "Your administrator can look up the reference below."
+)
+
+// PageTexts returns the English texts that the pages and short answers of a Handler are made of,
+// for a test that HandlerConfig.Language knows all of them. A release may add texts.
+func PageTexts() []string {
+	list := []string{textSignIn, textSigningIn, textMethods, textOwnPage, textSignedIn, textLost, textNotSignedIn,
+		textNoAccess, textSessionUnknown, textStartPage, textCode, textReference, textAsk}
+	list = append(list, page.Texts...)
+	pages := []Page{defaultPage}
+	for _, row := range codes {
+		pages = append(pages, row.page)
+	}
+	for _, p := range pages {
+		list = append(list, p.Title, p.Sentence, p.Button)
+	}
+	slices.Sort(list)
+	list = slices.Compact(list)
+	return slices.DeleteFunc(list, func(s string) bool { return s == "" })
+}
+
+// language returns the language of the pages for r.
+func (h *Handler) language(r *http.Request) page.Language {
+	if h.config.Language == nil {
+		return page.Language{}
+	}
+	tag, translate := h.config.Language(r)
+	if tag == "" || translate == nil {
+		return page.Language{}
+	}
+	return page.Language{Tag: tag, Translate: translate}
+}
