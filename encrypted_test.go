@@ -29,7 +29,7 @@ func TestEncryptedSignIn(t *testing.T) {
 				for _, sign := range []samltest.Sign{samltest.SignAssertion, samltest.SignResponse, samltest.SignBoth} {
 					for _, layout := range []samltest.Encryption{{}, {Beside: true}, {OuterNamespaces: true},
 						{NameIDOnly: true}} {
-						if n++; raceDetector && n%20 != 1 {
+						if n++; saml.RaceDetector && n%20 != 1 {
 							continue
 						}
 						e := transport

@@ -108,7 +108,7 @@ func TestHonestLoginsUnderHostileLoad(t *testing.T) {
 	}
 	var all sync.WaitGroup
 	hostile, honest := 200, 40
-	if raceDetector {
+	if saml.RaceDetector {
 		hostile, honest = 40, 10
 	}
 	for i := range hostile {

@@ -1,6 +1,6 @@
 //go:build !race
 
-package saml_test
+package saml
 
-// raceDetector: see race_test.go.
-const raceDetector = false
+// RaceDetector: see race_test.go.
+const RaceDetector = false

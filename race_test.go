@@ -1,7 +1,7 @@
 //go:build race
 
-package saml_test
+package saml
 
-// raceDetector is on in tests with the race detector, which makes cryptography ten times slower:
+// RaceDetector is on in tests with the race detector, which makes cryptography ten times slower:
 // tests without goroutines of their own then do a part of their work.
-const raceDetector = true
+const RaceDetector = true

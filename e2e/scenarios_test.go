@@ -42,7 +42,7 @@ type visit struct {
 }
 
 func TestBrowsers(t *testing.T) {
-	for _, e := range []engine{chromium, firefox, webkit} {
+	for _, e := range engines {
 		t.Run(e.name, func(t *testing.T) {
 			t.Parallel()
 			require(t, e.programs)
