@@ -301,6 +301,22 @@ func TestParseComments(t *testing.T) {
 	}
 }
 
+// TestHadComments: those inside of the root count, since a canonical form may want to keep them.
+func TestHadComments(t *testing.T) {
+	t.Parallel()
+	for src, want := range map[string]bool{
+		"<a>b</a>": false, "<!-- b --><a/><!-- c -->": false, "<!-- b --><a><!-- c --><d/></a>": true, "<a><b><!----></b></a>": true,
+	} {
+		doc, err := xmltree.Parse([]byte(src), metadata)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := doc.Root().HadComments(); got != want {
+			t.Errorf("%s: HadComments is %t, want %t", src, got, want)
+		}
+	}
+}
+
 func TestParseCDATA(t *testing.T) {
 	t.Parallel()
 	checkRefusals(t, messages, []refusal{
