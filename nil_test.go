@@ -137,40 +137,41 @@ func TestOuterSignatureByAnExpiredCertificate(t *testing.T) {
 		t.Fatal(err)
 	}
 	encrypting := samltest.MustNew(t, samltest.Options{Keys: []crypto.Signer{decryption}})
-	uses := 0
-	for _, encrypt := range []bool{false, true} {
-		for _, refuse := range []bool{false, true} {
-			uses = 0
-			verifier, err := saml.NewVerifier(saml.VerifierConfig{Issuer: current.EntityID(), Keys: keys,
-				EntityID: "https://c.example.com", RedirectURLs: []string{"https://c.example.com/acs"},
-				RefuseExpiredCertificates: refuse, RequireSignedResponse: true,
-				DecryptionKeys: []saml.DecryptionKey{{Key: usedKey{decryption, &uses}}}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			inner := samltest.Answer{RequestID: "_1", Recipient: "https://c.example.com/acs",
-				Audience: "https://c.example.com",
-				Sign:     samltest.SignAssertion}
-			if encrypt {
-				inner.Encrypt = &samltest.Encryption{Certificates: encrypting.Certificates()[:1]}
-			}
-			x, err := current.RespondXML(inner)
-			if err != nil {
-				t.Fatal(err)
-			}
-			outer := inner
-			outer.Sign, outer.Encrypt, outer.Edit = samltest.SignResponse, nil, func(string) string { return string(x) }
-			y, err := expired.RespondXML(outer)
-			if err != nil {
-				t.Fatal(err)
-			}
-			_, err = verifier.Verify(t.Context(), base64.StdEncoding.EncodeToString(y),
-				saml.VerifyOptions{RequestID: "_1"})
-			var refusal *saml.Error
-			if refuse && (!errors.As(err, &refusal) || refusal.Code != saml.CodeCertificateExpired ||
-				refusal.Check != "certificate dates" || refusal.Hint == "" || uses > 0) || !refuse && err != nil {
-				t.Errorf("encrypted %t, refused %t: got %v after %d uses of the key", encrypt, refuse, err, uses)
-			}
+	for n := range 8 {
+		encrypt, refuse, around := n&1 != 0, n&2 != 0, current
+		if n&4 != 0 {
+			around = expired
+		}
+		uses := 0
+		verifier, err := saml.NewVerifier(saml.VerifierConfig{Issuer: current.EntityID(), Keys: keys,
+			EntityID: "https://c.example.com", RedirectURLs: []string{"https://c.example.com/acs"},
+			RefuseExpiredCertificates: refuse, RequireSignedResponse: true,
+			DecryptionKeys: []saml.DecryptionKey{{Key: usedKey{decryption, &uses}}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		inner := samltest.Answer{RequestID: "_1", Recipient: "https://c.example.com/acs",
+			Audience: "https://c.example.com", Sign: samltest.SignAssertion}
+		if encrypt {
+			inner.Encrypt = &samltest.Encryption{Certificates: encrypting.Certificates()[:1]}
+		}
+		x, err := current.RespondXML(inner)
+		if err != nil {
+			t.Fatal(err)
+		}
+		outer := inner
+		outer.Sign, outer.Encrypt, outer.Edit = samltest.SignResponse, nil, func(string) string { return string(x) }
+		y, err := around.RespondXML(outer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = verifier.Verify(t.Context(), base64.StdEncoding.EncodeToString(y), saml.VerifyOptions{RequestID: "_1"})
+		var refusal *saml.Error
+		refused := errors.As(err, &refusal) && refusal.Code == saml.CodeCertificateExpired &&
+			refusal.Check == "certificate dates" && refusal.Hint != "" && uses == 0
+		if want := refuse && around == expired; refused != want || !want && err != nil {
+			t.Errorf("encrypted %t, refused %t, around it an expired key %t: got %v after %d uses of the key",
+				encrypt, refuse, around == expired, err, uses)
 		}
 	}
 }
