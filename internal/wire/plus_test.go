@@ -30,6 +30,9 @@ func TestLostPlusSigns(t *testing.T) {
 		"blanks at the beginning of lines": {"bm8g\n  WE1M", false},
 		"blanks at the ends of lines":      {"bm8g \nWE1M", false},
 		"cut off":                          {long[:len(long)/2], false},
+		"cut off after an odd number":      {"bm8gW", false},
+		// four blanks for four plus signs, and what is left is base64 of something else
+		"lost, and base64 all the same": {"AAAA AAA AAA AAA AAA", true},
 	} {
 		_, err := Read(row.form)
 		_, inPlace := ReadInPlace([]byte(row.form))
