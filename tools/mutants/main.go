@@ -165,8 +165,7 @@ func report(mutants, survivors []mutant, explained map[string]string, all bool) 
 // binaries are test programs with all changes in them, by package.
 type binaries map[string]string
 
-// quickStages is how many of the stages take little time. At the package saml, the second takes long;
-// its list is short.
+// quickStages is how many of the stages take little time.
 const quickStages = 2
 
 // The stages of trying a change: the cheapest tests first. Left out is what says nothing about
@@ -175,7 +174,9 @@ func (b binaries) stages(pkg string) [][]string {
 	const root = "github.com/iomete/saml"
 	vectors := []string{b[root], "-test.run=^(TestVectors|TestRealResponses|TestEachCheckIsNeeded)$"}
 	if pkg == root {
-		return [][]string{vectors, {b[root],
+		about := []string{b[root], "-test.run=(Check|Verif|Rule|Claim|NameID|Account|Replay|Edge|Removal|Entrances|EncryptedR|Identity|Signed|Refus)",
+			"-test.skip=^(TestVerifierVectors|TestHintsOfProducts|TestMetadata.*|TestFetch.*)$"}
+		return [][]string{vectors, about, {b[root],
 			"-test.skip=^(TestImports|TestPublicNamesAreOurs|TestSurface|TestRequirements|TestEveryByteCounts|TestEncryptedSignIn|" +
 				"TestFilesInLayers|TestLargeFormsAreBounded|TestSlowSenderWithLittleLeft|TestHonestLoginsUnderHostileLoad)$"}}
 	}
