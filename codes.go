@@ -235,7 +235,7 @@ var codes = map[Code]codeInfo{
 		personal: true,
 		hint:     "Let the identity provider send the user's e-mail address as NameID.",
 		page:     noAddress},
-	CodeNameIDMismatch: {meaning: "The NameID and the emailaddress claim differ.", personal: true,
+	CodeNameIDMismatch: {meaning: "The NameID and the emailaddress claim are different addresses.", personal: true,
 		hint: "Let the identity provider send the user's e-mail address as NameID.",
 		page: noAddress},
 	CodeSPNameQualifier: {meaning: "The NameID was made for another service than ours."},

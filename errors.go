@@ -250,14 +250,17 @@ const maxQuoted = 200
 
 // quote shows a foreign value in one line of printable characters, at most maxQuoted bytes with its
 // quotes.
-func quote(s string) string {
-	q := make([]byte, 1, min(len(s)+2, maxQuoted))
+func quote(s string) string { return quoteBy(strconv.Quote, s, maxQuoted) }
+
+// quoteBy is quote with another escape function and limit.
+func quoteBy(escape func(string) string, s string, most int) string {
+	q := make([]byte, 1, min(len(s)+2, most))
 	q[0] = '"'
 	for len(s) > 0 {
 		_, size := utf8.DecodeRuneInString(s)
-		escaped := strconv.Quote(s[:size])
+		escaped := escape(s[:size])
 		escaped = escaped[1 : len(escaped)-1]
-		if len(q)+len(escaped)+len(`…"`) > maxQuoted {
+		if len(q)+len(escaped)+len(`…"`) > most {
 			q = append(q, "…"...)
 			break
 		}

@@ -37,7 +37,8 @@ type NameIDPolicy int
 
 const (
 	// EmailNameID demands an e-mail address that agrees with Entra's emailaddress claim where there
-	// is exactly one.
+	// is exactly one. They agree if EqualEmail says so, or if both have the same white space around
+	// the address. If not, the refusal (CodeNameIDMismatch) has both in Got, and nowhere else.
 	EmailNameID NameIDPolicy = iota
 	// AllowAnyNameID accepts any non-empty NameID. Identity.Email is then the e-mail claim, or
 	// empty.
