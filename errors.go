@@ -217,6 +217,12 @@ func (e *Error) advised(hint string) *Error {
 	return e
 }
 
+// hintOfCode records whose standing advice e gets if it has none of its own.
+func (e *Error) hintOfCode(code Code) *Error {
+	e.hintOf = code
+	return e
+}
+
 // wanting records what was expected.
 func (e *Error) wanting(want string) *Error {
 	e.Want = want

@@ -119,6 +119,7 @@ type Handler struct {
 	bodyTimeout time.Duration
 	refusals    *refusalLog // of those without a provider
 	hosts       hostWarnings
+	silence     silence
 }
 
 // Handler is NewHandler for this provider alone: the handler of its Redirect URL (assertion
@@ -259,8 +260,8 @@ func withProvider(r *http.Request, sp *ServiceProvider) *http.Request {
 }
 
 // ServeHTTP serves the Redirect URL (assertion consumer service, ACS). A GET begins a login, unless
-// the browser is signed in. Its query may have return_to, a path on this host at which the login
-// ends; and fresh=1, with which the identity provider asks again who signs in (ForceAuthn), also if
+// the browser is signed in. Its query may have return_to, at which the login ends: a path on this host,
+// or an address whose origin is that of Config.BaseURL. Other addresses are ignored. It may have fresh=1, with which the identity provider asks again who signs in (ForceAuthn), also if
 // somebody is signed in: for a link "Use another account" of the service itself.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.Method {
@@ -308,9 +309,7 @@ func (h *Handler) beginFor(w http.ResponseWriter, r *http.Request, returnTo stri
 	}
 	h.noticeHost(r, sp)
 	lost := strings.HasPrefix(returnTo, "/") && len(returnTo) > maxReturnTo
-	if !localPath(returnTo) {
-		returnTo = ""
-	}
+	returnTo = localPart(returnTo, sp.config.BaseURL)
 	// A post from another site comes without our cookies, so each would set one more. A GET has them.
 	blind := r.Method == http.MethodPost && r.Header.Get("Sec-Fetch-Site") == "cross-site"
 	fresh := asksAnew(r)
@@ -384,6 +383,7 @@ func (h *Handler) start(w http.ResponseWriter, r *http.Request, sp *ServiceProvi
 		how.count(w)
 	}
 	sp.observeStart(r.Context(), request, nil)
+	h.noticeSilence(r, sp)
 	remembered := room && o.ReturnTo != "" && sp.rememberPage(w, r, request.ID, o.ReturnTo)
 	if !room {
 		sp.deleteCookie(w, r, pagesCookie)

@@ -33,6 +33,9 @@ const (
 func (h *Handler) receive(w http.ResponseWriter, r *http.Request) {
 	form, err := h.readForm(w, r)
 	defer form.release()
+	if !form.begins {
+		h.silence.end()
+	}
 	if err != nil {
 		form.release() // the server may read on for a while before the page is sent
 		h.fail(w, r, h.anyProvider(r), err)

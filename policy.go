@@ -24,6 +24,7 @@ type policy struct {
 	allowInternationalEmail   bool
 	requireObjectID           bool
 	requireSignedResponse     bool
+	signsRequests             bool // for advice only
 	refuseExpiredCertificates bool
 	allowSHA1                 bool
 }

@@ -36,7 +36,7 @@ type product struct {
 
 	// statusHint returns what to do about an error number of the product in a status message, "" if
 	// it knows none. nil: the product has no such numbers.
-	statusHint func(message string) string
+	statusHint func(message string, ours asked) string
 
 	// misplaced recognizes values of the product's pages that were pasted into the wrong field.
 	// Each fault names its Field. nil: none are known.
@@ -160,12 +160,12 @@ func (p *IdentityProvider) postBindingHint() string {
 // statusHint returns what to do about a status, "" if there is no advice for this one: by the error
 // number of a product in its message, which itself says whose it is, or by the second-level code in
 // the words of the product.
-func (p *IdentityProvider) statusHint(subCode, message string) string {
+func (p *IdentityProvider) statusHint(subCode, message string, ours asked) string {
 	for _, known := range products {
 		if known.statusHint == nil {
 			continue
 		}
-		if hint := known.statusHint(message); hint != "" {
+		if hint := known.statusHint(message, ours); hint != "" {
 			return hint
 		}
 	}

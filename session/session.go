@@ -216,7 +216,8 @@ type Manager struct {
 	checks   checks
 	goodbyes goodbyes
 
-	cutOnce sync.Once // for the warning that Config.Records is missing
+	cutOnce     sync.Once // for the warning that Config.Records is missing
+	foreignOnce sync.Once // for the warning about cookies of other services or processes
 }
 
 // New returns a Manager. All faults of the Config are reported at once, as joined *saml.Error values
@@ -228,7 +229,8 @@ func New(c Config) (*Manager, error) {
 	}
 	if c.Store == nil { // not in withDefaults: an invalid Config must log nothing
 		c.Store = saml.NewMemoryStoreWithClock(c.Now)
-		c.Logger.Warn("session: no Store configured: ended sessions are remembered by this process alone")
+		c.Logger.Warn("session: no Store configured: ended sessions are remembered by this process alone",
+			"hint", "If several processes serve this, or a restart must forget nothing, set session.Config.Store to one that all share (package sqlstore).")
 	}
 	m := &Manager{
 		config:  c,
@@ -477,6 +479,9 @@ func (m *Manager) fits(ctx context.Context, s *Session, sp *saml.ServiceProvider
 	idp, err := sp.IdentityProvider(ctx)
 	if err != nil {
 		return false, err
+	}
+	if serviceOf(sp.EntityID()) != s.service {
+		m.noticeForeign(ctx)
 	}
 	return sp.Tenant() == s.Tenant && idp.EntityID() == s.IdentityProvider && serviceOf(sp.EntityID()) == s.service &&
 		(m.config.InsecureAllowHTTP || isHostCookie(s.cookie) || onLoopback(sp)), nil
