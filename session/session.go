@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -480,7 +481,7 @@ func (m *Manager) fits(ctx context.Context, s *Session, sp *saml.ServiceProvider
 	if err != nil {
 		return false, err
 	}
-	if serviceOf(sp.EntityID()) != s.service {
+	if sp.Tenant() == s.Tenant && serviceOf(sp.EntityID()) != s.service {
 		m.noticeForeign(ctx)
 	}
 	return sp.Tenant() == s.Tenant && idp.EntityID() == s.IdentityProvider && serviceOf(sp.EntityID()) == s.service &&
@@ -532,8 +533,9 @@ type goodbyes struct {
 func (g *goodbyes) add(page string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	path, _, _ := strings.Cut(page, "?")
-	g.paths = append(g.paths, path)
+	if u, err := url.Parse(page); err == nil {
+		g.paths = append(g.paths, u.Path)
+	}
 }
 
 // warnAbout reports whether path is one of them, once for each.
