@@ -225,6 +225,10 @@ var mistakesOfDevelopers = []mistake{
 		s.settings.Lifetime = 12
 		s.open()
 	}, code: saml.CodeConfig, err: "as a time.Duration"},
+	{name: "SameSite=None is asked for, and http is allowed", make: func(s *shop) {
+		s.settings.AllowInForeignFrames, s.settings.InsecureAllowHTTP = true, true
+		s.open()
+	}, code: saml.CodeConfig, err: "browsers drop a cookie with SameSite=None that is not Secure"},
 	{name: "a fresh sign-in is asked for, and the identity provider does not ask", make: func(s *shop) {
 		s.mustOpen()
 		s.posted(samltest.Answer{RequestID: s.begun(s.sp.RedirectURL() + "?fresh=true"), AuthnInstant: time.Now().Add(-time.Hour)})
