@@ -1,6 +1,7 @@
 package saml_test
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -155,5 +156,40 @@ func TestReturnToWithTheWholeAddress(t *testing.T) {
 		if got := a.Header().Get("Location"); a.Code != http.StatusSeeOther || got != want {
 			t.Errorf("%s: status %d to %q, want %q", to, a.Code, got, want)
 		}
+	}
+}
+
+// TestAnotherAccount: who is refused with one account gets a link to sign in with another one, which the
+// identity provider would not ask for by itself.
+func TestAnotherAccount(t *testing.T) {
+	t.Parallel()
+	const link = `<a href="` + redirectURL + `?fresh=1">Use another account</a>`
+	for name, row := range map[string]struct {
+		answer  samltest.Answer
+		refused error // by the application
+		want    bool
+	}{
+		"not assigned":         {samltest.Answer{Status: statusPrefix + "Responder", StatusMessage: "AADSTS50105: x"}, nil, true},
+		"no e-mail address":    {samltest.Answer{User: samltest.DefaultUsers()[1]}, nil, true},
+		"a guest's name":       {samltest.Answer{NameID: "a_b#EXT#@c.onmicrosoft.com"}, nil, true},
+		"two addresses":        {samltest.Answer{NameID: "other@example.com"}, nil, true},
+		"an account that ends": {samltest.Answer{}, &saml.Error{Code: saml.CodeAccountEnded}, true},
+		"a denied user":        {samltest.Answer{}, saml.Denied("No seat is left."), true},
+		"no session":           {samltest.Answer{}, errors.New("down"), false},
+		"another audience":     {samltest.Answer{Audience: "https://other.example.com"}, nil, false},
+		"not signed":           {samltest.Answer{Sign: samltest.SignNothing}, nil, false},
+	} {
+		w := newWatched(t, nil)
+		w.sessions.err = row.refused
+		state, id := w.begin()
+		row.answer.RequestID = id
+		a := w.post(w.respond(row.answer), state)
+		if got := strings.Contains(a.Body.String(), link); got != row.want {
+			t.Errorf("%s: a link %t, want %t: %s", name, got, row.want, a.Body)
+		}
+	}
+	w := newWatched(t, nil)
+	if to := ask(w.login, "GET", redirectURL+"?fresh=1", "Sec-Fetch-Site", "same-origin").Header().Get("Location"); !strings.Contains(requestAt(t, to), `ForceAuthn="true"`) {
+		t.Errorf("the link leads to %s", to)
 	}
 }

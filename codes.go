@@ -129,6 +129,9 @@ type codeInfo struct {
 	personal bool   // Error.Got is personal data
 	hint     string // what to change and where, at any identity provider; "" if nothing can be said in general
 	page     Page   // what the user reads; the zero Page stands for defaultPage
+
+	// anotherAccount says that the user may get in with another account: the page has a link for that.
+	anotherAccount bool
 }
 
 // What to do about faults that many codes share.
@@ -183,7 +186,7 @@ var codes = map[Code]codeInfo{
 		hint: "Let the identity provider send its response with exactly one assertion."},
 	CodeDuplicateID: {meaning: "The same ID occurs twice.",
 		hint: notSAML},
-	CodeStatus: {meaning: "The identity provider reported an error.", personal: true,
+	CodeStatus: {anotherAccount: true, meaning: "The identity provider reported an error.", personal: true,
 		hint: "Look up the code in the identity provider's sign-in log.",
 		page: Page{http.StatusForbidden, "The identity provider did not sign you in",
 			"The identity provider reported an error.", again, true}},
@@ -259,17 +262,17 @@ var codes = map[Code]codeInfo{
 		hint: "Sign in again. If it happens again, set the clocks of both sides by NTP, and let the sessions of the identity provider last longer."},
 	CodeAuthnContext: {meaning: "The user signed in by another method than the requested ones.",
 		hint: "Leave RequestedAuthnContexts empty to take every method of sign-in, or add what arrived. To keep it as it is, let the identity provider demand that method for this service."},
-	CodeNameID: {meaning: "The subject does not have exactly one NameID that can be read.", personal: true,
+	CodeNameID: {anotherAccount: true, meaning: "The subject does not have exactly one NameID that can be read.", personal: true,
 		hint: "Let the identity provider send the user's e-mail address as NameID.",
 		page: noAddress},
-	CodeNameIDNotEmail: {meaning: "The NameID is not an e-mail address.", personal: true,
+	CodeNameIDNotEmail: {anotherAccount: true, meaning: "The NameID is not an e-mail address.", personal: true,
 		hint: "Let the identity provider send the user's e-mail address as NameID.",
 		page: noAddress},
-	CodeNameIDGuest: {meaning: "The NameID is the user principal name of a guest, not an e-mail address.",
+	CodeNameIDGuest: {anotherAccount: true, meaning: "The NameID is the user principal name of a guest, not an e-mail address.",
 		personal: true,
 		hint:     "Let the identity provider send the user's e-mail address as NameID.",
 		page:     noAddress},
-	CodeNameIDMismatch: {meaning: "The NameID and the emailaddress claim are different addresses.", personal: true,
+	CodeNameIDMismatch: {anotherAccount: true, meaning: "The NameID and the emailaddress claim are different addresses.", personal: true,
 		hint: "Let the identity provider send the user's e-mail address as NameID.",
 		page: noAddress},
 	CodeSPNameQualifier: {meaning: "The NameID was made for another service than ours.",
@@ -347,11 +350,11 @@ var codes = map[Code]codeInfo{
 		hint: "See why the application did not begin a session: the log has the kind of the error, and Observe gets its text.",
 		page: Page{http.StatusInternalServerError, "You could not be signed in",
 			"The identity provider signed you in, but this service could not begin a session.", again, true}},
-	CodeAccountEnded: {meaning: "The application does not let the account sign in.",
+	CodeAccountEnded: {anotherAccount: true, meaning: "The application does not let the account sign in.",
 		hint: "Allow the account in this service, or remove the user from the application at the identity provider.",
 		page: Page{http.StatusForbidden, "You may not sign in here",
 			"The identity provider signed you in, but your account at this service is disabled or has ended.", "", true}},
-	CodeDenied: {meaning: "The application turned the user away (Denied).",
+	CodeDenied: {anotherAccount: true, meaning: "The application turned the user away (Denied).",
 		hint: "Ask the application why: the user read its reason. Usually the account is disabled there, or no seat is left.",
 		page: Page{http.StatusForbidden, "You may not sign in here",
 			"The identity provider signed you in, but this service does not let you in.", "", true}},

@@ -20,6 +20,7 @@ const (
 	textNoAccess       = "You are signed in, but you do not have access to this page."
 	textSessionUnknown = "The service cannot check your session right now. Please try again."
 	textStartPage      = "Go to the start page"
+	textOtherAccount   = "Use another account"
 	textCode           = "Code"
 	textReference      = "reference"
 	textAsk            = "Your administrator can look up the reference below."
@@ -29,7 +30,7 @@ const (
 // for a test that HandlerConfig.Language knows all of them. A release may add texts.
 func PageTexts() []string {
 	list := []string{textSignIn, textSigningIn, textMethods, textOwnPage, textSignedIn, textManyOpen, textLost, textNotSignedIn,
-		textNoAccess, textSessionUnknown, textStartPage, textCode, textReference, textAsk}
+		textNoAccess, textSessionUnknown, textStartPage, textOtherAccount, textCode, textReference, textAsk}
 	list = append(list, page.Texts...)
 	pages := []Page{defaultPage}
 	for _, row := range codes {
