@@ -58,7 +58,7 @@ func TestNobodyIsToldToDoWhatIsDone(t *testing.T) {
 		want   []string
 	}{
 		"a silent sign-in": {samltest.Answer{Status: statusPrefix + "Responder", StatusMessage: "AADSTS50058: x"},
-			[]string{"If LoginOptions.IsPassive was set", "Otherwise"}},
+			[]string{"If the login was silent", "Otherwise"}},
 		"two addresses": {samltest.Answer{NameID: "other@example.com"},
 			[]string{"source attribute user.mail", "If the NameID is right already"}},
 	} {

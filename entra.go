@@ -159,7 +159,7 @@ var aadstsTable = []aadsts{
 		"In Entra: Users > New user > Invite external user: invite the account as a guest, or sign in with an account of the tenant."},
 	{[]string{"50053", "50057"}, "the account is locked or switched off", "In Entra: Users > (the user): enable the account, or wait until the lock ends."},
 	{[]string{"50058"}, "nobody is signed in at Entra, and the request forbids it to ask",
-		"If LoginOptions.IsPassive was set, begin the login again without it. Otherwise sign in again, in a browser that keeps the cookies of Entra."},
+		"If the login was silent, begin it again without LoginOptions.IsPassive. Otherwise sign in again, in a browser that keeps the cookies of Entra."},
 	{[]string{"50074", "50076", "50079"}, "the user must give a second factor, and did not",
 		"Sign in again and finish the second factor; if no page asks for it, begin the login without LoginOptions.IsPassive."},
 	{[]string{"50196"}, "the browser was sent to Entra again and again within a short time",
@@ -205,6 +205,10 @@ var aadstsAtMetadata = map[string]string{
 	"AADSTS700016": entraSignOn + "SAML Certificates > App Federation Metadata Url: copy the address again, because the application in it (appid) does not exist in that tenant; " +
 		"or download the Federation Metadata XML and give that.",
 }
+
+// hintOverage is for responses with a link in place of the groups, which only Entra sends.
+const hintOverage = entraSignOn + `Attributes & Claims > the group claim: send "Groups assigned to the application" only, or filter the groups. ` +
+	"Until then the service must not conclude that such a user is not in a group."
 
 // misplacedOfEntra recognizes values of the Entra portal that were pasted into the wrong field: at
 // most one fault for each field.

@@ -245,7 +245,6 @@ func (sp *ServiceProvider) observeFinish(ctx context.Context, login *Login, err 
 func (sp *ServiceProvider) noticeOverage(ctx context.Context) {
 	sp.overage.Do(func() {
 		sp.config.Logger.WarnContext(ctx, "saml: the identity provider left out the groups of a user because they are too many (Identity.GroupsOverage). This is logged once",
-			"tenant", sp.config.Tenant, "hint", "In Entra: Enterprise application > Single sign-on > Attributes & Claims > the group claim: send \"Groups assigned to the application\" only, or filter the groups. "+
-				"Until then the service must not conclude that such a user is not in a group.")
+			"tenant", sp.config.Tenant, "hint", hintOverage)
 	})
 }
