@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -43,13 +44,15 @@ func TestNobodyIsToldToDoWhatIsDone(t *testing.T) {
 			if change != nil {
 				other = row.unset
 			}
-			if hint := hintFor(t, newHouse(t, change), saml.LoginOptions{}, answer); !strings.Contains(hint, want) || strings.Contains(hint, other) {
+			hint := hintFor(t, newHouse(t, change), saml.LoginOptions{}, answer)
+			if !strings.Contains(hint, want) || strings.Contains(hint, other) {
 				t.Errorf("%s: got %q, want %q and not %q", row.name, hint, want, other)
 			}
 		}
 	}
 	unsupported := samltest.Answer{Status: statusPrefix + "Responder", SubStatus: statusPrefix + "RequestUnsupported"}
-	if hint := hintFor(t, newHouse(t, nil), saml.LoginOptions{ForceAuthn: true}, unsupported); !strings.Contains(hint, "do without ForceAuthn") {
+	hint := hintFor(t, newHouse(t, nil), saml.LoginOptions{ForceAuthn: true}, unsupported)
+	if !strings.Contains(hint, "do without ForceAuthn") {
 		t.Errorf("a fresh sign-in that is not supported: got %q", hint)
 	}
 	// what is not known is said as a condition
@@ -70,7 +73,8 @@ func TestNobodyIsToldToDoWhatIsDone(t *testing.T) {
 		}
 	}
 	international := newHouse(t, func(c *saml.Config) { c.AllowInternationalEmail = true })
-	if hint := hintFor(t, international, saml.LoginOptions{}, samltest.Answer{NameID: "ü"}); strings.Contains(hint, "AllowInternationalEmail") {
+	hint = hintFor(t, international, saml.LoginOptions{}, samltest.Answer{NameID: "ü"})
+	if strings.Contains(hint, "AllowInternationalEmail") {
 		t.Errorf("an option that is set is advised: %s", hint)
 	}
 }
@@ -152,15 +156,15 @@ func TestReturnToWithTheWholeAddress(t *testing.T) {
 		"http://console.example.com/jobs":              "/",
 		"https://evil.example/https://console.example": "/",
 	} {
-		a := ask(w.login, "GET", redirectURL+"?return_to="+strings.NewReplacer(":", "%3A", "?", "%3F", "#", "%23").Replace(to))
+		a := ask(w.login, "GET", redirectURL+"?return_to="+url.QueryEscape(to))
 		if got := a.Header().Get("Location"); a.Code != http.StatusSeeOther || got != want {
 			t.Errorf("%s: status %d to %q, want %q", to, a.Code, got, want)
 		}
 	}
 }
 
-// TestAnotherAccount: who is refused with one account gets a link to sign in with another one, which the
-// identity provider would not ask for by itself.
+// TestAnotherAccount: who is refused with one account gets a link to sign in with another one, which
+// the identity provider would not ask for by itself.
 func TestAnotherAccount(t *testing.T) {
 	t.Parallel()
 	const link = `<a href="` + redirectURL + `?fresh=1">Use another account</a>`
@@ -189,7 +193,8 @@ func TestAnotherAccount(t *testing.T) {
 		}
 	}
 	w := newWatched(t, nil)
-	if to := ask(w.login, "GET", redirectURL+"?fresh=1", "Sec-Fetch-Site", "same-origin").Header().Get("Location"); !strings.Contains(requestAt(t, to), `ForceAuthn="true"`) {
+	to := ask(w.login, "GET", redirectURL+"?fresh=1", "Sec-Fetch-Site", "same-origin").Header().Get("Location")
+	if !strings.Contains(requestAt(t, to), `ForceAuthn="true"`) {
 		t.Errorf("the link leads to %s", to)
 	}
 }

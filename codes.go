@@ -134,18 +134,6 @@ type codeInfo struct {
 	anotherAccount bool
 }
 
-// What to do about faults that many codes share.
-const (
-	// notOurXML is for XML that no SAML product writes.
-	notOurXML = "If the response of every user is like this, have the vendor of the identity provider's software fix it: SAML messages have no such XML. " +
-		"If it is one among good ones, something on the way changed it or put another page in its place, or it is an attack."
-	// notSAML is for messages that are not as SAML 2.0 defines them.
-	notSAML = "If the response of every user is like this, have the vendor of the identity provider's software fix it: SAML 2.0 does not allow it. " +
-		"If it is one among good ones, it may be an attack."
-	hintForm = "The Redirect URL takes the form that the identity provider posts (HTTP-POST), unchanged and with one SAMLResponse. " +
-		"Look for a proxy or middleware that changes or redirects the POST, for a link to the Redirect URL that should not be one, and for an address for logout at the identity provider that is set to the Redirect URL."
-)
-
 // codes has one row for each code, in the order of the constants.
 var codes = map[Code]codeInfo{
 	CodeResponseMissing: {meaning: "The form has no SAMLResponse.",
@@ -186,10 +174,10 @@ var codes = map[Code]codeInfo{
 		hint: "Let the identity provider send its response with exactly one assertion."},
 	CodeDuplicateID: {meaning: "The same ID occurs twice.",
 		hint: notSAML},
-	CodeStatus: {anotherAccount: true, meaning: "The identity provider reported an error.", personal: true,
+	CodeStatus: {meaning: "The identity provider reported an error.", personal: true,
 		hint: "Look up the code in the identity provider's sign-in log.",
 		page: Page{http.StatusForbidden, "The identity provider did not sign you in",
-			"The identity provider reported an error.", again, true}},
+			"The identity provider reported an error.", again, true}, anotherAccount: true},
 	CodeNoPassive: {meaning: "The identity provider could not sign the user in without asking, as the request demanded.", personal: true,
 		hint: "Begin the login again without LoginOptions.IsPassive. If it was not set, nobody was signed in at the identity provider, and one of its settings for this service forbids it to ask.",
 		page: Page{http.StatusForbidden, "Please sign in", "The identity provider has to ask you before it signs you in.", "Sign in",
@@ -262,19 +250,19 @@ var codes = map[Code]codeInfo{
 		hint: "Sign in again. If it happens again, set the clocks of both sides by NTP, and let the sessions of the identity provider last longer."},
 	CodeAuthnContext: {meaning: "The user signed in by another method than the requested ones.",
 		hint: "Leave RequestedAuthnContexts empty to take every method of sign-in, or add what arrived. To keep it as it is, let the identity provider demand that method for this service."},
-	CodeNameID: {anotherAccount: true, meaning: "The subject does not have exactly one NameID that can be read.", personal: true,
+	CodeNameID: {meaning: "The subject does not have exactly one NameID that can be read.", personal: true,
 		hint: "Let the identity provider send the user's e-mail address as NameID.",
-		page: noAddress},
-	CodeNameIDNotEmail: {anotherAccount: true, meaning: "The NameID is not an e-mail address.", personal: true,
+		page: noAddress, anotherAccount: true},
+	CodeNameIDNotEmail: {meaning: "The NameID is not an e-mail address.", personal: true,
 		hint: "Let the identity provider send the user's e-mail address as NameID.",
-		page: noAddress},
-	CodeNameIDGuest: {anotherAccount: true, meaning: "The NameID is the user principal name of a guest, not an e-mail address.",
+		page: noAddress, anotherAccount: true},
+	CodeNameIDGuest: {meaning: "The NameID is the user principal name of a guest, not an e-mail address.",
 		personal: true,
 		hint:     "Let the identity provider send the user's e-mail address as NameID.",
-		page:     noAddress},
-	CodeNameIDMismatch: {anotherAccount: true, meaning: "The NameID and the emailaddress claim are different addresses.", personal: true,
+		page:     noAddress, anotherAccount: true},
+	CodeNameIDMismatch: {meaning: "The NameID and the emailaddress claim are different addresses.", personal: true,
 		hint: "Let the identity provider send the user's e-mail address as NameID.",
-		page: noAddress},
+		page: noAddress, anotherAccount: true},
 	CodeSPNameQualifier: {meaning: "The NameID was made for another service than ours.",
 		hint: "Let the identity provider send the NameID with our entity ID as SPNameQualifier, or without SPNameQualifier."},
 	CodeAttributes: {meaning: "An attribute has no name, or a value with SAML or signature elements in it.",
@@ -350,14 +338,14 @@ var codes = map[Code]codeInfo{
 		hint: "See why the application did not begin a session: the log has the kind of the error, and Observe gets its text.",
 		page: Page{http.StatusInternalServerError, "You could not be signed in",
 			"The identity provider signed you in, but this service could not begin a session.", again, true}},
-	CodeAccountEnded: {anotherAccount: true, meaning: "The application does not let the account sign in.",
+	CodeAccountEnded: {meaning: "The application does not let the account sign in.",
 		hint: "Allow the account in this service, or remove the user from the application at the identity provider.",
 		page: Page{http.StatusForbidden, "You may not sign in here",
-			"The identity provider signed you in, but your account at this service is disabled or has ended.", "", true}},
-	CodeDenied: {anotherAccount: true, meaning: "The application turned the user away (Denied).",
+			"The identity provider signed you in, but your account at this service is disabled or has ended.", "", true}, anotherAccount: true},
+	CodeDenied: {meaning: "The application turned the user away (Denied).",
 		hint: "Ask the application why: the user read its reason. Usually the account is disabled there, or no seat is left.",
 		page: Page{http.StatusForbidden, "You may not sign in here",
-			"The identity provider signed you in, but this service does not let you in.", "", true}},
+			"The identity provider signed you in, but this service does not let you in.", "", true}, anotherAccount: true},
 	CodeInternal: {meaning: "A step failed that should never fail.",
 		hint: "The log has the kind of the error, and Observe gets its text: look there for what failed.",
 		page: cannotSignIn},

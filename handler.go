@@ -260,9 +260,10 @@ func withProvider(r *http.Request, sp *ServiceProvider) *http.Request {
 }
 
 // ServeHTTP serves the Redirect URL (assertion consumer service, ACS). A GET begins a login, unless
-// the browser is signed in. Its query may have return_to, at which the login ends: a path on this host,
-// or an address whose origin is that of Config.BaseURL. Other addresses are ignored. It may have fresh=1, with which the identity provider asks again who signs in (ForceAuthn), also if
-// somebody is signed in: for a link "Use another account" of the service itself.
+// the browser is signed in. Its query may have return_to, at which the login ends: a path on this
+// host, or an address whose origin is that of Config.BaseURL; others are ignored. It may have fresh=1,
+// with which the identity provider asks again who signs in (ForceAuthn), also if somebody is signed
+// in: for a link "Use another account" of the service itself.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.Method {
 	case http.MethodGet:
@@ -441,7 +442,8 @@ func (h *Handler) askFirst(w http.ResponseWriter, r *http.Request, sp *ServicePr
 			link = addQuery(link, returnField+"="+url.QueryEscape(o.ReturnTo))
 		}
 	}
-	page.Notice{Language: h.language(r), Title: textSignIn, Sentence: textManyOpen, Link: link, Button: textSignIn}.Write(w)
+	page.Notice{Language: h.language(r), Title: textSignIn, Sentence: textManyOpen, Link: link,
+		Button: textSignIn}.Write(w)
 }
 
 func (h *Handler) redirect(w http.ResponseWriter, r *http.Request, to string) {

@@ -65,7 +65,9 @@ func newShop(t *testing.T) *shop {
 	if s.idp, err = sharedServedIdP(); err != nil {
 		t.Fatal(err)
 	}
-	s.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.pages.ServeHTTP(w, r) }))
+	s.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.pages.ServeHTTP(w, r)
+	}))
 	t.Cleanup(s.server.Close)
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -137,7 +139,7 @@ func (s *shop) hear(err error) {
 		return
 	}
 	for _, e := range saml.Errors(err) {
-		s.errors += strings.Join([]string{"<code>" + string(e.Code) + "</code>", e.Message, e.Got, e.Want, e.Hint}, " | ") + "\n"
+		s.errors += "<code>" + string(e.Code) + "</code> " + strings.Join([]string{e.Message, e.Got, e.Want, e.Hint}, " | ") + "\n"
 	}
 }
 
@@ -150,7 +152,8 @@ func (s *shop) open() bool {
 		s.hear(err)
 		return false
 	}
-	s.idp.Register(samltest.Application{Identifier: s.sp.EntityID(), ReplyURLs: []string{s.sp.RedirectURL()}, SignOnURL: s.sp.RedirectURL()})
+	s.idp.Register(samltest.Application{Identifier: s.sp.EntityID(), ReplyURLs: []string{s.sp.RedirectURL()},
+		SignOnURL: s.sp.RedirectURL()})
 	s.login = s.sp.Handler(s.sessions)
 	s.pages = s.routes(s.sp.RedirectPath())
 	return true
@@ -176,6 +179,16 @@ func (s *shop) routes(pattern string) *http.ServeMux {
 	return mux
 }
 
+// resolves makes the service one whose provider depends on the request.
+func (s *shop) resolves(resolve func(*http.Request, string) (*saml.ServiceProvider, error)) {
+	s.Helper()
+	var err error
+	if s.login, err = saml.NewHandler(saml.HandlerConfig{Sessions: s.sessions, Resolve: resolve}); err != nil {
+		s.Fatal(err)
+	}
+	s.pages = s.routes(s.sp.RedirectPath())
+}
+
 // before puts a middleware in front of the service.
 func (s *shop) before(middleware func(next http.Handler) http.Handler) { s.pages = middleware(s.pages) }
 
@@ -197,7 +210,8 @@ func (s *shop) answered(a samltest.Answer) {
 	s.posted(a)
 }
 
-// posted posts an answer as the identity provider's page does, and goes on to the page at which that ends.
+// posted posts an answer as the identity provider's page does, and goes on to the page at which that
+// ends.
 func (s *shop) posted(a samltest.Answer) {
 	s.Helper()
 	if a.Recipient == "" {

@@ -38,7 +38,8 @@ var mistakesOfAdministrators = []mistake{
 		code: saml.CodeMetadataEntityID, err: `not "Identifier (Entity ID)", which is ours`},
 	{name: "the Microsoft Entra Identifier is pasted as Login URL", make: pastes(entraIssuer, entraIssuer),
 		code: saml.CodeMetadataLoginURL, err: `"Set up" card > Login URL`},
-	{name: "the address of WS-Federation is pasted as Login URL", make: pastes(entraIssuer, strings.Replace(entraLogin, "saml2", "wsfed", 1)),
+	{name: "the address of WS-Federation is pasted as Login URL",
+		make: pastes(entraIssuer, strings.Replace(entraLogin, "saml2", "wsfed", 1)),
 		code: saml.CodeMetadataLoginURL, err: `"Set up" card > Login URL`},
 	{name: "the tenant ID alone is pasted as entity ID", make: pastes("TENANT", entraLogin),
 		code: saml.CodeMetadataEntityID, err: "Microsoft Entra Identifier"},
@@ -54,9 +55,10 @@ var mistakesOfAdministrators = []mistake{
 		s.config.IdentityProvider = p
 		s.mustOpen()
 		s.visit("/jobs")
-	}, code: saml.CodeResponseIssuer, page: "The response of the identity provider was refused", log: "with its final slash"},
+	}, code: saml.CodeResponseIssuer, page: pageRefused, log: "with its final slash"},
 	{name: "entity ID and Login URL are of two clouds", make: func(s *shop) {
-		p, err := saml.ParseSettings("https://sts.chinacloudapi.cn/"+s.idp.TenantID()+"/", strings.Replace(entraLogin, "TENANT", s.idp.TenantID(), 1), string(s.idp.CertificatePEM()))
+		p, err := saml.ParseSettings("https://sts.chinacloudapi.cn/"+s.idp.TenantID()+"/",
+			strings.Replace(entraLogin, "TENANT", s.idp.TenantID(), 1), string(s.idp.CertificatePEM()))
 		if err != nil {
 			s.Fatal(err)
 		}
@@ -74,7 +76,7 @@ var mistakesOfAdministrators = []mistake{
 		s.config.IdentityProvider = s.parse(s.metadata(other))
 		s.mustOpen()
 		s.visit("/jobs")
-	}, code: saml.CodeSignature, page: "The response of the identity provider was refused", log: "compare the thumbprint of the active certificate"},
+	}, code: saml.CodeSignature, page: pageRefused, log: "compare the thumbprint of the active certificate"},
 	{name: "the metadata is that of this service", make: func(s *shop) {
 		s.mustOpen()
 		document, err := s.sp.Metadata()
@@ -95,33 +97,36 @@ var mistakesOfAdministrators = []mistake{
 		s.config.Store = saml.NewMemoryStoreWithClock(s.config.Now)
 		s.mustOpen()
 		s.visit("/jobs")
-	}, code: saml.CodeIssueInstant, page: "The response of the identity provider was refused", log: "by NTP"},
+	}, code: saml.CodeIssueInstant, page: pageRefused, log: "by NTP"},
 	{name: "the Reply URL is that of the test system", make: func(s *shop) {
 		s.mustOpen()
 		s.answered(samltest.Answer{Recipient: "https://test.example.com/acs", Audience: s.sp.RedirectURL()})
-	}, code: saml.CodeDestination, page: "The response of the identity provider was refused", log: "Reply URL must be the Redirect URL"},
-	{name: "the Identifier is that of the test system", make: answers(samltest.Answer{Audience: "https://test.example.com/acs"}),
-		code: saml.CodeAudience, page: "The response of the identity provider was refused", log: "Identifier (Entity ID) must be our entity ID"},
+	}, code: saml.CodeDestination, page: pageRefused, log: "Reply URL must be the Redirect URL"},
+	{name: "the Identifier is that of the test system",
+		make: answers(samltest.Answer{Audience: "https://test.example.com/acs"}),
+		code: saml.CodeAudience, page: pageRefused, log: "Identifier (Entity ID) must be our entity ID"},
 	{name: "the signing algorithm is SHA-1", make: answers(samltest.Answer{Algorithm: samltest.RSASHA1}),
-		code: saml.CodeSignatureAlgorithm, page: "The response of the identity provider was refused", log: "Signing Algorithm: SHA-256"},
+		code: saml.CodeSignatureAlgorithm, page: pageRefused, log: "Signing Algorithm: SHA-256"},
 	{name: "nothing is signed", make: answers(samltest.Answer{Sign: samltest.SignNothing}),
-		code: saml.CodeUnsigned, page: "The response of the identity provider was refused", log: "sign the assertion"},
+		code: saml.CodeUnsigned, page: pageRefused, log: "sign the assertion"},
 	{name: "the response must be signed, and only the assertion is", make: func(s *shop) {
 		s.config.RequireSignedResponse = true
 		s.mustOpen()
 		s.visit("/jobs")
-	}, code: saml.CodeUnsigned, page: "The response of the identity provider was refused", log: "Sign SAML response and assertion"},
+	}, code: saml.CodeUnsigned, page: pageRefused, log: "Sign SAML response and assertion"},
 	{name: "a sign-in method is demanded that the user did not use", make: func(s *shop) {
 		s.config.RequestedAuthnContexts = []string{"http://schemas.microsoft.com/claims/multipleauthn"}
 		s.mustOpen()
 		s.answered(samltest.Answer{})
-	}, code: saml.CodeAuthnContext, page: "The response of the identity provider was refused", log: "Leave RequestedAuthnContexts empty"},
-	{name: "the NameID is the user principal name", make: answers(samltest.Answer{NameID: "ioana@contoso.onmicrosoft.com"}),
-		code: saml.CodeNameIDMismatch, page: "no usable e-mail address", log: "source attribute user.mail"},
-	{name: "the NameID of a guest is the user principal name", make: answers(samltest.Answer{NameID: "a_example.net#EXT#@contoso.onmicrosoft.com"}),
-		code: saml.CodeNameIDGuest, page: "no usable e-mail address", log: "the guest's Email field"},
+	}, code: saml.CodeAuthnContext, page: pageRefused, log: "Leave RequestedAuthnContexts empty"},
+	{name: "the NameID is the user principal name",
+		make: answers(samltest.Answer{NameID: "ioana@contoso.onmicrosoft.com"}),
+		code: saml.CodeNameIDMismatch, page: pageNoAddress, log: "source attribute user.mail"},
+	{name: "the NameID of a guest is the user principal name",
+		make: answers(samltest.Answer{NameID: "a_example.net#EXT#@contoso.onmicrosoft.com"}),
+		code: saml.CodeNameIDGuest, page: pageNoAddress, log: "the guest's Email field"},
 	{name: "the user has no e-mail address", make: answers(samltest.Answer{User: samltest.DefaultUsers()[1]}),
-		code: saml.CodeNameIDNotEmail, page: "no usable e-mail address", log: "fill in the user's Email field"},
+		code: saml.CodeNameIDNotEmail, page: pageNoAddress, log: "fill in the user's Email field"},
 	{name: "the user is in more groups than are sent", make: answers(samltest.Answer{User: samltest.DefaultUsers()[3]}),
 		page: "the page of", log: "Groups assigned to the application"},
 	{name: "the user is in more groups than fit into a cookie", make: func(s *shop) {
@@ -129,14 +134,16 @@ var mistakesOfAdministrators = []mistake{
 		user.Groups = user.Groups[:120]
 		answers(samltest.Answer{User: user})(s)
 	}, page: "the page of", log: "set session.Config.Records"},
-	{name: "the user is not assigned", make: answers(samltest.Answer{Status: statusResponder, StatusMessage: "AADSTS50105: x"}),
-		code: saml.CodeStatus, page: "The identity provider did not sign you in", log: "Users and groups: assign the user"},
-	{name: "signed requests are demanded, and ours are not", make: answers(samltest.Answer{Status: statusResponder, StatusMessage: "AADSTS76021: x"}),
-		code: saml.CodeStatus, page: "The identity provider did not sign you in", log: "or configure Config.SigningKey"},
+	{name: "the user is not assigned",
+		make: answers(samltest.Answer{Status: statusResponder, StatusMessage: "AADSTS50105: x"}),
+		code: saml.CodeStatus, page: pageStatus, log: "Users and groups: assign the user"},
+	{name: "signed requests are demanded, and ours are not",
+		make: answers(samltest.Answer{Status: statusResponder, StatusMessage: "AADSTS76021: x"}),
+		code: saml.CodeStatus, page: pageStatus, log: "or configure Config.SigningKey"},
 	{name: "token encryption is on", make: func(s *shop) {
 		s.mustOpen()
 		s.answered(samltest.Answer{Encrypt: &samltest.Encryption{Certificates: s.idp.Certificates()[:1]}})
-	}, code: saml.CodeEncryptedAssertion, page: "The response of the identity provider was refused", log: "deactivate the encryption certificate"},
+	}, code: saml.CodeEncryptedAssertion, page: pageRefused, log: "deactivate the encryption certificate"},
 	{name: "the Sign-on URL is empty, and the user begins at the portal", make: func(s *shop) {
 		s.mustOpen()
 		s.posted(samltest.Answer{})

@@ -23,23 +23,31 @@ type mistake struct {
 	log  string    // the cure, in the log
 }
 
+// What the pages of several mistakes say.
+const (
+	pageRefused   = "The response of the identity provider was refused"
+	pageBroken    = "This service cannot sign anyone in"
+	pageNoAddress = "no usable e-mail address"
+	pageStatus    = "The identity provider did not sign you in"
+)
+
 // mistakesOfDevelopers are about routes, middleware, processes and the code around the library.
 var mistakesOfDevelopers = []mistake{
 	{name: "the Handler is on another path than RedirectPath", make: func(s *shop) {
 		s.mustOpen()
 		s.pages = s.routes("/saml/acs")
 		s.visit("/jobs")
-	}, code: saml.CodeConfig, page: "This service cannot sign anyone in", log: "set Config.RedirectPath to that path"},
+	}, code: saml.CodeConfig, page: pageBroken, log: "set Config.RedirectPath to that path"},
 	{name: "the Handler is registered for GET only", make: func(s *shop) {
 		s.mustOpen()
 		s.pages = s.routes("GET " + s.sp.RedirectPath())
 		s.visit("/jobs")
-	}, code: saml.CodeConfig, page: "This service cannot sign anyone in", log: "Register the Handler for GET and POST"},
+	}, code: saml.CodeConfig, page: pageBroken, log: "Register the Handler for GET and POST"},
 	{name: "Require guards everything, the Redirect URL too", make: func(s *shop) {
 		s.mustOpen()
 		s.before(s.login.Require)
 		s.visit("/jobs")
-	}, code: saml.CodeConfig, page: "This service cannot sign anyone in", log: "outside of Require"},
+	}, code: saml.CodeConfig, page: pageBroken, log: "outside of Require"},
 	{name: "the Handler is below StripPrefix, and RedirectPath lacks the prefix", make: func(s *shop) {
 		s.config.RedirectPath = "/acs"
 		s.mustOpen()
@@ -48,7 +56,7 @@ var mistakesOfDevelopers = []mistake{
 		mux.Handle("/sso/", http.StripPrefix("/sso", inner))
 		s.pages = mux
 		s.visit("/jobs")
-	}, code: saml.CodeConfig, page: "This service cannot sign anyone in", log: "set Config.RedirectPath to that path"},
+	}, code: saml.CodeConfig, page: pageBroken, log: "set Config.RedirectPath to that path"},
 	{name: "a middleware reads the body and does not put it back", make: func(s *shop) {
 		s.mustOpen()
 		s.before(func(next http.Handler) http.Handler {
@@ -91,7 +99,7 @@ var mistakesOfDevelopers = []mistake{
 		s.config.BaseURL, s.config.InsecureAllowHTTP = "http://console.example.com", true
 		s.mustOpen()
 		s.visit("/jobs")
-	}, code: saml.CodeConfig, page: "This service cannot sign anyone in", log: "session.Config.InsecureAllowHTTP"},
+	}, code: saml.CodeConfig, page: pageBroken, log: "session.Config.InsecureAllowHTTP"},
 	{name: "the state keys are text", make: func(s *shop) {
 		s.config.StateKeys = [][]byte{[]byte("correct horse battery staple 123")}
 		s.open()
@@ -140,36 +148,23 @@ var mistakesOfDevelopers = []mistake{
 	{name: "a provider is made for each request, without a Store", make: func(s *shop) {
 		s.config.Store = nil
 		s.mustOpen()
-		login, err := saml.NewHandler(saml.HandlerConfig{Sessions: s.sessions, Resolve: func(*http.Request, string) (*saml.ServiceProvider, error) {
-			return saml.New(s.config)
-		}})
-		if err != nil {
-			s.Fatal(err)
-		}
-		s.login = login
-		s.pages = s.routes(s.sp.RedirectPath())
+		s.resolves(func(*http.Request, string) (*saml.ServiceProvider, error) { return saml.New(s.config) })
 		s.visit("/jobs")
 	}, code: saml.CodeStoreYoung, page: "restarted during the sign-in", log: "make it once, or give it a Store"},
 	{name: "Resolve returns the provider of another tenant", make: func(s *shop) {
 		s.config.Tenant = "a"
 		s.mustOpen()
-		asked := false
-		login, err := saml.NewHandler(saml.HandlerConfig{Sessions: s.sessions, Resolve: func(_ *http.Request, tenant string) (*saml.ServiceProvider, error) {
+		s.resolves(func(_ *http.Request, tenant string) (*saml.ServiceProvider, error) {
 			config := s.config
-			if asked = asked || tenant != ""; asked {
+			if tenant == "a" {
 				config.Tenant = "b"
 			}
+			if tenant == "" {
+				return nil, saml.ErrNotConfigured
+			}
 			return saml.New(config)
-		}})
-		if err != nil {
-			s.Fatal(err)
-		}
-		s.login = login
-		s.pages = s.routes(s.sp.RedirectPath())
-		s.answered(samltest.Answer{})
-		asked = true
-		s.answered(samltest.Answer{})
-		_, err = login.Provider(httptest.NewRequest("GET", "/", nil), "a")
+		})
+		_, err := s.login.Provider(httptest.NewRequest("GET", "/", nil), "a")
 		s.hear(err)
 	}, code: saml.CodeTenant, err: "Let HandlerConfig.Resolve return the provider whose Config.Tenant"},
 	{name: "the session's cookie does not reach the browser", make: func(s *shop) {
@@ -220,7 +215,7 @@ var mistakesOfDevelopers = []mistake{
 		s.pages = mux
 		s.visit("/jobs")
 		s.visit("/public")
-	}, code: saml.CodeConfig, page: "This service cannot sign anyone in", err: "behind Handler.Load if it is public"},
+	}, code: saml.CodeConfig, page: pageBroken, err: "behind Handler.Load if it is public"},
 	{name: "a lifetime is a number without a unit", make: func(s *shop) {
 		s.settings.Lifetime = 12
 		s.open()
@@ -232,7 +227,7 @@ var mistakesOfDevelopers = []mistake{
 	{name: "a fresh sign-in is asked for, and the identity provider does not ask", make: func(s *shop) {
 		s.mustOpen()
 		s.posted(samltest.Answer{RequestID: s.begun(s.sp.RedirectURL() + "?fresh=true"), AuthnInstant: time.Now().Add(-time.Hour)})
-	}, code: saml.CodeAuthnInstant, page: "The response of the identity provider was refused", log: "let the identity provider honor ForceAuthn"},
+	}, code: saml.CodeAuthnInstant, page: pageRefused, log: "let the identity provider honor ForceAuthn"},
 }
 
 // withoutCookies is a proxy that drops cookies whose names begin so.

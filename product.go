@@ -137,6 +137,19 @@ func (p *IdentityProvider) signResponseHint() string {
 // notWhole is the advice for a message that is not even XML.
 const notWhole = "The form value was changed on its way, cut off or encoded twice: look for a proxy, firewall or script that rewrites request bodies or limits their size."
 
+// What to do about faults that many codes share.
+const (
+	askTheVendor = "If the response of every user is like this, have the vendor of the identity provider's software fix it: "
+	// notOurXML is for XML that no SAML product writes.
+	notOurXML = askTheVendor + "SAML messages have no such XML. " +
+		"If it is one among good ones, something on the way changed it or put another page in its place, or it is an attack."
+	// notSAML is for messages that are not as SAML 2.0 defines them.
+	notSAML = askTheVendor + "SAML 2.0 does not allow it. " +
+		"If it is one among good ones, it may be an attack."
+	hintForm = "The Redirect URL takes the form that the identity provider posts (HTTP-POST), unchanged and with one SAMLResponse. " +
+		"Look for a proxy or middleware that changes or redirects the POST, for a link to the Redirect URL that should not be one, and for an address for logout at the identity provider that is set to the Redirect URL."
+)
+
 const signRequestsHint = "Configure a key (Config.SigningKey) and give the identity provider our metadata, or switch the demand off at the identity provider."
 
 // signRequestsHint returns what to change if the metadata asks for signed requests.

@@ -38,8 +38,8 @@ var statusHints = map[string]string{
 
 const statusVersion = "The identity provider does not speak SAML 2.0 with this service: register the service there for SAML 2.0, not for SAML 1.1 or WS-Federation."
 
-// statusHintsAskedNothing take the place of statusHints if our request asked for no method of sign-in and
-// for no fresh one.
+// statusHintsAskedNothing take the place of statusHints if our request asked for no method of sign-in
+// and for no fresh one.
 var statusHintsAskedNothing = map[string]string{
 	"NoAuthnContext": "Our request asked for no method of sign-in: look in the settings and the log of the identity provider which method it demands for this service itself.",
 	"RequestUnsupported": "The identity provider does not support something in the request, and ours asks for no method of sign-in and for no fresh one: " +
