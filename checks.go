@@ -230,10 +230,7 @@ func checkStatus(_ context.Context, a *attempt) *Error {
 	}
 	e := refuse(code, "the identity provider reports "+statusName(a.message.Status)+" ("+signed+")",
 		a.message.Status.String(), "Success")
-	e.Hint = a.idp.statusHint(a.message.Status.SubCode, a.message.Status.Message)
-	if e.Hint == "" && code == CodeStatus { // other codes have a hint of their own
-		e.Hint = statusCodeHint(a.message.Status)
-	}
+	e.Hint = a.statusHint(code)
 	return e
 }
 

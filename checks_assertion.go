@@ -323,8 +323,7 @@ func checkNameIDAgrees(_ context.Context, a *attempt) *Error {
 	// Both come from one field of the user. If that has white space around it, so has the claim.
 	claim, n := a.assertion.Attributes.Values(claimEmail), &a.assertion.NameID
 	if len(claim) == 1 && !EqualEmail(claim[0], n.Value) && claim[0] != n.sent {
-		return refuse(CodeNameIDMismatch, "the NameID is not the user's e-mail address", a.assertion.NameID.Value,
-			"the emailaddress claim")
+		return emailMismatch(n.Value, claim[0])
 	}
 	return nil
 }

@@ -17,12 +17,12 @@ func TestRefusalsSayWhat(t *testing.T) {
 	vectors := vectorsByName(t)
 	for _, row := range []struct{ vector, message, got, want, hint string }{
 		{"c23-refusal", "reports an error Requester RequestUnsupported AADSTS75011 (unsigned)",
-			"Requester: RequestUnsupported: AADSTS75011: Authentication", "Success", "RequestedAuthnContexts"},
+			"Requester: RequestUnsupported: AADSTS75011: Authentication", "Success", "asked for no method of sign-in"},
 		{"c23-refusal-signed", "reports an error Requester RequestUnsupported AADSTS75011 (signed)",
-			"Requester: RequestUnsupported: AADSTS75011: Authentication", "Success", "RequestedAuthnContexts"},
+			"Requester: RequestUnsupported: AADSTS75011: Authentication", "Success", "asked for no method of sign-in"},
 		{"c23-responder-signed", "reports an error Responder (", `"Responder"`, "Success", CodeStatus.hint()},
 		{"c51-other", "another method", "urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified", "classes:X509 or urn",
-			""},
+			"Leave RequestedAuthnContexts empty"},
 		{"p38-rsa-1.5", "encrypted with an algorithm that is not allowed", "rsa-1_5", "RSA-OAEP", "AES-256"},
 		{"p37-cipher-reference", "must be in exactly one CipherValue", "CipherReference", "",
 			entraHints[CodeDecryption]},

@@ -51,6 +51,9 @@ func TestRowsOfCodes(t *testing.T) {
 			t.Errorf("%s means what %s means", string(code), string(other))
 		}
 		meanings[row.meaning] = code
+		if row.hint == "" && code != CodeConfig { // of which each fault has its own: TestEachConfigFaultHasAHint
+			t.Errorf("%s: no advice", string(code))
+		}
 		if row.hint != "" && !isSentence(row.hint) {
 			t.Errorf("%s: the hint is no sentence: %q", string(code), row.hint)
 		}

@@ -300,7 +300,8 @@ func (c *Config) policy() policy {
 		tenant: c.Tenant, entityID: c.EntityID, redirectURL: strings.TrimSuffix(c.BaseURL, "/") + c.RedirectPath,
 		contexts: slices.Clone(c.RequestedAuthnContexts), decrypters: decrypters(c.DecryptionKeys), skew: skew(c.ClockSkew), now: c.Now,
 		nameID: c.NameID, allowInternationalEmail: c.AllowInternationalEmail, requireObjectID: c.RequireObjectID,
-		requireSignedResponse: c.RequireSignedResponse, refuseExpiredCertificates: c.RefuseExpiredCertificates, allowSHA1: c.InsecureAllowSHA1,
+		requireSignedResponse: c.RequireSignedResponse, signsRequests: c.SigningKey != nil,
+		refuseExpiredCertificates: c.RefuseExpiredCertificates, allowSHA1: c.InsecureAllowSHA1,
 		claims: c.Claims.names(),
 	}
 	if p.entityID == "" {

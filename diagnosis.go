@@ -2,6 +2,7 @@ package saml
 
 import (
 	"bytes"
+	"strconv"
 
 	"github.com/iomete/saml/internal/dsig"
 	"github.com/iomete/saml/internal/wire"
@@ -63,4 +64,19 @@ func (a *attempt) namedKey() (key *TrustedKey, named bool) {
 		return &a.idp.usableKeys[0], false
 	}
 	return nil, named
+}
+
+// noteEmailClaim stands behind the advice about the NameID, which may be right already.
+const noteEmailClaim = "If the NameID is right already, let the identity provider take the emailaddress claim from the same field of the user."
+
+// emailMismatch is the refusal of a NameID that is another address than the emailaddress claim. Got has
+// both, with characters beyond ASCII escaped, because the two may differ only in what looks the same.
+func emailMismatch(nameID, claim string) *Error {
+	e := refuse(CodeNameIDMismatch, "the NameID and the emailaddress claim are different addresses", "",
+		"the same address in both")
+	const name, claimName = "NameID ", ", emailaddress claim "
+	half := (maxQuoted - len(name+claimName)) / 2
+	e.Got = name + quoteBy(strconv.QuoteToASCII, nameID, half) + claimName + quoteBy(strconv.QuoteToASCII, claim, half)
+	e.note = noteEmailClaim
+	return e
 }

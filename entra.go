@@ -138,6 +138,8 @@ var aadstsTable = []aadsts{
 		entraSignOn + "Basic SAML Configuration > Reply URL must be the Redirect URL, character by character; a change takes some minutes."},
 	{[]string{"700016", "650056", "70001"}, "the Identifier is not our entity ID, or the Login URL is that of another tenant",
 		entraSignOn + `Basic SAML Configuration > Identifier (Entity ID) must be our entity ID, which is the Redirect URL unless another is configured; and compare the Login URL in our settings with the "Set up" card.`},
+	{[]string{"90002"}, "the tenant in the Login URL does not exist",
+		entraSignOn + `"Set up" card: take the Login URL from there again, in the portal of the tenant's own cloud.`},
 	{[]string{"900971"}, "there is no Reply URL", entraSignOn + "Basic SAML Configuration > Reply URL: enter the Redirect URL."},
 	{[]string{"50105"}, "the user is not assigned; groups inside groups do not count",
 		"In Entra: Enterprise application > Users and groups: assign the user or a group that holds the user directly."},
@@ -157,7 +159,7 @@ var aadstsTable = []aadsts{
 		"In Entra: Users > New user > Invite external user: invite the account as a guest, or sign in with an account of the tenant."},
 	{[]string{"50053", "50057"}, "the account is locked or switched off", "In Entra: Users > (the user): enable the account, or wait until the lock ends."},
 	{[]string{"50058"}, "nobody is signed in at Entra, and the request forbids it to ask",
-		"Begin the login again without LoginOptions.IsPassive."},
+		"If the login was silent, begin it again without LoginOptions.IsPassive. Otherwise sign in again, in a browser that keeps the cookies of Entra."},
 	{[]string{"50074", "50076", "50079"}, "the user must give a second factor, and did not",
 		"Sign in again and finish the second factor; if no page asks for it, begin the login without LoginOptions.IsPassive."},
 	{[]string{"50196"}, "the browser was sent to Entra again and again within a short time",
@@ -185,7 +187,28 @@ var aadstsHints = func() map[string]string {
 
 // aadstsHint says what to do about an error number of Entra in a status message, "" if we know
 // nothing.
-func aadstsHint(message string) string { return aadstsHints[aadstsNumber.FindString(message)] }
+func aadstsHint(message string, ours asked) string {
+	number := aadstsNumber.FindString(message)
+	switch {
+	case number == "AADSTS75011" && !ours.method:
+		return "Our request asked for no method of sign-in: look in Entra's sign-in log whether another service uses the enterprise application, and give each service its own."
+	case number == "AADSTS76021" && ours.signed:
+		return entraSignOn + "SAML Certificates > Verification certificates > Edit: our requests are signed, so upload the certificate of Config.SigningKey there, as our metadata has it."
+	}
+	return aadstsHints[number]
+}
+
+// aadstsAtMetadata says what to do about an error number that Entra answers at the address of
+// metadata, where it is about that address alone.
+var aadstsAtMetadata = map[string]string{
+	"AADSTS90002": entraSignOn + "SAML Certificates > App Federation Metadata Url: copy the address again, because the tenant in it does not exist; or download the Federation Metadata XML and give that.",
+	"AADSTS700016": entraSignOn + "SAML Certificates > App Federation Metadata Url: copy the address again, because the application in it (appid) does not exist in that tenant; " +
+		"or download the Federation Metadata XML and give that.",
+}
+
+// hintOverage is for responses with a link in place of the groups, which only Entra sends.
+const hintOverage = entraSignOn + `Attributes & Claims > the group claim: send "Groups assigned to the application" only, or filter the groups. ` +
+	"Until then the service must not conclude that such a user is not in a group."
 
 // misplacedOfEntra recognizes values of the Entra portal that were pasted into the wrong field: at
 // most one fault for each field.

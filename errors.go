@@ -217,6 +217,12 @@ func (e *Error) advised(hint string) *Error {
 	return e
 }
 
+// hintOfCode records whose standing advice e gets if it has none of its own.
+func (e *Error) hintOfCode(code Code) *Error {
+	e.hintOf = code
+	return e
+}
+
 // wanting records what was expected.
 func (e *Error) wanting(want string) *Error {
 	e.Want = want
@@ -250,14 +256,17 @@ const maxQuoted = 200
 
 // quote shows a foreign value in one line of printable characters, at most maxQuoted bytes with its
 // quotes.
-func quote(s string) string {
-	q := make([]byte, 1, min(len(s)+2, maxQuoted))
+func quote(s string) string { return quoteBy(strconv.Quote, s, maxQuoted) }
+
+// quoteBy is quote with another escape function and limit.
+func quoteBy(escape func(string) string, s string, most int) string {
+	q := make([]byte, 1, min(len(s)+2, most))
 	q[0] = '"'
 	for len(s) > 0 {
 		_, size := utf8.DecodeRuneInString(s)
-		escaped := strconv.Quote(s[:size])
+		escaped := escape(s[:size])
 		escaped = escaped[1 : len(escaped)-1]
-		if len(q)+len(escaped)+len(`…"`) > maxQuoted {
+		if len(q)+len(escaped)+len(`…"`) > most {
 			q = append(q, "…"...)
 			break
 		}

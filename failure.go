@@ -136,7 +136,8 @@ var errorPage = template.Must(template.New("error").Parse(`<!DOCTYPE html>
 <style nonce="{{.Nonce}}">body{font:1rem/1.5 system-ui,sans-serif;color-scheme:light dark;max-width:34rem;margin:15vh auto;padding:0 1rem}a{display:inline-block;border:1px solid;border-radius:.3em;padding:.5em 1.5em;text-decoration:none;color:inherit}small{opacity:.7}</style>
 </head><body><main><h1>{{.Title}}</h1><p>{{.Sentence}}</p>
 <p>{{if and .Login .Button}}<a href="{{.Login}}">{{.Button}}</a>{{else}}<a href="{{.Home}}">{{.StartPage}}</a>{{end}}</p>
-<p><small>{{.CodeWord}} <code>{{.Code}}</code>, {{.ReferenceWord}} <code>{{.Reference}}</code></small></p></main></body></html>
+{{if .Other}}<p><a href="{{.Other}}">{{.OtherAccount}}</a></p>
+{{end}}<p><small>{{.CodeWord}} <code>{{.Code}}</code>, {{.ReferenceWord}} <code>{{.Reference}}</code></small></p></main></body></html>
 `))
 
 // writeErrorPage links to login, the Redirect URL, if it is known and of use, else to Home.
@@ -150,12 +151,17 @@ func (h *Handler) writeErrorPage(w http.ResponseWriter, r *http.Request, err *Er
 	if shown.AskAdministrator {
 		shown.Sentence += " " + language.Say(textAsk)
 	}
+	other := ""
+	if login != "" && codes[err.Code].anotherAccount {
+		other = addQuery(login, "fresh=1")
+	}
 	nonce := page.Headers(w)
 	w.WriteHeader(shown.Status)
 	errorPage.Execute(w, struct {
 		Page
-		Language, Nonce, Login, Home, StartPage, CodeWord, Code, ReferenceWord, Reference string
+		Language, Nonce, Login, Home, StartPage, Other, OtherAccount, CodeWord, Code, ReferenceWord, Reference string
 		// the only possible error is that the browser went away
-	}{shown, language.Name(), nonce, login, h.config.Home, language.Say(textStartPage), language.Say(textCode), string(err.Code),
+	}{shown, language.Name(), nonce, login, h.config.Home, language.Say(textStartPage), other,
+		language.Say(textOtherAccount), language.Say(textCode), string(err.Code),
 		language.Say(textReference), err.Reference})
 }

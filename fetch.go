@@ -84,7 +84,7 @@ func fromFetch(err *fetch.Error, seen *IdentityProvider) *Error {
 	case err.TooLarge:
 		e.Code, e.hintOf = CodeTooLarge, CodeMetadataFetch
 	case err.AADSTS != "":
-		e.Hint = cmp.Or(seen.statusHint("", err.AADSTS), err.Hint)
+		e.Hint = cmp.Or(aadstsAtMetadata[err.AADSTS], seen.statusHint("", err.AADSTS, asked{method: true}), err.Hint)
 	}
 	return e.completed(seen)
 }

@@ -236,4 +236,15 @@ func (sp *ServiceProvider) observeFinish(ctx context.Context, login *Login, err 
 		return
 	}
 	sp.observe(ctx, Event{Kind: LoginSucceeded, RequestID: login.RequestID, Login: login})
+	if login.Identity.GroupsOverage {
+		sp.noticeOverage(ctx)
+	}
+}
+
+// noticeOverage warns once that groups are missing: to the user it looks like a missing right.
+func (sp *ServiceProvider) noticeOverage(ctx context.Context) {
+	sp.overage.Do(func() {
+		sp.config.Logger.WarnContext(ctx, "saml: the identity provider left out the groups of a user because they are too many (Identity.GroupsOverage). This is logged once",
+			"tenant", sp.config.Tenant, "hint", hintOverage)
+	})
 }

@@ -3,6 +3,7 @@ package saml
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -146,6 +147,8 @@ func (h *Handler) readBody(w http.ResponseWriter, r *http.Request, b *body) *Err
 		return nil
 	case errors.Is(err, errNoMemory):
 		return refuse(CodeBusy, "other large forms take up all the memory that is set aside for them", "", "")
+	case errors.As(err, &tooLarge) && tooLarge.Limit < maxBody:
+		return bodyGone(fmt.Sprintf("something in front of the Handler limits the body to %d bytes", tooLarge.Limit))
 	case errors.Is(err, errTooLarge), errors.As(err, &tooLarge):
 		return refusef(CodeTooLarge, "the form has more than %d bytes", maxBody)
 	case errors.Is(err, os.ErrDeadlineExceeded):

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -118,6 +119,7 @@ type Handler struct {
 	bodyTimeout time.Duration
 	refusals    *refusalLog // of those without a provider
 	hosts       hostWarnings
+	silence     silence
 }
 
 // Handler is NewHandler for this provider alone: the handler of its Redirect URL (assertion
@@ -258,9 +260,10 @@ func withProvider(r *http.Request, sp *ServiceProvider) *http.Request {
 }
 
 // ServeHTTP serves the Redirect URL (assertion consumer service, ACS). A GET begins a login, unless
-// the browser is signed in. Its query may have return_to, a path on this host at which the login
-// ends; and fresh=1, with which the identity provider asks again who signs in (ForceAuthn), also if
-// somebody is signed in: for a link "Use another account" of the service itself.
+// the browser is signed in. Its query may have return_to, at which the login ends: a path on this
+// host, or an address whose origin is that of Config.BaseURL; others are ignored. It may have fresh=1,
+// with which the identity provider asks again who signs in (ForceAuthn), also if somebody is signed
+// in: for a link "Use another account" of the service itself.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.Method {
 	case http.MethodGet:
@@ -307,9 +310,7 @@ func (h *Handler) beginFor(w http.ResponseWriter, r *http.Request, returnTo stri
 	}
 	h.noticeHost(r, sp)
 	lost := strings.HasPrefix(returnTo, "/") && len(returnTo) > maxReturnTo
-	if !localPath(returnTo) {
-		returnTo = ""
-	}
+	returnTo = localPart(returnTo, sp.config.BaseURL)
 	// A post from another site comes without our cookies, so each would set one more. A GET has them.
 	blind := r.Method == http.MethodPost && r.Header.Get("Sec-Fetch-Site") == "cross-site"
 	fresh := asksAnew(r)
@@ -317,7 +318,8 @@ func (h *Handler) beginFor(w http.ResponseWriter, r *http.Request, returnTo stri
 		h.toRedirectURL(w, r, sp, returnTo, fresh)
 		return
 	}
-	o, how := LoginOptions{ReturnTo: returnTo, ForceAuthn: fresh}, start{lost: lost, fromPage: r.Method == http.MethodGet}
+	o := LoginOptions{ReturnTo: returnTo, ForceAuthn: fresh}
+	how := start{lost: lost, fromPage: r.Method == http.MethodGet, elsewhere: fromElsewhere(r)}
 	signedIn := h.config.Sessions.SignedIn(withProvider(r, sp))
 	if signedIn && fresh { // who is signed in and takes another account is in no loop
 		h.start(w, r, sp, o, how)
@@ -343,15 +345,16 @@ func (h *Handler) beginFor(w http.ResponseWriter, r *http.Request, returnTo stri
 // asksAnew reports whether a link of the service asks for a fresh sign-in, as "Use another account"
 // does. A link of another site cannot.
 func asksAnew(r *http.Request) bool {
-	site := r.Header.Get("Sec-Fetch-Site")
-	return r.URL.Query().Get("fresh") == "1" && site != "cross-site" && site != "same-site"
+	fresh, err := strconv.ParseBool(r.URL.Query().Get("fresh"))
+	return err == nil && fresh && !fromElsewhere(r)
 }
 
 // A start says how a login of a Handler begins, beside its options.
 type start struct {
-	lost     bool                      // the user asked for an address that cannot be kept
-	fromPage bool                      // the address of the page may have a fragment, which only the browser knows
-	count    func(http.ResponseWriter) // of redirect loops; may be nil
+	lost      bool                      // the user asked for an address that cannot be kept
+	fromPage  bool                      // the address of the page may have a fragment, which only the browser knows
+	elsewhere bool                      // another site made the browser begin it, so it must not cost another login
+	count     func(http.ResponseWriter) // of redirect loops; may be nil
 }
 
 // start sends the browser to the identity provider. What the browser has to keep goes into its
@@ -365,6 +368,10 @@ func (h *Handler) start(w http.ResponseWriter, r *http.Request, sp *ServiceProvi
 		return
 	}
 	b, others := h.bind(r, sp, o.Purpose)
+	if how.elsewhere && sp.crowded(b, others) {
+		h.askFirst(w, r, sp, o)
+		return
+	}
 	request, err := sp.startLogin(r.Context(), o, func(p pendingLogin) string {
 		return sp.bindID(b, p, o.ReturnTo != "" || how.lost)
 	})
@@ -377,6 +384,7 @@ func (h *Handler) start(w http.ResponseWriter, r *http.Request, sp *ServiceProvi
 		how.count(w)
 	}
 	sp.observeStart(r.Context(), request, nil)
+	h.noticeSilence(r, sp)
 	remembered := room && o.ReturnTo != "" && sp.rememberPage(w, r, request.ID, o.ReturnTo)
 	if !room {
 		sp.deleteCookie(w, r, pagesCookie)
@@ -424,6 +432,20 @@ func (h *Handler) tellLost(w http.ResponseWriter, r *http.Request, sp *ServicePr
 		Button: textStartPage}.Write(w)
 }
 
+// askFirst answers in place of start if a page of another site led here and the cookies of the login
+// would take the place of others. Its link leads to the same address, and is one of this site.
+func (h *Handler) askFirst(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, o LoginOptions) {
+	link := ""
+	if r.Method != http.MethodGet {
+		link = sp.beginURL(o.ForceAuthn)
+		if o.ReturnTo != "" {
+			link = addQuery(link, returnField+"="+url.QueryEscape(o.ReturnTo))
+		}
+	}
+	page.Notice{Language: h.language(r), Title: textSignIn, Sentence: textManyOpen, Link: link,
+		Button: textSignIn}.Write(w)
+}
+
 func (h *Handler) redirect(w http.ResponseWriter, r *http.Request, to string) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Location", to) // http.Redirect would clean the path of a return_to
@@ -438,7 +460,7 @@ func (h *Handler) StartLogin(w http.ResponseWriter, r *http.Request, sp *Service
 		h.fail(w, r, nil, refuse(CodeInternal, "Handler.StartLogin was called with a nil ServiceProvider", "", ""))
 		return
 	}
-	h.start(w, r, sp, o, start{})
+	h.start(w, r, sp, o, start{elsewhere: fromElsewhere(r)})
 }
 
 // newReference returns a random name for one refusal, for the user's page and the log.

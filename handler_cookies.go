@@ -125,16 +125,27 @@ func (h *Handler) bind(r *http.Request, sp *ServiceProvider, purpose string) (b 
 // bindings take too much, the oldest are deleted.
 func (sp *ServiceProvider) keep(w http.ResponseWriter, b binding, others []binding) (room bool) {
 	sp.setCookie(w, cookiePrefix+b.name, b.value(), loginMaxAge)
-	used := countersSize + sp.bindingSize(b)
-	for _, other := range others {
-		used += sp.bindingSize(other)
-	}
+	used := sp.sizeWith(b, others)
 	for len(others) > 0 && used > maxCookies {
 		sp.setCookie(w, cookiePrefix+others[0].name, "", 0)
 		used -= sp.bindingSize(others[0])
 		others = others[1:]
 	}
 	return used+pagesSize <= maxCookies
+}
+
+// crowded reports whether keep would delete others, and with them logins that are not finished.
+func (sp *ServiceProvider) crowded(b binding, others []binding) bool {
+	return sp.sizeWith(b, others) > maxCookies
+}
+
+// sizeWith returns how many bytes of a request the bindings take, with the counters of loops.
+func (sp *ServiceProvider) sizeWith(b binding, others []binding) int {
+	used := countersSize + sp.bindingSize(b)
+	for _, other := range others {
+		used += sp.bindingSize(other)
+	}
+	return used
 }
 
 // bindings returns the bindings of this browser, the oldest first: that is how browsers send them

@@ -109,6 +109,13 @@ func fromOurSite(r *http.Request) bool {
 	return site == "same-origin" || site == "same-site"
 }
 
+// fromElsewhere reports whether the browser says that a page of another site, or of another host of
+// this site, led here.
+func fromElsewhere(r *http.Request) bool {
+	site := r.Header.Get("Sec-Fetch-Site")
+	return site == "cross-site" || site == "same-site"
+}
+
 // samePath reports whether an address has this path, but for slashes at its end.
 func samePath(address, want string) bool {
 	address, _, _ = strings.Cut(address, "#")

@@ -33,6 +33,9 @@ const (
 func (h *Handler) receive(w http.ResponseWriter, r *http.Request) {
 	form, err := h.readForm(w, r)
 	defer form.release()
+	if !form.begins {
+		h.silence.end()
+	}
 	if err != nil {
 		form.release() // the server may read on for a while before the page is sent
 		h.fail(w, r, h.anyProvider(r), err)
@@ -246,7 +249,7 @@ func (h *Handler) unsolicited(w http.ResponseWriter, r *http.Request, m *wire.Re
 	switch count := restarts(r, sp); {
 	case sp.config.Unsolicited == RestartUnsolicited && count < mostRestarts:
 		sp.setCookie(w, restarted, strconv.Itoa(count+1), restartLimit)
-		h.start(w, r, sp, LoginOptions{ReturnTo: refusal.ReturnTo}, start{})
+		h.start(w, r, sp, LoginOptions{ReturnTo: refusal.ReturnTo}, start{elsewhere: true})
 	case sp.config.Unsolicited == RestartUnsolicited:
 		refusal.Message = "the identity provider answers each login with a response to no request"
 		refusal.Hint = fmt.Sprintf("%d logins were begun in place of such responses within a minute, and none has finished. Let the identity provider put the ID of the request into InResponseTo.", count)

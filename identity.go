@@ -13,7 +13,8 @@ type Identity struct {
 	// Email is the user's e-mail address as sent: the NameID, which is one, or with AllowAnyNameID
 	// the e-mail claim, "" if there is none or it is no address. Nobody has checked that the user
 	// reads it, and it can be given to another person later. Compare it with EqualEmail, never in
-	// SQL.
+	// SQL. White space around a NameID that must be an e-mail address is left out; an e-mail claim
+	// with white space around it is no address. Case and normalization form are as sent.
 	Email string
 	// EmailClaim is the e-mail attribute as sent, "" if there is none. It is for display. This and
 	// the other single-valued fields are also "" if the attribute has several values, because
@@ -146,7 +147,13 @@ func nameIDKey(tenant, issuer string, n NameID, policy NameIDPolicy) string {
 }
 
 // EqualEmail reports whether two addresses, or two domains of addresses, are equal but for ASCII
-// case. strings.ToLower, strings.EqualFold and databases (lower, collations) also take other
-// characters for ASCII letters, U+212A KELVIN SIGN for k among them, and find another person's
-// account.
+// case: byte for byte, with A to Z like a to z, in the part before the @ too.
+//
+// Nothing else is left out. Blanks count, inside and around the address. So do normalization forms:
+// é as one character (NFC) and as e with an accent behind it (NFD) are two addresses, and a domain in
+// Unicode is another one than its form in ASCII ("xn--..."). Full-width letters and other scripts are
+// no ASCII letters. strings.ToLower, strings.EqualFold and databases (lower, collations) take some of
+// these for others, U+212A KELVIN SIGN for k among them, and find another person's account.
+//
+// It takes any text, also one that is no address; trim and check what a form brought before.
 func EqualEmail(a, b string) bool { return foldASCII(a) == foldASCII(b) }

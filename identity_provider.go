@@ -321,7 +321,8 @@ func showDate(t time.Time) string { return t.UTC().Format(time.DateOnly) }
 func (p *IdentityProvider) warn() {
 	add := func(code, message, hint string) { p.warnings = append(p.warnings, Warning{code, message, hint}) }
 	if strings.HasPrefix(foldASCII(p.LoginURL()), "http:") {
-		add("http_endpoint", "the login URL "+quote(p.LoginURL())+" is not https: passwords would travel in the clear", "")
+		add("http_endpoint", "the login URL "+quote(p.LoginURL())+" is not https: passwords would travel in the clear",
+			p.hint(CodeMetadataLoginURL))
 	}
 	for _, known := range products {
 		if known.warnings != nil {

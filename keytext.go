@@ -30,7 +30,7 @@ func ParseKeys(data []byte) ([]TrustedKey, error) {
 
 func readKeys(data []byte) ([]TrustedKey, *Error) {
 	if len(data) > maxFile {
-		return nil, refusef(CodeTooLarge, "the file has %d bytes, more than %d", len(data), maxFile)
+		return nil, refusef(CodeTooLarge, "the file has %d bytes, more than %d", len(data), maxFile).hintOfCode(CodeKey)
 	}
 	if p := certs.Container(data); p != nil {
 		return nil, fromCerts(p)

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/iomete/saml/internal/certs"
-	"github.com/iomete/saml/internal/fault"
 	"github.com/iomete/saml/internal/xmltree"
 )
 
@@ -72,12 +71,7 @@ func parseMetadata(document []byte, r ParseMetadataOptions) (*IdentityProvider, 
 	document = bytes.Clone(bytes.TrimLeft(document, " \t\r\n"))
 	doc, err := xmltree.Parse(document, xmltree.Options{MaxBytes: maxFile, AllowComments: true})
 	if err != nil {
-		e := fromFault(err)
-		if e.Code == fault.TooLarge {
-			return nil, e
-		}
-		e.hintOf = CodeMetadata
-		return nil, e
+		return nil, fromFault(err).hintOfCode(CodeMetadata)
 	}
 	entity, role, refusal := memberChoice{r.EntityID, r.Unattended}.find(doc.Root())
 	if refusal != nil {
@@ -129,14 +123,14 @@ func notMetadata(document []byte) *Error {
 	case formXML:
 		return nil
 	case formUTF16:
-		err := refuse(CodeEncoding, "the file is encoded in UTF-16", "", "the file as it was downloaded, or saved as UTF-8")
-		err.hintOf = CodeMetadata
-		return err
+		return refuse(CodeEncoding, "the file is encoded in UTF-16", "", "the file as it was downloaded, or saved as UTF-8").
+			hintOfCode(CodeMetadata)
 	case formEmpty:
 		return refuse(CodeMetadata, "the file is empty", "", "")
 	case formTooLarge:
 		return refusef(CodeTooLarge,
-			"the file has %d bytes, more than %d: this is not the metadata of one identity provider", len(document), maxFile)
+			"the file has %d bytes, more than %d: this is not the metadata of one identity provider", len(document), maxFile).
+			hintOfCode(CodeMetadata)
 	case formWebPage:
 		return refuse(CodeMetadata,
 			"this is a web page, not metadata: perhaps the sign-in page that came instead of the file", "", "")

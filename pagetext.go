@@ -14,11 +14,13 @@ const (
 	textMethods        = "A sign-in is a GET or a POST."
 	textOwnPage        = "Sign-in needs a page of its own."
 	textSignedIn       = "You are signed in"
+	textManyOpen       = "Many sign-ins are open in this browser, and a page of another site led here. To begin one more, press the button."
 	textLost           = "The address of the page that you asked for could not be kept. Please open that page again."
 	textNotSignedIn    = "You are not signed in."
 	textNoAccess       = "You are signed in, but you do not have access to this page."
 	textSessionUnknown = "The service cannot check your session right now. Please try again."
 	textStartPage      = "Go to the start page"
+	textOtherAccount   = "Use another account"
 	textCode           = "Code"
 	textReference      = "reference"
 	textAsk            = "Your administrator can look up the reference below."
@@ -27,8 +29,8 @@ const (
 // PageTexts returns the English texts that the pages and short answers of a Handler are made of,
 // for a test that HandlerConfig.Language knows all of them. A release may add texts.
 func PageTexts() []string {
-	list := []string{textSignIn, textSigningIn, textMethods, textOwnPage, textSignedIn, textLost, textNotSignedIn,
-		textNoAccess, textSessionUnknown, textStartPage, textCode, textReference, textAsk}
+	list := []string{textSignIn, textSigningIn, textMethods, textOwnPage, textSignedIn, textManyOpen, textLost, textNotSignedIn,
+		textNoAccess, textSessionUnknown, textStartPage, textOtherAccount, textCode, textReference, textAsk}
 	list = append(list, page.Texts...)
 	pages := []Page{defaultPage}
 	for _, row := range codes {

@@ -24,6 +24,7 @@ type policy struct {
 	allowInternationalEmail   bool
 	requireObjectID           bool
 	requireSignedResponse     bool
+	signsRequests             bool // for advice only
 	refuseExpiredCertificates bool
 	allowSHA1                 bool
 }
@@ -37,7 +38,8 @@ type NameIDPolicy int
 
 const (
 	// EmailNameID demands an e-mail address that agrees with Entra's emailaddress claim where there
-	// is exactly one.
+	// is exactly one. They agree if EqualEmail says so, or if both have the same white space around
+	// the address. If not, the refusal (CodeNameIDMismatch) has both in Got, and nowhere else.
 	EmailNameID NameIDPolicy = iota
 	// AllowAnyNameID accepts any non-empty NameID. Identity.Email is then the e-mail claim, or
 	// empty.

@@ -36,7 +36,7 @@ type product struct {
 
 	// statusHint returns what to do about an error number of the product in a status message, "" if
 	// it knows none. nil: the product has no such numbers.
-	statusHint func(message string) string
+	statusHint func(message string, ours asked) string
 
 	// misplaced recognizes values of the product's pages that were pasted into the wrong field.
 	// Each fault names its Field. nil: none are known.
@@ -137,6 +137,19 @@ func (p *IdentityProvider) signResponseHint() string {
 // notWhole is the advice for a message that is not even XML.
 const notWhole = "The form value was changed on its way, cut off or encoded twice: look for a proxy, firewall or script that rewrites request bodies or limits their size."
 
+// What to do about faults that many codes share.
+const (
+	askTheVendor = "If the response of every user is like this, have the vendor of the identity provider's software fix it: "
+	// notOurXML is for XML that no SAML product writes.
+	notOurXML = askTheVendor + "SAML messages have no such XML. " +
+		"If it is one among good ones, something on the way changed it or put another page in its place, or it is an attack."
+	// notSAML is for messages that are not as SAML 2.0 defines them.
+	notSAML = askTheVendor + "SAML 2.0 does not allow it. " +
+		"If it is one among good ones, it may be an attack."
+	hintForm = "The Redirect URL takes the form that the identity provider posts (HTTP-POST), unchanged and with one SAMLResponse. " +
+		"Look for a proxy or middleware that changes or redirects the POST, for a link to the Redirect URL that should not be one, and for an address for logout at the identity provider that is set to the Redirect URL."
+)
+
 const signRequestsHint = "Configure a key (Config.SigningKey) and give the identity provider our metadata, or switch the demand off at the identity provider."
 
 // signRequestsHint returns what to change if the metadata asks for signed requests.
@@ -160,12 +173,12 @@ func (p *IdentityProvider) postBindingHint() string {
 // statusHint returns what to do about a status, "" if there is no advice for this one: by the error
 // number of a product in its message, which itself says whose it is, or by the second-level code in
 // the words of the product.
-func (p *IdentityProvider) statusHint(subCode, message string) string {
+func (p *IdentityProvider) statusHint(subCode, message string, ours asked) string {
 	for _, known := range products {
 		if known.statusHint == nil {
 			continue
 		}
-		if hint := known.statusHint(message); hint != "" {
+		if hint := known.statusHint(message, ours); hint != "" {
 			return hint
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/url"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -16,6 +17,7 @@ type ServiceProvider struct {
 	config   Config // with defaults filled in
 	refusals *refusalLog
 	store    Store
+	overage  sync.Once // for the warning about missing groups
 }
 
 // RedirectURL returns BaseURL + RedirectPath: the assertion consumer service URL (ACS URL; Entra:
@@ -76,7 +78,8 @@ func New(config Config) (*ServiceProvider, error) {
 	sp := &ServiceProvider{config: c, policy: c.policy(), store: c.Store, refusals: &refusalLog{}}
 	if sp.store == nil {
 		sp.store = NewMemoryStoreWithClock(c.Now)
-		c.Logger.Warn("saml: no Store configured: used-up responses are remembered by this process alone")
+		c.Logger.Warn("saml: no Store configured: used-up responses are remembered by this process alone",
+			"hint", "If several processes serve this, or a restart must forget nothing, set Config.Store to one that all share (package sqlstore): otherwise a response counts once for each of them.")
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), newTimeout)
 	defer cancel()

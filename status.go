@@ -38,11 +38,47 @@ var statusHints = map[string]string{
 
 const statusVersion = "The identity provider does not speak SAML 2.0 with this service: register the service there for SAML 2.0, not for SAML 1.1 or WS-Federation."
 
+// statusHintsAskedNothing take the place of statusHints if our request asked for no method of sign-in
+// and for no fresh one.
+var statusHintsAskedNothing = map[string]string{
+	"NoAuthnContext": "Our request asked for no method of sign-in: look in the settings and the log of the identity provider which method it demands for this service itself.",
+	"RequestUnsupported": "The identity provider does not support something in the request, and ours asks for no method of sign-in and for no fresh one: " +
+		"compare the binding and the signature of requests with its settings for this service, and do without IsPassive.",
+}
+
+// An asked is what our request has, as far as advice depends on it: nobody is told to do what is done
+// already.
+type asked struct {
+	method bool // a method of sign-in (Config.RequestedAuthnContexts)
+	fresh  bool // a fresh sign-in (LoginOptions.ForceAuthn)
+	signed bool // a signature (Config.SigningKey)
+}
+
+func (a *attempt) asked() asked {
+	return asked{method: len(a.expect.contexts) > 0, fresh: a.expect.forceAuthn, signed: a.policy.signsRequests}
+}
+
+// statusHint returns what to do about the status of the message. A code of its own has advice of its
+// own: "" then leaves that.
+func (a *attempt) statusHint(code Code) string {
+	s, ours := a.message.Status, a.asked()
+	hint := a.idp.statusHint(s.SubCode, s.Message, ours)
+	if hint == "" && code == CodeStatus {
+		hint = statusCodeHint(s, ours)
+	}
+	return hint
+}
+
 // statusCodeHint returns what to do about a status by its codes, the second one first. It returns ""
 // if they say nothing, as Responder alone.
-func statusCodeHint(s wire.Status) string {
+func statusCodeHint(s wire.Status, ours asked) string {
 	for _, uri := range []string{s.SubCode, s.Code} {
-		if name, ok := strings.CutPrefix(uri, statusPrefix); ok && statusHints[name] != "" {
+		name, ok := strings.CutPrefix(uri, statusPrefix)
+		switch {
+		case !ok:
+		case !ours.method && !ours.fresh && statusHintsAskedNothing[name] != "":
+			return statusHintsAskedNothing[name]
+		case statusHints[name] != "":
 			return statusHints[name]
 		}
 	}

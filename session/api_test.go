@@ -110,6 +110,63 @@ func TestTwoServicesOnOneHost(t *testing.T) {
 	s.wantIn("after both", c)
 }
 
+// TestCookiesOfOthersAreNoticed: a cookie that has the name of ours and is no session here sends its
+// user to sign in, and the log says once why that may be. What is no mistake leaves no line.
+func TestCookiesOfOthersAreNoticed(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		theirs  func(*Config)      // the sessions that the cookie comes from
+		service func(*saml.Config) // their service
+		later   time.Duration
+		twice   bool
+		want    int
+	}{
+		"our own":                                 {},
+		"our own, expired":                        {later: 3 * time.Hour},
+		"our own, of a key before":                {theirs: func(c *Config) { c.Keys = [][]byte{oldKey} }},
+		"two of one name":                         {theirs: func(c *Config) { c.Keys = [][]byte{saml.NewStateKey()} }, twice: true},
+		"other keys, the same name":               {theirs: func(c *Config) { c.Keys = [][]byte{saml.NewStateKey()} }, want: 1},
+		"other keys, another name":                {theirs: func(c *Config) { c.Keys, c.Cookie = [][]byte{saml.NewStateKey()}, "other" }},
+		"the same keys, another name":             {theirs: func(c *Config) { c.Cookie = "other" }},
+		"the same keys and name, another service": {service: func(c *saml.Config) { c.EntityID = "urn:example:other" }, want: 1},
+		"another tenant of this service":          {service: func(c *saml.Config) { c.EntityID, c.Tenant = "urn:example:other", "other" }},
+	} {
+		var log bytes.Buffer
+		s := newSite(t, func(c *Config) { c.Cookie, c.Keys = "console", [][]byte{testKey, oldKey} })
+		ours := s.newManager(func(c *Config) {
+			c.Cookie, c.Keys, c.Logger = "console", [][]byte{testKey, oldKey}, slog.New(slog.NewTextHandler(&log, nil))
+		})
+		theirs := s.newManager(func(c *Config) { c.Cookie = "console" }, func(c *Config) {
+			if row.theirs != nil {
+				row.theirs(c)
+			}
+		})
+		login := s.newLogin(samltest.Answer{})
+		if row.service != nil {
+			sp := s.newProvider(s.idp, row.service)
+			login.EntityID, login.Tenant = sp.EntityID(), sp.Tenant()
+		}
+		w := httptest.NewRecorder()
+		if err := theirs.SignIn(w, newRequest("POST", "/"), login); err != nil {
+			t.Fatal(err)
+		}
+		cookies := w.Result().Cookies()
+		if row.twice {
+			cookies = append(cookies, cookies...)
+		}
+		s.clock.advance(row.later)
+		page := s.handlerOf(ours).Require(greeting)
+		for range 3 {
+			answerOf(page, newRequest("GET", "/jobs", cookies...))
+		}
+		if got := strings.Count(log.String(), "another session.Config.Cookie"); got != row.want {
+			t.Errorf("%s: %d warnings, want %d: %s", name, got, row.want, log.String())
+		}
+	}
+}
+
+var oldKey = saml.NewStateKey()
+
 // TestNamesOfCookiesWhileKeysChange: the default name follows the key, and nobody is signed out
 // because of that.
 func TestNamesOfCookiesWhileKeysChange(t *testing.T) {
@@ -232,9 +289,16 @@ func TestSignOutOntoAGuardedPage(t *testing.T) {
 		guard   func(*saml.Handler) http.Handler
 		want    int
 	}{
-		"a guarded page":           {"/", func(h *saml.Handler) http.Handler { return h.Require(greeting) }, 1},
-		"a guarded page, by query": {"/?bye=1", func(h *saml.Handler) http.Handler { return h.Require(greeting) }, 1},
-		"another page":             {"/goodbye", func(h *saml.Handler) http.Handler { return h.Require(greeting) }, 0},
+		"a guarded page":              {"/", func(h *saml.Handler) http.Handler { return h.Require(greeting) }, 1},
+		"a guarded page, by query":    {"/?bye=1", func(h *saml.Handler) http.Handler { return h.Require(greeting) }, 1},
+		"a guarded page, by fragment": {"/#bye", func(h *saml.Handler) http.Handler { return h.Require(greeting) }, 1},
+		"a guarded page below a prefix": {"/app/bye", func(h *saml.Handler) http.Handler {
+			return http.StripPrefix("/app", h.Require(greeting))
+		}, 1},
+		"a guarded page with a rule": {"/", func(h *saml.Handler) http.Handler {
+			return h.RequireFunc(func(*http.Request) bool { return true })(greeting)
+		}, 1},
+		"another page": {"/goodbye", func(h *saml.Handler) http.Handler { return h.Require(greeting) }, 0},
 		"a public page": {"/", func(h *saml.Handler) http.Handler {
 			return h.Load(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 		}, 0},
@@ -243,14 +307,14 @@ func TestSignOutOntoAGuardedPage(t *testing.T) {
 		s := newSite(t, func(c *Config) { c.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
 		out, page, c := s.SignOutHandler(row.goodbye), row.guard(s.login), s.signIn(samltest.Answer{})
 		for range 3 {
-			answerOf(page, newRequest("GET", "/", c)) // signed in, nothing is wrong yet
+			answerOf(page, newRequest("GET", "/app/", c)) // signed in, nothing is wrong yet
 		}
 		if log.Len() > 0 {
 			t.Errorf("%s, signed in: %s", name, log.String())
 		}
 		for range 3 {
 			w := answerOf(out, newRequest("POST", "/out", c))
-			if to := w.Header().Get("Location"); to == row.goodbye && strings.HasPrefix(to, "/?") || to == "/" {
+			if to, _, _ := strings.Cut(w.Header().Get("Location"), "#"); to != "/goodbye" {
 				answerOf(page, newRequest("GET", to))
 			}
 		}

@@ -289,6 +289,16 @@ func (m *Manager) open(r *http.Request) (*Session, bool) {
 	return nil, false
 }
 
+// noticeForeign warns once about a cookie that has the name of ours and is no session here: its user
+// has to sign in again, and does not know why.
+func (m *Manager) noticeForeign(ctx context.Context) {
+	m.foreignOnce.Do(func() {
+		m.config.Logger.WarnContext(ctx, "session: a cookie has the name of this service's sessions and is none of them, so its user signs in again. This is logged once",
+			"hint", "If several services share the host, give each session.Config.Keys of its own, or another session.Config.Cookie: otherwise each sign-in at one ends the session at the other. "+
+				"If several processes serve this one, give all the same session.Config.Keys and saml.Config.EntityID. After a change of keys or of the entity ID it is normal.")
+	})
+}
+
 func (m *Manager) openCookie(r *http.Request, name string) (*Session, bool) {
 	cookies := r.CookiesNamed(name)
 	if len(cookies) != 1 { // none, or an attacker planted a second one
@@ -301,6 +311,7 @@ func (m *Manager) openCookie(r *http.Request, name string) (*Session, bool) {
 	}
 	plaintext, ok := m.sealer.Open(m.context(name, string(tenant)), sealed)
 	if !ok {
+		m.noticeForeign(r.Context())
 		return nil, false
 	}
 	s, err := decodeCookie(plaintext, string(tenant))

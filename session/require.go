@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 
 	"github.com/iomete/saml"
 	"github.com/iomete/saml/internal/guarded"
@@ -98,9 +99,13 @@ func (m *Manager) renew(w http.ResponseWriter, r *http.Request, s *Session) erro
 // noticeGuardedGoodbye warns once if people who sign out are sent to a page that Require guards:
 // they would be signed in again before they see anything.
 func (m *Manager) noticeGuardedGoodbye(r *http.Request) {
-	if !guarded.Is(r.Context()) || !m.goodbyes.warnAbout(r.URL.Path) {
+	path := r.URL.Path
+	if u, err := url.ParseRequestURI(r.RequestURI); err == nil { // http.StripPrefix changes r.URL
+		path = u.Path
+	}
+	if !guarded.Is(r.Context()) || !m.goodbyes.warnAbout(path) {
 		return
 	}
 	m.config.Logger.WarnContext(r.Context(), "session: SignOutHandler leads to a page that Require guards, so whoever signs out is signed in again at once",
-		"page", r.URL.Path, "hint", "Give SignOutHandler a public page, such as \"/goodbye\", and serve it without Require.")
+		"page", path, "hint", "Give SignOutHandler a public page, such as \"/goodbye\", and serve it without Require.")
 }

@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -216,7 +217,8 @@ type Manager struct {
 	checks   checks
 	goodbyes goodbyes
 
-	cutOnce sync.Once // for the warning that Config.Records is missing
+	cutOnce     sync.Once // for the warning that Config.Records is missing
+	foreignOnce sync.Once // for the warning about cookies of other services or processes
 }
 
 // New returns a Manager. All faults of the Config are reported at once, as joined *saml.Error values
@@ -228,7 +230,8 @@ func New(c Config) (*Manager, error) {
 	}
 	if c.Store == nil { // not in withDefaults: an invalid Config must log nothing
 		c.Store = saml.NewMemoryStoreWithClock(c.Now)
-		c.Logger.Warn("session: no Store configured: ended sessions are remembered by this process alone")
+		c.Logger.Warn("session: no Store configured: ended sessions are remembered by this process alone",
+			"hint", "If several processes serve this, or a restart must forget nothing, set session.Config.Store to one that all share (package sqlstore).")
 	}
 	m := &Manager{
 		config:  c,
@@ -478,6 +481,9 @@ func (m *Manager) fits(ctx context.Context, s *Session, sp *saml.ServiceProvider
 	if err != nil {
 		return false, err
 	}
+	if sp.Tenant() == s.Tenant && serviceOf(sp.EntityID()) != s.service {
+		m.noticeForeign(ctx)
+	}
 	return sp.Tenant() == s.Tenant && idp.EntityID() == s.IdentityProvider && serviceOf(sp.EntityID()) == s.service &&
 		(m.config.InsecureAllowHTTP || isHostCookie(s.cookie) || onLoopback(sp)), nil
 }
@@ -527,8 +533,9 @@ type goodbyes struct {
 func (g *goodbyes) add(page string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	path, _, _ := strings.Cut(page, "?")
-	g.paths = append(g.paths, path)
+	if u, err := url.Parse(page); err == nil {
+		g.paths = append(g.paths, u.Path)
+	}
 }
 
 // warnAbout reports whether path is one of them, once for each.
