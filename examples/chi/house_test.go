@@ -38,11 +38,18 @@ func newHouse(t *testing.T, build func(config) (http.Handler, error)) *house {
 	return h
 }
 
-// trust gives the service a new identity provider, as if it had been started again with its metadata.
+// trust gives the service a new identity provider, as if it had been started again with other
+// metadata.
 func (h *house) trust(build func(config) (http.Handler, error)) {
 	h.Helper()
 	h.idp = samltest.MustNew(h.T, samltest.Options{})
 	h.idp.SetBaseURL(h.serve(h.idp))
+	h.build(build)
+}
+
+// build makes the service, and registers it at the identity provider.
+func (h *house) build(build func(config) (http.Handler, error)) {
+	h.Helper()
 	if err := h.idp.RegisterRedirectURL(h.url + saml.DefaultRedirectPath); err != nil {
 		h.Fatal(err)
 	}

@@ -1,5 +1,6 @@
-// Command chi is a service (SAML relying party) with accounts and sessions of its own. Its users sign
-// in at the identity provider of their company. The router is chi, the sessions are those of scs.
+// Command chi is a service (SAML relying party) with accounts and sessions of its own. Its users
+// sign in at the identity provider of their company. The router is chi, the sessions are those of
+// scs.
 //
 //	export STATE_KEYS=$(openssl rand -base64 32)
 //	go run ./examples/chi -metadata federationmetadata.xml

@@ -113,6 +113,17 @@ func TestOtherProvider(t *testing.T) {
 	b.signIn("/", analyst).want(http.StatusOK, "You are user 2")
 }
 
+// TestOtherService: nor does it count for another service with the same store and the same provider.
+func TestOtherService(t *testing.T) {
+	t.Parallel()
+	first, second := newHouse(t, newService), newHouse(t, newService)
+	second.idp, second.config.Sessions, second.config.Users = first.idp, first.config.Sessions, first.config.Users
+	second.build(newService)
+	b := first.browser()
+	b.signIn("/", analyst).want(http.StatusOK, analyst.Mail)
+	browser{b.Client, second}.open("/").wantAsked() // the browser sends the cookie to all ports of a host
+}
+
 // TestOtherSites: another site can post to the Redirect URL, and to nothing else.
 func TestOtherSites(t *testing.T) {
 	t.Parallel()

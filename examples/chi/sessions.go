@@ -11,8 +11,8 @@ import (
 	"github.com/iomete/saml"
 )
 
-// sessions implements saml.Sessions with sessions of scs. A session holds the ID of a user, so a user
-// who is changed or disabled is so at the next request.
+// sessions implements saml.Sessions with sessions of scs. A session holds the ID of a user, so a
+// user who is changed or disabled is so at the next request.
 type sessions struct {
 	*scs.SessionManager
 	users *users

@@ -154,8 +154,8 @@ func TestTheDayOfTheMigration(t *testing.T) {
 	s.want("back again", s.open(b, bookmark), http.StatusOK, s.root+bookmark, analyst.Mail)
 }
 
-// TestDuringTheMigration: who is at the identity provider at that moment gets a page with a link that
-// signs in.
+// TestDuringTheMigration: who is at the identity provider at that moment gets a page with a link
+// that signs in.
 func TestDuringTheMigration(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

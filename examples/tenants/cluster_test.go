@@ -135,12 +135,13 @@ type browser struct {
 func (c *cluster) browser() *browser {
 	jar, _ := cookiejar.New(nil) // never fails
 	b := &browser{Client: &http.Client{Jar: jar}, c: c}
-	b.Transport = asBrowser{&http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
 		if address == strings.TrimPrefix(base, "http://")+":80" {
 			address = c.replicas[b.replica]
 		}
 		return new(net.Dialer).DialContext(ctx, network, address)
-	}}}
+	}
+	b.Transport = asBrowser{&http.Transport{DisableKeepAlives: true, DialContext: dial}}
 	return b
 }
 

@@ -2,7 +2,8 @@
 // in at an identity provider of its own. The service runs as several replicas, which share a
 // PostgreSQL database and the keys, and nothing else.
 //
-//	export DATABASE_URL=postgres://console@db.example.com/console STATE_KEYS=$(openssl rand -base64 32)
+//	export DATABASE_URL=postgres://console@db.example.com/console
+//	export STATE_KEYS=$(openssl rand -base64 32)
 //	go run ./examples/tenants -add acme -metadata acme.xml   # prints the Redirect URL
 //	go run ./examples/tenants                                # a replica; start as many as you like
 //
