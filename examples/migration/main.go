@@ -3,7 +3,7 @@
 //
 //	go run ./examples/migration
 //
-// Sign in, press Enter, and go on: the service is now the migrated one. Each Enter switches.
+// Open the service, press Enter, and go on: it is now the migrated one. Each Enter switches.
 package main
 
 import (
@@ -46,6 +46,7 @@ func run(stdin io.Reader, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
+	idp.SignInAs(samltest.DefaultUsers()[0]) // otherwise it asks at each sign-in; a real one remembers
 	h, err := newHouse(address(service), idp)
 	if err != nil {
 		return err
