@@ -1,6 +1,7 @@
 package saml_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -23,23 +24,25 @@ func ExampleNewHandler_tenants() {
 	login, err := saml.NewHandler(saml.HandlerConfig{
 		Sessions: sessions,
 		Resolve: func(r *http.Request, tenant string) (*saml.ServiceProvider, error) {
-			if tenant == "" {
-				tenant = r.PathValue("tenant") // or a part of r.Host
-			}
-			if tenant == "" {
+			name := cmp.Or(tenant, r.PathValue("tenant")) // or a part of r.Host
+			if name == "" {
 				return nil, saml.ErrNotConfigured // this address names none
 			}
-			return database.provider(r.Context(), tenant, func(idp *saml.IdentityProvider) (*saml.ServiceProvider,
+			sp, err := database.provider(r.Context(), name, func(idp *saml.IdentityProvider) (*saml.ServiceProvider,
 				error) {
 				return saml.New(saml.Config{
 					BaseURL:          "https://console.example.com",
-					RedirectPath:     "/sso/" + tenant + "/acs",
-					Tenant:           tenant,
+					RedirectPath:     "/sso/" + name + "/acs",
+					Tenant:           name,
 					IdentityProvider: idp,
 					StateKeys:        [][]byte{key},
 					Store:            database,
 				})
 			})
+			if tenant == "" && errors.Is(err, saml.ErrNotConfigured) {
+				return nil, saml.ErrNotEnabled // a name that nobody has: no session counts at this address
+			}
+			return sp, err
 		},
 	})
 	if err != nil {

@@ -22,8 +22,9 @@ type Sessions interface {
 	// not write the answer: the Handler does. A session that existed before must end.
 	SignIn(w http.ResponseWriter, r *http.Request, login *Login) error
 
-	// SignedIn reports whether r carries a session that the application's pages accept.
-	// ProviderFromContext returns the provider that the request was resolved to.
+	// SignedIn reports whether r carries a session that the application's pages accept. It decides as
+	// Authenticate does, with SessionProvider. If this is not known at the moment, return true: then
+	// no login begins, and the page answers with status 503.
 	SignedIn(r *http.Request) bool
 
 	// Authenticate returns the request that a page serves, for Handler.Require and Load: r with the
@@ -49,7 +50,8 @@ type HandlerConfig struct {
 	// http.Request.Host, PathValue. A service with one tenant returns its provider.
 	// ErrNotConfigured means that the request names no tenant, because the Redirect URL is the same
 	// for all of them, or that the only tenant has not enabled single sign-on. ErrNotEnabled means
-	// that the request names one of several tenants, which has not enabled it.
+	// that the request names one of several tenants, which has not enabled it. Return ErrNotEnabled
+	// also for a name that no tenant has, or a session of any tenant counts at that address.
 	//
 	// With another tenant, only after the first call returned ErrNotConfigured or a provider of
 	// other settings, it returns the provider of that tenant: the one whose session or pending
@@ -248,8 +250,8 @@ func (h *Handler) resolve(r *http.Request, tenant string) (*ServiceProvider, *Er
 
 type providerKey struct{}
 
-// ProviderFromContext returns the provider that a Handler resolved a request to, in calls of its
-// Sessions; nil elsewhere.
+// ProviderFromContext returns the provider that a Handler resolved a request to, in calls of SignIn
+// and SignedIn of its Sessions; nil elsewhere. What a session must fit is in SessionProvider.
 func ProviderFromContext(ctx context.Context) *ServiceProvider {
 	sp, _ := ctx.Value(providerKey{}).(*ServiceProvider)
 	return sp
@@ -265,6 +267,7 @@ func withProvider(r *http.Request, sp *ServiceProvider) *http.Request {
 // with which the identity provider asks again who signs in (ForceAuthn), also if somebody is signed
 // in: for a link "Use another account" of the service itself.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	r = r.WithContext(context.WithValue(r.Context(), handlerKey{}, h)) // for SessionProvider
 	switch r.Method {
 	case http.MethodGet:
 		h.begin(w, r)

@@ -12,8 +12,8 @@ import (
 )
 
 // Require returns a handler that passes requests with a session to next, with whatever Sessions the
-// Handler has. It is middleware for any router: r.Use(login.Require) in chi,
-// e.Use(echo.WrapMiddleware(login.Require)) in echo.
+// Handler has. It is middleware for any router: private.Use(login.Require) for a group of routes in
+// chi, private.Use(echo.WrapMiddleware(login.Require)) in echo.
 //
 // A page request without a session goes to the Redirect URL and comes back to the same page after the
 // sign-in, with its query and fragment; a form that was posted does not come back. In a frame there
@@ -23,8 +23,9 @@ import (
 // Retry-After. Require sets no cookie of a login: the Redirect URL is absolute, and the cookies are
 // set there, on the right host.
 //
-// Register the Handler on the path of the Redirect URL outside of Require. If Require gets a request
-// on that path, a page with CodeConfig says so.
+// Register the Handler on the path of the Redirect URL outside of Require: beside the group, or in
+// front of a router that uses Require for all its routes. If Require gets a request on that path, a
+// page with CodeConfig says so.
 //
 // Require panics if next is nil.
 func (h *Handler) Require(next http.Handler) http.Handler {
@@ -116,13 +117,14 @@ func serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
 type handlerKey struct{}
 
 // SessionProvider returns the provider whose settings a session of tenant must fit, in calls of
-// Sessions.Authenticate: the session counts only if tenant, Login.Assertion.Issuer and
+// Sessions.Authenticate and SignedIn: the session counts only if tenant, Login.Assertion.Issuer and
 // Login.EntityID of its login are the Tenant, IdentityProvider and EntityID of the provider now.
 //
 // It returns nil without an error if no session of the tenant counts for r: there is no such tenant,
 // single sign-on is not enabled for it, or the address is that of another tenant. Authenticate then
 // returns nil too. If the error is not nil, the answer is not known at the moment, and Authenticate
-// returns it. CodeConfig means that r did not come through Handler.Require, RequireFunc or Load.
+// returns it. CodeConfig means that r did not come through a Handler: its Require, RequireFunc or
+// Load, or the Handler itself.
 func SessionProvider(r *http.Request, tenant string) (*ServiceProvider, error) {
 	h, _ := r.Context().Value(handlerKey{}).(*Handler)
 	if h == nil {

@@ -162,6 +162,12 @@ func (s tenantSessions) Authenticate(w http.ResponseWriter, r *http.Request) (*h
 	return r.WithContext(context.WithValue(r.Context(), userKey{}, "of "+sp.Tenant())), nil
 }
 
+// SignedIn decides as Authenticate does.
+func (s tenantSessions) SignedIn(r *http.Request) bool {
+	served, err := s.Authenticate(httptest.NewRecorder(), r)
+	return served != nil || err != nil
+}
+
 // TestSessionProvider: a session counts for its own tenant only, whatever Sessions it is of.
 func TestSessionProvider(t *testing.T) {
 	t.Parallel()
@@ -196,6 +202,12 @@ func TestSessionProvider(t *testing.T) {
 		w := ask(login.Require(hello), "GET", "https://"+row.host+"/", "Tenant", row.tenant)
 		if w.Code != row.status || row.status == 200 && w.Body.String() != "user of "+row.tenant {
 			t.Errorf("a session of %s at %s: got %d %s, want %d", row.tenant, row.host, w.Code, w.Body, row.status)
+		}
+	}
+	for host, signedIn := range map[string]bool{"a.example.com": true, "b.example.com": false} {
+		w := ask(login, "GET", "https://"+host+saml.DefaultRedirectPath, "Tenant", "a")
+		if to := w.Header().Get("Location"); w.Code != http.StatusSeeOther || (to == "/") != signedIn {
+			t.Errorf("the Redirect URL of %s with a session of a: got %d to %q, signed in %t", host, w.Code, to, signedIn)
 		}
 	}
 	if sp, err := saml.SessionProvider(httptest.NewRequest("GET", "/", nil), "a"); sp != nil || !errors.Is(err, saml.CodeConfig) {

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -107,15 +108,16 @@ func (s scsSessions) SignIn(_ http.ResponseWriter, r *http.Request, login *saml.
 	if login.Purpose != "" {
 		return errors.New("begun as a test, and no sign-in")
 	}
-	if err := s.RenewToken(r.Context()); err != nil { // nobody keeps the session that was there before
+	ctx := r.Context()
+	if err := errors.Join(s.Clear(ctx), s.RenewToken(ctx)); err != nil { // the session before is gone, for everybody
 		return err
 	}
 	account, err := login.Identity.AccountKey() // to look up the account with, rather than by e-mail
 	if err != nil {
 		return err
 	}
-	s.Put(r.Context(), "account", account)
-	s.Put(r.Context(), "email", login.Identity.Email)
+	s.Put(ctx, "account", account)
+	s.Put(ctx, "email", login.Identity.Email)
 	return nil
 }
 
@@ -167,11 +169,11 @@ func Example_severalTenants() {
 	login, err := saml.NewHandler(saml.HandlerConfig{
 		Sessions: sessions,
 		Resolve: func(r *http.Request, tenant string) (*saml.ServiceProvider, error) {
-			if tenant == "" {
-				tenant = r.Host
-			}
-			if sp := tenants[tenant]; sp != nil {
+			if sp := tenants[cmp.Or(tenant, r.Host)]; sp != nil {
 				return sp, nil
+			}
+			if tenant == "" {
+				return nil, saml.ErrNotEnabled // a host of nobody: no session counts there
 			}
 			return nil, saml.ErrNotConfigured
 		},

@@ -238,6 +238,19 @@ func TestSQLStore(t *testing.T) {
 	}
 }
 
+// TestCreateWithoutServer: a database that does not answer is not taken for one that refuses.
+func TestCreateWithoutServer(t *testing.T) {
+	t.Parallel()
+	d := database{dialect: sqlstore.PostgreSQL, driver: "pgx", dsn: "user=saml database=postgres host=" + t.TempDir()}
+	for name, err := range map[string]error{
+		"saml_claims": d.replica(t).Create(t.Context()), "saml_records": d.records(t).Create(t.Context()),
+	} {
+		if err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "that the database answers") {
+			t.Errorf("got %v, want advice on the connection for the table %s", err, name)
+		}
+	}
+}
+
 func testCreate(t *testing.T, d database) {
 	var wg sync.WaitGroup
 	for range 8 {

@@ -94,7 +94,7 @@ func (r *Records) Create(ctx context.Context) error {
 	for _, statement := range r.s.create {
 		if _, err := r.db.ExecContext(ctx, statement); err != nil {
 			return fmt.Errorf("sqlstore: the table saml_records cannot be made, "+
-				"check that the database user may create tables: %w", err)
+				"check that the database answers, and that its user may create tables: %w", err)
 		}
 	}
 	return nil

@@ -86,7 +86,7 @@ func (s *Store) Create(ctx context.Context) error {
 	for _, statement := range s.s.create {
 		if _, err := s.db.ExecContext(ctx, statement); err != nil {
 			return fmt.Errorf("sqlstore: the table saml_claims cannot be made, "+
-				"check that the database user may create tables: %w", err)
+				"check that the database answers, and that its user may create tables: %w", err)
 		}
 	}
 	return nil

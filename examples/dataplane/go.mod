@@ -2,10 +2,14 @@ module github.com/iomete/saml/examples/dataplane
 
 go 1.26.0
 
-replace github.com/iomete/saml => ../..
+replace (
+	github.com/iomete/saml => ../..
+	github.com/iomete/saml/examples/internal/testpg => ../internal/testpg
+)
 
 require (
 	github.com/iomete/saml v0.0.0
+	github.com/iomete/saml/examples/internal/testpg v0.0.0
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/prometheus/client_golang v1.25.0
 	golang.org/x/crypto v0.59.0

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/iomete/saml/examples/dataplane/internal/storage"
-	"github.com/iomete/saml/examples/dataplane/internal/testpg"
+	"github.com/iomete/saml/examples/internal/testpg"
 )
 
 func TestMain(m *testing.M) {

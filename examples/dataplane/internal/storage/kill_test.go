@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/iomete/saml/examples/dataplane/internal/testpg"
+	"github.com/iomete/saml/examples/internal/testpg"
 )
 
 // killedFile is the environment variable that makes the test binary a process that saves until it

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/iomete/saml/examples/dataplane/internal/testpg"
+	"github.com/iomete/saml/examples/internal/testpg"
 )
 
 func openSQLite(t testing.TB, file string) *DB {

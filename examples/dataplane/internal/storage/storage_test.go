@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/iomete/saml"
-	"github.com/iomete/saml/examples/dataplane/internal/testpg"
+	"github.com/iomete/saml/examples/internal/testpg"
 	"github.com/iomete/saml/samltest"
 )
 

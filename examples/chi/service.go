@@ -1,0 +1,90 @@
+package main
+
+import (
+	"html/template"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/alexedwards/scs/v2"
+	"github.com/go-chi/chi/v5"
+
+	"github.com/iomete/saml"
+)
+
+// A config is what a service needs. Every field is required.
+type config struct {
+	BaseURL   string     // public address, without a path: "https://console.example.com"
+	Metadata  []byte     // of the identity provider
+	StateKeys [][]byte   // seal pending logins: see saml.Config
+	Store     saml.Store // what was used up
+	Users     *users     // the accounts
+	Sessions  scs.Store  // where scs keeps its sessions
+}
+
+// newService returns the service: its pages, and the Redirect URL.
+func newService(c config) (http.Handler, error) {
+	idp, err := saml.ParseMetadata(c.Metadata)
+	if err != nil {
+		return nil, err
+	}
+	sp, err := saml.New(saml.Config{
+		BaseURL:          c.BaseURL,
+		IdentityProvider: idp,
+		StateKeys:        c.StateKeys,
+		Store:            c.Store,
+	})
+	if err != nil {
+		return nil, err
+	}
+	sessions := newSessions(c.Users, c.Sessions, strings.HasPrefix(c.BaseURL, "https:"))
+	login := sp.Handler(sessions)
+
+	// No other site may post to the service. The one exception is the response, which the identity
+	// provider's page posts.
+	sameOrigin := http.NewCrossOriginProtection()
+	sameOrigin.AddInsecureBypassPattern("POST " + sp.RedirectPath())
+
+	router := chi.NewRouter()
+	router.Use(sameOrigin.Handler, sessions.LoadAndSave)
+	router.Handle(sp.RedirectPath(), login) // outside of Require: GET begins a login, POST finishes it
+	router.Get("/goodbye", goodbye)
+	router.Post("/sign-out", sessions.signOut)
+	router.Group(func(private chi.Router) {
+		private.Use(login.Require)
+		private.Get("/", home)
+		private.Get("/jobs/*", home)
+	})
+	router.Group(func(restricted chi.Router) {
+		restricted.Use(login.RequireFunc(isAdministrator))
+		restricted.Post("/users/{id}/disable", c.Users.serveDisable)
+	})
+	return router, nil
+}
+
+func isAdministrator(r *http.Request) bool { return userFrom(r.Context()).Administrator }
+
+var page = template.Must(template.New("").Parse(`<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>chi</title></head><body>
+{{with .}}<h1>Hello, {{.Name}}</h1><p>You are user {{.ID}}, {{.Email}}.</p>
+<form method="post" action="/sign-out"><button>Sign out</button></form>
+{{else}}<h1>Goodbye</h1><p><a href="/">Sign in again</a></p>{{end}}</body></html>
+`))
+
+func home(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	page.Execute(w, userFrom(r.Context())) // the only possible error is that the browser went away
+}
+
+// goodbye is public: behind Require it would sign the user in again.
+func goodbye(w http.ResponseWriter, _ *http.Request) { page.Execute(w, nil) }
+
+// serveDisable disables the account that the address names.
+func (t *users) serveDisable(w http.ResponseWriter, r *http.Request) {
+	id, err := strconv.Atoi(chi.URLParam(r, "id"))
+	if err != nil || !t.disable(id) {
+		http.NotFound(w, r)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
