@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/iomete/saml/internal/page"
+	"github.com/iomete/saml/internal/posted"
 )
 
 // Sessions is what a Handler needs of the application's sessions. Package session implements it.
@@ -78,7 +79,10 @@ type HandlerConfig struct {
 	Language func(r *http.Request) (tag string, translate func(english string) string)
 
 	// OnError answers in place of the Handler's own error page. It must show the user nothing of
-	// err but Code, Reference and what Page returns.
+	// err but Code, Reference and what Page returns. Cache-Control is no-store when it is called, and
+	// should stay so: the page is about this one request. A button that begins the login again leads
+	// to the Redirect URL with return_to set to err.ReturnTo; let it post a form if that makes an
+	// address of more than 2 KiB, because proxies refuse those.
 	OnError func(w http.ResponseWriter, r *http.Request, err *Error)
 
 	// Home is the local path at which a login without a return_to ends. Default "/".
@@ -260,7 +264,8 @@ func withProvider(r *http.Request, sp *ServiceProvider) *http.Request {
 // ServeHTTP serves the Redirect URL (assertion consumer service, ACS). A GET begins a login, unless
 // the browser is signed in. Its query may have return_to, a path on this host at which the login
 // ends; and fresh=1, with which the identity provider asks again who signs in (ForceAuthn), also if
-// somebody is signed in: for a link "Use another account" of the service itself.
+// somebody is signed in: for a link "Use another account" of the service itself. A POST of a form
+// with the field return_to alone does the same as the GET, for paths that are too long for proxies.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.Method {
 	case http.MethodGet:
@@ -269,6 +274,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.receive(w, r)
 	default:
 		w.Header().Set("Allow", "GET, POST")
+		w.Header().Set("Cache-Control", "no-store")
 		http.Error(w, h.language(r).Say(textMethods), http.StatusMethodNotAllowed)
 	}
 }
@@ -276,19 +282,15 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // begin answers GET: My Apps, the Test button and Require open the Redirect URL with it.
 func (h *Handler) begin(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
-	for _, name := range []string{"SAMLResponse", "SAMLRequest", "SAMLart"} {
-		if query.Has(name) {
-			sp := h.anyProvider(r)
-			refusal := refuse(CodeForm, "a SAML message came in the address, and no login is finished that way", name,
-				"a form")
-			if name != "SAMLRequest" { // a response, or where to ask for one
-				refusal.Hint = sp.postBindingHint(r.Context())
-			}
-			h.fail(w, r, sp, refusal)
-			return
+	if err := posted.InAddress(query); err != nil {
+		sp, refusal := h.anyProvider(r), fromFault(err)
+		if err.Got != "SAMLRequest" { // a response, or where to ask for one
+			refusal.Hint = sp.postBindingHint(r.Context())
 		}
+		h.fail(w, r, sp, refusal)
+		return
 	}
-	h.beginFor(w, r, query.Get("return_to"))
+	h.beginFor(w, r, query.Get(posted.ReturnTo))
 }
 
 // beginFor begins a login that ends at returnTo, which anyone may have written, unless the browser is
@@ -300,16 +302,18 @@ func (h *Handler) beginFor(w http.ResponseWriter, r *http.Request, returnTo stri
 		http.Error(w, h.language(r).Say(textOwnPage), http.StatusUnauthorized)
 		return
 	}
-	sp, err := h.resolve(r, "")
-	if err != nil {
-		h.fail(w, r, nil, err)
-		return
-	}
-	h.noticeHost(r, sp)
+	returnTo = withoutLongFragment(returnTo)
 	lost := strings.HasPrefix(returnTo, "/") && len(returnTo) > maxReturnTo
 	if !localPath(returnTo) {
 		returnTo = ""
 	}
+	sp, err := h.resolve(r, "")
+	if err != nil {
+		err.ReturnTo = returnTo
+		h.fail(w, r, nil, err)
+		return
+	}
+	h.noticeHost(r, sp)
 	// A post from another site comes without our cookies, so each would set one more. A GET has them.
 	blind := r.Method == http.MethodPost && r.Header.Get("Sec-Fetch-Site") == "cross-site"
 	fresh := asksAnew(r)
@@ -369,6 +373,9 @@ func (h *Handler) start(w http.ResponseWriter, r *http.Request, sp *ServiceProvi
 		return sp.bindID(b, p, o.ReturnTo != "" || how.lost)
 	})
 	if err != nil {
+		if localPath(o.ReturnTo) { // the button of the page tries again
+			err.ReturnTo = o.ReturnTo
+		}
 		h.fail(w, r, sp, err)
 		return
 	}
@@ -382,35 +389,27 @@ func (h *Handler) start(w http.ResponseWriter, r *http.Request, sp *ServiceProvi
 		sp.deleteCookie(w, r, pagesCookie)
 	}
 	kept := sp.sealAddress(request.ID, o.ReturnTo)
+	var fragment page.Fragment
+	if how.fromPage {
+		fragment = sp.fragmentOf(o.ReturnTo, o.ForceAuthn)
+	}
 	switch {
 	case request.Form != nil:
-		page.Post{Language: h.language(r), Title: textSignIn, Action: request.Form.Action, Field: "SAMLRequest", Keep: kept}.
-			Write(w, []byte(request.Form.SAMLRequest))
+		page.Post{Language: h.language(r), Title: textSignIn, Action: request.Form.Action, Field: "SAMLRequest", Keep: kept,
+			Fragment: fragment}.Write(w, []byte(request.Form.SAMLRequest))
 	case kept != "" && keepsInTab(r) && (how.fromPage || !remembered || len(o.ReturnTo) > lengthOfLocation ||
 		strings.Contains(o.ReturnTo, "#")):
-		leaving := page.Leave{Language: h.language(r), Title: textSignIn, To: request.URL, Keep: kept}
-		if how.fromPage && !strings.Contains(o.ReturnTo, "#") {
-			leaving.Action, leaving.Field, leaving.Value = sp.beginURL(o.ForceAuthn), returnField, o.ReturnTo
-		}
-		leaving.Write(w)
+		page.Leave{Language: h.language(r), Title: textSignIn, To: request.URL, Keep: kept, Fragment: fragment}.Write(w)
 	default:
 		h.redirect(w, r, request.URL)
 	}
-}
-
-// beginURL returns the Redirect URL as one that begins a login.
-func (sp *ServiceProvider) beginURL(fresh bool) string {
-	if fresh {
-		return sp.redirectURL + "?fresh=1"
-	}
-	return sp.redirectURL
 }
 
 // leave sends the browser to an address of its own service. A long one does not fit into a header
 // behind some proxies, so a browser that runs scripts gets a page for it.
 func (h *Handler) leave(w http.ResponseWriter, r *http.Request, to string) {
 	if len(to) > lengthOfLocation && keepsInTab(r) {
-		page.Leave{Language: h.language(r), Title: textSigningIn, To: to}.Write(w)
+		page.Leave{Language: h.language(r), Title: textSigningIn, To: to, TakeFragment: !strings.Contains(to, "#")}.Write(w)
 		return
 	}
 	h.redirect(w, r, to)
@@ -426,7 +425,7 @@ func (h *Handler) tellLost(w http.ResponseWriter, r *http.Request, sp *ServicePr
 
 func (h *Handler) redirect(w http.ResponseWriter, r *http.Request, to string) {
 	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("Location", to) // http.Redirect would clean the path of a return_to
+	w.Header().Set("Location", inASCII(to)) // http.Redirect would clean the path of a return_to
 	w.WriteHeader(http.StatusSeeOther)
 }
 
