@@ -138,7 +138,9 @@ func TestFragment(t *testing.T) {
 	t.Parallel()
 	fragment := Fragment{Action: "https://sp.example.com/acs", Field: "return_to", Value: `/x?"><script>`, Room: 8000}
 	for name, write := range map[string]func(http.ResponseWriter, Fragment){
-		"Post":  func(w http.ResponseWriter, f Fragment) { Post{Field: "SAMLRequest", Fragment: f}.Write(w, []byte("PHg+")) },
+		"Post": func(w http.ResponseWriter, f Fragment) {
+			Post{Field: "SAMLRequest", Fragment: f}.Write(w, []byte("PHg+"))
+		},
 		"Leave": func(w http.ResponseWriter, f Fragment) { Leave{To: "/", Fragment: f}.Write(w) },
 	} {
 		with, without := httptest.NewRecorder(), httptest.NewRecorder()
