@@ -177,7 +177,16 @@ func postedID(t *testing.T, w *httptest.ResponseRecorder) string {
 
 // byForm makes the identity provider one that takes logins by HTTP-POST alone.
 func byForm(c *saml.Config) {
-	c.IdentityProvider = c.IdentityProvider.(*saml.IdentityProvider).WithLoginByPOST()
+	idp := c.IdentityProvider.(*saml.IdentityProvider)
+	metadata := `<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" entityID="` + idp.EntityID() + `"><IDPSSODescriptor ` +
+		`protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol"><KeyDescriptor><KeyInfo xmlns="http://www.w3.org/2000/09/xmldsig#">` +
+		`<X509Data><X509Certificate>` + base64.StdEncoding.EncodeToString(idp.Keys()[0].DER()) + `</X509Certificate></X509Data></KeyInfo></KeyDescriptor>` +
+		`<SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST" Location="` + idp.LoginURL() + `"/></IDPSSODescriptor></EntityDescriptor>`
+	byPOST, err := saml.ParseMetadata([]byte(metadata))
+	if err != nil {
+		panic(err) // in a test
+	}
+	c.IdentityProvider = byPOST
 }
 
 // TestFragmentOfAnyPage: each page that begins a login of a page has the form that takes the fragment
