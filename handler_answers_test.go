@@ -175,16 +175,21 @@ func postedID(t *testing.T, w *httptest.ResponseRecorder) string {
 	return string(id[1])
 }
 
+var redirectService = regexp.MustCompile(`<SingleSignOnService [^>]*HTTP-Redirect[^>]*/>`)
+
 // byForm makes the identity provider one that takes logins by HTTP-POST alone.
 func byForm(c *saml.Config) {
-	idp := c.IdentityProvider.(*saml.IdentityProvider)
-	metadata := `<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" entityID="` + idp.EntityID() + `"><IDPSSODescriptor ` +
-		`protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol"><KeyDescriptor><KeyInfo xmlns="http://www.w3.org/2000/09/xmldsig#">` +
-		`<X509Data><X509Certificate>` + base64.StdEncoding.EncodeToString(idp.Keys()[0].DER()) + `</X509Certificate></X509Data></KeyInfo></KeyDescriptor>` +
-		`<SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST" Location="` + idp.LoginURL() + `"/></IDPSSODescriptor></EntityDescriptor>`
-	byPOST, err := saml.ParseMetadata([]byte(metadata))
+	idp, err := sharedIdP()
 	if err != nil {
 		panic(err) // in a test
+	}
+	metadata, err := idp.Metadata()
+	if err != nil {
+		panic(err)
+	}
+	byPOST, err := saml.ParseMetadata(redirectService.ReplaceAll(metadata, nil))
+	if err != nil || !byPOST.LoginIsPOSTOnly() {
+		panic("the metadata is of another form")
 	}
 	c.IdentityProvider = byPOST
 }

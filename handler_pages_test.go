@@ -462,6 +462,30 @@ func (recordingSessions) Authenticate(http.ResponseWriter, *http.Request) (*http
 	return nil, nil
 }
 
+// TestSharedBindingStays: other tabs need it after one login has finished. The request of that login is
+// used up all the same, whoever answers it.
+func TestSharedBindingStays(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	sessions := &countingSessions{}
+	b := newTabbed(t, h.sp.Handler(sessions))
+	tab := b.tab()
+	tab.begin("/jobs")
+	name := "__Host-saml-" + requestID(t, tab.at)[1:4]
+	began := b.cookies[name]
+	if w := tab.finish(h.respond(samltest.Answer{RequestID: requestID(t, tab.at)})); where(w) != "/jobs" || began == "" || b.cookies[name] != began {
+		t.Errorf("ends at %q, the binding was %q and is %q", where(w), began, b.cookies[name])
+	}
+	if w := tab.finish(h.respond(samltest.Answer{RequestID: requestID(t, tab.at)})); sessions.signIns != 1 {
+		t.Errorf("another response to the same request: %d sessions, status %d", sessions.signIns, w.Code)
+	}
+	late := b.tab()
+	late.begin("/queries")
+	if got := requestID(t, late.at)[1:4]; "__Host-saml-"+got != name {
+		t.Errorf("the next login has the binding %s, want %s", got, name)
+	}
+}
+
 // TestManyBindings: however many bindings a browser has brought together, the Handler makes room for
 // its cookies, the oldest first, a few in each answer, and the login that begins has one. No answer
 // has more headers than proxies take.

@@ -81,7 +81,7 @@ var rooms = func() map[string]room {
 			"it tests a Store and Records through their public interfaces, as those do who write one"},
 		"sqlstore": {nil,
 			"it takes whatever database the application has: a driver is the application's choice"},
-		"cmd/samlsp": {append(internal("posted"), module, module+"/samltest"),
+		"cmd/samlsp": {append(internal("fault", "posted"), module, module+"/samltest"),
 			"it shows what the public interface can do, and reads a form as the Handler does"},
 		"examples/minimal": {[]string{module, module + "/samltest", module + "/session"},
 			"people copy it, and cannot import what is internal"},
