@@ -264,7 +264,8 @@ func TestMetadataAsCertificate(t *testing.T) {
 // a copy.
 func TestWithDetails(t *testing.T) {
 	t.Parallel()
-	const entityID, login, post, logout = "https://idp.example.com/metadata", "https://idp.example.com/sso", "https://idp.example.com/post", "https://idp.example.com/slo"
+	const entityID, login = "https://idp.example.com/metadata", "https://idp.example.com/sso"
+	const post, logout = "https://idp.example.com/post", "https://idp.example.com/slo"
 	key, other := testKey(t), TrustedKey{}
 	both := &IdentityProvider{entityID: entityID, loginURL: login, loginPOST: post, logoutURL: logout, wantSigned: true,
 		validUntil: testNow, keys: []TrustedKey{other}, warnings: []Warning{{Code: "collection"}}}
@@ -289,10 +290,14 @@ func TestWithDetails(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := p.WithDetails(row.metadata)
-		if got.wantSigned != row.signed || (got.logoutURL == logout) != row.logout || got.loginURL != row.redirect || got.loginPOST != row.post ||
+		warns := func(code string) bool {
+			return slices.ContainsFunc(got.warnings, func(w Warning) bool { return w.Code == code })
+		}
+		if got.wantSigned != row.signed || (got.logoutURL == logout) != row.logout ||
+			got.loginURL != row.redirect || got.loginPOST != row.post ||
 			got.EntityID() != row.entityID || got.LoginURL() != row.login || !got.validUntil.IsZero() ||
-			len(got.keys) != 1 || len(got.usableKeys) != 1 || slices.ContainsFunc(got.warnings, func(w Warning) bool { return w.Code == "collection" }) ||
-			slices.ContainsFunc(got.warnings, func(w Warning) bool { return w.Code == "wants_signed_requests" }) != row.signed {
+			len(got.keys) != 1 || len(got.usableKeys) != 1 ||
+			warns("collection") || warns("wants_signed_requests") != row.signed {
 			t.Errorf("%s: got %+v", row.name, got)
 		}
 		if p.wantSigned || p.logoutURL != "" || p.loginURL != row.login || p.loginPOST != "" {

@@ -208,7 +208,8 @@ func TestFetchProxyRefuses(t *testing.T) {
 	withUser := func(p *proxytest.Proxy) string { return strings.Replace(p.URL, "://", "://service:secret@", 1) }
 	good := (&proxytest.Proxy{Names: n.names}).Start(t, nil)
 	asks := (&proxytest.Proxy{Names: n.names, Allowed: "Basic x"}).Start(t, nil)
-	strange := (&proxytest.Proxy{}).Start(t, newAuthority(t).issue(t, &x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}))
+	unknown := newAuthority(t).issue(t, &x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}})
+	strange := (&proxytest.Proxy{}).Start(t, unknown)
 	secure := (&proxytest.Proxy{Names: n.names}).Start(t, n.own)
 	garbage := (&proxytest.Proxy{Answer: func(w http.ResponseWriter, r *http.Request) {
 		c, _, err := w.(http.Hijacker).Hijack()

@@ -263,9 +263,10 @@ func withProvider(r *http.Request, sp *ServiceProvider) *http.Request {
 
 // ServeHTTP serves the Redirect URL (assertion consumer service, ACS). A GET begins a login, unless
 // the browser is signed in. Its query may have return_to, a path on this host at which the login
-// ends; and fresh=1, with which the identity provider asks again who signs in (ForceAuthn), also if
-// somebody is signed in: for a link "Use another account" of the service itself. A POST of a form
-// with the field return_to alone does the same as the GET, for paths that are too long for proxies.
+// ends, or an address of this service, of which the path counts; and fresh=1, with which the
+// identity provider asks again who signs in (ForceAuthn), also if somebody is signed in: for a link
+// "Use another account" of the service itself. A POST of a form with the field return_to alone does
+// the same as the GET, for paths that are too long for proxies.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.Method {
 	case http.MethodGet:
@@ -302,18 +303,15 @@ func (h *Handler) beginFor(w http.ResponseWriter, r *http.Request, returnTo stri
 		http.Error(w, h.language(r).Say(textOwnPage), http.StatusUnauthorized)
 		return
 	}
-	returnTo = withoutLongFragment(returnTo)
-	lost := strings.HasPrefix(returnTo, "/") && len(returnTo) > maxReturnTo
-	if !localPath(returnTo) {
-		returnTo = ""
-	}
 	sp, err := h.resolve(r, "")
 	if err != nil {
-		err.ReturnTo = returnTo
+		err.ReturnTo = localPart(returnTo, "")
 		h.fail(w, r, nil, err)
 		return
 	}
 	h.noticeHost(r, sp)
+	lost := strings.HasPrefix(returnTo, "/") && len(withoutLongFragment(returnTo)) > maxReturnTo
+	returnTo = localPart(returnTo, sp.config.BaseURL)
 	// A post from another site comes without our cookies, so each would set one more. A GET has them.
 	blind := r.Method == http.MethodPost && r.Header.Get("Sec-Fetch-Site") == "cross-site"
 	fresh := asksAnew(r)

@@ -282,3 +282,25 @@ func TestTwoSlashes(t *testing.T) {
 		t.Errorf("ends at %q, that is %v, %v", where(w), to, err)
 	}
 }
+
+// TestReturnToOfTheService: a script writes location.href. What counts is its path, and no other origin
+// does.
+func TestReturnToOfTheService(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	login := h.sp.Handler(&countingSessions{signedIn: true})
+	for address, want := range map[string]string{
+		"https://console.example.com/jobs?a=b#top":  "/jobs?a=b#top",
+		"https://console.example.com":               "/",
+		"https://console.example.com//evil.example": "/",
+		"https://console.example.com.evil.example/": "/",
+		"https://console.example.com:8443/jobs":     "/",
+		"https://console.example.com@evil.example/": "/",
+		"http://console.example.com/jobs":           "/",
+	} {
+		w := answerTo(login, httptest.NewRequest("GET", redirectURL+"?return_to="+url.QueryEscape(address), nil))
+		if w.Code != http.StatusSeeOther || w.Header().Get("Location") != want {
+			t.Errorf("%s: got %d to %q, want %q", address, w.Code, w.Header().Get("Location"), want)
+		}
+	}
+}

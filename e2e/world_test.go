@@ -261,7 +261,8 @@ func byPOST(c *saml.Config) {
 	if err != nil {
 		s.w.t.Fatal(err)
 	}
-	if s.IdentityProvider, err = saml.ParseMetadata(redirectService.ReplaceAll(metadata, nil)); err != nil || !s.LoginIsPOSTOnly() {
+	s.IdentityProvider, err = saml.ParseMetadata(redirectService.ReplaceAll(metadata, nil))
+	if err != nil || !s.LoginIsPOSTOnly() {
 		s.w.t.Fatalf("the metadata is of another form: %v, %s", err, metadata)
 	}
 	c.IdentityProvider = s

@@ -68,8 +68,8 @@ func open(client *http.Client, method, address string, form url.Values) (*http.R
 }
 
 // formOf returns the form of a page that posts a SAML message, or only the address at which a login
-// ends. posts is false if the page is another one; its body can be read again. Pages of this package that show no such form are an
-// error.
+// ends. posts is false if the page is another one; its body can be read again. Pages of this package
+// that show no such form are an error.
 func formOf(answer *http.Response) (form Form, posts bool, err error) {
 	body, err := io.ReadAll(io.LimitReader(answer.Body, maxPage))
 	if err != nil {

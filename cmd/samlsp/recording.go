@@ -243,7 +243,8 @@ func (w *walker) unmask(r any) {
 		all := len(w.form[name])
 		values := slices.DeleteFunc(w.form[name], masked)
 		delete(w.form, name)
-		if len(values) < all && len(values) == 0 && (name == "SAMLRequest" || name == "SAMLResponse") && looksLikeXML([]byte(xml)) {
+		lost := len(values) < all && len(values) == 0
+		if lost && (name == "SAMLRequest" || name == "SAMLResponse") && looksLikeXML([]byte(xml)) {
 			values = []string{base64.StdEncoding.EncodeToString([]byte(xml))}
 		}
 		if len(values) > 0 {

@@ -25,7 +25,8 @@ func refusedForm(f *fault.Fault, hint string) *sentForm {
 func readSent(body string, query url.Values) *sentForm {
 	fields, err := posted.Parse([]byte(body))
 	if err != nil {
-		return refusedForm(err, "Look at what writes this form. If it is no form as a browser sends it, give the value of SAMLResponse alone.")
+		return refusedForm(err, "Look at what writes this form. "+
+			"If it is no form as a browser sends it, give the value of SAMLResponse alone.")
 	}
 	return readFields(fields, query)
 }
@@ -44,7 +45,8 @@ func sentInAddress(query url.Values) *sentForm {
 	if err == nil {
 		return nil
 	}
-	return refusedForm(err, "Let the identity provider send its responses by HTTP-POST, and look for a proxy that turns the POST into a GET.")
+	return refusedForm(err, "Let the identity provider send its responses by HTTP-POST, "+
+		"and look for a proxy that turns the POST into a GET.")
 }
 
 // queryOf returns the query of an address. What cannot be read of it is left out, as a server does.

@@ -155,8 +155,8 @@ func TestVerifyReadsFormsAsTheHandler(t *testing.T) {
 	} {
 		wantVerified(t, "in the address, "+name, file, metadata, inAddress)
 	}
-	wantVerified(t, "another content type", har("POST", redirectURL, object{"mimeType": "multipart/form-data; boundary=x", "text": good}),
-		metadata, "form")
+	multipart := object{"mimeType": "multipart/form-data; boundary=x", "text": good}
+	wantVerified(t, "another content type", har("POST", redirectURL, multipart), metadata, "form")
 	wantVerified(t, "a page with two RelayStates", `<form method="post"><input name="SAMLResponse" value="`+value+
 		`"><input name="RelayState" value="a"><input name="RelayState" value="b"></form>`, metadata, "form")
 }

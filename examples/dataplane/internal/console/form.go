@@ -337,7 +337,8 @@ func (c *Console) readFields(f *form, s *storage.Settings) (*saml.IdentityProvid
 		s.Document = string(source)
 	}
 	s.Certificates = pemOf(idp.Keys())
-	if again, err := identityProvider(*s); idp.LoginIsPOSTOnly() && (err != nil || !again.LoginIsPOSTOnly()) { // it would be forgotten
+	// it would be forgotten
+	if again, err := identityProvider(*s); idp.LoginIsPOSTOnly() && (err != nil || !again.LoginIsPOSTOnly()) {
 		f.refuse(fieldCertificate, "there is text around the metadata of an identity provider that takes logins by HTTP-POST alone",
 			"Paste the metadata without that text, as metadata.")
 	}

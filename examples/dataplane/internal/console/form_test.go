@@ -94,8 +94,8 @@ func postOnly(t *testing.T, idp *samltest.IdentityProvider) string {
 func detailed(t *testing.T, idp *samltest.IdentityProvider) string {
 	t.Helper()
 	all := strings.Replace(postOnly(t, idp), "<IDPSSODescriptor", `<IDPSSODescriptor WantAuthnRequestsSigned="true"`, 1)
-	if parsed, err := saml.ParseMetadata([]byte(all)); err != nil || !parsed.WantsSignedRequests() || parsed.LogoutURL() != idp.LogoutURL() ||
-		!parsed.LoginIsPOSTOnly() {
+	parsed, err := saml.ParseMetadata([]byte(all))
+	if err != nil || !parsed.WantsSignedRequests() || parsed.LogoutURL() != idp.LogoutURL() || !parsed.LoginIsPOSTOnly() {
 		t.Fatalf("the metadata is of another form: %v, %s", err, all)
 	}
 	return all
@@ -164,7 +164,8 @@ func TestEditedFieldsKeepTheDetails(t *testing.T) {
 					got.LoginIsPOSTOnly(), len(got.Keys()))
 			}
 			if got.WantsSignedRequests() != test.rest || (got.LogoutURL() == idp.LogoutURL()) != test.rest {
-				t.Errorf("%s, %s: wants signed requests %t, signs out at %q, want %t", name, what, got.WantsSignedRequests(), got.LogoutURL(), test.rest)
+				t.Errorf("%s, %s: wants signed requests %t, signs out at %q, want %t", name, what,
+					got.WantsSignedRequests(), got.LogoutURL(), test.rest)
 			}
 		}
 		if p := c.newPreview(read, nil, isFromMetadata(s)); p.ByPOST != test.post || p.FromMetadata == test.edited {

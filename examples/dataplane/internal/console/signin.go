@@ -17,8 +17,8 @@ const (
 
 type signInPage struct {
 	page
-	SSO      begin  // the zero value where single sign-on is not enabled
-	Unknown  bool   // whether it is enabled
+	SSO      begin // the zero value where single sign-on is not enabled
+	Unknown  bool  // whether it is enabled
 	ReturnTo string
 	Name     string
 	Problem  string
