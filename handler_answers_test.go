@@ -250,6 +250,8 @@ func TestFragmentThatIsTooLong(t *testing.T) {
 	for name, begin := range map[string]*http.Request{
 		"a link": httptest.NewRequest("GET", redirectURL+"?return_to=%2Fjobs%3Fa=b"+url.QueryEscape(end), nil),
 		"a form": postOf(url.Values{"return_to": {"/jobs?a=b" + end}}),
+		"a longer RelayState": postOf(url.Values{"saml_leg": {"2"}, "SAMLResponse": {h.respond(samltest.Answer{})},
+			"RelayState": {"/jobs?a=b" + end + end}}),
 		"a RelayState": postOf(url.Values{"saml_leg": {"2"}, "SAMLResponse": {h.respond(samltest.Answer{})},
 			"RelayState": {"https://console.example.com/jobs?a=b" + end}}),
 	} {

@@ -20,7 +20,7 @@ const (
 	MaxBody       = 2 << 20
 	MaxParameters = 8 // fields
 	MaxReturnTo   = 8 << 10
-	// MaxRelayState is enough for each address that can be a page.
+	// MaxRelayState is enough for each address that can be a page; a longer one may end in a fragment.
 	MaxRelayState = MaxReturnTo + 1024
 	MaxTabText    = 16 << 10
 )
@@ -41,7 +41,7 @@ type Form struct {
 	Response []byte // base64 by its alphabet, not decoded yet
 	Leg      string // "" as the identity provider posts it
 	Tab      string // what our page found in the tab, sealed
-	Relay    string // RelayState, which anyone may have written; "" if it is too long for an address
+	Relay    string // RelayState, which anyone may have written, cut after MaxRelayState
 	Begins   bool   // the form is no response: it begins a login that ends at ReturnTo
 	ReturnTo string // which anyone may have written
 }
@@ -191,21 +191,16 @@ func (f *Form) set(name string, value []byte) {
 	case "SAMLResponse":
 		f.Response = value
 	case "RelayState":
-		f.Relay = upTo(MaxRelayState, value)
+		f.Relay = string(value[:min(len(value), MaxRelayState)])
 	case Tab:
-		f.Tab = upTo(MaxTabText, value)
+		if len(value) <= MaxTabText {
+			f.Tab = string(value)
+		}
 	case ReturnTo:
 		f.ReturnTo = string(value[:min(len(value), MaxReturnTo+1)]) // one more shows that it was too long
 	case Leg:
 		f.Leg = string(value[:min(len(value), 8)])
 	}
-}
-
-func upTo(most int, value []byte) string {
-	if len(value) > most {
-		return ""
-	}
-	return string(value)
 }
 
 // looksLikeBase64 only looks at the alphabet. That is cheap, and enough to know that the value can be
