@@ -1,6 +1,7 @@
 package saml
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -9,9 +10,10 @@ import (
 	"unicode/utf8"
 
 	"github.com/iomete/saml/internal/address"
+	"github.com/iomete/saml/internal/posted"
 )
 
-const maxReturnTo = 8 << 10 // bytes
+const maxReturnTo = posted.MaxReturnTo // bytes
 
 // localPath reports whether s is a path on our own host, with a query and a fragment if it has them,
 // that a browser cannot take for anything else.
@@ -29,6 +31,29 @@ func localPath(s string) bool {
 	return err == nil && u.Scheme == "" && u.Host == "" && u.User == nil
 }
 
+// withoutLongFragment leaves out the fragment of an address that is too long because of it: the page
+// is worth more.
+func withoutLongFragment(address string) string {
+	if len(address) > maxReturnTo {
+		address, _, _ = strings.Cut(address, "#")
+	}
+	return address
+}
+
+// inASCII percent-encodes what is not ASCII, as browsers do with UTF-8 in an address. In a header some
+// would take it for ISO 8859-1.
+func inASCII(address string) string {
+	var b strings.Builder
+	for i := range len(address) {
+		if c := address[i]; c < utf8.RuneSelf {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
+}
+
 // localPart returns the path, query and fragment of an absolute address on the origin of base, and a
 // local path as it is. It returns "" for anything else.
 func localPart(s, base string) string {
@@ -39,7 +64,7 @@ func localPart(s, base string) string {
 		}
 		s = rest // a longer host or a port does not begin with "/"
 	}
-	if !localPath(s) {
+	if s = withoutLongFragment(s); !localPath(s) {
 		return ""
 	}
 	return s

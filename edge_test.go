@@ -8,6 +8,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -259,23 +260,53 @@ func TestMetadataAsCertificate(t *testing.T) {
 	}
 }
 
-// TestWithLoginByPOST: the copy sends by POST, and the original as before.
-func TestWithLoginByPOST(t *testing.T) {
+// TestWithDetails: each detail of metadata stays with the field that it belongs to. What is returned is
+// a copy.
+func TestWithDetails(t *testing.T) {
 	t.Parallel()
-	const login = "https://idp.example.com/sso"
-	p, err := NewIdentityProvider("https://idp.example.com/metadata", login, testKey(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	byPOST := p.WithLoginByPOST()
-	if p.LoginIsPOSTOnly() || !byPOST.LoginIsPOSTOnly() || p.LoginURL() != login || byPOST.LoginURL() != login ||
-		byPOST.WithLoginByPOST().LoginURL() != login {
-		t.Errorf("got %+v and %+v", p, byPOST)
-	}
-	sp := mustProvider(t, func(c *Config) { c.IdentityProvider = byPOST })
-	start, err := sp.StartLogin(t.Context(), LoginOptions{})
-	if err != nil || start.URL != "" || start.Form == nil || start.Form.Action != login {
-		t.Errorf("got %+v, %v, want a form for %s", start, err, login)
+	const entityID, login = "https://idp.example.com/metadata", "https://idp.example.com/sso"
+	const post, logout = "https://idp.example.com/post", "https://idp.example.com/slo"
+	key, other := testKey(t), TrustedKey{}
+	both := &IdentityProvider{entityID: entityID, loginURL: login, loginPOST: post, logoutURL: logout, wantSigned: true,
+		validUntil: testNow, keys: []TrustedKey{other}, warnings: []Warning{{Code: "collection"}}}
+	alone := &IdentityProvider{entityID: entityID, loginPOST: login, wantSigned: true}
+	for _, row := range []struct {
+		name            string
+		metadata        *IdentityProvider
+		entityID, login string
+		signed, logout  bool
+		redirect, post  string
+	}{
+		{"the certificate is another", both, entityID, login, true, true, login, post},
+		{"the login URL is another", both, entityID, login + "2", true, true, login + "2", ""},
+		{"the entity ID is another", both, entityID + "2", login, false, false, login, post},
+		{"all are others", both, entityID + "2", login + "2", false, false, login + "2", ""},
+		{"by POST alone", alone, entityID, login, true, false, "", login},
+		{"by POST alone, another login URL", alone, entityID, login + "2", true, false, login + "2", ""},
+		{"there is no metadata", nil, entityID, login, false, false, login, ""},
+	} {
+		p, err := NewIdentityProvider(row.entityID, row.login, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := p.WithDetails(row.metadata)
+		warns := func(code string) bool {
+			return slices.ContainsFunc(got.warnings, func(w Warning) bool { return w.Code == code })
+		}
+		if got.wantSigned != row.signed || (got.logoutURL == logout) != row.logout ||
+			got.loginURL != row.redirect || got.loginPOST != row.post ||
+			got.EntityID() != row.entityID || got.LoginURL() != row.login || !got.validUntil.IsZero() ||
+			len(got.keys) != 1 || len(got.usableKeys) != 1 ||
+			warns("collection") || warns("wants_signed_requests") != row.signed {
+			t.Errorf("%s: got %+v", row.name, got)
+		}
+		if p.wantSigned || p.logoutURL != "" || p.loginURL != row.login || p.loginPOST != "" {
+			t.Errorf("%s: the original is %+v", row.name, p)
+		}
+		sp := mustProvider(t, func(c *Config) { c.IdentityProvider = got })
+		if start, err := sp.StartLogin(t.Context(), LoginOptions{}); err != nil || (start.Form != nil) != got.LoginIsPOSTOnly() {
+			t.Errorf("%s: got %+v, %v", row.name, start, err)
+		}
 	}
 }
 

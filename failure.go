@@ -6,7 +6,6 @@ import (
 	"html/template"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/iomete/saml/internal/page"
@@ -18,15 +17,14 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, sp *ServiceProvid
 	own := *err // what Resolve returned may be shared
 	err = &own
 	err.Reference = newReference()
-	login := ""
+	w.Header().Set("Cache-Control", "no-store")
+	login := page.Link{}
 	if sp != nil {
 		err = sp.completed(r.Context(), err)
 		sp.observe(r.Context(), Event{Kind: LoginRefused, RequestID: err.requestID, Err: err})
-		login = sp.redirectURL
-		if _, unnamed := h.resolve(r, ""); unnamed != nil && unnamed.Code == CodeNotConfigured {
-			login = "" // a GET there could not tell whose login to begin
-		} else if err.ReturnTo != "" {
-			login += "?return_to=" + url.QueryEscape(err.ReturnTo)
+		// otherwise a GET there could not tell whose login to begin
+		if _, unnamed := h.resolve(r, ""); unnamed == nil || unnamed.Code != CodeNotConfigured {
+			login = sp.beginLink(err.ReturnTo, false)
 		}
 	} else {
 		err = err.completed(nil)
@@ -133,17 +131,24 @@ func signInAgain(sentence string) Page {
 
 var errorPage = template.Must(template.New("error").Parse(`<!DOCTYPE html>
 <html lang="{{.Language}}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{.Title}}</title>
-<style nonce="{{.Nonce}}">body{font:1rem/1.5 system-ui,sans-serif;color-scheme:light dark;max-width:34rem;margin:15vh auto;padding:0 1rem}a{display:inline-block;border:1px solid;border-radius:.3em;padding:.5em 1.5em;text-decoration:none;color:inherit}small{opacity:.7}</style>
+<style nonce="{{.Nonce}}">body{font:1rem/1.5 system-ui,sans-serif;color-scheme:light dark;max-width:34rem;margin:15vh auto;padding:0 1rem}small{opacity:.7}` + page.Style + `</style>
 </head><body><main><h1>{{.Title}}</h1><p>{{.Sentence}}</p>
-<p>{{if and .Login .Button}}<a href="{{.Login}}">{{.Button}}</a>{{else}}<a href="{{.Home}}">{{.StartPage}}</a>{{end}}</p>
-{{if .Other}}<p><a href="{{.Other}}">{{.OtherAccount}}</a></p>
+` + page.LinkHTML("") + `
+{{with .Other}}<div>` + page.LinkHTML("") + `</div>
 {{end}}<p><small>{{.CodeWord}} <code>{{.Code}}</code>, {{.ReferenceWord}} <code>{{.Reference}}</code></small></p></main></body></html>
 `))
 
-// writeErrorPage links to login, the Redirect URL, if it is known and of use, else to Home.
-func (h *Handler) writeErrorPage(w http.ResponseWriter, r *http.Request, err *Error, login string) {
-	shown := err.Page()
-	language := h.language(r)
+// writeErrorPage leads to login, if it is known and of use, else to Home.
+func (h *Handler) writeErrorPage(w http.ResponseWriter, r *http.Request, err *Error, login page.Link) {
+	shown, language := err.Page(), h.language(r)
+	var other *linkedButton
+	if login.To != "" && codes[err.Code].anotherAccount {
+		other = &linkedButton{login, language.Say(textOtherAccount)}
+		other.Link.To = addQuery(login.To, "fresh=1")
+	}
+	if login.To == "" || shown.Button == "" {
+		login, shown.Button = page.Link{To: h.config.Home}, textStartPage
+	}
 	shown.Title, shown.Button = language.Say(shown.Title), language.Say(shown.Button)
 	if err.denial == "" { // a sentence of the application is in the right language
 		shown.Sentence = language.Say(shown.Sentence)
@@ -151,17 +156,20 @@ func (h *Handler) writeErrorPage(w http.ResponseWriter, r *http.Request, err *Er
 	if shown.AskAdministrator {
 		shown.Sentence += " " + language.Say(textAsk)
 	}
-	other := ""
-	if login != "" && codes[err.Code].anotherAccount {
-		other = addQuery(login, "fresh=1")
-	}
 	nonce := page.Headers(w)
 	w.WriteHeader(shown.Status)
 	errorPage.Execute(w, struct {
 		Page
-		Language, Nonce, Login, Home, StartPage, Other, OtherAccount, CodeWord, Code, ReferenceWord, Reference string
+		Link                                                      page.Link
+		Other                                                     *linkedButton
+		Language, Nonce, CodeWord, Code, ReferenceWord, Reference string
 		// the only possible error is that the browser went away
-	}{shown, language.Name(), nonce, login, h.config.Home, language.Say(textStartPage), other,
-		language.Say(textOtherAccount), language.Say(textCode), string(err.Code),
+	}{shown, login, other, language.Name(), nonce, language.Say(textCode), string(err.Code),
 		language.Say(textReference), err.Reference})
+}
+
+// A linkedButton is the data of page.LinkHTML.
+type linkedButton struct {
+	Link   page.Link
+	Button string
 }

@@ -28,9 +28,11 @@ type FetchOptions struct {
 	//
 	// The proxy connects, so the protection is weaker. An IP address in a URL, and those that its
 	// host resolves to here within 2 seconds, are checked as without a proxy, redirects included.
-	// But the proxy looks the name up again and may get another answer, and a name that does not
-	// resolve here is not checked at all. So let the proxy itself refuse addresses of your network
-	// that must not be reached. Proxy together with PublicOnly is an error with CodeConfig.
+	// But the proxy looks the name up again and may get another answer. A name that does not resolve
+	// here, or not in time, is not checked at all: the proxy alone decides, also if a server
+	// redirects there. A redirect to a private IP address is refused unless the typed address is
+	// known to lead to one. So let the proxy itself refuse addresses of your network that must not
+	// be reached. Proxy together with PublicOnly is an error with CodeConfig.
 	Proxy string
 	// PublicOnly is for addresses that strangers type, such as the administrators of your
 	// customers. Only https is fetched, and only from public addresses: the first one and every

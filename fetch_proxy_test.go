@@ -19,90 +19,14 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
+
+	"github.com/iomete/saml/internal/proxytest"
 )
 
 // nobodyListens takes what a server logs about connections that are refused on purpose.
 var nobodyListens = log.New(io.Discard, "", 0)
-
-// A forwardProxy is a real proxy on this machine that connects (RFC 9110 §9.3.6). It alone knows
-// where the names of the test are.
-type forwardProxy struct {
-	*httptest.Server
-	names  map[string]string // host and port that are asked for -> host and port of this machine
-	answer http.HandlerFunc  // nil: connect
-
-	mu      sync.Mutex
-	asked   []string // what CONNECT asked for
-	allowed string   // Proxy-Authorization that is required; "": none
-}
-
-func (p *forwardProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	p.mu.Lock()
-	p.asked = append(p.asked, r.Method+" "+r.Host)
-	p.mu.Unlock()
-	if p.answer != nil {
-		p.answer(w, r)
-		return
-	}
-	if p.allowed != "" && r.Header.Get("Proxy-Authorization") != p.allowed {
-		w.Header().Set("Proxy-Authenticate", `Basic realm="the way out"`)
-		w.WriteHeader(http.StatusProxyAuthRequired)
-		return
-	}
-	p.connect(w, r)
-}
-
-// connect connects the client to what it asked for.
-func (p *forwardProxy) connect(w http.ResponseWriter, r *http.Request) {
-	target := r.Host
-	if known, ok := p.names[target]; ok {
-		target = known
-	}
-	server, err := net.Dial("tcp", target)
-	if err != nil {
-		w.WriteHeader(http.StatusBadGateway)
-		return
-	}
-	defer server.Close()
-	client, buffered, err := w.(http.Hijacker).Hijack()
-	if err != nil {
-		return
-	}
-	defer client.Close()
-	io.WriteString(client, "HTTP/1.1 200 Connection established\r\n\r\n")
-	go func() {
-		io.Copy(server, buffered)
-		server.Close()
-	}()
-	io.Copy(client, server)
-}
-
-// requests returns what was asked since the last call.
-func (p *forwardProxy) requests() []string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	asked := p.asked
-	p.asked = nil
-	return asked
-}
-
-// newProxy starts a proxy: by https with the certificate, or by http if it is nil.
-func newProxy(t *testing.T, certificate *tls.Certificate, p *forwardProxy) *forwardProxy {
-	t.Helper()
-	p.Server = httptest.NewUnstartedServer(p)
-	p.Config.ErrorLog = nobodyListens
-	if certificate == nil {
-		p.Start()
-	} else {
-		p.TLS = &tls.Config{Certificates: []tls.Certificate{*certificate}}
-		p.StartTLS()
-	}
-	t.Cleanup(p.Close)
-	return p
-}
 
 // An authority issues certificates, as one of a company does.
 type authority struct {
@@ -192,17 +116,17 @@ func TestFetchThroughProxy(t *testing.T) {
 	t.Parallel()
 	n := newClosedNetwork(t)
 	const password = "p@ss/w?rd#%"
-	plain := newProxy(t, nil, &forwardProxy{names: n.names})
-	secure := newProxy(t, n.own, &forwardProxy{names: n.names})
-	asks := newProxy(t, nil, &forwardProxy{names: n.names,
-		allowed: "Basic " + base64.StdEncoding.EncodeToString([]byte("service:"+password))})
+	plain := (&proxytest.Proxy{Names: n.names}).Start(t, nil)
+	secure := (&proxytest.Proxy{Names: n.names}).Start(t, n.own)
+	asks := (&proxytest.Proxy{Names: n.names,
+		Allowed: "Basic " + base64.StdEncoding.EncodeToString([]byte("service:"+password))}).Start(t, nil)
 	withUser := strings.Replace(asks.URL, "://", "://"+url.UserPassword("service", password).String()+"@", 1)
 	at := n.server.Listener.Addr().String()
 	local := httptest.NewServer(n.server.Config.Handler)
 	t.Cleanup(local.Close)
 	for _, row := range []struct {
 		name, proxy, address string
-		of                   *forwardProxy
+		of                   *proxytest.Proxy
 		asked                []string
 	}{
 		{"by http", plain.URL, "https://idp.corp.invalid/metadata", plain, []string{"CONNECT idp.corp.invalid:443"}},
@@ -218,7 +142,7 @@ func TestFetchThroughProxy(t *testing.T) {
 		{"http on this machine goes without", plain.URL, local.URL, plain, nil},
 	} {
 		got, err := FetchMetadata(t.Context(), row.address, FetchOptions{RootCAs: n.roots, Proxy: row.proxy})
-		if asked := row.of.requests(); err != nil || string(got) != proxiedDocument || !slices.Equal(asked, row.asked) {
+		if asked := row.of.Requests(); err != nil || string(got) != proxiedDocument || !slices.Equal(asked, row.asked) {
 			t.Errorf("%s: got %q, %v, the proxy was asked %q, want %q", row.name, got, err, asked, row.asked)
 		}
 	}
@@ -229,7 +153,7 @@ func TestFetchThroughProxy(t *testing.T) {
 func TestFetchProxyChecksTargets(t *testing.T) {
 	t.Parallel()
 	n := newClosedNetwork(t)
-	proxy := newProxy(t, nil, &forwardProxy{names: n.names})
+	proxy := (&proxytest.Proxy{Names: n.names}).Start(t, nil)
 	_, port, _ := net.SplitHostPort(n.server.Listener.Addr().String())
 	const first = "https://idp.corp.invalid/?to="
 	for _, row := range []struct{ name, address, message string }{
@@ -246,9 +170,9 @@ func TestFetchProxyChecksTargets(t *testing.T) {
 		{"an IPv4 address with a dot behind it", "https://169.254.169.254./", "different ways"},
 		{"http elsewhere", "http://idp.corp.invalid/", "no address"},
 		{"a redirect to a link-local address", first + "https://169.254.169.254/", "link-local"},
-		{"a redirect to this machine", first + "https://127.0.0.1:" + port + "/", "from a public to a private"},
-		{"a redirect to this machine by its name", first + "https://localhost:" + port + "/", "from a public to a private"},
-		{"a redirect to a private address", first + "https://10.0.0.1/", "from a public to a private"},
+		{"a redirect to this machine", first + "https://127.0.0.1:" + port + "/", "not known to be private"},
+		{"a redirect to this machine by its name", first + "https://localhost:" + port + "/", "not known to be private"},
+		{"a redirect to a private address", first + "https://10.0.0.1/", "not known to be private"},
 		{"a redirect to this machine in another form", first + "https://2130706433:" + port + "/", "different ways"},
 		{"a redirect to http", first + "http://127.0.0.1:" + port + "/", "not followed"},
 		{"a redirect to a file", first + "file:///etc/passwd", "not followed"},
@@ -259,7 +183,7 @@ func TestFetchProxyChecksTargets(t *testing.T) {
 		if e.Code != CodeMetadataFetch || !strings.Contains(e.Message, row.message) || e.Hint == "" || data != nil {
 			t.Errorf("%s: got %q, %v, want %q", row.name, data, err, row.message)
 		}
-		for _, asked := range proxy.requests() {
+		for _, asked := range proxy.Requests() {
 			if asked != "CONNECT idp.corp.invalid:443" {
 				t.Errorf("%s: the proxy was asked %q", row.name, asked)
 			}
@@ -272,36 +196,37 @@ func TestFetchProxyChecksTargets(t *testing.T) {
 func TestFetchProxyRefuses(t *testing.T) {
 	t.Parallel()
 	n := newClosedNetwork(t)
-	status := func(code int, header ...string) *forwardProxy {
-		return newProxy(t, nil, &forwardProxy{answer: func(w http.ResponseWriter, r *http.Request) {
+	status := func(code int, header ...string) *proxytest.Proxy {
+		return (&proxytest.Proxy{Answer: func(w http.ResponseWriter, r *http.Request) {
 			for i := 0; i < len(header); i += 2 {
 				w.Header().Add(header[i], header[i+1])
 			}
 			w.WriteHeader(code)
 			io.WriteString(w, "AADSTS90002 of a page that nobody may see: "+r.Header.Get("Proxy-Authorization"))
-		}})
+		}}).Start(t, nil)
 	}
-	withUser := func(p *forwardProxy) string { return strings.Replace(p.URL, "://", "://service:secret@", 1) }
-	good := newProxy(t, nil, &forwardProxy{names: n.names})
-	asks := newProxy(t, nil, &forwardProxy{names: n.names, allowed: "Basic x"})
-	strange := newProxy(t, newAuthority(t).issue(t, &x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}), &forwardProxy{})
-	secure := newProxy(t, n.own, &forwardProxy{names: n.names})
-	garbage := newProxy(t, nil, &forwardProxy{answer: func(w http.ResponseWriter, r *http.Request) {
+	withUser := func(p *proxytest.Proxy) string { return strings.Replace(p.URL, "://", "://service:secret@", 1) }
+	good := (&proxytest.Proxy{Names: n.names}).Start(t, nil)
+	asks := (&proxytest.Proxy{Names: n.names, Allowed: "Basic x"}).Start(t, nil)
+	unknown := newAuthority(t).issue(t, &x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}})
+	strange := (&proxytest.Proxy{}).Start(t, unknown)
+	secure := (&proxytest.Proxy{Names: n.names}).Start(t, n.own)
+	garbage := (&proxytest.Proxy{Answer: func(w http.ResponseWriter, r *http.Request) {
 		c, _, err := w.(http.Hijacker).Hijack()
 		if err == nil {
 			io.WriteString(c, "SSH-2.0-service:secret\r\n")
 			c.Close()
 		}
-	}})
-	echo := newProxy(t, nil, &forwardProxy{answer: func(w http.ResponseWriter, r *http.Request) {
+	}}).Start(t, nil)
+	echo := (&proxytest.Proxy{Answer: func(w http.ResponseWriter, r *http.Request) {
 		c, _, err := w.(http.Hijacker).Hijack()
 		if err == nil {
 			io.WriteString(c, "HTTP/1.1 403 service:secret\r\nContent-Length: 0\r\n\r\n")
 			c.Close()
 		}
-	}})
+	}}).Start(t, nil)
 	hangs := make(chan struct{})
-	silent := newProxy(t, nil, &forwardProxy{answer: func(http.ResponseWriter, *http.Request) { <-hangs }})
+	silent := (&proxytest.Proxy{Answer: func(http.ResponseWriter, *http.Request) { <-hangs }}).Start(t, nil)
 	t.Cleanup(func() { close(hangs) }) // before the proxy is closed
 	closes, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -361,12 +286,12 @@ func TestFetchProxyRefuses(t *testing.T) {
 			}
 		}
 	}
-	once := newProxy(t, nil, &forwardProxy{names: n.names})
-	once.answer = func(w http.ResponseWriter, r *http.Request) { // it is switched off between two connections
+	once := (&proxytest.Proxy{Names: n.names}).Start(t, nil)
+	once.Answer = func(w http.ResponseWriter, r *http.Request) { // it is switched off between two connections
 		if r.Host != "idp.corp.invalid:443" {
 			panic(http.ErrAbortHandler)
 		}
-		once.connect(w, r)
+		once.Connect(w, r)
 	}
 	_, err = FetchMetadata(t.Context(), "https://idp.corp.invalid/?to=https://other.corp.invalid:8443/", FetchOptions{RootCAs: n.roots, Proxy: once.URL})
 	if e := onlyFault(t, err); !strings.Contains(e.Message, "the proxy does not answer as a proxy does") {
@@ -387,9 +312,9 @@ func TestFetchRootCAs(t *testing.T) {
 	foreign := other.issue(t, &x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}})
 	both := n.roots.Clone()
 	both.AddCert(other.certificate)
-	plain := newProxy(t, nil, &forwardProxy{})
-	secure := newProxy(t, n.own, &forwardProxy{})
-	elsewhere := newProxy(t, foreign, &forwardProxy{})
+	plain := (&proxytest.Proxy{}).Start(t, nil)
+	secure := (&proxytest.Proxy{}).Start(t, n.own)
+	elsewhere := (&proxytest.Proxy{}).Start(t, foreign)
 	const server, proxy = "the server's own certificate is not trusted", "the proxy's own certificate is not trusted"
 	for _, row := range []struct {
 		name, proxy string

@@ -1,24 +1,20 @@
 package saml
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
 	"net/url"
 	"os"
-	"strings"
 	"sync/atomic"
 	"time"
 
-	"github.com/iomete/saml/internal/wire"
+	"github.com/iomete/saml/internal/posted"
 )
 
 const (
-	maxBody       = 2 << 20 // bytes of the posted form
-	maxParameters = 8
+	maxBody = posted.MaxBody // bytes of the posted form
 	// smallBody is the size, in bytes, up to which a body costs nothing of
 	// HandlerConfig.BodyMemory. A response of Entra with 150 groups has about 30 KiB.
 	smallBody = 64 << 10
@@ -27,30 +23,24 @@ const (
 	// bodyTimeout is how long a browser may take to send the form, and to take the page that
 	// repeats it.
 	bodyTimeout = 30 * time.Second
-	// legField marks a form that our own page posts. This proves nothing; the cookies that come
-	// with it decide.
-	legField = "saml_leg"
-	// tabField has what the tab kept: the sealed address at which the login ends. Our page of the
-	// first leg adds it.
-	tabField   = "saml_return"
-	maxTabText = 16 << 10 // bytes
-	// returnField is that of a form that only begins a login, for addresses that are too long for a
-	// header, and in the address of a GET.
-	returnField = "return_to"
 )
 
-// postedForm is what a form may contain. It owns the memory of the body; release returns it.
+// A postedForm owns the memory of the body and, if it is large, a turn to be verified. release
+// returns both; nothing of the response may be used afterwards.
 type postedForm struct {
-	response []byte // base64 by its alphabet, not decoded yet
-	leg      string // "" as the identity provider posts it
-	tab      string // what our page found in the tab, sealed
-	relay    string // RelayState, which anyone may have written; "" if it is too long for an address
-	begins   bool   // the form is no response: it begins a login that ends at returnTo
-	returnTo string // which anyone may have written
-	body     body
+	posted.Form
+	body body
+	turn func() // ends the turn; nil: there is none
 }
 
-func (f *postedForm) release() { f.body.release() }
+func (f *postedForm) release() {
+	f.body.release()
+	f.Response = nil
+	if f.turn != nil {
+		f.turn()
+		f.turn = nil
+	}
+}
 
 // readForm reads and checks the form before anything of it is used or repeated. If a middleware has
 // parsed the form already, the body is gone, and r.PostForm alone is taken, which has nothing of the
@@ -58,11 +48,8 @@ func (f *postedForm) release() { f.body.release() }
 // The caller must release the form, also after an error.
 func (h *Handler) readForm(w http.ResponseWriter, r *http.Request) (*postedForm, *Error) {
 	form := &postedForm{body: body{budget: h.bodies}}
-	kind, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if charset := parameters["charset"]; err != nil || kind != "application/x-www-form-urlencoded" || charset != "" &&
-		!strings.EqualFold(charset, "utf-8") {
-		return form, refuse(CodeForm, "the request is not a form", r.Header.Get("Content-Type"),
-			"application/x-www-form-urlencoded")
+	if err := posted.CheckType(r.Header.Get("Content-Type")); err != nil {
+		return form, fromFault(err)
 	}
 	if r.PostForm != nil {
 		fields, refusal := parsedForm(r.PostForm, &form.body)
@@ -71,15 +58,15 @@ func (h *Handler) readForm(w http.ResponseWriter, r *http.Request) (*postedForm,
 		}
 		return form, form.take(fields, r.URL.Query())
 	}
-	if err := h.readBody(w, r, &form.body); err != nil {
-		return form, err
+	if refusal := h.readBody(w, r, &form.body); refusal != nil {
+		return form, refusal
 	}
 	if r.ContentLength > 0 && len(form.body.data) == 0 {
 		return form, bodyGone("something read the body before the Handler and did not put it back")
 	}
-	fields, refusal := parseForm(form.body.data)
-	if refusal != nil {
-		return form, refusal
+	fields, err := posted.Parse(form.body.data)
+	if err != nil {
+		return form, fromFault(err)
 	}
 	return form, form.take(fields, r.URL.Query())
 }
@@ -90,30 +77,30 @@ func bodyGone(message string) *Error {
 }
 
 // parsedForm returns the fields of a form that net/http parsed, with the limits of readBody and
-// parseForm. The names and values count, since nobody knows how long the body was. What is kept is
+// posted.Parse. The names and values count, since nobody knows how long the body was. What is kept is
 // a copy: the message is decoded in place, and r.PostForm is not ours. It counts against the budget
 // as a body does.
-func parsedForm(form url.Values, b *body) ([]formField, *Error) {
-	var fields []formField
+func parsedForm(form url.Values, b *body) ([]posted.Field, *Error) {
+	var fields []posted.Field
 	bytes := 0
 	for name, values := range form {
 		for _, value := range values {
-			if len(fields) == maxParameters {
-				return nil, refusef(CodeForm, "the form has more than %d fields", maxParameters)
+			if len(fields) == posted.MaxParameters {
+				return nil, fromFault(posted.TooMany())
 			}
 			bytes += len(name) + len(value)
 			if bytes > maxBody {
-				return nil, refusef(CodeTooLarge, "the form has more than %d bytes", maxBody)
+				return nil, fromFault(posted.TooLarge())
 			}
-			fields = append(fields, formField{[]byte(name), nil})
+			fields = append(fields, posted.Field{Name: []byte(name)})
 			switch name {
 			case "SAMLResponse":
 				if !b.hold(len(value)) {
 					return nil, refuse(CodeBusy, "other large forms take up all the memory that is set aside for them", "", "")
 				}
-				fields[len(fields)-1].value = []byte(value)
-			case "RelayState", tabField, returnField, legField: // one more byte shows that it was too long
-				fields[len(fields)-1].value = []byte(value[:min(len(value), maxTabText+1)])
+				fields[len(fields)-1].Value = []byte(value)
+			case "RelayState", posted.Tab, posted.ReturnTo, posted.Leg: // one more byte shows that it was too long
+				fields[len(fields)-1].Value = []byte(value[:min(len(value), posted.MaxTabText+1)])
 			}
 		}
 	}
@@ -150,146 +137,21 @@ func (h *Handler) readBody(w http.ResponseWriter, r *http.Request, b *body) *Err
 	case errors.As(err, &tooLarge) && tooLarge.Limit < maxBody:
 		return bodyGone(fmt.Sprintf("something in front of the Handler limits the body to %d bytes", tooLarge.Limit))
 	case errors.Is(err, errTooLarge), errors.As(err, &tooLarge):
-		return refusef(CodeTooLarge, "the form has more than %d bytes", maxBody)
+		return fromFault(posted.TooLarge())
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return refusef(CodeForm, "the form did not arrive within %s", h.bodyTimeout)
 	}
 	return refuse(CodeForm, "the form did not arrive whole", "", "").withCause(err)
 }
 
-// A formField is a name and a value of a form, decoded.
-type formField struct{ name, value []byte }
-
-var errForm = errors.New("not a form")
-
-// parseForm reads a form as browsers send it (WHATWG URL Standard §5.1), and as strictly as
-// net/url: no semicolon, no broken escape. It decodes in place, so that a form is in memory once,
-// and stops at the field that is one too many.
-func parseForm(body []byte) ([]formField, *Error) {
-	var fields []formField
-	for len(body) > 0 {
-		var pair []byte
-		pair, body, _ = bytes.Cut(body, []byte("&"))
-		if len(pair) == 0 {
-			continue
-		}
-		if len(fields) == maxParameters {
-			return nil, refusef(CodeForm, "the form has more than %d fields", maxParameters)
-		}
-		semicolon := bytes.IndexByte(pair, ';') >= 0 // looked for before anything is decoded in place
-		name, value, _ := bytes.Cut(pair, []byte("="))
-		name, nameErr := unescapeForm(name)
-		value, valueErr := unescapeForm(value)
-		if semicolon || nameErr != nil || valueErr != nil {
-			return nil, refuse(CodeForm, "the form cannot be decoded", "", "")
-		}
-		fields = append(fields, formField{name, value})
+// take keeps the fields that count.
+func (f *postedForm) take(fields []posted.Field, query url.Values) *Error {
+	form, err := posted.Read(fields, query)
+	if err != nil {
+		return fromFault(err)
 	}
-	return fields, nil
-}
-
-// unescapeForm decodes %XX and + of a form in place.
-func unescapeForm(s []byte) ([]byte, error) {
-	n := 0
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		switch c {
-		case '+':
-			c = ' '
-		case '%':
-			if i+2 >= len(s) {
-				return nil, errForm
-			}
-			high, low := fromHex(s[i+1]), fromHex(s[i+2])
-			if high < 0 || low < 0 {
-				return nil, errForm
-			}
-			c = byte(high<<4 | low)
-			i += 2
-		}
-		s[n] = c
-		n++
-	}
-	return s[:n], nil
-}
-
-func fromHex(c byte) int {
-	switch {
-	case '0' <= c && c <= '9':
-		return int(c - '0')
-	case 'a' <= c && c <= 'f':
-		return int(c-'a') + 10
-	case 'A' <= c && c <= 'F':
-		return int(c-'A') + 10
-	}
-	return -1
-}
-
-// take checks which fields the form and the address have, and keeps those that count.
-func (f *postedForm) take(fields []formField, query url.Values) *Error {
-	responses, relayStates, legs, tabs, returns := 0, 0, 0, 0, 0
-	for _, field := range fields {
-		switch name := string(field.name); name {
-		case "SAMLRequest", "SAMLart", "Signature", "SigAlg":
-			return refuse(CodeForm, "the form has a field that belongs to another binding", name, "SAMLResponse alone")
-		case "SAMLResponse":
-			f.response = field.value
-			responses++
-		case "RelayState":
-			if relayStates++; len(field.value) <= maxRelayState {
-				f.relay = string(field.value)
-			}
-		case tabField:
-			if tabs++; len(field.value) <= maxTabText {
-				f.tab = string(field.value)
-			}
-		case returnField:
-			if returns++; len(field.value) <= maxReturnTo+1 { // one more shows that it was too long
-				f.returnTo = string(field.value)
-			} else {
-				f.returnTo = string(field.value[:maxReturnTo+1])
-			}
-		case legField:
-			f.leg = string(field.value[:min(len(field.value), 8)])
-			legs++
-		}
-	}
-	for _, name := range []string{"SAMLResponse", "RelayState", legField, tabField, "SAMLRequest", "SAMLart", "Signature",
-		"SigAlg"} {
-		if query.Has(name) {
-			return refuse(CodeForm, "the address has a field that belongs into the form", name, "")
-		}
-	}
-	switch {
-	case responses == 0 && relayStates+legs+tabs == 0 && returns == 1:
-		f.begins = true
-		return nil
-	case responses != 1:
-		return refusef(CodeForm, "the form has %d fields SAMLResponse, and not one", responses)
-	case relayStates > 1:
-		return refusef(CodeForm, "the form has %d fields RelayState", relayStates)
-	case legs > 1:
-		return refusef(CodeForm, "the form has %d fields %s", legs, legField)
-	case tabs > 1:
-		return refusef(CodeForm, "the form has %d fields %s", tabs, tabField)
-	case !looksLikeBase64(f.response):
-		return fromFault(wire.NotBase64())
-	}
+	f.Form = form
 	return nil
-}
-
-// looksLikeBase64 only looks at the alphabet. That is cheap, and enough to know that the value can
-// be written into a page as it is.
-func looksLikeBase64(s []byte) bool {
-	for _, c := range s {
-		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c &&
-			c <= '9', c == '+', c == '/', c == '=', c == '\r', c == '\n', c == ' ', c == '\t':
-		default:
-			return false
-		}
-	}
-	return len(s) > 0
 }
 
 // A memoryBudget is how much memory all large bodies of a Handler may hold together. A quarter of

@@ -8,12 +8,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/iomete/saml/internal/page"
+	"github.com/iomete/saml/internal/posted"
 )
 
 // Sessions is what a Handler needs of the application's sessions. Package session implements it.
@@ -81,7 +81,10 @@ type HandlerConfig struct {
 	Language func(r *http.Request) (tag string, translate func(english string) string)
 
 	// OnError answers in place of the Handler's own error page. It must show the user nothing of
-	// err but Code, Reference and what Page returns.
+	// err but Code, Reference and what Page returns. Cache-Control is no-store when it is called, and
+	// should stay so: the page is about this one request. A button that begins the login again leads
+	// to the Redirect URL with return_to set to err.ReturnTo; let it post a form if that makes an
+	// address of more than 2 KiB, because proxies refuse those.
 	OnError func(w http.ResponseWriter, r *http.Request, err *Error)
 
 	// Home is the local path at which a login without a return_to ends. Default "/".
@@ -263,9 +266,11 @@ func withProvider(r *http.Request, sp *ServiceProvider) *http.Request {
 
 // ServeHTTP serves the Redirect URL (assertion consumer service, ACS). A GET begins a login, unless
 // the browser is signed in. Its query may have return_to, at which the login ends: a path on this
-// host, or an address whose origin is that of Config.BaseURL; others are ignored. It may have fresh=1,
-// with which the identity provider asks again who signs in (ForceAuthn), also if somebody is signed
-// in: for a link "Use another account" of the service itself.
+// host, or an address whose origin is that of Config.BaseURL, of which the path counts; others are
+// ignored. It may have fresh=1, with which the identity provider asks again who signs in
+// (ForceAuthn), also if somebody is signed in: for a link "Use another account" of the service
+// itself. A POST of a form with the field return_to alone does the same as the GET, for paths that
+// are too long for proxies.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r = r.WithContext(context.WithValue(r.Context(), handlerKey{}, h)) // for SessionProvider
 	switch r.Method {
@@ -275,6 +280,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.receive(w, r)
 	default:
 		w.Header().Set("Allow", "GET, POST")
+		w.Header().Set("Cache-Control", "no-store")
 		http.Error(w, h.language(r).Say(textMethods), http.StatusMethodNotAllowed)
 	}
 }
@@ -282,19 +288,15 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // begin answers GET: My Apps, the Test button and Require open the Redirect URL with it.
 func (h *Handler) begin(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
-	for _, name := range []string{"SAMLResponse", "SAMLRequest", "SAMLart"} {
-		if query.Has(name) {
-			sp := h.anyProvider(r)
-			refusal := refuse(CodeForm, "a SAML message came in the address, and no login is finished that way", name,
-				"a form")
-			if name != "SAMLRequest" { // a response, or where to ask for one
-				refusal.Hint = sp.postBindingHint(r.Context())
-			}
-			h.fail(w, r, sp, refusal)
-			return
+	if err := posted.InAddress(query); err != nil {
+		sp, refusal := h.anyProvider(r), fromFault(err)
+		if err.Got != "SAMLRequest" { // a response, or where to ask for one
+			refusal.Hint = sp.postBindingHint(r.Context())
 		}
+		h.fail(w, r, sp, refusal)
+		return
 	}
-	h.beginFor(w, r, query.Get("return_to"))
+	h.beginFor(w, r, query.Get(posted.ReturnTo))
 }
 
 // beginFor begins a login that ends at returnTo, which anyone may have written, unless the browser is
@@ -308,11 +310,12 @@ func (h *Handler) beginFor(w http.ResponseWriter, r *http.Request, returnTo stri
 	}
 	sp, err := h.resolve(r, "")
 	if err != nil {
+		err.ReturnTo = localPart(returnTo, "")
 		h.fail(w, r, nil, err)
 		return
 	}
 	h.noticeHost(r, sp)
-	lost := strings.HasPrefix(returnTo, "/") && len(returnTo) > maxReturnTo
+	lost := strings.HasPrefix(returnTo, "/") && len(withoutLongFragment(returnTo)) > maxReturnTo
 	returnTo = localPart(returnTo, sp.config.BaseURL)
 	// A post from another site comes without our cookies, so each would set one more. A GET has them.
 	blind := r.Method == http.MethodPost && r.Header.Get("Sec-Fetch-Site") == "cross-site"
@@ -379,6 +382,9 @@ func (h *Handler) start(w http.ResponseWriter, r *http.Request, sp *ServiceProvi
 		return sp.bindID(b, p, o.ReturnTo != "" || how.lost)
 	})
 	if err != nil {
+		if localPath(o.ReturnTo) { // the button of the page tries again
+			err.ReturnTo = o.ReturnTo
+		}
 		h.fail(w, r, sp, err)
 		return
 	}
@@ -393,35 +399,27 @@ func (h *Handler) start(w http.ResponseWriter, r *http.Request, sp *ServiceProvi
 		sp.deleteCookie(w, r, pagesCookie)
 	}
 	kept := sp.sealAddress(request.ID, o.ReturnTo)
+	var fragment page.Fragment
+	if how.fromPage {
+		fragment = sp.fragmentOf(o.ReturnTo, o.ForceAuthn)
+	}
 	switch {
 	case request.Form != nil:
-		page.Post{Language: h.language(r), Title: textSignIn, Action: request.Form.Action, Field: "SAMLRequest", Keep: kept}.
-			Write(w, []byte(request.Form.SAMLRequest))
+		page.Post{Language: h.language(r), Title: textSignIn, Action: request.Form.Action, Field: "SAMLRequest", Keep: kept,
+			Fragment: fragment}.Write(w, []byte(request.Form.SAMLRequest))
 	case kept != "" && keepsInTab(r) && (how.fromPage || !remembered || len(o.ReturnTo) > lengthOfLocation ||
 		strings.Contains(o.ReturnTo, "#")):
-		leaving := page.Leave{Language: h.language(r), Title: textSignIn, To: request.URL, Keep: kept}
-		if how.fromPage && !strings.Contains(o.ReturnTo, "#") {
-			leaving.Action, leaving.Field, leaving.Value = sp.beginURL(o.ForceAuthn), returnField, o.ReturnTo
-		}
-		leaving.Write(w)
+		page.Leave{Language: h.language(r), Title: textSignIn, To: request.URL, Keep: kept, Fragment: fragment}.Write(w)
 	default:
 		h.redirect(w, r, request.URL)
 	}
-}
-
-// beginURL returns the Redirect URL as one that begins a login.
-func (sp *ServiceProvider) beginURL(fresh bool) string {
-	if fresh {
-		return sp.redirectURL + "?fresh=1"
-	}
-	return sp.redirectURL
 }
 
 // leave sends the browser to an address of its own service. A long one does not fit into a header
 // behind some proxies, so a browser that runs scripts gets a page for it.
 func (h *Handler) leave(w http.ResponseWriter, r *http.Request, to string) {
 	if len(to) > lengthOfLocation && keepsInTab(r) {
-		page.Leave{Language: h.language(r), Title: textSigningIn, To: to}.Write(w)
+		page.Leave{Language: h.language(r), Title: textSigningIn, To: to, TakeFragment: !strings.Contains(to, "#")}.Write(w)
 		return
 	}
 	h.redirect(w, r, to)
@@ -431,19 +429,16 @@ func (h *Handler) leave(w http.ResponseWriter, r *http.Request, to string) {
 func (h *Handler) tellLost(w http.ResponseWriter, r *http.Request, sp *ServiceProvider) {
 	sp.config.Logger.InfoContext(r.Context(), "saml: a login has finished, but the address of the page that was asked for was not kept",
 		"hint", "The login ended in another tab or without scripts, or the address has more than 8192 bytes.")
-	page.Notice{Language: h.language(r), Title: textSignedIn, Sentence: textLost, Link: h.config.Home,
+	page.Notice{Language: h.language(r), Title: textSignedIn, Sentence: textLost, Link: page.Link{To: h.config.Home},
 		Button: textStartPage}.Write(w)
 }
 
 // askFirst answers in place of start if a page of another site led here and the cookies of the login
 // would take the place of others. Its link leads to the same address, and is one of this site.
 func (h *Handler) askFirst(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, o LoginOptions) {
-	link := ""
+	link := page.Link{}
 	if r.Method != http.MethodGet {
-		link = sp.beginURL(o.ForceAuthn)
-		if o.ReturnTo != "" {
-			link = addQuery(link, returnField+"="+url.QueryEscape(o.ReturnTo))
-		}
+		link = sp.beginLink(o.ReturnTo, o.ForceAuthn)
 	}
 	page.Notice{Language: h.language(r), Title: textSignIn, Sentence: textManyOpen, Link: link,
 		Button: textSignIn}.Write(w)
@@ -451,7 +446,7 @@ func (h *Handler) askFirst(w http.ResponseWriter, r *http.Request, sp *ServicePr
 
 func (h *Handler) redirect(w http.ResponseWriter, r *http.Request, to string) {
 	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("Location", to) // http.Redirect would clean the path of a return_to
+	w.Header().Set("Location", inASCII(to)) // http.Redirect would clean the path of a return_to
 	w.WriteHeader(http.StatusSeeOther)
 }
 

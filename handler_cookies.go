@@ -23,6 +23,9 @@ const (
 	maxCookies = 1500
 	// loginMaxAge is beyond pendingLifetime, so that "took too long" can be told from "no cookie".
 	loginMaxAge = pendingLifetime + 10*time.Minute
+	// mostDeleted is how many cookies of earlier logins one answer deletes. Each takes some 90 bytes of
+	// a header that proxies limit; the next login deletes more.
+	mostDeleted = 8
 	// maxPurpose is about what remains for the purpose of a login beside the other cookies.
 	maxPurpose = 256
 )
@@ -122,14 +125,16 @@ func (h *Handler) bind(r *http.Request, sp *ServiceProvider, purpose string) (b 
 // keep puts the binding into its cookie. One that the browser has is set again, so that it lives as
 // long as the login that begins. It reports whether there is room for the cookie of addresses: the
 // bindings come first, because tabs that have scripts keep their addresses themselves. If even the
-// bindings take too much, the oldest are deleted.
+// bindings take too much, the oldest are deleted, a few in each answer.
 func (sp *ServiceProvider) keep(w http.ResponseWriter, b binding, others []binding) (room bool) {
 	sp.setCookie(w, cookiePrefix+b.name, b.value(), loginMaxAge)
 	used := sp.sizeWith(b, others)
-	for len(others) > 0 && used > maxCookies {
-		sp.setCookie(w, cookiePrefix+others[0].name, "", 0)
-		used -= sp.bindingSize(others[0])
-		others = others[1:]
+	for _, oldest := range others[:min(len(others), mostDeleted)] {
+		if used <= maxCookies {
+			break
+		}
+		sp.setCookie(w, cookiePrefix+oldest.name, "", 0)
+		used -= sp.bindingSize(oldest)
 	}
 	return used+pagesSize <= maxCookies
 }

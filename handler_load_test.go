@@ -149,3 +149,59 @@ func TestHonestLoginsUnderHostileLoad(t *testing.T) {
 	}
 	all.Wait()
 }
+
+// A slowApplication takes as long for a sign-in as the test lets it.
+type slowApplication struct {
+	loadSessions
+	arrived chan string
+	goOn    chan struct{}
+}
+
+func (s slowApplication) SignIn(_ http.ResponseWriter, _ *http.Request, login *saml.Login) error {
+	s.arrived <- login.Assertion.ID
+	<-s.goOn
+	return nil
+}
+
+// TestSlowApplicationHoldsUpNobody: a few large messages are verified at once, and their forms share a
+// budget of memory. Both are free again when the application begins its session, which may take long.
+func TestSlowApplicationHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	const logins = 20
+	application := slowApplication{arrived: make(chan string, logins), goOn: make(chan struct{})}
+	login, err := saml.NewHandler(saml.HandlerConfig{Provider: h.sp, Sessions: application, BodyMemory: 8 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	groups := make([]string, 6000) // some 400 KiB in base64
+	for i := range groups {
+		groups[i] = fmt.Sprintf("00000000-0000-4000-8000-%012d", i)
+	}
+	var all sync.WaitGroup
+	answers := make(chan *httptest.ResponseRecorder, logins)
+	for range logins {
+		tab := newTabbed(t, login).tab()
+		tab.begin("/jobs")
+		r := tab.secondLeg(h.respond(samltest.Answer{RequestID: requestID(t, tab.at),
+			Attributes: []samltest.Attribute{{Name: "groups", Values: groups}}}))
+		tab.attach(r)
+		all.Go(func() {
+			w := httptest.NewRecorder()
+			login.ServeHTTP(w, r)
+			answers <- w
+		})
+		select {
+		case <-application.arrived:
+		case w := <-answers:
+			t.Fatalf("answered before the application: status %d, %s", w.Code, w.Body)
+		}
+	}
+	close(application.goOn)
+	all.Wait()
+	for range logins {
+		if w := <-answers; where(w) != "/jobs" {
+			t.Errorf("status %d, %s", w.Code, w.Body)
+		}
+	}
+}

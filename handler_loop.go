@@ -26,9 +26,10 @@ const (
 	// with the same page.
 	mostVisits = 20
 
-	returnsWithin = 10 * time.Second // of a finished login
-	visitsWithin  = 20 * time.Second // of the last visit
-	loopMaxAge    = time.Minute      // of a login that was begun
+	returnsWithin   = 10 * time.Second // of a finished login
+	visitsWithin    = 20 * time.Second // of the last visit
+	redirectsWithin = 2 * time.Second  // of the last visit, where nobody but a redirect comes so fast
+	loopMaxAge      = time.Minute      // of a login that was begun
 
 	mostCounted  = 12                                         // addresses that are counted at once
 	countedSize  = 4                                          // bytes: three of a digest, one count
@@ -55,12 +56,14 @@ var (
 func (h *Handler) loop(r *http.Request, sp *ServiceProvider, returnTo string, signedIn bool) (count func(http.ResponseWriter),
 	refusal *Error) {
 	bare := returnTo == "" || samePath(returnTo, sp.RedirectPath())
-	asked, most := returnTo, mostVisits
+	asked, most, within := returnTo, mostVisits, visitsWithin
 	cause := &causeUnknown
 	switch {
-	// a tile, any number of times: it goes to the start page; a page of the service may be in a loop
+	// People open a tile any number of times, and it goes to the start page. If that page comes back
+	// here by redirects alone, no page of ours is in between: it must end before the browser's own
+	// limit of about 20 redirects, whose page says nothing.
 	case signedIn && bare && !fromOurSite(r):
-		return func(http.ResponseWriter) {}, nil
+		asked, most, within, cause = "signed in", mostInTwoMinds, redirectsWithin, &causeTwoMinds
 	case signedIn:
 		asked, most, cause = "signed in "+returnTo, mostInTwoMinds, &causeTwoMinds
 	case bare:
@@ -80,7 +83,7 @@ func (h *Handler) loop(r *http.Request, sp *ServiceProvider, returnTo string, si
 	case visits <= most:
 		return func(w http.ResponseWriter) {
 			if counted != "" {
-				sp.setCookie(w, visitsCookie, counted, visitsWithin)
+				sp.setCookie(w, visitsCookie, counted, within)
 			}
 			if !signedIn && returns > 0 {
 				sp.setCookie(w, loopCookie, strconv.Itoa(returns)+sp.loopMark(), loopMaxAge)

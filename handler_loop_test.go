@@ -292,11 +292,20 @@ func TestWhoIsNoLoop(t *testing.T) {
 				b.tab().leaves(b.send(r))
 			}
 		},
-		"a tile thirty times, signed in": func(b *walker) {
+		"a tile thirty times, signed in, and five times in two seconds": func(b *walker) {
 			b.walk("https://console.example.com/jobs")
-			for range 30 {
-				if w := b.send(httptest.NewRequest("GET", redirectURL, nil)); where(w) != "/" {
+			for i := range 30 {
+				w := b.send(httptest.NewRequest("GET", redirectURL, nil))
+				if where(w) != "/" {
 					t.Errorf("a tile: status %d, %s", w.Code, w.Body)
+				}
+				for _, c := range w.Result().Cookies() {
+					if strings.HasSuffix(c.Name, "saml-visits") && c.MaxAge > 2 {
+						t.Errorf("a tile is counted for %d seconds", c.MaxAge)
+					}
+				}
+				if i%5 == 4 { // two seconds later
+					delete(b.cookies, "__Host-saml-visits")
 				}
 			}
 		},
@@ -329,6 +338,45 @@ func TestWhoIsNoLoop(t *testing.T) {
 		do(b)
 		if log := s.log.String(); log != "" {
 			t.Errorf("%s: %s", name, log)
+		}
+	}
+}
+
+// TestLoopOfRedirectsAlone: the page of a guard of the application's own finds no session, and the
+// Redirect URL has one. Nothing but redirects is in between, and a browser takes about 20 of them:
+// ours ends before.
+func TestLoopOfRedirectsAlone(t *testing.T) {
+	t.Parallel()
+	for _, led := range []string{"none", "cross-site", ""} {
+		s := newRound(t)
+		b := newTabbed(t, s)
+		tab := b.tab()
+		tab.begin("")
+		tab.finish(s.respond(samltest.Answer{RequestID: requestID(t, tab.at)}))
+		delete(b.cookies, "__Host-saml-loop") // a while ago
+		redirects, address := 0, "https://console.example.com/app"
+		var w *httptest.ResponseRecorder
+		for ; address != "" && redirects < 60; redirects++ {
+			r := httptest.NewRequest("GET", address, nil)
+			if led != "" {
+				byHand(r).Header.Set("Sec-Fetch-Site", led)
+			}
+			if r.URL.Path != s.sp.RedirectPath() {
+				address = s.sp.RedirectURL()
+				continue
+			}
+			for name, value := range b.cookies {
+				r.AddCookie(&http.Cookie{Name: name, Value: value})
+			}
+			if w = b.serve(r); w.Code == http.StatusSeeOther {
+				address = "https://console.example.com" + w.Header().Get("Location")
+			} else {
+				address = ""
+			}
+		}
+		if redirects > 16 || !strings.Contains(w.Body.String(), "<code>login_loop</code>") ||
+			!strings.Contains(s.log.String(), "does not accept the session") {
+			t.Errorf("led from %q: after %d redirects: status %d, %s; %s", led, redirects, w.Code, w.Body, s.log.String())
 		}
 	}
 }

@@ -239,21 +239,6 @@ func TestPagesWithoutScripts(t *testing.T) {
 
 func idpPrefix(h *house) string { return h.idp.LoginURL() }
 
-// TestCookieOfPagesHasOneLength: its length says nothing about the addresses in it.
-func TestCookieOfPagesHasOneLength(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t, nil)
-	b := newTabbed(t, h.sp.Handler(&countingSessions{}))
-	sizes := map[int]bool{}
-	for _, address := range []string{"/", incompressible(100), incompressible(200), "/" + strings.Repeat("x", 8000)} {
-		b.tab().begin(address)
-		sizes[len(b.cookies["__Host-saml-pages"])] = true
-	}
-	if len(sizes) != 1 || sizes[0] {
-		t.Errorf("got the lengths %v", sizes)
-	}
-}
-
 // TestLoginOfAnotherBrowser: a response finishes only with the cookie of the browser that began the
 // login, whatever else is brought along.
 func TestLoginOfAnotherBrowser(t *testing.T) {
@@ -397,98 +382,6 @@ func TestLateAndRepeatedAnswers(t *testing.T) {
 	if body := old.finish(used).Body.String(); !strings.Contains(body, "<code>replayed</code>") {
 		t.Errorf("a minute later: %s", body)
 	}
-}
-
-// TestPurposeHasItsOwnCookie: a login with a purpose keeps it, shares no binding, and takes its
-// cookie away at the end; it cannot become a login without one.
-func TestPurposeHasItsOwnCookie(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t, func(c *saml.Config) { c.Tenant = "acme" })
-	var got *saml.Login
-	login := h.sp.Handler(recordingSessions{&got})
-	app := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/test" {
-			login.StartLogin(w, r, h.sp, saml.LoginOptions{Purpose: "test", ReturnTo: "/tests/1"})
-			return
-		}
-		login.ServeHTTP(w, r)
-	})
-	b := newTabbed(t, app)
-	usual, test := b.tab(), b.tab()
-	usual.begin("/jobs")
-	test.leaves(b.send(httptest.NewRequest("GET", "https://console.example.com/test", nil)))
-	names := map[string]string{}
-	for name, value := range b.cookies {
-		if len(name) == len("__Host-saml-xyz") {
-			names[name[len(name)-3:]] = value
-		}
-	}
-	if len(names) != 2 {
-		t.Fatalf("got the bindings %v, want two", names)
-	}
-	id := requestID(t, test.at)
-	whole := b.cookies["__Host-saml-"+id[1:4]]
-	for what, value := range map[string]string{
-		"without the purpose":          whole[:strings.LastIndexByte(whole, '.')],
-		"with the purpose of no login": whole[:len(whole)-4] + "AAAA",
-		"with another tenant":          strings.Replace(whole, ".YWNtZQ.", ".YQ.", 1),
-	} {
-		b.cookies["__Host-saml-"+id[1:4]] = value
-		if w := test.finish(h.respond(samltest.Answer{RequestID: id})); w.Code != http.StatusForbidden || got != nil {
-			t.Errorf("%s: status %d, %s", what, w.Code, w.Body)
-		}
-	}
-	b.cookies["__Host-saml-"+id[1:4]] = whole
-	if w := test.finish(h.respond(samltest.Answer{RequestID: id})); where(w) != "/tests/1" || got == nil || got.Purpose != "test" {
-		t.Fatalf("status %d, login %+v, %s", w.Code, got, w.Body)
-	}
-	if _, kept := b.cookies["__Host-saml-"+id[1:4]]; kept {
-		t.Error("the cookie of the purpose stays")
-	}
-	if w := usual.finish(h.respond(samltest.Answer{RequestID: requestID(t, usual.at)})); where(w) != "/jobs" || got.Purpose != "" {
-		t.Errorf("the usual login: status %d, login %+v", w.Code, got)
-	}
-}
-
-type recordingSessions struct{ login **saml.Login }
-
-func (s recordingSessions) SignIn(_ http.ResponseWriter, _ *http.Request, login *saml.Login) error {
-	*s.login = login
-	return nil
-}
-func (recordingSessions) SignedIn(*http.Request) bool { return false }
-func (recordingSessions) Authenticate(http.ResponseWriter, *http.Request) (*http.Request, error) {
-	return nil, nil
-}
-
-// TestManyBindings: however many bindings a browser has brought together, the Handler makes room for
-// its cookies, the oldest first, and the login that begins has one.
-func TestManyBindings(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t, nil)
-	login := h.sp.Handler(&countingSessions{})
-	r, w := httptest.NewRequest("GET", redirectURL, nil), httptest.NewRecorder()
-	size := 0
-	for i := range 60 {
-		c := &http.Cookie{Name: fmt.Sprintf("__Host-saml-%03d", i), Value: strings.Repeat("A", 12) + ".YWNtZQ"} // of another tenant
-		r.AddCookie(c)
-		size += len(c.Name) + len(c.Value) + 3
-	}
-	login.ServeHTTP(w, r)
-	gone := 0
-	for i, c := range w.Result().Cookies()[1:] {
-		if c.MaxAge < 0 {
-			if c.Name != fmt.Sprintf("__Host-saml-%03d", i) {
-				t.Errorf("%s goes before the oldest", c.Name)
-			}
-			size -= len(c.Name) + 12 + 7 + 3
-			gone++
-		}
-	}
-	if gone == 0 || size > 1500 {
-		t.Errorf("%d go, %d bytes stay", gone, size)
-	}
-	t.Logf("%d bindings go at once", gone)
 }
 
 // TestRelayStateOfATile: with RestartUnsolicited the login that begins instead ends on the page that

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/iomete/saml/internal/page"
+	"github.com/iomete/saml/internal/posted"
 	"github.com/iomete/saml/internal/wire"
 )
 
@@ -21,8 +22,6 @@ const (
 	// postedTwiceWithin is how long after the issue of a response its second post counts as one of a
 	// page that posted twice.
 	postedTwiceWithin = 30 * time.Second
-	// maxRelayState is enough for each address that can be a page.
-	maxRelayState = maxReturnTo + 1024
 )
 
 // receive answers POST. The identity provider's form comes from another site, without our
@@ -33,7 +32,7 @@ const (
 func (h *Handler) receive(w http.ResponseWriter, r *http.Request) {
 	form, err := h.readForm(w, r)
 	defer form.release()
-	if !form.begins {
+	if !form.Begins {
 		h.silence.end()
 	}
 	if err != nil {
@@ -42,12 +41,12 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	switch site := r.Header.Get("Sec-Fetch-Site"); {
-	case form.begins:
-		h.beginFor(w, r, form.returnTo)
-	case form.leg == "":
+	case form.Begins:
+		h.beginFor(w, r, form.ReturnTo)
+	case form.Leg == "":
 		h.postAgain(w, r, form, "2")
 	// another host of the same site has our cookies, but not what the tab keeps for our origin
-	case form.leg == "2" && (site == "cross-site" || site == "same-site"):
+	case form.Leg == "2" && (site == "cross-site" || site == "same-site"):
 		h.postAgain(w, r, form, "3")
 	default:
 		h.finishPost(w, r, form)
@@ -62,35 +61,34 @@ func (h *Handler) postAgain(w http.ResponseWriter, r *http.Request, form *posted
 	sp, err := h.resolve(r, "")
 	switch {
 	case err == nil:
-		action, relay = sp.redirectURL, sp.relayedPage(form.relay)
+		action, relay = sp.redirectURL, sp.relayedPage(form.Relay)
 	case err.Code != CodeNotConfigured:
 		h.fail(w, r, nil, err)
 		return
 	}
 	defer writeDeadline(w, r, h.bodyTimeout)()
-	page.Post{Language: h.language(r), Title: textSigningIn, Action: action, Field: "SAMLResponse", Load: tabField,
-		Marks: []page.Field{{Name: legField, Value: leg}, {Name: "RelayState", Value: relay}}}.Write(w, form.response)
+	page.Post{Language: h.language(r), Title: textSigningIn, Action: action, Field: "SAMLResponse", Load: posted.Tab,
+		Marks: []page.Field{{Name: posted.Leg, Value: leg}, {Name: "RelayState", Value: relay}}}.Write(w, form.Response)
 }
 
 // finishPost finds the binding of this browser by the request that the message says it answers, and
 // finishes the login. This is only a look-up: the checks compare with what was signed.
 func (h *Handler) finishPost(w http.ResponseWriter, r *http.Request, form *postedForm) {
-	if len(form.response) > smallBody {
-		done, err := h.largeTurn(r)
-		if err != nil {
+	if len(form.Response) > smallBody {
+		if err := h.largeTurn(r, form); err != nil {
 			h.fail(w, r, h.anyProvider(r), err)
 			return
 		}
-		defer done()
 	}
-	m, unreadable := wire.ReadInPlace(form.response)
+	m, unreadable := wire.ReadInPlace(form.Response)
 	if unreadable != nil {
+		form.release()
 		h.fail(w, r, h.anyProvider(r), fromFault(unreadable).atStep(stepMessage))
 		return
 	}
 	request := m.RequestID()
 	if request == "" {
-		h.unsolicited(w, r, m, form.relay)
+		h.unsolicited(w, r, form, m)
 		return
 	}
 	name := cookiePrefix + bindingName(request)
@@ -100,33 +98,38 @@ func (h *Handler) finishPost(w http.ResponseWriter, r *http.Request, form *poste
 	}
 	b, ok := parseBinding(bindingName(request), value)
 	if !ok {
-		h.noPending(w, r, request, form.tab)
+		form.release()
+		h.noPending(w, r, request, form.Tab)
 		return
 	}
 	sp, _, err := h.resolveTenant(r, b.tenant)
 	if err != nil {
+		form.release()
 		h.unresolved(w, r, b.tenant, err)
 		return
 	}
 	if cookie(r, sp.cookieName(name)) != value { // a cookie without the prefix is not read on https
-		h.noPending(w, r, request, form.tab)
+		form.release()
+		h.noPending(w, r, request, form.Tab)
 		return
 	}
-	login := &boundLogin{requestID: request, binding: b, returnTo: sp.pageOf(r, request, form.tab)}
-	h.finish(w, withProvider(r, sp), sp, answer{bound: login}, m)
+	login := &boundLogin{requestID: request, binding: b, returnTo: sp.pageOf(r, request, form.Tab)}
+	h.finish(w, withProvider(r, sp), sp, form, answer{bound: login}, m)
 }
 
-// largeTurn waits until a large message may be verified.
-func (h *Handler) largeTurn(r *http.Request) (done func(), refusal *Error) {
+// largeTurn waits until a large message may be verified. The turn ends when the form is released: with
+// the verdict, since what the application does after it may take any time.
+func (h *Handler) largeTurn(r *http.Request, form *postedForm) *Error {
 	timer := time.NewTimer(largeWait)
 	defer timer.Stop()
 	select {
 	case h.large <- struct{}{}:
-		return func() { <-h.large }, nil
+		form.turn = func() { <-h.large }
+		return nil
 	case <-timer.C:
 	case <-r.Context().Done():
 	}
-	return nil, refuse(CodeBusy, "other large responses are being verified", "", "")
+	return refuse(CodeBusy, "other large responses are being verified", "", "")
 }
 
 // unresolved answers a response whose pending login names a tenant without a provider. That name is
@@ -189,12 +192,14 @@ func (h *Handler) arrive(w http.ResponseWriter, r *http.Request, sp *ServiceProv
 	h.leave(w, r, cmp.Or(returnTo, h.config.Home))
 }
 
-func (h *Handler) finish(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, a answer, m *wire.Response) {
+func (h *Handler) finish(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, form *postedForm, a answer,
+	m *wire.Response) {
 	request := ""
 	if a.bound != nil {
 		request = a.bound.requestID
 	}
 	login, err := sp.judge(r.Context(), m, nil, a, allChecks)
+	form.release()
 	switch {
 	case err == nil:
 		h.signIn(w, r, sp, login, a.bound)
@@ -232,16 +237,19 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request, sp *ServiceProv
 	h.arrive(w, r, sp, login.ReturnTo, login.RequestID)
 }
 
-// unsolicited handles a response that answers no request (IdP-initiated). relay is its RelayState.
-func (h *Handler) unsolicited(w http.ResponseWriter, r *http.Request, m *wire.Response, relay string) {
+// unsolicited handles a response that answers no request (IdP-initiated).
+func (h *Handler) unsolicited(w http.ResponseWriter, r *http.Request, form *postedForm, m *wire.Response) {
 	sp, err := h.resolve(r, "")
+	if err != nil || sp.config.Unsolicited != AllowUnsolicited {
+		form.release() // the message does not matter any more
+	}
 	if err != nil {
 		h.fail(w, r, nil, err)
 		return
 	}
 	r = withProvider(r, sp)
 	refusal := unexpectedResponse().atStep(stepState)
-	refusal.ReturnTo = sp.relayedPage(relay)
+	refusal.ReturnTo = sp.relayedPage(form.Relay)
 	if h.config.Sessions.SignedIn(r) { // by anyone: an existing session is never replaced
 		h.again(w, r, sp, refusal, "")
 		return
@@ -255,16 +263,17 @@ func (h *Handler) unsolicited(w http.ResponseWriter, r *http.Request, m *wire.Re
 		refusal.Hint = fmt.Sprintf("%d logins were begun in place of such responses within a minute, and none has finished. Let the identity provider put the ID of the request into InResponseTo.", count)
 		h.fail(w, r, sp, refusal)
 	case sp.config.Unsolicited == AllowUnsolicited:
-		h.finishUnsolicited(w, r, sp, m, refusal.ReturnTo)
+		h.finishUnsolicited(w, r, sp, form, m, refusal.ReturnTo)
 	default:
 		h.fail(w, r, sp, refusal)
 	}
 }
 
 // finishUnsolicited accepts a response that answers no request, by Config.Unsolicited.
-func (h *Handler) finishUnsolicited(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, m *wire.Response,
-	returnTo string) {
+func (h *Handler) finishUnsolicited(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, form *postedForm,
+	m *wire.Response, returnTo string) {
 	login, err := sp.judge(r.Context(), m, nil, answer{}, allChecks)
+	form.release()
 	switch {
 	case err == nil:
 		login.ReturnTo = returnTo

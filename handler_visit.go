@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/iomete/saml/internal/page"
+	"github.com/iomete/saml/internal/posted"
 )
 
 // A visit is who asks: a person who opens a page, or something else, which must begin no login.
@@ -126,26 +127,58 @@ func (h *Handler) guardsRedirectURL(w http.ResponseWriter, r *http.Request) bool
 
 // toRedirectURL sends a person to the Redirect URL, to come back to the page that was asked for.
 func (h *Handler) toRedirectURL(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, asked string, fresh bool) {
-	to := sp.beginURL(fresh)
-	if asked != "" {
-		to = addQuery(to, "return_to="+url.QueryEscape(asked))
-	}
+	begin := sp.beginLink(asked, fresh)
 	switch {
 	case visitOf(r) == framedVisit:
-		page.Framed{Language: h.language(r), To: to}.Write(w)
-	case len(to) > lengthOfLocation && keepsInTab(r):
-		page.Post{Language: h.language(r), Title: textSigningIn, Action: sp.redirectURL, Field: returnField}.Write(w, []byte(asked))
+		page.Framed{Language: h.language(r), Link: begin, Room: sp.fragmentOf(asked, fresh).Room}.Write(w)
+	case begin.Field != "":
+		page.Post{Language: h.language(r), Title: textSigningIn, Action: begin.To, Field: begin.Field,
+			Fragment: sp.fragmentOf(asked, fresh)}.Write(w, []byte(begin.Value))
 	default:
-		h.redirect(w, r, to)
+		h.redirect(w, r, begin.To)
 	}
 }
 
+// beginLink returns what begins a login that ends at asked: an address or, if that is too long for
+// proxies, a form.
+func (sp *ServiceProvider) beginLink(asked string, fresh bool) page.Link {
+	to := sp.beginURL(fresh)
+	if asked == "" {
+		return page.Link{To: to}
+	}
+	if long := addQuery(to, posted.ReturnTo+"="+url.QueryEscape(asked)); len(long) <= lengthOfLocation {
+		return page.Link{To: long}
+	}
+	return page.Link{To: to, Field: posted.ReturnTo, Value: asked}
+}
+
+// beginURL returns the Redirect URL as one that begins a login.
+func (sp *ServiceProvider) beginURL(fresh bool) string {
+	if fresh {
+		return sp.redirectURL + "?fresh=1"
+	}
+	return sp.redirectURL
+}
+
+// fragmentOf returns the form that begins a login at asked with the fragment of the page that posts
+// it; none if there is no address, or one that has a fragment.
+func (sp *ServiceProvider) fragmentOf(asked string, fresh bool) page.Fragment {
+	if asked == "" || strings.Contains(asked, "#") {
+		return page.Fragment{}
+	}
+	return page.Fragment{Action: sp.beginURL(fresh), Field: posted.ReturnTo, Value: asked, Room: maxReturnTo - len(asked)}
+}
+
 // requestedPage returns the path and query that the browser asked for. r.URL may differ:
-// http.StripPrefix and similar handlers change it.
+// http.StripPrefix and similar handlers change it. Two slashes at the beginning, which would name a
+// host, are written as the URL Standard writes such a path, with "/." before them.
 func requestedPage(r *http.Request) string {
 	asked := r.RequestURI
 	if !strings.HasPrefix(asked, "/") {
 		asked = r.URL.RequestURI() // a request in absolute form (RFC 9112 §3.2.2), or one made by a test
+	}
+	if strings.HasPrefix(asked, "//") {
+		asked = "/." + asked
 	}
 	return strings.ReplaceAll(asked, `\`, "%5C") // browsers send it as it is in a query
 }

@@ -1,6 +1,7 @@
 package saml
 
 import (
+	"cmp"
 	"context"
 	"crypto"
 	"fmt"
@@ -46,16 +47,32 @@ func (p *IdentityProvider) LoginURL() string {
 }
 
 // LoginIsPOSTOnly reports whether the identity provider takes logins by HTTP-POST alone. Only
-// metadata can say so. A pasted login URL is for HTTP-Redirect; see WithLoginByPOST.
+// metadata can say so. A pasted login URL is for HTTP-Redirect; see WithDetails.
 func (p *IdentityProvider) LoginIsPOSTOnly() bool { return p.loginURL == "" && p.loginPOST != "" }
 
-// WithLoginByPOST returns a copy of p whose login URL takes HTTP-POST alone. It is for settings pages
-// on which an administrator changes single fields of metadata: what the three fields of
-// ParseSettings do not say stays as the metadata says it.
-func (p *IdentityProvider) WithLoginByPOST() *IdentityProvider {
-	c := *p
-	c.loginURL, c.loginPOST = "", p.LoginURL()
-	return &c
+// WithDetails returns a copy of p, which has the three fields of ParseSettings, with what metadata
+// says besides. It is for settings pages on which an administrator changes single fields of metadata.
+// Each detail stays while the field that it belongs to is the same in both: WantsSignedRequests and
+// LogoutURL with the entity ID; how logins are sent, by HTTP-POST alone or by either binding, with the
+// login URL. What p says itself stays, and so do its keys. ValidUntil and the warnings about the
+// document are left behind: they speak of a document that was changed since.
+func (p *IdentityProvider) WithDetails(metadata *IdentityProvider) *IdentityProvider {
+	c := &IdentityProvider{entityID: p.entityID, loginURL: p.loginURL, loginPOST: p.loginPOST, logoutURL: p.logoutURL,
+		keys: p.keys, wantSigned: p.wantSigned, unread: p.unread}
+	if metadata != nil {
+		c.takeDetails(metadata)
+	}
+	c.finish()
+	return c
+}
+
+func (p *IdentityProvider) takeDetails(from *IdentityProvider) {
+	if from.entityID == p.entityID {
+		p.wantSigned, p.logoutURL = p.wantSigned || from.wantSigned, cmp.Or(p.logoutURL, from.logoutURL)
+	}
+	if from.LoginURL() == p.LoginURL() && p.loginPOST == "" {
+		p.loginURL, p.loginPOST = from.loginURL, from.loginPOST
+	}
 }
 
 // LogoutURL returns the address of the HTTP-Redirect single logout service, "" if there is none.
@@ -104,8 +121,8 @@ func NewIdentityProvider(entityID, loginURL string, keys ...TrustedKey) (*Identi
 // All faults of all fields are reported at once, as joined *Error values that name their Field: see
 // Errors. ServiceProvider.ParseSettings also looks for what New would refuse.
 //
-// If the certificate is given as metadata, the metadata must have the same entity ID. If it says
-// that the login URL takes HTTP-POST alone, or that requests must be signed, this counts too.
+// If the certificate is given as metadata, the metadata must have the same entity ID. What it says
+// besides the three fields counts too, as with WithDetails.
 func ParseSettings(entityID, loginURL, certificate string) (*IdentityProvider, error) {
 	p, faults := parseSettings(entityID, loginURL, certificate)
 	if len(faults) > 0 {
@@ -163,10 +180,7 @@ func newIdentityProvider(
 				from.entityID, "metadata of "+quote(p.entityID)+", or the other entity ID").inField(FieldCertificate))
 		}
 	default:
-		p.wantSigned = from.wantSigned
-		if from.LoginIsPOSTOnly() && from.loginPOST == p.loginURL {
-			p.loginURL, p.loginPOST = "", from.loginPOST
-		}
+		p.takeDetails(from)
 	}
 	p.finish()
 	return p, faults

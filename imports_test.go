@@ -44,8 +44,8 @@ var rooms = func() map[string]room {
 	xml := thirdParty[:3]
 	const leaf = "it is a leaf that everybody builds on"
 	return map[string]room{
-		".": {internal("address", "b64", "certs", "dsig", "fault", "fetch", "guarded", "outgoing", "page", "seal", "storekey",
-			"wire", "xmlenc", "xmltree"),
+		".": {internal("address", "b64", "certs", "dsig", "fault", "fetch", "guarded", "outgoing", "page", "posted", "seal",
+			"storekey", "wire", "xmlenc", "xmltree"),
 			"hostile XML is read by xmltree alone, certificates by certs, other modules have their one door in internal/certs and internal/outgoing, and session, samltest and the commands build on the library, not it on them"},
 		"internal/address":  {nil, leaf},
 		"internal/b64":      {nil, leaf},
@@ -65,9 +65,12 @@ var rooms = func() map[string]room {
 		"internal/fetch": {internal("address"),
 			"it goes where strangers lead it, and must not know what is done with what it brings"},
 		"internal/page": {nil, "it writes what it is given, and decides nothing"},
+		"internal/posted": {internal("fault", "wire"),
+			"it reads what anybody posts, for the library and for cmd/samlsp, before anything is known"},
 		"internal/outgoing": {append(internal("xmltree"), xml[:2]...),
 			"it only writes: of the verifier it may have the tree alone, to canonicalize what it wrote, and the verifier must not come near these modules"},
 		"internal/testfiles": {nil, leaf},
+		"internal/proxytest": {nil, "it is a proxy for tests of all modules, and knows nothing of what goes through it"},
 		"internal/rsaoaep":   {nil, leaf},
 		"internal/guarded":   {nil, leaf},
 		"session": {append(internal("address", "guarded", "seal", "storekey"), module),
@@ -78,7 +81,8 @@ var rooms = func() map[string]room {
 			"it tests a Store and Records through their public interfaces, as those do who write one"},
 		"sqlstore": {nil,
 			"it takes whatever database the application has: a driver is the application's choice"},
-		"cmd/samlsp": {[]string{module, module + "/samltest"}, "it shows what the public interface can do"},
+		"cmd/samlsp": {append(internal("fault", "posted"), module, module+"/samltest"),
+			"it shows what the public interface can do, and reads a form as the Handler does"},
 		"examples/minimal": {[]string{module, module + "/samltest", module + "/session"},
 			"people copy it, and cannot import what is internal"},
 	}

@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/iomete/saml/internal/posted"
 )
 
 // FuzzForm: a form is refused, or it is one SAMLResponse in base64 and what may stand beside it,
@@ -15,7 +17,7 @@ func FuzzForm(f *testing.F) {
 	const form = "application/x-www-form-urlencoded"
 	for i, v := range readVectors(f) {
 		if len(v.Form) < 8<<10 && i%16 == 0 {
-			f.Add("", form, []byte(url.Values{"SAMLResponse": {v.Form}, "RelayState": {"x"}, legField: {"2"}}.Encode()))
+			f.Add("", form, []byte(url.Values{"SAMLResponse": {v.Form}, "RelayState": {"x"}, posted.Leg: {"2"}}.Encode()))
 		}
 	}
 	f.Add("SAMLResponse=AAAA", form, []byte("SAMLResponse=AAAA"))
@@ -42,8 +44,8 @@ func FuzzForm(f *testing.F) {
 			}
 			return
 		}
-		if got.begins { // no response, and nothing else is read
-			if got.response != nil || got.leg != "" || got.tab != "" {
+		if got.Begins { // no response, and nothing else is read
+			if got.Response != nil || got.Leg != "" || got.Tab != "" {
 				t.Fatalf("got %+v", got)
 			}
 			return
@@ -56,9 +58,9 @@ func FuzzForm(f *testing.F) {
 		for _, list := range values {
 			fields += len(list)
 		}
-		if fields > maxParameters || len(values["SAMLResponse"]) != 1 ||
-			values.Get("SAMLResponse") != string(got.response) || !strings.HasPrefix(values.Get(legField), got.leg) ||
-			len(values.Get(legField)) > 8 && len(got.leg) < 8 || len(values["RelayState"]) > 1 {
+		if fields > posted.MaxParameters || len(values["SAMLResponse"]) != 1 ||
+			values.Get("SAMLResponse") != string(got.Response) || !strings.HasPrefix(values.Get(posted.Leg), got.Leg) ||
+			len(values.Get(posted.Leg)) > 8 && len(got.Leg) < 8 || len(values["RelayState"]) > 1 {
 			t.Fatalf("got %+v of %q", got, values)
 		}
 		for _, name := range []string{"SAMLRequest", "SAMLart", "Signature", "SigAlg"} {
@@ -66,8 +68,8 @@ func FuzzForm(f *testing.F) {
 				t.Fatalf("accepted with %s", name)
 			}
 		}
-		if r.URL.Query().Has("SAMLResponse") || strings.ContainsAny(string(got.response), `<>"'&`) {
-			t.Fatalf("accepted from the address, or what must not be shown again: %q", got.response)
+		if r.URL.Query().Has("SAMLResponse") || strings.ContainsAny(string(got.Response), `<>"'&`) {
+			t.Fatalf("accepted from the address, or what must not be shown again: %q", got.Response)
 		}
 	})
 }

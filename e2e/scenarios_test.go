@@ -240,6 +240,46 @@ var scenarios = []scenario{
 		v.wantAddress(v.url("/console/#/sql/42"))
 		v.outcome = "back at the place, on the host of BaseURL"
 	}},
+	{name: "a place behind #, the request goes by POST", config: byPOST, play: func(v *visit) {
+		v.visit(v.url("/console/?tab=2#/sql/42"))
+		v.want(asking)
+		v.click(choose)
+		v.want(signedIn + "/console/?tab=2<")
+		v.wantAddress(v.url("/console/?tab=2#/sql/42"))
+		v.outcome = "back at the place"
+	}},
+	{name: "a place behind # of a link of 5 KB", play: func(v *visit) {
+		link := "/jobs?q=" + strings.Repeat("q", 5000)
+		v.visit(v.url(link + "#/sql/42"))
+		v.want(asking)
+		v.click(choose)
+		v.want(signedIn + link + "<")
+		v.wantAddress(v.url(link + "#/sql/42"))
+		v.visit(v.sp.RedirectURL() + "?return_to=" + link + "#/sql/43") // signed in
+		v.want(signedIn + link + "<")
+		v.wantAddress(v.url(link + "#/sql/43"))
+		v.outcome = "back at the place, also by a link when signed in"
+	}},
+	{name: "9 KB behind #", play: func(v *visit) {
+		v.visit(v.url("/console/?tab=2#" + strings.Repeat("x", 9000)))
+		v.want(asking)
+		v.click(choose)
+		v.want(signedIn + "/console/?tab=2<")
+		v.outcome = "back at the page, without what is behind #"
+	}},
+	{name: "the button after a link of 5 KB", play: func(v *visit) {
+		link := "/jobs?q=" + strings.Repeat("q", 5000)
+		v.visit(v.url(link))
+		v.want(asking)
+		v.clearCookies()
+		v.click(choose)
+		v.wantFailure(saml.CodeStateMissing)
+		v.click("main button")
+		v.want(asking)
+		v.click(choose)
+		v.want(signedIn + link + "<")
+		v.outcome = "the button posts the link, and the login ends there"
+	}},
 	{name: "a long link, scripts off", profile: profile{noScripts: true}, play: func(v *visit) {
 		v.visit(v.url("/jobs?q=" + strings.Repeat("q", 1500)))
 		v.want(asking)

@@ -18,6 +18,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -249,6 +250,22 @@ func (s source) Snapshot(context.Context) (*saml.IdentityProvider, error) {
 		return nil, errBroken
 	}
 	return s.IdentityProvider, nil
+}
+
+var redirectService = regexp.MustCompile(`<SingleSignOnService [^>]*HTTP-Redirect[^>]*/>`)
+
+// byPOST makes the identity provider one that takes logins by HTTP-POST alone.
+func byPOST(c *saml.Config) {
+	s := c.IdentityProvider.(source)
+	metadata, err := s.w.idp.Metadata()
+	if err != nil {
+		s.w.t.Fatal(err)
+	}
+	s.IdentityProvider, err = saml.ParseMetadata(redirectService.ReplaceAll(metadata, nil))
+	if err != nil || !s.LoginIsPOSTOnly() {
+		s.w.t.Fatalf("the metadata is of another form: %v, %s", err, metadata)
+	}
+	c.IdentityProvider = s
 }
 
 type brokenSessions struct {

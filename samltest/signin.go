@@ -67,9 +67,9 @@ func open(client *http.Client, method, address string, form url.Values) (*http.R
 	return client.Do(r)
 }
 
-// formOf returns the form of a page that posts a SAML message. posts is false if the page is
-// another one; its body can be read again. Pages of this package that show no such form are an
-// error.
+// formOf returns the form of a page that posts a SAML message, or only the address at which a login
+// ends. posts is false if the page is another one; its body can be read again. Pages of this package
+// that show no such form are an error.
 func formOf(answer *http.Response) (form Form, posts bool, err error) {
 	body, err := io.ReadAll(io.LimitReader(answer.Body, maxPage))
 	if err != nil {
@@ -86,7 +86,8 @@ func formOf(answer *http.Response) (form Form, posts bool, err error) {
 	if err != nil && isOwnPage(body) {
 		return Form{}, false, err
 	}
-	return form, err == nil && (form.Values.Has("SAMLResponse") || form.Values.Has("SAMLRequest")), nil
+	begins := len(form.Values) == 1 && form.Values.Has("return_to") // where an address is too long for a redirect
+	return form, err == nil && (form.Values.Has("SAMLResponse") || form.Values.Has("SAMLRequest") || begins), nil
 }
 
 // isOwnPage reports whether a page is one of this package.

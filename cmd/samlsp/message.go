@@ -16,6 +16,7 @@ type message struct {
 	xml   []byte     // as it stands there
 	value string     // base64
 	form  url.Values // of a form body or a query
+	sent  *sentForm  // nil if the file does not show the form as it was sent
 }
 
 var (
@@ -33,6 +34,9 @@ func sniff(data []byte) (message, error) {
 	switch {
 	case len(text) > 0 && text[0] == '<', !utf8.Valid(text):
 		return message{xml: data}, nil
+	case isMessageAddress(text) && !bytes.ContainsAny(text, " \t\r\n"):
+		address := string(text)
+		return message{form: queryOf(address), sent: sentInAddress(queryOf(address))}, nil
 	case formField.Match(text) && !bytes.ContainsAny(text, " \t\r\n"):
 		form, err := url.ParseQuery(withPlus(strings.TrimPrefix(string(text), "?")))
 		if err != nil {
@@ -44,12 +48,25 @@ func sniff(data []byte) (message, error) {
 				form[name][i] = unescaped(value)
 			}
 		}
-		return message{form: form}, nil
+		return message{form: form, sent: sentAlone(string(text))}, nil
 	}
 	if m, ok := labeled(string(text)); ok {
+		m.sent = sentInRequest(string(text))
 		return m, nil
 	}
 	return message{value: unescaped(string(text))}, nil // escaped as browsers' tools show it
+}
+
+// sentAlone reads a form body, or a query that begins with its question mark.
+func sentAlone(text string) *sentForm {
+	if strings.HasPrefix(text, "?") {
+		return sentInAddress(queryOf(text))
+	}
+	sent := readSent(text, nil)
+	if strings.Contains(text, "+") {
+		sent.note = "If this is no form as it was sent, but a value with a name before it, give the value alone."
+	}
+	return sent
 }
 
 // withPlus keeps the + of a message that is not escaped at all: it was copied behind a label, not
@@ -121,7 +138,7 @@ func messagesIn(data []byte) ([]message, []string, error) {
 	var messages []message
 	var where []string
 	for _, c := range list {
-		messages, where = append(messages, message{form: c.form}), append(where, c.where)
+		messages, where = append(messages, message{form: c.form, sent: c.sent}), append(where, c.where)
 	}
 	return messages, where, nil
 }
@@ -129,8 +146,9 @@ func messagesIn(data []byte) ([]message, []string, error) {
 // A response is the form value of a response, and where it stands in the file.
 type response struct {
 	value, where string
-	number       int   // of the message in the file, from 1: decode counts the same
-	fault        error // why a sign-in would not even read it
+	number       int    // of the message in the file, from 1: decode counts the same
+	fault        error  // why a sign-in would not even read it
+	note         string // said behind the hint of a refusal
 }
 
 // samlResponses returns the responses in any of the forms: at least one, or an error.
@@ -139,7 +157,7 @@ func samlResponses(data []byte) (list []response, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if m := messages[0]; len(messages) == 1 && m.form != nil && where[0] == "" && len(m.form["SAMLResponse"]) != 1 {
+	if m := messages[0]; len(messages) == 1 && m.form != nil && where[0] == "" && len(m.form["SAMLResponse"]) == 0 {
 		return nil, refusal(codeForm, "the form body does not have exactly one SAMLResponse",
 			"Take the POST to the Redirect URL.")
 	}
@@ -158,8 +176,13 @@ func responsesOf(messages []message, where []string) (list []response) {
 			continue
 		case m.form != nil:
 			r.value = values[0]
-			if len(values) > 1 {
-				r.fault = refusal(codeForm, fmt.Sprintf("the form has %d fields SAMLResponse, and not one", len(values)), "")
+			switch {
+			case m.sent != nil && m.sent.refused == nil:
+				r.value, r.note = m.sent.value, m.sent.note
+			case m.sent != nil:
+				r.fault = m.sent.refused
+			case len(values) > 1:
+				r.fault = refusal(codeForm, fmt.Sprintf("the text has %d values of SAMLResponse, and not one", len(values)), "")
 			}
 		case m.xml != nil:
 			r.value = base64.StdEncoding.EncodeToString(m.xml)

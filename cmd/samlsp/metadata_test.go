@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -21,6 +20,7 @@ import (
 	"time"
 
 	"github.com/iomete/saml"
+	"github.com/iomete/saml/internal/proxytest"
 	"github.com/iomete/saml/samltest"
 )
 
@@ -399,28 +399,8 @@ func TestMetadataByProxy(t *testing.T) {
 	}
 	site := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.Write(document) }))
 	t.Cleanup(site.Close)
-	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Host != "example.com:443" { // which the certificate of httptest is for
-			w.WriteHeader(http.StatusForbidden)
-			return
-		}
-		server, err := net.Dial("tcp", site.Listener.Addr().String())
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		defer server.Close()
-		client, _, err := w.(http.Hijacker).Hijack()
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		defer client.Close()
-		io.WriteString(client, "HTTP/1.1 200 OK\r\n\r\n")
-		go io.Copy(server, client)
-		io.Copy(client, server)
-	}))
-	t.Cleanup(proxy.Close)
+	// which the certificate of httptest is for
+	proxy := (&proxytest.Proxy{Names: map[string]string{"example.com:443": site.Listener.Addr().String()}}).Start(t, nil)
 	ca := tempFile(t, "ca.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: site.Certificate().Raw}))
 	if r := samlsp(t, "metadata", "-proxy", proxy.URL, "-ca", ca, "https://example.com/metadata"); r.code != exitOK ||
 		!strings.Contains(r.stdout, idp.EntityID()) {
@@ -431,7 +411,7 @@ func TestMetadataByProxy(t *testing.T) {
 	}
 	samlsp(t, "metadata", site.URL).failed(t, exitRefused, "certificate is not trusted", "samlsp metadata -ca")
 	samlsp(t, "metadata", "https://no-such-host.invalid/").failed(t, exitRefused, "no server of this name", "samlsp metadata -proxy")
-	samlsp(t, "metadata", "-proxy", proxy.URL, "https://no-such-host.invalid/").failed(t, exitRefused, "the proxy refuses", "403")
+	samlsp(t, "metadata", "-proxy", proxy.URL, "https://no-such-host.invalid/").failed(t, exitRefused, "the proxy refuses", "502")
 	samlsp(t, "metadata", "-proxy", "proxy.example.com", "https://no-such-host.invalid/").failed(t, exitRefused, "samlsp metadata -proxy is not the address of a proxy")
 	samlsp(t, "metadata", "-ca", "absent.pem", site.URL).failed(t, exitUsage, "absent.pem", "no such file")
 	samlsp(t, "metadata", "-ca", tempFile(t, "empty.pem", nil), site.URL).failed(t, exitUsage, "no certificate")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -14,12 +15,14 @@ import (
 	"unicode/utf16"
 
 	"github.com/iomete/saml"
+	"github.com/iomete/saml/internal/posted"
 )
 
 // carried is a SAML message as a browser carried it, and where it stood in the file.
 type carried struct {
 	where string     // "request 3, POST https://sp.example.com/acs"; "" where the file is the message
 	form  url.Values // with SAMLRequest or SAMLResponse, and what came with it
+	sent  *sentForm  // nil if the file does not show the form as it was sent
 }
 
 // maxCarried bounds the messages of a file: a recording of one sign-in has two or three.
@@ -116,6 +119,7 @@ func inJSON(text []byte) (list []carried, what string, err error) {
 		w := walker{where: where, form: url.Values{}}
 		w.walk("", r, 0)
 		w.unmask(r)
+		w.sent = sentIn(r)
 		list = append(list, w.carried()...)
 	}
 	return list, what, nil
@@ -150,10 +154,7 @@ func bodiless(entries []any) (n int) {
 // requestLine returns method and address of a request, without user, query and fragment: they can
 // hold secrets.
 func requestLine(r any) (method, address string) {
-	m, _ := r.(map[string]any)
-	if inner, ok := m["request"].(map[string]any); ok {
-		m = inner
-	}
+	m := requestOf(r)
 	method, _ = m["method"].(string)
 	address, _ = m["url"].(string)
 	if end := strings.IndexAny(address, "?#;"); end >= 0 {
@@ -176,6 +177,7 @@ func withoutUser(address string) string {
 type walker struct {
 	where string
 	form  url.Values // parameters that stand alone, name by name
+	sent  *sentForm
 	list  []carried
 }
 
@@ -194,22 +196,17 @@ func (w *walker) walk(key string, v any, depth int) {
 			w.content(v)
 			return
 		}
-		if name, ok := v["name"].(string); ok && slices.Contains(samlFields, name) { // HAR: postData.params, queryString
-			if value, ok := v["value"].(string); ok {
-				w.add(name, value)
-				return
-			}
+		if name, value, ok := nameAndValue(v); ok && slices.Contains(samlFields, name) { // HAR: postData.params, queryString
+			w.add(name, value)
+			return
 		}
 		for _, k := range slices.Sorted(maps.Keys(v)) {
 			w.walk(k, v[k], depth+1)
 		}
 	case []any:
-		if len(v) == 2 { // SAML-tracer: post and get are lists of names and values
-			name, _ := v[0].(string)
-			if value, ok := v[1].(string); ok && slices.Contains(samlFields, name) {
-				w.add(name, value)
-				return
-			}
+		if name, value, ok := nameAndValue(v); ok && slices.Contains(samlFields, name) { // SAML-tracer: post and get
+			w.add(name, value)
+			return
 		}
 		for _, one := range v {
 			w.walk(key, one, depth+1)
@@ -243,12 +240,11 @@ func (w *walker) unmask(r any) {
 	m, _ := r.(map[string]any)
 	xml, _ := m["saml"].(string)
 	for _, name := range samlFields {
-		values := slices.DeleteFunc(w.form[name], func(value string) bool {
-			return strings.HasPrefix(value, "{hash:") || strings.HasPrefix(value, "{obf:")
-		})
-		masked := len(values) < len(w.form[name])
+		all := len(w.form[name])
+		values := slices.DeleteFunc(w.form[name], masked)
 		delete(w.form, name)
-		if masked && len(values) == 0 && (name == "SAMLRequest" || name == "SAMLResponse") && looksLikeXML([]byte(xml)) {
+		lost := len(values) < all && len(values) == 0
+		if lost && (name == "SAMLRequest" || name == "SAMLResponse") && looksLikeXML([]byte(xml)) {
 			values = []string{base64.StdEncoding.EncodeToString([]byte(xml))}
 		}
 		if len(values) > 0 {
@@ -288,7 +284,7 @@ func (w *walker) text(s string) {
 
 func (w *walker) carried() []carried {
 	if w.form.Has("SAMLRequest") || w.form.Has("SAMLResponse") {
-		return append([]carried{{w.where, w.form}}, w.list...)
+		return append([]carried{{w.where, w.form, w.sent}}, w.list...)
 	}
 	return w.list
 }
@@ -296,6 +292,7 @@ func (w *walker) carried() []carried {
 // inHTML reads the hidden fields of a page that posts itself.
 func inHTML(page, where string) []carried {
 	form := url.Values{}
+	var fields []posted.Field
 	for _, input := range htmlInput.FindAllString(page, -1) {
 		var name, value string
 		for _, a := range attribute.FindAllStringSubmatch(input, -1) {
@@ -308,12 +305,13 @@ func inHTML(page, where string) []carried {
 		}
 		if slices.Contains(samlFields, name) && value != "" {
 			form.Add(name, value)
+			fields = append(fields, posted.Field{Name: []byte(name), Value: []byte(value)})
 		}
 	}
 	if !form.Has("SAMLRequest") && !form.Has("SAMLResponse") {
 		return nil
 	}
-	return []carried{{strings.TrimPrefix(where+", in the page", ", "), form}}
+	return []carried{{strings.TrimPrefix(where+", in the page", ", "), form, readFields(fields, nil)}}
 }
 
 // inCommands finds the messages in copied requests: in one, or in all of a list.
@@ -338,7 +336,7 @@ func inText(text, where string) (list []carried) {
 			}
 		}
 		if form.Has("SAMLRequest") || form.Has("SAMLResponse") {
-			list = append(list, carried{where, form})
+			list = append(list, carried{where, form, sentInText(query)})
 		}
 	}
 	return list
@@ -369,7 +367,7 @@ func unescaped(value string) string {
 var withoutBlanks = strings.NewReplacer(" ", "", "+", "", "\t", "", "\r", "", "\n", "")
 
 // unique leaves out messages that were there before, perhaps with other line breaks, or with blanks
-// that were +.
+// that were +. What was sent last counts: a page is shown first, and then posted.
 func unique(list []carried) (some []carried) {
 	seen := map[string]int{}
 	for _, c := range list {
@@ -379,9 +377,11 @@ func unique(list []carried) (some []carried) {
 		case !ok:
 			seen[key] = len(some)
 			some = append(some, c)
+			continue
 		case strings.Contains(some[i].form.Get("SAMLResponse"), " "):
-			some[i] = c
+			some[i].where, some[i].form = c.where, c.form
 		}
+		some[i].sent = cmp.Or(c.sent, some[i].sent)
 	}
 	return some
 }

@@ -16,8 +16,8 @@ func harOf(t testing.TB, entries ...any) string {
 	return toJSON(t, map[string]any{"log": map[string]any{"version": "1.2", "entries": entries}})
 }
 
-// posted is an entry of a HAR: a form that was posted to the Redirect URL.
-func posted(fields url.Values) map[string]any {
+// postEntry is an entry of a HAR: a form that was posted to the Redirect URL.
+func postEntry(fields url.Values) map[string]any {
 	return map[string]any{"request": map[string]any{"method": "POST", "url": redirectURL,
 		"postData": map[string]any{"mimeType": "application/x-www-form-urlencoded", "text": fields.Encode()}}}
 }
@@ -32,7 +32,7 @@ func TestSecretsThatLookLikeParameters(t *testing.T) {
 	body := url.Values{"SAMLResponse": {value}}.Encode()
 	cookie := map[string]any{"name": "RelayState", "value": "SECRET"}
 	header := map[string]any{"name": "Signature", "value": "SECRET"}
-	entry := posted(url.Values{"SAMLResponse": {value}})
+	entry := postEntry(url.Values{"SAMLResponse": {value}})
 	request := entry["request"].(map[string]any)
 	request["url"] = "https://ada:SECRET@console.example.com/acs;jsessionid=SECRET#SECRET"
 	request["cookies"], request["headers"] = []any{cookie}, []any{header}
@@ -88,15 +88,15 @@ func TestRecordingsAsTheyAre(t *testing.T) {
 	}
 	script := object{"request": object{"method": "GET", "url": "https://idp.example.com/login.js"},
 		"response": object{"content": object{"mimeType": "text/javascript", "text": "f.SAMLResponse=document.getElementById(1).value"}}}
-	logout := posted(url.Values{"SAMLResponse": {base64.StdEncoding.EncodeToString([]byte("<p:LogoutResponse xmlns:p='x'/>"))}})
+	logout := postEntry(url.Values{"SAMLResponse": {base64.StdEncoding.EncodeToString([]byte("<p:LogoutResponse xmlns:p='x'/>"))}})
 	for name, data := range map[string]string{
 		"SAML-tracer, values masked":               masked("{hash:0123abcd}"),
 		"SAML-tracer, values removed":              masked("{obf:alternative_0}"),
-		"HAR with a script about responses":        harOf(t, script, posted(fields)),
-		"HAR with a logout too":                    harOf(t, posted(fields), logout),
+		"HAR with a script about responses":        harOf(t, script, postEntry(fields)),
+		"HAR with a logout too":                    harOf(t, postEntry(fields), logout),
 		"cURL for cmd of an earlier Chrome":        "curl.exe \"" + redirectURL + "\" --data \"" + strings.ReplaceAll(body, "%", "\"^%\"") + "\"",
 		"cURL for cmd of an earlier Firefox":       "curl \"" + redirectURL + "\" --data \"" + strings.ReplaceAll(body, "%", "\"%\"") + "\"",
-		"a label and base64 that is not escaped":   "SAMLResponse=" + value,
+		"a label and base64 that is not escaped":   "SAMLResponse = " + value,
 		"the same in lines":                        "SAMLResponse=\r\n" + wrapped.String(),
 		"a label in lines, and another":            "SAMLResponse: " + wrapped.String() + "RelayState: abc\n",
 		"labels line by line":                      "SAMLResponse: " + value + "\nRelayState: abc\n",
@@ -127,9 +127,9 @@ func TestListOfMessages(t *testing.T) {
 	metadata := metadataOf(t, idp)
 	first := base64.StdEncoding.EncodeToString(answer(t, idp, samltest.Answer{RequestID: "_first"}))
 	second := base64.StdEncoding.EncodeToString(answer(t, idp, samltest.Answer{RequestID: "_second"}))
-	sent := posted(url.Values{"SAMLRequest": {base64.StdEncoding.EncodeToString([]byte(`<p:AuthnRequest xmlns:p="x" ID="_first"/>`))}})
-	broken := posted(url.Values{"SAMLResponse": {"AAAA"}})
-	one, two := posted(url.Values{"SAMLResponse": {first}}), posted(url.Values{"SAMLResponse": {second}})
+	sent := postEntry(url.Values{"SAMLRequest": {base64.StdEncoding.EncodeToString([]byte(`<p:AuthnRequest xmlns:p="x" ID="_first"/>`))}})
+	broken := postEntry(url.Values{"SAMLResponse": {"AAAA"}})
+	one, two := postEntry(url.Values{"SAMLResponse": {first}}), postEntry(url.Values{"SAMLResponse": {second}})
 
 	r := samlspWith(t, strings.NewReader(harOf(t, sent, broken, one)), "decode", "-")
 	contains(t, r.stdout, "3 messages", "\n1: SAMLRequest, AuthnRequest\n", "\n2: SAMLResponse, which cannot be read\n",
@@ -164,14 +164,14 @@ func TestListOfMessages(t *testing.T) {
 
 	many := make([]any, 0, 12)
 	for range 12 {
-		many = append(many, posted(url.Values{"SAMLResponse": {base64.StdEncoding.EncodeToString(answer(t, idp, samltest.Answer{}))}}))
+		many = append(many, postEntry(url.Values{"SAMLResponse": {base64.StdEncoding.EncodeToString(answer(t, idp, samltest.Answer{}))}}))
 	}
 	r = samlspWith(t, strings.NewReader(harOf(t, many...)), "decode", "-")
 	if r.code != exitOK || !strings.Contains(r.stdout, "\n12: SAMLResponse, Response\n") {
 		t.Errorf("twelve responses: got %+v", r)
 	}
 
-	twice := harOf(t, posted(url.Values{"SAMLResponse": {first, second}}))
+	twice := harOf(t, postEntry(url.Values{"SAMLResponse": {first, second}}))
 	r = samlspWith(t, strings.NewReader(twice), arguments(metadata, "-n", "1", "-")...)
 	if r.code != exitRefused || !strings.Contains(r.stdout, "2 fields SAMLResponse") {
 		t.Errorf("a form that a sign-in refuses: got %+v", r)

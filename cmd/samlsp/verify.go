@@ -19,6 +19,8 @@ const verifyUsage = `samlsp verify -metadata FILE -redirect-url URL [-request-id
 Says whether responses would be accepted, by running exactly what a sign-in runs: who signs in, or which check refuses, and
 what to change. A FILE holds the XML, its base64, the form body that the browser posted, or what browsers and their tools
 save: HAR, SAML-tracer's export, "Copy as cURL", fetch or PowerShell, the page with the form. - is standard input.
+A form is read as the Redirect URL reads it, so what a sign-in would not even look at is refused: a message in the address,
+two RelayState, a + that is not escaped and so becomes a blank.
 
 The identity provider, one of:
     -metadata FILE          its metadata; -idp-entity-id ID picks one from a document that holds several
@@ -326,7 +328,7 @@ func (t *tool) verifyResponse(o *verifyOptions, verifier *saml.Verifier, name st
 	}
 	verified, err := verifier.Verify(t.ctx, r.value, options)
 	if err != nil {
-		return t.refused(o, name, v, err)
+		return t.refused(o, name, v, noted(err, r.note))
 	}
 	if o.json {
 		printAcceptedJSON(t.stdout, name, verified.Assertion, options.RequestID, v)
@@ -336,6 +338,17 @@ func (t *tool) verifyResponse(o *verifyOptions, verifier *saml.Verifier, name st
 	v.print(t.stdout)
 	printIdentity(t.stdout, verified.Identity, verified.Assertion, verified.RequestID)
 	return exitOK
+}
+
+// noted puts a note behind the hint of a refusal.
+func noted(err error, note string) error {
+	var e *saml.Error
+	if !errors.As(err, &e) || note == "" {
+		return err
+	}
+	own := *e
+	own.Hint = strings.TrimSpace(own.Hint + " " + note)
+	return &own
 }
 
 // accepted is the verdict on a response that passed all checks.

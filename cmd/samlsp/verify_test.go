@@ -155,7 +155,7 @@ func TestVerifyRefused(t *testing.T) {
 		{"a request", "<AuthnRequest xmlns='urn:oasis:names:tc:SAML:2.0:protocol'/>", nil, "not_a_response",
 			[]string{"AuthnRequest"}},
 		{"two responses in a form", "SAMLResponse=" + url.QueryEscape(value) + "&SAMLResponse=" +
-			url.QueryEscape(value), nil, "form", []string{"exactly one SAMLResponse"}},
+			url.QueryEscape(value), nil, "form", []string{"2 fields SAMLResponse, and not one"}},
 		{"a form with a request only", "SAMLRequest=" + url.QueryEscape(value), nil, "form",
 			[]string{"exactly one SAMLResponse"}},
 		{"a damaged form", "SAMLResponse=%zz", nil, "form", []string{"Copy the whole body"}},

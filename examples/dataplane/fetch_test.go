@@ -4,7 +4,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -13,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/iomete/saml"
+	"github.com/iomete/saml/internal/proxytest"
 )
 
 // TestFetchFlags: metadata comes by the proxy and under the authority that the flags name, and what
@@ -21,28 +21,8 @@ func TestFetchFlags(t *testing.T) {
 	t.Parallel()
 	site := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "<x/>") }))
 	defer site.Close()
-	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Host != "example.com:443" { // which the certificate of httptest is for
-			w.WriteHeader(http.StatusForbidden)
-			return
-		}
-		server, err := net.Dial("tcp", site.Listener.Addr().String())
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		defer server.Close()
-		client, _, err := w.(http.Hijacker).Hijack()
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		defer client.Close()
-		io.WriteString(client, "HTTP/1.1 200 OK\r\n\r\n")
-		go io.Copy(server, client)
-		io.Copy(client, server)
-	}))
-	defer proxy.Close()
+	// which the certificate of httptest is for
+	proxy := (&proxytest.Proxy{Names: map[string]string{"example.com:443": site.Listener.Addr().String()}}).Start(t, nil)
 	dir := t.TempDir()
 	ca, empty := filepath.Join(dir, "ca.pem"), filepath.Join(dir, "empty.pem")
 	for name, data := range map[string][]byte{empty: nil,

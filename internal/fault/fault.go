@@ -32,6 +32,7 @@ func (f *Fault) Error() string {
 // The codes of the internal packages. The texts are part of the public API: logs and dashboards
 // search for them.
 const (
+	Form               = "form"
 	ResponseMissing    = "response_missing"
 	NotAResponse       = "not_a_response"
 	Version            = "version"

@@ -60,7 +60,8 @@ const (
 //
 // With a proxy every https address is asked through it, also one of this machine; http never is. An
 // IP address, and what a name resolves to here, is checked by the same rules. The proxy looks the
-// name up for itself: a name that does not resolve here is its decision alone.
+// name up for itself: a name that does not resolve here is its decision alone. All of this holds for
+// redirects too.
 func Get(ctx context.Context, typed string, o Options) ([]byte, *Error) {
 	proxy, fault := parseProxy(o)
 	if fault != nil {
@@ -240,7 +241,7 @@ func (f *fetcher) allowed(a netip.Addr) error {
 	case f.first.Scheme == "http" && !ip.IsLoopback():
 		return errForbidden{why: "it is http, and leads to another machine"}
 	case inside(ip) && f.moved.Load() && !f.private.Load():
-		return errForbidden{why: "it redirects from a public to a private address"}
+		return errForbidden{why: "it redirects to a private address, and the one that was typed is not known to be private"}
 	}
 	return nil
 }

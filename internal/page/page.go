@@ -14,22 +14,40 @@ import (
 )
 
 // postTemplate posts its form at once by script. The button is for browsers without scripts. The
-// script disables it, so that nothing is posted twice. Write puts the message where the last field
-// of the form says so.
+// script disables it, so that nothing is posted twice. Write puts the message where the last field of
+// the form has the nonce: no other value can have it.
 var postTemplate = template.Must(template.New("post").Parse(`<!DOCTYPE html>
 <html lang="{{.Language.Name}}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{.Title}}</title>
 <style nonce="{{.Nonce}}">body{font:1rem/1.5 system-ui,sans-serif;color-scheme:light dark;text-align:center;margin:20vh 1rem}button{font:inherit;padding:.5em 1.5em}</style>
-</head><body><form method="post" action="{{.Action}}">{{range .Marks}}{{if .Value}}<input type="hidden" name="{{.Name}}" value="{{.Value}}">{{end}}{{end}}<input type="hidden" name="{{.Field}}" ` + messagePlace + `>
-<noscript><p>{{.Press}}</p></noscript><button type="submit">{{.Continue}}</button></form>
-<script nonce="{{.Nonce}}">{const f=document.forms[0]
+</head><body><form method="post" action="{{.Action}}">{{range .Marks}}{{if .Value}}<input type="hidden" name="{{.Name}}" value="{{.Value}}">{{end}}{{end}}<input type="hidden" name="{{.Field}}" value="{{.Nonce}}">
+<noscript><p>{{.Press}}</p></noscript><button type="submit">{{.Continue}}</button></form>` + fragmentForm + `
+<script nonce="{{.Nonce}}">{` + fragmentScript + `const f=document.forms[0]
 {{- if .Keep}};try{sessionStorage.setItem("saml-return",{{.Keep}})}catch(e){}{{end}}
 {{- if .Load}};try{const v=sessionStorage.getItem("saml-return");if(v){const i=document.createElement("input");i.type='hidden';i.name={{.Load}};i.value=v;f.appendChild(i)}}catch(e){}{{end}}
-f.querySelector("button").disabled=true;f.submit()}</script>
+f.querySelector("button").disabled=true;f.submit()}}</script>
 </body></html>
 `))
 
-// messagePlace stands nowhere else in the page: the template escapes a quotation mark in a value.
-const messagePlace = `value="message"`
+// A Fragment is a form that a page posts in place of what it does otherwise, if its own address has a
+// fragment, which no server sees: the fragment is appended to Value. Browsers hand a fragment on when
+// they follow a redirect, so that the page has the one of the address that the user opened. A fragment
+// of more than Room bytes is left behind. Without an Action there is no such form.
+type Fragment struct {
+	Action string // where to post to: an absolute http or https URL
+	Field  string // name of the field that holds Value
+	Value  string
+	Room   int // bytes
+}
+
+// The form of a Fragment, and the beginning of a script: what follows runs if it is not posted, and
+// ends with one more brace. Browsers percent-encode what is not ASCII in a fragment (URL Standard
+// §4.4), so its length is that in bytes.
+const (
+	fragmentForm = `{{with .Fragment}}{{if .Action}}<form id="fragment" method="post" action="{{.Action}}">` +
+		`<input type="hidden" name="{{.Field}}" value="{{.Value}}"></form>{{end}}{{end}}`
+	fragmentScript = `const h=location.hash.replace(/\\/g,"%5C"),g=document.getElementById("fragment")
+if(g&&h.length>1&&h.length<={{.Fragment.Room}}){g.elements[0].value+=h;g.submit()}else{`
+)
 
 // A Post is a page that posts one message.
 type Post struct {
@@ -42,6 +60,9 @@ type Post struct {
 	// for nothing. Load is the name of a field that gets what the tab has kept, "" for none. Without
 	// scripts, or if the browser forbids it, there is no such field.
 	Keep, Load string
+
+	// Fragment is posted instead if the address of the page has a fragment.
+	Fragment Fragment
 
 	Language Language
 }
@@ -82,52 +103,72 @@ func (l Language) Say(english string) string {
 // A Field is a hidden field of a form.
 type Field struct{ Name, Value string }
 
+// A Link is where a button of a page leads: a link to To. If it has a Field, it is a form that posts
+// Value to To, for what is too long for an address: proxies limit requests and answers.
+type Link struct{ To, Field, Value string }
+
+// LinkHTML returns the part of a template that shows the fields Link and Button of its data.
+// attributes are HTML for the link or form, "" for none.
+func LinkHTML(attributes string) string {
+	if attributes != "" {
+		attributes = " " + attributes
+	}
+	return `{{if .Link.Field}}<form method="post" action="{{.Link.To}}"` + attributes +
+		`><input type="hidden" name="{{.Link.Field}}" value="{{.Link.Value}}"><button type="submit">{{.Button}}</button></form>` +
+		`{{else}}<a href="{{.Link.To}}"` + attributes + `>{{.Button}}</a>{{end}}`
+}
+
 // Write answers with the page, status 200. All values are escaped, the message too. It is written
 // behind the rest and without a copy of it: it may have 2 MiB, which a template would copy several
 // times.
 func (p Post) Write(w http.ResponseWriter, message []byte) {
 	var page bytes.Buffer
 	p.Title = p.Language.Say(p.Title)
+	nonce := Headers(w)
 	content := struct {
 		Post
 		Press, Continue, Nonce string
-	}{p, p.Language.Say(textPress), p.Language.Say(textContinue), Headers(w)}
+	}{p, p.Language.Say(textPress), p.Language.Say(textContinue), nonce}
 	if err := postTemplate.Execute(&page, content); err != nil {
 		panic(err) // strings in a fixed template, written to memory
 	}
-	head, tail, _ := strings.Cut(page.String(), messagePlace)
+	head, tail, _ := strings.Cut(page.String(), ` value="`+nonce+`"`)
 	// The only possible error is that the browser went away.
-	io.WriteString(w, head+`value="`)
+	io.WriteString(w, head+` value="`)
 	template.HTMLEscape(w, message) // writes what needs no escaping, such as base64, as one piece
 	io.WriteString(w, `"`+tail)
 }
 
-const style = `body{font:1rem/1.5 system-ui,sans-serif;color-scheme:light dark;text-align:center;margin:20vh 1rem}a{display:inline-block;border:1px solid;border-radius:.3em;padding:.5em 1.5em;text-decoration:none;color:inherit}`
+// Style is the style sheet of pages with one button.
+const Style = `a,button{display:inline-block;box-sizing:border-box;font:inherit;border:1px solid;border-radius:.3em;padding:.5em 1.5em;background:none;text-decoration:none;color:inherit;cursor:pointer}`
+
+const style = `body{font:1rem/1.5 system-ui,sans-serif;color-scheme:light dark;text-align:center;margin:20vh 1rem}` + Style
 
 // A Leave is a page that goes to another address at once, as a redirect does. It can keep a text in
-// the tab first, and it can take along the fragment of its own address, which no server sees.
+// the tab first.
 type Leave struct {
 	Title string
 	To    string // an absolute http or https URL, or a local path
 	Keep  string // see Post
 
-	// Action, Field and Value are a form that is posted instead if the address of the page has a
-	// fragment, which is appended to the value. An Action of "" means that a fragment is ignored.
-	Action, Field, Value string
+	// TakeFragment says that To gets the fragment of the page's own address, as with a redirect.
+	TakeFragment bool
+
+	// Fragment is posted instead if the address of the page has a fragment.
+	Fragment Fragment
 
 	Language Language
 }
 
-// Browsers without scripts follow the meta element. Browsers hand a fragment on when they follow a
-// redirect, so that this page has the one of the address that the user opened.
+// Browsers without scripts follow the meta element.
 var leaveTemplate = template.Must(template.New("leave").Parse(`<!DOCTYPE html>
 <html lang="{{.Language.Name}}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{.Title}}</title>
 <noscript><meta http-equiv="refresh" content="0;url={{.To}}"></noscript>
 <style nonce="{{.Nonce}}">` + style + `</style>
-</head><body>{{if .Action}}<form method="post" action="{{.Action}}"><input type="hidden" name="{{.Field}}" value="{{.Value}}"></form>{{end}}<p><a href="{{.To}}">{{.Continue}}</a></p>
-<script nonce="{{.Nonce}}">{const f=document.forms[0],h=location.hash
-if(f&&h.length>1){f.elements[0].value+=h.replace(/\\/g,"%5C");f.submit()}
-else{ {{- if .Keep}}try{sessionStorage.setItem("saml-return",{{.Keep}})}catch(e){} {{end -}} location.replace({{.To}})}}</script>
+</head><body>` + fragmentForm + `<p><a href="{{.To}}">{{.Continue}}</a></p>
+<script nonce="{{.Nonce}}">{` + fragmentScript + `
+{{- if .Keep}}try{sessionStorage.setItem("saml-return",{{.Keep}})}catch(e){};{{end -}}
+{{if .TakeFragment}}if(h)location.replace({{.To}}+h);else {{end}}location.replace({{.To}})}}</script>
 </body></html>
 `))
 
@@ -142,7 +183,8 @@ func (l Leave) Write(w http.ResponseWriter) {
 
 // A Notice is a page with one sentence and one link.
 type Notice struct {
-	Title, Sentence, Link, Button string
+	Title, Sentence, Button string
+	Link                    Link
 
 	Language Language
 }
@@ -150,7 +192,7 @@ type Notice struct {
 var noticeTemplate = template.Must(template.New("notice").Parse(`<!DOCTYPE html>
 <html lang="{{.Language.Name}}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{.Title}}</title>
 <style nonce="{{.Nonce}}">` + style + `</style>
-</head><body><main><h1>{{.Title}}</h1><p>{{.Sentence}}</p><p><a href="{{.Link}}">{{.Button}}</a></p></main></body></html>
+</head><body><main><h1>{{.Title}}</h1><p>{{.Sentence}}</p>` + LinkHTML("") + `</main></body></html>
 `))
 
 // Write answers with the page, status 200.
@@ -162,27 +204,32 @@ func (n Notice) Write(w http.ResponseWriter) {
 	}{n, Headers(w)})
 }
 
-// A Framed is a page for a frame: a link that opens a window, since identity providers do not let
-// their pages be framed.
+// A Framed is a page for a frame: a button that opens a window, since identity providers do not let
+// their pages be framed. A fragment of the page's own address goes along, in a form only if it has at
+// most Room bytes.
 type Framed struct {
-	To       string
+	Link     Link
+	Room     int
 	Language Language
 }
 
 var framedTemplate = template.Must(template.New("framed").Parse(`<!DOCTYPE html>
 <html lang="{{.Language.Name}}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{.SignIn}}</title>
 <style nonce="{{.Nonce}}">` + style + `</style>
-</head><body><p>{{.Sentence}}</p><p><a href="{{.To}}" target="_blank" rel="noopener">{{.Window}}</a></p></body></html>
+</head><body><p>{{.Sentence}}</p>` + LinkHTML(`target="_blank" rel="noopener"`) + `
+<script nonce="{{.Nonce}}">{const h=location.hash.replace(/\\/g,"%5C"),f=document.forms[0]
+if(!f)document.querySelector("a").hash=h;else if(h.length>1&&h.length<={{.Room}})f.elements[0].value+=h}</script>
+</body></html>
 `))
 
 // Write answers with the page, status 401. It is the only page of ours that others may frame: its
-// link does what a link on their own page can do.
+// button does what a link on their own page can do.
 func (f Framed) Write(w http.ResponseWriter) {
 	nonce := Headers(w)
 	w.Header().Set("Content-Security-Policy", strings.TrimSuffix(w.Header().Get("Content-Security-Policy"), noFrames))
 	write(w, framedTemplate, http.StatusUnauthorized, struct {
 		Framed
-		SignIn, Sentence, Window, Nonce string
+		SignIn, Sentence, Button, Nonce string
 	}{f, f.Language.Say(textSignIn), f.Language.Say(textFramed), f.Language.Say(textWindow), nonce})
 }
 

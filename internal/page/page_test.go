@@ -14,7 +14,7 @@ import (
 // its own.
 func TestPostPage(t *testing.T) {
 	t.Parallel()
-	const hostile = `"><script>alert(1)</script>` + "'&\x00" + messagePlace
+	const hostile = `"><script>alert(1)</script>` + "'&\x00" + `value="message"`
 	for _, row := range []struct {
 		name   string
 		page   Post
@@ -25,6 +25,7 @@ func TestPostPage(t *testing.T) {
 			"PHg+/8=\r\n", 1},
 		{"a marked message to the same address", Post{Title: "Signing in", Field: "SAMLResponse",
 			Marks: []Field{{"leg", "2"}}}, "PHg+", 2},
+		{"a mark that reads like the message", Post{Field: "SAMLResponse", Marks: []Field{{"RelayState", "message"}}}, "PHg+", 2},
 		{"a mark without a value", Post{Field: "SAMLResponse", Marks: []Field{{Name: "leg"}}}, "PHg+", 1},
 		{"hostile values", Post{Title: hostile, Action: "https://idp.example.com/?" + hostile, Field: hostile,
 			Marks: []Field{{hostile, hostile}}, Keep: hostile, Load: hostile,
@@ -113,7 +114,7 @@ func TestLanguage(t *testing.T) {
 		"Notice": func(w http.ResponseWriter, l Language) {
 			Notice{Title: "Title", Sentence: "Sentence.", Language: l}.Write(w)
 		},
-		"Framed": func(w http.ResponseWriter, l Language) { Framed{To: "/", Language: l}.Write(w) },
+		"Framed": func(w http.ResponseWriter, l Language) { Framed{Link: Link{To: "/"}, Language: l}.Write(w) },
 	} {
 		w := httptest.NewRecorder()
 		write(w, foreign)
@@ -127,6 +128,50 @@ func TestLanguage(t *testing.T) {
 			if html := w.Body.String(); !strings.Contains(html, `<html lang="en">`) || strings.Contains(html, "ü") {
 				t.Errorf("%s in English: got %s", name, html)
 			}
+		}
+	}
+}
+
+// TestFragment: the form that takes a fragment along is there only if it has somewhere to go, and its
+// values are escaped. What scripts do with it is for browsers to show.
+func TestFragment(t *testing.T) {
+	t.Parallel()
+	fragment := Fragment{Action: "https://sp.example.com/acs", Field: "return_to", Value: `/x?"><script>`, Room: 8000}
+	for name, write := range map[string]func(http.ResponseWriter, Fragment){
+		"Post": func(w http.ResponseWriter, f Fragment) {
+			Post{Field: "SAMLRequest", Fragment: f}.Write(w, []byte("PHg+"))
+		},
+		"Leave": func(w http.ResponseWriter, f Fragment) { Leave{To: "/", Fragment: f}.Write(w) },
+	} {
+		with, without := httptest.NewRecorder(), httptest.NewRecorder()
+		write(with, fragment)
+		write(without, Fragment{})
+		if html := with.Body.String(); !strings.Contains(html, `<form id="fragment" method="post" action="https://sp.example.com/acs">`+
+			`<input type="hidden" name="return_to" value="/x?&#34;&gt;&lt;script&gt;"></form>`) || !strings.Contains(html, "h.length<= 8000 ") {
+			t.Errorf("%s: got %s", name, html)
+		}
+		if html := without.Body.String(); strings.Contains(html, `id="fragment"`) {
+			t.Errorf("%s without a fragment: got %s", name, html)
+		}
+	}
+}
+
+// TestLinks: what begins a login is a link, or a form if the address is long; in a frame both open a
+// window.
+func TestLinks(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		link Link
+		want string
+	}{
+		"a link": {Link{To: `/acs?a="b`}, `<a href="/acs?a=%22b" target="_blank" rel="noopener">`},
+		"a form": {Link{"/acs", "return_to", `/"x`}, `<form method="post" action="/acs" target="_blank" rel="noopener">` +
+			`<input type="hidden" name="return_to" value="/&#34;x"><button type="submit">`},
+	} {
+		w := httptest.NewRecorder()
+		Framed{Link: row.link}.Write(w)
+		if html := w.Body.String(); !strings.Contains(html, row.want) {
+			t.Errorf("%s: got %s, want %s", name, html, row.want)
 		}
 	}
 }

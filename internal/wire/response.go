@@ -119,7 +119,7 @@ func notBase64(plusLost bool) error {
 }
 
 // NotBase64 returns the fault for a form value that is not base64.
-func NotBase64() error {
+func NotBase64() *fault.Fault {
 	return &fault.Fault{
 		Code:    fault.Base64,
 		Message: "the SAMLResponse is not base64",

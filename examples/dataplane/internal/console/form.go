@@ -336,11 +336,12 @@ func (c *Console) readFields(f *form, s *storage.Settings) (*saml.IdentityProvid
 	if kept {
 		s.Document = string(source)
 	}
-	if idp.LoginIsPOSTOnly() && !kept { // it would be forgotten
+	s.Certificates = pemOf(idp.Keys())
+	// it would be forgotten
+	if again, err := identityProvider(*s); idp.LoginIsPOSTOnly() && (err != nil || !again.LoginIsPOSTOnly()) {
 		f.refuse(fieldCertificate, "there is text around the metadata of an identity provider that takes logins by HTTP-POST alone",
 			"Paste the metadata without that text, as metadata.")
 	}
-	s.Certificates = pemOf(idp.Keys())
 	if _, err := saml.New(c.providerConfig("", idp)); err != nil {
 		return nil, err
 	}
@@ -348,10 +349,10 @@ func (c *Console) readFields(f *form, s *storage.Settings) (*saml.IdentityProvid
 }
 
 // readSettings makes an identity provider of three fields and of the document that filled them in,
-// which may be empty. kept reports whether it took something from the document, which must be saved
-// with the fields then. What it took is true of the fields as they are now: all of it if nothing
+// which may be empty. kept reports whether the document still says something about them, and must be
+// saved with the fields then. What it says is true of the fields as they are now: all of it if nothing
 // was changed; the keys, of which the document alone says which are those of authorities, if the
-// certificates were not; that the login URL takes HTTP-POST alone if that was not.
+// certificates were not; and the details that saml.IdentityProvider.WithDetails has.
 func readSettings(entityID, loginURL, certificates string, source []byte,
 	parse func(entityID, loginURL, certificates string) (*saml.IdentityProvider, error),
 ) (idp *saml.IdentityProvider, kept bool, err error) {
@@ -363,19 +364,16 @@ func readSettings(entityID, loginURL, certificates string, source []byte,
 	if unchanged && document.EntityID() == entityID && document.LoginURL() == loginURL {
 		return document, true, nil
 	}
-	if idp, err = parse(entityID, loginURL, certificates); err != nil {
-		return nil, false, err
+	if idp, err = parse(entityID, loginURL, certificates); err != nil || document == nil {
+		return idp, false, err
 	}
 	if unchanged {
 		if idp, err = saml.NewIdentityProvider(entityID, loginURL, document.Keys()...); err != nil {
 			return nil, false, err
 		}
-		kept = true
 	}
-	if document != nil && document.LoginIsPOSTOnly() && document.LoginURL() == loginURL {
-		idp, kept = idp.WithLoginByPOST(), true
-	}
-	return idp, kept, nil
+	kept = unchanged || document.EntityID() == entityID || document.LoginURL() == loginURL
+	return idp.WithDetails(document), kept, nil
 }
 
 // hasCertificates reports whether a text of certificates has those of a document, in their order.

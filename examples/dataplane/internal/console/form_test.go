@@ -90,36 +90,62 @@ func postOnly(t *testing.T, idp *samltest.IdentityProvider) string {
 	return strings.Replace(without, end, post+end, 1)
 }
 
-// TestEditedFieldsKeepTheBinding: that an identity provider takes HTTP-POST alone is in its metadata
-// only. It stays so when an administrator changes another field than the login URL, also when the
-// settings are read again from the database.
-func TestEditedFieldsKeepTheBinding(t *testing.T) {
+// detailed is metadata of idp that says as much as it can beside the three fields.
+func detailed(t *testing.T, idp *samltest.IdentityProvider) string {
+	t.Helper()
+	all := strings.Replace(postOnly(t, idp), "<IDPSSODescriptor", `<IDPSSODescriptor WantAuthnRequestsSigned="true"`, 1)
+	parsed, err := saml.ParseMetadata([]byte(all))
+	if err != nil || !parsed.WantsSignedRequests() || parsed.LogoutURL() != idp.LogoutURL() || !parsed.LoginIsPOSTOnly() {
+		t.Fatalf("the metadata is of another form: %v, %s", err, all)
+	}
+	return all
+}
+
+// TestEditedFieldsKeepTheDetails: what metadata alone says (that logins go by HTTP-POST alone, that they
+// must be signed, where to sign out) stays when an administrator changes a field that it does not
+// belong to, also when the settings are read again from the database.
+func TestEditedFieldsKeepTheDetails(t *testing.T) {
 	t.Parallel()
 	idp, other := samltest.MustNew(t, samltest.Options{}), samltest.MustNew(t, samltest.Options{})
 	c := testConsole(t)
 	for name, test := range map[string]struct {
-		edit         func(f *form)
-		post, edited bool
+		edit   func(f *form)
+		post   bool // of the login URL
+		rest   bool // of the entity ID: signed requests, and the address to sign out
+		edited bool
 	}{
-		"nothing is changed":    {func(f *form) {}, true, false},
-		"the certificate":       {func(f *form) { f.Certificate = string(other.CertificatePEM()) }, true, true},
-		"the certificate, read": {func(f *form) { f.fill(other.CertificatePEM(), fieldSource) }, true, true},
-		"another one besides":   {func(f *form) { f.Certificate += string(other.CertificatePEM()) }, true, true},
-		"the entity ID":         {func(f *form) { f.EntityID = "https://sso.example.com/metadata" }, true, true},
-		"the login URL":         {func(f *form) { f.LoginURL = "https://sso.example.com/sso" }, false, true},
+		"nothing is changed":    {func(f *form) {}, true, true, false},
+		"the certificate":       {func(f *form) { f.Certificate = string(other.CertificatePEM()) }, true, true, true},
+		"the certificate, read": {func(f *form) { f.fill(other.CertificatePEM(), fieldSource) }, true, true, true},
+		"another one besides":   {func(f *form) { f.Certificate += string(other.CertificatePEM()) }, true, true, true},
+		"the entity ID":         {func(f *form) { f.EntityID = "https://sso.example.com/metadata" }, true, false, true},
+		"the login URL":         {func(f *form) { f.LoginURL = "https://sso.example.com/sso" }, false, true, true},
+		"the certificate and the login URL": {func(f *form) {
+			f.LoginURL, f.Certificate = "https://sso.example.com/sso", string(other.CertificatePEM())
+		}, false, true, true},
+		"entity ID and login URL": {func(f *form) {
+			f.EntityID, f.LoginURL = "https://sso.example.com/metadata", "https://sso.example.com/sso"
+		}, false, false, true},
+		"the certificate, and back": {func(f *form) {
+			before := f.Certificate
+			f.Certificate = string(other.CertificatePEM())
+			s, _ := c.settings(f)
+			*f = *fromSettings(&storage.State{Saved: &storage.Revision{Settings: s}})
+			f.Certificate = before
+		}, true, true, false},
 		"metadata as certificate": {func(f *form) {
-			f.Document, f.Certificate = nil, postOnly(t, idp)
-		}, true, false},
+			f.Document, f.Certificate = nil, detailed(t, idp)
+		}, true, true, false},
 		"metadata of another one": {func(f *form) {
 			metadata, err := other.Metadata()
 			if err != nil {
 				t.Error(err)
 			}
 			f.fill(metadata, fieldSource)
-		}, false, false},
+		}, false, false, false},
 	} {
 		f := &form{}
-		f.fill([]byte(postOnly(t, idp)), fieldSource)
+		f.fill([]byte(detailed(t, idp)), fieldSource)
 		test.edit(f)
 		s, read := c.settings(f)
 		if read == nil {
@@ -136,6 +162,10 @@ func TestEditedFieldsKeepTheBinding(t *testing.T) {
 				pemOf(got.Keys()) != f.Certificate {
 				t.Errorf("%s, %s: got %s, %s, by POST %t, %d keys", name, what, got.EntityID(), got.LoginURL(),
 					got.LoginIsPOSTOnly(), len(got.Keys()))
+			}
+			if got.WantsSignedRequests() != test.rest || (got.LogoutURL() == idp.LogoutURL()) != test.rest {
+				t.Errorf("%s, %s: wants signed requests %t, signs out at %q, want %t", name, what,
+					got.WantsSignedRequests(), got.LogoutURL(), test.rest)
 			}
 		}
 		if p := c.newPreview(read, nil, isFromMetadata(s)); p.ByPOST != test.post || p.FromMetadata == test.edited {

@@ -126,12 +126,14 @@ type message struct {
 	page
 	Title, Text       string
 	Link, Label       string
+	ReturnTo          string // of a begin that is a form; "" for a plain link
 	Other, OtherLabel string
 	Code, Reference   string
 }
 
 func (c *Console) showMessage(w http.ResponseWriter, r *http.Request, status int, m message) {
 	m.page = c.newPage(r, m.Title, visitor{})
+	m.OpenForms = m.ReturnTo != ""
 	render(w, status, "message", m)
 }
 
@@ -171,7 +173,8 @@ func (c *Console) renderFailure(w http.ResponseWriter, r *http.Request, err *sam
 	m := message{Title: p.Title, Text: p.Sentence, Code: string(err.Code), Reference: err.Reference,
 		Other: "/sign-in", OtherLabel: "Administrator sign-in"}
 	if p.Button != "" {
-		m.Link, m.Label = c.beginAt(err.ReturnTo), p.Button
+		b := c.beginAt(err.ReturnTo)
+		m.Link, m.ReturnTo, m.Label = b.To, b.ReturnTo, p.Button
 	}
 	c.showMessage(w, r, p.Status, m)
 }

@@ -17,8 +17,8 @@ const (
 
 type signInPage struct {
 	page
-	SSO      string // address that begins a sign-in, "" where single sign-on is not enabled
-	Unknown  bool   // whether it is enabled
+	SSO      begin // the zero value where single sign-on is not enabled
+	Unknown  bool  // whether it is enabled
 	ReturnTo string
 	Name     string
 	Problem  string
@@ -49,19 +49,28 @@ func (c *Console) renderSignIn(w http.ResponseWriter, r *http.Request, status in
 	switch {
 	case err == nil:
 		p.SSO = c.beginAt(p.ReturnTo)
+		p.OpenForms = p.SSO.ReturnTo != ""
 	case !isNotConfigured(err):
 		p.Unknown = true
 	}
 	render(w, status, "signin", p)
 }
 
-// beginAt is the address that begins a sign-in through the identity provider and ends on the page
-// returnTo, or at home for "".
-func (c *Console) beginAt(returnTo string) string {
+// A begin is where a button leads that begins a sign-in through the identity provider: a link to To or,
+// if there is a ReturnTo, a form that posts it there. Proxies refuse addresses that are too long.
+type begin struct{ To, ReturnTo string }
+
+const maxLink = 2 << 10 // bytes
+
+// beginAt begins a sign-in that ends on the page returnTo, or at home for "".
+func (c *Console) beginAt(returnTo string) begin {
 	if returnTo == "" {
-		return c.redirectURL
+		return begin{To: c.redirectURL}
 	}
-	return c.redirectURL + "?return_to=" + url.QueryEscape(returnTo)
+	if link := c.redirectURL + "?return_to=" + url.QueryEscape(returnTo); len(link) <= maxLink {
+		return begin{To: link}
+	}
+	return begin{c.redirectURL, returnTo}
 }
 
 func (c *Console) signInLocally(w http.ResponseWriter, r *http.Request) {

@@ -242,7 +242,11 @@ func (b *browser) leave(response *http.Response) *http.Response {
 		return response
 	}
 	to, _, _ = strings.Cut(to, `"`)
-	r, err := http.NewRequestWithContext(b.t.Context(), http.MethodGet, html.UnescapeString(to), nil)
+	address, err := response.Request.URL.Parse(html.UnescapeString(to))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	r, err := http.NewRequestWithContext(b.t.Context(), http.MethodGet, address.String(), nil)
 	if err != nil {
 		b.t.Fatal(err)
 	}
