@@ -36,6 +36,9 @@ const (
 	// returnField is that of a form that only begins a login, for addresses that are too long for a
 	// header, and in the address of a GET.
 	returnField = "return_to"
+	// addressField has the e-mail address that a person typed, on the page that asks for it.
+	addressField = "saml_address"
+	maxAddress   = 320 // bytes; more than mail systems take (RFC 5321 §4.5.3.1)
 )
 
 // postedForm is what a form may contain. It owns the memory of the body; release returns it.
@@ -46,6 +49,8 @@ type postedForm struct {
 	relay    string // RelayState, which anyone may have written; "" if it is too long for an address
 	begins   bool   // the form is no response: it begins a login that ends at returnTo
 	returnTo string // which anyone may have written
+	chooses  bool   // the form is that of the page that asks for an e-mail address, and has returnTo too
+	address  string // as it was typed; "" if it is too long for one
 	body     body
 }
 
@@ -111,7 +116,7 @@ func parsedForm(form url.Values, b *body) ([]formField, *Error) {
 					return nil, refuse(CodeBusy, "other large forms take up all the memory that is set aside for them", "", "")
 				}
 				fields[len(fields)-1].value = []byte(value)
-			case "RelayState", tabField, returnField, legField: // one more byte shows that it was too long
+			case "RelayState", tabField, returnField, legField, addressField: // one more byte shows that it was too long
 				fields[len(fields)-1].value = []byte(value[:min(len(value), maxTabText+1)])
 			}
 		}
@@ -224,7 +229,7 @@ func fromHex(c byte) int {
 
 // take checks which fields the form and the address have, and keeps those that count.
 func (f *postedForm) take(fields []formField, query url.Values) *Error {
-	responses, relayStates, legs, tabs, returns := 0, 0, 0, 0, 0
+	responses, relayStates, legs, tabs, returns, addresses := 0, 0, 0, 0, 0, 0
 	for _, field := range fields {
 		switch name := string(field.name); name {
 		case "SAMLRequest", "SAMLart", "Signature", "SigAlg":
@@ -246,6 +251,10 @@ func (f *postedForm) take(fields []formField, query url.Values) *Error {
 			} else {
 				f.returnTo = string(field.value[:maxReturnTo+1])
 			}
+		case addressField:
+			if addresses++; len(field.value) <= maxAddress {
+				f.address = string(field.value)
+			}
 		case legField:
 			f.leg = string(field.value[:min(len(field.value), 8)])
 			legs++
@@ -258,7 +267,10 @@ func (f *postedForm) take(fields []formField, query url.Values) *Error {
 		}
 	}
 	switch {
-	case responses == 0 && relayStates+legs+tabs == 0 && returns == 1:
+	case responses+relayStates+legs+tabs == 0 && returns <= 1 && addresses == 1:
+		f.chooses = true
+		return nil
+	case responses+relayStates+legs+tabs+addresses == 0 && returns == 1:
 		f.begins = true
 		return nil
 	case responses != 1:

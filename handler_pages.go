@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/iomete/saml/internal/seal"
@@ -136,4 +137,13 @@ func (sp *ServiceProvider) pageOf(r *http.Request, requestID, tab string) string
 		return address
 	}
 	return sp.rememberedPage(r, requestID)
+}
+
+// keptPage returns the page that a request asks for, "" if it is none. lost says that it is one whose
+// address cannot be kept.
+func keptPage(returnTo string) (kept string, lost bool) {
+	if !localPath(returnTo) {
+		return "", strings.HasPrefix(returnTo, "/") && len(returnTo) > maxReturnTo
+	}
+	return returnTo, false
 }

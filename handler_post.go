@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -39,6 +40,8 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	switch site := r.Header.Get("Sec-Fetch-Site"); {
+	case form.chooses:
+		h.choose(w, r, form)
 	case form.begins:
 		h.beginFor(w, r, form.returnTo)
 	case form.leg == "":
@@ -63,6 +66,8 @@ func (h *Handler) postAgain(w http.ResponseWriter, r *http.Request, form *posted
 	case err.Code != CodeNotConfigured:
 		h.fail(w, r, nil, err)
 		return
+	case h.config.ByIssuer != nil:
+		relay = relayedAnywhere(form.relay)
 	}
 	defer writeDeadline(w, r, h.bodyTimeout)()
 	page.Post{Language: h.language(r), Title: textSigningIn, Action: action, Field: "SAMLResponse", Load: tabField,
@@ -232,6 +237,13 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request, sp *ServiceProv
 // unsolicited handles a response that answers no request (IdP-initiated). relay is its RelayState.
 func (h *Handler) unsolicited(w http.ResponseWriter, r *http.Request, m *wire.Response, relay string) {
 	sp, err := h.resolve(r, "")
+	shared := err != nil && namesNone(err)
+	switch {
+	case shared && h.config.ByIssuer != nil:
+		sp, err = h.providerOfIssuer(r, m)
+	case shared:
+		err = err.advised("If the Redirect URL is the same for several tenants, set HandlerConfig.ByIssuer.")
+	}
 	if err != nil {
 		h.fail(w, r, nil, err)
 		return
@@ -239,7 +251,8 @@ func (h *Handler) unsolicited(w http.ResponseWriter, r *http.Request, m *wire.Re
 	r = withProvider(r, sp)
 	refusal := unexpectedResponse().atStep(stepState)
 	refusal.ReturnTo = sp.relayedPage(relay)
-	if h.config.Sessions.SignedIn(r) { // by anyone: an existing session is never replaced
+	// by anyone, of any tenant: an existing session is never replaced
+	if h.config.Sessions.SignedIn(r) || shared && h.hasSession(w, r) {
 		h.again(w, r, sp, refusal, "")
 		return
 	}
@@ -280,6 +293,19 @@ func (sp *ServiceProvider) relayedPage(relayState string) string {
 		return ""
 	}
 	return localPart(relayState, sp.config.BaseURL)
+}
+
+// relayedAnywhere returns a RelayState that may be the address of a page, if the tenant, and with it
+// BaseURL, is known only when the message is read.
+func relayedAnywhere(relayState string) string {
+	u, err := url.Parse(relayState)
+	if err != nil {
+		return ""
+	}
+	if localPart(relayState, u.Scheme+"://"+u.Host) == "" {
+		return ""
+	}
+	return relayState
 }
 
 // restarts returns how many logins RestartUnsolicited began in this browser lately. A single one

@@ -1,0 +1,90 @@
+package address
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+// TestDomain: all ways to write one domain become one text, and what is no domain is told why.
+func TestDomain(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("a", 63)
+	for _, row := range []struct{ got, want, why string }{
+		{"example.com", "example.com", ""},
+		{"EXAMPLE.Com", "example.com", ""},
+		{"example.com.", "example.com", ""},
+		{" \t example.com \r\n", "example.com", ""},
+		{"\ufeffexample.com\u200b", "example.com", ""},
+		{"mail.example.co.uk", "mail.example.co.uk", ""},
+		{"3m.com", "3m.com", ""},
+		{"xn--bcher-kva.example", "xn--bcher-kva.example", ""},
+		{"XN--BCHER-KVA.example", "xn--bcher-kva.example", ""},
+		{"bücher.example", "xn--bcher-kva.example", ""},
+		{"BÜCHER.example", "xn--bcher-kva.example", ""},
+		{"例え.jp", "xn--r8jz45g.jp", ""},
+		{"faß.de", "xn--fa-hia.de", ""},
+		{"пример.рф", "xn--e1afmkfd.xn--p1ai", ""},
+		{"उदाहरण.भारत", "xn--p1b6ci4b4b3a.xn--h2brj9c", ""}, // with combining marks
+		{long + ".com", long + ".com", ""},
+		{strings.Repeat(long+".", 3) + strings.Repeat("a", 57) + ".com", strings.Repeat(long+".", 3) + strings.Repeat("a", 57) + ".com", ""},
+
+		{"", "", "empty"},
+		{".", "", "empty"},
+		{"com", "", "no dot"},
+		{"localhost", "", "no dot"},
+		{"example.com..", "", "empty part"},
+		{".example.com", "", "empty part"},
+		{"example..com", "", "empty part"},
+		{"a@example.com", "", `'@' (U+0040)`},
+		{"*.example.com", "", `'*' (U+002A)`},
+		{"a b.com", "", `' ' (U+0020)`},
+		{"a_b.com", "", `'_' (U+005F)`},
+		{"exam\u200bple.com", "", `(U+200B)`},
+		{"example\x00.com", "", `(U+0000)`},
+		{"ban\u212a.com", "", `(U+212A)`}, // KELVIN SIGN, which is k in lower case
+		{"example\uff0ecom", "", `(U+FF0E)`},
+		{"ex\xffample.com", "", `(U+FFFD)`},
+		{"192.0.2.1", "", "IP address"},
+		{"[192.0.2.1]", "", `'[' (U+005B)`},
+		{"-a.com", "", "hyphen"},
+		{"a-.com", "", "hyphen"},
+		{long + "a.com", "", "63 characters"},
+		{strings.Repeat("ü", 60) + ".com", "", "63 characters"},
+		{strings.Repeat(long+".", 3) + strings.Repeat("a", 58) + ".com", "", "too long"},
+		{strings.Repeat("a.", 1<<20), "", "too long"},
+	} {
+		got, why := Domain(row.got)
+		if got != row.want || !strings.Contains(why, row.why) || (why == "") != (got != "") {
+			t.Errorf("%.40q: got %q, %q, want %q, %q", row.got, got, why, row.want, row.why)
+		}
+		if again, _ := Domain(got); again != got {
+			t.Errorf("%q becomes %q when it is read again", got, again)
+		}
+	}
+}
+
+// TestPunycodeAsNetHTTP asks net/http, which has the encoder of golang.org/x/net/idna and writes a
+// Host header with it.
+func TestPunycodeAsNetHTTP(t *testing.T) {
+	t.Parallel()
+	letters := []rune("abyz09-äßüıñøœαβγжщяאבعغकखあア漢字한글𐐨𝒳")
+	for range 5000 {
+		label := []rune{'é'}
+		for range rand.IntN(16) {
+			label = append(label, letters[rand.IntN(len(letters))])
+		}
+		label = append(label, 'x')
+		var b bytes.Buffer
+		r := http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/"}, Host: string(label)}
+		if err := r.Write(&b); err != nil {
+			t.Fatal(err)
+		}
+		if want := "\r\nHost: xn--" + punycode(label) + "\r\n"; !strings.Contains(b.String(), want) {
+			t.Errorf("%s: got %q, want %q", string(label), want, b.String())
+		}
+	}
+}
