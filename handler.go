@@ -73,10 +73,10 @@ type HandlerConfig struct {
 	// 1024 bytes and is what the message says before anything of it is verified: it only chooses the
 	// settings that the response must pass or, with RestartUnsolicited, where a login begins.
 	//
-	// "" or ErrNotConfigured means that no tenant has this identity provider, and an error that is or
-	// wraps CodeSharedIssuer that several have it: both are refused. Any other error means that the
-	// answer is not known at the moment: status 503. Refuse settings with an entity ID that another
-	// tenant has, or one tenant can shut out the users of another.
+	// "" or ErrNotConfigured means that no tenant has this identity provider: the response is refused.
+	// An error that is or wraps CodeSharedIssuer means that several have it, whoever of them is right:
+	// people are then asked for their e-mail address if ChooseTenant is set, and refused otherwise. Any
+	// other error means that the answer is not known at the moment: status 503.
 	//
 	// Default nil: such a response is refused. It must not be set beside Provider.
 	ByIssuer func(ctx context.Context, issuer string) (tenant string, err error)
@@ -141,7 +141,8 @@ const (
 )
 
 // A Handler serves the Redirect URL (assertion consumer service, ACS): GET begins a login, POST
-// finishes it. Require and Load guard pages. Its only state is in the cookies that it sets.
+// finishes it. With HandlerConfig.ChooseTenant it also asks people for their e-mail address where
+// their tenant is not known. Require and Load guard pages. Its only state is in the cookies that it sets.
 //
 // A form has at most 2 MiB. If a middleware in front of the Handler has parsed it already
 // (http.Request.ParseForm), the limits of the middleware on size and time come first, and those of
@@ -299,7 +300,8 @@ func withProvider(r *http.Request, sp *ServiceProvider) *http.Request {
 // ServeHTTP serves the Redirect URL (assertion consumer service, ACS). A GET begins a login, unless
 // the browser is signed in. Its query may have return_to, a path on this host at which the login
 // ends; and fresh=1, with which the identity provider asks again who signs in (ForceAuthn), also if
-// somebody is signed in: for a link "Use another account" of the service itself.
+// somebody is signed in: for a link "Use another account" of the service itself. If the address names
+// no tenant, the GET asks for an e-mail address (HandlerConfig.ChooseTenant).
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.Method {
 	case http.MethodGet:

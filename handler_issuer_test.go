@@ -80,7 +80,8 @@ func (s *tenants) userOf(b *tabbed) string {
 // signed in to it, at once or by a login of our own, and come to the page that the tile names.
 func TestTileAtASharedRedirectURL(t *testing.T) {
 	t.Parallel()
-	for policy, name := range map[saml.UnsolicitedPolicy]string{saml.RestartUnsolicited: "restart", saml.AllowUnsolicited: "allow"} {
+	policies := map[saml.UnsolicitedPolicy]string{saml.RestartUnsolicited: "restart", saml.AllowUnsolicited: "allow"}
+	for policy, name := range policies {
 		for tenant := range 2 {
 			s, asked := newTiles(t, policy)
 			h, want := []*house{s.a, s.b}[tenant], []string{"a", "b"}[tenant]
@@ -150,7 +151,10 @@ func TestByIssuer(t *testing.T) {
 	entityID := s.b.idp.EntityID()
 	tenantID := s.b.idp.TenantID()
 	withoutIssuer := func(x string) string { return issuerOfResponse.ReplaceAllString(x, "$1") }
-	encrypted := samltest.Answer{Edit: withoutIssuer, Encrypt: &samltest.Encryption{Certificates: s.a.idp.Certificates()[:1]}}
+	encrypted := samltest.Answer{Edit: withoutIssuer,
+		Encrypt: &samltest.Encryption{Certificates: s.a.idp.Certificates()[:1]}}
+	twin := newProvider(t, s.a.idp, func(c *saml.Config) { c.Tenant = "c" })
+	down := errors.New("the database does not answer")
 	answers := func(tenant string, err error) func(string) (string, error) {
 		return func(string) (string, error) { return tenant, err }
 	}
@@ -174,26 +178,41 @@ func TestByIssuer(t *testing.T) {
 		{"known", samltest.Answer{}, known, entityID, 303, "", ""},
 		{"known, white space around it", samltest.Answer{Issuer: "\n  " + entityID + "\n"}, known, entityID, 303, "", ""},
 		{"known, named by the assertion alone", samltest.Answer{Edit: withoutIssuer}, known, entityID, 303, "", ""},
-		{"known, with an error and no assertion", samltest.Answer{Status: statusPrefix + "Responder"}, known, entityID, 303, "", ""},
+		{"known, with an error and no assertion", samltest.Answer{Status: statusPrefix + "Responder"},
+			known, entityID, 303, "", ""},
 		{"a nil *Error is no error", samltest.Answer{}, answers("b", none), entityID, 303, "", ""},
 
-		{"another identity provider", samltest.Answer{Issuer: "https://idp.example.com/"}, known, "https://idp.example.com/", 403, unknown, `got="\"https://idp.example.com/\""`},
-		{"without the slash at its end", samltest.Answer{Issuer: strings.TrimSuffix(entityID, "/")}, known, strings.TrimSuffix(entityID, "/"), 403, unknown, "a slash at its end counts"},
-		{"in upper case", samltest.Answer{Issuer: strings.ToUpper(entityID)}, known, strings.ToUpper(entityID), 403, unknown, "character by character"},
-		{"with an application ID", samltest.Answer{Issuer: entityID + tenantID}, known, entityID + tenantID, 403, unknown, "Append application ID to issuer"},
-		{"ErrNotConfigured", samltest.Answer{}, answers("", fmt.Errorf("no row: %w", saml.ErrNotConfigured)), entityID, 403, unknown, entityID},
-		{"longer than an entity ID can be", samltest.Answer{Issuer: "https://" + strings.Repeat("i", 1024)}, known, "", 403, unknown, "iii"},
+		{"another identity provider", samltest.Answer{Issuer: "https://idp.example.com/"},
+			known, "https://idp.example.com/", 403, unknown, `got="\"https://idp.example.com/\""`},
+		{"without the slash at its end", samltest.Answer{Issuer: strings.TrimSuffix(entityID, "/")},
+			known, strings.TrimSuffix(entityID, "/"), 403, unknown, "a slash at its end counts"},
+		{"in upper case", samltest.Answer{Issuer: strings.ToUpper(entityID)},
+			known, strings.ToUpper(entityID), 403, unknown, "character by character"},
+		{"with an application ID", samltest.Answer{Issuer: entityID + tenantID},
+			known, entityID + tenantID, 403, unknown, "Append application ID to issuer"},
+		{"ErrNotConfigured", samltest.Answer{},
+			answers("", fmt.Errorf("no row: %w", saml.ErrNotConfigured)), entityID, 403, unknown, entityID},
+		{"longer than an entity ID can be", samltest.Answer{Issuer: "https://" + strings.Repeat("i", 1024)},
+			known, "", 403, unknown, "iii"},
 		{"empty", samltest.Answer{Issuer: " "}, known, "", 403, unknown, "does not say who sent it"},
 		{"in what is encrypted", encrypted, known, "", 403, unknown, "into the Issuer of the Response"},
 
-		{"of several tenants", samltest.Answer{}, answers("b", fmt.Errorf("two rows: %w", saml.CodeSharedIssuer)), entityID, 403, saml.CodeSharedIssuer, "Redirect URL of its own"},
-		{"of several, as CheckTenants says it", samltest.Answer{}, answers("", saml.CheckTenants(s.a.sp, newProvider(t, s.a.idp, func(c *saml.Config) { c.Tenant = "c" }))), entityID, 403, saml.CodeSharedIssuer, entityID},
-		{"nobody knows", samltest.Answer{}, answers("b", errors.New("the database does not answer")), entityID, 503, saml.CodeIdentityProvider, "HandlerConfig.ByIssuer failed"},
-		{"a tenant that is not there", samltest.Answer{}, answers("nobody", nil), entityID, 404, saml.CodeNotConfigured, ""},
-		{"a tenant without single sign-on", samltest.Answer{}, answers("c", nil), entityID, 404, saml.CodeNotConfigured, ""},
-		{"a tenant with another identity provider", samltest.Answer{}, answers("a", nil), entityID, 500, saml.CodeConfig, "want=\"\\\"" + s.a.idp.EntityID()},
-		{"one that compares without the slash", samltest.Answer{Issuer: strings.TrimSuffix(entityID, "/")}, answers("b", nil), strings.TrimSuffix(entityID, "/"), 500, saml.CodeConfig, "byte for byte"},
-		{"one that compares tenant IDs", samltest.Answer{Issuer: entityID + tenantID}, answers("b", nil), entityID + tenantID, 500, saml.CodeConfig, "Append application ID to issuer"},
+		{"of several tenants", samltest.Answer{}, answers("b", fmt.Errorf("two rows: %w", saml.CodeSharedIssuer)),
+			entityID, 403, saml.CodeSharedIssuer, "Redirect URL of its own"},
+		{"of several, as CheckTenants says it", samltest.Answer{}, answers("", saml.CheckTenants(s.a.sp, twin)),
+			entityID, 403, saml.CodeSharedIssuer, entityID},
+		{"nobody knows", samltest.Answer{}, answers("b", down),
+			entityID, 503, saml.CodeIdentityProvider, "HandlerConfig.ByIssuer failed"},
+		{"a tenant that is not there", samltest.Answer{},
+			answers("nobody", nil), entityID, 404, saml.CodeNotConfigured, ""},
+		{"a tenant without single sign-on", samltest.Answer{},
+			answers("c", nil), entityID, 404, saml.CodeNotConfigured, ""},
+		{"a tenant with another identity provider", samltest.Answer{},
+			answers("a", nil), entityID, 500, saml.CodeConfig, "want=\"\\\"" + s.a.idp.EntityID()},
+		{"one that compares without the slash", samltest.Answer{Issuer: strings.TrimSuffix(entityID, "/")},
+			answers("b", nil), strings.TrimSuffix(entityID, "/"), 500, saml.CodeConfig, "byte for byte"},
+		{"one that compares tenant IDs", samltest.Answer{Issuer: entityID + tenantID},
+			answers("b", nil), entityID + tenantID, 500, saml.CodeConfig, "Append application ID to issuer"},
 	} {
 		var log strings.Builder
 		asked := []string{}
@@ -221,8 +240,41 @@ func TestByIssuer(t *testing.T) {
 		}
 		if !strings.Contains(log.String(), row.says) || len(s.events) != 1 || s.events[0].Tenant != "" ||
 			(row.status == 503) != (w.Header().Get("Retry-After") != "") {
-			t.Errorf("%s: %d events, Retry-After %q, the log says %s", row.name, len(s.events), w.Header().Get("Retry-After"), log.String())
+			t.Errorf("%s: %d events, header %v, the log says %s", row.name, len(s.events), w.Header(), log.String())
 		}
+	}
+}
+
+// TestIssuerOfSeveralTenants: one that anybody can enter must not shut out the people whose it is, so
+// they can say who they are.
+func TestIssuerOfSeveralTenants(t *testing.T) {
+	t.Parallel()
+	s := newAsking(t, func(c *saml.Config) { c.Unsolicited = saml.AllowUnsolicited })
+	s.serve(func(c *saml.HandlerConfig) {
+		c.ByIssuer = func(context.Context, string) (string, error) { return "", saml.CodeSharedIssuer }
+	})
+	b := newTabbed(t, s.login)
+	w := tile(b, s.a.respond(samltest.Answer{}), "/jobs")
+	form, err := samltest.ReadForm(w.Result())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w.Code != http.StatusForbidden || len(b.cookies) > 0 || form.Values.Get("return_to") != "/jobs" ||
+		!strings.Contains(w.Body.String(), "<code>shared_issuer</code>") || len(s.events) != 1 ||
+		s.events[0].Err.Code != saml.CodeSharedIssuer || !strings.Contains(s.events[0].Err.Got, s.a.idp.EntityID()) {
+		t.Errorf("status %d, cookies %v, events %v: %s", w.Code, b.cookies, s.events, w.Body)
+	}
+	form.Values.Set("saml_address", "ann@acme.example")
+	tab := b.tab()
+	tab.leaves(b.send(formRequest(form.Values, "Sec-Fetch-Site", "same-origin")))
+	if w := tab.finish(s.a.respond(samltest.Answer{RequestID: requestID(t, tab.at)})); where(w) != "/jobs" {
+		t.Errorf("ends at %q: %s", where(w), w.Body)
+	}
+	if w := tile(b, s.b.respond(samltest.Answer{}), ""); w.Header().Get("Location") != "/" {
+		t.Errorf("who is signed in gets status %d, %s", w.Code, w.Body)
+	}
+	if got := s.userOf(b); got != alice+" of a" {
+		t.Errorf("got the session of %q", got)
 	}
 }
 
@@ -243,11 +295,13 @@ func TestIssuerChoosesKeysAlone(t *testing.T) {
 	}{
 		{"a's identity provider under b's name", s.a, samltest.Answer{Issuer: b}, saml.CodeSignature},
 		{"b's under a's name", s.b, samltest.Answer{Issuer: a}, saml.CodeSignature},
-		{"a's, with b's name on the Response", s.a, samltest.Answer{Edit: root(b), Sign: samltest.SignAssertion}, saml.CodeSignature},
-		{"a's, with b's name on the Response, signed", s.a, samltest.Answer{Edit: root(b), Sign: samltest.SignResponse}, saml.CodeSignature},
+		{"a's, with b's name on the Response", s.a,
+			samltest.Answer{Edit: root(b), Sign: samltest.SignAssertion}, saml.CodeSignature},
+		{"a's, with b's name on the Response, signed", s.a,
+			samltest.Answer{Edit: root(b), Sign: samltest.SignResponse}, saml.CodeSignature},
 		{"a's, with b's name in the assertion", s.a, samltest.Answer{Edit: func(x string) string {
-			at := strings.LastIndex(x, ">"+a+"<")
-			return x[:at] + ">" + b + "<" + x[at+len(a)+2:]
+			at := strings.Index(x, "<Assertion ")
+			return x[:at] + root(b)(x[at:])
 		}}, saml.CodeAssertionIssuer},
 		{"b's, for another audience", s.b, samltest.Answer{Audience: "https://other.example.com"}, saml.CodeAudience},
 		{"not signed", s.b, samltest.Answer{Sign: samltest.SignNothing}, saml.CodeUnsigned},
@@ -321,7 +375,8 @@ func TestAddressThatNamesATenant(t *testing.T) {
 	}
 	s.serve(func(c *saml.HandlerConfig) { c.ByIssuer = nil })
 	s.events = nil
-	s.wantCode("without ByIssuer", s.finish(sharedHost, s.b.respond(samltest.Answer{})), http.StatusNotFound, saml.CodeNotConfigured)
+	s.wantCode("without ByIssuer", s.finish(sharedHost, s.b.respond(samltest.Answer{})),
+		http.StatusNotFound, saml.CodeNotConfigured)
 	if len(s.events) != 1 || !strings.Contains(s.events[0].Err.Hint, "HandlerConfig.ByIssuer") {
 		t.Errorf("without ByIssuer: got %v", s.events)
 	}

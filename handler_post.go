@@ -245,7 +245,7 @@ func (h *Handler) unsolicited(w http.ResponseWriter, r *http.Request, m *wire.Re
 		err = err.advised("If the Redirect URL is the same for several tenants, set HandlerConfig.ByIssuer.")
 	}
 	if err != nil {
-		h.fail(w, r, nil, err)
+		h.withoutTenant(w, r, relay, err)
 		return
 	}
 	r = withProvider(r, sp)

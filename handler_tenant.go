@@ -39,9 +39,11 @@ func namesNone(err error) bool {
 // asksWho reports whether people for whom Resolve returned err are asked who they are.
 func (h *Handler) asksWho(err error) bool { return h.config.ChooseTenant != nil && namesNone(err) }
 
-// findTenant asks a function of the application, ByIssuer or ChooseTenant, for a tenant. There is
-// none if it returns "".
-func findTenant(ctx context.Context, ask func(context.Context, string) (string, error), of string) (string, error) {
+// A tenantFunc is HandlerConfig.ByIssuer or ChooseTenant.
+type tenantFunc func(ctx context.Context, of string) (tenant string, err error)
+
+// find asks for a tenant. There is none if it returns "". name is that of the field.
+func (ask tenantFunc) find(ctx context.Context, name, of string) (tenant string, refusal *Error) {
 	tenant, err := ask(ctx, of)
 	switch {
 	case isNil(err): // also a nil *Error
@@ -49,7 +51,9 @@ func findTenant(ctx context.Context, ask func(context.Context, string) (string, 
 	case errors.Is(err, ErrNotConfigured):
 		return "", nil
 	}
-	return "", err
+	name = "HandlerConfig." + name
+	return "", refuse(CodeIdentityProvider, name+" failed, so nobody knows the tenant", "", "").withCause(err).
+		advised("See why " + name + " failed (HandlerConfig.Observe gets its error), and sign in again.")
 }
 
 // providerOfIssuer returns the provider of the tenant whose identity provider a message says it comes
@@ -61,19 +65,16 @@ func (h *Handler) providerOfIssuer(r *http.Request, m *wire.Response) (*ServiceP
 			"an Issuer in the Response").
 			advised("Let the identity provider write its entity ID into the Issuer of the Response.")
 	}
-	tenant := ""
-	if len(issuer) <= maxEntityID {
-		var err error
-		tenant, err = findTenant(r.Context(), h.config.ByIssuer, issuer)
-		switch {
-		case errors.Is(err, CodeSharedIssuer):
-			return nil, sharedIssuer(issuer).withCause(err)
-		case err != nil:
-			return nil, refuse(CodeIdentityProvider, "the tenant of the identity provider cannot be looked up: "+
-				"HandlerConfig.ByIssuer failed", "", "").withCause(err)
-		}
+	if len(issuer) > maxEntityID {
+		return nil, unknownIssuer(issuer)
 	}
-	if tenant == "" {
+	tenant, refusal := tenantFunc(h.config.ByIssuer).find(r.Context(), "ByIssuer", issuer)
+	switch {
+	case refusal != nil && errors.Is(refusal.cause, CodeSharedIssuer):
+		return nil, sharedIssuer(issuer).withCause(refusal.cause)
+	case refusal != nil:
+		return nil, refusal
+	case tenant == "":
 		return nil, unknownIssuer(issuer)
 	}
 	sp, _, refusal := h.resolveTenant(r, tenant)
@@ -89,7 +90,7 @@ func unverifiedIssuer(m *wire.Response) string {
 	if m.Issuer.Exists() {
 		return decodeIssuer(m.Issuer).Value
 	}
-	if m.Assertion.Exists() && !m.Encrypted() {
+	if m.Assertion.Exists() { // one that is encrypted has no Issuer
 		for c := range m.Assertion.Children() {
 			if c.Is(xmltree.NSAssertion, "Issuer") { // the schema has one
 				return decodeIssuer(c).Value
@@ -100,8 +101,8 @@ func unverifiedIssuer(m *wire.Response) string {
 }
 
 func sharedIssuer(issuer string) *Error {
-	return refuse(CodeSharedIssuer, "several tenants have the identity provider of the response, and its address names none of them",
-		issuer, "one tenant").
+	return refuse(CodeSharedIssuer, "several tenants have the identity provider that the response names", issuer,
+		"one tenant").
 		advised("Give each of these tenants a Redirect URL of its own (Config.RedirectPath, such as /sso/<tenant>/acs), " +
 			"or let their people begin at the service.")
 }
@@ -111,8 +112,8 @@ func unknownIssuer(issuer string) *Error {
 	return refuse(CodeResponseIssuer, "no tenant has the identity provider that the response names", issuer,
 		"the entity ID of a tenant's identity provider").
 		advised(cmp.Or(entraIssuerHint(issuer, base),
-			"Compare the entity ID in the settings of the tenant with the one that arrived, character by character: a slash at its end counts. "+
-				"HandlerConfig.ByIssuer must find a tenant by it."))
+			"Compare the entity ID in the settings of the tenant with the one that arrived, character by character: "+
+				"a slash at its end counts. HandlerConfig.ByIssuer must find a tenant by it."))
 }
 
 // checkByIssuer refuses the provider that ByIssuer led to if it does not trust the issuer: no
@@ -129,6 +130,20 @@ func (sp *ServiceProvider) checkByIssuer(ctx context.Context, issuer string) *Er
 				"Let HandlerConfig.ByIssuer compare whole entity IDs, byte for byte, and those of the settings in use."))
 	}
 	return nil
+}
+
+// withoutTenant answers an unsolicited response whose tenant is not known. If several have its
+// identity provider, the person can say whose they are: otherwise one tenant could shut out the
+// people of another by entering its entity ID.
+func (h *Handler) withoutTenant(w http.ResponseWriter, r *http.Request, relay string, refusal *Error) {
+	switch {
+	case refusal.Code != CodeSharedIssuer || h.config.ChooseTenant == nil:
+		h.fail(w, r, nil, refusal)
+	case h.hasSession(w, r):
+		h.leave(w, r, h.config.Home)
+	default:
+		h.askAgain(w, r, relay, "", refusal)
+	}
 }
 
 // hasSession reports whether r has a session of any tenant, also if that is not known at the moment.
@@ -201,7 +216,7 @@ func (h *Handler) beginByAddress(w http.ResponseWriter, r *http.Request, form *p
 		kept, _ := keptPage(form.returnTo)
 		h.toLogin(w, r, sp.redirectURL, kept, asksAnew(r))
 	case refusal.Code == CodeAddressUnknown:
-		h.askAgain(w, r, form, refusal)
+		h.askAgain(w, r, form.returnTo, form.address, refusal)
 	default:
 		h.fail(w, r, nil, refusal)
 	}
@@ -211,8 +226,9 @@ func (h *Handler) beginByAddress(w http.ResponseWriter, r *http.Request, form *p
 // person signs in.
 func (h *Handler) checkChoice(r *http.Request) *Error {
 	if h.config.ChooseTenant == nil {
-		return refuse(CodeForm, "the form has an e-mail address, and nobody is asked for one here", addressField, "SAMLResponse").
-			advised("Set HandlerConfig.ChooseTenant, or let the page that posts the form begin the login with Handler.StartLogin.")
+		return refuse(CodeForm, "the form has an e-mail address, and nobody is asked for one here", addressField,
+			"SAMLResponse").advised("Set HandlerConfig.ChooseTenant, or let the handler of a page of your own begin the login " +
+			"with Handler.StartLogin.")
 	}
 	if err := new(http.CrossOriginProtection).Check(r); err != nil {
 		return refuse(CodeForm, "the form with the e-mail address does not come from a page of this service",
@@ -230,11 +246,10 @@ const noTenant = "(none)"
 // refusal is CodeAddressUnknown if there is none. Strangers must not learn whether a domain is unknown, not
 // verified, or one of a tenant without single sign-on, so all the same questions are asked.
 func (h *Handler) providerOfDomain(r *http.Request, domain string) (*ServiceProvider, *Error) {
-	unknown := refuse(CodeAddressUnknown, "no tenant has the domain of the e-mail address, or it is not verified", domain, "")
-	tenant, err := findTenant(r.Context(), h.config.ChooseTenant, domain)
-	if err != nil {
-		return nil, refuse(CodeIdentityProvider, "the tenant of the e-mail address cannot be looked up: "+
-			"HandlerConfig.ChooseTenant failed", "", "").withCause(err)
+	unknown := refuse(CodeAddressUnknown, "the domain of the e-mail address is not verified for any tenant", domain, "")
+	tenant, refusal := tenantFunc(h.config.ChooseTenant).find(r.Context(), "ChooseTenant", domain)
+	if refusal != nil {
+		return nil, refusal
 	}
 	sp, _, refusal := h.resolveTenant(r, cmp.Or(tenant, noTenant))
 	if refusal == nil && tenant != "" {
@@ -252,13 +267,13 @@ func (h *Handler) providerOfDomain(r *http.Request, domain string) (*ServiceProv
 	return sp, nil
 }
 
-// askAgain asks for another address, and reports why.
-func (h *Handler) askAgain(w http.ResponseWriter, r *http.Request, form *postedForm, refusal *Error) {
+// askAgain says why there was no login, and asks for an address.
+func (h *Handler) askAgain(w http.ResponseWriter, r *http.Request, returnTo, typed string, refusal *Error) {
 	refusal.Reference = newReference()
 	refusal = refusal.completed(nil)
 	h.observe(r.Context(), Event{Kind: LoginRefused, Err: refusal})
 	shown, language := refusal.Page(), h.language(r)
-	again := h.question(r, form.returnTo, form.address)
+	again := h.question(r, returnTo, typed)
 	again.Problem = shown.Sentence
 	again.Notes = []page.Field{{Name: language.Say(textCode), Value: string(refusal.Code)},
 		{Name: language.Say(textReference), Value: refusal.Reference}}

@@ -20,8 +20,11 @@ import (
 // Retry-After. Require sets no cookie of a login: the Redirect URL is absolute, and the cookies are
 // set there, on the right host.
 //
-// Register the Handler on the path of the Redirect URL outside of Require. If Require gets a request
-// on that path, a page with CodeConfig says so.
+// Where the address names no tenant, the page goes to HandlerConfig.ChoosePath, if there is a
+// ChooseTenant.
+//
+// Register the Handler on the path of the Redirect URL, and on ChoosePath, outside of Require. If
+// Require gets a request on that path, a page with CodeConfig says so.
 //
 // Require panics if next is nil.
 func (h *Handler) Require(next http.Handler) http.Handler {

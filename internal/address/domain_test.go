@@ -3,8 +3,10 @@ package address
 import (
 	"bytes"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -13,6 +15,7 @@ import (
 func TestDomain(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("a", 63)
+	longest := strings.Repeat(long+".", 3) + strings.Repeat("a", 57) + ".com"
 	for _, row := range []struct{ got, want, why string }{
 		{"example.com", "example.com", ""},
 		{"EXAMPLE.Com", "example.com", ""},
@@ -30,7 +33,7 @@ func TestDomain(t *testing.T) {
 		{"пример.рф", "xn--e1afmkfd.xn--p1ai", ""},
 		{"उदाहरण.भारत", "xn--p1b6ci4b4b3a.xn--h2brj9c", ""}, // with combining marks
 		{long + ".com", long + ".com", ""},
-		{strings.Repeat(long+".", 3) + strings.Repeat("a", 57) + ".com", strings.Repeat(long+".", 3) + strings.Repeat("a", 57) + ".com", ""},
+		{longest, longest, ""},
 
 		{"", "", "empty"},
 		{".", "", "empty"},
@@ -54,7 +57,8 @@ func TestDomain(t *testing.T) {
 		{"a-.com", "", "hyphen"},
 		{long + "a.com", "", "63 characters"},
 		{strings.Repeat("ü", 60) + ".com", "", "63 characters"},
-		{strings.Repeat(long+".", 3) + strings.Repeat("a", 58) + ".com", "", "too long"},
+		{"a" + longest, "", "63 characters"},
+		{longest[:len(longest)-1] + "ma", "", "too long"},
 		{strings.Repeat("a.", 1<<20), "", "too long"},
 	} {
 		got, why := Domain(row.got)
@@ -87,4 +91,28 @@ func TestPunycodeAsNetHTTP(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", string(label), want, b.String())
 		}
 	}
+}
+
+// FuzzDomain: what comes out is a name in DNS in its one form, and reading it again changes nothing.
+func FuzzDomain(f *testing.F) {
+	for _, s := range []string{"example.com", " BÜCHER.example. ", "例え.jp", "a@b.c", "xn--bcher-kva.example", "\xff.com", "1.2.3.4"} {
+		f.Add(s)
+	}
+	name := regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+	f.Fuzz(func(t *testing.T, s string) {
+		domain, why := Domain(s)
+		if (domain == "") != (why != "") {
+			t.Fatalf("got %q and %q", domain, why)
+		}
+		if domain == "" {
+			return
+		}
+		again, _ := Domain(domain)
+		if !name.MatchString(domain) || len(domain) > maxDomain || again != domain || net.ParseIP(domain) != nil {
+			t.Fatalf("%q becomes %q, and that %q", s, domain, again)
+		}
+		if upper, _ := Domain(strings.ToUpper(domain) + "."); upper != domain {
+			t.Fatalf("in upper case %q becomes %q", domain, upper)
+		}
+	})
 }

@@ -22,7 +22,8 @@ func TestQuestion(t *testing.T) {
 			`<label for="address">Address</label>`, `name="address" value="" autocomplete="email"`, 1, 0},
 		{"with a page to come back to", Question{Field: "address", Kept: Field{"return_to", "/a?b=c&d#e"}, MaxKept: 10},
 			`name="return_to" value="/a?b=c&amp;d#e"`, `length<= 10 `, 2, 0},
-		{"after a mistake", Question{Field: "address", Value: "ann", Problem: "No.", Notes: []Field{{"Code", "x"}, {"reference", "y"}}},
+		{"after a mistake",
+			Question{Field: "address", Value: "ann", Problem: "No.", Notes: []Field{{"Code", "x"}, {"reference", "y"}}},
 			`<p id="problem" role="alert">No.</p>`, ` aria-invalid="true" aria-describedby="problem">`, 1, 2},
 		{"hostile values", Question{Title: hostile, Label: hostile, Field: hostile, Value: hostile, Problem: hostile,
 			Kept: Field{hostile, hostile}, Notes: []Field{{hostile, hostile}}}, `&lt;script&gt;`, `&#34;&gt;`, 2, 1},
@@ -34,7 +35,8 @@ func TestQuestion(t *testing.T) {
 		if row.page.Kept.Value != "" {
 			scripts = 1
 		}
-		if w.Code != http.StatusUnprocessableEntity || !strings.Contains(html, row.has) || !strings.Contains(html, row.has2) ||
+		if w.Code != http.StatusUnprocessableEntity ||
+			!strings.Contains(html, row.has) || !strings.Contains(html, row.has2) ||
 			strings.Count(html, "<input ") != row.inputs || strings.Count(html, "<code>") != row.codes ||
 			strings.Count(html, "<script") != scripts || strings.Count(html, " autofocus") != 1 ||
 			strings.Contains(html, "action=") || strings.Contains(html, "aria-") != (row.page.Problem != "") {
