@@ -35,6 +35,12 @@ func newTiles(t *testing.T, policy saml.UnsolicitedPolicy) (s *tenants, asked *[
 // tile posts a response as the page of an identity provider does, and then as our page does.
 func tile(b *tabbed, response, relayState string) *httptest.ResponseRecorder {
 	b.t.Helper()
+	return b.send(formRequest(firstLeg(b, response, relayState), "Sec-Fetch-Site", "same-origin"))
+}
+
+// firstLeg returns what our page posts.
+func firstLeg(b *tabbed, response, relayState string) url.Values {
+	b.t.Helper()
 	first := httptest.NewRecorder()
 	b.login.ServeHTTP(first, formRequest(url.Values{"SAMLResponse": {response}, "RelayState": {relayState}},
 		"Sec-Fetch-Site", "cross-site")) // without our cookies
@@ -45,7 +51,7 @@ func tile(b *tabbed, response, relayState string) *httptest.ResponseRecorder {
 	if len(first.Result().Cookies()) > 0 {
 		b.t.Errorf("the first leg sets cookies: %v", first.Result().Cookies())
 	}
-	return b.send(formRequest(page.Values, "Sec-Fetch-Site", "same-origin"))
+	return page.Values
 }
 
 // formRequest is a form that is posted to the Redirect URL, with pairs of header names and values.
@@ -117,25 +123,31 @@ func TestTileAtASharedRedirectURL(t *testing.T) {
 // passes on what may be an address of a page, and another host leads home in the end.
 func TestRelayStateOfAnyHost(t *testing.T) {
 	t.Parallel()
-	for relay, want := range map[string]string{
-		"/jobs?id=7":                              "/jobs?id=7",
-		"https://console.example.com/#/sql/42":    "/#/sql/42",
-		"https://evil.example/jobs":               "/",
-		"https://console.example.com.evil.com/":   "/",
-		"//evil.example/":                         "/",
-		"javascript:alert(1)":                     "/",
-		"https://console.example.com//evil.com/x": "/",
-		`/\evil.example`:                          "/",
-		"an opaque handle":                        "/",
-		"%":                                       "/",
-		"":                                        "/",
+	for relay, row := range map[string]struct {
+		passed bool
+		want   string
+	}{
+		"/jobs?id=7":                              {true, "/jobs?id=7"},
+		"https://console.example.com/#/sql/42":    {true, "/#/sql/42"},
+		"https://evil.example/jobs":               {true, "/"},
+		"https://console.example.com.evil.com/":   {true, "/"},
+		"//evil.example/":                         {false, "/"},
+		"javascript:alert(1)":                     {false, "/"},
+		"https://console.example.com//evil.com/x": {false, "/"},
+		`/\evil.example`:                          {false, "/"},
+		"an opaque handle":                        {false, "/"},
+		"%":                                       {false, "/"},
+		"":                                        {false, "/"},
 	} {
 		s, _ := newTiles(t, saml.RestartUnsolicited)
 		b := newTabbed(t, s.login)
+		if passed := firstLeg(b, "PHg+", relay).Get("RelayState") != ""; passed != row.passed {
+			t.Errorf("%q is passed on: %t, want %t", relay, passed, row.passed)
+		}
 		tab := b.tab()
 		tab.leaves(tile(b, s.b.respond(samltest.Answer{}), relay))
-		if got := where(tab.finish(s.b.respond(samltest.Answer{RequestID: requestID(t, tab.at)}))); got != want {
-			t.Errorf("%q leads to %q, want %q", relay, got, want)
+		if got := where(tab.finish(s.b.respond(samltest.Answer{RequestID: requestID(t, tab.at)}))); got != row.want {
+			t.Errorf("%q leads to %q, want %q", relay, got, row.want)
 		}
 	}
 }
