@@ -272,7 +272,8 @@ var codes = map[Code]codeInfo{
 		hint: "Sign in at the address of the tenant. If the tenants share one address, HandlerConfig.Resolve must return ErrNotConfigured for the tenant \"\".",
 		page: signInAgain("The sign-in belongs to another address of this service.")},
 	CodeAddressUnknown: {meaning: "No tenant with single sign-on has verified the domain of the e-mail address.",
-		hint: "Compare the domain with those of the tenants. It counts only if it is the same, not a domain above it, if it is verified (HandlerConfig.ChooseTenant), and if its tenant has an identity provider.",
+		personal: true, // people have domains of their own
+		hint:     "Compare the domain with those of the tenants. It counts only if it is the same, not a domain above it, if it is verified (HandlerConfig.ChooseTenant), and if its tenant has an identity provider.",
 		page: Page{http.StatusUnprocessableEntity, "This address is not known here",
 			"There is no single sign-on for this address. Please check it for a typing mistake, or ask your administrator.", "Try again", false}},
 	CodeBusy: {meaning: "Too many large forms or responses arrived at once.",

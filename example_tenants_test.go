@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/iomete/saml"
 	"github.com/iomete/saml/session"
@@ -120,6 +121,29 @@ func ExampleNewDomains() {
 	// carl@globex.example true ""
 	// dora@shop.acme.example true ""
 	// dora false ""
+}
+
+// A page of your own that asks for the address does what the Handler does with ChooseTenant.
+func ExampleEmailDomain() {
+	var login *saml.Handler   // see NewHandler
+	var domains *saml.Domains // or a look-up in the database
+	own := func(w http.ResponseWriter, r *http.Request) {
+		address := strings.TrimSpace(r.PostFormValue("address"))
+		domain, _ := saml.EmailDomain(address)
+		tenant, err := domains.Tenant(r.Context(), domain)
+		if err != nil {
+			login.Fail(w, r, err)
+			return
+		}
+		sp, err := login.Provider(r, tenant)
+		if err != nil {
+			login.Fail(w, r, err) // "Single sign-on is not enabled", whatever the reason is
+			return
+		}
+		login.StartLogin(w, r, sp, saml.LoginOptions{LoginHint: address, ReturnTo: "/"})
+	}
+	guard := http.NewCrossOriginProtection() // another site must not choose where people sign in
+	http.Handle("POST /who", guard.Handler(http.HandlerFunc(own)))
 }
 
 // tenantSettings stands for the database of the application.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -132,9 +133,11 @@ func TestAddressLeadsToTheTenant(t *testing.T) {
 func TestNoEnumeration(t *testing.T) {
 	t.Parallel()
 	chosen, resolved := 0, 0
+	var log strings.Builder
 	store := countedStore{saml.NewMemoryStore(), new(atomic.Int64)}
 	s := newAsking(t, func(c *saml.Config) { c.Store = store })
 	s.serve(func(c *saml.HandlerConfig) {
+		c.Logger = slog.New(slog.NewTextHandler(&log, nil))
 		choose, resolve := c.ChooseTenant, c.Resolve
 		c.ChooseTenant = func(ctx context.Context, domain string) (string, error) {
 			chosen++
@@ -173,6 +176,10 @@ func TestNoEnumeration(t *testing.T) {
 			!strings.Contains(w.Body.String(), "<code>"+s.events[0].Err.Reference+"</code>") {
 			t.Errorf("%s: got the events %+v", row.name, s.events)
 		}
+		if !strings.Contains(log.String(), row.message) || strings.Contains(log.String(), row.domain) {
+			t.Errorf("%s: the log says %s", row.name, log.String())
+		}
+		log.Reset()
 		t.Logf("%-40s status %d, %d bytes, ChooseTenant %d, Resolve %d", row.name, w.Code, w.Body.Len(), chosen, resolved)
 	}
 }
