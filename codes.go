@@ -76,16 +76,17 @@ const (
 	CodeNoAccountKey          Code = "no_account_key"
 
 	// The pending login and what was used up.
-	CodeStateMissing Code = "state_missing"
-	CodeStateInvalid Code = "state_invalid"
-	CodeStateExpired Code = "state_expired"
-	CodeReplayed     Code = "replayed"
-	CodeForm         Code = "form"
-	CodeStore        Code = "store"
-	CodeStoreYoung   Code = "store_young"
-	CodeTenant       Code = "tenant"
-	CodeBusy         Code = "busy"
-	CodeLoginLoop    Code = "login_loop"
+	CodeStateMissing   Code = "state_missing"
+	CodeStateInvalid   Code = "state_invalid"
+	CodeStateExpired   Code = "state_expired"
+	CodeReplayed       Code = "replayed"
+	CodeForm           Code = "form"
+	CodeStore          Code = "store"
+	CodeStoreYoung     Code = "store_young"
+	CodeTenant         Code = "tenant"
+	CodeAddressUnknown Code = "address_unknown"
+	CodeBusy           Code = "busy"
+	CodeLoginLoop      Code = "login_loop"
 
 	// Metadata, keys and configuration.
 	CodeMetadata          Code = "metadata"
@@ -298,6 +299,11 @@ var codes = map[Code]codeInfo{
 	CodeTenant: {meaning: "The session or pending login belongs to another tenant than the one that the address names.",
 		hint: "Sign in at the address of the tenant. If the tenants share one address, HandlerConfig.Resolve must return ErrNotConfigured for the tenant \"\".",
 		page: signInAgain("The sign-in belongs to another address of this service.")},
+	CodeAddressUnknown: {meaning: "No tenant with single sign-on has verified the domain of the e-mail address.",
+		personal: true, // people have domains of their own
+		hint:     "Compare the domain with those of the tenants. It counts only if it is the same, not a domain above it, if it is verified (HandlerConfig.ChooseTenant), and if its tenant has an identity provider.",
+		page: Page{http.StatusUnprocessableEntity, "This address is not known here",
+			"There is no single sign-on for this address. Please check it for a typing mistake, or ask your administrator.", "Try again", false}},
 	CodeBusy: {meaning: "Too many large forms or responses arrived at once.",
 		hint: "Try again in a moment. If honest sign-ins meet this, raise HandlerConfig.BodyMemory and the memory of the service.",
 		page: Page{http.StatusServiceUnavailable, "Please try again in a moment",
@@ -328,8 +334,10 @@ var codes = map[Code]codeInfo{
 		hint: "A private key must not leave its place: replace it where it is used, and give us the certificate."},
 	CodeConfig: {meaning: "The configuration, or an option of one call, cannot be used.",
 		page: cannotSignIn},
-	CodeSharedIssuer: {meaning: "Two tenants trust one identity provider for the same entity ID and Redirect URL.",
-		hint: "Give each tenant a Redirect URL of its own (Config.RedirectPath, such as /sso/<tenant>/acs) or an EntityID of its own."},
+	CodeSharedIssuer: {meaning: "Several tenants trust one identity provider, and nothing tells for which of them its response is.",
+		hint: "Give each tenant a Redirect URL of its own (Config.RedirectPath, such as /sso/<tenant>/acs) or an EntityID of its own.",
+		page: Page{http.StatusForbidden, "Please start here",
+			"Several customers of this service use your identity provider, so a sign-in has to begin at this service.", "Sign in", false}},
 	CodeNotConfigured: {meaning: "Single sign-on is not enabled.",
 		hint: "Configure and enable single sign-on. If it is enabled, see what HandlerConfig.Resolve or the source in Config.IdentityProvider returns for this request.",
 		page: Page{http.StatusNotFound, "Single sign-on is not enabled",

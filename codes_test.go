@@ -80,11 +80,11 @@ func TestRowsOfCodes(t *testing.T) {
 	}
 }
 
-// TestPersonalCodes: Got of these is what an identity provider says about a person. One that is
-// missing here would be in every log.
+// TestPersonalCodes: Got of these is what a person or an identity provider says about that person.
+// One that is missing here would be in every log.
 func TestPersonalCodes(t *testing.T) {
 	t.Parallel()
-	want := []Code{CodeAttributes, CodeNameID, CodeNameIDGuest, CodeNameIDMismatch, CodeNameIDNotEmail, CodeNoPassive,
+	want := []Code{CodeAddressUnknown, CodeAttributes, CodeNameID, CodeNameIDGuest, CodeNameIDMismatch, CodeNameIDNotEmail, CodeNoPassive,
 		CodeStatus}
 	var got []Code
 	for code := range codes {

@@ -116,6 +116,7 @@ func TestConfigFaultsComeWithTheirHints(t *testing.T) {
 	}
 	_, ofVerifier := NewVerifier(VerifierConfig{})
 	_, zeroVerifier := new(Verifier).Verify(t.Context(), "", VerifyOptions{})
+	_, ofDomains := NewDomains(DomainClaim{Verified: true}, DomainClaim{Domain: "example.com", Verified: true})
 	_, several := sp.Metadata(MetadataOptions{}, MetadataOptions{})
 	_, severalMetadata := ParseMetadata(nil, ParseMetadataOptions{}, ParseMetadataOptions{})
 	trial := mustProvider(t, func(c *Config) { c.Tenant, c.Trial = "t", true })
@@ -140,8 +141,11 @@ func TestConfigFaultsComeWithTheirHints(t *testing.T) {
 		"trial":    ofNew(func(c *Config) { c.Trial, c.Unsolicited = true, AllowUnsolicited }),
 		"handler":  ofHandler(HandlerConfig{Home: "x", BodyMemory: 1}),
 		"handler2": ofHandler(HandlerConfig{Sessions: nobody{}, Provider: sp, Resolve: func(*http.Request, string) (*ServiceProvider, error) { return nil, nil }}),
-		"login":    ofLogin(sp, LoginOptions{ReturnTo: "//x"}),
-		"purpose":  ofLogin(trial, LoginOptions{}),
+		"choice": ofHandler(HandlerConfig{Sessions: nobody{}, Provider: sp, ByIssuer: (*Domains)(nil).Tenant,
+			ChooseTenant: (*Domains)(nil).Tenant, ChoosePath: "x"}),
+		"domains": ofDomains,
+		"login":   ofLogin(sp, LoginOptions{ReturnTo: "//x"}),
+		"purpose": ofLogin(trial, LoginOptions{}),
 		"metadata": ofMetadata(MetadataOptions{Sign: true, ValidFor: 1, Displays: []MetadataDisplay{{}}, Logos: []MetadataLogo{{}},
 			Organization: []MetadataOrganization{{}}, Contacts: []MetadataContact{{}}}),
 		"verifier":  ofVerifier,

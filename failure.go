@@ -2,6 +2,7 @@ package saml
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"html/template"
 	"log/slog"
@@ -22,17 +23,16 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, sp *ServiceProvid
 	if sp != nil {
 		err = sp.completed(r.Context(), err)
 		sp.observe(r.Context(), Event{Kind: LoginRefused, RequestID: err.requestID, Err: err})
-		// otherwise a GET there could not tell whose login to begin
-		if _, unnamed := h.resolve(r, ""); unnamed == nil || unnamed.Code != CodeNotConfigured {
-			login = sp.beginLink(err.ReturnTo, false)
+		at := sp.redirectURL
+		if _, unnamed := h.resolve(r, ""); unnamed != nil && unnamed.Code == CodeNotConfigured {
+			at = h.config.ChoosePath // a GET at the Redirect URL could not tell whose login to begin
+		}
+		if at != "" {
+			login = beginLink(at, err.ReturnTo, false)
 		}
 	} else {
 		err = err.completed(nil)
-		event := Event{Kind: LoginRefused, Time: time.Now(), Err: err}
-		h.refusals.write(r.Context(), cmp.Or(h.config.Logger, slog.Default()), event)
-		if h.config.Observe != nil {
-			h.config.Observe(r.Context(), event)
-		}
+		h.observe(r.Context(), Event{Kind: LoginRefused, Err: err})
 	}
 	if err.Code.temporary() {
 		w.Header().Set("Retry-After", "5")
@@ -42,6 +42,15 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, sp *ServiceProvid
 		return
 	}
 	h.writeErrorPage(w, r, err, login)
+}
+
+// observe reports an event of a request for which there is no provider.
+func (h *Handler) observe(ctx context.Context, e Event) {
+	e.Time = time.Now()
+	h.refusals.write(ctx, cmp.Or(h.config.Logger, slog.Default()), e)
+	if h.config.Observe != nil {
+		h.config.Observe(ctx, e)
+	}
 }
 
 // Fail ends a request as the Handler does when a login fails. It is for pages around the Handler.

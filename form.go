@@ -99,7 +99,7 @@ func parsedForm(form url.Values, b *body) ([]posted.Field, *Error) {
 					return nil, refuse(CodeBusy, "other large forms take up all the memory that is set aside for them", "", "")
 				}
 				fields[len(fields)-1].Value = []byte(value)
-			case "RelayState", posted.Tab, posted.ReturnTo, posted.Leg: // one more byte shows that it was too long
+			case "RelayState", posted.Tab, posted.ReturnTo, posted.Leg, posted.Address: // one more byte shows that it was too long
 				fields[len(fields)-1].Value = []byte(value[:min(len(value), posted.MaxTabText+1)])
 			}
 		}

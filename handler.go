@@ -70,6 +70,41 @@ type HandlerConfig struct {
 	// replayed.
 	Resolve func(r *http.Request, tenant string) (*ServiceProvider, error)
 
+	// ByIssuer returns the tenant whose IdentityProvider.EntityID is issuer, byte for byte: the name of
+	// its provider for Resolve. It is asked for unsolicited responses (IdP-initiated) that arrive at an
+	// address which names no tenant, because the Redirect URL is the same for all. issuer has at most
+	// 1024 bytes and is what the message says before anything of it is verified: it only chooses the
+	// settings that the response must pass or, with RestartUnsolicited, where a login begins.
+	//
+	// "" or ErrNotConfigured means that no tenant has this identity provider: the response is refused.
+	// An error that is or wraps CodeSharedIssuer means that several have it, whoever of them is right:
+	// people are then asked for their e-mail address if ChooseTenant is set, and refused otherwise. Any
+	// other error means that the answer is not known at the moment: status 503.
+	//
+	// Default nil: such a response is refused. It must not be set beside Provider.
+	ByIssuer func(ctx context.Context, issuer string) (tenant string, err error)
+
+	// ChooseTenant returns the tenant whose people have e-mail addresses in domain, for Resolve. If it
+	// is set, people at an address that names no tenant are asked for their e-mail address: on a page
+	// of the Handler itself, at ChoosePath. domain is in the form of NormalizeDomain. Nobody has proven
+	// that the address is theirs: it only chooses where their login begins.
+	//
+	// "" or ErrNotConfigured means that the domain is not verified for any tenant. Any other error
+	// means that the answer is not known at the moment: status 503. The answer to an unknown domain,
+	// to one that is not verified and to one whose tenant has no identity provider is the same, and so
+	// is the work: Resolve is asked for a tenant that does not exist if there is none.
+	//
+	// Domains.Tenant is such a function for domains that do not change. One for a database looks for
+	// the domain in a column that NormalizeDomain has filled, among those that are verified. Default
+	// nil: nobody is asked, and such a request is refused. It must not be set beside Provider.
+	ChooseTenant func(ctx context.Context, domain string) (tenant string, err error)
+
+	// ChoosePath is the path at which the Handler asks for the address, if ChooseTenant is set: that
+	// of the Redirect URL if all tenants share it, or another one at which the Handler is registered
+	// too, such as "/sign-in". Resolve must return ErrNotConfigured for it. Require sends people there.
+	// Default DefaultRedirectPath.
+	ChoosePath string
+
 	// Sessions is the application's side. Required.
 	Sessions Sessions
 
@@ -112,7 +147,8 @@ const (
 )
 
 // A Handler serves the Redirect URL (assertion consumer service, ACS): GET begins a login, POST
-// finishes it. Require and Load guard pages. Its only state is in the cookies that it sets.
+// finishes it. With HandlerConfig.ChooseTenant it also asks people for their e-mail address where
+// their tenant is not known. Require and Load guard pages. Its only state is in the cookies that it sets.
 //
 // A form has at most 2 MiB. If a middleware in front of the Handler has parsed it already
 // (http.Request.ParseForm), the limits of the middleware on size and time come first, and those of
@@ -157,6 +193,7 @@ func NewHandler(c HandlerConfig) (*Handler, error) {
 	if isNil(c.Sessions) {
 		f.add("Sessions", "is missing", "", "a session.Manager, or sessions of your own")
 	}
+	c.validateChoice(&f)
 	if !localPath(c.Home) {
 		f.add("Home", "is not a path on this host", c.Home, "/path?query#fragment of at most 8192 bytes")
 	}
@@ -174,6 +211,9 @@ func NewHandler(c HandlerConfig) (*Handler, error) {
 func newHandler(c HandlerConfig) *Handler {
 	if c.BodyMemory == 0 {
 		c.BodyMemory = defaultBodyMemory
+	}
+	if c.ChooseTenant != nil && c.ChoosePath == "" {
+		c.ChoosePath = DefaultRedirectPath
 	}
 	if sp := c.Provider; sp != nil {
 		c.Resolve = func(*http.Request, string) (*ServiceProvider, error) { return sp, nil }
@@ -270,7 +310,8 @@ func withProvider(r *http.Request, sp *ServiceProvider) *http.Request {
 // ignored. It may have fresh=1, with which the identity provider asks again who signs in
 // (ForceAuthn), also if somebody is signed in: for a link "Use another account" of the service
 // itself. A POST of a form with the field return_to alone does the same as the GET, for paths that
-// are too long for proxies.
+// are too long for proxies. If the address names no tenant, the GET asks
+// for an e-mail address (HandlerConfig.ChooseTenant).
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r = r.WithContext(context.WithValue(r.Context(), handlerKey{}, h)) // for SessionProvider
 	switch r.Method {
@@ -302,29 +343,34 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request) {
 // beginFor begins a login that ends at returnTo, which anyone may have written, unless the browser is
 // signed in.
 func (h *Handler) beginFor(w http.ResponseWriter, r *http.Request, returnTo string) {
-	switch visitOf(r) {
-	case backgroundVisit, earlyVisit:
-		w.Header().Set("Cache-Control", "no-store")
-		http.Error(w, h.language(r).Say(textOwnPage), http.StatusUnauthorized)
+	if h.nobodyIsThere(w, r) {
 		return
 	}
 	sp, err := h.resolve(r, "")
-	if err != nil {
+	switch {
+	case err == nil:
+		h.beginAt(w, r, sp, LoginOptions{ReturnTo: returnTo})
+	case h.asksWho(err):
+		h.askWho(w, r, returnTo)
+	default:
 		err.ReturnTo = localPart(returnTo, "")
 		h.fail(w, r, nil, err)
-		return
 	}
+}
+
+// beginAt is beginFor at a provider. The options are what a person asked for; anyone may have
+// written ReturnTo.
+func (h *Handler) beginAt(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, o LoginOptions) {
 	h.noticeHost(r, sp)
-	lost := strings.HasPrefix(returnTo, "/") && len(withoutLongFragment(returnTo)) > maxReturnTo
-	returnTo = localPart(returnTo, sp.config.BaseURL)
+	returnTo, lost := keptPage(o.ReturnTo, sp.config.BaseURL)
 	// A post from another site comes without our cookies, so each would set one more. A GET has them.
 	blind := r.Method == http.MethodPost && r.Header.Get("Sec-Fetch-Site") == "cross-site"
 	fresh := asksAnew(r)
 	if blind || visitOf(r) == framedVisit {
-		h.toRedirectURL(w, r, sp, returnTo, fresh)
+		h.toLogin(w, r, sp.redirectURL, returnTo, fresh)
 		return
 	}
-	o := LoginOptions{ReturnTo: returnTo, ForceAuthn: fresh}
+	o.ReturnTo, o.ForceAuthn = returnTo, fresh
 	how := start{lost: lost, fromPage: r.Method == http.MethodGet, elsewhere: fromElsewhere(r)}
 	signedIn := h.config.Sessions.SignedIn(withProvider(r, sp))
 	if signedIn && fresh { // who is signed in and takes another account is in no loop
@@ -401,7 +447,7 @@ func (h *Handler) start(w http.ResponseWriter, r *http.Request, sp *ServiceProvi
 	kept := sp.sealAddress(request.ID, o.ReturnTo)
 	var fragment page.Fragment
 	if how.fromPage {
-		fragment = sp.fragmentOf(o.ReturnTo, o.ForceAuthn)
+		fragment = fragmentOf(sp.redirectURL, o.ReturnTo, o.ForceAuthn)
 	}
 	switch {
 	case request.Form != nil:
@@ -438,7 +484,7 @@ func (h *Handler) tellLost(w http.ResponseWriter, r *http.Request, sp *ServicePr
 func (h *Handler) askFirst(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, o LoginOptions) {
 	link := page.Link{}
 	if r.Method != http.MethodGet {
-		link = sp.beginLink(o.ReturnTo, o.ForceAuthn)
+		link = beginLink(sp.redirectURL, o.ReturnTo, o.ForceAuthn)
 	}
 	page.Notice{Language: h.language(r), Title: textSignIn, Sentence: textManyOpen, Link: link,
 		Button: textSignIn}.Write(w)

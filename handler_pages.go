@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/iomete/saml/internal/seal"
@@ -136,4 +137,10 @@ func (sp *ServiceProvider) pageOf(r *http.Request, requestID, tab string) string
 		return address
 	}
 	return sp.rememberedPage(r, requestID)
+}
+
+// keptPage returns the page that a request asks for, as a local path, "" if it is none of the service
+// at base. lost says that it is one whose address cannot be kept.
+func keptPage(returnTo, base string) (kept string, lost bool) {
+	return localPart(returnTo, base), strings.HasPrefix(returnTo, "/") && len(withoutLongFragment(returnTo)) > maxReturnTo
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -41,6 +42,8 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	switch site := r.Header.Get("Sec-Fetch-Site"); {
+	case form.Chooses:
+		h.choose(w, r, form)
 	case form.Begins:
 		h.beginFor(w, r, form.ReturnTo)
 	case form.Leg == "":
@@ -65,6 +68,8 @@ func (h *Handler) postAgain(w http.ResponseWriter, r *http.Request, form *posted
 	case err.Code != CodeNotConfigured:
 		h.fail(w, r, nil, err)
 		return
+	case h.config.ByIssuer != nil:
+		relay = relayedAnywhere(form.Relay)
 	}
 	defer writeDeadline(w, r, h.bodyTimeout)()
 	page.Post{Language: h.language(r), Title: textSigningIn, Action: action, Field: "SAMLResponse", Load: posted.Tab,
@@ -240,17 +245,26 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request, sp *ServiceProv
 // unsolicited handles a response that answers no request (IdP-initiated).
 func (h *Handler) unsolicited(w http.ResponseWriter, r *http.Request, form *postedForm, m *wire.Response) {
 	sp, err := h.resolve(r, "")
+	shared := err != nil && namesNone(err)
+	switch {
+	case shared && h.config.ByIssuer != nil:
+		sp, err = h.providerOfIssuer(r, m)
+	case shared:
+		err = err.advised("If the Redirect URL is the same for several tenants, set HandlerConfig.ByIssuer.")
+	}
+	relay := form.Relay
 	if err != nil || sp.config.Unsolicited != AllowUnsolicited {
 		form.release() // the message does not matter any more
 	}
 	if err != nil {
-		h.fail(w, r, nil, err)
+		h.withoutTenant(w, r, relay, err)
 		return
 	}
 	r = withProvider(r, sp)
 	refusal := unexpectedResponse().atStep(stepState)
-	refusal.ReturnTo = sp.relayedPage(form.Relay)
-	if h.config.Sessions.SignedIn(r) { // by anyone: an existing session is never replaced
+	refusal.ReturnTo = sp.relayedPage(relay)
+	// by anyone, of any tenant: an existing session is never replaced
+	if h.config.Sessions.SignedIn(r) || shared && h.hasSession(w, r) {
 		h.again(w, r, sp, refusal, "")
 		return
 	}
@@ -292,6 +306,19 @@ func (sp *ServiceProvider) relayedPage(relayState string) string {
 		return ""
 	}
 	return localPart(relayState, sp.config.BaseURL)
+}
+
+// relayedAnywhere returns a RelayState that may be the address of a page, if the tenant, and with it
+// BaseURL, is known only when the message is read.
+func relayedAnywhere(relayState string) string {
+	u, err := url.Parse(relayState)
+	if err != nil {
+		return ""
+	}
+	if localPart(relayState, u.Scheme+"://"+u.Host) == "" {
+		return ""
+	}
+	return relayState
 }
 
 // restarts returns how many logins RestartUnsolicited began in this browser lately. A single one

@@ -3,6 +3,7 @@ package saml_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -22,13 +23,14 @@ type tenants struct {
 	*testing.T
 	a, b     *house
 	sessions *session.Manager
+	config   saml.HandlerConfig
 	login    *saml.Handler
 	broken   error // of Resolve
 	trials   map[string]*saml.ServiceProvider
 	events   []saml.Event
 }
 
-func newTenants(t *testing.T) *tenants {
+func newTenants(t *testing.T, changes ...func(*saml.Config)) *tenants {
 	t.Helper()
 	s := &tenants{T: t, trials: map[string]*saml.ServiceProvider{}}
 	keys, store := [][]byte{saml.NewStateKey()}, saml.NewMemoryStore()
@@ -36,6 +38,9 @@ func newTenants(t *testing.T) *tenants {
 		return func(c *saml.Config) {
 			c.Tenant, c.StateKeys, c.Store = tenant, keys, store
 			c.Observe = func(_ context.Context, e saml.Event) { s.events = append(s.events, e) }
+			for _, change := range changes {
+				change(c)
+			}
 		}
 	}
 	s.a = newHouse(t, change("a"))
@@ -45,7 +50,8 @@ func newTenants(t *testing.T) *tenants {
 	if s.sessions, err = session.New(session.Config{Keys: keys}); err != nil {
 		t.Fatal(err)
 	}
-	s.login, err = saml.NewHandler(saml.HandlerConfig{Sessions: s.sessions,
+	s.config = saml.HandlerConfig{Sessions: s.sessions, Logger: slog.New(slog.DiscardHandler),
+		Observe: func(_ context.Context, e saml.Event) { s.events = append(s.events, e) },
 		Resolve: func(r *http.Request, tenant string) (*saml.ServiceProvider, error) {
 			if s.broken != nil {
 				return nil, s.broken
@@ -66,11 +72,19 @@ func newTenants(t *testing.T) *tenants {
 				return nil, saml.ErrNotEnabled
 			}
 			return nil, saml.ErrNotConfigured
-		}})
-	if err != nil {
-		t.Fatal(err)
-	}
+		}}
+	s.serve(func(*saml.HandlerConfig) {})
 	return s
+}
+
+// serve makes the Handler with other settings.
+func (s *tenants) serve(change func(*saml.HandlerConfig)) {
+	s.Helper()
+	change(&s.config)
+	var err error
+	if s.login, err = saml.NewHandler(s.config); err != nil {
+		s.Fatal(err)
+	}
 }
 
 // begin begins a login at a host.

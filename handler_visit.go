@@ -70,6 +70,18 @@ func keepsInTab(r *http.Request) bool {
 	return visitOf(r) == pageVisit && r.Header.Get("Sec-Fetch-Mode") == "navigate"
 }
 
+// nobodyIsThere answers a request that no person would see a page of an identity provider for, and
+// reports whether it was one.
+func (h *Handler) nobodyIsThere(w http.ResponseWriter, r *http.Request) bool {
+	switch visitOf(r) {
+	case backgroundVisit, earlyVisit:
+		w.Header().Set("Cache-Control", "no-store")
+		http.Error(w, h.language(r).Say(textOwnPage), http.StatusUnauthorized)
+		return true
+	}
+	return false
+}
+
 // requireSignIn answers a request that Require found to have no session. A page request goes to the
 // Redirect URL and comes back to the same page after the sign-in; a form that was posted does not
 // come back. In a frame there is a page with a link that opens a window, because identity providers
@@ -94,12 +106,11 @@ func (h *Handler) requireSignIn(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, h.language(r).Say(textNotSignedIn), http.StatusUnauthorized)
 		return
 	}
-	sp, err := h.Provider(r, "")
+	at, err := h.loginAddress(r)
 	if err != nil {
 		h.Fail(w, r, err)
 		return
 	}
-	h.noticeHost(r, sp)
 	if h.guardsRedirectURL(w, r) {
 		return
 	}
@@ -107,42 +118,61 @@ func (h *Handler) requireSignIn(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet {
 		asked = ""
 	}
-	h.toRedirectURL(w, r, sp, asked, false)
+	h.toLogin(w, r, at, asked, false)
+}
+
+// loginAddress returns where a login for r begins: at the Redirect URL of the provider that r names,
+// or on the page that asks who is there.
+func (h *Handler) loginAddress(r *http.Request) (string, error) {
+	sp, err := h.Provider(r, "")
+	switch {
+	case err == nil:
+		h.noticeHost(r, sp)
+		return sp.redirectURL, nil
+	case h.asksWho(err):
+		return h.config.ChoosePath, nil
+	}
+	return "", err
 }
 
 // guardsRedirectURL answers a request on the path of the Redirect URL that a guard got and not the
 // Handler, and reports whether it was one. Otherwise the guard would send the browser around.
 func (h *Handler) guardsRedirectURL(w http.ResponseWriter, r *http.Request) bool {
+	path, field := h.config.ChoosePath, "HandlerConfig.ChoosePath"
 	sp, err := h.Provider(r, "")
-	if err != nil || !samePath(requestedPage(r), sp.RedirectPath()) {
+	if err == nil {
+		path, field = sp.RedirectPath(), "Config.RedirectPath"
+	}
+	if path == "" || !samePath(requestedPage(r), path) {
 		return false
 	}
 	refusal := refuse(CodeConfig, "a guard answers on the path of the Redirect URL, where the Handler belongs",
-		r.Method+" "+sp.RedirectPath(), "the Handler, for GET and POST").
+		r.Method+" "+path, "the Handler, for GET and POST").
 		advised("Register the Handler for GET and POST on exactly the path of the Redirect URL (ServiceProvider.RedirectPath), outside of Require. " +
-			"If the Handler is on another path, set Config.RedirectPath to that path.")
+			"If the Handler is on another path, set " + field + " to that path.")
 	h.fail(w, r, sp, refusal)
 	return true
 }
 
-// toRedirectURL sends a person to the Redirect URL, to come back to the page that was asked for.
-func (h *Handler) toRedirectURL(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, asked string, fresh bool) {
-	begin := sp.beginLink(asked, fresh)
+// toLogin sends a person to an address of the Handler at which a login begins, to come back to the
+// page that was asked for.
+func (h *Handler) toLogin(w http.ResponseWriter, r *http.Request, at, asked string, fresh bool) {
+	begin, fragment := beginLink(at, asked, fresh), fragmentOf(at, asked, fresh)
 	switch {
 	case visitOf(r) == framedVisit:
-		page.Framed{Language: h.language(r), Link: begin, Room: sp.fragmentOf(asked, fresh).Room}.Write(w)
+		page.Framed{Language: h.language(r), Link: begin, Room: fragment.Room}.Write(w)
 	case begin.Field != "":
 		page.Post{Language: h.language(r), Title: textSigningIn, Action: begin.To, Field: begin.Field,
-			Fragment: sp.fragmentOf(asked, fresh)}.Write(w, []byte(begin.Value))
+			Fragment: fragment}.Write(w, []byte(begin.Value))
 	default:
 		h.redirect(w, r, begin.To)
 	}
 }
 
-// beginLink returns what begins a login that ends at asked: an address or, if that is too long for
+// beginLink returns what begins, at an address of the Handler, a login that ends at asked: an address or, if that is too long for
 // proxies, a form.
-func (sp *ServiceProvider) beginLink(asked string, fresh bool) page.Link {
-	to := sp.beginURL(fresh)
+func beginLink(at, asked string, fresh bool) page.Link {
+	to := beginURL(at, fresh)
 	if asked == "" {
 		return page.Link{To: to}
 	}
@@ -152,21 +182,21 @@ func (sp *ServiceProvider) beginLink(asked string, fresh bool) page.Link {
 	return page.Link{To: to, Field: posted.ReturnTo, Value: asked}
 }
 
-// beginURL returns the Redirect URL as one that begins a login.
-func (sp *ServiceProvider) beginURL(fresh bool) string {
+// beginURL returns an address of the Handler as one that begins a login.
+func beginURL(at string, fresh bool) string {
 	if fresh {
-		return sp.redirectURL + "?fresh=1"
+		return at + "?fresh=1"
 	}
-	return sp.redirectURL
+	return at
 }
 
 // fragmentOf returns the form that begins a login at asked with the fragment of the page that posts
 // it; none if there is no address, or one that has a fragment.
-func (sp *ServiceProvider) fragmentOf(asked string, fresh bool) page.Fragment {
+func fragmentOf(at, asked string, fresh bool) page.Fragment {
 	if asked == "" || strings.Contains(asked, "#") {
 		return page.Fragment{}
 	}
-	return page.Fragment{Action: sp.beginURL(fresh), Field: posted.ReturnTo, Value: asked, Room: maxReturnTo - len(asked)}
+	return page.Fragment{Action: beginURL(at, fresh), Field: posted.ReturnTo, Value: asked, Room: maxReturnTo - len(asked)}
 }
 
 // requestedPage returns the path and query that the browser asked for. r.URL may differ:

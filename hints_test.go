@@ -48,6 +48,7 @@ func TestHintsOfAllEntrances(t *testing.T) {
 		recordHandler(t, &l, product, entityID)
 	}
 	recordUnresolved(t, &l)
+	recordSharedAddress(t, &l)
 	l.compare(t, "testdata/hints.txt")
 }
 
@@ -329,6 +330,34 @@ func recordUnresolved(t *testing.T, l *hintList) {
 		_, refusal := handler.Provider(httptest.NewRequest("GET", redirectURL, nil), "")
 		l.add("Handler.Provider", refusal)
 	}
+}
+
+// recordSharedAddress has the refusals of requests whose tenant has to be looked up.
+func recordSharedAddress(t *testing.T, l *hintList) {
+	s := newTenants(t)
+	s.serve(func(c *saml.HandlerConfig) {
+		c.Observe = func(_ context.Context, e saml.Event) { l.add("Handler of several tenants", e.Err) }
+	})
+	issuer := s.b.idp.EntityID()
+	s.finish(sharedHost, s.b.respond(samltest.Answer{})) // without ByIssuer
+	s.send(typed("ann@acme.example", ""))                // without ChooseTenant
+	for _, row := range []struct {
+		tenant string
+		err    error
+	}{{"", nil}, {"a", nil}, {"", saml.CodeSharedIssuer}, {"", errors.New("down")}} {
+		find := func(context.Context, string) (string, error) { return row.tenant, row.err }
+		s.serve(func(c *saml.HandlerConfig) { c.ByIssuer, c.ChooseTenant = find, find })
+		for _, spelled := range []string{issuer, issuer + s.b.idp.TenantID(), " "} {
+			s.finish(sharedHost, s.b.respond(samltest.Answer{Issuer: spelled}))
+		}
+		s.send(typed("ann@acme.example", ""))
+	}
+	s.send(typed("ann@acme.example", "", "Sec-Fetch-Site", "cross-site"))
+	ask(s.login.Require(hello), "POST", redirectURL)
+	_, err := saml.NewDomains(saml.DomainClaim{Verified: true}, saml.DomainClaim{Domain: "acme.example", Verified: true})
+	l.add("NewDomains", err)
+	_, err = saml.NormalizeDomain("")
+	l.add("NormalizeDomain", err)
 }
 
 func recordSetup(t *testing.T, l *hintList) {

@@ -24,13 +24,16 @@ const (
 	textCode           = "Code"
 	textReference      = "reference"
 	textAsk            = "Your administrator can look up the reference below."
+	textYourAddress    = "Your e-mail address at work"
+	textWholeAddress   = "Please enter your whole e-mail address, such as name@example.com."
 )
 
 // PageTexts returns the English texts that the pages and short answers of a Handler are made of,
 // for a test that HandlerConfig.Language knows all of them. A release may add texts.
 func PageTexts() []string {
 	list := []string{textSignIn, textSigningIn, textMethods, textOwnPage, textSignedIn, textManyOpen, textLost, textNotSignedIn,
-		textNoAccess, textSessionUnknown, textStartPage, textOtherAccount, textCode, textReference, textAsk}
+		textNoAccess, textSessionUnknown, textStartPage, textOtherAccount, textCode, textReference, textAsk,
+		textYourAddress, textWholeAddress}
 	list = append(list, page.Texts...)
 	pages := []Page{defaultPage}
 	for _, row := range codes {

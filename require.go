@@ -1,12 +1,9 @@
 package saml
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"log/slog"
 	"net/http"
-	"time"
 
 	"github.com/iomete/saml/internal/guarded"
 )
@@ -23,9 +20,12 @@ import (
 // Retry-After. Require sets no cookie of a login: the Redirect URL is absolute, and the cookies are
 // set there, on the right host.
 //
-// Register the Handler on the path of the Redirect URL outside of Require: beside the group, or in
-// front of a router that uses Require for all its routes. If Require gets a request on that path, a
-// page with CodeConfig says so.
+// Where the address names no tenant, the page goes to HandlerConfig.ChoosePath, if there is a
+// ChooseTenant.
+//
+// Register the Handler on the path of the Redirect URL, and on ChoosePath, outside of Require: beside
+// the group, or in front of a router that uses Require for all its routes. If Require gets a request
+// on that path, a page with CodeConfig says so.
 //
 // Require panics if next is nil.
 func (h *Handler) Require(next http.Handler) http.Handler {
@@ -87,7 +87,7 @@ func (h *Handler) guard(name string, next http.Handler,
 	do func(w http.ResponseWriter, r, served *http.Request)) http.Handler {
 	mustHave(name, next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx := context.WithValue(r.Context(), handlerKey{}, h)
+		ctx := h.known(r.Context())
 		if name == "Require" {
 			ctx = guarded.With(ctx)
 		}
@@ -115,6 +115,11 @@ func serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
 }
 
 type handlerKey struct{}
+
+// known returns a context in which SessionProvider finds h.
+func (h *Handler) known(ctx context.Context) context.Context {
+	return context.WithValue(ctx, handlerKey{}, h)
+}
 
 // SessionProvider returns the provider whose settings a session of tenant must fit, in calls of
 // Sessions.Authenticate and SignedIn: the session counts only if tenant, Login.Assertion.Issuer and
@@ -147,11 +152,7 @@ func (h *Handler) sessionUnknown(w http.ResponseWriter, r *http.Request, err err
 	if errors.As(err, &own) && own != nil && own.Code == CodeConfig {
 		refusal.Hint = own.Hint
 	}
-	event := Event{Kind: SessionUnknown, Time: time.Now(), Err: refusal.completed(nil)}
-	h.refusals.write(r.Context(), cmp.Or(h.config.Logger, slog.Default()), event)
-	if h.config.Observe != nil {
-		h.config.Observe(r.Context(), event)
-	}
+	h.observe(r.Context(), Event{Kind: SessionUnknown, Err: refusal.completed(nil)})
 	w.Header().Set("Retry-After", "10")
 	w.Header().Set("Cache-Control", "no-store")
 	http.Error(w, h.language(r).Say(textSessionUnknown), http.StatusServiceUnavailable)

@@ -385,6 +385,7 @@ var codesWithoutVector = map[Code]string{
 	CodeAccountEnded:      "about the application's account",
 	CodeDenied:            "about the application's account",
 	CodeTenant:            "about the request's address, not the message",
+	CodeAddressUnknown:    "about what a person typed",
 	CodeBusy:              "about other requests",
 	CodeLoginLoop:         "about the browser's requests before",
 	CodeSharedIssuer:      "about the settings of other tenants",

@@ -23,6 +23,8 @@ func FuzzForm(f *testing.F) {
 	f.Add("SAMLResponse=AAAA", form, []byte("SAMLResponse=AAAA"))
 	f.Add("", form, []byte("return_to=%2Fjobs"))
 	f.Add("", form, []byte("SAMLResponse=AAAA&saml_leg=2&saml_return=x&return_to=%2F"))
+	f.Add("fresh=1", form, []byte("saml_address=ann%40example.com&return_to=%2Fjobs"))
+	f.Add("", form, []byte("saml_address=&saml_address=a&saml_leg=2"))
 	f.Add("", form+"; charset=UTF-8", []byte("SAMLResponse=AAAA&SAMLResponse=BBBB"))
 	f.Add("", form+"; charset=utf-16", []byte("SAMLResponse=%zz;&SAMLart=x"))
 	f.Add("a=1", "multipart/form-data; boundary=x", []byte("--x"))
@@ -44,7 +46,10 @@ func FuzzForm(f *testing.F) {
 			}
 			return
 		}
-		if got.Begins { // no response, and nothing else is read
+		if got.Chooses && (got.Begins || len(got.Address) > posted.MaxAddress) {
+			t.Fatalf("got %+v", got)
+		}
+		if got.Begins || got.Chooses { // no response, and nothing else is read
 			if got.Response != nil || got.Leg != "" || got.Tab != "" {
 				t.Fatalf("got %+v", got)
 			}

@@ -23,6 +23,7 @@ type tab interface {
 	URL() (string, error)
 	HTML() (string, error)
 	Click(css string) error // the user's click, or what the engine has that comes nearest to it
+	Type(text string) error // into the field that the page has put the cursor into
 	Back() error
 	Reload() error // with the answer "yes" to the question whether to post a form again
 	Screenshot() (png []byte, err error)

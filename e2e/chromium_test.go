@@ -179,6 +179,11 @@ func (t chromiumTab) Click(css string) error {
 	return nil
 }
 
+func (t chromiumTab) Type(text string) error {
+	_, err := call(t, input.InsertText, input.InsertTextParams{Text: text})
+	return err
+}
+
 func (t chromiumTab) Back() error {
 	// Later, so that the answer to this call comes from the page that is still there.
 	_, err := call(t, runtime.Evaluate, runtime.EvaluateParams{Expression: "setTimeout(() => history.back())"})

@@ -220,6 +220,15 @@ func (t firefoxTab) Click(css string) error {
 				"button": 0}, object{"type": "pointerUp", "button": 0}}}}}, nil)
 }
 
+func (t firefoxTab) Type(text string) error {
+	var keys []any
+	for _, r := range text {
+		keys = append(keys, object{"type": "keyDown", "value": string(r)}, object{"type": "keyUp", "value": string(r)})
+	}
+	return t.call("input.performActions", object{"context": t.context,
+		"actions": []any{object{"type": "key", "id": "keyboard", "actions": keys}}}, nil)
+}
+
 func (t firefoxTab) Back() error {
 	return t.call("browsingContext.traverseHistory", object{"context": t.context, "delta": -1}, nil)
 }

@@ -456,7 +456,46 @@ var scenarios = []scenario{
 			v.want(signedIn + "/<")
 			v.outcome = "the answer is dropped, and a sign-in of our own ends at home"
 		}},
+	{name: "one address for all tenants", config: ofTenant, play: func(v *visit) {
+		v.sayWho("/jobs?id=7#/sql/42")
+		v.want(signedIn + "/jobs?id=7<")
+		v.wantAddress(v.url("/jobs?id=7#/sql/42"))
+		v.outcome = "the domain leads to the tenant, and back at the place behind #"
+	}},
+	{name: "one address for all tenants, scripts off", config: ofTenant, profile: profile{noScripts: true},
+		play: func(v *visit) {
+			v.sayWho("/jobs?id=7")
+			v.want(`name="SAMLResponse"`)
+			v.click(goOn)
+			v.want("Press Continue to go on.")
+			v.click(goOn)
+			v.want(signedIn + "/jobs?id=7<")
+			v.outcome = "the domain leads to the tenant, and back at the link by the cookie"
+		}},
+	{name: "start at My Apps, one address for all tenants", config: ofTenant, play: func(v *visit) {
+		v.register("")
+		v.idp.SignInAs(samltest.DefaultUsers()[0])
+		v.visit(v.idp.MyAppsURL())
+		v.want("My Apps")
+		v.click("a")
+		v.want(signedIn + "/<")
+		v.outcome = "the issuer names the tenant, and a sign-in of our own ends at home"
+	}},
 	{name: "what a user can read", play: errorPages},
+}
+
+// ofTenant makes a world whose addresses name no tenant.
+func ofTenant(c *saml.Config) { c.Tenant, c.Unsolicited = "acme", saml.RestartUnsolicited }
+
+// sayWho opens a page and enters an address, after a mistake.
+func (v *visit) sayWho(page string) {
+	v.Helper()
+	v.visit(v.url(page))
+	v.want("Your e-mail address at work")
+	v.click(goOn)
+	v.want("Please enter your whole e-mail address")
+	v.must(v.page.Type(email))
+	v.click(goOn)
 }
 
 func (v *visit) twoTabs(order ...int) {

@@ -175,15 +175,26 @@ func (t webkitTab) HTML() (html string, err error) {
 }
 
 func (t webkitTab) Click(css string) error {
-	var found map[string]string // a constant of the standard -> element
+	var found map[string]string
 	if err := until("clicking "+css, func() (bool, error) {
 		err := t.call("POST", "/element", object{"using": "css selector", "value": css}, &found)
 		return err == nil, err
 	}); err != nil {
 		return err
 	}
-	return t.call("POST", "/element/"+found["element-6066-11e4-a52e-4f735466cecf"]+"/click", object{}, nil)
+	return t.call("POST", "/element/"+found[webElement]+"/click", object{}, nil)
 }
+
+func (t webkitTab) Type(text string) error {
+	var found map[string]string
+	if err := t.call("GET", "/element/active", nil, &found); err != nil {
+		return err
+	}
+	return t.call("POST", "/element/"+found[webElement]+"/value", object{"text": text}, nil)
+}
+
+// webElement is a constant of the standard (W3C WebDriver, "Elements").
+const webElement = "element-6066-11e4-a52e-4f735466cecf"
 
 func (t webkitTab) Back() error   { return t.call("POST", "/back", object{}, nil) }
 func (t webkitTab) Reload() error { return t.call("POST", "/refresh", object{}, nil) }

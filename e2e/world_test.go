@@ -144,16 +144,23 @@ func newWorld(t *testing.T, change func(*saml.Config)) *world {
 		Logger: quiet}); err != nil {
 		t.Fatal(err)
 	}
+	// With Config.Tenant, the address of a request names no tenant, and people have to say who they are.
+	domains, err := saml.NewDomains(saml.DomainClaim{Domain: "example.com", Tenant: "acme", Verified: true})
+	if err != nil {
+		t.Fatal(err)
+	}
 	login, err := saml.NewHandler(saml.HandlerConfig{Sessions: brokenSessions{w.sessions, w},
-		Resolve: func(*http.Request, string) (*saml.ServiceProvider, error) {
+		Resolve: func(_ *http.Request, tenant string) (*saml.ServiceProvider, error) {
 			switch b := w.isBroken(); {
 			case b.disabled:
 				return nil, saml.ErrNotConfigured
 			case b.keys:
 				return otherKeys, nil
+			case tenant != w.sp.Tenant():
+				return nil, saml.ErrNotConfigured
 			}
 			return w.sp, nil
-		}})
+		}, ChooseTenant: domains.Tenant, ByIssuer: func(context.Context, string) (string, error) { return w.sp.Tenant(), nil }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -115,6 +115,9 @@ func TestLanguage(t *testing.T) {
 			Notice{Title: "Title", Sentence: "Sentence.", Language: l}.Write(w)
 		},
 		"Framed": func(w http.ResponseWriter, l Language) { Framed{Link: Link{To: "/"}, Language: l}.Write(w) },
+		"Question": func(w http.ResponseWriter, l Language) {
+			Question{Title: "Title", Label: "Label", Problem: "Problem", Language: l}.Write(w, http.StatusOK)
+		},
 	} {
 		w := httptest.NewRecorder()
 		write(w, foreign)

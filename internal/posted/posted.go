@@ -23,6 +23,7 @@ const (
 	// MaxRelayState is enough for each address that can be a page; a longer one may end in a fragment.
 	MaxRelayState = MaxReturnTo + 1024
 	MaxTabText    = 16 << 10
+	MaxAddress    = 320 // more than mail systems take (RFC 5321 §4.5.3.1)
 )
 
 // Names of the fields that only our own pages post. They prove nothing; the cookies that come with
@@ -31,6 +32,8 @@ const (
 	Leg      = "saml_leg"    // marks a form that our page posts again
 	Tab      = "saml_return" // what the tab kept: the sealed address at which the login ends
 	ReturnTo = "return_to"   // of a form that only begins a login; also in the address of a GET
+	// Address has the e-mail address that a person typed, on the page that asks for it.
+	Address = "saml_address"
 )
 
 // A Field is a name and a value of a form, decoded.
@@ -44,6 +47,8 @@ type Form struct {
 	Relay    string // RelayState, which anyone may have written, cut after MaxRelayState
 	Begins   bool   // the form is no response: it begins a login that ends at ReturnTo
 	ReturnTo string // which anyone may have written
+	Chooses  bool   // the form is that of the page that asks for an e-mail address, and has ReturnTo too
+	Address  string // as it was typed; "" if it is too long for one
 }
 
 func refuse(message, got, want string) *fault.Fault {
@@ -168,9 +173,15 @@ func Read(fields []Field, query url.Values) (Form, *fault.Fault) {
 			return f, refuse("the address has a field that belongs into the form", name, "")
 		}
 	}
-	if counts["SAMLResponse"]+counts["RelayState"]+counts[Leg]+counts[Tab] == 0 && counts[ReturnTo] == 1 {
-		f.Begins = true
-		return f, nil
+	if counts["SAMLResponse"]+counts["RelayState"]+counts[Leg]+counts[Tab] == 0 {
+		switch returns, addresses := counts[ReturnTo], counts[Address]; {
+		case addresses == 1 && returns <= 1:
+			f.Chooses = true
+			return f, nil
+		case addresses == 0 && returns == 1:
+			f.Begins = true
+			return f, nil
+		}
 	}
 	if n := counts["SAMLResponse"]; n != 1 {
 		return f, refuse(fmt.Sprintf("the form has %d fields SAMLResponse, and not one", n), "", "")
@@ -198,6 +209,10 @@ func (f *Form) set(name string, value []byte) {
 		}
 	case ReturnTo:
 		f.ReturnTo = string(value[:min(len(value), MaxReturnTo+1)]) // one more shows that it was too long
+	case Address:
+		if len(value) <= MaxAddress {
+			f.Address = string(value)
+		}
 	case Leg:
 		f.Leg = string(value[:min(len(value), 8)])
 	}
