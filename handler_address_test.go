@@ -40,7 +40,7 @@ func newAsking(t *testing.T, changes ...func(*saml.Config)) *tenants {
 			return nil, saml.ErrNotConfigured
 		})
 	})
-	s.serve(func(c *saml.HandlerConfig) { c.ChooseTenant = domains.Tenant })
+	s.serve(func(c *saml.HandlerConfig) { c.ChooseTenant, c.Observe = domains.Tenant, s.observe })
 	return s
 }
 

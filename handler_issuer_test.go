@@ -24,6 +24,7 @@ func newTiles(t *testing.T, policy saml.UnsolicitedPolicy) (s *tenants, asked *[
 	s, asked = newTenants(t, func(c *saml.Config) { c.Unsolicited = policy }), &[]string{}
 	byIssuer := map[string]string{s.a.idp.EntityID(): "a", s.b.idp.EntityID(): "b"}
 	s.serve(func(c *saml.HandlerConfig) {
+		c.Observe = s.observe
 		c.ByIssuer = func(_ context.Context, issuer string) (string, error) {
 			*asked = append(*asked, issuer)
 			return byIssuer[issuer], nil

@@ -37,7 +37,7 @@ func newTenants(t *testing.T, changes ...func(*saml.Config)) *tenants {
 	change := func(tenant string) func(*saml.Config) {
 		return func(c *saml.Config) {
 			c.Tenant, c.StateKeys, c.Store = tenant, keys, store
-			c.Observe = func(_ context.Context, e saml.Event) { s.events = append(s.events, e) }
+			c.Observe = s.observe
 			for _, change := range changes {
 				change(c)
 			}
@@ -51,7 +51,6 @@ func newTenants(t *testing.T, changes ...func(*saml.Config)) *tenants {
 		t.Fatal(err)
 	}
 	s.config = saml.HandlerConfig{Sessions: s.sessions, Logger: slog.New(slog.DiscardHandler),
-		Observe: func(_ context.Context, e saml.Event) { s.events = append(s.events, e) },
 		Resolve: func(r *http.Request, tenant string) (*saml.ServiceProvider, error) {
 			if s.broken != nil {
 				return nil, s.broken
@@ -76,6 +75,8 @@ func newTenants(t *testing.T, changes ...func(*saml.Config)) *tenants {
 	s.serve(func(*saml.HandlerConfig) {})
 	return s
 }
+
+func (s *tenants) observe(_ context.Context, e saml.Event) { s.events = append(s.events, e) }
 
 // serve makes the Handler with other settings.
 func (s *tenants) serve(change func(*saml.HandlerConfig)) {
