@@ -44,9 +44,9 @@ func TestWithoutASession(t *testing.T) {
 		{"a form", "POST", "/jobs", header("Sec-Fetch-Mode", "navigate"), redirectURL},
 		{"a page by the service's other name", "GET", "http://other.example/jobs",
 			header("Sec-Fetch-Mode", "navigate"), back("/jobs")},
-		// The Handler ignores the return_to of the next one.
+		// The URL Standard writes such a path so that it names no host.
 		{"a page whose path begins with two slashes", "GET", "//other.example/jobs",
-			header("Sec-Fetch-Mode", "navigate"), back("//other.example/jobs")},
+			header("Sec-Fetch-Mode", "navigate"), back("/.//other.example/jobs")},
 		{"a script's call", "GET", "/api/jobs", header("Sec-Fetch-Mode", "cors", "Accept", "*/*"), ""},
 		{"a script's call for HTML", "GET", "/jobs", header("Sec-Fetch-Mode", "same-origin", "Accept", html), ""},
 		{"a script of an old browser for HTML", "GET", "/jobs",
