@@ -2,6 +2,7 @@ package saml_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"log/slog"
@@ -241,13 +242,15 @@ func (s *shop) posted(a samltest.Answer) {
 // everywhere lets the client reach the server by any host name, also by https, as if a proxy in front
 // ended TLS.
 func (s *shop) everywhere() {
-	dial := func(network, address string) (net.Conn, error) {
+	var plain net.Dialer
+	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
 		if strings.HasPrefix(address, "localhost:") { // the identity provider
-			return net.Dial(network, address)
+			return plain.DialContext(ctx, network, address)
 		}
-		return net.Dial(network, s.server.Listener.Addr().String())
+		return plain.DialContext(ctx, network, s.server.Listener.Addr().String())
 	}
-	s.client.Transport.(*honestBrowser).next = &http.Transport{DisableKeepAlives: true, Dial: dial, DialTLS: dial}
+	s.client.Transport.(*honestBrowser).next = &http.Transport{DisableKeepAlives: true, DialContext: dial,
+		DialTLSContext: dial}
 }
 
 // begun begins a sign-in, and returns the ID of the request.

@@ -93,7 +93,7 @@ func TestSignInSaysWhatStopsIt(t *testing.T) {
 		{"an error page of the service", users[0], other.URL + "/refused", 403, "no<br>seat"},
 		{"a page with another form", users[0], other.URL + "/search", 200, `name="q"`},
 		{"a text", users[0], other.URL + "/headers", 200, "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"},
-		{"a circle", users[0], other.URL + "/circle", 0, "goes round in a circle"},
+		{"a loop", users[0], other.URL + "/circle", 0, "this is a redirect loop"},
 		{"no address", users[0], "x://", 0, "unsupported protocol"},
 	} {
 		idp.SignInAs(row.user)

@@ -49,7 +49,7 @@ func SignIn(client *http.Client, address string) (*http.Response, error) {
 		}
 	}
 	answer.Body.Close()
-	return nil, fmt.Errorf("samltest: the sign-in posts more than %d forms, the last one to %s: it goes round in a circle",
+	return nil, fmt.Errorf("samltest: the sign-in posts more than %d forms, the last one to %s: this is a redirect loop",
 		maxForms, answer.Request.URL.Redacted())
 }
 
