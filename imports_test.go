@@ -44,7 +44,7 @@ var rooms = func() map[string]room {
 	xml := thirdParty[:3]
 	const leaf = "it is a leaf that everybody builds on"
 	return map[string]room{
-		".": {internal("address", "b64", "certs", "dsig", "fault", "fetch", "guarded", "outgoing", "page", "seal", "storekey",
+		".": {internal("address", "b64", "certs", "dsig", "fault", "fetch", "guarded", "outgoing", "page", "refresh", "seal", "storekey",
 			"wire", "xmlenc", "xmltree"),
 			"hostile XML is read by xmltree alone, certificates by certs, other modules have their one door in internal/certs and internal/outgoing, and session, samltest and the commands build on the library, not it on them"},
 		"internal/address":  {nil, leaf},
@@ -64,7 +64,8 @@ var rooms = func() map[string]room {
 			"golang.org/x/crypto/cryptobyte/asn1"), "it reads what anybody pastes, and says what is there without knowing what it is for"},
 		"internal/fetch": {internal("address"),
 			"it goes where strangers lead it, and must not know what is done with what it brings"},
-		"internal/page": {nil, "it writes what it is given, and decides nothing"},
+		"internal/refresh": {nil, "it decides when, and keeps files, without knowing what is in a document"},
+		"internal/page":    {nil, "it writes what it is given, and decides nothing"},
 		"internal/outgoing": {append(internal("xmltree"), xml[:2]...),
 			"it only writes: of the verifier it may have the tree alone, to canonicalize what it wrote, and the verifier must not come near these modules"},
 		"internal/testfiles": {nil, leaf},

@@ -136,7 +136,8 @@ func (c *MetadataSourceConfig) validate() (asked, host string, _ error) {
 	if err := fetch.Check(asked, c.fetchOptions()); err != nil {
 		refusal := fromFetch(err, nil)
 		if err.Setting == "" {
-			refusal.Code, refusal.Field, refusal.Hint = CodeConfig, "Address", configHints["Address"]
+			refusal.Code = CodeConfig
+			refusal = refusal.hintOfField("Address")
 		}
 		f.list = append(f.list, refusal)
 	}
@@ -177,8 +178,7 @@ func (c *MetadataSourceConfig) validateTimes(f *faults) {
 func (c *MetadataSourceConfig) queryAddress(f *faults) string {
 	id, err := url.Parse(c.EntityID)
 	if err != nil || id.Scheme == "" || id.Opaque == "" && id.Host == "" && id.Path == "" {
-		f.list = append(f.list, refuse(CodeConfig, "MetadataSourceConfig.EntityID is no absolute URI, which a Metadata Query service needs",
-			c.EntityID, "https://..., or urn:...").inField("EntityID").advised(configHints["MDQ"]))
+		f.add("MDQ", "is set, and EntityID is no absolute URI", c.EntityID, "https://..., or urn:...")
 	}
 	base, query, hasQuery := strings.Cut(c.Address, "?")
 	asked := strings.TrimSuffix(base, "/") + "/entities/" + escapeWholly(c.EntityID)

@@ -211,6 +211,7 @@ func (s *MetadataSource) warnings() []Event {
 	}
 	s.alarmAt(k.readAt.Add(s.config.MaxStale+time.Second), now)
 	w.forget()
+	s.alarmAt(w.next, now)
 	return w.events
 }
 
@@ -246,6 +247,7 @@ func (p *IdentityProvider) endsWithoutSuccessor(k TrustedKey, now time.Time, wit
 // A warner collects the warnings that hold, and returns those that were not told lately.
 type warner struct {
 	now    time.Time
+	next   time.Time // when one that holds is told again
 	told   map[string]time.Time
 	holds  map[string]bool
 	events []Event
@@ -253,11 +255,13 @@ type warner struct {
 
 func (w *warner) add(name string, repeat time.Duration, e Event) {
 	w.holds[name] = true
-	if last, ok := w.told[name]; ok && w.now.Sub(last) < repeat && !last.After(w.now) {
-		return
+	if last, ok := w.told[name]; !ok || w.now.Sub(last) >= repeat || last.After(w.now) {
+		w.told[name] = w.now
+		w.events = append(w.events, e)
 	}
-	w.told[name] = w.now
-	w.events = append(w.events, e)
+	if next := w.told[name].Add(repeat); w.next.IsZero() || next.Before(w.next) {
+		w.next = next
+	}
 }
 
 // forget drops what does not hold any more, so that it is told at once when it comes back.

@@ -30,7 +30,8 @@ func (s *MetadataSource) look(extra bool) {
 	s.mu.Unlock()
 	kept := s.current.Load()
 	conditions := fetch.Conditions{Fresh: true}
-	if kept != nil && !extra {
+	// what has run out is not made fresh by a server or a cache that has nothing newer
+	if kept != nil && !extra && !kept.idp.isOver(s.config.Now()) {
 		conditions = kept.conditions
 	}
 	found, failure := s.find(kept, conditions)
@@ -42,17 +43,15 @@ func (s *MetadataSource) look(extra bool) {
 func (s *MetadataSource) find(kept *keptMetadata, c fetch.Conditions) (*keptMetadata, *lookFailure) {
 	answer, fault := fetch.GetIfChanged(s.ctx, s.address, s.config.fetchOptions(), c)
 	now := s.config.Now()
-	if fault == nil && answer.NotModified {
-		if !kept.idp.isOver(now) {
-			again := *kept
-			again.readAt, again.origin = now, MetadataFetched
-			return &again, nil
-		}
-		// what ran out is not made fresh by a server that has nothing newer, or by a cache
-		answer, fault = fetch.GetIfChanged(s.ctx, s.address, s.config.fetchOptions(), fetch.Conditions{Fresh: true})
-	}
-	if fault != nil {
+	switch {
+	case fault != nil:
 		return nil, s.notFetched(fault)
+	case answer.NotModified && kept.idp.isOver(now): // meanwhile
+		return nil, failed(s.overdue(kept, now).completed(kept.idp))
+	case answer.NotModified:
+		again := *kept
+		again.readAt, again.origin = now, MetadataFetched
+		return &again, nil
 	}
 	idp, refusal := s.read(answer.Document)
 	if refusal != nil {
