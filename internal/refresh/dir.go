@@ -12,11 +12,12 @@ import (
 )
 
 const (
-	temporary   = ".tmp-"   // between the name of a file and what makes a temporary one unique
-	leftoverAge = time.Hour // a temporary file that is older was left by a process that ended
-	dirMode     = fs.FileMode(0o700)
-	fileMode    = fs.FileMode(0o600)
-	randomLen   = 26 // of rand.Text
+	temporary    = ".tmp-"   // between the name of a file and what makes a temporary one unique
+	leftoverAge  = time.Hour // a temporary file that is older was left by a process that ended
+	openAttempts = 10
+	dirMode      = fs.FileMode(0o700)
+	fileMode     = fs.FileMode(0o600)
+	randomLen    = 26 // of rand.Text
 )
 
 // ErrNotRegular is the error for a file that is a symbolic link, a directory or a device.
@@ -31,22 +32,11 @@ var ErrTooLong = errors.New("it is too long")
 func ReadFile(dir, name string, maxBytes int) ([]byte, error) {
 	removeLeftovers(dir, name)
 	path := filepath.Join(dir, name)
-	before, err := os.Lstat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !before.Mode().IsRegular() {
-		return nil, &fs.PathError{Op: "read", Path: path, Err: ErrNotRegular}
-	}
-	f, err := os.Open(path)
+	f, err := openRegular(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	// what was looked at may have been replaced since
-	if opened, err := f.Stat(); err != nil || !os.SameFile(before, opened) {
-		return nil, errors.Join(&fs.PathError{Op: "read", Path: path, Err: ErrNotRegular}, err)
-	}
 	data, err := io.ReadAll(io.LimitReader(f, int64(maxBytes)+1))
 	switch {
 	case err != nil:
@@ -55,6 +45,29 @@ func ReadFile(dir, name string, maxBytes int) ([]byte, error) {
 		return nil, &fs.PathError{Op: "read", Path: path, Err: ErrTooLong}
 	}
 	return data, nil
+}
+
+// openRegular opens a file that is none but a regular one. Between the look at it and the opening, it
+// may be replaced by another process that writes: then it looks again.
+func openRegular(path string) (*os.File, error) {
+	for range openAttempts {
+		before, err := os.Lstat(path)
+		if err != nil {
+			return nil, err
+		}
+		if !before.Mode().IsRegular() {
+			break
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		if opened, err := f.Stat(); err == nil && os.SameFile(before, opened) {
+			return f, nil
+		}
+		f.Close()
+	}
+	return nil, &fs.PathError{Op: "open", Path: path, Err: ErrNotRegular}
 }
 
 // WriteFile replaces the content of a file in dir as a whole: whoever reads it, also after the
