@@ -418,3 +418,19 @@ func TestFilesUnderWriters(t *testing.T) {
 	}
 	writers.Wait()
 }
+
+// BenchmarkScheduler is what a Scheduler does each time that it wakes up, with 10,000 tasks of which
+// none is due.
+func BenchmarkScheduler(b *testing.B) {
+	s := NewScheduler()
+	var removes []func()
+	for range 10_000 {
+		removes = append(removes, s.Add("host", &counter{due: time.Now().Add(time.Hour)}))
+	}
+	for b.Loop() {
+		s.submitDue()
+	}
+	for _, remove := range removes {
+		remove()
+	}
+}
