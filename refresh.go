@@ -75,7 +75,8 @@ const (
 // NewMetadataSource returns a source that looks until ctx ends; take a context that lives as long as
 // the service, never that of a request. After that it keeps what it has. It does not wait for the
 // network, and does not fail because a server is down: until the first document is there, logins are
-// refused with CodeMetadataUnavailable. What was persisted counts at once. Ready waits.
+// refused with CodeMetadataUnavailable. What was persisted counts at once; MetadataSourceConfig.Persist
+// has 5 seconds to load it. Ready waits for the first document.
 //
 // All faults of the configuration are reported at once, as joined *Error values with CodeConfig, or
 // for Initial with a code of ParseMetadata.

@@ -92,8 +92,9 @@ type MetadataSourceConfig struct {
 	// Now is the wall clock. Default time.Now.
 	Now func() time.Time
 
-	// Observe is called for each event, in a goroutine of the source, after what it says holds. It
-	// must be safe for concurrent use. Default nil.
+	// Observe is called for each event, after what it says holds: in a goroutine of the source, or
+	// by NewMetadataSource for what was persisted. It must be safe for concurrent use, and must not
+	// ask Sources for this source. Default nil.
 	Observe func(context.Context, Event)
 
 	// Logger receives each event. Default slog.Default.

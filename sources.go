@@ -22,10 +22,17 @@ type Sources struct {
 	scheduler *refresh.Scheduler
 
 	mu   sync.Mutex
-	list map[sourceName]*MetadataSource
+	list map[sourceName]*sourceSlot
 }
 
 type sourceName struct{ tenant, address string }
+
+// A sourceSlot is the place of one source. What was persisted is read while only the slot is locked, so
+// that a slow cache holds up its own tenant alone.
+type sourceSlot struct {
+	making chan struct{}   // has an element while the source is made
+	source *MetadataSource // nil while it is made; under Sources.mu
+}
 
 // NewSources returns an empty registry. All its sources end when ctx ends: take a context that lives
 // as long as the service. most is how many sources there may be, 0 for 20,000.
@@ -37,7 +44,7 @@ func newSources(ctx context.Context, most int, on *refresh.Scheduler) *Sources {
 	if most <= 0 {
 		most = defaultMaxSources
 	}
-	return &Sources{ctx: ctx, max: most, scheduler: on, list: map[sourceName]*MetadataSource{}}
+	return &Sources{ctx: ctx, max: most, scheduler: on, list: map[sourceName]*sourceSlot{}}
 }
 
 // Get returns the source of c.Tenant and c.Address, and begins it if there is none. If any setting
@@ -50,29 +57,65 @@ func newSources(ctx context.Context, most int, on *refresh.Scheduler) *Sources {
 func (s *Sources) Get(c MetadataSourceConfig) (*MetadataSource, error) {
 	c = c.withDefaults()
 	name := sourceName{c.Tenant, c.Address}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	old := s.list[name]
-	if old != nil && old.config.sameSettings(c) {
-		return old, nil
-	}
-	if old == nil && len(s.list) >= s.max {
-		return nil, refuse(CodeConfig, "there are too many metadata sources", strconv.Itoa(len(s.list)), "at most "+strconv.Itoa(s.max)).
-			advised("End the sources of tenants and addresses that are gone (Sources.End), or give NewSources a higher number.")
-	}
 	if _, _, err := c.validate(); err != nil {
 		return nil, completeAll(err, nil)
 	}
+	slot, source, err := s.slot(name)
+	if err != nil || source != nil && source.config.sameSettings(c) {
+		return source, err
+	}
+	slot.making <- struct{}{}
+	defer func() { <-slot.making }()
+	old := s.sourceIn(slot)
+	if old != nil && old.config.sameSettings(c) { // another request made it meanwhile
+		return old, nil
+	}
 	if old != nil { // before the new one reads what was persisted
 		old.replace()
-		delete(s.list, name)
 	}
-	source, err := newMetadataSource(s.ctx, c, s.scheduler)
-	if err != nil {
-		return nil, err
+	source, refusal := newMetadataSource(s.ctx, c, s.scheduler)
+	s.put(name, slot, source)
+	if refusal != nil {
+		return nil, refusal
 	}
-	s.list[name] = source
 	return source, nil
+}
+
+// slot returns the place of a source, and the source that is in it, nil if there is none yet.
+func (s *Sources) slot(name sourceName) (*sourceSlot, *MetadataSource, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	slot := s.list[name]
+	if slot == nil {
+		if len(s.list) >= s.max {
+			return nil, nil, refuse(CodeConfig, "there are too many metadata sources", strconv.Itoa(len(s.list)),
+				"at most "+strconv.Itoa(s.max)).
+				advised("End the sources of tenants and addresses that are gone (Sources.End), or give NewSources a higher number.")
+		}
+		slot = &sourceSlot{making: make(chan struct{}, 1)}
+		s.list[name] = slot
+	}
+	return slot, slot.source, nil
+}
+
+func (s *Sources) sourceIn(slot *sourceSlot) *MetadataSource {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slot.source
+}
+
+// put puts a source into its place, or nil if it could not be made. If the tenant has gone meanwhile,
+// the source ends.
+func (s *Sources) put(name sourceName, slot *sourceSlot, source *MetadataSource) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	slot.source = source
+	switch {
+	case source == nil && s.list[name] == slot:
+		delete(s.list, name)
+	case source != nil && s.list[name] != slot:
+		source.replace()
+	}
 }
 
 // End ends the source of a tenant and an address, which are gone, and reports whether there was one.
@@ -87,12 +130,15 @@ func (s *Sources) EndOthers(keep func(tenant, address string) bool) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := 0
-	for name, source := range s.list {
-		if !keep(name.tenant, name.address) {
-			source.replace()
-			delete(s.list, name)
-			n++
+	for name, slot := range s.list {
+		if keep(name.tenant, name.address) {
+			continue
 		}
+		if slot.source != nil {
+			slot.source.replace()
+		}
+		delete(s.list, name)
+		n++
 	}
 	return n
 }
@@ -102,8 +148,10 @@ func (s *Sources) All() []*MetadataSource {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	list := make([]*MetadataSource, 0, len(s.list))
-	for _, source := range s.list {
-		list = append(list, source)
+	for _, slot := range s.list {
+		if slot.source != nil {
+			list = append(list, slot.source)
+		}
 	}
 	return list
 }

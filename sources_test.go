@@ -137,6 +137,55 @@ func TestTwoTenantsAtOneAddress(t *testing.T) {
 	})
 }
 
+// slowCache needs four seconds for everything.
+type slowCache struct{}
+
+func (slowCache) Load(context.Context, string) ([]byte, error) {
+	time.Sleep(4 * time.Second)
+	return nil, nil
+}
+
+func (slowCache) Save(context.Context, string, []byte) error {
+	time.Sleep(4 * time.Second)
+	return nil
+}
+
+// TestSlowTenant: a cache that is slow holds up its own tenant alone, and a tenant that goes while its
+// source is made leaves none.
+func TestSlowTenant(t *testing.T) {
+	withMetadataHouse(t, func(t *testing.T, h *metadataHouse) {
+		h.server.Serve([]byte(h.xml(with(nil))))
+		sources := saml.NewSourcesOn(h.ctx, h.scheduler, 0)
+		slow := func(c *saml.MetadataSourceConfig) { c.Tenant, c.Persist = "slow", slowCache{} }
+		var all sync.WaitGroup
+		var got [2]*saml.MetadataSource
+		for i := range got {
+			all.Go(func() { got[i], _ = sources.Get(h.config(slow)) })
+		}
+		time.Sleep(time.Second)
+		before := h.now()
+		if _, err := sources.Get(h.config(nil)); err != nil || h.now().Sub(before) > 0 {
+			t.Errorf("another tenant waits for %v, %v", h.now().Sub(before), err)
+		}
+		all.Wait()
+		if got[0] == nil || got[0] != got[1] || len(sources.All()) != 2 {
+			t.Errorf("got %p and %p, %d sources", got[0], got[1], len(sources.All()))
+		}
+		gone := func(c *saml.MetadataSourceConfig) { c.Tenant, c.Persist = "gone", slowCache{} }
+		var source *saml.MetadataSource
+		all.Go(func() { source, _ = sources.Get(h.config(gone)) })
+		time.Sleep(time.Second)
+		if !sources.End("gone", h.address) {
+			t.Error("there is nothing to end")
+		}
+		all.Wait()
+		h.pass(5 * time.Second)
+		if h.trusts(source, nil) != string(saml.CodeMetadataUnavailable) || len(sources.All()) != 2 || h.scheduler.Len() != 2 {
+			t.Errorf("the tenant has gone, and its source trusts %q; %d tasks", h.trusts(source, nil), h.scheduler.Len())
+		}
+	})
+}
+
 // TestSourcesLeaveNothing: neither a source that has ended nor a registry that has leaves a goroutine
 // or a task.
 func TestSourcesLeaveNothing(t *testing.T) {

@@ -272,7 +272,7 @@ func TestScheduler(t *testing.T) {
 			c := &counter{due: time.Now().Add(time.Duration(i) * time.Second)}
 			tasks, removes = append(tasks, c), append(removes, s.Add("host", c))
 		}
-		time.Sleep(50*time.Second + 200*time.Millisecond)
+		time.Sleep(50*time.Second + 2*shortestSleep - time.Millisecond)
 		synctest.Wait()
 		for i, c := range tasks {
 			if runs := c.set(time.Now().Add(time.Hour)); (runs == 1) != (i <= 50) {

@@ -19,7 +19,7 @@ const (
 	// sleeps, and clocks are set.
 	LongestSleep = time.Minute
 	// shortestSleep bounds what it costs to ask thousands of tasks.
-	shortestSleep = 100 * time.Millisecond
+	shortestSleep = 500 * time.Millisecond
 )
 
 // A Scheduler runs the tasks of a process. It has one goroutine, and none while it has no tasks.
@@ -32,6 +32,7 @@ type Scheduler struct {
 	mu    sync.Mutex
 	tasks map[*entry]struct{}
 	awake chan struct{} // wakes the goroutine; nil if there is none
+	until time.Time     // when the goroutine wakes up by itself
 }
 
 // NewScheduler returns a Scheduler with the limits of a process: 16 fetches at once, 4 of one host,
@@ -126,7 +127,9 @@ func (s *Scheduler) submitDue() (sleep time.Duration, idle bool) {
 		e.busy = true
 		s.Planned.Submit(e.host, func() { s.run(e) })
 	}
-	return max(sleep, shortestSleep), false
+	sleep = max(sleep, shortestSleep)
+	s.until = time.Now().Add(sleep)
+	return sleep, false
 }
 
 func (s *Scheduler) run(e *entry) {
@@ -139,5 +142,7 @@ func (s *Scheduler) run(e *entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e.busy = false
-	s.wake() // it may be due before the others
+	if time.Now().Add(e.task.Wait()).Before(s.until) {
+		s.wake()
+	}
 }
