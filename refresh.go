@@ -116,7 +116,8 @@ func (s *MetadataSource) begin(initial *keptMetadata) {
 	if kept == nil && initial != nil {
 		if kept, events = s.takeInitial(initial, now, events); kept != nil {
 			events = append(events, s.event(MetadataInitialUsed, MetadataEvent{
-				Message: "nothing was persisted: the metadata of MetadataSourceConfig.Initial counts until a look succeeds"}))
+				Message: "nothing was persisted: the metadata of MetadataSourceConfig.Initial counts until " +
+					"a look succeeds"}))
 		}
 	}
 	var planned time.Time
@@ -163,7 +164,8 @@ func (s *MetadataSource) trusted() (*keptMetadata, *Error) {
 	kept, now := s.current.Load(), s.config.Now()
 	switch {
 	case replaced:
-		return nil, unavailable("the settings of this metadata source have changed, and another source has taken its place")
+		return nil, unavailable("the settings of this metadata source have changed, " +
+			"and another source has taken its place")
 	case kept == nil:
 		err := unavailable("the metadata of the identity provider has not been read yet")
 		if failure != nil {
@@ -249,8 +251,8 @@ func (s *MetadataSource) health() *Error {
 
 // overdue is the error for a document that ran out and is trusted all the same.
 func (s *MetadataSource) overdue(k *keptMetadata, now time.Time) *Error {
-	return refuse(CodeMetadataValidity, "the metadata has run out, and no newer one could be read", showTime(k.idp.validUntil),
-		"a validUntil after "+showTime(now))
+	return refuse(CodeMetadataValidity, "the metadata has run out, and no newer one could be read",
+		showTime(k.idp.validUntil), "a validUntil after "+showTime(now))
 }
 
 // A MetadataStatus says what a MetadataSource knows, for a page of an administrator.
@@ -338,8 +340,8 @@ func (s *MetadataSource) entityID() string {
 // order of the keys and what only the publisher needs.
 func (p *IdentityProvider) saysTheSame(o *IdentityProvider) bool {
 	sameCache := p.cache == o.cache || p.cache != nil && o.cache != nil && *p.cache == *o.cache
-	return p.entityID == o.entityID && p.loginURL == o.loginURL && p.loginPOST == o.loginPOST && p.logoutURL == o.logoutURL &&
-		p.wantSigned == o.wantSigned && p.validUntil.Equal(o.validUntil) && sameCache &&
+	return p.entityID == o.entityID && p.loginURL == o.loginURL && p.loginPOST == o.loginPOST &&
+		p.logoutURL == o.logoutURL && p.wantSigned == o.wantSigned && p.validUntil.Equal(o.validUntil) && sameCache &&
 		slices.Equal(p.certificates(), o.certificates())
 }
 

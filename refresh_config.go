@@ -147,7 +147,8 @@ func (c *MetadataSourceConfig) validate() (asked, host string, _ error) {
 			f.list = append(f.list, err.inField("EntityID"))
 		}
 	}
-	if c.SignedBy != nil && !slices.ContainsFunc(c.SignedBy, func(k TrustedKey) bool { return k.public != nil && k.unusable == nil }) {
+	usable := func(k TrustedKey) bool { return k.public != nil && k.unusable == nil }
+	if c.SignedBy != nil && !slices.ContainsFunc(c.SignedBy, usable) {
 		f.add("SignedBy", "has no key that can be used", "", "the keys that the publisher signs with, or nil")
 	}
 	c.validateTimes(&f)
@@ -194,7 +195,8 @@ func (c *MetadataSourceConfig) queryAddress(f *faults) string {
 func escapeWholly(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
 
 func (c *MetadataSourceConfig) fetchOptions() fetch.Options {
-	return fetch.Options{RootCAs: c.Fetch.RootCAs, PublicOnly: c.Fetch.PublicOnly, Proxy: c.Fetch.Proxy, MaxBytes: maxFile}
+	return fetch.Options{RootCAs: c.Fetch.RootCAs, PublicOnly: c.Fetch.PublicOnly, Proxy: c.Fetch.Proxy,
+		MaxBytes: maxFile}
 }
 
 // shownAddress is an address as events and pages may show it.

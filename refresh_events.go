@@ -77,7 +77,8 @@ func (s *MetadataSource) tell(events []Event) {
 }
 
 func (m *MetadataEvent) log(s *MetadataSource, kind EventKind) {
-	attrs := []slog.Attr{slog.String("tenant", s.config.Tenant), slog.String("address", m.Address), slog.String("message", m.Message)}
+	attrs := []slog.Attr{slog.String("tenant", s.config.Tenant), slog.String("address", m.Address),
+		slog.String("message", m.Message)}
 	add := func(name, value string) {
 		if value != "" {
 			attrs = append(attrs, slog.String(name, value))
@@ -129,7 +130,8 @@ func (s *MetadataSource) changes(before, after *IdentityProvider) []Event {
 		switch {
 		case k != after.certificateOf(*k): // a second certificate of one key
 		case old == nil:
-			events = append(events, s.keyEvent(MetadataKeyAdded, *k, "the identity provider has a new key, which is trusted from now on: "))
+			events = append(events, s.keyEvent(MetadataKeyAdded, *k,
+				"the identity provider has a new key, which is trusted from now on: "))
 		case renewed != nil:
 			e := s.keyEvent(MetadataKeyRenewed, *renewed, "a key of the identity provider has a new certificate: ")
 			e.Metadata.Old, e.Metadata.New = showTime(old.notAfter), showTime(renewed.notAfter)
@@ -138,14 +140,16 @@ func (s *MetadataSource) changes(before, after *IdentityProvider) []Event {
 	}
 	for i := range before.usableKeys {
 		if k := &before.usableKeys[i]; !after.trusts(*k) && k == before.certificateOf(*k) {
-			events = append(events, s.keyEvent(MetadataKeyRemoved, *k, "a key of the identity provider is no longer trusted: "))
+			events = append(events, s.keyEvent(MetadataKeyRemoved, *k,
+				"a key of the identity provider is no longer trusted: "))
 		}
 	}
 	for _, a := range []struct{ what, old, new string }{{"login URL", before.LoginURL(), after.LoginURL()},
 		{"logout URL", before.logoutURL, after.logoutURL}} {
 		if a.old != a.new {
 			events = append(events, s.event(MetadataAddressChanged, MetadataEvent{Old: a.old, New: a.new,
-				Message: "the identity provider has another " + a.what + ": " + quote(a.new) + " instead of " + quote(a.old)}))
+				Message: "the identity provider has another " + a.what + ": " + quote(a.new) + " instead of " +
+					quote(a.old)}))
 		}
 	}
 	return events
@@ -198,16 +202,19 @@ func (s *MetadataSource) warnings() []Event {
 	if until := k.idp.validUntil; !until.IsZero() {
 		if k.idp.isOver(now) {
 			err := s.overdue(k, now).completed(k.idp)
-			w.add("over", repeatDaily, s.event(MetadataEnding, MetadataEvent{Until: until, Err: err, Message: err.Message}))
+			w.add("over", repeatDaily, s.event(MetadataEnding,
+				MetadataEvent{Until: until, Err: err, Message: err.Message}))
 		} else if k.isEnding(now) {
 			w.add("ending", repeatDaily, s.event(MetadataEnding, MetadataEvent{Until: until, Since: k.since,
-				Message: fmt.Sprintf("the metadata runs out at %s, and no look has brought a newer one since %s", showTime(until), showTime(k.since))}))
+				Message: fmt.Sprintf("the metadata runs out at %s, and no look has brought a newer one since %s",
+					showTime(until), showTime(k.since))}))
 		}
 		s.alarmAt(until, now)
 	}
 	if s.isStale(k, now) {
-		w.add("stale", repeatDaily, s.event(MetadataStale, MetadataEvent{Since: k.readAt, Failures: s.failing, Err: s.failure,
-			Message: "no look for the metadata has succeeded since " + showTime(k.readAt) + ": sign-in goes on with what was read then"}))
+		w.add("stale", repeatDaily, s.event(MetadataStale, MetadataEvent{Since: k.readAt, Failures: s.failing,
+			Err: s.failure, Message: "no look for the metadata has succeeded since " + showTime(k.readAt) +
+				": sign-in goes on with what was read then"}))
 	}
 	s.alarmAt(k.readAt.Add(s.config.MaxStale+time.Second), now)
 	w.forget()

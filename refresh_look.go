@@ -81,13 +81,14 @@ func (s *MetadataSource) notFetched(fault *fetch.Error) *lookFailure {
 		failure.Hint = hintGone
 	case fault.Status == http.StatusNotFound, fault.Status == http.StatusGone:
 		failure.Message = "the metadata is not there: the address exists no longer, or never did"
-		failure.Hint = "Ask the administrator of the identity provider for the address of its metadata today: some retire the old one together with the old key."
+		failure.Hint = "Ask the administrator of the identity provider for the address of its metadata today: " +
+			"some retire the old one together with the old key."
 	}
 	return failure
 }
 
-const hintTooLarge = "This may be the collection of a whole federation. Use the address of the one identity provider, " +
-	"or the federation's Metadata Query (MDQ) service: its base URL as Address, with MDQ and EntityID."
+const hintTooLarge = "This may be the collection of a whole federation. " +
+	"Use the address of the one identity provider, or the federation's Metadata Query (MDQ) service: its base URL as Address, with MDQ and EntityID."
 
 // notTaken says why a document is not taken.
 func (s *MetadataSource) notTaken(err *Error) *lookFailure {
@@ -106,8 +107,8 @@ func (s *MetadataSource) notTaken(err *Error) *lookFailure {
 	return failure
 }
 
-const hintGone = "Ask the federation, or the administrator of the identity provider, whether it has left or has another entity ID. " +
-	"What was read before stays trusted until then."
+const hintGone = "Ask the federation, or the administrator of the identity provider, " +
+	"whether it has left or has another entity ID. What was read before stays trusted until then."
 
 // movedTo adds where redirects led, if there were any.
 func (f *lookFailure) movedTo(address string) *lookFailure {
@@ -144,8 +145,8 @@ func (s *MetadataSource) checkKept(idp *IdentityProvider, at, now time.Time) *Er
 	switch longest := s.config.MaxValidity; {
 	case longest == 0:
 	case idp.validUntil.IsZero():
-		return refuse(CodeMetadataValidity, "the metadata does not say until when it is valid, and MetadataSourceConfig.MaxValidity is set",
-			"", "a validUntil at most "+longest.String()+" away")
+		return refuse(CodeMetadataValidity, "the metadata does not say until when it is valid, "+
+			"and MetadataSourceConfig.MaxValidity is set", "", "a validUntil at most "+longest.String()+" away")
 	case idp.validUntil.Sub(at) > longest:
 		return refuse(CodeMetadataValidity, "the metadata is valid for longer than MetadataSourceConfig.MaxValidity",
 			showTime(idp.validUntil), "a validUntil at most "+longest.String()+" away")
@@ -162,16 +163,18 @@ func (s *MetadataSource) checkFetched(idp *IdentityProvider, now time.Time) *loo
 	if err := s.checkKept(idp, now, now); err != nil {
 		return failed(err.completed(idp))
 	}
-	if k := s.current.Load(); k != nil && s.config.SignedBy != nil && !idp.created.IsZero() && idp.created.Before(k.created) {
-		failure := failed(refuse(CodeMetadataValidity, "the metadata is older than the one that is kept", showTime(idp.created),
-			"made at "+showTime(k.created)+" or later").advised(hintOlder))
+	k := s.current.Load()
+	if k != nil && s.config.SignedBy != nil && !idp.created.IsZero() && idp.created.Before(k.created) {
+		failure := failed(refuse(CodeMetadataValidity, "the metadata is older than the one that is kept",
+			showTime(idp.created), "made at "+showTime(k.created)+" or later").advised(hintOlder))
 		failure.kind = MetadataOlder
 		return failure
 	}
 	return nil
 }
 
-const hintOlder = "A server or cache of the publisher has an old copy, or somebody replays one. If it does not stop, ask the publisher."
+const hintOlder = "A server or cache of the publisher has an old copy, or somebody replays one. " +
+	"If it does not stop, ask the publisher."
 
 // conclude takes what a look found, or notes why it found nothing, and plans the next look. It
 // returns the events.
@@ -196,7 +199,8 @@ func (s *MetadataSource) conclude(number uint64, found *keptMetadata, failure *l
 			Message: fmt.Sprintf("the metadata was read again, after %d looks that failed", s.failing)}))
 	}
 	s.failure, s.failedAt, s.failing = nil, time.Time{}, 0
-	s.schedule.Succeeded(now, refresh.Wait(now, s.config.Interval, found.idp.cache, found.idp.validUntil), rand.Float64())
+	wait := refresh.Wait(now, s.config.Interval, found.idp.cache, found.idp.validUntil)
+	s.schedule.Succeeded(now, wait, rand.Float64())
 	if before != nil && before.idp != found.idp {
 		events = append(events, s.changes(before.idp, found.idp)...)
 	}

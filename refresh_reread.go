@@ -169,8 +169,8 @@ func (a *attempt) explainRemoved(refused *Error) *Error {
 	if _, err := a.message.Verify(keys, a.policy.signaturePolicy(), nil); err != nil {
 		return refused
 	}
-	explained := refuse(CodeKeyRemoved, "the signature was made with a key that the identity provider removed from its metadata a moment ago",
-		"", refused.Want)
+	explained := refuse(CodeKeyRemoved, "the signature was made with a key "+
+		"that the identity provider removed from its metadata a moment ago", "", refused.Want)
 	return a.refused(stepSignature, explained)
 }
 

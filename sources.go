@@ -90,7 +90,8 @@ func (s *Sources) slot(name sourceName) (*sourceSlot, *MetadataSource, error) {
 		if len(s.list) >= s.max {
 			return nil, nil, refuse(CodeConfig, "there are too many metadata sources", strconv.Itoa(len(s.list)),
 				"at most "+strconv.Itoa(s.max)).
-				advised("End the sources of tenants and addresses that are gone (Sources.End), or give NewSources a higher number.")
+				advised("End the sources of tenants and addresses that are gone (Sources.End), " +
+					"or give NewSources a higher number.")
 		}
 		slot = &sourceSlot{making: make(chan struct{}, 1)}
 		s.list[name] = slot

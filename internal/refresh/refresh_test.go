@@ -227,6 +227,7 @@ func TestLimiter(t *testing.T) {
 		}
 		mu.Unlock()
 		time.Sleep(24 * time.Hour)
+		synctest.Wait()
 		if done["dead"] != 20 || len(l.hosts) != 0 || len(l.turns) != 0 {
 			t.Errorf("done %v, %d hosts left", done, len(l.hosts))
 		}
