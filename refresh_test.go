@@ -358,6 +358,14 @@ func TestOlderMetadata(t *testing.T) {
 		if got := kinds(h.told()); !strings.HasPrefix(got, "metadata_older") || h.trusts(s, nil) != "a" {
 			t.Errorf("after a restart: events %q, trusts %q", got, h.trusts(s, nil))
 		}
+		h.server.Serve([]byte(h.signed("fed1", h.xml(with(nil))))) // does not say when it was made
+		h.next(s)
+		h.server.Serve([]byte(old))
+		h.told()
+		h.next(s)
+		if got := kinds(h.told()); got != "metadata_older" {
+			t.Errorf("behind one without a date: events %q, trusts %q", got, h.trusts(s, nil))
+		}
 		h.server.Serve([]byte(made(0, "c")))
 		h.next(s)
 		if got := h.trusts(s, nil); got != "c" {
