@@ -51,6 +51,7 @@ const (
 	CodeWeakKey               Code = fault.WeakKey
 	CodeDigest                Code = fault.Digest
 	CodeSignature             Code = fault.Signature
+	CodeKeyRemoved            Code = "key_removed"
 	CodeTime                  Code = "time_format"
 	CodeAssertionIssuer       Code = "assertion_issuer"
 	CodeTooOld                Code = "too_old"
@@ -97,15 +98,20 @@ const (
 	CodeMetadataLoginURL  Code = "metadata_login_url"
 	CodeMetadataKeys      Code = "metadata_keys"
 	CodeMetadataFetch     Code = "metadata_fetch"
-	CodeKey               Code = "key"
-	CodePrivateKey        Code = "private_key"
-	CodeConfig            Code = "config"
-	CodeSharedIssuer      Code = "shared_issuer"
-	CodeNotConfigured     Code = "not_configured"
-	CodeSession           Code = "session"
-	CodeAccountEnded      Code = "account_ended"
-	CodeDenied            Code = "denied"
-	CodeInternal          Code = "internal"
+	// of a MetadataSource
+	CodeMetadataUnavailable Code = "metadata_unavailable"
+	CodeMetadataValidity    Code = "metadata_validity"
+	CodeMetadataStale       Code = "metadata_stale"
+	CodeMetadataCache       Code = "metadata_cache"
+	CodeKey                 Code = "key"
+	CodePrivateKey          Code = "private_key"
+	CodeConfig              Code = "config"
+	CodeSharedIssuer        Code = "shared_issuer"
+	CodeNotConfigured       Code = "not_configured"
+	CodeSession             Code = "session"
+	CodeAccountEnded        Code = "account_ended"
+	CodeDenied              Code = "denied"
+	CodeInternal            Code = "internal"
 )
 
 // Meaning returns one sentence about what the code means, "" for a code that is not one of this
@@ -219,6 +225,9 @@ var codes = map[Code]codeInfo{
 		hint: "The response was changed after it was signed: look for a proxy that rewrites it. If there is none, the identity provider's software signs in a wrong way: have its vendor fix it."},
 	CodeSignature: {meaning: "No trusted key made the signature.",
 		hint: "Give us the signing certificate that the identity provider uses now; both, during a change of certificates."},
+	CodeKeyRemoved: {meaning: "A key of the identity provider made the signature that it removed from its metadata a moment ago.",
+		hint: "Sign in again. If it happens again, the identity provider still signs with a key that its metadata no longer has: publish both during a change.",
+		page: signInAgain("The identity provider changed its key a moment ago.")},
 	CodeTime: {meaning: "A time is not an xs:dateTime with a time zone.",
 		hint: "The identity provider's software writes a time in a form that SAML does not allow: look for a setting there, or have its vendor fix it."},
 	CodeAssertionIssuer: {meaning: "The Assertion comes from another identity provider than the configured one.",
@@ -328,6 +337,16 @@ var codes = map[Code]codeInfo{
 		hint: "Take the identity provider's metadata, or its signing certificate, from its settings."},
 	CodeMetadataFetch: {meaning: "The metadata could not be fetched from its address.",
 		hint: "Compare the address with that of the identity provider's metadata, or download the file with a browser and give that."},
+	CodeMetadataUnavailable: {meaning: "The metadata of the identity provider is not there (yet), or is no longer trusted.",
+		hint: "See in the log, or in MetadataSource.Health, why the last look failed. If the metadata server stays away, give the document as MetadataSourceConfig.Initial.",
+		page: Page{http.StatusServiceUnavailable, "Single sign-on cannot be used at this moment",
+			"The settings of the identity provider are not there yet.", "Try again", true}},
+	CodeMetadataValidity: {meaning: "The metadata has run out, is older than what is kept, or does not say until when it is valid as MaxValidity wants.",
+		hint: "Ask the publisher of the metadata for a new document at this address, and set the clocks of both sides by NTP."},
+	CodeMetadataStale: {meaning: "No look for the metadata has succeeded for a long time.",
+		hint: "See why the last look failed: sign-in goes on with the keys of the last good document, and breaks when the identity provider changes its key."},
+	CodeMetadataCache: {meaning: "Metadata cannot be persisted, or what was persisted does not count.",
+		hint: "See whether the disk is full and whether the service may write there. Sign-in goes on; only a restart while the metadata server is down would leave it without metadata."},
 	CodeKey: {meaning: "The text is not a certificate in any known form.",
 		hint: "Take the identity provider's signing certificate (PEM or Base64), or its metadata, from its settings."},
 	CodePrivateKey: {meaning: "A private key was given where a certificate belongs.",

@@ -417,6 +417,14 @@ var configHints = map[string]string{
 	"Displays":                   hintTexts,
 	"Logos":                      "Give each logo the https address of an image, and its width and height in pixels.",
 	"Organization":               hintTexts,
+	"Address":                    "Set MetadataSourceConfig.Address to the address at which the identity provider publishes its metadata: https://host/path.",
+	"MDQ":                        "Set MetadataSourceConfig.EntityID to the entity ID of the identity provider, or leave MDQ false and give the address of its metadata.",
+	"SignedBy":                   "Read the certificate that the publisher of the metadata signs with by ParseKeys, or leave SignedBy nil for metadata that is not signed.",
+	"Interval":                   "Leave Interval empty for one hour; it is a time.Duration such as 30 * time.Minute.",
+	"MinInterval":                "Leave MinInterval empty for 5 minutes; it is a time.Duration.",
+	"MaxStale":                   "Leave MaxStale empty for 7 days; it is a time.Duration.",
+	"MaxValidity":                "Leave MaxValidity 0 unless a federation sets a limit, such as 14 * 24 * time.Hour.",
+	"Persist":                    "Set Persist to MetadataDir(\"/var/lib/yourservice/metadata\"), or leave it empty.",
 	"Contacts":                   "Give each contact one of the types and a plain e-mail address.",
 }
 

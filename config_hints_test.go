@@ -114,6 +114,10 @@ func TestConfigFaultsComeWithTheirHints(t *testing.T) {
 		_, err := NewHandler(c)
 		return err
 	}
+	ofSource := func(c MetadataSourceConfig) error {
+		_, err := NewMetadataSource(t.Context(), c)
+		return err
+	}
 	_, ofVerifier := NewVerifier(VerifierConfig{})
 	_, zeroVerifier := new(Verifier).Verify(t.Context(), "", VerifyOptions{})
 	_, ofDomains := NewDomains(DomainClaim{Verified: true}, DomainClaim{Domain: "example.com", Verified: true})
@@ -148,6 +152,8 @@ func TestConfigFaultsComeWithTheirHints(t *testing.T) {
 		"purpose": ofLogin(trial, LoginOptions{}),
 		"metadata": ofMetadata(MetadataOptions{Sign: true, ValidFor: 1, Displays: []MetadataDisplay{{}}, Logos: []MetadataLogo{{}},
 			Organization: []MetadataOrganization{{}}, Contacts: []MetadataContact{{}}}),
+		"source": ofSource(MetadataSourceConfig{MDQ: true, SignedBy: []TrustedKey{}, Interval: 1, MinInterval: 2, MaxStale: -1,
+			MaxValidity: -1, Persist: (*MetadataDir)(nil)}),
 		"verifier":  ofVerifier,
 		"verifier0": zeroVerifier,
 		"several":   several,

@@ -39,7 +39,7 @@ type Error struct {
 	Hint string
 	// Field is the setting that is wrong: FieldEntityID, FieldLoginURL or FieldCertificate for what
 	// an administrator entered about the identity provider, or the name of a field of Config,
-	// HandlerConfig, LoginOptions or FetchOptions ("BaseURL"). "" if no single setting is known to be wrong.
+	// HandlerConfig, LoginOptions, FetchOptions or MetadataSourceConfig ("BaseURL"). "" if no single setting is known to be wrong.
 	Field string
 	// Reference is a random number that appears on the user's error page and in the log, "" outside
 	// the HTTP handlers.
@@ -52,6 +52,7 @@ type Error struct {
 	note      string // said behind the hint
 	hintOf    Code   // whose hint it gets, "" for that of Code
 	requestID string // of the pending login that the refused response belongs to, for Event.RequestID
+	absent    bool   // the identity provider is not in a collection that should have it
 	cause     error
 }
 

@@ -34,7 +34,10 @@ type Event struct {
 	// can post without having begun a login.
 	RequestID string
 	Login     *Login // of a LoginSucceeded; personal data
-	// Err says why, for a LoginRefused and a SessionUnknown. Its Got may be personal data, see Code.Personal, and so may
+	// Metadata says more, for the events of a MetadataSource; else nil.
+	Metadata *MetadataEvent
+	// Err says why, for a LoginRefused, a SessionUnknown, and what fails of a MetadataSource. Its Got
+	// may be personal data, see Code.Personal, and so may
 	// be the text of the error that it wraps. A browser can post any number of responses for one
 	// login, so a login may be refused several times, and with CodeReplayed after it succeeded.
 	Err *Error

@@ -1,6 +1,31 @@
 package saml
 
-import "testing"
+import (
+	"context"
+	"testing"
+
+	"github.com/iomete/saml/internal/refresh"
+)
+
+// A Scheduler is what the sources of a process share. Tests have their own, since those of other tests
+// have other clocks.
+type Scheduler = refresh.Scheduler
+
+// NewScheduler returns a Scheduler for one test.
+func NewScheduler() *Scheduler { return refresh.NewScheduler() }
+
+// NewMetadataSourceOn is NewMetadataSource on another Scheduler.
+func NewMetadataSourceOn(ctx context.Context, s *Scheduler, c MetadataSourceConfig) (*MetadataSource, error) {
+	return newMetadataSource(ctx, c, s)
+}
+
+// NewSourcesOn is NewSources on another Scheduler.
+func NewSourcesOn(ctx context.Context, s *Scheduler, most int) *Sources {
+	return newSources(ctx, most, s)
+}
+
+// CacheKey is what the source persists under.
+func (s *MetadataSource) CacheKey() string { return s.cacheKey() }
 
 // VectorRefusals returns how the vectors are refused. Their identity provider is Microsoft Entra
 // ID.

@@ -71,7 +71,11 @@ func (sp *ServiceProvider) judge(ctx context.Context, m *wire.Response, unreadab
 	case unexpected != nil:
 		return nil, a.refused(stepState, unexpected)
 	}
-	if err := a.check(ctx, checks); err != nil {
+	err := a.check(ctx, checks)
+	if err != nil {
+		err = sp.checkAgain(ctx, a, checks, err)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if err := run(ctx, checks.claims, a); err != nil {
@@ -85,7 +89,7 @@ func (sp *ServiceProvider) judge(ctx context.Context, m *wire.Response, unreadab
 // check is the part of the pipeline that a Verifier has too: everything but the claims. It reads
 // the message, and fills in assertion and identity.
 func (a *attempt) check(ctx context.Context, checks checkList) *Error {
-	if len(a.policy.decrypters) > 0 {
+	if a.secret == nil && len(a.policy.decrypters) > 0 { // one allowance for a message, however often it is checked
 		a.secret = xmlenc.ForMessage(a.policy.decrypters)
 	}
 	if err := run(ctx, checks.received, a); err != nil {

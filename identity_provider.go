@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/iomete/saml/internal/address"
+	"github.com/iomete/saml/internal/refresh"
 )
 
 // An IdentityProvider is an immutable snapshot of whom to trust: what a metadata document or three
@@ -28,6 +29,10 @@ type IdentityProvider struct {
 
 	usableKeys []TrustedKey       // of keys
 	publicKeys []crypto.PublicKey // of usableKeys
+
+	cache   *refresh.Duration // how long the document may be kept before it is looked at again, nil if it does not say
+	created time.Time         // when the publisher made the document (mdrpi creationInstant), zero if it does not say
+	removed []removedKey      // keys that a MetadataSource trusted a moment ago
 }
 
 // Snapshot returns p: an IdentityProvider is its own IdentityProviderSource.

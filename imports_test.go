@@ -44,8 +44,8 @@ var rooms = func() map[string]room {
 	xml := thirdParty[:3]
 	const leaf = "it is a leaf that everybody builds on"
 	return map[string]room{
-		".": {internal("address", "b64", "certs", "dsig", "fault", "fetch", "guarded", "outgoing", "page", "posted", "seal",
-			"storekey", "wire", "xmlenc", "xmltree"),
+		".": {internal("address", "b64", "certs", "dsig", "fault", "fetch", "guarded", "outgoing", "page", "posted", "refresh",
+			"seal", "storekey", "wire", "xmlenc", "xmltree"),
 			"hostile XML is read by xmltree alone, certificates by certs, other modules have their one door in internal/certs and internal/outgoing, and session, samltest and the commands build on the library, not it on them"},
 		"internal/address":  {nil, leaf},
 		"internal/b64":      {nil, leaf},
@@ -67,6 +67,7 @@ var rooms = func() map[string]room {
 		"internal/page": {nil, "it writes what it is given, and decides nothing"},
 		"internal/posted": {internal("fault", "wire"),
 			"it reads what anybody posts, for the library and for cmd/samlsp, before anything is known"},
+		"internal/refresh": {nil, "it decides when, and keeps files, without knowing what is in a document"},
 		"internal/outgoing": {append(internal("xmltree"), xml[:2]...),
 			"it only writes: of the verifier it may have the tree alone, to canonicalize what it wrote, and the verifier must not come near these modules"},
 		"internal/testfiles": {nil, leaf},

@@ -7,8 +7,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/iomete/saml/internal/certs"
+	"github.com/iomete/saml/internal/refresh"
 	"github.com/iomete/saml/internal/xmltree"
 )
 
@@ -171,6 +173,8 @@ func (p *IdentityProvider) read(entity, role xmltree.Element) *Error {
 	p.wantSigned = want == "true" || want == "1"
 	for e := role; e.Exists(); e = e.Parent() { // what is around it ends its validity too
 		p.readValidUntil(e)
+		p.readCacheDuration(e)
+		p.readCreated(e) // that of the outermost element counts
 	}
 	roles := 0
 	for c := range entity.Children() {
@@ -222,6 +226,42 @@ func (p *IdentityProvider) readValidUntil(e xmltree.Element) {
 	}
 	if ok && (p.validUntil.IsZero() || t.Before(p.validUntil)) {
 		p.validUntil = t
+	}
+}
+
+// readCacheDuration takes the cacheDuration of an element, if it is shorter than those that were taken
+// (SAML Metadata 2.0 §2.3.2). It only says when to look again, so one that cannot be read is left out.
+func (p *IdentityProvider) readCacheDuration(e xmltree.Element) {
+	text, ok := e.Attr("cacheDuration")
+	if !ok {
+		return
+	}
+	d, ok := refresh.ParseDuration(trimSpace(text))
+	if !ok {
+		p.warnings = append(p.warnings, Warning{"cache_duration_unreadable",
+			"the document says for how long it may be kept in a form that cannot be read: " + quote(text), ""})
+		return
+	}
+	if start := (time.Time{}); p.cache == nil || d.After(start).Before(p.cache.After(start)) {
+		p.cache = &d
+	}
+}
+
+const nsPublication = "urn:oasis:names:tc:SAML:metadata:rpi"
+
+// readCreated takes the time at which the publisher made the document (SAML V2.0 Metadata Extensions
+// for Registration and Publication Information §2.2), if the element has it.
+func (p *IdentityProvider) readCreated(e xmltree.Element) {
+	for extensions := range e.Children() {
+		if !extensions.Is(xmltree.NSMetadata, "Extensions") {
+			continue
+		}
+		for info := range extensions.Children() {
+			text, _ := info.Attr("creationInstant")
+			if t, ok := parseTime(trimSpace(text)); ok && info.Is(nsPublication, "PublicationInfo") {
+				p.created = t
+			}
+		}
 	}
 }
 

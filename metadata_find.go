@@ -40,10 +40,13 @@ func (m memberChoice) find(root xmltree.Element) (entity, role xmltree.Element, 
 	}
 	switch {
 	case len(all) == 0:
-		return entity, role, noRole(root, collection)
+		refusal = noRole(root, collection)
+		refusal.absent = collection && wanted != ""
+		return entity, role, refusal
 	case len(names) == 0:
-		return entity, role, refuse(CodeMetadataAggregate,
-			"the document has no identity provider of that name", list(all), quote(wanted))
+		refusal = refuse(CodeMetadataAggregate, "the document has no identity provider of that name", list(all), quote(wanted))
+		refusal.absent = collection
+		return entity, role, refusal
 	case len(names) > 1 && len(slices.Compact(slices.Sorted(slices.Values(names)))) == 1:
 		refusal = refuse(CodeMetadataAggregate,
 			fmt.Sprintf("the document has the same identity provider %d times", len(names)), names[0], "each entity once")

@@ -50,9 +50,12 @@ func (sp *ServiceProvider) snapshot(ctx context.Context) (*IdentityProvider, *Er
 	if isNil(err) { // also a nil *Error
 		err = nil
 	}
+	var own *Error
 	switch {
 	case errors.Is(err, ErrNotConfigured):
 		return nil, refuse(CodeNotConfigured, "no identity provider is configured", "", "").withCause(err)
+	case errors.As(err, &own) && own != nil && own.Code == CodeMetadataUnavailable: // of a MetadataSource
+		return nil, own
 	case err == nil && idp == nil:
 		err = errors.New("the source gave neither settings nor an error")
 		fallthrough
@@ -94,6 +97,9 @@ func New(config Config) (*ServiceProvider, error) {
 			c.Logger.Warn("saml: "+err.Message+"; no login can succeed before there is another one", slog.String("tenant", c.Tenant),
 				slog.String("code", string(err.Code)), slog.String("certificate", err.Got))
 		}
+	case err.Code == CodeMetadataUnavailable: // its source says what is wrong, if anything is
+		c.Logger.Info("saml: "+err.Message+"; no login can succeed before that", slog.String("tenant", c.Tenant),
+			slog.String("code", string(err.Code)))
 	case err.Code != CodeNotConfigured:
 		c.Logger.Warn("saml: "+err.Message+"; no login can succeed before they can", slog.String("tenant", c.Tenant),
 			slog.String("code", string(err.Code)),
@@ -127,13 +133,21 @@ func (sp *ServiceProvider) Health(ctx context.Context) error {
 // outsideDates returns an error if no signature can be accepted now because of the dates of all
 // certificates. There is at least one usable key.
 func (sp *ServiceProvider) outsideDates(idp *IdentityProvider) *Error {
-	now := sp.config.Now()
-	if !sp.config.RefuseExpiredCertificates || slices.ContainsFunc(idp.usableKeys, func(k TrustedKey) bool { return k.isValidAt(now) }) {
+	if !sp.config.RefuseExpiredCertificates {
 		return nil
 	}
-	last := slices.MaxFunc(idp.usableKeys, func(a, b TrustedKey) int { return a.notAfter.Compare(b.notAfter) })
+	return idp.outsideDates(sp.config.Now(), "Config")
+}
+
+// outsideDates returns an error if none of the certificates is within its dates. of is the struct
+// whose RefuseExpiredCertificates is set. There is at least one usable key.
+func (p *IdentityProvider) outsideDates(now time.Time, of string) *Error {
+	if slices.ContainsFunc(p.usableKeys, func(k TrustedKey) bool { return k.isValidAt(now) }) {
+		return nil
+	}
+	last := slices.MaxFunc(p.usableKeys, func(a, b TrustedKey) int { return a.notAfter.Compare(b.notAfter) })
 	err := refuse(CodeCertificateExpired,
-		"no certificate of the identity provider is within its dates, and Config.RefuseExpiredCertificates is set", "",
+		"no certificate of the identity provider is within its dates, and "+of+".RefuseExpiredCertificates is set", "",
 		"a certificate that is valid at "+showTime(now))
 	err.Got = last.name() + ", valid from " + showTime(last.notBefore) + " to " + showTime(last.notAfter)
 	return err
@@ -156,11 +170,15 @@ func (sp *ServiceProvider) checkIdentityProvider(idp *IdentityProvider) error {
 }
 
 func (sp *ServiceProvider) checkLoginURL(login string) *Error {
+	return checkLoginURL(login, sp.config.InsecureAllowHTTP)
+}
+
+func checkLoginURL(login string, allowHTTP bool) *Error {
 	if err := checkEndpoint(login); err != nil {
 		return err
 	}
 	u, _ := url.Parse(login)
-	if u.Scheme == "http" && !isLoopback(u.Hostname()) && !sp.config.InsecureAllowHTTP {
+	if u.Scheme == "http" && !isLoopback(u.Hostname()) && !allowHTTP {
 		return refuse(CodeMetadataLoginURL, "the login URL is not https: passwords would travel in the clear", login,
 			"https://...")
 	}

@@ -39,7 +39,10 @@ type Error struct {
 	AADSTS   string // an error number of Microsoft Entra ID in the answer, "AADSTS90002"; "" if there is none
 	Setting  string // the field of Options that cannot be used; "" if the options are good
 	TooLarge bool   // the document has more than MaxBytes
-	Cause    error  // only context.Canceled, or why the server's certificate is not trusted; else nil
+	Status   int    // of HTTP, if the server answered with one that has no document; else 0
+	// RetryAfter is the header of that answer as it was sent (RFC 9110 §10.2.3), "" if there is none.
+	RetryAfter string
+	Cause      error // only context.Canceled, or why the server's certificate is not trusted; else nil
 }
 
 // Error returns the message for tests and logs of this package; users see the public error made
@@ -52,6 +55,28 @@ const (
 	maxRedirects   = 5
 )
 
+// Conditions are what an earlier Answer said about the document, so that the server need not send it
+// again (RFC 9110 §13.1). The zero value asks for the document whatever it is.
+type Conditions struct {
+	ETag         string // of the earlier Answer, as it was sent; "": not asked by tag
+	LastModified string // of the earlier Answer, as it was sent; "": not asked by date
+	Fresh        bool   // caches on the way must ask the server (Cache-Control: no-cache)
+}
+
+// conditional reports whether the server may answer that nothing has changed.
+func (c Conditions) conditional() bool { return c.ETag != "" || c.LastModified != "" }
+
+// An Answer is what a server sent.
+type Answer struct {
+	Document     []byte // nil if NotModified
+	NotModified  bool   // the document is the one that the Conditions are of (status 304)
+	ETag         string // to be sent back as it is, at most 1 KiB; "" if there is none
+	LastModified string // likewise
+	MovedTo      string // where redirects led, as an error may show it; "" if there were none
+}
+
+const maxValidator = 1 << 10 // bytes of an ETag or a Last-Modified that is sent back
+
 // Get returns the document at an address: https, or http on a loopback address unless PublicOnly is
 // set. Blanks and invisible characters around the address are left out. It takes at most 10 seconds
 // and follows 5 redirects. Link-local addresses and the metadata services of clouds are never
@@ -63,11 +88,39 @@ const (
 // name up for itself: a name that does not resolve here is its decision alone. All of this holds for
 // redirects too.
 func Get(ctx context.Context, typed string, o Options) ([]byte, *Error) {
+	f, fault := newFetcher(o)
+	if fault != nil {
+		return nil, fault
+	}
+	return f.get(ctx, typed)
+}
+
+// GetIfChanged is Get for a document that is asked for again and again. An answer that nothing has
+// changed is an error unless c has a condition.
+func GetIfChanged(ctx context.Context, typed string, o Options, c Conditions) (*Answer, *Error) {
+	f, fault := newFetcher(o)
+	if fault != nil {
+		return nil, fault
+	}
+	return f.ask(ctx, typed, c)
+}
+
+// Check returns what Get would find wrong with the address or the options before it connects, nil
+// if nothing is.
+func Check(typed string, o Options) *Error {
+	f, fault := newFetcher(o)
+	if fault != nil {
+		return fault
+	}
+	return f.begin(typed)
+}
+
+func newFetcher(o Options) (*fetcher, *Error) {
 	proxy, fault := parseProxy(o)
 	if fault != nil {
 		return nil, fault
 	}
-	f := fetcher{
+	return &fetcher{
 		proxy:          proxy,
 		lookup:         net.DefaultResolver.LookupNetIP,
 		publicOnly:     o.PublicOnly,
@@ -76,57 +129,115 @@ func Get(ctx context.Context, typed string, o Options) ([]byte, *Error) {
 		connectTimeout: connectTimeout,
 		maxBytes:       o.MaxBytes,
 		tls:            &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12},
-	}
-	return f.get(ctx, typed)
+	}, nil
 }
 
-func (f *fetcher) get(ctx context.Context, typed string) ([]byte, *Error) {
+// begin reads the address that was typed.
+func (f *fetcher) begin(typed string) *Error {
 	const noAddress = "this is no address that metadata is fetched from"
 	typed = address.Trimmed(typed)
 	u, err := url.Parse(typed)
 	if err != nil {
 		message := noAddress + ": it is not a valid URL; look for a space or a wrong port"
-		return nil, &Error{Message: message, Got: address.Shown(typed), Want: f.wanted()}
+		return &Error{Message: message, Got: address.Shown(typed), Want: f.wanted()}
 	}
 	if hidden := address.Hidden(typed); hidden != "" {
 		message := noAddress + ": it has a character that cannot be seen, " + hidden
-		return nil, &Error{Message: message, Got: address.Shown(typed), Want: "the address without it"}
+		return &Error{Message: message, Got: address.Shown(typed), Want: "the address without it"}
 	}
 	if !address.PortExists(u) {
-		return nil, &Error{Message: noAddress + ": it has a port that does not exist", Got: address.Shown(typed),
+		return &Error{Message: noAddress + ": it has a port that does not exist", Got: address.Shown(typed),
 			Want: "a port from 1 to 65535, or none"}
 	}
 	if !f.fetchable(u) {
-		return nil, &Error{Message: noAddress, Got: address.Shown(typed), Want: f.wanted()}
+		return &Error{Message: noAddress, Got: address.Shown(typed), Want: f.wanted()}
 	}
 	f.first, f.typed = u, u.Host
 	if address.HasUserInfo(typed) { // "https://name:1/2@host/" parses with the host "name:1"
 		f.typed = address.Shown(typed)
 	}
+	return nil
+}
+
+func (f *fetcher) get(ctx context.Context, typed string) ([]byte, *Error) {
+	answer, err := f.ask(ctx, typed, Conditions{})
+	if err != nil {
+		return nil, err
+	}
+	return answer.Document, nil
+}
+
+func (f *fetcher) ask(ctx context.Context, typed string, c Conditions) (*Answer, *Error) {
+	if err := f.begin(typed); err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, f.timeout)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, f.first.String(), nil)
 	if err != nil {
 		return nil, &Error{Message: "this is no address", Got: f.typed}
 	}
-	request.Header.Set("Accept", "application/samlmetadata+xml, application/xml, text/xml, */*;q=0.1")
-	request.Header.Set("Accept-Encoding", "gzip")
-	request.Header.Set("User-Agent", userAgent)
+	c.addTo(request.Header)
 	response, err := f.client().Do(request)
 	if err != nil {
 		return nil, f.failed(err)
 	}
 	defer response.Body.Close()
 	f.answered = true
-	if response.StatusCode != http.StatusOK {
-		e := &Error{Message: "the server does not give the document", Got: response.Status, AADSTS: f.aadsts(response),
-			Hint: hintOfStatus(response.StatusCode)}
-		if e.AADSTS != "" {
-			e.Got += ", " + e.AADSTS
-		}
-		return nil, e
+	answer := &Answer{ETag: validator(response, "ETag"), LastModified: validator(response, "Last-Modified")}
+	if f.moved.Load() {
+		answer.MovedTo = address.Shown(response.Request.URL.String())
 	}
-	return f.document(ctx, response)
+	switch {
+	case response.StatusCode == http.StatusNotModified && c.conditional():
+		answer.NotModified = true
+		return answer, nil
+	case response.StatusCode != http.StatusOK:
+		return nil, f.refused(response)
+	}
+	var fault *Error
+	if answer.Document, fault = f.document(ctx, response); fault != nil {
+		return nil, fault
+	}
+	return answer, nil
+}
+
+// addTo sets the headers of a request.
+func (c Conditions) addTo(h http.Header) {
+	h.Set("Accept", "application/samlmetadata+xml, application/xml, text/xml, */*;q=0.1")
+	h.Set("Accept-Encoding", "gzip")
+	h.Set("User-Agent", userAgent)
+	if c.ETag != "" {
+		h.Set("If-None-Match", c.ETag)
+	}
+	if c.LastModified != "" {
+		h.Set("If-Modified-Since", c.LastModified)
+	}
+	if c.Fresh {
+		h.Set("Cache-Control", "no-cache")
+	}
+}
+
+// validator returns a header that is sent back with the next request, "" if it is too long.
+func validator(response *http.Response, name string) string {
+	if v := response.Header.Get(name); len(v) <= maxValidator {
+		return v
+	}
+	return ""
+}
+
+// refused says why a status is not one with a document.
+func (f *fetcher) refused(response *http.Response) *Error {
+	e := &Error{Message: "the server does not give the document", Got: response.Status, AADSTS: f.aadsts(response),
+		Hint: hintOfStatus(response.StatusCode), Status: response.StatusCode,
+		RetryAfter: response.Header.Get("Retry-After")}
+	if e.AADSTS != "" {
+		e.Got += ", " + e.AADSTS
+	}
+	if e.Status == http.StatusNotModified {
+		e.Message = "the server says that the document has not changed, though it was asked for the document itself"
+	}
+	return e
 }
 
 // client uses a proxy only for https, and http is on this machine: what connects, and to where, is

@@ -17,6 +17,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"reflect"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -475,6 +476,73 @@ func TestBodyBehindTheTime(t *testing.T) {
 			Body: io.NopCloser(strings.NewReader("\x1f\x8b\x08"))})
 		if err == nil || !strings.Contains(err.Message, "does not answer within") || data != nil {
 			t.Errorf("Content-Encoding %q: got %q, %v", encoding, data, err)
+		}
+	}
+}
+
+// TestGetIfChanged: conditions go out as they came in, 304 counts only if there were any, and what an
+// error status says about the next request is handed on.
+func TestGetIfChanged(t *testing.T) {
+	t.Parallel()
+	const tag, date = `W/"a b"`, "Sat, 31 Jan 2026 12:00:00 GMT"
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("ETag", tag)
+		w.Header().Set("Last-Modified", date)
+		w.Header().Set("X-Asked", r.Header.Get("If-None-Match")+"|"+r.Header.Get("If-Modified-Since")+"|"+r.Header.Get("Cache-Control"))
+		switch {
+		case r.URL.Path == "/moved":
+			http.Redirect(w, r, "/?secret", http.StatusFound)
+		case r.URL.Path == "/long":
+			w.Header().Set("ETag", `"`+strings.Repeat("x", maxValidator)+`"`)
+		case r.URL.Path == "/busy":
+			w.Header().Set("Retry-After", "120")
+			w.WriteHeader(http.StatusServiceUnavailable)
+		case r.URL.Path == "/always", r.Header.Get("If-None-Match") == tag, r.Header.Get("If-Modified-Since") == date:
+			w.WriteHeader(http.StatusNotModified)
+		default:
+			w.Write([]byte(w.Header().Get("X-Asked")))
+		}
+	}))
+	defer server.Close()
+	ask := func(path string, c Conditions) (*Answer, *Error) {
+		return GetIfChanged(t.Context(), server.URL+path, Options{MaxBytes: 100}, c)
+	}
+	for name, row := range map[string]struct {
+		path string
+		c    Conditions
+		want Answer
+	}{
+		"no conditions": {"/", Conditions{}, Answer{Document: []byte("||"), ETag: tag, LastModified: date}},
+		"fresh":         {"/", Conditions{Fresh: true}, Answer{Document: []byte("||no-cache"), ETag: tag, LastModified: date}},
+		"by tag":        {"/", Conditions{ETag: tag}, Answer{NotModified: true, ETag: tag, LastModified: date}},
+		"by date":       {"/", Conditions{LastModified: date}, Answer{NotModified: true, ETag: tag, LastModified: date}},
+		"changed":       {"/", Conditions{ETag: `"b"`}, Answer{Document: []byte(`"b"||`), ETag: tag, LastModified: date}},
+		"moved": {"/moved", Conditions{}, Answer{Document: []byte("||"), ETag: tag, LastModified: date,
+			MovedTo: server.URL + "/?…"}},
+		"a tag without end": {"/long", Conditions{}, Answer{Document: []byte{}, LastModified: date}},
+	} {
+		if got, err := ask(row.path, row.c); err != nil || !reflect.DeepEqual(*got, row.want) {
+			t.Errorf("%s: got %+v, %v, want %+v", name, got, err, row.want)
+		}
+	}
+	if got, err := ask("/always", Conditions{}); err == nil || err.Status != http.StatusNotModified || !strings.Contains(err.Message, "has not changed") {
+		t.Errorf("304 without a condition: got %+v, %v", got, err)
+	}
+	if _, err := ask("/busy", Conditions{}); err == nil || err.Status != http.StatusServiceUnavailable || err.RetryAfter != "120" {
+		t.Errorf("busy: got %+v", err)
+	}
+}
+
+// TestCheck finds what is wrong without a connection.
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	if err := Check(" https://127.0.0.1:1/x ", Options{}); err != nil {
+		t.Errorf("an address at which nobody answers: %v", err)
+	}
+	for typed, o := range map[string]Options{"": {}, "http://example.com/": {}, "http://127.0.0.1/": {PublicOnly: true},
+		"https://a:b@example.com/": {}, "https://example.com:0/": {}, "https://example.com/": {Proxy: "x"}} {
+		if err := Check(typed, o); err == nil {
+			t.Errorf("%q with %+v is taken", typed, o)
 		}
 	}
 }
