@@ -61,4 +61,8 @@ const (
 	Digest             = "digest"
 	Signature          = "signature"
 	Decryption         = "decryption"
+	LogoutForm         = "logout_form"
+	LogoutMessage      = "logout_message"
+	LogoutUnsigned     = "logout_unsigned"
+	Deflate            = "deflate"
 )
