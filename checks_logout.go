@@ -111,8 +111,8 @@ func checkLogoutDestination(a *logoutAttempt) *Error {
 		quote(a.arrival.addresses[0]))
 	if got == "" {
 		e.Message = "the " + a.name() + " has no Destination, so it could have been made for another service"
-		e.Hint = "A logout message that a browser carries must say which address it is for: let the identity provider write the " +
-			"address into Destination."
+		e.Hint = "A logout message that a browser carries must say which address it is for: " +
+			"let the identity provider write the address into Destination."
 	}
 	return e
 }
@@ -121,7 +121,8 @@ func checkLogoutTimes(a *logoutAttempt) *Error {
 	for _, name := range []string{issueInstant, notOnOrAfter} {
 		if text, present := a.content.times[name]; present {
 			if _, ok := parseTime(text); !ok {
-				return refuse(CodeTime, "the "+name+" of the LogoutRequest is not an xs:dateTime with a time zone", text, timeForm)
+				return refuse(CodeTime, "the "+name+" of the LogoutRequest is not an xs:dateTime with a time zone",
+					text, timeForm)
 			}
 		}
 	}

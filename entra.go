@@ -88,7 +88,8 @@ func entraTenant(u, beside *url.URL) string {
 func isOtherEntraIssuer(issuer, entityID string) bool {
 	got, gotErr := url.Parse(issuer)
 	want, wantErr := url.Parse(entityID)
-	if gotErr != nil || wantErr != nil || got.Scheme != "https" || got.RawQuery != "" || !tenantAlone.MatchString(got.Path) {
+	if gotErr != nil || wantErr != nil || got.Scheme != "https" || got.RawQuery != "" ||
+		!tenantAlone.MatchString(got.Path) {
 		return false
 	}
 	tenant := entraTenant(want, nil)

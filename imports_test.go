@@ -44,7 +44,8 @@ var rooms = func() map[string]room {
 	xml := thirdParty[:3]
 	const leaf = "it is a leaf that everybody builds on"
 	return map[string]room{
-		".": {internal("address", "b64", "certs", "dsig", "fault", "fetch", "guarded", "outgoing", "page", "redirect", "seal", "storekey",
+		".": {internal("address", "b64", "certs", "dsig", "fault", "fetch", "guarded", "outgoing", "page", "redirect",
+			"seal", "storekey",
 			"wire", "xmlenc", "xmltree"),
 			"hostile XML is read by xmltree alone, certificates by certs, other modules have their one door in internal/certs and internal/outgoing, and session, samltest and the commands build on the library, not it on them"},
 		"internal/address":  {nil, leaf},

@@ -38,7 +38,7 @@ const (
 	logoutIssuer = "https://idp.example.com/saml"
 	logoutID     = "_the-request"
 
-	emailNameID = `<saml:NameID Format="urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress">ann@example.com</saml:NameID>`
+	emailNameID = `<saml:NameID Format="` + formatEmail + `">ann@example.com</saml:NameID>`
 )
 
 // A sampleLogout is one logout message, how it is signed and sent, and the conditions under which it
@@ -120,7 +120,8 @@ func (s *sampleLogout) name() string {
 	return "LogoutRequest"
 }
 
-const logoutNamespaces = ` xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion"`
+const logoutNamespaces = ` xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol"` +
+	` xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion"`
 
 // xml writes the message, without a signature.
 func (s *sampleLogout) xml(t testing.TB) string {
@@ -275,7 +276,8 @@ func (s *sampleLogout) form(t testing.TB) string {
 // soapEnvelope declares the namespaces of the message, as LemonLDAP::NG does: cut out of it as text,
 // the message would not be well-formed.
 func soapEnvelope(message string) string {
-	return `<S:Envelope xmlns:S="http://schemas.xmlsoap.org/soap/envelope/"` + logoutNamespaces + `><S:Header/><S:Body>` +
+	return `<S:Envelope xmlns:S="http://schemas.xmlsoap.org/soap/envelope/"` + logoutNamespaces +
+		`><S:Header/><S:Body>` +
 		strings.Replace(message, logoutNamespaces, "", 1) + `</S:Body></S:Envelope>`
 }
 
@@ -333,9 +335,11 @@ func encryptedID(t testing.TB, certificate, plaintext string) string {
 		t.Fatal(err)
 	}
 	value := func(octets []byte) string {
-		return `<e:CipherData><e:CipherValue>` + base64.StdEncoding.EncodeToString(octets) + `</e:CipherValue></e:CipherData>`
+		return `<e:CipherData><e:CipherValue>` + base64.StdEncoding.EncodeToString(octets) +
+			`</e:CipherValue></e:CipherData>`
 	}
-	return `<saml:EncryptedID><e:EncryptedData xmlns:e="http://www.w3.org/2001/04/xmlenc#" Type="http://www.w3.org/2001/04/xmlenc#Element">` +
+	return `<saml:EncryptedID><e:EncryptedData xmlns:e="http://www.w3.org/2001/04/xmlenc#"` +
+		` Type="http://www.w3.org/2001/04/xmlenc#Element">` +
 		`<e:EncryptionMethod Algorithm="http://www.w3.org/2009/xmlenc11#aes128-gcm"/>` +
 		`<ds:KeyInfo xmlns:ds="http://www.w3.org/2000/09/xmldsig#"><e:EncryptedKey>` +
 		`<e:EncryptionMethod Algorithm="http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p"/>` + value(wrapped) +

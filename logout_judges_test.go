@@ -62,7 +62,8 @@ func TestJudgesOfLogout(t *testing.T) {
 		}
 	}
 	judge("SOAP", func() *sampleLogout { s := newSampleLogout(); s.asSOAP(); return s }(), true)
-	if judged["openssl"] < 25 || judged["openssl refuses"] < 12 || judged["xmlsec1"] < 5 || judged["xmlsec1 refuses"] < 4 {
+	if judged["openssl"] < 25 || judged["openssl refuses"] < 12 || judged["xmlsec1"] < 5 ||
+		judged["xmlsec1 refuses"] < 4 {
 		t.Errorf("judged %v", judged)
 	}
 }
@@ -111,7 +112,8 @@ func opensslVerifies(t *testing.T, octets string, value []byte, uri string, cert
 	}
 	if public, ok := certificate.PublicKey.(*ecdsa.PublicKey); ok {
 		if size := (public.Curve.Params().N.BitLen() + 7) / 8; len(value) == 2*size {
-			der, err := asn1.Marshal(struct{ R, S *big.Int }{new(big.Int).SetBytes(value[:size]), new(big.Int).SetBytes(value[size:])})
+			der, err := asn1.Marshal(struct{ R, S *big.Int }{new(big.Int).SetBytes(value[:size]),
+				new(big.Int).SetBytes(value[size:])})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -130,12 +132,14 @@ func opensslVerifies(t *testing.T, octets string, value []byte, uri string, cert
 		}
 		return path
 	}
-	arguments := []string{"dgst", "-" + hash, "-verify", file("key", pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public})),
+	arguments := []string{"dgst", "-" + hash, "-verify", file("key", pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY",
+		Bytes: public})),
 		"-signature", file("signature", value)}
 	if strings.HasSuffix(uri, "-MGF1") {
 		arguments = append(arguments, "-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:digest")
 	}
-	return exec.CommandContext(t.Context(), "openssl", append(arguments, file("octets", []byte(octets)))...).Run() == nil
+	return exec.CommandContext(t.Context(), "openssl", append(arguments, file("octets",
+		[]byte(octets)))...).Run() == nil
 }
 
 // xmlsec1VerifiesLogout reads a form or an envelope.

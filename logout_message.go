@@ -80,7 +80,8 @@ const (
 
 // logoutRefused is the page for what is not authentic.
 var logoutRefused = Page{http.StatusBadRequest, "This sign-out could not be checked",
-	"A message about a sign-out reached this service, and it could not be checked. If you are signed in here, you still are.", "", true}
+	"A message about a sign-out reached this service, and it could not be checked. " +
+		"If you are signed in here, you still are.", "", true}
 
 // judgeLogoutRequest decides about a LogoutRequest: the signature first, then whether the request is
 // for us, then whether it can be carried out. What it says is read from the signed bytes alone.
@@ -199,8 +200,8 @@ func (a *logoutAttempt) strange(err *Error) *Error {
 
 // noteRewrittenQuery names the most frequent reason: a signature on a redirect covers the characters
 // of the query, and decoding and encoding again changes some.
-const noteRewrittenQuery = "If the certificate is the right one, a proxy or router in front of this service writes the query of the address anew " +
-	"or adds a RelayState: it must pass the query on as it is."
+const noteRewrittenQuery = "If the certificate is the right one, a proxy or router in front of this service " +
+	"writes the query of the address anew or adds a RelayState: it must pass the query on as it is."
 
 // name is what the message is, for error messages.
 func (a *logoutAttempt) name() string { return a.arrival.message.Root.Local() }

@@ -41,10 +41,12 @@ func TestLogoutMessages(t *testing.T) {
 				continue
 			}
 			if j.refusal.Code != row.code || j.refusal.Check != row.check {
-				t.Errorf("%s: %s: got %v by %q, want %s by %q", group, row.name, j.refusal, j.refusal.Check, string(row.code), row.check)
+				t.Errorf("%s: %s: got %v by %q, want %s by %q", group, row.name, j.refusal, j.refusal.Check,
+					string(row.code), row.check)
 			}
 			if want := group == "feasible"; (j.verdict.request != nil) != want || (j.verdict.status != "") != want {
-				t.Errorf("%s: %s: got request %v with status %q, want an answer: %t", group, row.name, j.verdict.request, j.verdict.status, want)
+				t.Errorf("%s: %s: got request %v with status %q, want an answer: %t", group, row.name,
+					j.verdict.request, j.verdict.status, want)
 			}
 		}
 	}
@@ -65,12 +67,14 @@ func TestLogoutMessages(t *testing.T) {
 // decoded, an empty one too.
 func TestLogoutRequestSaysWhat(t *testing.T) {
 	t.Parallel()
-	for name, change := range map[string]func(*sampleLogout){"redirect": asIs, "form": post, "SOAP": soap, "unsigned": unsigned,
+	for name, change := range map[string]func(*sampleLogout){"redirect": asIs, "form": post, "SOAP": soap,
+		"unsigned":  unsigned,
 		"encrypted": func(s *sampleLogout) { decrypting(s); s.encrypted = "test-sp-a" }} {
 		s := newSampleLogout()
 		change(s)
 		r := s.judge(t, allLogoutChecks).verdict.request
-		if r == nil || r.ID != "_m" || r.Issuer != logoutIssuer || r.NameID.Value != "ann@example.com" || r.NameID.Format != formatEmail ||
+		if r == nil || r.ID != "_m" || r.Issuer != logoutIssuer || r.NameID.Value != "ann@example.com" ||
+			r.NameID.Format != formatEmail ||
 			!slices.Equal(r.Indexes, []string{"_index"}) || showTime(r.IssueInstant) != "2026-03-10T09:29:50Z" ||
 			r.Unsigned != (name == "unsigned") {
 			t.Errorf("%s: got %+v", name, r)
@@ -193,7 +197,8 @@ func TestKeysOfLogout(t *testing.T) {
 		s := newSampleLogout()
 		s.encrypted = "test-sp-a"
 		s.config = func(t testing.TB, c *Config) {
-			c.DecryptionKeys = []DecryptionKey{{Key: countedKey{vectorKey(t, "test-sp-a.key.pem").(crypto.Decrypter), &calls}}}
+			c.DecryptionKeys = []DecryptionKey{{Key: countedKey{vectorKey(t, "test-sp-a.key.pem").(crypto.Decrypter),
+				&calls}}}
 		}
 		row.change(s)
 		if s.judge(t, allLogoutChecks); (calls > 0) != row.used || calls > 1 {

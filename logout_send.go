@@ -17,16 +17,19 @@ type logoutDocument interface {
 // newLogoutRequest makes the request that ends the session of a user at the identity provider, which
 // finds it by the NameID as it was received and by the SessionIndexes.
 func (sp *ServiceProvider) newLogoutRequest(destination string, n NameID, indexes []string) outgoing.LogoutRequest {
-	return outgoing.LogoutRequest{ID: newRequestID(), IssueInstant: sp.now(), Destination: destination, EntityID: sp.entityID,
-		NameID:  outgoing.NameID{Value: n.Value, Format: n.Format, NameQualifier: n.NameQualifier, SPNameQualifier: n.SPNameQualifier},
+	return outgoing.LogoutRequest{ID: newRequestID(), IssueInstant: sp.now(), Destination: destination,
+		EntityID: sp.entityID,
+		NameID: outgoing.NameID{Value: n.Value, Format: n.Format, NameQualifier: n.NameQualifier,
+			SPNameQualifier: n.SPNameQualifier},
 		Indexes: indexes}
 }
 
 // newLogoutResponse makes the answer to a LogoutRequest. destination is "" by SOAP, status the URI of
 // a top-level status code.
 func (sp *ServiceProvider) newLogoutResponse(destination, requestID, status string) outgoing.LogoutResponse {
-	return outgoing.LogoutResponse{ID: newRequestID(), InResponseTo: requestID, IssueInstant: sp.now(), Destination: destination,
-		EntityID: sp.entityID, Status: status}
+	return outgoing.LogoutResponse{ID: newRequestID(), InResponseTo: requestID, IssueInstant: sp.now(),
+		Destination: destination,
+		EntityID:    sp.entityID, Status: status}
 }
 
 // errNoLogoutKey says that logout messages are never sent without a signature: AD FS, Okta and

@@ -19,12 +19,14 @@ import (
 )
 
 // signsLogout makes a service that signs, and one on the other side that trusts it.
-func signsLogout(t *testing.T, key string, algorithm SigningAlgorithm, entityID string) (sender, receiver *ServiceProvider,
+func signsLogout(t *testing.T, key string, algorithm SigningAlgorithm, entityID string) (sender,
+	receiver *ServiceProvider,
 	certificate *x509.Certificate) {
 	t.Helper()
 	certificate = vectorCertificate(t, key+".crt.pem")
 	sender = mustProvider(t, func(c *Config) {
-		c.SigningKey, c.SigningCertificate, c.SigningAlgorithm = vectorKey(t, key+".key.pem"), certificate.Raw, algorithm
+		c.SigningKey, c.SigningCertificate, c.SigningAlgorithm = vectorKey(t, key+".key.pem"), certificate.Raw,
+			algorithm
 		c.EntityID = entityID
 	})
 	keys, err := ParseKeys(testfiles.Key(t, key+".crt.pem"))
@@ -48,7 +50,8 @@ func TestLogoutMessagesThatWeSend(t *testing.T) {
 	needXmlsec1(t)
 	const entityID = "https://console.example.com/a?b=c&d=<\u00E9>"
 	const destination = "https://idp.example.com/slo?sls&a=b"
-	n := NameID{Value: "a<b>&\"'\u00E9\U0001F511]]>", Format: "urn:x\t\n&\"", NameQualifier: "<q>", SPNameQualifier: "'s'"}
+	n := NameID{Value: "a<b>&\"'\u00E9\U0001F511]]>", Format: "urn:x\t\n&\"", NameQualifier: "<q>",
+		SPNameQualifier: "'s'"}
 	indexes := []string{"<i>\r\n", "2", "]]>"}
 	for key, algorithms := range map[string][]SigningAlgorithm{"test-idp-a": {"", RSAWithSHA512, RSAPSSWithSHA256},
 		"test-ec-p256": {""}, "test-ec-p384": {""}, "test-ec-p521": {"", ECDSAWithSHA256}} {
@@ -64,15 +67,18 @@ func TestLogoutMessagesThatWeSend(t *testing.T) {
 				}
 				arrival := logoutArrival{m, []string{destination}, false}
 				if !m.Request {
-					outcome, refusal := receiver.judgeLogoutResponse(t.Context(), arrival, "_request", logoutResponseChecks)
+					outcome, refusal := receiver.judgeLogoutResponse(t.Context(), arrival, "_request",
+						logoutResponseChecks)
 					if refusal != nil || outcome != logoutFailed {
 						t.Errorf("%s %s, %s: got %v, %v", key, algorithm, how, outcome, refusal)
 					}
 					return
 				}
 				v := receiver.judgeLogoutRequest(t.Context(), arrival, logoutRequestChecks)
-				if r := v.request; v.refusal != nil || r.ID != request.ID || !r.IssueInstant.Equal(testNow.Truncate(time.Millisecond)) ||
-					r.NameID.Value != n.Value || r.NameID.Format != n.Format || r.NameID.NameQualifier != n.NameQualifier ||
+				if r := v.request; v.refusal != nil || r.ID != request.ID ||
+					!r.IssueInstant.Equal(testNow.Truncate(time.Millisecond)) ||
+					r.NameID.Value != n.Value || r.NameID.Format != n.Format ||
+					r.NameID.NameQualifier != n.NameQualifier ||
 					r.NameID.SPNameQualifier != n.SPNameQualifier || !slices.Equal(r.Indexes, indexes) {
 					t.Errorf("%s %s, %s: got %+v, %v", key, algorithm, how, r, v.refusal)
 				}
@@ -86,7 +92,8 @@ func TestLogoutMessagesThatWeSend(t *testing.T) {
 					}
 					received, parameters, err := wire.LogoutFromQuery("sls&a=b&" + query)
 					check("redirect", received, err)
-					if err == nil && (parameters.HasRelayState != (state != nil) || state != nil && parameters.RelayState != *state) {
+					if err == nil && (parameters.HasRelayState != (state != nil) || state != nil &&
+						parameters.RelayState != *state) {
 						t.Errorf("got RelayState %q", parameters.RelayState)
 					}
 					if state != nil && *state != "" { // the longest query
@@ -105,7 +112,8 @@ func TestLogoutMessagesThatWeSend(t *testing.T) {
 				}
 				received, err = wire.LogoutFromSOAP(envelope)
 				check("SOAP", received, err)
-				if document, err := base64.StdEncoding.DecodeString(value); err == nil && algorithm != RSAPSSWithSHA256 { // xmlsec1 has that from 1.3 on
+				if document, err := base64.StdEncoding.DecodeString(value); err == nil &&
+					algorithm != RSAPSSWithSHA256 { // xmlsec1 has that from 1.3 on
 					judgeSentXML(t, document, key)
 					if m == logoutDocument(response) {
 						judgeSentXML(t, envelope, key)
@@ -148,15 +156,18 @@ func judgeSentXML(t *testing.T, document []byte, key string) {
 	t.Helper()
 	for _, changed := range []bool{false, true} {
 		if changed {
-			document = []byte(strings.Replace(string(document), "https://idp.example.com/slo", "https://evil.example.com", 1))
+			document = []byte(strings.Replace(string(document), "https://idp.example.com/slo",
+				"https://evil.example.com", 1))
 		}
 		file := filepath.Join(t.TempDir(), "message.xml")
 		if err := os.WriteFile(file, document, 0o600); err != nil {
 			t.Fatal(err)
 		}
 		output, err := exec.CommandContext(t.Context(), "xmlsec1", "--verify",
-			"--id-attr:ID", "urn:oasis:names:tc:SAML:2.0:protocol:LogoutRequest", "--id-attr:ID", "urn:oasis:names:tc:SAML:2.0:protocol:LogoutResponse",
-			"--enabled-key-data", "rsa,ecdsa", "--pubkey-cert-pem", filepath.Join(testfiles.VectorDir(t), "keys", key+".crt.pem"), file).CombinedOutput()
+			"--id-attr:ID", "urn:oasis:names:tc:SAML:2.0:protocol:LogoutRequest", "--id-attr:ID",
+			"urn:oasis:names:tc:SAML:2.0:protocol:LogoutResponse",
+			"--enabled-key-data", "rsa,ecdsa", "--pubkey-cert-pem", filepath.Join(testfiles.VectorDir(t), "keys",
+				key+".crt.pem"), file).CombinedOutput()
 		if (err != nil) != changed {
 			t.Errorf("xmlsec1, changed %t: %v\n%.500s\n%s", changed, err, output, document)
 		}
@@ -171,7 +182,8 @@ func TestLogoutNeedsAKey(t *testing.T) {
 	address, err := sp.logoutRedirect("https://idp.example.com/slo", m, nil)
 	_, value, formErr := sp.logoutForm(m)
 	envelope, soapErr := sp.logoutEnvelope(m)
-	if address != "" || value != "" || envelope != nil || !errors.Is(err, errNoLogoutKey) || !errors.Is(formErr, errNoLogoutKey) ||
+	if address != "" || value != "" || envelope != nil || !errors.Is(err, errNoLogoutKey) || !errors.Is(formErr,
+		errNoLogoutKey) ||
 		!errors.Is(soapErr, errNoLogoutKey) {
 		t.Errorf("got %q, %q, %q, %v, %v, %v", address, value, envelope, err, formErr, soapErr)
 	}

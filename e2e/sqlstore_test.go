@@ -630,7 +630,8 @@ func testMarks(t *testing.T, d database) {
 	for i := range values {
 		values[i] = fmt.Sprintf("('v1/out/%d', %d, 1)", i, 1+i)
 	}
-	if _, err := db.ExecContext(t.Context(), "insert into saml_marks (mark, ends, issued) values "+strings.Join(values, ", ")); err != nil {
+	if _, err := db.ExecContext(t.Context(),
+		"insert into saml_marks (mark, ends, issued) values "+strings.Join(values, ", ")); err != nil {
 		t.Fatal(err)
 	}
 	begin := time.Now()
@@ -644,7 +645,8 @@ func testMarks(t *testing.T, d database) {
 	var left int
 	var ends, issued int64
 	err := db.QueryRowContext(t.Context(), "select count(*) from saml_marks where ends <= 1000000").Scan(&left)
-	err = errors.Join(err, db.QueryRowContext(t.Context(), "select ends, issued from saml_marks where mark = 'v1/out/live'").Scan(&ends, &issued))
+	err = errors.Join(err, db.QueryRowContext(t.Context(),
+		"select ends, issued from saml_marks where mark = 'v1/out/live'").Scan(&ends, &issued))
 	if err != nil || left != 0 || issued != mark.Unix() {
 		t.Errorf("after Prune %d ended rows are left, and the mark is %d, want %d: %v", left, issued, mark.Unix(), err)
 	}
@@ -672,8 +674,10 @@ func testMarks(t *testing.T, d database) {
 	}
 	d.server.kill()
 	got, highestErr := records.Highest(t.Context(), "v1/out/live")
-	if err := records.Raise(t.Context(), "v1/out/live", mark, time.Hour); err == nil || highestErr == nil || !got.IsZero() {
-		t.Errorf("without a server: got %v, %v and %v, want errors: nothing may count as ended, or as written", err, got, highestErr)
+	if err := records.Raise(t.Context(), "v1/out/live", mark, time.Hour); err == nil || highestErr == nil ||
+		!got.IsZero() {
+		t.Errorf("without a server: got %v, %v and %v, want errors: nothing may count as ended, or as written", err,
+			got, highestErr)
 	}
 	d.server.start()
 	if got, err := records.Highest(t.Context(), "v1/out/live"); err != nil || !got.Equal(older) {

@@ -82,7 +82,8 @@ func TestMemoryMarksAreBounded(t *testing.T) {
 	records := &session.MemoryRecords{Now: func() time.Time { return now }}
 	const room = 200_000
 	for i := range room {
-		if err := records.Raise(t.Context(), fmt.Sprint("v1/out/", i), now, time.Duration(1+i)*time.Minute); err != nil {
+		if err := records.Raise(t.Context(), fmt.Sprint("v1/out/", i), now,
+			time.Duration(1+i)*time.Minute); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -97,7 +98,8 @@ func TestMemoryMarksAreBounded(t *testing.T) {
 	if err := records.Put(t.Context(), "v1/rec/1", make([]byte, 1<<20), time.Hour); err != nil {
 		t.Error(err)
 	}
-	if got, err := records.Highest(t.Context(), "v1/out/8", "v1/out/7", "v1/out/another"); err != nil || !got.Equal(now.Add(time.Hour)) {
+	if got, err := records.Highest(t.Context(), "v1/out/8", "v1/out/7", "v1/out/another"); err != nil ||
+		!got.Equal(now.Add(time.Hour)) {
 		t.Errorf("got %v, %v", got, err)
 	}
 	now = now.Add(time.Minute) // the first one ends

@@ -185,7 +185,8 @@ func (r *simpleRecords) raised(old, mark simpleMark) simpleMark {
 	if old.mark.After(mark.mark) && !r.is("takes the last mark") || r.is("keeps the first mark") {
 		mark.mark = old.mark
 	}
-	if old.end.After(mark.end) && !r.is("takes the last lifetime of a mark") || r.is("keeps the first lifetime of a mark") {
+	if old.end.After(mark.end) && !r.is("takes the last lifetime of a mark") ||
+		r.is("keeps the first lifetime of a mark") {
 		mark.end = old.end
 	}
 	return mark

@@ -15,7 +15,8 @@ var ours = Service{Tenant: "acme", EntityID: "https://console.example.com/acs", 
 func TestKeysNeverChange(t *testing.T) {
 	t.Parallel()
 	request := Request{NameID{"Ann@example.com", "", "https://console.example.com/acs"}, []string{"_1"}}
-	session := Session{NameID: NameID{"ann@EXAMPLE.com", "", "https://console.example.com/acs"}, Email: true, Indexes: []string{"_1"},
+	session := Session{NameID: NameID{"ann@EXAMPLE.com", "", "https://console.example.com/acs"}, Email: true,
+		Indexes:     []string{"_1"},
 		AssertionID: "_1"}
 	for name, got := range map[string][]string{"request": request.Keys(ours), "session": session.Keys(ours)} {
 		if want := strings.Fields(golden[name]); !slices.Equal(got, want) {
@@ -105,7 +106,8 @@ func names(r Request, s Session) bool {
 		return true
 	}
 	sameName := r.NameID.Value == s.NameID.Value ||
-		s.Email && len(s.NameID.Value) > 1 && strings.Contains(s.NameID.Value, "@") && strings.EqualFold(r.NameID.Value, s.NameID.Value)
+		s.Email && len(s.NameID.Value) > 1 && strings.Contains(s.NameID.Value, "@") &&
+			strings.EqualFold(r.NameID.Value, s.NameID.Value)
 	same := func(a, b string) bool { return a == "" || b == "" || a == b }
 	sameIndex := len(r.Indexes) == 0 || len(s.Indexes) == 0 ||
 		slices.ContainsFunc(r.Indexes, func(i string) bool { return slices.Contains(s.Indexes, i) })
@@ -120,15 +122,18 @@ func TestServicesDoNotMeet(t *testing.T) {
 	n := NameID{"ann@example.com", "q", "s"}
 	session := Session{n, true, []string{"1"}, "1"}
 	request := Request{n, []string{"1"}}
-	for _, other := range []Service{{"b", ours.EntityID, ours.Issuer}, {ours.Tenant, "b", ours.Issuer}, {ours.Tenant, ours.EntityID, "b"},
-		{"", ours.EntityID, ours.Issuer}, {ours.EntityID, ours.Tenant, ours.Issuer}, {ours.Tenant + ours.EntityID, "", ours.Issuer}} {
+	for _, other := range []Service{{"b", ours.EntityID, ours.Issuer}, {ours.Tenant, "b", ours.Issuer}, {ours.Tenant,
+		ours.EntityID, "b"},
+		{"", ours.EntityID, ours.Issuer}, {ours.EntityID, ours.Tenant, ours.Issuer}, {ours.Tenant + ours.EntityID, "",
+			ours.Issuer}} {
 		for _, key := range request.Keys(other) {
 			if slices.Contains(session.Keys(ours), key) {
 				t.Errorf("%v ends a session of %v", other, ours)
 			}
 		}
 	}
-	for _, other := range []NameID{{"ann@example.com", "s", "q"}, {"q", "ann@example.com", "s"}, {"ann@example.comq", "", "s"}} {
+	for _, other := range []NameID{{"ann@example.com", "s", "q"}, {"q", "ann@example.com", "s"}, {"ann@example.comq",
+		"", "s"}} {
 		for _, key := range (Request{other, []string{"2"}}).Keys(ours) {
 			if slices.Contains(session.Keys(ours), key) {
 				t.Errorf("%v ends a session of %v", other, n)
@@ -187,12 +192,15 @@ func TestHasEnded(t *testing.T) {
 	for _, row := range []struct {
 		after time.Duration
 		want  bool
-	}{{-time.Hour, true}, {-time.Nanosecond, true}, {0, true}, {999 * time.Millisecond, true}, {time.Second, false}, {time.Hour, false}} {
+	}{{-time.Hour, true}, {-time.Nanosecond, true}, {0, true}, {999 * time.Millisecond, true}, {time.Second, false},
+		{time.Hour, false}} {
 		if got := HasEnded(mark.Add(row.after), mark); got != row.want {
 			t.Errorf("issued %v after the mark: got %t, want %t", row.after, got, row.want)
 		}
-		if got := HasEnded(mark.Add(row.after).In(time.FixedZone("", -3600)), mark.Add(500*time.Millisecond)); got != row.want {
-			t.Errorf("issued %v after the mark, with a fraction and another zone: got %t, want %t", row.after, got, row.want)
+		if got := HasEnded(mark.Add(row.after).In(time.FixedZone("", -3600)),
+			mark.Add(500*time.Millisecond)); got != row.want {
+			t.Errorf("issued %v after the mark, with a fraction and another zone: got %t, want %t", row.after, got,
+				row.want)
 		}
 	}
 	if HasEnded(mark, time.Time{}) {

@@ -115,5 +115,6 @@ func InEnvelope(message []byte) []byte {
 func SOAPFault(text string) []byte {
 	var escaped bytes.Buffer
 	xml.EscapeText(&escaped, []byte(text)) // a bytes.Buffer does not fail
-	return InEnvelope([]byte(`<S:Fault><faultcode>S:Client</faultcode><faultstring>` + escaped.String() + `</faultstring></S:Fault>`))
+	return InEnvelope([]byte(`<S:Fault><faultcode>S:Client</faultcode><faultstring>` + escaped.String() +
+		`</faultstring></S:Fault>`))
 }

@@ -22,8 +22,9 @@ func decode(raw string, limit int) ([]byte, error) {
 	message, err := io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(data)), int64(limit)+1))
 	switch {
 	case len(message) > limit:
-		return nil, &fault.Fault{Code: fault.TooLarge, Message: "the message on the redirect is too large when it is unpacked",
-			Got: fmt.Sprintf("more than %d bytes", limit), Want: fmt.Sprintf("at most %d bytes", limit)}
+		return nil, &fault.Fault{Code: fault.TooLarge,
+			Message: "the message on the redirect is too large when it is unpacked",
+			Got:     fmt.Sprintf("more than %d bytes", limit), Want: fmt.Sprintf("at most %d bytes", limit)}
 	case err != nil:
 		return nil, notDeflated(data)
 	}
@@ -39,9 +40,11 @@ func notDeflated(data []byte) error {
 	case bytes.HasPrefix(text, []byte("<")):
 		f.Message, f.Got = "the message on the redirect is not compressed", "XML in base64"
 	case len(data) > 1 && data[0]&0x0F == 8 && (int(data[0])<<8|int(data[1]))%31 == 0: // RFC 1950 §2.2
-		f.Message, f.Got = "the message on the redirect has the frame of zlib around the compressed data", "zlib (RFC 1950)"
+		f.Message, f.Got = "the message on the redirect has the frame of zlib around the compressed data",
+			"zlib (RFC 1950)"
 	case bytes.HasPrefix(data, []byte{0x1F, 0x8B}): // RFC 1952 §2.3.1
-		f.Message, f.Got = "the message on the redirect has the frame of gzip around the compressed data", "gzip (RFC 1952)"
+		f.Message, f.Got = "the message on the redirect has the frame of gzip around the compressed data",
+			"gzip (RFC 1952)"
 	default:
 		f.Message = "the message on the redirect cannot be unpacked: it is not compressed in the right way, or was cut off"
 	}

@@ -152,7 +152,8 @@ func parse(raw string) (fields, error) {
 		}
 		text, err := url.QueryUnescape(value)
 		if err != nil {
-			return nil, misplaced("the percent-encoding of a parameter is broken", name, "% followed by two hexadecimal digits")
+			return nil, misplaced("the percent-encoding of a parameter is broken", name,
+				"% followed by two hexadecimal digits")
 		}
 		f[name] = field{value, text}
 	}
@@ -174,7 +175,8 @@ func (f fields) message() (m *Message, raw string, err error) {
 	response, isResponse := f[samlResponse]
 	switch {
 	case isRequest && isResponse:
-		return nil, "", misplaced("there is a request and an answer at once", samlRequest+" and "+samlResponse, "one of them")
+		return nil, "", misplaced("there is a request and an answer at once", samlRequest+" and "+samlResponse,
+			"one of them")
 	case !isRequest && !isResponse:
 		return nil, "", misplaced("there is no SAML message", "", samlRequest+" or "+samlResponse)
 	}

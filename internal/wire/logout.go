@@ -150,7 +150,10 @@ func (m *Logout) Verify(keys []crypto.PublicKey, policy dsig.Policy) (signed dsi
 		return signed, nil
 	}
 	d := dsig.Detached{Algorithm: m.query.Algorithm, Octets: m.query.Octets, Value: m.query.Signature}
-	return d.Verify(keys, policy, func(octets []byte) ([]byte, error) { return redirect.Open(octets, xmltree.MaxBytes) })
+	return d.Verify(keys, policy, func(octets []byte) ([]byte, error) {
+		return redirect.Open(octets,
+			xmltree.MaxBytes)
+	})
 }
 
 func (m *Logout) checkSigned() error {

@@ -26,12 +26,14 @@ func messageInEnvelope(envelope xmltree.Element) (message xmltree.Element, err e
 				return message, err
 			}
 		default:
-			return message, inSOAP("an element of the SOAP envelope is repeated, out of order or not allowed", c.Local(),
+			return message, inSOAP("an element of the SOAP envelope is repeated, out of order or not allowed",
+				c.Local(),
 				"at most one Header, then one Body")
 		}
 	}
 	if !body.Exists() || !envelope.OnlyElements() || !body.OnlyElements() || body.CountChildren() != 1 {
-		return message, inSOAP("the SOAP envelope does not have one Body with one message", "", "one SAML message in one Body")
+		return message, inSOAP("the SOAP envelope does not have one Body with one message", "",
+			"one SAML message in one Body")
 	}
 	for c := range body.Children() {
 		message = c
