@@ -96,10 +96,15 @@ func (sp *ServiceProvider) judgeLogoutRequest(ctx context.Context, arrival logou
 	}
 	v := logoutVerdict{request: a.request()}
 	for _, c := range checks.feasible {
-		if err := a.run([]logoutCheck{c}); err != nil {
-			v.refusal, v.status = a.refused("", err), c.status
-			return v
+		err := a.run([]logoutCheck{c})
+		switch {
+		case err == nil:
+			continue
+		case v.request.Unsigned: // nobody knows who sent it
+			return logoutVerdict{refusal: a.refused("", err)}
 		}
+		v.refusal, v.status = a.refused("", err), c.status
+		return v
 	}
 	return v
 }

@@ -21,7 +21,7 @@ type logoutRow struct {
 // The changes that rows are made of.
 func asIs(*sampleLogout) {}
 
-func all(changes ...func(*sampleLogout)) func(*sampleLogout) {
+func changes(changes ...func(*sampleLogout)) func(*sampleLogout) {
 	return func(s *sampleLogout) {
 		for _, change := range changes {
 			change(s)
@@ -29,36 +29,36 @@ func all(changes ...func(*sampleLogout)) func(*sampleLogout) {
 	}
 }
 
-func response(s *sampleLogout) { s.asResponse() }
-func post(s *sampleLogout)     { s.asPost() }
-func soap(s *sampleLogout)     { s.asSOAP() }
+func asResponse(s *sampleLogout) { s.asResponse() }
+func asPost(s *sampleLogout)     { s.asPost() }
+func asSOAP(s *sampleLogout)     { s.asSOAP() }
 
 // unsigned is a message without a signature, which the settings allow.
-func unsigned(s *sampleLogout) { s.asUnsigned(); s.unsigned = true }
+func asAllowedUnsigned(s *sampleLogout) { s.asUnsigned(); s.unsigned = true }
 
-func relayState(value string) func(*sampleLogout) {
+func withRelayState(value string) func(*sampleLogout) {
 	return func(s *sampleLogout) { s.relayState = &value }
 }
 
-func sent(change func(string) string) func(*sampleLogout) {
+func sentAs(change func(string) string) func(*sampleLogout) {
 	return func(s *sampleLogout) { s.sent = change }
 }
 
-func add(text string) func(*sampleLogout) {
-	return sent(func(query string) string { return query + text })
+func adding(text string) func(*sampleLogout) {
+	return sentAs(func(query string) string { return query + text })
 }
 
-func replace(old, new string) func(*sampleLogout) {
-	return sent(func(query string) string { return strings.Replace(query, old, new, 1) })
+func replacing(old, new string) func(*sampleLogout) {
+	return sentAs(func(query string) string { return strings.Replace(query, old, new, 1) })
 }
 
-func edit(old, new string) func(*sampleLogout) {
+func writing(old, new string) func(*sampleLogout) {
 	return func(s *sampleLogout) {
 		s.edit = func(xml string) string { return strings.Replace(xml, old, new, 1) }
 	}
 }
 
-func signedEdit(old, new string) func(*sampleLogout) {
+func changedInside(old, new string) func(*sampleLogout) {
 	return func(s *sampleLogout) {
 		s.signed = func(xml string) string { return strings.Replace(xml, old, new, 1) }
 	}
@@ -69,19 +69,19 @@ func asSignIn(s *sampleLogout) {
 	s.edit = func(xml string) string { return strings.ReplaceAll(xml, "samlp:LogoutResponse", "samlp:Response") }
 }
 
-func attribute(name, value string) func(*sampleLogout) {
+func withAttribute(name, value string) func(*sampleLogout) {
 	return func(s *sampleLogout) { s.attributes[name] = value }
 }
 
-func issuer(element string) func(*sampleLogout) {
+func withIssuer(element string) func(*sampleLogout) {
 	return func(s *sampleLogout) { s.issuer = element }
 }
 
-func subject(elements string) func(*sampleLogout) {
+func withSubject(elements string) func(*sampleLogout) {
 	return func(s *sampleLogout) { s.subject = elements }
 }
 
-func algorithm(uri string) func(*sampleLogout) {
+func withAlgorithm(uri string) func(*sampleLogout) {
 	return func(s *sampleLogout) { s.algorithm = uri }
 }
 
@@ -106,7 +106,7 @@ func ofEntraTenant(s *sampleLogout) {
 }
 
 func entraName(host, tenant string) func(*sampleLogout) {
-	return issuer("<saml:Issuer>https://" + host + "/" + tenant + "/</saml:Issuer>")
+	return withIssuer("<saml:Issuer>https://" + host + "/" + tenant + "/</saml:Issuer>")
 }
 
 func escapeLower(s string) string {
@@ -120,7 +120,7 @@ func escapeLower(s string) string {
 }
 
 func withoutParameter(name string) func(*sampleLogout) {
-	return sent(func(query string) string {
+	return sentAs(func(query string) string {
 		var kept []string
 		for part := range strings.SplitSeq(query, "&") {
 			if !strings.HasPrefix(part, name+"=") {
@@ -142,7 +142,7 @@ const (
 	otherID = "b7d0a1de-90f2-4f0c-8f39-2b1f6c6ad2e4"
 )
 
-func envelope(old, new string) func(*sampleLogout) {
+func withEnvelope(old, new string) func(*sampleLogout) {
 	return func(s *sampleLogout) {
 		s.envelope = func(message string) string { return strings.Replace(soapEnvelope(message), old, new, 1) }
 	}
@@ -150,10 +150,10 @@ func envelope(old, new string) func(*sampleLogout) {
 
 // messageRows are about the message itself, however it came.
 var messageRows = []logoutRow{
-	{"an answer in SAMLRequest", response, replace("SAMLResponse", "SAMLRequest"), CodeLogoutMessage, stepMessage},
-	{"a request in SAMLResponse", asIs, replace("SAMLRequest", "SAMLResponse"), CodeLogoutMessage, stepMessage},
-	{"a sign-in for a logout", response, asSignIn, CodeLogoutMessage, stepMessage},
-	{"a LogoutRequest of another namespace", asIs, edit(`xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol"`,
+	{"an answer in SAMLRequest", asResponse, replacing("SAMLResponse", "SAMLRequest"), CodeLogoutMessage, stepMessage},
+	{"a request in SAMLResponse", asIs, replacing("SAMLRequest", "SAMLResponse"), CodeLogoutMessage, stepMessage},
+	{"a sign-in for a logout", asResponse, asSignIn, CodeLogoutMessage, stepMessage},
+	{"a LogoutRequest of another namespace", asIs, writing(`xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol"`,
 		`xmlns:samlp="urn:other"`),
 		CodeLogoutMessage, stepMessage},
 	{"the XML has a DOCTYPE", asIs, func(s *sampleLogout) {
@@ -163,24 +163,24 @@ var messageRows = []logoutRow{
 		}
 	},
 		CodeDoctype, stepMessage},
-	{"the NameID has a comment", asIs, edit("ann@example.com", "ann@example.com<!-- -->.evil.com"), CodeComment,
+	{"the NameID has a comment", asIs, writing("ann@example.com", "ann@example.com<!-- -->.evil.com"), CodeComment,
 		stepMessage},
-	{"it is of SAML 1.1", asIs, attribute("Version", "1.1"), CodeVersion, stepMessage},
-	{"it has no Version", asIs, attribute("Version", ""), CodeVersion, stepMessage},
-	{"it has no ID", asIs, attribute("ID", ""), CodeID, stepMessage},
+	{"it is of SAML 1.1", asIs, withAttribute("Version", "1.1"), CodeVersion, stepMessage},
+	{"it has no Version", asIs, withAttribute("Version", ""), CodeVersion, stepMessage},
+	{"it has no ID", asIs, withAttribute("ID", ""), CodeID, stepMessage},
 	{"an ID is there twice", asIs, func(s *sampleLogout) {
 		s.extensions = `<samlp:Extensions><x:a xmlns:x="urn:x" ID="_m"/></samlp:Extensions>`
 	}, CodeDuplicateID, stepMessage},
-	{"it names nobody", asIs, subject("<samlp:SessionIndex>_index</samlp:SessionIndex>"), CodeSchema, stepMessage},
-	{"it names two users", asIs, subject(emailNameID + emailNameID), CodeSchema, stepMessage},
-	{"SessionIndex comes first", asIs, subject("<samlp:SessionIndex>_index</samlp:SessionIndex>" + emailNameID),
+	{"it names nobody", asIs, withSubject("<samlp:SessionIndex>_index</samlp:SessionIndex>"), CodeSchema, stepMessage},
+	{"it names two users", asIs, withSubject(emailNameID + emailNameID), CodeSchema, stepMessage},
+	{"SessionIndex comes first", asIs, withSubject("<samlp:SessionIndex>_index</samlp:SessionIndex>" + emailNameID),
 		CodeSchema, stepMessage},
-	{"SessionIndex is in the other namespace", asIs, subject(emailNameID +
+	{"SessionIndex is in the other namespace", asIs, withSubject(emailNameID +
 		"<saml:SessionIndex>_index</saml:SessionIndex>"), CodeSchema, stepMessage},
-	{"SessionIndex has an element", asIs, subject(emailNameID +
+	{"SessionIndex has an element", asIs, withSubject(emailNameID +
 		"<samlp:SessionIndex>_in<saml:x/>dex</samlp:SessionIndex>"), CodeSchema, stepMessage},
-	{"an answer has no status", response, func(s *sampleLogout) { s.status = "" }, CodeSchema, stepMessage},
-	{"an answer has a NameID", response, func(s *sampleLogout) { s.status += emailNameID }, CodeSchema, stepMessage},
+	{"an answer has no status", asResponse, func(s *sampleLogout) { s.status = "" }, CodeSchema, stepMessage},
+	{"an answer has a NameID", asResponse, func(s *sampleLogout) { s.status += emailNameID }, CodeSchema, stepMessage},
 }
 
 // checkRows are about the checks of what was signed.
@@ -189,44 +189,44 @@ var checkRows = []logoutRow{
 		func(s *sampleLogout) {
 			s.config = func(_ testing.TB, c *Config) { c.RefuseExpiredCertificates = true }
 		}, CodeCertificateExpired, "logout certificate dates"},
-	{"the certificate of an answer has ended", all(response,
+	{"the certificate of an answer has ended", changes(asResponse,
 		func(s *sampleLogout) { s.keys = []string{"test-idp-a-expired"} }),
 		func(s *sampleLogout) {
 			s.config = func(_ testing.TB, c *Config) { c.RefuseExpiredCertificates = true }
 		}, CodeCertificateExpired, "logout certificate dates"},
-	{"another issuer", asIs, issuer("<saml:Issuer>https://other.example.com</saml:Issuer>"), CodeResponseIssuer,
+	{"another issuer", asIs, withIssuer("<saml:Issuer>https://other.example.com</saml:Issuer>"), CodeResponseIssuer,
 		"logout request issuer"},
-	{"an issuer in other case", asIs, issuer("<saml:Issuer>https://IDP.example.com/saml</saml:Issuer>"),
+	{"an issuer in other case", asIs, withIssuer("<saml:Issuer>https://IDP.example.com/saml</saml:Issuer>"),
 		CodeResponseIssuer, "logout request issuer"},
-	{"no issuer", asIs, issuer(""), CodeResponseIssuer, "logout request issuer"},
-	{"an empty issuer", asIs, issuer("<saml:Issuer/>"), CodeResponseIssuer, "logout request issuer"},
-	{"an issuer of another Format", issuer(`<saml:Issuer Format="urn:oasis:names:tc:SAML:2.0:nameid-format:entity">` +
+	{"no issuer", asIs, withIssuer(""), CodeResponseIssuer, "logout request issuer"},
+	{"an empty issuer", asIs, withIssuer("<saml:Issuer/>"), CodeResponseIssuer, "logout request issuer"},
+	{"an issuer of another Format", withIssuer(`<saml:Issuer Format="urn:oasis:names:tc:SAML:2.0:nameid-format:entity">` +
 		logoutIssuer + `</saml:Issuer>`),
-		issuer(`<saml:Issuer Format="urn:oasis:names:tc:SAML:2.0:nameid-format:persistent">` + logoutIssuer +
+		withIssuer(`<saml:Issuer Format="urn:oasis:names:tc:SAML:2.0:nameid-format:persistent">` + logoutIssuer +
 			`</saml:Issuer>`),
 		CodeResponseIssuer, "logout request issuer"},
 	{"Entra's other name on a request", ofEntraTenant, entraName("login.microsoftonline.com", testTenantID),
 		CodeResponseIssuer, "logout request issuer"},
-	{"another issuer of an answer", response, issuer("<saml:Issuer>https://other.example.com</saml:Issuer>"),
+	{"another issuer of an answer", asResponse, withIssuer("<saml:Issuer>https://other.example.com</saml:Issuer>"),
 		CodeResponseIssuer, "logout response issuer"},
-	{"no issuer of an answer", response, issuer(""), CodeResponseIssuer, "logout response issuer"},
-	{"another tenant of Entra by its other name", all(ofEntraTenant, response, entraName("login.microsoftonline.com",
+	{"no issuer of an answer", asResponse, withIssuer(""), CodeResponseIssuer, "logout response issuer"},
+	{"another tenant of Entra by its other name", changes(ofEntraTenant, asResponse, entraName("login.microsoftonline.com",
 		testTenantID)),
 		entraName("login.microsoftonline.com", otherID), CodeResponseIssuer, "logout response issuer"},
-	{"another tenant of Entra", all(ofEntraTenant, response), entraName("sts.windows.net", otherID),
+	{"another tenant of Entra", changes(ofEntraTenant, asResponse), entraName("sts.windows.net", otherID),
 		CodeResponseIssuer, "logout response issuer"},
-	{"the same tenant ID in another cloud", all(ofEntraTenant, response),
+	{"the same tenant ID in another cloud", changes(ofEntraTenant, asResponse),
 		entraName("login.partner.microsoftonline.cn", testTenantID),
 		CodeResponseIssuer, "logout response issuer"},
-	{"the same tenant ID at a host that is not Entra's", all(ofEntraTenant, response), entraName("login.example.com",
+	{"the same tenant ID at a host that is not Entra's", changes(ofEntraTenant, asResponse), entraName("login.example.com",
 		testTenantID),
 		CodeResponseIssuer, "logout response issuer"},
-	{"no Destination", asIs, attribute("Destination", ""), CodeLogoutDestination, "logout destination"},
-	{"a slash behind the Destination", asIs, attribute("Destination", logoutURL+"/"), CodeLogoutDestination,
+	{"no Destination", asIs, withAttribute("Destination", ""), CodeLogoutDestination, "logout destination"},
+	{"a slash behind the Destination", asIs, withAttribute("Destination", logoutURL+"/"), CodeLogoutDestination,
 		"logout destination"},
-	{"a query behind the Destination", asIs, attribute("Destination", logoutURL+"?sls"), CodeLogoutDestination,
+	{"a query behind the Destination", asIs, withAttribute("Destination", logoutURL+"?sls"), CodeLogoutDestination,
 		"logout destination"},
-	{"the Destination is in other case", asIs, attribute("Destination", strings.Replace(logoutURL, "console",
+	{"the Destination is in other case", asIs, withAttribute("Destination", strings.Replace(logoutURL, "console",
 		"Console", 1)),
 		CodeLogoutDestination, "logout destination"},
 	{"it came to the other address of ours", asIs, func(s *sampleLogout) {
@@ -234,48 +234,48 @@ var checkRows = []logoutRow{
 			DefaultRedirectPath
 	},
 		CodeLogoutDestination, "logout destination"},
-	{"no Destination in a form", post, attribute("Destination", ""), CodeLogoutDestination, "logout destination"},
-	{"no Destination of an answer", response, attribute("Destination", ""), CodeLogoutDestination,
+	{"no Destination in a form", asPost, withAttribute("Destination", ""), CodeLogoutDestination, "logout destination"},
+	{"no Destination of an answer", asResponse, withAttribute("Destination", ""), CodeLogoutDestination,
 		"logout destination"},
-	{"another Destination by SOAP", all(soap, attribute("Destination", "")), attribute("Destination",
+	{"another Destination by SOAP", changes(asSOAP, withAttribute("Destination", "")), withAttribute("Destination",
 		"https://other.example.com"),
 		CodeLogoutDestination, "logout destination"},
-	{"an unsigned message for another service", unsigned, attribute("Destination", "https://other.example.com"),
+	{"an unsigned message for another service", asAllowedUnsigned, withAttribute("Destination", "https://other.example.com"),
 		CodeLogoutDestination, "logout destination"},
-	{"an answer to another request", response, attribute("InResponseTo", "_other"), CodeLogoutUnexpected,
+	{"an answer to another request", asResponse, withAttribute("InResponseTo", "_other"), CodeLogoutUnexpected,
 		"logout in response to"},
-	{"an answer to no request", response, attribute("InResponseTo", ""), CodeLogoutUnexpected, "logout in response to"},
-	{"an answer that nobody asked for", response, func(s *sampleLogout) { s.requestID = "" }, CodeLogoutUnexpected,
+	{"an answer to no request", asResponse, withAttribute("InResponseTo", ""), CodeLogoutUnexpected, "logout in response to"},
+	{"an answer that nobody asked for", asResponse, func(s *sampleLogout) { s.requestID = "" }, CodeLogoutUnexpected,
 		"logout in response to"},
-	{"an answer to no request that nobody asked for", response,
-		all(attribute("InResponseTo", ""), func(s *sampleLogout) { s.requestID = "" }), CodeLogoutUnexpected,
+	{"an answer to no request that nobody asked for", asResponse,
+		changes(withAttribute("InResponseTo", ""), func(s *sampleLogout) { s.requestID = "" }), CodeLogoutUnexpected,
 		"logout in response to"},
 }
 
 // feasibleRows are authentic requests that are not carried out.
 var feasibleRows = []logoutRow{
-	{"no IssueInstant", asIs, attribute("IssueInstant", ""), CodeIssueInstant, "logout times"},
-	{"an IssueInstant without a time zone", asIs, attribute("IssueInstant", "2026-03-10T09:29:50"), CodeTime,
+	{"no IssueInstant", asIs, withAttribute("IssueInstant", ""), CodeIssueInstant, "logout times"},
+	{"an IssueInstant without a time zone", asIs, withAttribute("IssueInstant", "2026-03-10T09:29:50"), CodeTime,
 		"logout times"},
-	{"a NotOnOrAfter without a time zone", asIs, attribute("NotOnOrAfter", "2026-03-10T09:35:00"), CodeTime,
+	{"a NotOnOrAfter without a time zone", asIs, withAttribute("NotOnOrAfter", "2026-03-10T09:35:00"), CodeTime,
 		"logout times"},
-	{"issued 3 minutes and a second from now", attribute("IssueInstant", "2026-03-10T09:33:00Z"),
-		attribute("IssueInstant", "2026-03-10T09:33:01Z"), CodeIssueInstant, "logout times"},
-	{"NotOnOrAfter 3 minutes ago", attribute("NotOnOrAfter", "2026-03-10T09:27:01Z"), attribute("NotOnOrAfter",
+	{"issued 3 minutes and a second from now", withAttribute("IssueInstant", "2026-03-10T09:33:00Z"),
+		withAttribute("IssueInstant", "2026-03-10T09:33:01Z"), CodeIssueInstant, "logout times"},
+	{"NotOnOrAfter 3 minutes ago", withAttribute("NotOnOrAfter", "2026-03-10T09:27:01Z"), withAttribute("NotOnOrAfter",
 		"2026-03-10T09:27:00Z"),
 		CodeLogoutTime, "logout not on or after"},
-	{"NotOnOrAfter 3 minutes ago by SOAP", all(soap, attribute("NotOnOrAfter", "2026-03-10T09:27:01Z")),
-		attribute("NotOnOrAfter", "2026-03-10T09:27:00Z"), CodeLogoutTime, "logout not on or after"},
-	{"8 minutes old without NotOnOrAfter", all(attribute("NotOnOrAfter", ""), attribute("IssueInstant",
+	{"NotOnOrAfter 3 minutes ago by SOAP", changes(asSOAP, withAttribute("NotOnOrAfter", "2026-03-10T09:27:01Z")),
+		withAttribute("NotOnOrAfter", "2026-03-10T09:27:00Z"), CodeLogoutTime, "logout not on or after"},
+	{"8 minutes old without NotOnOrAfter", changes(withAttribute("NotOnOrAfter", ""), withAttribute("IssueInstant",
 		"2026-03-10T09:22:01Z")),
-		attribute("IssueInstant", "2026-03-10T09:22:00Z"), CodeLogoutTime, "logout age"},
-	{"8 minutes old without NotOnOrAfter in a form", all(post, attribute("NotOnOrAfter", ""),
-		attribute("IssueInstant", "2026-03-10T09:22:01Z")),
-		attribute("IssueInstant", "2026-03-10T09:22:00Z"), CodeLogoutTime, "logout age"},
-	{"an empty NameID", asIs, subject("<saml:NameID/>"), CodeNameID, "logout name id"},
-	{"a NameID with a control character", asIs, subject("<saml:NameID>ann\u0085</saml:NameID>"), CodeNameID,
+		withAttribute("IssueInstant", "2026-03-10T09:22:00Z"), CodeLogoutTime, "logout age"},
+	{"8 minutes old without NotOnOrAfter in a form", changes(asPost, withAttribute("NotOnOrAfter", ""),
+		withAttribute("IssueInstant", "2026-03-10T09:22:01Z")),
+		withAttribute("IssueInstant", "2026-03-10T09:22:00Z"), CodeLogoutTime, "logout age"},
+	{"an empty NameID", asIs, withSubject("<saml:NameID/>"), CodeNameID, "logout name id"},
+	{"a NameID with a control character", asIs, withSubject("<saml:NameID>ann\u0085</saml:NameID>"), CodeNameID,
 		"logout name id"},
-	{"a BaseID", asIs, subject("<saml:BaseID/>"), CodeNameID, "logout name id"},
+	{"a BaseID", asIs, withSubject("<saml:BaseID/>"), CodeNameID, "logout name id"},
 	{"an EncryptedID and no key", func(s *sampleLogout) { decrypting(s); s.encrypted = "test-sp-a" },
 		func(s *sampleLogout) { s.config = nil },
 		CodeNameID, "logout name id"},
@@ -284,11 +284,13 @@ var feasibleRows = []logoutRow{
 	{"an EncryptedID that holds something else", func(s *sampleLogout) { decrypting(s); s.encrypted = "test-sp-a" },
 		func(s *sampleLogout) { s.plaintext = "<saml:BaseID" + logoutNamespaces + "/>" }, CodeDecryption,
 		"logout name id"},
-	{"an EncryptedID in an unsigned message", all(unsigned, decrypting),
+	{"an unsigned message of yesterday", asAllowedUnsigned, withAttribute("NotOnOrAfter", "2026-03-09T09:30:00Z"), CodeLogoutTime,
+		"logout not on or after"},
+	{"an EncryptedID in an unsigned message", changes(asAllowedUnsigned, decrypting),
 		func(s *sampleLogout) { s.encrypted = "test-sp-a" },
 		CodeNameID, "logout name id"},
-	{"65 SessionIndexes", subject(emailNameID + strings.Repeat("<samlp:SessionIndex>i</samlp:SessionIndex>", 64)),
-		subject(emailNameID + strings.Repeat("<samlp:SessionIndex>i</samlp:SessionIndex>", 65)), CodeLogoutSessions,
+	{"65 SessionIndexes", withSubject(emailNameID + strings.Repeat("<samlp:SessionIndex>i</samlp:SessionIndex>", 64)),
+		withSubject(emailNameID + strings.Repeat("<samlp:SessionIndex>i</samlp:SessionIndex>", 65)), CodeLogoutSessions,
 		"logout session indexes"},
 }
 
@@ -299,16 +301,16 @@ var logoutRows = map[string][]logoutRow{"query": queryRows, "signature": signatu
 
 // positives are accepted messages that are nobody's twin: what products send.
 var positiveLogouts = map[string]func(*sampleLogout){
-	"parameters in another order": sent(func(q string) string {
+	"parameters in another order": sentAs(func(q string) string {
 		parts := strings.Split(q, "&")
 		return strings.Join([]string{parts[2], parts[1], parts[0]}, "&")
 	}),
-	"other parameters": sent(func(q string) string { return "sls&appproxy=logout&" + q + "&x=%zz&SAMLart" }),
-	"small escapes":    all(relayState("a/b"), func(s *sampleLogout) { s.escape = escapeLower }),
+	"other parameters": sentAs(func(q string) string { return "sls&appproxy=logout&" + q + "&x=%zz&SAMLart" }),
+	"small escapes":    changes(withRelayState("a/b"), func(s *sampleLogout) { s.escape = escapeLower }),
 	"bare characters in base64": func(s *sampleLogout) {
 		s.escape = strings.NewReplacer("#", "%23").Replace // + / = and : stay
 	},
-	"a blank as %20": all(relayState("back to page 7"), func(s *sampleLogout) { s.escape = url.PathEscape }),
+	"a blank as %20": changes(withRelayState("back to page 7"), func(s *sampleLogout) { s.escape = url.PathEscape }),
 	"base64 in lines": func(s *sampleLogout) {
 		s.escape = func(value string) string {
 			if !strings.Contains(value, ":") { // not SigAlg
@@ -321,15 +323,15 @@ var positiveLogouts = map[string]func(*sampleLogout){
 		return append(rawDeflate(xml), 1, 2, 3,
 			4)
 	}),
-	"SHA-384":              algorithm(string(RSAWithSHA384)),
-	"SHA-512":              algorithm(string(RSAWithSHA512)),
-	"RSA-PSS with SHA-384": algorithm(string(RSAPSSWithSHA384)),
-	"RSA-PSS with SHA-512": algorithm(string(RSAPSSWithSHA512)),
+	"SHA-384":              withAlgorithm(string(RSAWithSHA384)),
+	"SHA-512":              withAlgorithm(string(RSAWithSHA512)),
+	"RSA-PSS with SHA-384": withAlgorithm(string(RSAPSSWithSHA384)),
+	"RSA-PSS with SHA-512": withAlgorithm(string(RSAPSSWithSHA512)),
 	"P-384":                ecdsaOf("test-ec-p384", ECDSAWithSHA384),
 	"P-521":                ecdsaOf("test-ec-p521", ECDSAWithSHA512),
-	"P-256 in ASN.1": all(ecdsaOf("test-ec-p256", ECDSAWithSHA256),
+	"P-256 in ASN.1": changes(ecdsaOf("test-ec-p256", ECDSAWithSHA256),
 		func(s *sampleLogout) { s.asn1 = true }),
-	"P-521 in ASN.1": all(ecdsaOf("test-ec-p521", ECDSAWithSHA512),
+	"P-521 in ASN.1": changes(ecdsaOf("test-ec-p521", ECDSAWithSHA512),
 		func(s *sampleLogout) { s.asn1 = true }),
 	"the second of two keys": func(s *sampleLogout) { s.keys = []string{"test-idp-b", "test-idp-a"} },
 	"an XML declaration": func(s *sampleLogout) {
@@ -339,15 +341,15 @@ var positiveLogouts = map[string]func(*sampleLogout){
 		s.extensions = `<samlp:Extensions>` +
 			`<a:Asynchronous xmlns:a="urn:oasis:names:tc:SAML:2.0:protocol:ext:async-slo"/></samlp:Extensions>`
 	},
-	"a year until NotOnOrAfter, issued a day ago": all(attribute("IssueInstant", "2026-03-09T09:30:00Z"),
-		attribute("NotOnOrAfter", "2027-03-10T09:30:00Z")),
+	"a year until NotOnOrAfter, issued a day ago": changes(withAttribute("IssueInstant", "2026-03-09T09:30:00Z"),
+		withAttribute("NotOnOrAfter", "2027-03-10T09:30:00Z")),
 	"at the Redirect URL": func(s *sampleLogout) {
 		s.address = "https://console.example.com" + DefaultRedirectPath
 		s.attributes["Destination"] = s.address
 	},
-	"SOAP with the answer": all(response, soap, attribute("Destination", "")),
-	"an answer in a form":  all(response, post),
-	"no SessionIndex":      subject(emailNameID),
-	"unsigned in a form":   all(unsigned, post),
+	"SOAP with the answer": changes(asResponse, asSOAP, withAttribute("Destination", "")),
+	"an answer in a form":  changes(asResponse, asPost),
+	"no SessionIndex":      withSubject(emailNameID),
+	"unsigned in a form":   changes(asAllowedUnsigned, asPost),
 	"a millisecond ago":    func(s *sampleLogout) { s.at = s.at.Add(time.Millisecond) },
 }

@@ -84,7 +84,7 @@ func TestLogoutMessagesThatWeSend(t *testing.T) {
 				}
 			}
 			for _, m := range []logoutDocument{request, response} {
-				for _, state := range []*string{nil, new(string), ptr("a b/+&=")} {
+				for _, state := range []*string{nil, new(string), pointerTo("a b/+&=")} {
 					address, err := sender.logoutRedirect(destination, m, state)
 					query, ok := strings.CutPrefix(address, destination+"&")
 					if err != nil || !ok {
@@ -124,7 +124,7 @@ func TestLogoutMessagesThatWeSend(t *testing.T) {
 	}
 }
 
-func ptr(s string) *string { return &s }
+func pointerTo(s string) *string { return &s }
 
 // judgeSentQuery asks OpenSSL about a query, and about one that was changed.
 func judgeSentQuery(t *testing.T, query string, certificate *x509.Certificate) {

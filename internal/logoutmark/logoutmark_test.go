@@ -10,7 +10,7 @@ import (
 
 var ours = Service{Tenant: "acme", EntityID: "https://console.example.com/acs", Issuer: "https://idp.example.com/saml"}
 
-// TestKeysNeverChange: replicas of two releases share the marks, so the keys are the same for ever.
+// TestKeysNeverChange: replicas of two releases share the marks, so the keys are the same forever.
 // Another program made these, from the description in package storekey.
 func TestKeysNeverChange(t *testing.T) {
 	t.Parallel()
