@@ -87,7 +87,7 @@ var logoutRefused = Page{http.StatusBadRequest, "This sign-out could not be chec
 // for us, then whether it can be carried out. What it says is read from the signed bytes alone.
 func (sp *ServiceProvider) judgeLogoutRequest(ctx context.Context, arrival logoutArrival,
 	checks logoutCheckList) logoutVerdict {
-	a, err := sp.openLogout(ctx, arrival)
+	a, err := sp.openLogout(ctx, arrival, true)
 	if err == nil {
 		err = a.run(checks.authentic)
 	}
@@ -115,7 +115,7 @@ func (sp *ServiceProvider) judgeLogoutRequest(ctx context.Context, arrival logou
 func (sp *ServiceProvider) judgeLogoutResponse(ctx context.Context, arrival logoutArrival, requestID string,
 	checks []logoutCheck) (logoutOutcome, *Error) {
 	arrival.allowUnsigned = false
-	a, err := sp.openLogout(ctx, arrival)
+	a, err := sp.openLogout(ctx, arrival, false)
 	if a.expect.requestID = requestID; err == nil {
 		err = a.run(checks)
 	}
@@ -137,16 +137,20 @@ func outcomeOf(s wire.Status) logoutOutcome {
 	return logoutFailed
 }
 
-// openLogout verifies the signature and reads what it covers. The attempt is never nil, for the words
-// of the refusal.
-func (sp *ServiceProvider) openLogout(ctx context.Context, arrival logoutArrival) (*logoutAttempt, *Error) {
+// openLogout verifies the signature of a LogoutRequest, or of a LogoutResponse if request is false, and
+// reads what it covers. The attempt is never nil, for the words of the refusal.
+func (sp *ServiceProvider) openLogout(ctx context.Context, arrival logoutArrival, request bool) (*logoutAttempt,
+	*Error) {
 	a := &logoutAttempt{attempt: attempt{policy: &sp.policy, now: sp.now()}, arrival: arrival}
 	var err *Error
 	if a.idp, err = sp.snapshot(ctx); err != nil {
 		return a, err
 	}
 	m := arrival.message
-	if arrival.allowUnsigned && m.Request && !m.SOAP && !m.HasSignature() {
+	if m.Request != request {
+		return a, refuse(CodeLogoutMessage, "the message is not the expected one about logout", a.name(), "").atStep(stepMessage)
+	}
+	if arrival.allowUnsigned && !m.SOAP && !m.HasSignature() {
 		a.content = readLogoutContent(m.Root, nil, a.policy.nameID)
 		return a, nil
 	}

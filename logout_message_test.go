@@ -181,6 +181,31 @@ func TestLogoutChecksSayWhat(t *testing.T) {
 	}
 }
 
+// TestRequestIsNoAnswer: a request is not judged as an answer, and an answer not as a request.
+func TestRequestIsNoAnswer(t *testing.T) {
+	t.Parallel()
+	for _, change := range []func(*sampleLogout){asIs, asResponse, asAllowedUnsigned} {
+		s := newSampleLogout()
+		change(s)
+		m, err := s.read(t)
+		if err != nil {
+			t.Fatal(err)
+		}
+		arrival := logoutArrival{m, []string{s.address}, s.unsigned}
+		if s.response {
+			v := s.provider(t).judgeLogoutRequest(t.Context(), arrival, logoutCheckList{})
+			if v.request != nil || v.refusal == nil || v.refusal.Code != CodeLogoutMessage {
+				t.Errorf("an answer as a request: got %+v", v)
+			}
+			continue
+		}
+		if _, refusal := s.provider(t).judgeLogoutResponse(t.Context(), arrival, s.requestID, nil); refusal == nil ||
+			refusal.Code != CodeLogoutMessage {
+			t.Errorf("a request as an answer: got %v", refusal)
+		}
+	}
+}
+
 // TestKeysOfLogout: a private key is used for a message that a trusted key signed, and for no other.
 func TestKeysOfLogout(t *testing.T) {
 	t.Parallel()
