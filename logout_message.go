@@ -148,7 +148,8 @@ func (sp *ServiceProvider) openLogout(ctx context.Context, arrival logoutArrival
 	}
 	m := arrival.message
 	if m.Request != request {
-		return a, refuse(CodeLogoutMessage, "the message is not the expected one about logout", a.name(), "").atStep(stepMessage)
+		return a, refuse(CodeLogoutMessage, "the message is not the expected one about logout", a.name(),
+			"").atStep(stepMessage)
 	}
 	if arrival.allowUnsigned && !m.SOAP && !m.HasSignature() {
 		a.content = readLogoutContent(m.Root, nil, a.policy.nameID)

@@ -220,7 +220,8 @@ func TestKeysOfLogout(t *testing.T) {
 		{"unsigned, which is allowed", asAllowedUnsigned, false},
 		{"unsigned by SOAP", changes(asSOAP, (*sampleLogout).asUnsigned), false},
 		{"signed by a stranger", func(s *sampleLogout) { s.signer = "test-attacker" }, false},
-		{"signed by a stranger in a form", changes(asPost, func(s *sampleLogout) { s.signer = "test-attacker" }), false},
+		{"signed by a stranger in a form", changes(asPost, func(s *sampleLogout) { s.signer = "test-attacker" }),
+			false},
 		{"changed after it was signed", adding("&RelayState=x"), false},
 	} {
 		calls := 0

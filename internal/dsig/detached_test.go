@@ -68,19 +68,22 @@ func TestDetached(t *testing.T) {
 		{"RSA under the name of ECDSA", uriECDSA256, sign(rsaKey, crypto.SHA256), -1, fault.Signature},
 		{"ASN.1 with a byte behind it", uriECDSA256, append(der[:len(der):len(der)], 0), -1, fault.Signature},
 		{"r and s with a byte behind them", uriECDSA256, append(raw[:64:64], 0), -1, fault.Signature},
-		{"ECDSA of a stranger", uriECDSA256, sign(must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)), crypto.SHA256), -1, fault.Signature},
+		{"ECDSA of a stranger", uriECDSA256, sign(must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)),
+			crypto.SHA256), -1, fault.Signature},
 		{"nothing", uriRSA256, nil, -1, fault.Signature},
 		{"no algorithm", "", sign(rsaKey, crypto.SHA256), -1, fault.SignatureAlgorithm},
 	} {
 		opened := 0
-		signed, err := Detached{row.algorithm, octets, row.value}.Verify(keys, Policy{}, func(got []byte) ([]byte, error) {
+		signed, err := Detached{row.algorithm, octets, row.value}.Verify(keys, Policy{}, func(got []byte) ([]byte,
+			error) {
 			if opened++; string(got) != string(octets) {
 				t.Errorf("%s: opens %q", row.name, got)
 			}
 			return []byte("<x/>"), nil
 		})
 		var f *fault.Fault
-		if errors.As(err, &f); row.key < 0 && (f == nil || f.Code != row.code || signed.canonical != nil || opened != 0) {
+		if errors.As(err, &f); row.key < 0 && (f == nil || f.Code != row.code || signed.canonical != nil ||
+			opened != 0) {
 			t.Errorf("%s: got %v, opened %d times, want %s", row.name, err, opened, row.code)
 		}
 		if row.key < 0 {
@@ -113,7 +116,8 @@ func TestDetachedContent(t *testing.T) {
 		t.Fatal(err)
 	}
 	broken := errors.New("broken")
-	for _, row := range []struct{ opens, want error }{{broken, broken}, {nil, fault.New(fault.Unsigned, "nothing was signed")}} {
+	for _, row := range []struct{ opens, want error }{{broken, broken}, {nil, fault.New(fault.Unsigned,
+		"nothing was signed")}} {
 		signed, err := Detached{uriECDSA256, []byte("x"), value}.Verify([]crypto.PublicKey{key.Public()}, Policy{},
 			func([]byte) ([]byte, error) { return nil, row.opens })
 		if signed.canonical != nil || err == nil || err.Error() != row.want.Error() {

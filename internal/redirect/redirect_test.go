@@ -31,7 +31,8 @@ func deflated(t testing.TB, message string) string {
 func TestParseQuery(t *testing.T) {
 	t.Parallel()
 	message := deflated(t, "<x/>")
-	const signed, encoding = "&SigAlg=urn%3aalg&Signature=c2ln", "&SAMLEncoding=urn%3Aoasis%3Anames%3Atc%3ASAML%3A2.0%3Abindings%3AURL-Encoding%3ADEFLATE"
+	const signed, encoding = "&SigAlg=urn%3aalg&Signature=c2ln",
+		"&SAMLEncoding=urn%3Aoasis%3Anames%3Atc%3ASAML%3A2.0%3Abindings%3AURL-Encoding%3ADEFLATE"
 	for _, row := range []struct {
 		name, query, octets, relayState string
 		hasRelayState                   bool
@@ -44,7 +45,8 @@ func TestParseQuery(t *testing.T) {
 			"SAMLRequest=" + message + "&RelayState=&SigAlg=urn%3aalg", "", true},
 		{"in another order", "Signature=c2ln&RelayState=r&SigAlg=urn%3aalg&SAMLRequest=" + message,
 			"SAMLRequest=" + message + "&RelayState=r&SigAlg=urn%3aalg", "r", true},
-		{"among strangers", "sls&a=b&%zz=1&samlrequest=x&SAMLRequest=" + message + "&&SAMLart=x" + signed + encoding + "&=;",
+		{"among strangers", "sls&a=b&%zz=1&samlrequest=x&SAMLRequest=" + message + "&&SAMLart=x" + signed + encoding +
+			"&=;",
 			"SAMLRequest=" + message + "&SigAlg=urn%3aalg", "", false},
 	} {
 		m, err := ParseQuery(row.query, limit)
@@ -64,6 +66,32 @@ func TestParseQuery(t *testing.T) {
 	m, err := ParseQuery("SAMLRequest="+message, limit)
 	if err != nil || m.Algorithm != "" || m.Signature != nil || string(m.Octets) != "SAMLRequest="+message {
 		t.Errorf("unsigned: got %+v, %v", m, err)
+	}
+}
+
+// TestQueriesThatAreRefused: each parameter is there as often as it may be, in plain spelling.
+func TestQueriesThatAreRefused(t *testing.T) {
+	t.Parallel()
+	message := deflated(t, "<x/>")
+	good := "SAMLRequest=" + message + "&RelayState=r&SigAlg=a&Signature=c2ln"
+	if _, err := ParseQuery(good, limit); err != nil {
+		t.Fatal(err)
+	}
+	for _, query := range []string{
+		"", "RelayState=r", strings.Replace(good, "SAMLRequest", "SAMLReques%74", 1), strings.Replace(good,
+			"RelayState", "Relay%53tate", 1),
+		strings.Replace(good, "SigAlg", "%53igAlg", 1), strings.Replace(good, "Signature", "Signatur%65", 1),
+		good + "&SAMLRequest=" + message, good + "&SAMLResponse=" + message, good + "&RelayState=r", good +
+			"&SigAlg=a", good + "&Signature=c2ln",
+		good + "&Relay%53tate=r", strings.Replace(good, "&SigAlg=a", "", 1), strings.Replace(good, "&Signature=c2ln",
+			"", 1),
+		strings.Replace(good, "RelayState=r", "RelayState", 1), strings.Replace(good, "RelayState=r", "RelayState=%",
+			1),
+		good + "&SAMLEncoding=", good + "&SAMLEncoding",
+	} {
+		if m, err := ParseQuery(query, limit); m != nil || codeOf(err) != fault.LogoutForm {
+			t.Errorf("%s: got %v, %v, want %s", query, m, err, fault.LogoutForm)
+		}
 	}
 }
 
@@ -94,7 +122,8 @@ func TestDecodings(t *testing.T) {
 	if !strings.ContainsAny(stored, "+") {
 		t.Fatalf("%s has no plus sign", stored)
 	}
-	for _, raw := range []string{url.QueryEscape(stored), stored, stored[:4] + "%0d%0A" + stored[4:], strings.ReplaceAll(stored, "+", "%2b")} {
+	for _, raw := range []string{url.QueryEscape(stored), stored, stored[:4] + "%0d%0A" + stored[4:],
+		strings.ReplaceAll(stored, "+", "%2b")} {
 		if m, err := ParseQuery("SAMLRequest="+raw, limit); err != nil || string(m.XML) != "a\xf8bc" {
 			t.Errorf("%s: got %v, %v", raw, m, err)
 		}
@@ -120,8 +149,10 @@ func TestForm(t *testing.T) {
 	if err != nil || m.Request || string(m.XML) != "<x/>" || !m.HasRelayState || m.RelayState != "" || m.Octets != nil {
 		t.Errorf("got %+v, %v", m, err)
 	}
-	for _, row := range [][2]string{{"SAMLRequest=PHgvPg==", "SAMLReques%74=x"}, {"SAMLRequest=PHgvPg==&SAMLRequest=x", ""},
-		{"SAMLRequest=PHgvPg==&Si%67Alg=x", ""}, {"RelayState=x", ""}, {"SAMLRequest", ""}, {"SAMLRequest=PHgvPg==", "Signature"}} {
+	for _, row := range [][2]string{{"SAMLRequest=PHgvPg==", "SAMLReques%74=x"},
+		{"SAMLRequest=PHgvPg==&SAMLRequest=x", ""},
+		{"SAMLRequest=PHgvPg==&Si%67Alg=x", ""}, {"RelayState=x", ""}, {"SAMLRequest", ""}, {"SAMLRequest=PHgvPg==",
+			"Signature"}} {
 		if m, err := ParseForm(row[0], row[1]); m != nil || codeOf(err) != fault.LogoutForm {
 			t.Errorf("%v: got %v, %v", row, m, err)
 		}
@@ -140,7 +171,8 @@ func codeOf(err error) string {
 // the query alone and opens as the message that is read.
 func FuzzParseQuery(f *testing.F) {
 	message := deflated(f, "<x/>")
-	for _, query := range []string{"", "&", "SAMLRequest=" + message, "SAMLRequest=" + message + "&RelayState=%20&SigAlg=a&Signature=c2ln",
+	for _, query := range []string{"", "&", "SAMLRequest=" + message, "SAMLRequest=" + message +
+		"&RelayState=%20&SigAlg=a&Signature=c2ln",
 		"SAMLResponse=%", "SAMLRequest=" + message + "&SAMLRequest=", "Signature=&SigAlg="} {
 		f.Add(query)
 	}
