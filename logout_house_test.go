@@ -72,6 +72,7 @@ type sampleLogout struct {
 	requestID  string                        // of the pending logout
 	unsigned   bool                          // AllowUnsignedLogout
 	config     func(t testing.TB, c *Config) // other settings
+	expired    bool                          // refuses certificates outside their dates
 	keys       []string                      // trusted certificates
 	idp        string                        // entity ID in the settings
 }

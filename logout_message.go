@@ -27,7 +27,8 @@ type logoutArrival struct {
 type logoutAttempt struct {
 	attempt
 	arrival logoutArrival
-	content *logoutContent // of the signed bytes; nil until the signature is verified
+	root    xmltree.Element // of the signed bytes, from here on
+	content *logoutContent
 }
 
 // logoutContent is what a logout message says. It is read from the bytes that were signed, but for
@@ -94,6 +95,7 @@ func (sp *ServiceProvider) judgeLogoutRequest(ctx context.Context, arrival logou
 	if err != nil {
 		return logoutVerdict{refusal: a.refused("", err)}
 	}
+	a.readSubject()
 	v := logoutVerdict{request: a.request()}
 	for _, c := range checks.feasible {
 		err := a.run([]logoutCheck{c})
@@ -152,18 +154,11 @@ func (sp *ServiceProvider) openLogout(ctx context.Context, arrival logoutArrival
 			"").atStep(stepMessage)
 	}
 	if arrival.allowUnsigned && !m.SOAP && !m.HasSignature() {
-		a.content = readLogoutContent(m.Root, nil, a.policy.nameID)
-		return a, nil
-	}
-	root, err := a.verified()
-	if err != nil {
+		a.root = m.Root
+	} else if a.root, err = a.verified(); err != nil {
 		return a, err.atStep(stepSignature)
 	}
-	// Only now may a private key be used: anybody can encrypt for us.
-	if len(a.policy.decrypters) > 0 {
-		a.secret = xmlenc.ForMessage(a.policy.decrypters)
-	}
-	a.content = readLogoutContent(root, a.secret, a.policy.nameID)
+	a.content = readLogoutContent(a.root)
 	return a, nil
 }
 
@@ -216,9 +211,9 @@ const noteRewrittenQuery = "If the certificate is the right one, a proxy or rout
 // name is what the message is, for error messages.
 func (a *logoutAttempt) name() string { return a.arrival.message.Root.Local() }
 
-// readLogoutContent reads a message that follows the schema. It leaves all decisions to the checks.
-// With secret it decrypts an EncryptedID.
-func readLogoutContent(root xmltree.Element, secret *xmlenc.Keys, nameID NameIDPolicy) *logoutContent {
+// readLogoutContent reads a message that follows the schema, but not whom it names. It leaves all
+// decisions to the checks.
+func readLogoutContent(root xmltree.Element) *logoutContent {
 	c := &logoutContent{times: map[string]string{}}
 	c.id, _ = root.Attr("ID")
 	c.destination, _ = root.Attr("Destination")
@@ -238,10 +233,18 @@ func readLogoutContent(root xmltree.Element, secret *xmlenc.Keys, nameID NameIDP
 		}
 	}
 	c.status = wire.LogoutStatus(root)
-	d := decoder{a: &Assertion{}, secret: secret, trimNameID: nameID == EmailNameID}
-	d.subject(root) // a LogoutRequest has the NameID or EncryptedID where a Subject has it
-	c.subject, c.undecryptable = d.a, d.failed
 	return c
+}
+
+// readSubject reads whom a LogoutRequest names. A private key is used only here, for an EncryptedID in
+// a message that the identity provider made for us: anybody can encrypt with our public key.
+func (a *logoutAttempt) readSubject() {
+	if len(a.policy.decrypters) > 0 && a.arrival.message.HasSignature() {
+		a.secret = xmlenc.ForMessage(a.policy.decrypters)
+	}
+	d := decoder{a: &Assertion{}, secret: a.secret, trimNameID: a.policy.nameID == EmailNameID}
+	d.subject(a.root) // a LogoutRequest has the NameID or EncryptedID where a Subject has it
+	a.content.subject, a.content.undecryptable = d.a, d.failed
 }
 
 // The attributes that are times.

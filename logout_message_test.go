@@ -206,7 +206,8 @@ func TestRequestIsNoAnswer(t *testing.T) {
 	}
 }
 
-// TestKeysOfLogout: a private key is used for a message that a trusted key signed, and for no other.
+// TestKeysOfLogout: a private key is used for a message that a trusted key signed for us, and for no
+// other.
 func TestKeysOfLogout(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
@@ -223,11 +224,17 @@ func TestKeysOfLogout(t *testing.T) {
 		{"signed by a stranger in a form", changes(asPost, func(s *sampleLogout) { s.signer = "test-attacker" }),
 			false},
 		{"changed after it was signed", adding("&RelayState=x"), false},
+		{"of another issuer", withIssuer("<saml:Issuer>https://other.example.com</saml:Issuer>"), false},
+		{"for another service", withAttribute("Destination", "https://other.example.com"), false},
+		{"with a certificate that has ended", func(s *sampleLogout) {
+			s.keys, s.expired = []string{"test-idp-a-expired"}, true
+		}, false},
 	} {
 		calls := 0
 		s := newSampleLogout()
 		s.encrypted = "test-sp-a"
 		s.config = func(t testing.TB, c *Config) {
+			c.RefuseExpiredCertificates = s.expired
 			c.DecryptionKeys = []DecryptionKey{{Key: countedKey{vectorKey(t, "test-sp-a.key.pem").(crypto.Decrypter),
 				&calls}}}
 		}

@@ -151,7 +151,11 @@ func TestForm(t *testing.T) {
 	}
 	for _, row := range [][2]string{{"SAMLRequest=PHgvPg==", "SAMLReques%74=x"},
 		{"SAMLRequest=PHgvPg==&SAMLRequest=x", ""},
-		{"SAMLRequest=PHgvPg==&Si%67Alg=x", ""}, {"RelayState=x", ""}, {"SAMLRequest", ""}, {"SAMLRequest=PHgvPg==",
+		{"SAMLRequest=PHgvPg==&Si%67Alg=x", ""}, {"SAMLRequest=PHgvPg==&SigAlg=x", ""},
+		{"SAMLRequest=PHgvPg==&Signature=eA==", ""}, {"SAMLRequest=PHgvPg==", "RelayState="}, {"SAMLRequest=PHgvPg==",
+			"SAMLResponse=x"},
+		{"SAMLRequest=PHgvPg==", "SigAlg=x"}, {"SAMLRequest=PHgvPg==", "Signature=x"}, {"RelayState=x", ""},
+			{"SAMLRequest", ""}, {"SAMLRequest=PHgvPg==",
 			"Signature"}} {
 		if m, err := ParseForm(row[0], row[1]); m != nil || codeOf(err) != fault.LogoutForm {
 			t.Errorf("%v: got %v, %v", row, m, err)
