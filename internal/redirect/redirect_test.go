@@ -155,7 +155,7 @@ func TestForm(t *testing.T) {
 		{"SAMLRequest=PHgvPg==&Signature=eA==", ""}, {"SAMLRequest=PHgvPg==", "RelayState="}, {"SAMLRequest=PHgvPg==",
 			"SAMLResponse=x"},
 		{"SAMLRequest=PHgvPg==", "SigAlg=x"}, {"SAMLRequest=PHgvPg==", "Signature=x"}, {"RelayState=x", ""},
-			{"SAMLRequest", ""}, {"SAMLRequest=PHgvPg==",
+		{"SAMLRequest", ""}, {"SAMLRequest=PHgvPg==",
 			"Signature"}} {
 		if m, err := ParseForm(row[0], row[1]); m != nil || codeOf(err) != fault.LogoutForm {
 			t.Errorf("%v: got %v, %v", row, m, err)
