@@ -102,7 +102,14 @@ func TestMemoryMarksAreBounded(t *testing.T) {
 		!got.Equal(now.Add(time.Hour)) {
 		t.Errorf("got %v, %v", got, err)
 	}
-	now = now.Add(time.Minute) // the first one ends
+	// The first one would end in a minute, the second in two. With a longer lifetime, the second is the
+	// first that makes room.
+	if err := records.Raise(t.Context(), "v1/out/0", now, 1000*time.Hour); err != nil {
+		t.Error(err)
+	}
+	now = now.Add(time.Minute)
+	full("v1/out/another", true)
+	now = now.Add(time.Minute)
 	full("v1/out/another", false)
 	full("v1/out/one more", true)
 }
