@@ -89,6 +89,16 @@ const (
 	CodeBusy           Code = "busy"
 	CodeLoginLoop      Code = "login_loop"
 
+	// Messages about logout.
+	CodeLogoutForm        Code = fault.LogoutForm
+	CodeDeflate           Code = fault.Deflate
+	CodeLogoutMessage     Code = fault.LogoutMessage
+	CodeLogoutUnsigned    Code = fault.LogoutUnsigned
+	CodeLogoutDestination Code = "logout_destination"
+	CodeLogoutUnexpected  Code = "logout_unexpected"
+	CodeLogoutTime        Code = "logout_time"
+	CodeLogoutSessions    Code = "logout_sessions"
+
 	// Metadata, keys and configuration.
 	CodeMetadata          Code = "metadata"
 	CodeMetadataRole      Code = "metadata_role"
@@ -189,7 +199,7 @@ var codes = map[Code]codeInfo{
 		hint: "Begin the login again without LoginOptions.IsPassive. If it was not set, nobody was signed in at the identity provider, and one of its settings for this service forbids it to ask.",
 		page: Page{http.StatusForbidden, "Please sign in", "The identity provider has to ask you before it signs you in.", "Sign in",
 			false}},
-	CodeResponseIssuer: {meaning: "The Response comes from another identity provider than the configured one.",
+	CodeResponseIssuer: {meaning: "The Response or logout message comes from another identity provider than the configured one.",
 		hint: "Compare the identity provider's entity ID in the settings with its metadata, character by character."},
 	CodeDestination: {meaning: "The Response is addressed to another URL than the Redirect URL.",
 		hint: "Register the Redirect URL as assertion consumer service (ACS) URL at the identity provider, character by character."},
@@ -321,6 +331,30 @@ var codes = map[Code]codeInfo{
 		hint: "See the message in the log: it says what was noticed.",
 		page: Page{http.StatusForbidden, "You could not be signed in",
 			"This browser began one sign-in after another, and none of them led to a page. If cookies are blocked for this service, please allow them.", "Try again", true}},
+	CodeLogoutForm: {meaning: "A query, form or envelope does not carry exactly one logout message in the way of its binding.",
+		hint: "Look for a proxy or script that adds, repeats or rewrites parameters. If there is none, the identity provider's software sends logout messages in a wrong way: have its vendor fix it.",
+		page: logoutRefused},
+	CodeDeflate: {meaning: "A logout message on a redirect is not compressed with raw DEFLATE.",
+		hint: "Let the identity provider send its logout messages by HTTP-POST, or have its vendor fix the compression: raw DEFLATE (RFC 1951), without the frame of zlib or gzip.",
+		page: logoutRefused},
+	CodeLogoutMessage: {meaning: "The message is not a LogoutRequest or LogoutResponse, or not the one that its parameter says.",
+		hint: "Register the Logout URL for logout alone at the identity provider, and the Redirect URL for sign-in.",
+		page: logoutRefused},
+	CodeLogoutUnsigned: {meaning: "A logout message is not signed in the way of its binding.",
+		hint: "Let the identity provider sign its logout messages.",
+		page: logoutRefused},
+	CodeLogoutDestination: {meaning: "A logout message is addressed to another URL than the one that it came to.",
+		hint: "Register the Logout URL as single logout service (SLO) URL at the identity provider, character by character.",
+		page: logoutRefused},
+	CodeLogoutUnexpected: {meaning: "A LogoutResponse answers no sign-out that this browser began.",
+		hint: "If users meet this after each sign-out, the identity provider must put the ID of our LogoutRequest into InResponseTo.",
+		page: logoutRefused},
+	CodeLogoutTime: {meaning: "A logout message comes from the future, or is not valid any more.",
+		hint: "Set the clocks of both sides by NTP.",
+		page: logoutRefused},
+	CodeLogoutSessions: {meaning: "A LogoutRequest names more sessions than are ended at once.",
+		hint: "Let the identity provider send one LogoutRequest for each session, or one without SessionIndex for all sessions of the user.",
+		page: logoutRefused},
 	CodeMetadata: {meaning: "The file is not SAML metadata.",
 		hint: `Download the identity provider's metadata again (it is called "Federation Metadata XML", "IdP metadata" or "SAML metadata"), and upload that file unchanged.`},
 	CodeMetadataRole: {meaning: "The metadata is not that of an identity provider.",

@@ -81,6 +81,21 @@ func entraTenant(u, beside *url.URL) string {
 	return foldASCII(tenant)
 }
 
+// isOtherEntraIssuer reports whether issuer is how Entra names a tenant in another message: its pages
+// about single sign-out show https://login.microsoftonline.com/<tenant id>/ in one place and
+// https://sts.windows.net/<tenant id>/ in another. The tenant ID must be that of the entity ID, and
+// the cloud too, because one key signs for all tenants of a cloud.
+func isOtherEntraIssuer(issuer, entityID string) bool {
+	got, gotErr := url.Parse(issuer)
+	want, wantErr := url.Parse(entityID)
+	if gotErr != nil || wantErr != nil || got.Scheme != "https" || got.RawQuery != "" ||
+		!tenantAlone.MatchString(got.Path) {
+		return false
+	}
+	tenant := entraTenant(want, nil)
+	return tenant != "" && entraTenant(got, nil) == tenant && cloudsAt(got)&cloudsAt(want) != 0
+}
+
 // What the two addresses look like, and what the portal calls the first.
 const (
 	entraIssuerForm     = "https://sts.windows.net/<tenant id>/"

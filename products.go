@@ -28,6 +28,8 @@ var (
 	algorithmCodes   = []Code{CodeSignatureAlgorithm, CodeDigestAlgorithm}
 	certificateCodes = []Code{CodeCertificateExpired, CodeWeakKey}
 	unsignedCodes    = []Code{CodeUnsigned}
+	logoutURLCodes   = []Code{CodeLogoutDestination}
+	logoutSignCodes  = []Code{CodeLogoutUnsigned}
 	encryptionCodes  = []Code{CodeEncryptedAssertion, CodeDecryption}
 	nameIDCodes      = []Code{CodeNameID, CodeNameIDNotEmail, CodeNameIDMismatch}
 	startCodes       = []Code{CodeUnsolicited}
@@ -40,6 +42,7 @@ const entraSignResponse = `In Entra: Enterprise application > Single sign-on > S
 var entraWords = []advice{
 	{issuerCodes, `In Entra: Enterprise application > Single sign-on > "Set up" card > Microsoft Entra Identifier belongs into Entity ID, with its final slash.`},
 	{acsCodes, "In Entra: Enterprise application > Single sign-on > Basic SAML Configuration > Reply URL must be the Redirect URL."},
+	{logoutURLCodes, `In Entra: Enterprise application > Single sign-on > Basic SAML Configuration > "Logout Url (Optional)" must be the Logout URL.`},
 	{audienceCodes, "In Entra: Enterprise application > Single sign-on > Basic SAML Configuration > Identifier (Entity ID) must be our entity ID, which is the Redirect URL unless another is configured."},
 	{[]Code{CodeEncryptedAssertion}, "In Entra: Enterprise application > Token encryption: deactivate the encryption certificate, or configure its key here."},
 	{[]Code{CodeDecryption}, "In Entra: Enterprise application > Token encryption: the active certificate must be the encryption certificate of our metadata; and compare the thumbprint under Single sign-on > SAML Certificates with the signing certificate in our settings."},
@@ -96,6 +99,7 @@ var okta = product{
 	},
 	words: []advice{
 		{acsCodes, `In Okta: Applications > (the app) > General > SAML Settings > Edit: "Single sign-on URL" must be the Redirect URL, with "Use this for Recipient URL and Destination URL" selected.`},
+		{logoutURLCodes, `In Okta: Applications > (the app) > General > SAML Settings > Edit > Show Advanced Settings: "Single Logout URL" must be the Logout URL.`},
 		{audienceCodes, `In Okta: Applications > (the app) > General > SAML Settings > Edit: "Audience URI (SP Entity ID)" must be our entity ID, which is the Redirect URL unless another is configured.`},
 		{entityIDCodes, `In Okta: Applications > (the app) > Sign On > Metadata details > More details: "Issuer" belongs into Entity ID.`},
 		{loginURLCodes, `In Okta: Applications > (the app) > Sign On > Metadata details > More details: "Sign on URL" belongs into Login URL.`},
@@ -145,6 +149,8 @@ var oneLogin = product{
 	matches: func(u *url.URL) bool { return isAt(u, "onelogin.com") },
 	words: []advice{
 		{acsCodes, `In OneLogin: Applications > (the app) > Configuration: "Recipient", "ACS (Consumer) URL" and "ACS (Consumer) URL Validator" must be the Redirect URL.`},
+		{logoutURLCodes, `In OneLogin: Applications > (the app) > Configuration: "Single Logout URL" must be the Logout URL.`},
+		{logoutSignCodes, `In OneLogin: Applications > (the app) > Configuration: select "Sign SLO Request" and "Sign SLO Response".`},
 		{audienceCodes, `In OneLogin: Applications > (the app) > Configuration: "Audience (EntityID)" must be our entity ID, which is the Redirect URL unless another is configured.`},
 		{entityIDCodes, `In OneLogin: Applications > (the app) > SSO: "Issuer URL" belongs into Entity ID.`},
 		{loginURLCodes, `In OneLogin: Applications > (the app) > SSO: "SAML 2.0 Endpoint (HTTP)" belongs into Login URL.`},
@@ -170,6 +176,7 @@ var pingOne = product{
 	},
 	words: []advice{
 		{acsCodes, `In PingOne: Applications > Applications > (the app) > Configuration: "ACS URLs" must have the Redirect URL, as its first one.`},
+		{logoutURLCodes, `In PingOne: Applications > Applications > (the app) > Configuration: "SLO endpoint" must be the Logout URL.`},
 		{audienceCodes, `In PingOne: Applications > Applications > (the app) > Configuration: "Entity ID" must be our entity ID, which is the Redirect URL unless another is configured.`},
 		{entityIDCodes, `In PingOne: Applications > Applications > (the app) > Configuration > Download Metadata: its entityID belongs into Entity ID ("Entity ID" under Configuration is ours).`},
 		{loginURLCodes, `In PingOne: Applications > Applications > (the app) > Configuration > Download Metadata: its SingleSignOnService belongs into Login URL.`},
@@ -260,6 +267,7 @@ var adfs = product{
 	matches: isADFS,
 	words: []advice{
 		{acsCodes, `In AD FS: Relying Party Trusts > (the trust) > Properties > Endpoints: the SAML Assertion Consumer Endpoint with binding POST must be the Redirect URL.`},
+		{logoutURLCodes, `In AD FS: Relying Party Trusts > (the trust) > Properties > Endpoints: the SAML Logout Endpoint must be the Logout URL.`},
 		{audienceCodes, `In AD FS: Relying Party Trusts > (the trust) > Properties > Identifiers must have our entity ID, which is the Redirect URL unless another is configured.`},
 		{entityIDCodes, `In AD FS: AD FS > Edit Federation Service Properties: "Federation Service identifier" belongs into Entity ID; it begins with http://, not https://, unless it was changed.`},
 		{loginURLCodes, `In AD FS: AD FS > Service > Endpoints: the address of the type SAML 2.0/WS-Federation (https://<host>/adfs/ls/) belongs into Login URL.`},
@@ -298,6 +306,8 @@ var keycloak = product{
 	matches: func(u *url.URL) bool { return hasPath(u, keycloakPath) },
 	words: []advice{
 		{acsCodes, `In Keycloak: Clients > (the client) > Advanced: "Assertion Consumer Service POST Binding URL" must be the Redirect URL, and Settings > "Valid redirect URIs" must have it.`},
+		{logoutURLCodes, `In Keycloak: Clients > (the client) > Advanced: "Logout Service Redirect Binding URL", and that for POST and SOAP if it is set, must be the Logout URL.`},
+		{logoutSignCodes, `In Keycloak: Clients > (the client) > Settings: switch "Sign documents" on.`},
 		{audienceCodes, `In Keycloak: Clients > (the client) > Settings: "Client ID" must be our entity ID, which is the Redirect URL unless another is configured.`},
 		{entityIDCodes, `In Keycloak: Realm settings > General > Endpoints > SAML 2.0 Identity Provider Metadata: its entityID (https://<host>/realms/<realm>) belongs into Entity ID.`},
 		{loginURLCodes, `In Keycloak: https://<host>/realms/<realm>/protocol/saml belongs into Login URL.`},
@@ -381,6 +391,8 @@ var simpleSAMLphp = product{
 	matches: func(u *url.URL) bool { return hasPath(u, simpleSAMLphpPath) },
 	words: []advice{
 		{acsCodes, `In SimpleSAMLphp: metadata/saml20-sp-remote.php: AssertionConsumerService must be the Redirect URL.`},
+		{logoutURLCodes, `In SimpleSAMLphp: metadata/saml20-sp-remote.php: SingleLogoutService must be the Logout URL.`},
+		{logoutSignCodes, `In SimpleSAMLphp: metadata/saml20-sp-remote.php: 'sign.logout' => true.`},
 		{audienceCodes, `In SimpleSAMLphp: metadata/saml20-sp-remote.php: the name of our entry ($metadata['…']) must be our entity ID, which is the Redirect URL unless another is configured.`},
 		{entityIDCodes, `In SimpleSAMLphp: the name of the entry in metadata/saml20-idp-hosted.php, or the entityID of its metadata, belongs into Entity ID.`},
 		{loginURLCodes, `In SimpleSAMLphp: the SingleSignOnService of its metadata belongs into Login URL.`},
@@ -406,6 +418,7 @@ var shibboleth = product{
 	matches: func(u *url.URL) bool { return hasPath(u, shibbolethPath) },
 	words: []advice{
 		{acsCodes, `In Shibboleth: conf/metadata-providers.xml must load our metadata as it is now; its AssertionConsumerService is the Redirect URL.`},
+		{logoutURLCodes, `In Shibboleth: conf/metadata-providers.xml must load our metadata as it is now; its SingleLogoutService is the Logout URL.`},
 		{audienceCodes, `In Shibboleth: conf/metadata-providers.xml must load our metadata as it is now; its entityID is our entity ID.`},
 		{entityIDCodes, `In Shibboleth: idp.entityID in conf/idp.properties belongs into Entity ID.`},
 		{loginURLCodes, `In Shibboleth: the SingleSignOnService of https://<host>/idp/shibboleth belongs into Login URL.`},
@@ -433,6 +446,8 @@ var lemonLDAP = product{
 	matches: func(u *url.URL) bool { return hasPath(u, lemonLDAPPath) },
 	words: []advice{
 		{acsCodes, `In LemonLDAP::NG: Manager > SAML service providers > (the service) > Metadata must be our metadata as it is now.`},
+		{logoutURLCodes, `In LemonLDAP::NG: Manager > SAML service providers > (the service) > Metadata must be our metadata as it is now.`},
+		{logoutSignCodes, `In LemonLDAP::NG: Manager > SAML service providers > (the service) > Options: switch "Sign SLO message" on.`},
 		{audienceCodes, `In LemonLDAP::NG: Manager > SAML service providers > (the service) > Metadata must be our metadata as it is now.`},
 		{metadataCodes, `In LemonLDAP::NG: give us the file at https://<portal>/saml/metadata.`},
 		{unsignedCodes, `In LemonLDAP::NG: Manager > SAML service providers > (the service) > Options: switch "Sign SSO message" on.`},

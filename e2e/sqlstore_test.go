@@ -230,6 +230,7 @@ func TestSQLStore(t *testing.T) {
 			t.Run("ends is in milliseconds since 1970", func(t *testing.T) { testEnds(t, d) })
 			t.Run("keys that a column would change", func(t *testing.T) { testKeys(t, d) })
 			t.Run("records", func(t *testing.T) { testRecords(t, d) })
+			t.Run("marks", func(t *testing.T) { testMarks(t, d) })
 			if d.server != nil {
 				t.Run("prune spares what was claimed anew while it waited", func(t *testing.T) { testPruneWaits(t, d) })
 				t.Run("the server dies and comes back", func(t *testing.T) { testServerDies(t, d) })
@@ -625,4 +626,74 @@ func testRecords(t *testing.T, d database) {
 		t.Errorf("without a server: got %t, %v, want an error, or users would be signed out", found, err)
 	}
 	d.server.start()
+}
+
+// testMarks has what the conformance suite cannot see: the rows. testRecords has made the table.
+func testMarks(t *testing.T, d database) {
+	records, db := d.records(t), d.open(t)
+	mark := time.Date(2026, 3, 10, 9, 30, 0, 0, time.UTC)
+	for _, key := range []string{"", strings.Repeat("k", 65), "v1/out/ ", "v1/out/\x00", "v1/out/é"} {
+		got, highestErr := records.Highest(t.Context(), "v1/out/live", key)
+		if err := records.Raise(t.Context(), key, mark, time.Hour); err == nil || highestErr == nil || !got.IsZero() {
+			t.Errorf("the key %q: got %v and %v, want errors", key, err, highestErr)
+		}
+	}
+	const ended = 2500 // three batches
+	values := make([]string, ended)
+	for i := range values {
+		values[i] = fmt.Sprintf("('v1/out/%d', %d, 1)", i, 1+i)
+	}
+	if _, err := db.ExecContext(t.Context(),
+		"insert into saml_marks (mark, ends, issued) values "+strings.Join(values, ", ")); err != nil {
+		t.Fatal(err)
+	}
+	begin := time.Now()
+	if err := records.Raise(t.Context(), "v1/out/live", mark, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	last := time.Now()
+	if err := records.Prune(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var left int
+	var ends, issued int64
+	err := db.QueryRowContext(t.Context(), "select count(*) from saml_marks where ends <= 1000000").Scan(&left)
+	err = errors.Join(err, db.QueryRowContext(t.Context(),
+		"select ends, issued from saml_marks where mark = 'v1/out/live'").Scan(&ends, &issued))
+	if err != nil || left != 0 || issued != mark.Unix() {
+		t.Errorf("after Prune %d ended rows are left, and the mark is %d, want %d: %v", left, issued, mark.Unix(), err)
+	}
+	const rounding = 10 * time.Millisecond
+	if at := time.UnixMilli(ends).Add(-time.Hour); at.Before(begin.Add(-rounding)) || at.After(last.Add(rounding)) {
+		t.Errorf("a mark for an hour made between %s and %s ends an hour after %s", begin, last, at)
+	}
+	// The column ends alone decides, by the clock of the database. What has ended does not come back
+	// with its old time.
+	if _, err := db.ExecContext(t.Context(), "update saml_marks set ends = 1 where mark = 'v1/out/live'"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := records.Highest(t.Context(), "v1/out/live"); err != nil || !got.IsZero() {
+		t.Errorf("an ended mark: got %v, %v, want none", got, err)
+	}
+	older := mark.Add(-time.Hour)
+	if err := records.Raise(t.Context(), "v1/out/live", older, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := records.Highest(t.Context(), "v1/out/live"); err != nil || !got.Equal(older) {
+		t.Errorf("a mark in the place of an ended one: got %v, %v, want %v", got, err, older)
+	}
+	if d.server == nil {
+		return
+	}
+	d.server.kill()
+	got, highestErr := records.Highest(t.Context(), "v1/out/live")
+	if err := records.Raise(t.Context(), "v1/out/live", mark, time.Hour); err == nil || highestErr == nil ||
+		!got.IsZero() {
+		t.Errorf("without a server: got %v, %v and %v, want errors: nothing may count as ended, or as written", err,
+			got, highestErr)
+	}
+	d.server.start()
+	if got, err := records.Highest(t.Context(), "v1/out/live"); err != nil || !got.Equal(older) {
+		t.Errorf("after the server died: got %v, %v, want %v", got, err, older)
+	}
 }

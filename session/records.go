@@ -12,11 +12,13 @@ import (
 	"github.com/iomete/saml/internal/storekey"
 )
 
-// Records keeps values on the server, for all replicas: sessions that are too large for a cookie.
-// Package sqlstore has Records for databases, and MemoryRecords is for a single process. Other
-// implementations are tested with storetest.RunRecords.
+// Records keeps values on the server, for all replicas: sessions that are too large for a cookie. It
+// also keeps the marks of logouts, which say what the identity provider has ended. Package sqlstore
+// has Records for databases, and MemoryRecords is for a single process. Other implementations are
+// tested with storetest.RunRecords.
 //
-// Keys are printable ASCII of at most 64 bytes beginning with "v1/rec/". Values are sealed bytes.
+// Keys are printable ASCII of at most 64 bytes, beginning with "v1/rec/" for values and with "v1/out/"
+// for marks. Values are sealed bytes.
 // They have at most about 1 MiB, as a SAML response has, and a few KiB in practice. The key of a
 // record is a hash of a random ID that only the user's cookie holds, so whoever reads or changes
 // the records cannot sign in with them. A changed record ends its session.
@@ -34,6 +36,19 @@ type Records interface {
 
 	// Delete deletes the value of key, if there is one.
 	Delete(ctx context.Context, key string) error
+
+	// Raise records a mark under key for lifetime. A mark is a time in whole seconds: the fraction is
+	// cut off. If there is a mark already, the later of the two stays, for the longer of the two
+	// lifetimes: neither ever goes back, in whatever order and however often the calls of all replicas
+	// arrive. When it has returned nil, Highest on any replica takes the mark into account. After an
+	// error it is unknown whether the mark was recorded; another call does no harm. A lifetime of zero
+	// or less is an error. If there is no room, Raise fails, and Put still works.
+	Raise(ctx context.Context, key string, mark time.Time, lifetime time.Duration) error
+
+	// Highest returns the latest of the marks under the keys whose lifetime has not passed, and the
+	// zero time if there is none. There are at most 64 keys. It is one question to a database, because
+	// it is asked for each session every few seconds.
+	Highest(ctx context.Context, keys ...string) (mark time.Time, err error)
 }
 
 const (

@@ -25,11 +25,15 @@ type MemoryRecords struct {
 	byKey map[string]*memoryRecord
 	order memoryRecords
 	bytes int // of all values
+
+	marks memoryMarks
 }
 
+// A memoryRecord is a value or a mark.
 type memoryRecord struct {
 	key   string
 	value []byte
+	mark  int64 // Unix time in seconds
 	end   time.Time
 	at    int // index in the order
 }

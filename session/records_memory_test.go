@@ -73,3 +73,43 @@ func TestMemoryRecordsAreBounded(t *testing.T) {
 	put("in the place of an ended one", value, time.Hour, "")
 	put("one byte more", value[:1], time.Hour, full)
 }
+
+// TestMemoryMarksAreBounded: a full memory refuses marks, and nothing else: older marks are raised,
+// and sessions are saved.
+func TestMemoryMarksAreBounded(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 14, 8, 26, 53, 0, time.UTC)
+	records := &session.MemoryRecords{Now: func() time.Time { return now }}
+	const room = 200_000
+	for i := range room {
+		if err := records.Raise(t.Context(), fmt.Sprint("v1/out/", i), now,
+			time.Duration(1+i)*time.Minute); err != nil {
+			t.Fatal(err)
+		}
+	}
+	full := func(name string, want bool) {
+		t.Helper()
+		if err := records.Raise(t.Context(), name, now.Add(time.Hour), 2*time.Minute); (err != nil) != want {
+			t.Errorf("Raise of %s: got %v, want an error: %t", name, err, want)
+		}
+	}
+	full("v1/out/another", true)
+	full("v1/out/7", false)
+	if err := records.Put(t.Context(), "v1/rec/1", make([]byte, 1<<20), time.Hour); err != nil {
+		t.Error(err)
+	}
+	if got, err := records.Highest(t.Context(), "v1/out/8", "v1/out/7", "v1/out/another"); err != nil ||
+		!got.Equal(now.Add(time.Hour)) {
+		t.Errorf("got %v, %v", got, err)
+	}
+	// The first one would end in a minute, the second in two. With a longer lifetime, the second is the
+	// first that makes room.
+	if err := records.Raise(t.Context(), "v1/out/0", now, 1000*time.Hour); err != nil {
+		t.Error(err)
+	}
+	now = now.Add(time.Minute)
+	full("v1/out/another", true)
+	now = now.Add(time.Minute)
+	full("v1/out/another", false)
+	full("v1/out/one more", true)
+}

@@ -9,14 +9,17 @@ import (
 	"time"
 )
 
-// Records is a session.Records in the table saml_records of a database. It is safe for concurrent
-// use. As with Store, only the clock of the database decides whether a lifetime has passed.
+// Records is a session.Records in the tables saml_records and saml_marks of a database. It is safe
+// for concurrent use. As with Store, only the clock of the database decides whether a lifetime has
+// passed.
 //
 // The values are sealed, and the keys are hashes of what only the users' cookies hold: whoever reads
-// or changes the table cannot sign in with it. Deleting rows signs users out.
+// or changes the table cannot sign in with it. Deleting rows of saml_records signs users out;
+// deleting rows of saml_marks brings sessions back that the identity provider has ended.
 type Records struct {
-	db *sql.DB
-	s  recordStatements
+	db    *sql.DB
+	s     recordStatements
+	marks markStatements
 }
 
 // recordStatements are the SQL of one dialect for Records. Their parameters are in parentheses; ttl
@@ -86,15 +89,23 @@ func NewRecords(db *sql.DB, dialect Dialect) *Records {
 		panic(fmt.Sprintf("sqlstore: NewRecords got database %v and dialect %d, "+
 			"want a database that is not nil, and SQLite, PostgreSQL or MySQL", db, dialect))
 	}
-	return &Records{db: db, s: s}
+	return &Records{db: db, s: s, marks: markDialects[dialect]}
 }
 
-// Create makes the table and its index if they do not exist. Replicas may call it at the same time.
+// Create makes the two tables and their indexes if they do not exist. Replicas may call it at the
+// same time.
 func (r *Records) Create(ctx context.Context) error {
-	for _, statement := range r.s.create {
-		if _, err := r.db.ExecContext(ctx, statement); err != nil {
-			return fmt.Errorf("sqlstore: the table saml_records cannot be made, "+
-				"check that the database answers, and that its user may create tables: %w", err)
+	if err := create(ctx, r.db, "saml_records", r.s.create); err != nil {
+		return err
+	}
+	return create(ctx, r.db, "saml_marks", r.marks.create)
+}
+
+func create(ctx context.Context, db *sql.DB, table string, statements []string) error {
+	for _, statement := range statements {
+		if _, err := db.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("sqlstore: the table %s cannot be made, "+
+				"check that the database answers, and that its user may create tables: %w", table, err)
 		}
 	}
 	return nil
@@ -144,12 +155,15 @@ func (r *Records) Delete(ctx context.Context, key string) error {
 	return nil
 }
 
-// Prune deletes the rows whose lifetime has passed, a thousand with each statement. Without it the
-// table grows, but nothing else goes wrong. Replicas may call it at the same time. After an error,
-// some rows may remain.
+// Prune deletes the rows of both tables whose lifetime has passed, a thousand with each statement.
+// Without it the tables grow, but nothing else goes wrong. Replicas may call it at the same time.
+// After an error, some rows may remain.
 func (r *Records) Prune(ctx context.Context) error {
 	if err := prune(ctx, r.db, r.s.prune); err != nil {
 		return fmt.Errorf("sqlstore: ended records cannot be deleted from the table saml_records: %w", err)
+	}
+	if err := prune(ctx, r.db, r.marks.prune); err != nil {
+		return fmt.Errorf("sqlstore: ended marks cannot be deleted from the table saml_marks: %w", err)
 	}
 	return nil
 }

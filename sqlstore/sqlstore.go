@@ -1,7 +1,7 @@
 // Package sqlstore is a saml.Store in an SQL database that all replicas of a service share. It
 // stops replay: if one SAML response is posted twice, exactly one of the posts signs in. That holds
 // for any two replicas and across restarts. Records keeps the sessions that are too large for a
-// cookie in the same database. The package includes no database driver:
+// cookie in the same database, and the marks of logouts. The package includes no database driver:
 //
 //	import _ "github.com/jackc/pgx/v5/stdlib"
 //
@@ -15,25 +15,31 @@
 //
 // # The tables
 //
-// Create makes a table. If the schema is managed elsewhere, run this instead of Create:
+// Create makes the tables. If the schema is managed elsewhere, run this instead of Create:
 //
 //	-- PostgreSQL
 //	create table saml_claims (claim varchar(64) collate "C" not null primary key, ends bigint not null);
 //	create index saml_claims_ends on saml_claims (ends);
 //	create table saml_records (record varchar(64) collate "C" not null primary key, ends bigint not null, sealed bytea not null);
 //	create index saml_records_ends on saml_records (ends);
+//	create table saml_marks (mark varchar(64) collate "C" not null primary key, ends bigint not null, issued bigint not null);
+//	create index saml_marks_ends on saml_marks (ends);
 //	-- MySQL, MariaDB
 //	create table saml_claims (claim varbinary(64) not null primary key, ends bigint not null, index saml_claims_ends (ends)) engine=InnoDB;
 //	create table saml_records (record varbinary(64) not null primary key, ends bigint not null, sealed mediumblob not null, index saml_records_ends (ends)) engine=InnoDB;
+//	create table saml_marks (mark varbinary(64) not null primary key, ends bigint not null, issued bigint not null, index saml_marks_ends (ends)) engine=InnoDB;
 //	-- SQLite
 //	create table saml_claims (claim text not null primary key, ends integer not null) without rowid;
 //	create index saml_claims_ends on saml_claims (ends);
 //	create table saml_records (record text not null primary key, ends integer not null, sealed blob not null);
 //	create index saml_records_ends on saml_records (ends);
+//	create table saml_marks (mark text not null primary key, ends integer not null, issued integer not null) without rowid;
+//	create index saml_marks_ends on saml_marks (ends);
 //
-// The service needs the rights select, insert, update and delete on the tables. A row is one claim
-// or one record. The column ends holds the end of its time to live, in milliseconds since 1970 by
-// the clock of the database. Keys are compared byte for byte, which the types and collations ensure.
+// The service needs the rights select, insert, update and delete on the tables. A row is one claim,
+// one record or one mark. The column ends holds the end of its time to live, in milliseconds since
+// 1970 by the clock of the database. The column issued holds the mark itself: a time by the clock of
+// the identity provider, in seconds since 1970. Keys are compared byte for byte, which the types and collations ensure.
 //
 // # What the database must do
 //
@@ -83,13 +89,7 @@ func New(db *sql.DB, dialect Dialect) *Store {
 
 // Create makes the table and its index if they do not exist. Replicas may call it at the same time.
 func (s *Store) Create(ctx context.Context) error {
-	for _, statement := range s.s.create {
-		if _, err := s.db.ExecContext(ctx, statement); err != nil {
-			return fmt.Errorf("sqlstore: the table saml_claims cannot be made, "+
-				"check that the database answers, and that its user may create tables: %w", err)
-		}
-	}
-	return nil
+	return create(ctx, s.db, "saml_claims", s.s.create)
 }
 
 // Claim implements saml.Store. The primary key of the table decides which call is first. After an

@@ -28,7 +28,10 @@ type RecordsOptions struct {
 	Advance func(d time.Duration)
 }
 
-const sharedRecords = "a second instance on the same data sees the value"
+const (
+	sharedRecords = "a second instance on the same data sees the value"
+	sharedMarks   = "a second instance on the same data sees the mark"
+)
 
 // RunRecords runs all tests of an implementation of session.Records as subtests of t. Records that
 // keep their promises pass all of them.
@@ -47,8 +50,18 @@ func RunRecords(t *testing.T, o RecordsOptions) {
 		{"slices of the caller are not shared", testSlices},
 		{"a lifetime of zero or less is an error", testNoLifetime},
 		{"an ended context is an error", testEndedRecordsContext},
+		{"an older mark does not replace a newer one", testMarks},
+		{"a mark has whole seconds", testMarkSeconds},
+		{"the highest of several marks counts", testHighestOfKeys},
+		{"keys of marks are told apart byte for byte", testMarkKeysAreExact},
+		{"a mark ends with the longer lifetime and not before", testMarkLifetime},
+		{"marks and values do not meet", testMarksAreNoValues},
+		{sharedMarks, testSharedMarks},
+		{"a mark never falls beside concurrent calls", testConcurrentMarks},
+		{"a mark with a lifetime of zero or less is an error", testNoMarkLifetime},
+		{"an ended context is an error for marks", testEndedMarksContext},
 	} {
-		if o.SingleProcess && test.name == sharedRecords {
+		if o.SingleProcess && (test.name == sharedRecords || test.name == sharedMarks) {
 			continue
 		}
 		t.Run(test.name, func(t *testing.T) { test.run(t, o.New(t), o) })

@@ -21,12 +21,15 @@ type simpleRecords struct {
 	mu     sync.Mutex
 	now    time.Time
 	values map[string]simpleRecord
+	marks  map[string]simpleMark
 }
 
 type simpleRecord struct {
 	value []byte
 	end   time.Time
 }
+
+type simpleMark struct{ mark, end time.Time }
 
 // flaws are the ways to break a promise, and the tests of the suite that must complain.
 var flaws = map[string]string{
@@ -45,6 +48,22 @@ var flaws = map[string]string{
 	"gives its own slice":      "slices_of_the_caller",
 	"takes any lifetime":       "a_lifetime_of_zero",
 	"ignores the context":      "an_ended_context",
+
+	"takes the last mark":                "an_older_mark",
+	"keeps the first mark":               "an_older_mark",
+	"keeps fractions of seconds":         "a_mark_has_whole_seconds",
+	"has 32 bits for a mark":             "a_mark_has_whole_seconds",
+	"looks up the first key":             "the_highest_of_several_marks",
+	"ignores case of marks":              "keys_of_marks",
+	"takes the last lifetime of a mark":  "a_mark_ends_with_the_longer",
+	"keeps the first lifetime of a mark": "a_mark_ends_with_the_longer",
+	"lets marks live":                    "a_mark_ends_with_the_longer",
+	"brings an ended mark back":          "a_mark_ends_with_the_longer",
+	"deletes marks":                      "marks_and_values",
+	"does not share marks":               "a_second_instance_on_the_same_data_sees_the_mark",
+	"reads before it writes":             "a_mark_never_falls",
+	"takes any lifetime of a mark":       "a_mark_with_a_lifetime_of_zero",
+	"ignores the context for marks":      "an_ended_context_is_an_error_for_marks",
 }
 
 func (r *simpleRecords) is(flaw string) bool { return r.flaw == flaw }
@@ -117,7 +136,81 @@ func (r *simpleRecords) Delete(ctx context.Context, key string) error {
 	if !r.is("deletes nothing") {
 		delete(r.values, r.key(key))
 	}
+	if r.is("deletes marks") {
+		delete(r.marks, key)
+	}
 	return nil
+}
+
+func (r *simpleRecords) Raise(ctx context.Context, key string, mark time.Time, lifetime time.Duration) error {
+	if r.is("reads before it writes") {
+		r.mu.Lock()
+		old := r.marks[key]
+		r.mu.Unlock()
+		time.Sleep(time.Millisecond)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.marks[key] = r.raised(old, simpleMark{mark.Truncate(time.Second), r.now.Add(lifetime)})
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if ctx.Err() != nil && !r.is("ignores the context for marks") {
+		return ctx.Err()
+	}
+	if lifetime <= 0 && !r.is("takes any lifetime of a mark") {
+		return errors.New("no lifetime")
+	}
+	if lifetime <= 0 {
+		lifetime = time.Hour
+	}
+	switch {
+	case r.is("has 32 bits for a mark"):
+		mark = time.Unix(int64(int32(mark.Unix())), 0)
+	case !r.is("keeps fractions of seconds"):
+		mark = mark.Truncate(time.Second)
+	}
+	if r.is("ignores case of marks") {
+		key = strings.ToLower(key)
+	}
+	r.marks[key] = r.raised(r.marks[key], simpleMark{mark, r.now.Add(lifetime)})
+	return nil
+}
+
+// raised returns a mark after another one was raised.
+func (r *simpleRecords) raised(old, mark simpleMark) simpleMark {
+	if old.mark.IsZero() || !r.now.Before(old.end) && !r.is("brings an ended mark back") {
+		return mark
+	}
+	if old.mark.After(mark.mark) && !r.is("takes the last mark") || r.is("keeps the first mark") {
+		mark.mark = old.mark
+	}
+	if old.end.After(mark.end) && !r.is("takes the last lifetime of a mark") ||
+		r.is("keeps the first lifetime of a mark") {
+		mark.end = old.end
+	}
+	return mark
+}
+
+func (r *simpleRecords) Highest(ctx context.Context, keys ...string) (highest time.Time, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if ctx.Err() != nil && !r.is("ignores the context for marks") {
+		return highest, ctx.Err()
+	}
+	for _, key := range keys {
+		if r.is("ignores case of marks") {
+			key = strings.ToLower(key)
+		}
+		m := r.marks[key]
+		if m.mark.After(highest) && (r.now.Before(m.end) || r.is("lets marks live")) {
+			highest = m.mark
+		}
+		if r.is("looks up the first key") {
+			break
+		}
+	}
+	return highest, nil
 }
 
 func (r *simpleRecords) advance(d time.Duration) {
@@ -132,14 +225,20 @@ func TestRecordsWithAFlaw(t *testing.T) {
 	t.Parallel()
 	const name = "STORETEST_RECORDS"
 	newRecords := func(flaw string) *simpleRecords {
-		return &simpleRecords{flaw: flaw, now: time.Unix(1_800_000_000, 0), values: map[string]simpleRecord{}}
+		return &simpleRecords{flaw: flaw, now: time.Unix(1_800_000_000, 0), values: map[string]simpleRecord{},
+			marks: map[string]simpleMark{}}
 	}
 	if flaw := os.Getenv(name); flaw != "" {
 		records := newRecords(flaw)
 		storetest.RunRecords(t, storetest.RecordsOptions{
 			New: func(*testing.T) session.Records {
-				if flaw == "is not shared" {
+				switch flaw {
+				case "is not shared":
 					return newRecords(flaw)
+				case "does not share marks":
+					other := newRecords(flaw)
+					other.values = records.values
+					return other
 				}
 				return records
 			},

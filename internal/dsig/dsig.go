@@ -21,9 +21,9 @@ import (
 	"github.com/iomete/saml/internal/xmltree"
 )
 
-// Signed is the canonical form of an element that a trusted key signed. Only two methods return one
-// that is not empty: Signature.Verify, and Decrypted.Signed for an element that was encrypted
-// inside bytes that Verify returned.
+// Signed is the canonical form of an element that a trusted key signed. Only these return one that
+// is not empty: Signature.Verify, Detached.Verify for a message that was signed as it is written,
+// and Decrypted.Signed for an element that was encrypted inside bytes that Verify returned.
 type Signed struct {
 	canonical []byte
 	limit     int // Limit of the document that contained the element

@@ -62,4 +62,8 @@ const (
 	Digest             = "digest"
 	Signature          = "signature"
 	Decryption         = "decryption"
+	LogoutForm         = "logout_form"
+	LogoutMessage      = "logout_message"
+	LogoutUnsigned     = "logout_unsigned"
+	Deflate            = "deflate"
 )

@@ -1,7 +1,7 @@
 // Package storekey makes the keys of the Store, which prevents replay: a request is answered once,
 // an assertion is used once, an ended session stays ended. It also makes the keys of the records
-// of sessions. The keys are the same on every replica
-// and in every release.
+// of sessions, and of the marks of logouts. The keys are the same on every replica and in every
+// release.
 package storekey
 
 import (
@@ -17,6 +17,7 @@ const (
 	Assertion = "v1/ast/"  // a consumed assertion
 	Session   = "v1/sess/" // an ended session
 	Record    = "v1/rec/"  // what a session keeps on the server
+	Logout    = "v1/out/"  // the latest LogoutRequest that names a session
 )
 
 // Of returns prefix followed by 43 characters: the base64url, without padding, of the SHA-256 of

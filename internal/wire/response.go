@@ -1,7 +1,8 @@
 // Package wire reads a SAML response in the form that the browser posts (HTTP-POST binding, SAML
-// Bindings 2.0 §3.5). It checks base64, XML and the SAML schemas, finds the signatures, verifies
-// them, and decrypts an encrypted assertion. It knows formats and makes no policy: which keys are
-// trusted, what a response must say and who it signs in is decided by the root package.
+// Bindings 2.0 §3.5), and the messages about logout in the form of each binding. It checks base64,
+// XML and the SAML schemas, finds the signatures, verifies them, and decrypts an encrypted assertion.
+// It knows formats and makes no policy: which keys are trusted, what a message must say and what it
+// leads to is decided by the root package.
 //
 // All errors are *fault.Fault.
 package wire

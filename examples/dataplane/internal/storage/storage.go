@@ -216,6 +216,20 @@ func (l *LargeSessions) Delete(ctx context.Context, key string) error {
 	return l.Records.Delete(ctx, key)
 }
 
+// Raise implements session.Records.
+func (l *LargeSessions) Raise(ctx context.Context, key string, mark time.Time, lifetime time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, writeLimit)
+	defer cancel()
+	return l.Records.Raise(ctx, key, mark, lifetime)
+}
+
+// Highest implements session.Records.
+func (l *LargeSessions) Highest(ctx context.Context, keys ...string) (time.Time, error) {
+	ctx, cancel := context.WithTimeout(ctx, readLimit)
+	defer cancel()
+	return l.reader.Highest(ctx, keys...)
+}
+
 func (db *DB) stamp() int64 { return db.now().UnixMilli() }
 
 // ago returns the time d before now, as the database stores it.
