@@ -3,6 +3,7 @@ package session
 import (
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"testing"
 
 	"github.com/iomete/saml"
@@ -82,26 +83,9 @@ func (b *browser) signIn(m *Manager, login *saml.Login) {
 	if err := m.SignIn(w, newRequest("POST", "/", b.cookies...), login); err != nil {
 		b.t.Fatal(err)
 	}
-	var kept []*http.Cookie
 	set := w.Result().Cookies()
-	for _, c := range b.cookies {
-		if !contains(set, c.Name) {
-			kept = append(kept, c)
-		}
-	}
-	for _, c := range set {
-		if c.MaxAge >= 0 {
-			kept = append(kept, c)
-		}
-	}
-	b.cookies = kept
-}
-
-func contains(list []*http.Cookie, name string) bool {
-	for _, c := range list {
-		if c.Name == name {
-			return true
-		}
-	}
-	return false
+	b.cookies = slices.DeleteFunc(slices.Clone(b.cookies), func(old *http.Cookie) bool {
+		return slices.ContainsFunc(set, func(c *http.Cookie) bool { return c.Name == old.Name })
+	})
+	b.cookies = append(b.cookies, slices.DeleteFunc(set, func(c *http.Cookie) bool { return c.MaxAge < 0 })...)
 }
