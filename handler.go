@@ -337,19 +337,19 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, sp, refusal)
 		return
 	}
-	h.beginFor(w, r, query.Get(posted.ReturnTo))
+	h.beginFor(w, r, query.Get(posted.ReturnTo), false)
 }
 
 // beginFor begins a login that ends at returnTo, which anyone may have written, unless the browser is
 // signed in.
-func (h *Handler) beginFor(w http.ResponseWriter, r *http.Request, returnTo string) {
+func (h *Handler) beginFor(w http.ResponseWriter, r *http.Request, returnTo string, elsewhere bool) {
 	if h.nobodyIsThere(w, r) {
 		return
 	}
 	sp, err := h.resolve(r, "")
 	switch {
 	case err == nil:
-		h.beginAt(w, r, sp, LoginOptions{ReturnTo: returnTo})
+		h.beginAt(w, r, sp, LoginOptions{ReturnTo: returnTo}, elsewhere)
 	case h.asksWho(err):
 		h.askWho(w, r, returnTo)
 	default:
@@ -360,7 +360,7 @@ func (h *Handler) beginFor(w http.ResponseWriter, r *http.Request, returnTo stri
 
 // beginAt is beginFor at a provider. The options are what a person asked for; anyone may have
 // written ReturnTo.
-func (h *Handler) beginAt(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, o LoginOptions) {
+func (h *Handler) beginAt(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, o LoginOptions, elsewhere bool) {
 	h.noticeHost(r, sp)
 	returnTo, lost := keptPage(o.ReturnTo, sp.config.BaseURL)
 	// A post from another site comes without our cookies, so each would set one more. A GET has them.
@@ -371,7 +371,7 @@ func (h *Handler) beginAt(w http.ResponseWriter, r *http.Request, sp *ServicePro
 		return
 	}
 	o.ReturnTo, o.ForceAuthn = returnTo, fresh
-	how := start{lost: lost, fromPage: r.Method == http.MethodGet, elsewhere: fromElsewhere(r)}
+	how := start{lost: lost, fromPage: r.Method == http.MethodGet, elsewhere: elsewhere || fromElsewhere(r)}
 	signedIn := h.config.Sessions.SignedIn(withProvider(r, sp))
 	if signedIn && fresh { // who is signed in and takes another account is in no loop
 		h.start(w, r, sp, o, how)

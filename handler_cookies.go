@@ -157,9 +157,13 @@ func (sp *ServiceProvider) sizeWith(b binding, others []binding) int {
 // (RFC 6265 §5.4).
 func (sp *ServiceProvider) bindings(r *http.Request) (list []binding) {
 	prefix := sp.cookieName(cookiePrefix)
-	for _, c := range r.Cookies() {
+	all, count := r.Cookies(), map[string]int{} // read once: anyone can send thousands
+	for _, c := range all {
+		count[c.Name]++
+	}
+	for _, c := range all {
 		name, ok := strings.CutPrefix(c.Name, prefix)
-		if !ok || len(name) != nameSize || cookie(r, c.Name) == "" {
+		if !ok || count[c.Name] != 1 { // see cookie
 			continue
 		}
 		if b, ok := parseBinding(name, c.Value); ok {

@@ -33,7 +33,7 @@ const (
 func (h *Handler) receive(w http.ResponseWriter, r *http.Request) {
 	form, err := h.readForm(w, r)
 	defer form.release()
-	if !form.Begins {
+	if err == nil && !form.Begins && !form.Chooses {
 		h.silence.end()
 	}
 	if err != nil {
@@ -45,7 +45,7 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request) {
 	case form.Chooses:
 		h.choose(w, r, form)
 	case form.Begins:
-		h.beginFor(w, r, form.ReturnTo)
+		h.beginFor(w, r, form.ReturnTo, form.Elsewhere)
 	case form.Leg == "":
 		h.postAgain(w, r, form, "2")
 	// another host of the same site has our cookies, but not what the tab keeps for our origin
@@ -113,12 +113,18 @@ func (h *Handler) finishPost(w http.ResponseWriter, r *http.Request, form *poste
 		h.unresolved(w, r, b.tenant, err)
 		return
 	}
-	if cookie(r, sp.cookieName(name)) != value { // a cookie without the prefix is not read on https
+	login := &boundLogin{requestID: request, binding: b, returnTo: sp.pageOf(r, request, form.Tab)}
+	read := cookie(r, sp.cookieName(name)) == value // a cookie without the prefix is not read on https
+	switch {
+	case b.tenant != "" && (!read || !sp.began(login)): // as for a tenant that is not there, see unresolved
+		form.release()
+		h.fail(w, r, h.anyProvider(r), invalidState())
+		return
+	case !read:
 		form.release()
 		h.noPending(w, r, request, form.Tab)
 		return
 	}
-	login := &boundLogin{requestID: request, binding: b, returnTo: sp.pageOf(r, request, form.Tab)}
 	h.finish(w, withProvider(r, sp), sp, form, answer{bound: login}, m)
 }
 
@@ -162,7 +168,11 @@ func (h *Handler) anyProvider(r *http.Request) *ServiceProvider {
 func (h *Handler) noPending(w http.ResponseWriter, r *http.Request, request, tab string) {
 	sp := h.anyProvider(r)
 	refusal := refuse(CodeStateMissing, "this browser has no pending login for the response", "", "").atStep(stepState)
-	if sp == nil {
+	switch {
+	case sp == nil && h.hasSession(w, r):
+		h.leave(w, r, h.config.Home)
+		return
+	case sp == nil:
 		h.fail(w, r, sp, refusal)
 		return
 	}
@@ -269,6 +279,8 @@ func (h *Handler) unsolicited(w http.ResponseWriter, r *http.Request, form *post
 		return
 	}
 	switch count := restarts(r, sp); {
+	case sp.config.Unsolicited == RestartUnsolicited && shared && !isOpenedAt(r, sp.redirectURL):
+		h.toLogin(w, r, sp.redirectURL, refusal.ReturnTo, false) // its cookies belong to another host
 	case sp.config.Unsolicited == RestartUnsolicited && count < mostRestarts:
 		sp.setCookie(w, restarted, strconv.Itoa(count+1), restartLimit)
 		h.start(w, r, sp, LoginOptions{ReturnTo: refusal.ReturnTo}, start{elsewhere: true})

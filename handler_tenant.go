@@ -191,7 +191,7 @@ func (h *Handler) choose(w http.ResponseWriter, r *http.Request, form *postedFor
 	case foreign != nil:
 		h.fail(w, r, sp, foreign)
 	case refusal == nil: // there is no choice here
-		h.beginAt(w, r, sp, LoginOptions{ReturnTo: form.ReturnTo})
+		h.beginAt(w, r, sp, LoginOptions{ReturnTo: form.ReturnTo}, false)
 	case !namesNone(refusal):
 		h.fail(w, r, nil, refusal)
 	case visitOf(r) == framedVisit:
@@ -212,7 +212,7 @@ func (h *Handler) beginByAddress(w http.ResponseWriter, r *http.Request, form *p
 	sp, refusal := h.providerOfDomain(r, domain)
 	switch {
 	case refusal == nil && isOpenedAt(r, sp.redirectURL):
-		h.beginAt(w, r, sp, LoginOptions{ReturnTo: form.ReturnTo, LoginHint: email})
+		h.beginAt(w, r, sp, LoginOptions{ReturnTo: form.ReturnTo, LoginHint: email}, false)
 	case refusal == nil: // the cookies of the login belong to another host
 		kept, _ := keptPage(form.ReturnTo, sp.config.BaseURL)
 		h.toLogin(w, r, sp.redirectURL, kept, asksAnew(r))
@@ -257,7 +257,7 @@ func (h *Handler) providerOfDomain(r *http.Request, domain string) (*ServiceProv
 		_, refusal = sp.snapshot(r.Context())
 	}
 	switch {
-	case tenant == "" && (refusal == nil || refusal.Code != CodeIdentityProvider):
+	case refusal == nil && sp.config.Trial, tenant == "" && (refusal == nil || refusal.Code != CodeIdentityProvider):
 		return nil, unknown
 	case refusal != nil && refusal.Code == CodeNotConfigured:
 		unknown.Message = "the tenant that has the domain of the e-mail address has no identity provider"

@@ -158,12 +158,16 @@ func (h *Handler) guardsRedirectURL(w http.ResponseWriter, r *http.Request) bool
 // page that was asked for.
 func (h *Handler) toLogin(w http.ResponseWriter, r *http.Request, at, asked string, fresh bool) {
 	begin, fragment := beginLink(at, asked, fresh), fragmentOf(at, asked, fresh)
+	var marks []page.Field
+	if fromElsewhere(r) { // the form comes from our own page, but nobody has pressed a button on it
+		marks = []page.Field{{Name: posted.Elsewhere, Value: "1"}}
+	}
 	switch {
 	case visitOf(r) == framedVisit:
 		page.Framed{Language: h.language(r), Link: begin, Room: fragment.Room}.Write(w)
 	case begin.Field != "":
 		page.Post{Language: h.language(r), Title: textSigningIn, Action: begin.To, Field: begin.Field,
-			Fragment: fragment}.Write(w, []byte(begin.Value))
+			Fragment: fragment, Marks: marks}.Write(w, []byte(begin.Value))
 	default:
 		h.redirect(w, r, begin.To)
 	}

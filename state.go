@@ -97,14 +97,20 @@ func decodeID(requestID string) []byte {
 	return raw
 }
 
+// began reports whether a request ID was made by this service, for this browser and tenant.
+func (sp *ServiceProvider) began(l *boundLogin) bool {
+	raw := decodeID(l.requestID)
+	return raw != nil && l.binding.secret != "" && bindingName(l.requestID) == l.binding.name &&
+		sp.sealer().Tagged(sp.boundContext(l.binding), raw[:tagAt], raw[tagAt:])
+}
+
 // openBound returns the pending login that a request ID stands for, if it was made for this browser,
 // tenant and service. The refusal is that of the time; then the login is returned all the same.
 func (sp *ServiceProvider) openBound(idp *IdentityProvider, l *boundLogin, now time.Time) (pendingLogin, *Error) {
-	raw := decodeID(l.requestID)
-	if raw == nil || l.binding.secret == "" || bindingName(l.requestID) != l.binding.name ||
-		!sp.sealer().Tagged(sp.boundContext(l.binding), raw[:tagAt], raw[tagAt:]) {
+	if !sp.began(l) {
 		return pendingLogin{}, invalidState()
 	}
+	raw := decodeID(l.requestID)
 	p := pendingLogin{RequestID: l.requestID, IssuedMilli: issuedMilli(raw), ReturnTo: l.returnTo,
 		ForceAuthn: raw[6]&flagForceAuthn != 0, AuthnContexts: sp.config.RequestedAuthnContexts}
 	if raw[6]&flagPurpose != 0 {

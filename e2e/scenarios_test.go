@@ -494,6 +494,7 @@ func (v *visit) sayWho(page string) {
 	v.want("Your e-mail address at work")
 	v.click(goOn)
 	v.want("Please enter your whole e-mail address")
+	v.click("#address") // which has the cursor already, but perhaps not as soon as a machine types
 	v.must(v.page.Type(email))
 	v.click(goOn)
 }

@@ -278,15 +278,25 @@ func (m *Manager) seal(s *Session) string {
 		m.sealer.Seal(m.context(s.cookie, s.Tenant), s.plaintext())
 }
 
-// open returns the session of a request, if it has one that has not expired. If the session is in a
-// record, its Identity is nil until check has read the record.
-func (m *Manager) open(r *http.Request) (*Session, bool) {
-	for _, name := range m.fullNames() {
-		if s, ok := m.openCookie(r, name); ok {
-			return s, true
+// open returns the session of a request, if it has one that has not expired. While keys change there
+// may be several: the latest sign-in counts. If the session is in a record, its Identity is nil until
+// check has read the record.
+func (m *Manager) open(r *http.Request) (latest *Session, ok bool) {
+	for _, s := range m.openAll(r) {
+		if latest == nil || s.StartedAt.After(latest.StartedAt) {
+			latest = s
 		}
 	}
-	return nil, false
+	return latest, latest != nil
+}
+
+func (m *Manager) openAll(r *http.Request) (list []*Session) {
+	for _, name := range m.fullNames() {
+		if s, ok := m.openCookie(r, name); ok {
+			list = append(list, s)
+		}
+	}
+	return list
 }
 
 // noticeForeign warns once about a cookie that has the name of ours and is no session here: its user

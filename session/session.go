@@ -33,8 +33,10 @@ import (
 // A Config describes the sessions of a service.
 type Config struct {
 	// Keys seal the cookie. Each key is exactly 32 random bytes (saml.NewStateKey). All replicas
-	// need the same keys. The first key seals, every key opens, so a new key goes in front and the
-	// old one stays behind it until its sessions are over. Required.
+	// need the same keys. The first key seals, every key opens, and the name of the cookie is made
+	// from the key. To change them while several replicas run: add the new one behind the old one
+	// everywhere, then put it first everywhere, and drop the old one when its sessions are over. A
+	// replica that does not have a key finds no session of it, and cannot sign its user out. Required.
 	//
 	// The keys of saml.Config.StateKeys may be used here too. Give another service its own keys;
 	// its sessions are not accepted here in any case, because its entity ID differs.
@@ -384,10 +386,8 @@ func (m *Manager) SignIn(w http.ResponseWriter, r *http.Request, login *saml.Log
 	if err := m.renew(w, r, s); err != nil {
 		return err
 	}
-	if old, ok := m.open(r); ok {
-		if err := m.end(r.Context(), old); err != nil {
-			m.report(r.Context(), "the earlier session could not be ended", err)
-		}
+	if err := m.endAll(r); err != nil {
+		m.report(r.Context(), "the earlier session could not be ended", err)
 	}
 	return nil
 }
@@ -493,10 +493,16 @@ func (m *Manager) fits(ctx context.Context, s *Session, sp *saml.ServiceProvider
 // that another site posts comes without it and must not sign anyone out (CSRF).
 func (m *Manager) SignOut(w http.ResponseWriter, r *http.Request) error {
 	m.forget(w, r, "")
-	if s, ok := m.open(r); ok {
-		return m.end(r.Context(), s)
+	return m.endAll(r)
+}
+
+// endAll ends the sessions of r. There is one, or one of each key while keys change.
+func (m *Manager) endAll(r *http.Request) error {
+	var failed []error
+	for _, s := range m.openAll(r) {
+		failed = append(failed, m.end(r.Context(), s))
 	}
-	return nil
+	return errors.Join(failed...)
 }
 
 // SignOutHandler returns a handler that answers POST with SignOut and a redirect to publicPage, a

@@ -53,13 +53,23 @@ func (s *sessions) SignIn(_ http.ResponseWriter, r *http.Request, login *saml.Lo
 	}
 	for _, statement := range login.Assertion.Statements {
 		if end := statement.SessionNotOnOrAfter; !end.IsZero() && end.Before(s.Deadline(ctx)) {
-			s.SetDeadline(ctx, end)
+			// The clocks of two servers differ: a session that is over at once would be a redirect loop.
+			s.SetDeadline(ctx, latest(end, time.Now().Add(leastSession)))
 		}
 	}
 	s.Put(ctx, userID, u.ID)
 	s.Put(ctx, identityProvider, login.Assertion.Issuer.Value)
 	s.Put(ctx, service, login.EntityID)
 	return nil
+}
+
+const leastSession = 3 * time.Minute // saml.Config.ClockSkew
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // SignedIn implements saml.Sessions. While it is not known who is signed in, no login begins: the

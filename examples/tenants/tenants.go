@@ -49,7 +49,9 @@ func (t *tenants) save(ctx context.Context, name string, metadata []byte) (*saml
 	if err != nil {
 		return nil, err
 	}
-	_, err = t.db.ExecContext(ctx, `insert into tenants (name, version, metadata) values ($1, 1, $2)
+	// A name may be given again, to another company: the first version is one that no replica knows.
+	_, err = t.db.ExecContext(ctx, `insert into tenants (name, version, metadata)
+		values ($1, (random() * 1e15)::bigint, $2)
 		on conflict (name) do update set version = tenants.version + 1, metadata = excluded.metadata`, name, metadata)
 	return sp, err
 }

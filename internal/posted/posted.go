@@ -32,6 +32,8 @@ const (
 	Leg      = "saml_leg"    // marks a form that our page posts again
 	Tab      = "saml_return" // what the tab kept: the sealed address at which the login ends
 	ReturnTo = "return_to"   // of a form that only begins a login; also in the address of a GET
+	// Elsewhere marks a form that begins a login and posts itself, if a page of another site led to it.
+	Elsewhere = "saml_elsewhere"
 	// Address has the e-mail address that a person typed, on the page that asks for it.
 	Address = "saml_address"
 )
@@ -41,14 +43,15 @@ type Field struct{ Name, Value []byte }
 
 // A Form is what a form may contain.
 type Form struct {
-	Response []byte // base64 by its alphabet, not decoded yet
-	Leg      string // "" as the identity provider posts it
-	Tab      string // what our page found in the tab, sealed
-	Relay    string // RelayState, which anyone may have written, cut after MaxRelayState
-	Begins   bool   // the form is no response: it begins a login that ends at ReturnTo
-	ReturnTo string // which anyone may have written
-	Chooses  bool   // the form is that of the page that asks for an e-mail address, and has ReturnTo too
-	Address  string // as it was typed; "" if it is too long for one
+	Response  []byte // base64 by its alphabet, not decoded yet
+	Leg       string // "" as the identity provider posts it
+	Tab       string // what our page found in the tab, sealed
+	Relay     string // RelayState, which anyone may have written, cut after MaxRelayState
+	Begins    bool   // the form is no response: it begins a login that ends at ReturnTo
+	ReturnTo  string // which anyone may have written
+	Elsewhere bool   // a page of another site led to the form that begins a login
+	Chooses   bool   // the form is that of the page that asks for an e-mail address, and has ReturnTo too
+	Address   string // as it was typed; "" if it is too long for one
 }
 
 func refuse(message, got, want string) *fault.Fault {
@@ -209,6 +212,8 @@ func (f *Form) set(name string, value []byte) {
 		}
 	case ReturnTo:
 		f.ReturnTo = string(value[:min(len(value), MaxReturnTo+1)]) // one more shows that it was too long
+	case Elsewhere:
+		f.Elsewhere = true
 	case Address:
 		if len(value) <= MaxAddress {
 			f.Address = string(value)
