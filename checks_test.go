@@ -68,6 +68,8 @@ func TestRefusalsSayWhat(t *testing.T) {
 		{"c43-empty", "the Audience of the Assertion is empty", "", "/saml-acs", entraHints[CodeAudience]},
 		{"c51-empty", "does not say by which method", "", "classes:Password", ""},
 		{"c55-empty", "the SPNameQualifier of the NameID is empty", "", "/saml-acs", ""},
+		{"c55-other", "the NameID was made for another service", "https://", "/saml-acs", ""},
+		{"c53-encrypted-id", "the subject is named by an EncryptedID", "", "a NameID", ""},
 		{"p32-trusted-certificate", "the message names a trusted certificate, but its signature does not fit", "SHA-1 thumbprint",
 			"SHA-1 thumbprint", hintChanged},
 		{"p26-attacker", "none of the trusted keys made the signature", "SHA-1 thumbprint", "SHA-1 thumbprint", entraHints[CodeSignature]},

@@ -33,8 +33,8 @@ const (
 func (h *Handler) receive(w http.ResponseWriter, r *http.Request) {
 	form, err := h.readForm(w, r)
 	defer form.release()
-	if err == nil && !form.Begins && !form.Chooses {
-		h.silence.end()
+	if err == nil && !form.Begins && !form.Chooses || err != nil && err.Code == CodeBase64 {
+		h.silence.end() // a response, whatever becomes of it
 	}
 	if err != nil {
 		form.release() // the server may read on for a while before the page is sent
@@ -279,7 +279,7 @@ func (h *Handler) unsolicited(w http.ResponseWriter, r *http.Request, form *post
 		return
 	}
 	switch count := restarts(r, sp); {
-	case sp.config.Unsolicited == RestartUnsolicited && shared && !isOpenedAt(r, sp.redirectURL):
+	case sp.config.Unsolicited == RestartUnsolicited && shared && isOpenedElsewhere(r, sp.redirectURL):
 		h.toLogin(w, r, sp.redirectURL, refusal.ReturnTo, false) // its cookies belong to another host
 	case sp.config.Unsolicited == RestartUnsolicited && count < mostRestarts:
 		sp.setCookie(w, restarted, strconv.Itoa(count+1), restartLimit)

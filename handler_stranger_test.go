@@ -133,7 +133,7 @@ func TestTileAtAHostThatAllShare(t *testing.T) {
 		c.ByIssuer = func(context.Context, string) (string, error) { return "a", nil }
 	})
 	r := formRequest(url.Values{"SAMLResponse": {s.a.respond(samltest.Answer{})}, "saml_leg": {"2"}},
-		"Sec-Fetch-Site", "same-origin")
+		"Sec-Fetch-Site", "same-origin", "Origin", "https://"+sharedHost)
 	r.Host = sharedHost
 	w := s.send(r)
 	if got, want := w.Header().Get("Location"), s.a.sp.RedirectURL(); got != want || len(w.Result().Cookies()) > 0 {

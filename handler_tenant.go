@@ -281,6 +281,13 @@ func (h *Handler) askAgain(w http.ResponseWriter, r *http.Request, returnTo, typ
 	again.Write(w, shown.Status)
 }
 
+// isOpenedElsewhere reports whether the browser says that the page that posted r is at another origin
+// than an address.
+func isOpenedElsewhere(r *http.Request, address string) bool {
+	origin := r.Header.Get("Origin")
+	return origin != "" && origin != "null" && !isOpenedAt(r, address)
+}
+
 // isOpenedAt reports whether the page that posted r is at the origin of an address. What the browser
 // says counts before the Host header, which proxies change.
 func isOpenedAt(r *http.Request, address string) bool {

@@ -383,6 +383,11 @@ func TestUnsolicited(t *testing.T) {
 	login, err = accepting.sp.FinishLogin(t.Context(),
 		saml.FormResponse{SAMLResponse: unsolicited, RequestID: "_asked"})
 	wantCode(t, "where an answer was asked for", login, err, saml.CodeInResponseTo)
+	var refusal *saml.Error
+	if errors.As(err, &refusal); !strings.Contains(refusal.Message, "does not say which request it answers") ||
+		!strings.Contains(refusal.Hint, "of the Response and of SubjectConfirmationData") {
+		t.Errorf("where neither Response nor assertion names a request: %v, %s", err, refusal.Hint)
+	}
 }
 
 // TestConcurrentPosts: of two posts of one response exactly one signs in.
