@@ -118,7 +118,7 @@ func (h *Handler) finishPost(w http.ResponseWriter, r *http.Request, form *poste
 	switch {
 	case b.tenant != "" && (!read || !sp.began(login)): // as for a tenant that is not there, see unresolved
 		form.release()
-		h.fail(w, r, h.anyProvider(r), invalidState())
+		h.fail(w, withProvider(r, sp), h.anyProvider(r), invalidState())
 		return
 	case !read:
 		form.release()
