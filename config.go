@@ -14,7 +14,6 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/iomete/saml/internal/address"
 	"github.com/iomete/saml/internal/seal"
 )
 
@@ -35,6 +34,12 @@ type Config struct {
 	// together they are the Redirect URL, which others call assertion consumer service (ACS) URL or
 	// Reply URL. Default DefaultRedirectPath.
 	RedirectPath string
+
+	// LogoutPath is the path below BaseURL that receives logout messages (single logout, SLO), beginning
+	// with "/": together they are the Logout URL (single logout service URL; Entra: Logout Url). It may
+	// be RedirectPath. It needs SigningKey, because AD FS, Okta and Keycloak refuse logout messages that
+	// are not signed. Default "": no logout at the identity provider.
+	LogoutPath string
 
 	// EntityID is our name at the identity provider (Entra: "Identifier (Entity ID)"), 1 to 1024
 	// bytes. Default: the Redirect URL, as in the guide.
@@ -343,11 +348,9 @@ func (c *Config) validateAddresses(f *faults) {
 	} else if u, _ := url.Parse(c.BaseURL); strings.TrimSuffix(c.BaseURL, "/") != u.Scheme+"://"+u.Host {
 		f.add("BaseURL", "has a path or query, or a scheme in upper case", c.BaseURL, "https://host[:port]")
 	}
-	if !localPath(c.RedirectPath) || len(c.RedirectPath) > maxRedirectPath ||
-		strings.ContainsAny(c.RedirectPath, "?#") {
-		f.add("RedirectPath", "is not a path", c.RedirectPath, DefaultRedirectPath+" or another path")
-	} else if hidden := address.Hidden(c.RedirectPath); hidden != "" {
-		f.add("RedirectPath", "has a character that cannot be seen, "+hidden, c.RedirectPath, "the path without it")
+	f.path("RedirectPath", c.RedirectPath, DefaultRedirectPath+" or another path")
+	if c.LogoutPath != "" {
+		f.path("LogoutPath", c.LogoutPath, "a path such as /saml/logout, or no value for no logout there")
 	}
 	f.urls("FormerRedirectURLs", c.FormerRedirectURLs, c.InsecureAllowHTTP)
 	f.entityIDs(c.EntityID, c.FormerEntityIDs)
@@ -364,6 +367,10 @@ func (c *Config) validateKeys(f *faults) {
 		}
 	}
 	c.validateSigning(f)
+	if c.LogoutPath != "" && c.SigningKey == nil {
+		f.add("LogoutPath", "is set without SigningKey, and logout messages must be signed", c.LogoutPath,
+			"a SigningKey with its SigningCertificate")
+	}
 	f.decryptionKeys(c.DecryptionKeys)
 }
 

@@ -24,6 +24,7 @@ func (f *faults) add(field, message, got, want string) {
 var configHints = map[string]string{
 	"BaseURL":                    "Set Config.BaseURL to the address that people type: https, the host and perhaps a port, and nothing behind it. The path of the Redirect URL (ACS URL) belongs into Config.RedirectPath.",
 	"RedirectPath":               "Set Config.RedirectPath to the path at which the Handler is mounted, such as \"/saml/acs\", or leave it empty for DefaultRedirectPath.",
+	"LogoutPath":                 "Set Config.LogoutPath to the path at which the Handler is mounted for logout, together with Config.SigningKey and Config.SigningCertificate; or leave it empty.",
 	"EntityID":                   "Use the name by which the identity provider knows this service, copied from its settings; for Config, empty means the Redirect URL.",
 	"FormerRedirectURLs":         "List whole Redirect URLs of the past, such as https://old.example.com/saml/acs, or leave the list empty.",
 	"FormerEntityIDs":            "List entity IDs of the past as the identity provider had them, or leave the list empty.",
@@ -73,6 +74,15 @@ const hintTexts = "Write one entry for each language, with its tag (\"en\") and 
 
 // hintOfField returns e as the fault of one field, with the standing advice for it.
 func (e *Error) hintOfField(field string) *Error { return e.inField(field).advised(configHints[field]) }
+
+// path is for the path of an address of our own.
+func (f *faults) path(field, path, want string) {
+	if !localPath(path) || len(path) > maxRedirectPath || strings.ContainsAny(path, "?#") {
+		f.add(field, "is not a path", path, want)
+	} else if hidden := address.Hidden(path); hidden != "" {
+		f.add(field, "has a character that cannot be seen, "+hidden, path, "the path without it")
+	}
+}
 
 // urls is for addresses of our own assertion consumer service.
 func (f *faults) urls(field string, list []string, allowHTTP bool) {

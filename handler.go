@@ -108,6 +108,14 @@ type HandlerConfig struct {
 	// Sessions is the application's side. Required.
 	Sessions Sessions
 
+	// EndSession is the application's side of a logout that begins here (StartLogout): session.Manager.End,
+	// or a function of your own. Default nil: StartLogout is not offered.
+	EndSession EndSessionFunc
+
+	// EndSessions is the application's side of a logout that begins at the identity provider:
+	// session.Manager.EndSessions, or a function of your own. Default nil: such logouts are not offered.
+	EndSessions EndSessionsFunc
+
 	// Language returns the language of the pages and short answers for r, as a tag of RFC 5646 such as
 	// "de", and the function that translates their texts. It gets each text in English, as PageTexts
 	// lists them, and returns plain text; "" leaves the English one. A sentence of Denied is not

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -26,6 +27,18 @@ func (sp *ServiceProvider) RedirectURL() string { return sp.redirectURL }
 
 // RedirectPath returns the path of RedirectURL (the ACS path), for registering the Handler.
 func (sp *ServiceProvider) RedirectPath() string { return sp.config.RedirectPath }
+
+// LogoutURL returns BaseURL + Config.LogoutPath: the single logout service URL (SLO URL), where logout
+// messages are received; "" without LogoutPath.
+func (sp *ServiceProvider) LogoutURL() string {
+	if sp.config.LogoutPath == "" {
+		return ""
+	}
+	return strings.TrimSuffix(sp.config.BaseURL, "/") + sp.config.LogoutPath
+}
+
+// LogoutPath returns the path of LogoutURL, for registering the Handler; "" if there is none.
+func (sp *ServiceProvider) LogoutPath() string { return sp.config.LogoutPath }
 
 // EntityID returns our name at the identity provider (Entra: Identifier).
 func (sp *ServiceProvider) EntityID() string { return sp.entityID }
