@@ -37,7 +37,7 @@ func TestEachConfigFaultHasAHint(t *testing.T) {
 			}
 			switch f := call.Fun.(type) {
 			case *ast.SelectorExpr: // f.add("Field", ...) and those that lead to it
-				ofFaults := slices.Contains([]string{"add", "urls", "text", "page", "language"}, f.Sel.Name) && isName(f.X, "f")
+				ofFaults := slices.Contains([]string{"add", "urls", "path", "text", "page", "language"}, f.Sel.Name) && isName(f.X, "f")
 				literal, ok := call.Args[0].(*ast.BasicLit)
 				if !ok || !ofFaults && f.Sel.Name != "hintOfField" {
 					return true
@@ -127,7 +127,7 @@ func TestConfigFaultsComeWithTheirHints(t *testing.T) {
 	seen := map[string]bool{}
 	for name, err := range map[string]error{
 		"addresses": ofNew(func(c *Config) {
-			c.BaseURL, c.RedirectPath, c.EntityID = "https://c.example.com/path", "x", " "
+			c.BaseURL, c.RedirectPath, c.LogoutPath, c.EntityID = "https://c.example.com/path", "x", "y", " "
 			c.FormerRedirectURLs, c.FormerEntityIDs = []string{"x"}, []string{""}
 		}),
 		"keys": ofNew(func(c *Config) {

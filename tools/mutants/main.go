@@ -174,7 +174,7 @@ func (b binaries) stages(pkg string) [][]string {
 	const root = "github.com/iomete/saml"
 	vectors := []string{b[root], "-test.run=^(TestVectors|TestRealResponses|TestEachCheckIsNeeded)$"}
 	if pkg == root {
-		about := []string{b[root], "-test.run=(Check|Verif|Rule|Claim|NameID|Account|Replay|Edge|Removal|Entrances|EncryptedR|Identity|Signed|Refus)",
+		about := []string{b[root], "-test.run=(Check|Verif|Rule|Claim|NameID|Account|Replay|Edge|Removal|Entrances|EncryptedR|Identity|Signed|Refus|Logout)",
 			"-test.skip=^(TestVerifierVectors|TestHintsOfProducts|TestMetadata.*|TestFetch.*)$"}
 		return [][]string{vectors, about, {b[root],
 			"-test.skip=^(TestImports|TestPublicNamesAreOurs|TestSurface|TestRequirements|TestEveryByteCounts|TestEncryptedSignIn|" +
@@ -182,7 +182,7 @@ func (b binaries) stages(pkg string) [][]string {
 	}
 	const judges = "(Libxml2|XMLSec|Hostile)"
 	messages := []string{b[root], // of what the root has, this is about messages and metadata
-		"-test.run=(Vector|Refus|Reformat|Metadata|Pinned|Removal|Real|Check|Mutated|EncryptedR|Decrypt|Signature|Signed|Rule|FuzzFinish|Fixture|Form)",
+		"-test.run=(Vector|Refus|Reformat|Metadata|Pinned|Removal|Real|Check|Mutated|EncryptedR|Decrypt|Signature|Signed|Rule|FuzzFinish|Fixture|Form|Logout)",
 		"-test.skip=^(TestHintsOfProducts|TestWordsAboutMetadata|TestLargeFormsAreBounded|TestRequirements)$"}
 	return [][]string{vectors, {b[pkg], "-test.skip=" + judges}, messages, {b[pkg], "-test.run=" + judges}}
 }
