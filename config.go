@@ -175,6 +175,22 @@ type Config struct {
 	// expired certificate.
 	RefuseExpiredCertificates bool
 
+	// RefuseExpiredMetadata refuses logins while the metadata of the identity provider has run out
+	// (validUntil), uploaded metadata too (code "metadata_validity"). Default: they go on, because the
+	// keys are trusted by configuration, and many publishers forget validUntil. Whoever sets it must
+	// have a MetadataSource or upload new metadata in time: at validUntil nobody can sign in any more.
+	// IdentityProvider.ValidUntil says when; New starts all the same, and Health fails.
+	RefuseExpiredMetadata bool
+
+	// OnlyAlgorithms are the only algorithms that signatures of messages may have, as URIs (RFC 9231):
+	// for signatures those of SigningAlgorithm, for digests
+	// "http://www.w3.org/2001/04/xmlenc#sha256" and its like. A kind of which it names none stays as it
+	// is. It never accepts more than is accepted without it: New refuses other URIs, and SHA-1 without
+	// InsecureAllowSHA1. It does not hold for the signature of metadata. Default: RSA, RSA-PSS and
+	// ECDSA with SHA-256, SHA-384 or SHA-512. An identity provider with another setting then cannot sign
+	// anyone in (codes "signature_algorithm", "digest_algorithm"), so ask it first.
+	OnlyAlgorithms []string
+
 	// InsecureAllowSHA1 accepts RSA-SHA1 signatures and SHA-1 digests. Only for an identity
 	// provider that cannot do better.
 	InsecureAllowSHA1 bool
@@ -305,7 +321,7 @@ func (c *Config) policy() policy {
 		nameID: c.NameID, allowInternationalEmail: c.AllowInternationalEmail, requireObjectID: c.RequireObjectID,
 		requireSignedResponse: c.RequireSignedResponse, signsRequests: c.SigningKey != nil,
 		refuseExpiredCertificates: c.RefuseExpiredCertificates, allowSHA1: c.InsecureAllowSHA1,
-		claims: c.Claims.names(),
+		only: onlyThese(c.OnlyAlgorithms), claims: c.Claims.names(),
 	}
 	if p.entityID == "" {
 		p.entityID = p.redirectURL
@@ -338,6 +354,7 @@ func (c *Config) validate() error {
 	if c.Store != nil && isNil(c.Store) {
 		f.add("Store", "is a nil pointer", "", "a store, or no value at all")
 	}
+	f.onlyAlgorithms(c.OnlyAlgorithms, c.InsecureAllowSHA1)
 	c.validateKeys(&f)
 	return errors.Join(f.list...)
 }

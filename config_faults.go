@@ -37,6 +37,7 @@ var configHints = map[string]string{
 	"Unsolicited":                "Use one of the constants, or leave the field empty for RefuseUnsolicited.",
 	"AllowUnsolicitedRelayState": "Set Config.Unsolicited to AllowUnsolicited, or leave Config.AllowUnsolicitedRelayState false; RestartUnsolicited takes RelayState without it.",
 	"ClockSkew":                  "Leave ClockSkew empty for three minutes, and set the clocks of all servers by NTP.",
+	"OnlyAlgorithms":             "List URIs of algorithms in OnlyAlgorithms such as http://www.w3.org/2001/04/xmldsig-more#rsa-sha256 and http://www.w3.org/2001/04/xmlenc#sha256, or leave the list empty.",
 	"RequestedAuthnContexts":     "List URIs such as urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport, or leave the list empty to take every method.",
 	"SigningKey":                 "Load an RSA or ECDSA private key with its certificate, or leave Config.SigningKey and Config.SigningCertificate empty: requests are then unsigned, which most identity providers accept.",
 	"SigningCertificate":         "Set Config.SigningCertificate to the DER bytes (the decoded PEM block) of the certificate that belongs to Config.SigningKey.",

@@ -27,10 +27,11 @@ type policy struct {
 	signsRequests             bool // for advice only
 	refuseExpiredCertificates bool
 	allowSHA1                 bool
+	only                      onlyAlgorithms
 }
 
 func (p *policy) signaturePolicy() dsig.Policy {
-	return dsig.Policy{AllowSHA1: p.allowSHA1}
+	return dsig.Policy{AllowSHA1: p.allowSHA1, Signatures: p.only.signatures, Digests: p.only.digests}
 }
 
 // A NameIDPolicy says what the NameID of a subject must look like.

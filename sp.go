@@ -75,9 +75,18 @@ func (sp *ServiceProvider) snapshot(ctx context.Context) (*IdentityProvider, *Er
 	case err != nil:
 		return nil, refuse(CodeIdentityProvider, "the settings of the identity provider cannot be read", "",
 			"").withCause(err)
+	case sp.config.RefuseExpiredMetadata && idp.isOver(sp.config.Now()):
+		return nil, refuse(CodeMetadataValidity,
+			"the metadata of the identity provider has run out, and Config.RefuseExpiredMetadata is set",
+			"valid until "+showTime(idp.validUntil), "metadata that is valid at "+showTime(sp.config.Now())).
+			advised(hintExpiredMetadata)
 	}
 	return idp, nil
 }
+
+const hintExpiredMetadata = "Upload the metadata of today, or read it by a MetadataSource from the address of the " +
+	"identity provider. If its publisher does not renew it, set Config.RefuseExpiredMetadata to false: the keys are " +
+	"trusted then as long as they are configured."
 
 // New returns a service provider. All faults of the configuration are reported at once, as joined
 // *Error values. So are those of the identity provider's settings: no usable key, no usable login
@@ -126,7 +135,8 @@ const newTimeout = 5 * time.Second
 
 // Health reports whether logins can succeed now, as far as that is known without one: nil, or the
 // faults that New would report, as joined *Error values. The code is CodeNotConfigured if no
-// identity provider is configured, and CodeIdentityProvider if its settings cannot be read. With
+// identity provider is configured, CodeIdentityProvider if its settings cannot be read, and
+// CodeMetadataValidity if they have run out and Config.RefuseExpiredMetadata is set. With
 // Config.RefuseExpiredCertificates it is CodeCertificateExpired if no certificate is within its
 // dates now; New starts all the same, and logs that.
 func (sp *ServiceProvider) Health(ctx context.Context) error {

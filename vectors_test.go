@@ -89,6 +89,10 @@ func (v *testVector) provider(t testing.TB) (*ServiceProvider, error) {
 		Logger: slog.New(slog.DiscardHandler),
 	}
 	for _, word := range strings.Fields(v.Header["policy"]) {
+		if uri, ok := strings.CutPrefix(word, "only="); ok {
+			config.OnlyAlgorithms = append(config.OnlyAlgorithms, uri)
+			continue
+		}
 		switch word {
 		case "any_name_id":
 			config.NameID = AllowAnyNameID

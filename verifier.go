@@ -56,6 +56,7 @@ type VerifierConfig struct {
 	RequireSignedResponse     bool
 	ClockSkew                 time.Duration
 	RefuseExpiredCertificates bool
+	OnlyAlgorithms            []string
 	InsecureAllowSHA1         bool
 	InsecureAllowHTTP         bool
 
@@ -119,6 +120,7 @@ func NewVerifier(c VerifierConfig) (*Verifier, error) {
 	f.urls("RedirectURLs", c.RedirectURLs, c.InsecureAllowHTTP)
 	f.policies(c.NameID, c.ClockSkew, c.RequestedAuthnContexts)
 	c.Claims.faults(&f)
+	f.onlyAlgorithms(c.OnlyAlgorithms, c.InsecureAllowSHA1)
 	f.decryptionKeys(c.DecryptionKeys)
 	if err := errors.Join(f.list...); err != nil {
 		return nil, completeAll(err, idp)
@@ -129,7 +131,7 @@ func NewVerifier(c VerifierConfig) (*Verifier, error) {
 		contexts: slices.Clone(c.RequestedAuthnContexts), decrypters: decrypters(c.DecryptionKeys), skew: skew(c.ClockSkew), now: c.Now,
 		nameID: c.NameID, allowInternationalEmail: c.AllowInternationalEmail, requireObjectID: c.RequireObjectID,
 		requireSignedResponse: c.RequireSignedResponse, refuseExpiredCertificates: c.RefuseExpiredCertificates, allowSHA1: c.InsecureAllowSHA1,
-		claims: c.Claims.names(),
+		only: onlyThese(c.OnlyAlgorithms), claims: c.Claims.names(),
 	}
 	if p.now == nil {
 		p.now = time.Now

@@ -6,6 +6,8 @@ import (
 	"crypto/rsa"
 	_ "crypto/sha1" // registers the hash; used only if Policy.AllowSHA1 is set
 	"math/big"
+	"slices"
+	"strings"
 
 	"github.com/iomete/saml/internal/fault"
 )
@@ -100,6 +102,53 @@ func digestMethod(uri string, policy Policy) (crypto.Hash, error) {
 		Message: "the digest algorithm is not allowed",
 		Got:     uri,
 		Want:    "SHA-256, SHA-384 or SHA-512",
+	}
+}
+
+// IsSignatureMethod reports whether a policy can allow a signature algorithm.
+func IsSignatureMethod(uri string) bool {
+	_, err := signatureMethod(uri, Policy{AllowSHA1: true})
+	return err == nil
+}
+
+// IsSHA1 reports whether an algorithm needs Policy.AllowSHA1.
+func IsSHA1(uri string) bool { return uri == uriRSASHA1 || uri == uriSHA1 }
+
+// IsDigestMethod reports whether a policy can allow a digest algorithm.
+func IsDigestMethod(uri string) bool {
+	_, err := digestMethod(uri, Policy{AllowSHA1: true})
+	return err == nil
+}
+
+// signatureMethod returns the method for an algorithm URI, if the policy allows it.
+func (p Policy) signatureMethod(uri string) (method, error) {
+	m, err := signatureMethod(uri, p)
+	if err == nil {
+		err = onlyOf(p.Signatures, uri, fault.SignatureAlgorithm)
+	}
+	return m, err
+}
+
+// digestMethod returns the hash for an algorithm URI, if the policy allows it.
+func (p Policy) digestMethod(uri string) (crypto.Hash, error) {
+	hash, err := digestMethod(uri, p)
+	if err == nil {
+		err = onlyOf(p.Digests, uri, fault.DigestAlgorithm)
+	}
+	return hash, err
+}
+
+// onlyOf refuses an algorithm that is not in the list of a policy. An empty list refuses none.
+func onlyOf(list []string, uri string, code string) error {
+	if len(list) == 0 || slices.Contains(list, uri) {
+		return nil
+	}
+	return &fault.Fault{
+		Code:    code,
+		Message: "the algorithm is one that OnlyAlgorithms leaves out",
+		Got:     uri,
+		Want:    strings.Join(list, " or "),
+		Hint:    "Set the identity provider to an algorithm of OnlyAlgorithms, or add the one that it uses there.",
 	}
 }
 

@@ -25,7 +25,7 @@ type Detached struct {
 func (d Detached) Verify(
 	keys []crypto.PublicKey, policy Policy, open func(octets []byte) (message []byte, err error),
 ) (Signed, error) {
-	m, err := signatureMethod(d.Algorithm, policy)
+	m, err := policy.signatureMethod(d.Algorithm)
 	if err != nil {
 		return Signed{}, err
 	}

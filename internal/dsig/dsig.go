@@ -154,6 +154,9 @@ type Policy struct {
 	// AllowSHA1 allows RSA with SHA-1, and SHA-1 digests. Both are broken: collisions can be
 	// computed. It is only for identity providers that cannot be configured otherwise.
 	AllowSHA1 bool
+	// Signatures and Digests are the URIs of the only algorithms to allow, out of those that are
+	// allowed anyway. Default: all of them.
+	Signatures, Digests []string
 	// TryFirst is the index of the key to try before the others. It saves time if a message has two
 	// signatures: the key of the first one most likely made the second one too. Default: the first
 	// key.
@@ -178,7 +181,7 @@ func (s Signature) Verify(keys []crypto.PublicKey, policy Policy) (Signed, error
 	if err != nil {
 		return Signed{}, err
 	}
-	method, err := signatureMethod(outer.info.signatureMethod, policy)
+	method, err := policy.signatureMethod(outer.info.signatureMethod)
 	if err != nil {
 		return Signed{}, err
 	}
@@ -217,7 +220,7 @@ func (s Signature) Verify(keys []crypto.PublicKey, policy Policy) (Signed, error
 // digested returns the canonical form of the parent if its digest is the one in info. The reference
 // has been checked: it refers to the parent.
 func (s Signature) digested(info signedInfo, policy Policy) ([]byte, error) {
-	hash, err := digestMethod(info.digestMethod, policy)
+	hash, err := policy.digestMethod(info.digestMethod)
 	if err != nil {
 		return nil, err
 	}

@@ -61,6 +61,10 @@ func acceptedVectors() []vector {
 		{name: "sha1-allowed", from: "entra", header: header{"policy": "allow_sha1"},
 			change: all(swap(rsaSHA256, nsDSig+"rsa-sha1"), swap(digestSHA256, nsDSig+"sha1")),
 			why:    "SHA-1 in signature and digest, with the policy that allows it."},
+		{name: "only-these-algorithms", from: "entra", header: header{"policy": "only=" + dsigMore + "rsa-sha512 only=" +
+			rsaSHA256 + " only=" + digestSHA256}, why: "The policy names the algorithms that are accepted, and these are."},
+		{name: "only-a-digest", from: "entra", header: header{"policy": "only=" + digestSHA256},
+			why: "The policy names a digest algorithm, so every signature algorithm is accepted."},
 
 		{name: "byte-order-mark", from: "entra", after: put("\uFEFF", ""),
 			why: "One byte order mark may lead."},
