@@ -23,7 +23,7 @@ func (v *testVector) verifier(t testing.TB) (*Verifier, *ServiceProvider, error)
 		RedirectURLs: append([]string{sp.RedirectURL()}, c.FormerRedirectURLs...), Tenant: c.Tenant,
 		NameID: c.NameID, AllowInternationalEmail: c.AllowInternationalEmail, RequireObjectID: c.RequireObjectID, RequestedAuthnContexts: c.RequestedAuthnContexts,
 		DecryptionKeys: c.DecryptionKeys, RequireSignedResponse: c.RequireSignedResponse, ClockSkew: c.ClockSkew,
-		RefuseExpiredCertificates: c.RefuseExpiredCertificates, InsecureAllowSHA1: c.InsecureAllowSHA1, Now: c.Now,
+		RefuseExpiredCertificates: c.RefuseExpiredCertificates, InsecureAllowSHA1: c.InsecureAllowSHA1, OnlyAlgorithms: c.OnlyAlgorithms, Now: c.Now,
 	})
 	return verifier, sp, err
 }
