@@ -108,6 +108,9 @@ func (m *Manager) ask(ctx context.Context, s *Session) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
 	defer cancel()
 	ended, err := m.config.Store.Claimed(ctx, storeKey(s))
+	if err == nil && !ended {
+		ended, err = m.signedOut(ctx, s)
+	}
 	if err != nil {
 		return err
 	}

@@ -7,8 +7,8 @@
 //	mux.Handle("POST /sign-out", sessions.SignOutHandler("/goodbye"))
 //	mux.Handle("/", login.Require(app)) // app reads session.FromContext(r.Context())
 //
-// The server stores which sessions were ended, in a saml.Store, and sessions that are too large for
-// a cookie, in Config.Records. A session belongs to one tenant, one identity provider and one entity
+// The server stores which sessions were ended here, in a saml.Store, and in Config.Records sessions
+// that are too large for a cookie and what the identity provider has ended. A session belongs to one tenant, one identity provider and one entity
 // ID. It ends if the settings name another one.
 package session
 
@@ -48,19 +48,32 @@ type Config struct {
 
 	// Records keeps sessions that are too large for a cookie, such as those of users in many groups:
 	// proxies limit the headers of a response, nginx by default to 4 KiB. The cookie has at most
-	// 1 KiB then, however many groups there are. All replicas need the same records. Use
-	// sqlstore.Records, or MemoryRecords for a single process. A session that fits into the cookie
-	// needs no record.
+	// 1 KiB then, however many groups there are. Records also remembers which sessions the identity
+	// provider has ended (EndSessions, which needs it). All replicas need the same records. Use
+	// sqlstore.Records, or MemoryRecords for a single process.
 	//
-	// While Records fails, requests of such sessions get status 503, and such sign-ins are refused
-	// with the request to try again. Default: groups, roles and long texts that do not fit are left
-	// out (Session.GroupsTruncated, RolesTruncated, TextsTruncated), and the first time is logged.
+	// At each sign-in, and for each session at most every 10 seconds, Records is asked for the logouts.
+	// While it fails, sign-ins are refused with the request to try again, and sessions go on for five
+	// minutes, as without an answer from Store; a session that is itself in Records gets status 503 at
+	// once. Default: the identity provider cannot end sessions. Groups, roles and long texts that do not
+	// fit are left out (Session.GroupsTruncated, RolesTruncated, TextsTruncated), and the first time is
+	// logged.
 	Records Records
+
+	// AllowUnsignedLogout lets EndSessions carry out LogoutRequests that nobody signed. Set it together
+	// with saml.Config.AllowUnsignedLogout. Each sign-in then writes its NameID and SessionIndexes to
+	// Records, and an unsigned request ends nothing but sessions with a NameID and SessionIndex that were
+	// written there.
+	//
+	// What it weakens: whoever knows or guesses the NameID and SessionIndex of a session can end it. An
+	// e-mail address is no secret, and some providers count their sessions: 1, 2, 3.
+	AllowUnsignedLogout bool
 
 	// Idle is how long a session lives without a request. Minimum one minute, default 2 hours.
 	Idle time.Duration
 
-	// Lifetime is how long a session lives at most. Minimum one minute, default 12 hours.
+	// Lifetime is how long a session lives at most. Minimum one minute, default 12 hours. A shorter value
+	// counts for sessions that have begun already, too.
 	// SessionNotOnOrAfter of the identity provider (SAML Core 2.0, section 2.7.2) can shorten it,
 	// but not below three minutes: a session that ends at once would cause a redirect loop.
 	Lifetime time.Duration
@@ -161,9 +174,11 @@ type Session struct {
 	IdentityProvider string // entity ID
 	Stamp            string // result of Config.Stamp
 
-	// SessionIndex is the identity provider's name for its own session, for single logout. It is ""
-	// if the provider sent none, or if it was too long for the cookie; TextsTruncated is set then.
-	SessionIndex string
+	// SessionIndexes are the identity provider's names for its own session, for single logout; usually
+	// there is one. They need not be unique: some providers repeat them, and SAML recommends small numbers
+	// that users share. Without Config.Records there are at most 8, and none that is too long for the
+	// cookie; TextsTruncated is set if one is missing.
+	SessionIndexes []string
 
 	// Attributes are those that Config.Keep names and the response had at sign-in, in the order of
 	// Keep, with Name and Values only: Values, First and Decode read them. AttributesTruncated says
@@ -174,6 +189,10 @@ type Session struct {
 	StartedAt time.Time
 	ExpiresAt time.Time // when the session ends at the latest
 	SeenAt    time.Time // last request, precise to a twentieth of Config.Idle
+
+	issued   time.Time   // IssueInstant of the assertion: whole seconds, by the clock of the identity provider
+	nameID   saml.NameID // as received, but for ourEntityID
+	ownIndex bool        // SessionIndexes[0] is the ID of the assertion
 
 	service service // the service that the session belongs to
 	record  string  // ID of the session's record, recordSize random bytes; "" if the cookie holds all
@@ -190,6 +209,9 @@ func serviceOf(entityID string) (s service) {
 	copy(s[:], digest[:])
 	return s
 }
+
+// text returns s in place of the entity ID, for keys and seals.
+func (s service) text() string { return string(s[:]) }
 
 const (
 	defaultIdle     = 2 * time.Hour
@@ -280,6 +302,10 @@ func (c Config) validate() error {
 	if c.Records != nil && isNil(c.Records) {
 		fault("Records", "Records is a nil pointer", "", "records such as &session.MemoryRecords{}, or no value at all",
 			"Look why the variable that you pass as session.Config.Records was never set.")
+	}
+	if c.AllowUnsignedLogout && c.Records == nil {
+		fault("AllowUnsignedLogout", "AllowUnsignedLogout is set without Records", "", "both, or neither",
+			"Set session.Config.Records too, where the sign-ins write what such a logout may end; or do not set session.Config.AllowUnsignedLogout.")
 	}
 	for i, key := range c.Keys {
 		if why := seal.KeyFault(key); why != "" {

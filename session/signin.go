@@ -22,8 +22,11 @@ import (
 //   - CodeAccountEnded and ErrEnded: Config.Validate or Config.Stamp refused the user,
 //   - CodeDenied: Config.Validate or Config.Stamp returned an error of saml.Denied,
 //   - CodeStore: Config.Validate, Config.Stamp or Config.Records failed,
-//   - CodeSession: entity ID, tenant, e-mail address, object ID and stamp together are too long for
-//     a cookie (with Config.Records: entity ID and tenant), or the stamp alone is.
+//   - CodeSignedOut: the identity provider has ended the session of this user after it issued the
+//     assertion (EndSessions),
+//   - CodeSession: entity ID, tenant, e-mail address, NameID, object ID and stamp together are too long
+//     for a cookie (with Config.Records: entity ID and tenant), or the stamp alone is; or, with
+//     Config.Records, the assertion has more than 64 SessionIndexes.
 //
 // What does not fit into the cookie goes into Config.Records. Without Records, the groups, roles,
 // attributes and long texts that do not fit are left out. The flags of the Session say so, and the
@@ -55,6 +58,7 @@ func (m *Manager) SignIn(w http.ResponseWriter, r *http.Request, login *saml.Log
 	if err := m.renew(w, r, s); err != nil {
 		return err
 	}
+	m.claimPairs(r.Context(), s)
 	if err := m.endAll(r); err != nil {
 		m.report(r.Context(), "the earlier session could not be ended", err)
 	}
@@ -65,6 +69,9 @@ func (m *Manager) SignIn(w http.ResponseWriter, r *http.Request, login *saml.Log
 func (m *Manager) begin(ctx context.Context, login *saml.Login) (*Session, error) {
 	s, err := m.newSession(login)
 	if err != nil {
+		return nil, err
+	}
+	if err := m.notSignedOut(ctx, s); err != nil { // before Stamp, which may create an account
 		return nil, err
 	}
 	if s.Stamp, err = m.stamp(ctx, login); err != nil {
@@ -92,10 +99,10 @@ func (m *Manager) newSession(login *saml.Login) (*Session, error) {
 		service:          serviceOf(login.EntityID),
 		cookie:           m.cookieName(true),
 	}
+	if err := m.setSubject(s, login); err != nil {
+		return nil, err
+	}
 	for _, statement := range login.Assertion.Statements {
-		if s.SessionIndex == "" {
-			s.SessionIndex = statement.SessionIndex
-		}
 		end := statement.SessionNotOnOrAfter
 		if end.IsZero() || m.config.AllowBeyondSessionNotOnOrAfter {
 			continue
