@@ -44,26 +44,26 @@ func TestLogoutEnds(t *testing.T) {
 		change func(*saml.Logout)
 		want   bool
 	}{
-		"as it was":             {func(*saml.Logout) {}, true},
-		"other case":            {func(l *saml.Logout) { l.NameID.Value = "ANN@example.com" }, true},
-		"no index":              {func(l *saml.Logout) { l.SessionIndexes = nil }, true},
-		"no qualifiers":         {func(l *saml.Logout) { l.NameID = saml.NameID{Value: l.NameID.Value} }, true},
-		"another qualifier":     {func(l *saml.Logout) { l.NameID.NameQualifier = "r" }, false},
-		"another name":          {func(l *saml.Logout) { l.NameID.Value = "bob@example.com" }, false},
+		"as it was":         {func(*saml.Logout) {}, true},
+		"other case":        {func(l *saml.Logout) { l.NameID.Value = "ANN@example.com" }, true},
+		"no index":          {func(l *saml.Logout) { l.SessionIndexes = nil }, true},
+		"no qualifiers":     {func(l *saml.Logout) { l.NameID = saml.NameID{Value: l.NameID.Value} }, true},
+		"another qualifier": {func(l *saml.Logout) { l.NameID.NameQualifier = "r" }, false},
+		"another name":      {func(l *saml.Logout) { l.NameID.Value = "bob@example.com" }, false},
 		"the assertion's index": {func(l *saml.Logout) {
 			l.NameID.Value, l.SessionIndexes = "bob", []string{"_1"}
 		}, true},
-		"another index":         {func(l *saml.Logout) { l.SessionIndexes = []string{"8"} }, false},
-		"another tenant":        {func(l *saml.Logout) { l.Tenant = "b" }, false},
-		"another entity ID":     {func(l *saml.Logout) { l.EntityID = "b" }, false},
-		"another issuer":        {func(l *saml.Logout) { l.Issuer = "b" }, false},
-		"in the same second":    {func(l *saml.Logout) { l.IssueInstant = l.IssueInstant.Truncate(time.Second) }, true},
-		"in the second before":  {func(l *saml.Logout) {
+		"another index":      {func(l *saml.Logout) { l.SessionIndexes = []string{"8"} }, false},
+		"another tenant":     {func(l *saml.Logout) { l.Tenant = "b" }, false},
+		"another entity ID":  {func(l *saml.Logout) { l.EntityID = "b" }, false},
+		"another issuer":     {func(l *saml.Logout) { l.Issuer = "b" }, false},
+		"in the same second": {func(l *saml.Logout) { l.IssueInstant = l.IssueInstant.Truncate(time.Second) }, true},
+		"in the second before": {func(l *saml.Logout) {
 			l.IssueInstant = l.IssueInstant.Add(-600 * time.Millisecond)
 		}, false},
 
-		"unsigned":                 {func(l *saml.Logout) { l.Unsigned = true }, true},
-		"unsigned, other case":     {func(l *saml.Logout) {
+		"unsigned": {func(l *saml.Logout) { l.Unsigned = true }, true},
+		"unsigned, other case": {func(l *saml.Logout) {
 			l.Unsigned, l.NameID.Value = true, "ANN@example.com"
 		}, false},
 		"unsigned, no index":       {func(l *saml.Logout) { l.Unsigned, l.SessionIndexes = true, nil }, false},
