@@ -108,12 +108,14 @@ func (m *Manager) check(ctx context.Context, s *Session) error {
 func (m *Manager) ask(ctx context.Context, s *Session) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
 	defer cancel()
-	ended, err := m.config.Store.Claimed(ctx, storeKey(s))
-	if err != nil {
-		return err
-	}
-	if ended {
-		return ErrEnded
+	for _, key := range s.ends() {
+		ended, err := m.config.Store.Claimed(ctx, key)
+		if !isNil(err) {
+			return err
+		}
+		if ended {
+			return ErrEnded
+		}
 	}
 	if m.config.Validate != nil {
 		if err := m.config.Validate(ctx, s); !isNil(err) {
@@ -149,7 +151,7 @@ func (m *Manager) stamp(ctx context.Context, login *saml.Login) (string, error) 
 
 // mayBegin asks Validate whether a session may begin. Without an answer it must not: check lets
 // every session live for five minutes without an answer, so one session could follow another for as
-// long as Validate fails. Store is not asked: it cannot know a new ID.
+// long as Validate fails. Store is not asked about the session: it cannot know a new ID.
 func (m *Manager) mayBegin(ctx context.Context, s *Session) error {
 	if m.config.Validate == nil {
 		return nil

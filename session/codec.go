@@ -18,7 +18,7 @@ import (
 // The first byte of a plaintext: a whole session (in a cookie or a record), or a cookie whose session
 // is in a record. They differ, so that none of them is read as the other.
 const (
-	version        = 4
+	version        = 5
 	pointerVersion = 0x80 | version
 )
 
@@ -83,6 +83,7 @@ func encode(s *Session) []byte {
 		e.fresh(a.Name)
 		e.list(a.Values)
 	}
+	e.signingKey(s)
 	return e.b
 }
 
@@ -237,6 +238,7 @@ func decode(b []byte, tenant string) (*Session, error) {
 	for range d.number() {
 		s.Attributes = append(s.Attributes, saml.Attribute{Name: d.fresh(d.byte()), Values: d.list()})
 	}
+	d.signingKey(s)
 	if d.bad || len(d.b) != 0 || s.ID == "" {
 		return nil, errCodec
 	}

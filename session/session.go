@@ -171,9 +171,15 @@ type Session struct {
 	Attributes          saml.Attributes
 	AttributesTruncated bool
 
+	// SigningKey is saml.Login.SigningKey: the key that signed the sign-in. It is the zero KeyID if the
+	// Login had none. See Manager.EndSessionsOfKey.
+	SigningKey saml.KeyID
+
 	StartedAt time.Time
 	ExpiresAt time.Time // when the session ends at the latest
 	SeenAt    time.Time // last request, precise to a twentieth of Config.Idle
+
+	keyReturned bool // the key had been removed, with the end of its sessions, before this one began
 
 	service service // the service that the session belongs to
 	record  string  // ID of the session's record, recordSize random bytes; "" if the cookie holds all
@@ -351,7 +357,8 @@ func NewContext(ctx context.Context, s *Session) context.Context {
 //     Config.AllowBeyondSessionNotOnOrAfter is not set,
 //   - CodeAccountEnded and ErrEnded: Config.Validate or Config.Stamp refused the user,
 //   - CodeDenied: Config.Validate or Config.Stamp returned an error of saml.Denied,
-//   - CodeStore: Config.Validate, Config.Stamp or Config.Records failed,
+//   - CodeKeyEnded: EndSessionsOfKey was called for the key that signed,
+//   - CodeStore: Config.Store, Config.Validate, Config.Stamp or Config.Records failed,
 //   - CodeSession: entity ID, tenant, e-mail address, object ID and stamp together are too long for
 //     a cookie (with Config.Records: entity ID and tenant), or the stamp alone is.
 //
@@ -397,6 +404,9 @@ func (m *Manager) begin(ctx context.Context, login *saml.Login) (*Session, error
 	if err != nil {
 		return nil, err
 	}
+	if err := m.mayUseKey(ctx, s); err != nil {
+		return nil, err
+	}
 	if s.Stamp, err = m.stamp(ctx, login); err != nil {
 		return nil, err
 	}
@@ -419,6 +429,7 @@ func (m *Manager) newSession(login *saml.Login) (*Session, error) {
 		SeenAt:           now,
 		ExpiresAt:        now.Add(m.config.Lifetime),
 		Attributes:       kept(login.Assertion.Attributes, m.config.Keep),
+		SigningKey:       login.SigningKey,
 		service:          serviceOf(login.EntityID),
 		cookie:           m.cookieName(true),
 	}
