@@ -93,8 +93,8 @@ type MetadataSourceConfig struct {
 	// process then. Default nil.
 	Initial []byte
 
-	// Persist keeps the last good document for the next process, such as a MetadataDir. Default
-	// nil: a restart during an outage of the metadata server leaves logins without metadata.
+	// Persist keeps the last good document for the next process, such as a MetadataDir. A document that
+	// has run out by then (validUntil) does not count. Default nil: a restart during an outage of the metadata server leaves logins without metadata.
 	Persist MetadataCache
 
 	// Now is the wall clock. Default time.Now.

@@ -203,6 +203,14 @@ func TestPersistedThatRanOut(t *testing.T) {
 			events[0].Err.Code != saml.CodeMetadataValidity || !strings.Contains(events[0].Err.Message, "ran out") {
 			t.Errorf("after a restart too late: trusts %q, events %q", got, kinds(events))
 		}
+		h.restart()
+		s = h.source(func(c *saml.MetadataSourceConfig) { // what an administrator gives counts all the same
+			persist(c)
+			c.Initial = []byte(h.xml(with(func(e *entity) { e.validUntil, e.signing = in(-time.Hour), []string{"b"} })))
+		})
+		if got := h.trusts(s, nil); got != "b" || !errors.Is(s.Health(), saml.CodeMetadataValidity) {
+			t.Errorf("with Initial: trusts %q, %v", got, s.Health())
+		}
 	})
 }
 

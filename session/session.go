@@ -7,7 +7,7 @@
 //	mux.Handle("POST /sign-out", sessions.SignOutHandler("/goodbye"))
 //	mux.Handle("/", login.Require(app)) // app reads session.FromContext(r.Context())
 //
-// The server stores which sessions were ended, in a saml.Store, and sessions that are too large for
+// The server stores which sessions were ended, and of which signing keys, in a saml.Store, and sessions that are too large for
 // a cookie, in Config.Records. A session belongs to one tenant, one identity provider and one entity
 // ID. It ends if the settings name another one.
 package session
@@ -41,9 +41,10 @@ type Config struct {
 	// its sessions are not accepted here in any case, because its entity ID differs.
 	Keys [][]byte
 
-	// Store remembers ended sessions, for all replicas. Default: a saml.MemoryStore, which works
-	// for a single process only. After a restart of that process, a copied cookie of an ended
-	// session works again.
+	// Store remembers ended sessions, and signing keys whose sessions have ended, for all replicas. It
+	// is asked before a session begins, and after that at most every 10 seconds for each session and
+	// process. Default: a saml.MemoryStore, which works for a single process only. After a restart of
+	// that process, a copied cookie of an ended session works again.
 	Store saml.Store
 
 	// Records keeps sessions that are too large for a cookie, such as those of users in many groups:
@@ -62,7 +63,8 @@ type Config struct {
 
 	// Lifetime is how long a session lives at most. Minimum one minute, default 12 hours.
 	// SessionNotOnOrAfter of the identity provider (SAML Core 2.0, section 2.7.2) can shorten it,
-	// but not below three minutes: a session that ends at once would cause a redirect loop.
+	// but not below three minutes: a session that ends at once would cause a redirect loop. All
+	// replicas need the same, because the end of a signing key is remembered for so long.
 	Lifetime time.Duration
 
 	// AllowBeyondSessionNotOnOrAfter ignores SessionNotOnOrAfter of the identity provider. It is
