@@ -62,9 +62,10 @@ func (s *MetadataSource) looks() uint64 {
 	return s.begun
 }
 
-// TestNoNetworkWhileAResponseIsChecked: every vector is judged without the network, accepted, refused
-// and encrypted ones alike. The one exception is the look for a key that is not known: it comes only if
-// the signature or the decryption refused, for the answer to a login that this service began, and once.
+// TestNoNetworkWhileAResponseIsChecked: every vector is judged without the network, accepted,
+// refused and encrypted ones alike. The one exception is the look for a key that is not known: it
+// comes only if the signature or the decryption refused, for the answer to a login that this
+// service began, and once.
 func TestNoNetworkWhileAResponseIsChecked(t *testing.T) {
 	network := denyNetwork(t)
 	mayLook := []Code{CodeSignature, CodeSignatureAlgorithm, CodeDecryption}
@@ -102,8 +103,8 @@ func TestNoNetworkWhileAResponseIsChecked(t *testing.T) {
 	}
 }
 
-// TestNoNetworkWhileALogoutIsChecked: logout messages cause no look at all, those with an unknown key
-// neither.
+// TestNoNetworkWhileALogoutIsChecked: logout messages cause no look at all, those with an unknown
+// key neither.
 func TestNoNetworkWhileALogoutIsChecked(t *testing.T) {
 	network := denyNetwork(t)
 	unknownKeys := 0
@@ -144,14 +145,16 @@ func TestNoNetworkWhileALogoutIsChecked(t *testing.T) {
 
 // networkNames are what a package needs to use the network, or another program.
 var networkNames = map[string][]string{
-	"net":        {"Dial", "DialTimeout", "DialTCP", "DialUDP", "DialUnix", "DialIP", "Dialer", "Resolver", "DefaultResolver", "Listen", "ListenConfig", "LookupHost", "LookupIP", "LookupAddr", "LookupCNAME", "LookupTXT"},
-	"net/http":   {"Get", "Head", "Post", "PostForm", "Client", "DefaultClient", "Transport", "DefaultTransport", "ListenAndServe"},
+	"net": {"Dial", "DialTimeout", "DialTCP", "DialUDP", "DialUnix", "DialIP", "Dialer", "Resolver", "DefaultResolver",
+		"Listen", "ListenConfig", "LookupHost", "LookupIP", "LookupAddr", "LookupCNAME", "LookupTXT"},
+	"net/http": {"Get", "Head", "Post", "PostForm", "Client", "DefaultClient", "Transport", "DefaultTransport",
+		"ListenAndServe"},
 	"crypto/tls": {"Dial", "DialWithDialer", "Dialer"},
 	"os/exec":    {"Command", "CommandContext", "Cmd"},
 }
 
-// TestOnlyFetchUsesTheNetwork: in the library and what it is made of, one package can use the network.
-// What a message is checked with does not import it.
+// TestOnlyFetchUsesTheNetwork: in the library and what it is made of, one package can use the
+// network. What a message is checked with does not import it.
 func TestOnlyFetchUsesTheNetwork(t *testing.T) {
 	t.Parallel()
 	directories, err := filepath.Glob("internal/*")

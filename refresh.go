@@ -101,7 +101,8 @@ func newMetadataSource(ctx context.Context, c MetadataSourceConfig, on *refresh.
 		return nil, completeAll(err, nil)
 	}
 	s := &MetadataSource{config: c, address: address, host: host, scheduler: on, ready: make(chan struct{}),
-		told: map[string]time.Time{}, own: ownAddresses{urls: map[string]bool{}}, schedule: refresh.Schedule{Interval: c.Interval, Min: c.MinInterval}}
+		told: map[string]time.Time{}, own: ownAddresses{urls: map[string]bool{}},
+		schedule: refresh.Schedule{Interval: c.Interval, Min: c.MinInterval}}
 	initial, refusal := s.readInitial()
 	if refusal != nil {
 		return nil, refusal.completed(nil)

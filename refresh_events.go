@@ -224,7 +224,8 @@ func (s *MetadataSource) warnings() []Event {
 	}
 	s.alarmAt(k.readAt.Add(s.config.MaxStale+time.Second), now)
 	if err := s.unended; err != nil {
-		w.add("sessions", repeatDaily, s.event(MetadataSessionsNotEnded, MetadataEvent{Err: err.completed(k.idp), Message: err.Message}))
+		w.add("sessions", repeatDaily, s.event(MetadataSessionsNotEnded,
+			MetadataEvent{Err: err.completed(k.idp), Message: err.Message}))
 		s.alarmAt(now.Add(endRetry), now)
 	}
 	w.forget()

@@ -5,17 +5,17 @@ import (
 	"time"
 )
 
-// LookNow looks at the address at once, for a button on a page of an administrator. It returns nil if
-// the look succeeded: what Snapshot returns is what the server has now. It asks conditionally.
+// LookNow looks at the address at once, for a button on a page of an administrator. It returns nil
+// if the look succeeded: what Snapshot returns is what the server has now. It asks conditionally.
 //
-// The look takes the place of the next one by plan, and obeys its limits: not before MinInterval is over
-// since the last one began (10 seconds while there is nothing to trust), and not before a Retry-After of
-// the server is over. MetadataStatus.NextLookNow says when. Until then the error has
-// CodeMetadataTooSoon, and says it too. Callers at the same time share one look. The look for a key that
-// is not known yet has a limit of its own, so this one delays no sign-in.
+// The look takes the place of the next one by plan, and obeys its limits: not before MinInterval is
+// over since the last one began (10 seconds while there is nothing to trust), and not before a
+// Retry-After of the server is over. MetadataStatus.NextLookNow says when. Until then the error has
+// CodeMetadataTooSoon, and says it too. Callers at the same time share one look. The look for a key
+// that is not known yet has a limit of its own, so this one delays no sign-in.
 //
-// The look goes on if ctx ends before it; the error has CodeMetadataUnavailable then. Any other error is
-// why the look failed, as in MetadataStatus.Failure. All are *Error values.
+// The look goes on if ctx ends before it; the error has CodeMetadataUnavailable then. Any other
+// error is why the look failed, as in MetadataStatus.Failure. All are *Error values.
 func (s *MetadataSource) LookNow(ctx context.Context) error {
 	look, refusal := s.beginLookNow()
 	if refusal != nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/iomete/saml/samltest"
 )
 
-// TestLookNow: a button of an administrator, which asks conditionally, obeys the limits, and says when
-// the next look may be.
+// TestLookNow: a button of an administrator, which asks conditionally, obeys the limits, and says
+// when the next look may be.
 func TestLookNow(t *testing.T) {
 	withMetadataHouse(t, func(t *testing.T, h *metadataHouse) {
 		h.publish("a")
@@ -25,8 +25,9 @@ func TestLookNow(t *testing.T) {
 			err := s.LookNow(t.Context())
 			var refusal *saml.Error
 			next := s.Status().NextLookNow
-			if !errors.As(err, &refusal) || refusal.Code != saml.CodeMetadataTooSoon || refusal.Hint == "" || h.asked() != before ||
-				!strings.Contains(refusal.Message, next.UTC().Format("2006-01-02T15:04:05")) || !next.After(h.now()) {
+			if !errors.As(err, &refusal) || refusal.Code != saml.CodeMetadataTooSoon || refusal.Hint == "" ||
+				h.asked() != before || !next.After(h.now()) ||
+				!strings.Contains(refusal.Message, next.UTC().Format("2006-01-02T15:04:05")) {
 				t.Errorf("%s: %v, %d requests; the next may be at %v", when, err, h.asked()-before, next)
 			}
 		}
@@ -43,8 +44,9 @@ func TestLookNow(t *testing.T) {
 			})
 		}
 		all.Wait()
-		asked := h.server.Requests()
-		if len(asked) != 1 || asked[0].IfNoneMatch == "" || h.trusts(s, nil) != "b" || kinds(h.told()) != "metadata_key_added metadata_key_removed" {
+		asked, told := h.server.Requests(), kinds(h.told())
+		if len(asked) != 1 || asked[0].IfNoneMatch == "" || h.trusts(s, nil) != "b" ||
+			told != "metadata_key_added metadata_key_removed" {
 			t.Errorf("asked %+v, trusts %q", asked, h.trusts(s, nil))
 		}
 		tooSoon("a moment after another")
@@ -57,7 +59,8 @@ func TestLookNow(t *testing.T) {
 		}
 		h.server.Fail(samltest.FaultStatus(http.StatusServiceUnavailable, "900"))
 		h.pass(5 * time.Minute)
-		if err := s.LookNow(t.Context()); !errors.Is(err, saml.CodeMetadataFetch) || s.Status().Failure == nil || h.trusts(s, nil) != "a" {
+		if err := s.LookNow(t.Context()); !errors.Is(err, saml.CodeMetadataFetch) || s.Status().Failure == nil ||
+			h.trusts(s, nil) != "a" {
 			t.Errorf("a look that fails: %v", err)
 		}
 		h.pass(14 * time.Minute)
@@ -109,8 +112,8 @@ func TestLookNowWithoutADocument(t *testing.T) {
 	})
 }
 
-// TestLookNowIsGivenUp: the look goes on when nobody waits for it, and a source that has ended does not
-// look.
+// TestLookNowIsGivenUp: the look goes on when nobody waits for it, and a source that has ended does
+// not look.
 func TestLookNowIsGivenUp(t *testing.T) {
 	withMetadataHouse(t, func(t *testing.T, h *metadataHouse) {
 		h.publish("a")

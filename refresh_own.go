@@ -8,8 +8,8 @@ import (
 // maxOwn is how many addresses of our own a source remembers. A tenant has a few.
 const maxOwn = 1000
 
-// ownAddresses are the Redirect URLs of the service providers that trust a source. A source alone does
-// not know them.
+// ownAddresses are the Redirect URLs of the service providers that trust a source. A source alone
+// does not know them.
 type ownAddresses struct {
 	urls  map[string]bool
 	https bool // at least one of them has no Config.InsecureAllowHTTP
@@ -28,8 +28,8 @@ func (s *MetadataSource) servesFor(sp *ServiceProvider) {
 	}
 }
 
-// checkOwn is what ServiceProvider.checkIdentityProvider refuses beyond what every source refuses: our
-// own addresses in the fields of the identity provider, and a login URL on http.
+// checkOwn is what ServiceProvider.checkIdentityProvider refuses beyond what every source refuses:
+// our own addresses in the fields of the identity provider, and a login URL on http.
 func (s *MetadataSource) checkOwn(idp *IdentityProvider) *Error {
 	s.mu.Lock()
 	ours, https := slices.Sorted(maps.Keys(s.own.urls)), s.own.https

@@ -12,11 +12,12 @@ import (
 	"github.com/iomete/saml/samltest"
 )
 
-// TestLookRefusesWhatNewRefuses: a document that New would refuse does not take sign-in away when it
-// comes later. What is kept stays, an event says why, and people go on signing in.
+// TestLookRefusesWhatNewRefuses: a document that New would refuse does not take sign-in away when
+// it comes later. What is kept stays, an event says why, and people go on signing in.
 func TestLookRefusesWhatNewRefuses(t *testing.T) {
 	const former = "https://old.example.com/saml/acs"
 	lenient := func(c *saml.MetadataSourceConfig) { c.InsecureAllowHTTP = true }
+	plain := func(e *entity) { e.sso = "http://idp.example.test/" }
 	for name, row := range map[string]struct {
 		document func(*entity)
 		source   func(*saml.MetadataSourceConfig)
@@ -24,8 +25,8 @@ func TestLookRefusesWhatNewRefuses(t *testing.T) {
 	}{
 		"our Redirect URL as login URL":  {func(e *entity) { e.sso = redirectURL }, nil, saml.CodeMetadataLoginURL},
 		"a former Redirect URL as login": {func(e *entity) { e.sso = former }, nil, saml.CodeMetadataLoginURL},
-		"a login URL on http":            {func(e *entity) { e.sso = "http://idp.example.test/" }, nil, saml.CodeMetadataLoginURL},
-		"http, which the source allows":  {func(e *entity) { e.sso = "http://idp.example.test/" }, lenient, saml.CodeMetadataLoginURL},
+		"a login URL on http":            {plain, nil, saml.CodeMetadataLoginURL},
+		"http, which the source allows":  {plain, lenient, saml.CodeMetadataLoginURL},
 		"a login URL that is none":       {func(e *entity) { e.sso = "/sso" }, nil, saml.CodeMetadataLoginURL},
 		"no usable key":                  {func(e *entity) { e.signing = []string{"weak"} }, nil, saml.CodeWeakKey},
 		"our Redirect URL as entity ID":  {func(e *entity) { e.entityID = redirectURL }, nil, saml.CodeMetadataAggregate},
@@ -55,8 +56,8 @@ func TestLookRefusesWhatNewRefuses(t *testing.T) {
 	}
 }
 
-// TestFirstLookRefusesOurOwnAddress: a service provider that was made before the first document is asked
-// about that one too. Without any, the source cannot know, and New says it.
+// TestFirstLookRefusesOurOwnAddress: a service provider that was made before the first document is
+// asked about that one too. Without any, the source cannot know, and New says it.
 func TestFirstLookRefusesOurOwnAddress(t *testing.T) {
 	withMetadataHouse(t, func(t *testing.T, h *metadataHouse) {
 		h.server.Fail(samltest.FaultStatus(http.StatusNotFound, ""))
@@ -69,16 +70,16 @@ func TestFirstLookRefusesOurOwnAddress(t *testing.T) {
 			t.Errorf("with a provider: %v", err)
 		}
 		alone := h.source(nil)
-		_, err := saml.New(saml.Config{BaseURL: "https://console.example.com", IdentityProvider: alone, StateKeys: [][]byte{saml.NewStateKey()},
-			Store: saml.NewMemoryStore()})
+		_, err := saml.New(saml.Config{BaseURL: "https://console.example.com", IdentityProvider: alone,
+			StateKeys: [][]byte{saml.NewStateKey()}, Store: saml.NewMemoryStore()})
 		if !errors.Is(err, saml.CodeMetadataLoginURL) {
 			t.Errorf("without: %v", err)
 		}
 	})
 }
 
-// TestFirstFetchThatFails: the service starts, and says why nobody can sign in, until a look succeeds,
-// without a restart.
+// TestFirstFetchThatFails: the service starts, and says why nobody can sign in, until a look
+// succeeds, without a restart.
 func TestFirstFetchThatFails(t *testing.T) {
 	withMetadataHouse(t, func(t *testing.T, h *metadataHouse) {
 		h.server.Fail(samltest.FaultStatus(http.StatusServiceUnavailable, ""))
@@ -92,10 +93,12 @@ func TestFirstFetchThatFails(t *testing.T) {
 			login.ServeHTTP(w, r)
 			return w
 		}
-		if _, err := sp.Metadata(); err != nil || sp.RedirectURL() != redirectURL || !errors.Is(sp.Health(t.Context()), saml.CodeMetadataUnavailable) {
+		if _, err := sp.Metadata(); err != nil || sp.RedirectURL() != redirectURL ||
+			!errors.Is(sp.Health(t.Context()), saml.CodeMetadataUnavailable) {
 			t.Errorf("Metadata %v, Health %v", err, sp.Health(t.Context()))
 		}
-		if w := get(); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "The settings of the identity provider are not there yet.") ||
+		if w := get(); w.Code != http.StatusServiceUnavailable ||
+			!strings.Contains(w.Body.String(), "The settings of the identity provider are not there yet.") ||
 			!strings.Contains(w.Body.String(), "metadata_unavailable") || w.Header().Get("Retry-After") == "" {
 			t.Errorf("a login: %d %s", w.Code, w.Body)
 		}
@@ -111,7 +114,8 @@ func TestFirstFetchThatFails(t *testing.T) {
 	})
 }
 
-// TestChecksNameTheirCodes: a refusal that only a MetadataSource causes is in the list of Checks too.
+// TestChecksNameTheirCodes: a refusal that only a MetadataSource causes is in the list of Checks
+// too.
 func TestChecksNameTheirCodes(t *testing.T) {
 	withMetadataHouse(t, func(t *testing.T, h *metadataHouse) {
 		wantListed := func(err error, code saml.Code) {

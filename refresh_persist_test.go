@@ -153,7 +153,8 @@ func TestPersistedForSomethingElse(t *testing.T) {
 	}
 }
 
-// TestPersistedUnderAnOldPin: the pin of today counts, not that of the day when the file was written.
+// TestPersistedUnderAnOldPin: the pin of today counts, not that of the day when the file was
+// written.
 func TestPersistedUnderAnOldPin(t *testing.T) {
 	withMetadataHouse(t, func(t *testing.T, h *metadataHouse) {
 		dir := saml.MetadataDir(t.TempDir())
@@ -177,8 +178,8 @@ func TestPersistedUnderAnOldPin(t *testing.T) {
 	})
 }
 
-// TestPersistedThatRanOut: a document that has run out passes no look, and none of the checks after a
-// restart either. One that has not counts to its end, and then as it would without a restart.
+// TestPersistedThatRanOut: a document that has run out passes no look, and none of the checks after
+// a restart either. One that has not counts to its end, and then as it would without a restart.
 func TestPersistedThatRanOut(t *testing.T) {
 	withMetadataHouse(t, func(t *testing.T, h *metadataHouse) {
 		dir := saml.MetadataDir(t.TempDir())

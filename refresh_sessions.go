@@ -47,8 +47,8 @@ func (p *IdentityProvider) hasKey(id KeyID) bool {
 	return slices.ContainsFunc(p.usableKeys, func(k TrustedKey) bool { return k.ID() == id })
 }
 
-// endSessions ends the sessions of the keys that have been missing for long enough. If that fails, it
-// is tried again in a minute, unless the key has come back.
+// endSessions ends the sessions of the keys that have been missing for long enough. If that fails,
+// it is tried again in a minute, unless the key has come back.
 func (s *MetadataSource) endSessions() {
 	if s.config.EndSessionsOfRemovedKeys == nil || s.ctx.Err() != nil {
 		return

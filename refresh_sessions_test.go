@@ -45,7 +45,8 @@ type replica struct {
 }
 
 // replicas returns two of them, which share a Store and keys, for one tenant.
-func (h *metadataHouse) replicas(store saml.Store, source saml.IdentityProviderSource, tenant string) (list [2]*replica) {
+func (h *metadataHouse) replicas(store saml.Store, source saml.IdentityProviderSource,
+	tenant string) (list [2]*replica) {
 	h.t.Helper()
 	keys := [][]byte{saml.NewStateKey()}
 	for i := range list {
@@ -65,7 +66,8 @@ func (r *replica) signIn(key string) (*http.Cookie, error) {
 	if err != nil {
 		return nil, err
 	}
-	form, err := r.h.idp.Respond(samltest.Answer{RequestID: request.ID, Recipient: redirectURL, Key: slices.Index(signers, key)})
+	form, err := r.h.idp.Respond(samltest.Answer{RequestID: request.ID, Recipient: redirectURL,
+		Key: slices.Index(signers, key)})
 	if err != nil {
 		r.h.t.Fatal(err)
 	}
@@ -100,8 +102,9 @@ func (r *replica) isIn(c *http.Cookie) bool {
 	return w.Code == http.StatusOK
 }
 
-// TestRemovedKeyEndsSessions: the sessions of a key end when it was missing in two looks by plan, one
-// after the other. Looks in between do not count. A new session of the key begins if it comes back.
+// TestRemovedKeyEndsSessions: the sessions of a key end when it was missing in two looks by plan,
+// one after the other. Looks in between do not count. A new session of the key begins if it comes
+// back.
 func TestRemovedKeyEndsSessions(t *testing.T) {
 	withMetadataHouse(t, func(t *testing.T, h *metadataHouse) {
 		store := saml.NewMemoryStoreWithClock(h.now)
@@ -121,7 +124,8 @@ func TestRemovedKeyEndsSessions(t *testing.T) {
 			h.pass(11 * time.Second) // a session is looked up each ten seconds
 			for _, r := range both {
 				if r.isIn(old) != oldIsIn || !r.isIn(other) {
-					t.Errorf("%s: a session of the removed key counts: %t, one of another key: %t", when, r.isIn(old), r.isIn(other))
+					t.Errorf("%s: a session of the removed key counts: %t, one of another key: %t", when, r.isIn(old),
+						r.isIn(other))
 				}
 			}
 		}
@@ -154,8 +158,8 @@ func TestRemovedKeyEndsSessions(t *testing.T) {
 	})
 }
 
-// TestKeyThatComesAndGoes: one look without a key ends no session, however often, and a look that failed
-// is none. A certificate that is renewed is the same key.
+// TestKeyThatComesAndGoes: one look without a key ends no session, however often, and a look that
+// failed is none. A certificate that is renewed is the same key.
 func TestKeyThatComesAndGoes(t *testing.T) {
 	withMetadataHouse(t, func(t *testing.T, h *metadataHouse) {
 		var ended endedKeys
@@ -220,8 +224,8 @@ func TestReturnByALookInBetween(t *testing.T) {
 	})
 }
 
-// TestEndOfSessionsFails: it is tried again each minute, told each day, and given up if the key comes
-// back.
+// TestEndOfSessionsFails: it is tried again each minute, told each day, and given up if the key
+// comes back.
 func TestEndOfSessionsFails(t *testing.T) {
 	withMetadataHouse(t, func(t *testing.T, h *metadataHouse) {
 		ended := endedKeys{err: errors.New("the database of ann@example.com is down")}
@@ -293,8 +297,8 @@ func TestRestartBetweenTwoLooks(t *testing.T) {
 	})
 }
 
-// TestSessionsOfTwoTenants: two tenants have one address and one identity provider. The sessions of one
-// end, because its administrator wants that; those of the other go on.
+// TestSessionsOfTwoTenants: two tenants have one address and one identity provider. The sessions of
+// one end, because its administrator wants that; those of the other go on.
 func TestSessionsOfTwoTenants(t *testing.T) {
 	withMetadataHouse(t, func(t *testing.T, h *metadataHouse) {
 		store := saml.NewMemoryStoreWithClock(h.now)
@@ -320,13 +324,14 @@ func TestSessionsOfTwoTenants(t *testing.T) {
 		h.publish("b")
 		h.pass(3 * time.Hour)
 		if replicas[0].isIn(cookies[0]) || !replicas[1].isIn(cookies[1]) {
-			t.Errorf("the first tenant's session counts: %t, the second's: %t", replicas[0].isIn(cookies[0]), replicas[1].isIn(cookies[1]))
+			t.Errorf("the first tenant's session counts: %t, the second's: %t", replicas[0].isIn(cookies[0]),
+				replicas[1].isIn(cookies[1]))
 		}
 	})
 }
 
-// TestKeyEndedOnAnotherReplica: a key that is compromised, and that the identity provider still lists.
-// One replica is told, and all refuse it.
+// TestKeyEndedOnAnotherReplica: a key that is compromised, and that the identity provider still
+// lists. One replica is told, and all refuse it.
 func TestKeyEndedOnAnotherReplica(t *testing.T) {
 	withMetadataHouse(t, func(t *testing.T, h *metadataHouse) {
 		h.publish("a", "b")
@@ -360,10 +365,12 @@ func TestKeyID(t *testing.T) {
 	}
 	text, err := id.MarshalText()
 	var back saml.KeyID
-	if err != nil || string(text) != id.String() || len(text) != 32 || back.UnmarshalText([]byte(strings.ToUpper(id.String()))) != nil || back != id {
+	if err != nil || string(text) != id.String() || len(text) != 32 ||
+		back.UnmarshalText([]byte(strings.ToUpper(id.String()))) != nil || back != id {
 		t.Errorf("got %q, %v, %s", text, err, back)
 	}
-	for _, bad := range []string{"", id.String()[1:], id.String() + "0", "g" + id.String()[1:], id.String() + id.String()} {
+	for _, bad := range []string{"", id.String()[1:], id.String() + "0", "g" + id.String()[1:],
+		id.String() + id.String()} {
 		if err := back.UnmarshalText([]byte(bad)); err == nil || back != id {
 			t.Errorf("%q: got %s, %v", bad, back, err)
 		}

@@ -158,9 +158,9 @@ func ExampleIdentityProvider_Activate() {
 	// 1 published
 }
 
-// A roll-over of the signing key in the middle of a test. The service under test reads the metadata from
-// web.URL again and again; here readKeys does. Let users sign in between the steps: a service that
-// reads the metadata often enough refuses nobody.
+// A roll-over of the signing key in the middle of a test. The service under test reads the metadata
+// from web.URL again and again; here readKeys does. Let users sign in between the steps: a service
+// that reads the metadata often enough refuses nobody.
 func ExampleMetadataServer() {
 	idp, err := samltest.New(samltest.Options{})
 	if err != nil {

@@ -17,9 +17,9 @@ import (
 	"github.com/beevik/etree"
 )
 
-// A MetadataServer is an http.Handler that serves one document at every path, with a tag (ETag) that
-// it recognizes. Fail makes it misbehave. It is for tests of a service that reads metadata again and
-// again:
+// A MetadataServer is an http.Handler that serves one document at every path, with a tag (ETag)
+// that it recognizes. Fail makes it misbehave. It is for tests of a service that reads metadata
+// again and again:
 //
 //	server := samltest.NewMetadataServer()
 //	web := httptest.NewTLSServer(server)
@@ -62,8 +62,9 @@ func (s *MetadataServer) Serve(document []byte) {
 	s.document, s.followed = bytes.Clone(document), nil
 }
 
-// Follow serves the metadata of an identity provider as it is at each request, so keys can roll while a
-// test runs. As long as its keys and addresses stay the same, the document and its tag do too.
+// Follow serves the metadata of an identity provider as it is at each request, so keys can roll
+// while a test runs. As long as its keys and addresses stay the same, the document and its tag do
+// too.
 func (s *MetadataServer) Follow(p *IdentityProvider) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

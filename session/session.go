@@ -14,7 +14,6 @@ package session
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -181,22 +180,11 @@ type Session struct {
 	ExpiresAt time.Time // when the session ends at the latest
 	SeenAt    time.Time // last request, precise to a twentieth of Config.Idle
 
-	keyReturned bool // the key had been removed, with the end of its sessions, before this one began
+	keyReturned bool // the sessions of the key had ended because it was removed, before this one began
 
 	service service // the service that the session belongs to
 	record  string  // ID of the session's record, recordSize random bytes; "" if the cookie holds all
 	cookie  string  // name of the cookie that it is in
-}
-
-// A service stands for our own entity ID. With it, the cookie of another service that has the same
-// keys, tenant and identity provider is not accepted here. Only administrators of the services
-// choose entity IDs, so a short digest is enough to tell them apart.
-type service [8]byte
-
-func serviceOf(entityID string) (s service) {
-	digest := sha256.Sum256([]byte(entityID))
-	copy(s[:], digest[:])
-	return s
 }
 
 const (

@@ -3,45 +3,48 @@ package session
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/iomete/saml"
 	"github.com/iomete/saml/internal/storekey"
 )
 
-// A key has two marks in Config.Store. Each lives as long as the longest session. They never change,
-// because replicas of two releases share them.
+// A key has two marks in Config.Store. Each lives as long as the longest session. They never
+// change, because replicas of two releases share them.
 const (
 	markEnded       = "ended"       // sessions of the key that began before this mark have ended
 	markCompromised = "compromised" // all sessions of the key have ended, and none may begin
 )
 
-// EndSessionsOfKey ends all sessions whose sign-in was signed with a key, on all replicas within ten
-// seconds. It is for a key that is compromised: until the longest session would be over
-// (Config.Lifetime, and ten minutes), no session begins with the key either, and sign-ins are refused
-// with saml.CodeKeyEnded. It does not remove the key: until somebody removes it at the identity
-// provider or from the settings, sign-ins with it are accepted again after that time.
+// EndSessionsOfKey ends all sessions whose sign-in was signed with a key, on all replicas within
+// ten seconds. It is for a key that is compromised: until the longest session would be over
+// (Config.Lifetime, and ten minutes), no session begins with the key either, and sign-ins are
+// refused with saml.CodeKeyEnded. It does not remove the key: until somebody removes it at the
+// identity provider or from the settings, sign-ins with it are accepted again after that time.
 //
-// Session.SigningKey and TrustedKey.ID name keys. After an error it is not known whether the sessions
-// have ended: call it again. Another call does no harm, and does not make the time longer. The error is
-// a *saml.Error: CodeConfig if the key or its issuer is missing, CodeStore if Config.Store failed.
+// Session.SigningKey and TrustedKey.ID name keys. After an error it is not known whether the
+// sessions have ended: call it again. Another call does no harm, and does not make the time longer.
+// The error is a *saml.Error: CodeConfig if the key or its issuer is missing, CodeStore if
+// Config.Store failed.
 func (m *Manager) EndSessionsOfKey(ctx context.Context, k saml.IssuerKey) error {
 	// in this order: a session that begins in between is ended by the second mark
 	return m.markKey(ctx, k, markCompromised, markEnded)
 }
 
-// EndSessionsOfRemovedKey ends all sessions whose sign-in was signed with a key, on all replicas within
-// ten seconds. It is for saml.MetadataSourceConfig.EndSessionsOfRemovedKeys: the identity provider has
-// removed the key. If it publishes the key again, sign-ins with it begin new sessions, which go on.
+// EndSessionsOfRemovedKey ends all sessions whose sign-in was signed with a key, on all replicas
+// within ten seconds. It is for saml.MetadataSourceConfig.EndSessionsOfRemovedKeys: the identity
+// provider has removed the key. The errors are those of EndSessionsOfKey.
 //
-// The Store remembers the key for as long as the longest session lasts. If the key comes back in this
-// time and is removed once more, sessions that began in between go on until they are over. To end those
-// too, call EndSessionsOfKey. The errors are those of EndSessionsOfKey.
+// The Store remembers the key for as long as the longest session lasts. A sign-in with the key that
+// a replica accepts in this time begins a session of at most one hour: the identity provider
+// publishes the key again, or this replica has not noticed yet that it is gone. Another removal
+// does not end such a session before its time; EndSessionsOfKey does.
 func (m *Manager) EndSessionsOfRemovedKey(ctx context.Context, k saml.IssuerKey) error {
 	return m.markKey(ctx, k, markEnded)
 }
 
-// markKey claims marks of a key. One that is there already serves as well: sessions that it does not
-// end began after it.
+// markKey claims marks of a key. One that is there already serves as well: sessions that it does
+// not end began after it.
 func (m *Manager) markKey(ctx context.Context, k saml.IssuerKey, marks ...string) error {
 	if k.Issuer == "" || k.Key == (saml.KeyID{}) {
 		return &saml.Error{Code: saml.CodeConfig, Message: "the key whose sessions are to end is not named completely",
@@ -59,6 +62,9 @@ func (m *Manager) markKey(ctx context.Context, k saml.IssuerKey, marks ...string
 	}
 	return nil
 }
+
+// returnedLifetime is how long a session lasts that begins with a key whose sessions have ended.
+const returnedLifetime = time.Hour
 
 func keyMark(k saml.IssuerKey, mark string) string {
 	return storekey.Of(storekey.Key, k.Tenant, k.Issuer, string(k.Key[:]), mark)
@@ -80,8 +86,8 @@ func (s *Session) ends() []string {
 }
 
 // mayUseKey asks whether a session may begin with the key of its sign-in, and notes whether the key
-// has come back. Without an answer it must not begin: it could be ended at once, and that would be a
-// redirect loop.
+// has come back. Without an answer it must not begin: it could be ended at once, and that would be
+// a redirect loop.
 func (m *Manager) mayUseKey(ctx context.Context, s *Session) error {
 	if s.SigningKey == (saml.KeyID{}) {
 		return nil
@@ -100,11 +106,16 @@ func (m *Manager) mayUseKey(ctx context.Context, s *Session) error {
 			Message: "the sign-in was signed with a key whose sessions were ended by hand",
 			Got:     "the key " + s.SigningKey.String()}
 	}
-	s.keyReturned = returned
+	if s.keyReturned = returned; returned {
+		if end := s.StartedAt.Add(returnedLifetime); end.Before(s.ExpiresAt) {
+			s.ExpiresAt = end
+		}
+	}
 	return nil
 }
 
-// The block of the signing key in a plaintext: one of these bytes, and the key unless there is none.
+// The block of the signing key in a plaintext: one of these bytes, and the key unless there is
+// none.
 const (
 	noKey = iota
 	withKey
