@@ -11,7 +11,7 @@ const (
 	// looksWithoutKey is in how many looks by plan, one after the other, a key must be missing before
 	// its sessions end: servers behind one name may not agree.
 	looksWithoutKey = 2
-	maxMissing      = 4 * maxKeys
+	maxMissing      = 4 * maxKeys // of which more are forgotten: nobody rolls so many keys in two looks
 	endTimeout      = 5 * time.Second
 	endRetry        = time.Minute
 )
@@ -50,19 +50,20 @@ func (p *IdentityProvider) hasKey(id KeyID) bool {
 // endSessions ends the sessions of the keys that have been missing for long enough. If that fails,
 // it is tried again in a minute, unless the key has come back.
 func (s *MetadataSource) endSessions() {
-	if s.config.EndSessionsOfRemovedKeys == nil || s.ctx.Err() != nil {
+	k := s.current.Load()
+	if s.config.EndSessionsOfRemovedKeys == nil || k == nil || s.ctx.Err() != nil {
 		return
 	}
 	var failed *Error
-	missing := s.missingForLong()
-	for _, m := range missing {
-		ctx, cancel := context.WithTimeout(s.ctx, endTimeout)
-		err := s.config.EndSessionsOfRemovedKeys(ctx, IssuerKey{s.config.Tenant, m.issuer, m.Key})
-		cancel()
-		if !isNil(err) {
+	tried := false
+	for _, m := range k.missing {
+		if m.Looks < looksWithoutKey {
+			continue
+		}
+		tried = true
+		if err := s.endSessionsOf(IssuerKey{s.config.Tenant, k.idp.entityID, m.Key}); !isNil(err) {
 			failed = refuse(CodeStore, "the sessions of a removed key could not be ended: "+m.Name, "", "").
-				advised("See why the function in MetadataSourceConfig.EndSessionsOfRemovedKeys failed. It is called again " +
-					"each minute, unless the key comes back.").withCause(err)
+				advised(hintNotEnded).withCause(err)
 			continue
 		}
 		s.forgetMissing(m.Key)
@@ -72,28 +73,18 @@ func (s *MetadataSource) endSessions() {
 	s.mu.Lock()
 	s.unended = failed
 	s.mu.Unlock()
-	if len(missing) > 0 {
+	if tried {
 		s.save()
 	}
 }
 
-// A lostKey is a missingKey with the identity provider that had it.
-type lostKey struct {
-	missingKey
-	issuer string
-}
+const hintNotEnded = "See why the function in MetadataSourceConfig.EndSessionsOfRemovedKeys failed. " +
+	"It is called again each minute, unless the key comes back."
 
-func (s *MetadataSource) missingForLong() (list []lostKey) {
-	k := s.current.Load()
-	if k == nil {
-		return nil
-	}
-	for _, m := range k.missing {
-		if m.Looks >= looksWithoutKey {
-			list = append(list, lostKey{m, k.idp.entityID})
-		}
-	}
-	return list
+func (s *MetadataSource) endSessionsOf(k IssuerKey) error {
+	ctx, cancel := context.WithTimeout(s.ctx, endTimeout)
+	defer cancel()
+	return s.config.EndSessionsOfRemovedKeys(ctx, k)
 }
 
 // forgetMissing drops a key whose sessions have ended.
