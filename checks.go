@@ -158,7 +158,7 @@ func Checks() []CheckInfo {
 		{stepState, "The response answers a login that this browser began, or is allowed to be unsolicited.",
 			"Profiles 4.1.4.3",
 			[]Code{CodeStateMissing, CodeStateInvalid, CodeStateExpired, CodeStoreYoung, CodeUnsolicited,
-				CodeIdentityProvider, CodeNotConfigured}},
+				CodeIdentityProvider, CodeNotConfigured, CodeMetadataUnavailable}},
 	}
 	add := func(checks []check) {
 		for _, c := range checks {
@@ -170,7 +170,7 @@ func Checks() []CheckInfo {
 		"Every signature verifies with a trusted key, and one covers the assertion, which is decrypted first; only what it covers is read.", "Core 5.4 and 6",
 		[]Code{CodeUnsigned, CodeSignatureStructure, CodeReferenceURI, CodeTransform, CodeCanonicalization,
 			CodeSignatureAlgorithm, CodeDigestAlgorithm,
-			CodeWeakKey, CodeDigest, CodeSignature, CodeDecryption, CodeSchema, CodeTooLarge}})
+			CodeWeakKey, CodeDigest, CodeSignature, CodeKeyRemoved, CodeDecryption, CodeSchema, CodeTooLarge}})
 	add(allChecks.verified)
 	add(allChecks.claims)
 	return list

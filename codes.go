@@ -113,6 +113,7 @@ const (
 	CodeMetadataValidity    Code = "metadata_validity"
 	CodeMetadataStale       Code = "metadata_stale"
 	CodeMetadataCache       Code = "metadata_cache"
+	CodeMetadataTooSoon     Code = "metadata_too_soon"
 	CodeKey                 Code = "key"
 	CodePrivateKey          Code = "private_key"
 	CodeConfig              Code = "config"
@@ -122,6 +123,7 @@ const (
 	CodeSignedOut           Code = "signed_out"
 	CodeAccountEnded        Code = "account_ended"
 	CodeDenied              Code = "denied"
+	CodeKeyEnded            Code = "key_ended"
 	CodeInternal            Code = "internal"
 )
 
@@ -384,6 +386,8 @@ var codes = map[Code]codeInfo{
 		hint: "See why the last look failed: sign-in goes on with the keys of the last good document, and breaks when the identity provider changes its key."},
 	CodeMetadataCache: {meaning: "Metadata cannot be persisted, or what was persisted does not count.",
 		hint: "See whether the disk is full and whether the service may write there. Sign-in goes on; only a restart while the metadata server is down would leave it without metadata."},
+	CodeMetadataTooSoon: {meaning: "The metadata was looked for a moment ago.",
+		hint: "Look again at the time that the message names."},
 	CodeKey: {meaning: "The text is not a certificate in any known form.",
 		hint: "Take the identity provider's signing certificate (PEM or Base64), or its metadata, from its settings."},
 	CodePrivateKey: {meaning: "A private key was given where a certificate belongs.",
@@ -413,6 +417,9 @@ var codes = map[Code]codeInfo{
 		hint: "Ask the application why: the user read its reason. Usually the account is disabled there, or no seat is left.",
 		page: Page{http.StatusForbidden, "You may not sign in here",
 			"The identity provider signed you in, but this service does not let you in.", "", true}, anotherAccount: true},
+	CodeKeyEnded: {meaning: "The key that signed was declared compromised here (session.Manager.EndSessionsOfKey).",
+		hint: "Remove the key at the identity provider, let another one sign, and give us the new certificate if the metadata is not read from its address.",
+		page: cannotSignIn},
 	CodeInternal: {meaning: "A step failed that should never fail.",
 		hint: "The log has the kind of the error, and Observe gets its text: look there for what failed.",
 		page: cannotSignIn},

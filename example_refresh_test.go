@@ -2,15 +2,17 @@ package saml_test
 
 import (
 	"context"
+	"errors"
 	"log"
 	"net/http"
 	"time"
 
 	"github.com/iomete/saml"
+	"github.com/iomete/saml/session"
 )
 
-// The metadata is read from its address and looked at again in the background. The context is that of
-// the service: it ends the looks.
+// The metadata is read from its address and looked at again in the background. The context is that
+// of the service: it ends the looks.
 func ExampleNewMetadataSource() {
 	ctx := context.Background()
 	source, err := saml.NewMetadataSource(ctx, saml.MetadataSourceConfig{
@@ -37,6 +39,35 @@ func ExampleNewMetadataSource() {
 		}
 	})
 	_ = sp
+}
+
+// Sessions end with the key that signed their sign-in: when the identity provider has removed it,
+// or at once if it is compromised.
+func ExampleMetadataSourceConfig() {
+	sessions, err := session.New(session.Config{Keys: [][]byte{saml.NewStateKey()}, Store: saml.NewMemoryStore()})
+	if err != nil {
+		log.Fatal(err)
+	}
+	source, err := saml.NewMetadataSource(context.Background(), saml.MetadataSourceConfig{
+		Address:                  "https://idp.example.com/metadata",
+		EndSessionsOfRemovedKeys: sessions.EndSessionsOfRemovedKey,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	endSessionsOf := func(ctx context.Context, thumbprint string) error { // for a page of an administrator
+		idp, err := source.Snapshot(ctx)
+		if err != nil {
+			return err
+		}
+		for _, key := range idp.Keys() {
+			if key.ThumbprintSHA256() == thumbprint {
+				return sessions.EndSessionsOfKey(ctx, saml.IssuerKey{Issuer: idp.EntityID(), Key: key.ID()})
+			}
+		}
+		return errors.New("the identity provider has no such key")
+	}
+	_ = endSessionsOf
 }
 
 // A service with many tenants has one registry, and asks it at each request.

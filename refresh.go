@@ -46,9 +46,12 @@ type MetadataSource struct {
 	failure  *Error               // of the last look, nil if it succeeded
 	failedAt time.Time            // when it failed
 	failing  int                  // looks of any kind that failed since one succeeded
-	waiting  *rereading           // the last extra look, nil if there was none
+	waiting  *extraLook           // the last look for a key that is not known, nil if there was none
+	asked    *extraLook           // the last LookNow, nil if there was none
 	told     map[string]time.Time // warnings that hold, and when they were told last
 	alarm    time.Time            // when a warning may begin to hold, zero if no time is known
+	unended  *Error               // why sessions of removed keys could not be ended, nil if they could
+	own      ownAddresses         // of those who trust what it reads
 	replaced bool                 // it has ended because its settings do not hold any more
 }
 
@@ -61,6 +64,7 @@ type keptMetadata struct {
 	readAt     time.Time        // of the last good look
 	since      time.Time        // since when it says what it says
 	origin     MetadataOrigin
+	missing    []missingKey // whose sessions are to end, if the source is to do that; sorted
 }
 
 // A MetadataOrigin says where the metadata of a MetadataSource is from.
@@ -97,7 +101,8 @@ func newMetadataSource(ctx context.Context, c MetadataSourceConfig, on *refresh.
 		return nil, completeAll(err, nil)
 	}
 	s := &MetadataSource{config: c, address: address, host: host, scheduler: on, ready: make(chan struct{}),
-		told: map[string]time.Time{}, schedule: refresh.Schedule{Interval: c.Interval, Min: c.MinInterval}}
+		told: map[string]time.Time{}, own: ownAddresses{urls: map[string]bool{}},
+		schedule: refresh.Schedule{Interval: c.Interval, Min: c.MinInterval}}
 	initial, refusal := s.readInitial()
 	if refusal != nil {
 		return nil, refusal.completed(nil)
@@ -262,16 +267,19 @@ type MetadataStatus struct {
 	ReadAt   time.Time      // of the last look that succeeded
 	Since    time.Time      // since when the document says what it says, as far as is known
 	NextLook time.Time      // when the next look is planned
-	Failure  *Error         // why the last look failed, nil if it succeeded
-	FailedAt time.Time      // when
-	Failures int            // looks that failed since one succeeded
+	// NextLookNow is from when on LookNow may look; a time in the past, or the zero time: now
+	NextLookNow time.Time
+	Failure     *Error    // why the last look failed, nil if it succeeded
+	FailedAt    time.Time // when
+	Failures    int       // looks that failed since one succeeded
 }
 
 // Status returns what is known and since when.
 func (s *MetadataSource) Status() MetadataStatus {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	status := MetadataStatus{NextLook: s.schedule.Due(), Failure: s.failure, FailedAt: s.failedAt, Failures: s.failing}
+	status := MetadataStatus{NextLook: s.schedule.Due(), NextLookNow: s.nextLookNow(),
+		Failure: s.failure, FailedAt: s.failedAt, Failures: s.failing}
 	if k := s.current.Load(); k != nil {
 		status.Origin, status.EntityID, status.ReadAt, status.Since = k.origin, k.idp.entityID, k.readAt, k.since
 	}
@@ -313,8 +321,9 @@ func (t sourceTask) Run() {
 	}
 	s.mu.Unlock()
 	if due {
-		s.look(false)
+		s.look(lookByPlan)
 	}
+	s.endSessions()
 	s.tell(s.warnings())
 }
 

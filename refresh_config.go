@@ -76,6 +76,14 @@ type MetadataSourceConfig struct {
 	// key that the identity provider publishes is trusted whatever the dates are.
 	RefuseExpiredCertificates bool
 
+	// EndSessionsOfRemovedKeys ends the sessions whose sign-in was signed with a key that the identity
+	// provider has removed: session.Manager.EndSessionsOfRemovedKey, or a function of your own that
+	// remembers the key for all replicas. It is called when the key is missing in two looks by plan, one
+	// after the other, never for one look alone, and not for looks in between. It must return within 5
+	// seconds, and is called again each minute while it fails. Every replica may call it for the same
+	// key. Default nil: such sessions go on until they are over.
+	EndSessionsOfRemovedKeys func(context.Context, IssuerKey) error
+
 	// InsecureAllowHTTP takes documents whose login URL is not https. Only for tests in a closed
 	// network; see Config.InsecureAllowHTTP.
 	InsecureAllowHTTP bool
@@ -85,8 +93,8 @@ type MetadataSourceConfig struct {
 	// process then. Default nil.
 	Initial []byte
 
-	// Persist keeps the last good document for the next process, such as a MetadataDir. Default
-	// nil: a restart during an outage of the metadata server leaves logins without metadata.
+	// Persist keeps the last good document for the next process, such as a MetadataDir. A document that
+	// has run out by then (validUntil) does not count. Default nil: a restart during an outage of the metadata server leaves logins without metadata.
 	Persist MetadataCache
 
 	// Now is the wall clock. Default time.Now.

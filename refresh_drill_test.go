@@ -39,7 +39,7 @@ func newDrill(h *metadataHouse) *drill {
 	d := &drill{metadataHouse: h, dir: saml.MetadataDir(h.t.TempDir()), keys: [][]byte{saml.NewStateKey()},
 		idp: samltest.MustNew(h.t, samltest.Options{EntityID: ringID, Keys: []crypto.Signer{ringKeys()["a"]}, Now: h.now})}
 	d.store = saml.NewMemoryStoreWithClock(h.now)
-	d.publish()
+	h.server.Follow(d.idp)
 	d.begin()
 	return d
 }
@@ -51,16 +51,6 @@ func (d *drill) begin() {
 		c.Persist, c.MaxStale = d.dir, 2*time.Hour
 	})
 	d.sp = d.provider(d.source, func(c *saml.Config) { c.StateKeys, c.Store = d.keys, d.store })
-}
-
-// publish serves the metadata as it is now.
-func (d *drill) publish() {
-	d.t.Helper()
-	document, err := d.idp.Metadata()
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	d.server.Serve(document)
 }
 
 // signIn is one login that takes no time, with the key that signs now.
@@ -106,13 +96,10 @@ func (d *drill) rollOver(at int) {
 	case 20:
 		_, err := d.idp.AddKey(ringKeys()["b"])
 		d.must(err)
-		d.publish()
 	case 50:
 		d.must(d.idp.Activate(1))
-		d.publish()
 	case 80:
 		d.must(d.idp.RemoveKey(1))
-		d.publish()
 	}
 }
 
@@ -228,7 +215,6 @@ func TestHardCutOverDrill(t *testing.T) {
 			d.must(err)
 			d.must(d.idp.Activate(1))
 			d.must(d.idp.RemoveKey(1))
-			d.publish()
 			for i, finish := range late {
 				if i == drillLogins/2 { // half of them arrive before the first response with the new key
 					d.must(d.signIn(0))

@@ -39,6 +39,12 @@ const (
 	MetadataInitialUsed EventKind = "metadata_initial_used"
 	// MetadataPersistFailed: MetadataSourceConfig.Persist failed, or what it had does not count.
 	MetadataPersistFailed EventKind = "metadata_persist_failed"
+	// MetadataSessionsEnded: the sessions of a removed key have been ended, because
+	// MetadataSourceConfig.EndSessionsOfRemovedKeys is set.
+	MetadataSessionsEnded EventKind = "metadata_sessions_ended"
+	// MetadataSessionsNotEnded: MetadataSourceConfig.EndSessionsOfRemovedKeys failed. It is called
+	// again each minute. Repeated each day.
+	MetadataSessionsNotEnded EventKind = "metadata_sessions_not_ended"
 )
 
 // A MetadataEvent says what happened to the metadata of an identity provider. Nothing in it is
@@ -217,6 +223,11 @@ func (s *MetadataSource) warnings() []Event {
 				": sign-in goes on with what was read then"}))
 	}
 	s.alarmAt(k.readAt.Add(s.config.MaxStale+time.Second), now)
+	if err := s.unended; err != nil {
+		w.add("sessions", repeatDaily, s.event(MetadataSessionsNotEnded,
+			MetadataEvent{Err: err.completed(k.idp), Message: err.Message}))
+		s.alarmAt(now.Add(endRetry), now)
+	}
 	w.forget()
 	s.alarmAt(w.next, now)
 	return w.events

@@ -21,9 +21,18 @@ type lookFailure struct {
 
 func failed(err *Error) *lookFailure { return &lookFailure{Error: err, kind: MetadataLookFailed} }
 
-// look asks for the document once, and takes it or keeps what there is. extra is a look between those
-// by plan: it does not let a cache answer.
-func (s *MetadataSource) look(extra bool) {
+// A lookKind says why the source looks.
+type lookKind int
+
+const (
+	lookByPlan lookKind = iota
+	lookNow             // an administrator asks for it: as by plan, but nothing that cannot be undone follows
+	lookForKey          // an unknown key signed: no cache may answer, and the plan stays as it is
+)
+
+// look asks for the document once, and takes it or keeps what there is. It returns why it found
+// nothing, nil if it did.
+func (s *MetadataSource) look(kind lookKind) *Error {
 	s.mu.Lock()
 	s.begun++
 	number := s.begun
@@ -31,12 +40,16 @@ func (s *MetadataSource) look(extra bool) {
 	kept := s.current.Load()
 	conditions := fetch.Conditions{Fresh: true}
 	// what has run out is not made fresh by a server or a cache that has nothing newer
-	if kept != nil && !extra && !kept.idp.isOver(s.config.Now()) {
+	if kept != nil && kind != lookForKey && !kept.idp.isOver(s.config.Now()) {
 		conditions = kept.conditions
 	}
 	found, failure := s.find(kept, conditions)
-	s.tell(s.conclude(number, found, failure, extra))
+	s.tell(s.conclude(number, found, failure, kind))
 	s.save()
+	if failure != nil {
+		return failure.Error
+	}
+	return nil
 }
 
 // find fetches and reads the document. It changes nothing.
@@ -156,12 +169,10 @@ func (s *MetadataSource) checkKept(idp *IdentityProvider, at, now time.Time) *Er
 
 // checkFetched is for a document that could replace a better one.
 func (s *MetadataSource) checkFetched(idp *IdentityProvider, now time.Time) *lookFailure {
-	if idp.isOver(now) {
-		return failed(refuse(CodeMetadataValidity, "the metadata ran out before it was read", showTime(idp.validUntil),
-			"a validUntil after "+showTime(now)+", which is the time of this service").completed(idp))
-	}
-	if err := s.checkKept(idp, now, now); err != nil {
-		return failed(err.completed(idp))
+	for _, err := range []*Error{idp.ranOut(now), s.checkKept(idp, now, now), s.checkOwn(idp)} {
+		if err != nil {
+			return failed(err.completed(idp))
+		}
 	}
 	k := s.current.Load()
 	if k != nil && s.config.SignedBy != nil && !idp.created.IsZero() && idp.created.Before(k.created) {
@@ -173,12 +184,21 @@ func (s *MetadataSource) checkFetched(idp *IdentityProvider, now time.Time) *loo
 	return nil
 }
 
+// ranOut is the refusal of a document that has run out when it is read.
+func (p *IdentityProvider) ranOut(now time.Time) *Error {
+	if !p.isOver(now) {
+		return nil
+	}
+	return refuse(CodeMetadataValidity, "the metadata ran out before it was read", showTime(p.validUntil),
+		"a validUntil after "+showTime(now)+", which is the time of this service")
+}
+
 const hintOlder = "A server or cache of the publisher has an old copy, or somebody replays one. " +
 	"If it does not stop, ask the publisher."
 
 // conclude takes what a look found, or notes why it found nothing, and plans the next look. It
 // returns the events.
-func (s *MetadataSource) conclude(number uint64, found *keptMetadata, failure *lookFailure, extra bool) []Event {
+func (s *MetadataSource) conclude(number uint64, found *keptMetadata, failure *lookFailure, kind lookKind) []Event {
 	now := s.config.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -187,11 +207,14 @@ func (s *MetadataSource) conclude(number uint64, found *keptMetadata, failure *l
 	}
 	s.tick(now)
 	if failure != nil {
-		return s.fail(now, failure, extra)
+		return s.fail(now, failure, kind)
 	}
 	s.applied = number
 	before := s.current.Load()
 	found = found.after(before, s.config.SignedBy != nil, now)
+	if found.missing = nil; before != nil && s.config.EndSessionsOfRemovedKeys != nil {
+		found.missing = found.missingAfter(before, kind)
+	}
 	s.keep(found)
 	var events []Event
 	if s.failing > 0 {
@@ -208,11 +231,11 @@ func (s *MetadataSource) conclude(number uint64, found *keptMetadata, failure *l
 }
 
 // fail notes a failure. s.mu is held.
-func (s *MetadataSource) fail(now time.Time, failure *lookFailure, extra bool) []Event {
+func (s *MetadataSource) fail(now time.Time, failure *lookFailure, kind lookKind) []Event {
 	if wait := refresh.RetryAfter(failure.retry, now); wait > 0 {
 		s.schedule.Refuse(now, wait)
 	}
-	if !extra {
+	if kind != lookForKey {
 		s.schedule.Failed(now, s.current.Load() != nil, rand.Float64())
 	}
 	if s.failing++; s.failing == 1 {

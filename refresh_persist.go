@@ -71,6 +71,8 @@ type pieceHeader struct {
 	Since        time.Time `json:"since"`
 	Created      time.Time `json:"created,omitzero"`
 	SHA256       string    `json:"sha256"` // of the document
+
+	Missing []missingKey `json:"missing,omitempty"`
 }
 
 func documentHash(document []byte) string {
@@ -87,7 +89,8 @@ func (s *MetadataSource) cacheKey() string {
 func (s *MetadataSource) piece(k *keptMetadata) ([]byte, error) {
 	header, err := json.Marshal(pieceHeader{Version: pieceVersion, Tenant: s.config.Tenant, Address: s.address,
 		EntityID: k.idp.entityID, ETag: k.conditions.ETag, LastModified: k.conditions.LastModified,
-		ReadAt: k.readAt.UTC(), Since: k.since.UTC(), Created: k.created, SHA256: documentHash(k.document)})
+		ReadAt: k.readAt.UTC(), Since: k.since.UTC(), Created: k.created, SHA256: documentHash(k.document),
+		Missing: k.missing})
 	if err != nil {
 		return nil, err
 	}
@@ -137,13 +140,17 @@ func (s *MetadataSource) parsePiece(data []byte, now time.Time) (*keptMetadata, 
 		h.ReadAt = now
 	}
 	if refusal == nil {
+		refusal = idp.ranOut(now)
+	}
+	if refusal == nil {
 		refusal = s.checkKept(idp, h.ReadAt, now)
 	}
 	if refusal != nil {
 		return nil, refusal
 	}
 	return &keptMetadata{idp: idp, document: document, created: h.Created, readAt: h.ReadAt, since: h.Since,
-		origin: MetadataPersisted, conditions: fetch.Conditions{ETag: h.ETag, LastModified: h.LastModified}}, nil
+		origin: MetadataPersisted, conditions: fetch.Conditions{ETag: h.ETag, LastModified: h.LastModified},
+		missing: h.Missing}, nil
 }
 
 // readInitial reads the document of the configuration, as far as that does not depend on the time.
@@ -198,7 +205,7 @@ func (s *MetadataSource) save() {
 // time of the last good look is a day old.
 func (k *keptMetadata) needsSaving(saved *keptMetadata) bool {
 	return saved == nil || !k.idp.saysTheSame(saved.idp) || k.created.After(saved.created) ||
-		k.readAt.Sub(saved.readAt) >= rewriteAfter
+		!slices.Equal(k.missing, saved.missing) || k.readAt.Sub(saved.readAt) >= rewriteAfter
 }
 
 func (k *keptMetadata) withoutDocument() *keptMetadata {

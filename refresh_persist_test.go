@@ -153,6 +153,68 @@ func TestPersistedForSomethingElse(t *testing.T) {
 	}
 }
 
+// TestPersistedUnderAnOldPin: the pin of today counts, not that of the day when the file was
+// written.
+func TestPersistedUnderAnOldPin(t *testing.T) {
+	withMetadataHouse(t, func(t *testing.T, h *metadataHouse) {
+		dir := saml.MetadataDir(t.TempDir())
+		pinned := func(names ...string) func(*saml.MetadataSourceConfig) {
+			return func(c *saml.MetadataSourceConfig) { c.Persist, c.SignedBy = dir, h.pins(names...) }
+		}
+		h.server.Serve([]byte(h.signed("fed1", h.xml(with(nil)))))
+		h.source(pinned("fed1"))
+		h.server.Fail(samltest.FaultStatus(http.StatusNotFound, ""))
+		for _, row := range []struct {
+			pins   []string
+			trusts string
+		}{{[]string{"fed2"}, "metadata_unavailable"}, {[]string{"fed2", "fed1"}, "a"}} {
+			h.restart()
+			s := h.source(pinned(row.pins...))
+			events := kinds(h.told())
+			if got := h.trusts(s, nil); got != row.trusts || strings.Contains(events, "metadata_persist_failed") == (got == "a") {
+				t.Errorf("pinned %v: trusts %q, events %q", row.pins, got, events)
+			}
+		}
+	})
+}
+
+// TestPersistedThatRanOut: a document that has run out passes no look, and none of the checks after
+// a restart either. One that has not counts to its end, and then as it would without a restart.
+func TestPersistedThatRanOut(t *testing.T) {
+	withMetadataHouse(t, func(t *testing.T, h *metadataHouse) {
+		dir := saml.MetadataDir(t.TempDir())
+		persist := func(c *saml.MetadataSourceConfig) { c.Persist = dir }
+		h.server.Serve([]byte(h.xml(with(func(e *entity) { e.validUntil = in(2 * time.Hour) }))))
+		h.source(persist)
+		h.server.Fail(samltest.FaultStatus(http.StatusNotFound, ""))
+		h.restart()
+		s := h.source(persist)
+		h.pass(time.Hour)
+		if got := h.trusts(s, nil); got != "a" || s.Health() != nil {
+			t.Errorf("after a restart in time: trusts %q, %v", got, s.Health())
+		}
+		h.pass(2 * time.Hour)
+		if got := h.trusts(s, nil); got != "a" || !errors.Is(s.Health(), saml.CodeMetadataValidity) {
+			t.Errorf("run out while it is kept: trusts %q, %v", got, s.Health())
+		}
+		h.restart()
+		s = h.source(persist)
+		events := h.told()
+		if got := h.trusts(s, nil); got != "metadata_unavailable" || !strings.HasPrefix(kinds(events), "metadata_persist_failed") ||
+			events[0].Err.Code != saml.CodeMetadataValidity || !strings.Contains(events[0].Err.Message, "ran out") {
+			t.Errorf("after a restart too late: trusts %q, events %q", got, kinds(events))
+		}
+		h.restart()
+		s = h.source(func(c *saml.MetadataSourceConfig) { // what an administrator gives counts all the same
+			persist(c)
+			c.Initial = []byte(h.xml(with(func(e *entity) { e.validUntil, e.signing = in(-time.Hour), []string{"b"} })))
+		})
+		if got := h.trusts(s, nil); got != "b" || !errors.Is(s.Health(), saml.CodeMetadataValidity) {
+			t.Errorf("with Initial: trusts %q, %v", got, s.Health())
+		}
+	})
+}
+
 // TestFullDisk: an event and no more; nothing is written without a change, but once a day.
 func TestFullDisk(t *testing.T) {
 	withMetadataHouse(t, func(t *testing.T, h *metadataHouse) {

@@ -25,9 +25,20 @@ type RereadingSource interface {
 // longestReread is how long a response waits for a look.
 const longestReread = 3 * time.Second
 
-// A rereading is an extra look, and those who wait for it.
-type rereading struct {
-	done chan struct{} // closed when the look is over
+// An extraLook is a look between those by plan, which somebody waits for.
+type extraLook struct {
+	done    chan struct{} // closed when the look is over
+	failure *Error        // why it found nothing, nil if it succeeded; read it after done
+}
+
+// submit begins a look as soon as the limits on fetches allow it. s.mu is held.
+func (s *MetadataSource) submit(kind lookKind) *extraLook {
+	l := &extraLook{done: make(chan struct{})}
+	s.scheduler.Extra.Submit(s.host, func() {
+		defer close(l.done)
+		l.failure = s.look(kind)
+	})
+	return l
 }
 
 // Reread looks now, because a response is signed with a key that is not trusted: the identity
@@ -45,7 +56,7 @@ func (s *MetadataSource) Reread(ctx context.Context, known *IdentityProvider) er
 	default:
 		return s.nothingNewer(known, "too many sign-ins wait for a look already")
 	}
-	look, refusal := s.extraLook(known)
+	look, refusal := s.beginReread(known)
 	if refusal != nil {
 		return refusal
 	}
@@ -63,31 +74,26 @@ func (s *MetadataSource) Reread(ctx context.Context, known *IdentityProvider) er
 	return s.nothingNewer(known, "a look for a new key found nothing newer, or is not over yet")
 }
 
-// extraLook begins a look, or joins the one that is under way.
-func (s *MetadataSource) extraLook(known *IdentityProvider) (*rereading, *Error) {
+// beginReread begins a look, or joins the one that is under way.
+func (s *MetadataSource) beginReread(known *IdentityProvider) (*extraLook, *Error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.config.Now()
 	s.tick(now)
-	if w := s.waiting; w != nil && !w.isOver() {
-		return w, nil
+	if l := s.waiting; l != nil && !l.isOver() {
+		return l, nil
 	}
 	if from, ok := s.schedule.Extra(now); !ok || s.ctx.Err() != nil {
 		return nil, s.nothingNewer(known, "the next look for a new key may be at "+showTime(from))
 	}
 	s.schedule.BeginExtra(now)
-	w := &rereading{done: make(chan struct{})}
-	s.waiting = w
-	s.scheduler.Extra.Submit(s.host, func() {
-		defer close(w.done)
-		s.look(true)
-	})
-	return w, nil
+	s.waiting = s.submit(lookForKey)
+	return s.waiting, nil
 }
 
-func (r *rereading) isOver() bool {
+func (l *extraLook) isOver() bool {
 	select {
-	case <-r.done:
+	case <-l.done:
 		return true
 	default:
 		return false

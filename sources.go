@@ -50,7 +50,8 @@ func newSources(ctx context.Context, most int, on *refresh.Scheduler) *Sources {
 // Get returns the source of c.Tenant and c.Address, and begins it if there is none. If any setting
 // of it has changed, the old source ends and trusts nobody any more, and a new one begins, which
 // takes nothing over: what was persisted counts after the checks of the new settings. Initial,
-// Persist, Now, Observe and Logger of an existing source stay as they were.
+// Persist, EndSessionsOfRemovedKeys, Now, Observe and Logger of an existing source stay as they were,
+// but a source that ends sessions is another one than a source that does not.
 //
 // Get does not wait for the network. The error is that of NewMetadataSource, or has CodeConfig if
 // there are too many sources. Then, and if the settings are faulty, an existing source stays.
@@ -167,7 +168,8 @@ func (c *MetadataSourceConfig) sameSettings(o MetadataSourceConfig) bool {
 		(c.SignedBy == nil) == (o.SignedBy == nil) && slices.EqualFunc(c.SignedBy, o.SignedBy, sameCertificate) &&
 		c.Interval == o.Interval && c.MinInterval == o.MinInterval && c.MaxStale == o.MaxStale &&
 		c.MaxValidity == o.MaxValidity && c.RequireFresh == o.RequireFresh &&
-		c.RefuseExpiredCertificates == o.RefuseExpiredCertificates && c.InsecureAllowHTTP == o.InsecureAllowHTTP
+		c.RefuseExpiredCertificates == o.RefuseExpiredCertificates && c.InsecureAllowHTTP == o.InsecureAllowHTTP &&
+		(c.EndSessionsOfRemovedKeys == nil) == (o.EndSessionsOfRemovedKeys == nil)
 }
 
 func sameCertificate(a, b TrustedKey) bool { return slices.Equal(a.der, b.der) }

@@ -127,6 +127,9 @@ func New(config Config) (*ServiceProvider, error) {
 			slog.String("code", string(err.Code)),
 			slog.String("cause", causeInLog(err.cause)))
 	}
+	if source, ok := c.IdentityProvider.(*MetadataSource); ok {
+		source.servesFor(sp)
+	}
 	return sp, nil
 }
 

@@ -416,6 +416,8 @@ var codesWithoutVector = map[Code]string{
 	CodeMetadataValidity:    "about a MetadataSource",
 	CodeMetadataStale:       "about a MetadataSource",
 	CodeMetadataCache:       "about a MetadataSource",
+	CodeMetadataTooSoon:     "about a MetadataSource",
+	CodeKeyEnded:            "about the application's sessions",
 	CodeKeyRemoved:          "needs a MetadataSource that has read two documents",
 	CodeKey:                 "about a certificate",
 	CodePrivateKey:          "about a certificate",

@@ -157,3 +157,52 @@ func ExampleIdentityProvider_Activate() {
 	// 2 published
 	// 1 published
 }
+
+// A roll-over of the signing key in the middle of a test. The service under test reads the metadata
+// from web.URL again and again; here readKeys does. Let users sign in between the steps: a service
+// that reads the metadata often enough refuses nobody.
+func ExampleMetadataServer() {
+	idp, err := samltest.New(samltest.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	server := samltest.NewMetadataServer()
+	server.Follow(idp)
+	web := httptest.NewServer(server)
+	defer web.Close()
+	readKeys := func(when string) {
+		answer, err := http.Get(web.URL)
+		if err != nil {
+			log.Fatal(err)
+		}
+		defer answer.Body.Close()
+		document, err := io.ReadAll(answer.Body)
+		if err != nil {
+			log.Fatal(err)
+		}
+		_, role, _ := strings.Cut(string(document), "<IDPSSODescriptor")
+		fmt.Printf("%s: %d, %d keys\n", when, answer.StatusCode, strings.Count(role, "<KeyDescriptor"))
+	}
+
+	readKeys("at first")
+	next, err := idp.AddKey(nil) // published, days before it signs
+	if err != nil {
+		log.Fatal(err)
+	}
+	readKeys("the new key is published")
+	if err := idp.Activate(next); err != nil { // signs from now on; the old key has index 1
+		log.Fatal(err)
+	}
+	server.Fail(samltest.FaultStatus(http.StatusServiceUnavailable, "120"))
+	readKeys("the metadata server is down")
+	server.Fail(nil)
+	if err := idp.RemoveKey(1); err != nil {
+		log.Fatal(err)
+	}
+	readKeys("the old key is removed")
+	// Output:
+	// at first: 200, 1 keys
+	// the new key is published: 200, 2 keys
+	// the metadata server is down: 503, 0 keys
+	// the old key is removed: 200, 1 keys
+}

@@ -17,14 +17,13 @@ import (
 	"github.com/beevik/etree"
 )
 
-// A MetadataServer is an http.Handler that serves one document at every path, with a tag (ETag) that
-// it recognizes. Fail makes it misbehave. It is for tests of a service that reads metadata again and
-// again:
+// A MetadataServer is an http.Handler that serves one document at every path, with a tag (ETag)
+// that it recognizes. Fail makes it misbehave. It is for tests of a service that reads metadata
+// again and again:
 //
 //	server := samltest.NewMetadataServer()
 //	web := httptest.NewTLSServer(server)
-//	document, err := idp.Metadata()
-//	server.Serve(document)                     // again after each change of the keys
+//	server.Follow(idp)                         // AddKey, Activate and RemoveKey change what is served
 //	server.Fail(samltest.FaultStatus(503, "120"))
 //	server.Fail(nil)                           // well again
 //
@@ -32,6 +31,8 @@ import (
 type MetadataServer struct {
 	mu       sync.Mutex
 	document []byte
+	followed *IdentityProvider // whose metadata is served; nil: document is as Serve got it
+	made     string            // what the document says of followed
 	fault    MetadataFault
 	requests []MetadataRequest
 	active   int
@@ -54,11 +55,36 @@ type MetadataRequest struct {
 // NewMetadataServer returns a server without a document: it answers 404 until Serve.
 func NewMetadataServer() *MetadataServer { return &MetadataServer{} }
 
-// Serve makes a document the one that is served.
+// Serve makes a document the one that is served, in place of that of an identity provider.
 func (s *MetadataServer) Serve(document []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.document = bytes.Clone(document)
+	s.document, s.followed = bytes.Clone(document), nil
+}
+
+// Follow serves the metadata of an identity provider as it is at each request, so keys can roll
+// while a test runs. As long as its keys and addresses stay the same, the document and its tag do
+// too.
+func (s *MetadataServer) Follow(p *IdentityProvider) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.followed, s.made = p, ""
+}
+
+// current returns the document to serve. s.mu is held.
+func (s *MetadataServer) current() ([]byte, error) {
+	if s.followed == nil {
+		return s.document, nil
+	}
+	says := fmt.Sprintf("%s %x", s.followed.LoginURL(), s.followed.Certificates())
+	if says == s.made {
+		return s.document, nil
+	}
+	document, err := s.followed.Metadata()
+	if err == nil {
+		s.document, s.made = document, says
+	}
+	return document, err
 }
 
 // Fail makes every request meet a fault, until the next call. nil is no fault.
@@ -92,7 +118,8 @@ func (s *MetadataServer) Forget() {
 // ServeHTTP implements http.Handler.
 func (s *MetadataServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
-	document, fault := s.document, s.fault
+	document, err := s.current()
+	fault := s.fault
 	s.active++
 	s.most = max(s.most, s.active)
 	s.mu.Unlock()
@@ -105,6 +132,8 @@ func (s *MetadataServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			r.Header.Get("If-Modified-Since"), r.Header.Get("Cache-Control"), answer.status})
 	}()
 	switch {
+	case err != nil:
+		http.Error(answer, err.Error(), http.StatusInternalServerError)
 	case fault != nil:
 		fault(answer, r, document)
 	case document == nil:

@@ -135,3 +135,45 @@ func TestSignMetadata(t *testing.T) {
 		}
 	}
 }
+
+// TestMetadataServerFollows: each step of a roll-over is served at once, and the tag stays as long as
+// nothing changes.
+func TestMetadataServerFollows(t *testing.T) {
+	t.Parallel()
+	idp := MustNew(t, Options{Keys: testKeys.rsa()})
+	server := NewMetadataServer()
+	server.Follow(idp)
+	web := httptest.NewServer(server)
+	defer web.Close()
+	tag := ""
+	for _, step := range []struct {
+		name string
+		do   func() error
+	}{
+		{"at first", func() error { return nil }},
+		{"a key is added", func() error { _, err := idp.AddKey(testKeys.p256()[0]); return err }},
+		{"it signs", func() error { return idp.Activate(1) }},
+		{"the old one is removed", func() error { return idp.RemoveKey(1) }},
+		{"another address", func() error { idp.SetBaseURL("https://idp.example.com"); return nil }},
+	} {
+		if err := step.do(); err != nil {
+			t.Fatal(err)
+		}
+		name := step.name
+		status, body, newTag, err := askMetadata(t, web.URL, tag)
+		if status != http.StatusOK || err != nil || newTag == tag {
+			t.Fatalf("%s: got %d, %v, tag %s", name, status, err, newTag)
+		}
+		if n, want := strings.Count(body, "<X509Certificate>"), 3*len(idp.Certificates()); n != want {
+			t.Errorf("%s: %d certificates, want %d", name, n, want)
+		}
+		tag = newTag
+		if status, _, _, err := askMetadata(t, web.URL, tag); status != http.StatusNotModified || err != nil {
+			t.Errorf("%s, once more: got %d, %v", name, status, err)
+		}
+	}
+	server.Serve([]byte("<a/>"))
+	if _, body, _, err := askMetadata(t, web.URL, tag); body != "<a/>" || err != nil {
+		t.Errorf("Serve after Follow: %q, %v", body, err)
+	}
+}

@@ -107,10 +107,16 @@ func (m *Manager) check(ctx context.Context, s *Session) error {
 func (m *Manager) ask(ctx context.Context, s *Session) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
 	defer cancel()
-	ended, err := m.config.Store.Claimed(ctx, storeKey(s))
-	if err == nil && !ended {
-		ended, err = m.signedOut(ctx, s)
+	for _, key := range s.ends() {
+		ended, err := m.config.Store.Claimed(ctx, key)
+		if !isNil(err) {
+			return err
+		}
+		if ended {
+			return ErrEnded
+		}
 	}
+	ended, err := m.signedOut(ctx, s)
 	if err != nil {
 		return err
 	}

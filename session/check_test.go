@@ -234,7 +234,7 @@ func TestSignInAsks(t *testing.T) {
 			return checkErr
 		}
 	})
-	s.store.fail(errBroken) // it has no part in this
+	s.store.failClaims(errBroken) // nothing is recorded for it
 	c := s.signIn(samltest.Answer{})
 	if seen == nil || seen.Stamp != "7" || seen.ID == "" || !seen.StartedAt.Equal(s.clock.Now()) ||
 		time.Until(deadline) > 5*time.Second || deadline.IsZero() {
@@ -243,7 +243,7 @@ func TestSignInAsks(t *testing.T) {
 	if got, ok := s.Manager.open(newRequest("GET", "/", c)); !ok || got.Stamp != "7" || got.ID != seen.ID {
 		t.Errorf("got %+v, want the session that Validate has seen: %+v", got, seen)
 	}
-	s.store.fail(nil)
+	s.store.failClaims(nil)
 
 	checkErr = fmt.Errorf("the user is gone: %w", ErrEnded)
 	s.wantRefused("Validate ends the session", saml.CodeAccountEnded, ErrEnded)
@@ -386,7 +386,7 @@ func TestFailuresAreReported(t *testing.T) {
 			s.err = nil
 		}},
 		{"the earlier session could not be ended", func() {
-			s.store.fail(personal)
+			s.store.failClaims(personal)
 			if err := s.SignIn(newWriter(), newRequest("POST", "/", c), s.newLogin(samltest.Answer{})); err != nil {
 				t.Error(err)
 			}

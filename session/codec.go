@@ -97,6 +97,7 @@ func encode(s *Session) []byte {
 		e.list(a.Values)
 	}
 	e.logout(s)
+	e.signingKey(s)
 	return e.b
 }
 
@@ -270,6 +271,7 @@ func decode(b []byte, tenant string) (*Session, error) {
 		s.Attributes = append(s.Attributes, saml.Attribute{Name: d.fresh(d.byte()), Values: d.list()})
 	}
 	d.logout(s)
+	d.signingKey(s)
 	if d.bad || len(d.b) != 0 || s.ID == "" || s.ownIndex && len(s.SessionIndexes) == 0 {
 		return nil, errCodec
 	}

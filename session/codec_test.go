@@ -3,6 +3,7 @@ package session
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
@@ -71,6 +72,8 @@ func randomSession(r *rand.Rand) *Session {
 					}
 					*p = append(*p, a)
 				}
+			case *saml.KeyID:
+				binary.BigEndian.PutUint64(p[:], r.Uint64()*uint64(r.IntN(2)))
 			case **saml.Identity: // filled already
 			default:
 				panic(fmt.Sprintf("no random %T", p))

@@ -41,6 +41,20 @@ func newID() string {
 	return formatGUID(id[:])
 }
 
+// A service stands for our own entity ID. With it, the cookie of another service that has the same
+// keys, tenant and identity provider is not accepted here. Only administrators of the services
+// choose entity IDs, so a short digest is enough to tell them apart.
+type service [8]byte
+
+func serviceOf(entityID string) (s service) {
+	digest := sha256.Sum256([]byte(entityID))
+	copy(s[:], digest[:])
+	return s
+}
+
+// text returns s in place of the entity ID, for keys and seals.
+func (s service) text() string { return string(s[:]) }
+
 const hostPrefix = "__Host-" // browsers keep such a cookie for one host, from https alone
 
 func isHostCookie(name string) bool { return strings.HasPrefix(name, hostPrefix) }

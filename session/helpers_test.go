@@ -11,11 +11,13 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/iomete/saml"
+	"github.com/iomete/saml/internal/storekey"
 	"github.com/iomete/saml/samltest"
 )
 
@@ -41,12 +43,13 @@ func (c *clock) advance(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// fakeStore is a saml.Store that counts the questions and fails while err is set.
+// fakeStore is a saml.Store that counts the questions about sessions and fails while err is set.
 type fakeStore struct {
 	mu     sync.Mutex
 	keys   map[string]time.Duration // key -> its time to live
 	asked  int
 	err    error
+	claims error           // of Claim alone
 	caller context.Context // of the last question
 }
 
@@ -55,7 +58,7 @@ var errBroken = errors.New("broken by the test")
 func (s *fakeStore) Claim(ctx context.Context, key string, ttl time.Duration) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := cmp.Or(s.err, ctx.Err()); err != nil {
+	if err := cmp.Or(s.err, s.claims, ctx.Err()); err != nil {
 		return false, err
 	}
 	_, known := s.keys[key]
@@ -66,7 +69,9 @@ func (s *fakeStore) Claim(ctx context.Context, key string, ttl time.Duration) (b
 func (s *fakeStore) Claimed(ctx context.Context, key string) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.asked++
+	if strings.HasPrefix(key, storekey.Session) {
+		s.asked++
+	}
 	s.caller = ctx
 	if err := cmp.Or(s.err, ctx.Err()); err != nil {
 		return false, err
@@ -78,6 +83,13 @@ func (s *fakeStore) fail(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.err = err
+}
+
+// failClaims makes the store one that answers, and records nothing.
+func (s *fakeStore) failClaims(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.claims = err
 }
 
 // wantAsked compares the number of questions so far.

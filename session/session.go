@@ -7,14 +7,14 @@
 //	mux.Handle("POST /sign-out", sessions.SignOutHandler("/goodbye"))
 //	mux.Handle("/", login.Require(app)) // app reads session.FromContext(r.Context())
 //
-// The server stores which sessions were ended here, in a saml.Store, and in Config.Records sessions
-// that are too large for a cookie and what the identity provider has ended. A session belongs to one tenant, one identity provider and one entity
+// The server stores which sessions were ended here, and of which signing keys, in a saml.Store. In
+// Config.Records it stores sessions that are too large for a cookie, and what the identity provider has
+// ended. A session belongs to one tenant, one identity provider and one entity
 // ID. It ends if the settings name another one.
 package session
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -41,9 +41,10 @@ type Config struct {
 	// its sessions are not accepted here in any case, because its entity ID differs.
 	Keys [][]byte
 
-	// Store remembers ended sessions, for all replicas. Default: a saml.MemoryStore, which works
-	// for a single process only. After a restart of that process, a copied cookie of an ended
-	// session works again.
+	// Store remembers ended sessions, and signing keys whose sessions have ended, for all replicas. It
+	// is asked before a session begins, and after that at most every 10 seconds for each session and
+	// process. Default: a saml.MemoryStore, which works for a single process only. After a restart of
+	// that process, a copied cookie of an ended session works again.
 	Store saml.Store
 
 	// Records keeps sessions that are too large for a cookie, such as those of users in many groups:
@@ -75,7 +76,8 @@ type Config struct {
 	// Lifetime is how long a session lives at most. Minimum one minute, default 12 hours. A shorter value
 	// counts for sessions that have begun already, too.
 	// SessionNotOnOrAfter of the identity provider (SAML Core 2.0, section 2.7.2) can shorten it,
-	// but not below three minutes: a session that ends at once would cause a redirect loop.
+	// but not below three minutes: a session that ends at once would cause a redirect loop. All
+	// replicas need the same, because the end of a signing key is remembered for so long.
 	Lifetime time.Duration
 
 	// AllowBeyondSessionNotOnOrAfter ignores SessionNotOnOrAfter of the identity provider. It is
@@ -186,32 +188,23 @@ type Session struct {
 	Attributes          saml.Attributes
 	AttributesTruncated bool
 
+	// SigningKey is saml.Login.SigningKey: the key that signed the sign-in. It is the zero KeyID if the
+	// Login had none. See Manager.EndSessionsOfKey.
+	SigningKey saml.KeyID
+
 	StartedAt time.Time
 	ExpiresAt time.Time // when the session ends at the latest
 	SeenAt    time.Time // last request, precise to a twentieth of Config.Idle
 
-	issued   time.Time   // IssueInstant of the assertion: whole seconds, by the clock of the identity provider
-	nameID   saml.NameID // as received, but for ourEntityID
-	ownIndex bool        // SessionIndexes[0] is the ID of the assertion
+	issued      time.Time   // IssueInstant of the assertion: whole seconds, by the clock of the identity provider
+	nameID      saml.NameID // as received, but for ourEntityID
+	ownIndex    bool        // SessionIndexes[0] is the ID of the assertion
+	keyReturned bool        // the sessions of the key had ended because it was removed, before this one began
 
 	service service // the service that the session belongs to
 	record  string  // ID of the session's record, recordSize random bytes; "" if the cookie holds all
 	cookie  string  // name of the cookie that it is in
 }
-
-// A service stands for our own entity ID. With it, the cookie of another service that has the same
-// keys, tenant and identity provider is not accepted here. Only administrators of the services
-// choose entity IDs, so a short digest is enough to tell them apart.
-type service [8]byte
-
-func serviceOf(entityID string) (s service) {
-	digest := sha256.Sum256([]byte(entityID))
-	copy(s[:], digest[:])
-	return s
-}
-
-// text returns s in place of the entity ID, for keys and seals.
-func (s service) text() string { return string(s[:]) }
 
 const (
 	defaultIdle     = 2 * time.Hour

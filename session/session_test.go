@@ -283,14 +283,14 @@ func TestSignInEndsTheEarlierSession(t *testing.T) {
 	s.wantOut("the earlier session", first)
 	s.wantIn("the new one", second)
 
-	s.store.fail(errBroken)
+	s.store.failClaims(errBroken)
 	w = httptest.NewRecorder()
 	if err := s.SignIn(w, newRequest("POST", "/", second), s.newLogin(samltest.Answer{})); err != nil {
 		t.Errorf("the earlier session cannot be ended: %v, want a sign-in anyway", err)
 	}
 
 	tooMuch := samltest.Answer{User: samltest.User{Mail: alice, ObjectID: strings.Repeat("x", maxCookie)}}
-	s.store.fail(nil)
+	s.store.failClaims(nil)
 	third := w.Result().Cookies()[0]
 	w = httptest.NewRecorder()
 	if err := s.SignIn(w, newRequest("POST", "/", third), s.newLogin(tooMuch)); err == nil ||
@@ -523,7 +523,7 @@ func TestRolesStayWhereOthersSuffice(t *testing.T) {
 		wantTexts bool // cut
 	}{
 		"groups suffice":           {10, false},
-		"groups and texts suffice": {19, true},
+		"groups and texts suffice": {18, true},
 	} {
 		s := newSite(t)
 		login := s.newLogin(samltest.Answer{User: entraUser(nil)})

@@ -21,7 +21,8 @@ import (
 //     Config.AllowBeyondSessionNotOnOrAfter is not set,
 //   - CodeAccountEnded and ErrEnded: Config.Validate or Config.Stamp refused the user,
 //   - CodeDenied: Config.Validate or Config.Stamp returned an error of saml.Denied,
-//   - CodeStore: Config.Validate, Config.Stamp or Config.Records failed,
+//   - CodeKeyEnded: EndSessionsOfKey was called for the key that signed,
+//   - CodeStore: Config.Store, Config.Validate, Config.Stamp or Config.Records failed,
 //   - CodeSignedOut: the identity provider has ended the session of this user after it issued the
 //     assertion (EndSessions),
 //   - CodeSession: entity ID, tenant, e-mail address, NameID, object ID and stamp together are too long
@@ -71,7 +72,10 @@ func (m *Manager) begin(ctx context.Context, login *saml.Login) (*Session, error
 	if err != nil {
 		return nil, err
 	}
-	if err := m.notSignedOut(ctx, s); err != nil { // before Stamp, which may create an account
+	if err := m.mayUseKey(ctx, s); err != nil { // both before Stamp, which may create an account
+		return nil, err
+	}
+	if err := m.notSignedOut(ctx, s); err != nil {
 		return nil, err
 	}
 	if s.Stamp, err = m.stamp(ctx, login); err != nil {
@@ -96,6 +100,7 @@ func (m *Manager) newSession(login *saml.Login) (*Session, error) {
 		SeenAt:           now,
 		ExpiresAt:        now.Add(m.config.Lifetime),
 		Attributes:       kept(login.Assertion.Attributes, m.config.Keep),
+		SigningKey:       login.SigningKey,
 		service:          serviceOf(login.EntityID),
 		cookie:           m.cookieName(true),
 	}
@@ -155,7 +160,7 @@ func (m *Manager) stamp(ctx context.Context, login *saml.Login) (string, error) 
 
 // mayBegin asks Validate whether a session may begin. Without an answer it must not: check lets
 // every session live for five minutes without an answer, so one session could follow another for as
-// long as Validate fails. Store is not asked: it cannot know a new ID.
+// long as Validate fails. Store is not asked about the session: it cannot know a new ID.
 func (m *Manager) mayBegin(ctx context.Context, s *Session) error {
 	if m.config.Validate == nil {
 		return nil

@@ -87,6 +87,31 @@ func newSchedule() *Schedule {
 	return s
 }
 
+// TestScheduleNow: a look that somebody asks for keeps its distance from those by plan, on both sides.
+func TestScheduleNow(t *testing.T) {
+	t.Parallel()
+	s := newSchedule()
+	if from := s.Now(false); from.After(start) {
+		t.Errorf("before the first look: not before %v", from)
+	}
+	for kept, apart := range map[bool]time.Duration{true: s.Min, false: FirstRetry} {
+		s = newSchedule()
+		s.Begin(start)
+		if from := s.Now(kept); !from.Equal(start.Add(apart)) {
+			t.Errorf("kept %t: after a look by plan not before %v", kept, from)
+		}
+		now := start.Add(apart)
+		s.BeginNow(now, kept) // while the next look by plan is due
+		if due, from := s.Due(), s.Now(kept); due.Before(now.Add(apart)) || !from.Equal(now.Add(apart)) {
+			t.Errorf("kept %t: the look by plan comes at %v, the next other one at %v", kept, due, from)
+		}
+	}
+	s.Refuse(start, 30*time.Minute)
+	if from := s.Now(true); !from.Equal(start.Add(30 * time.Minute)) {
+		t.Errorf("the server wants to be left alone: not before %v", from)
+	}
+}
+
 // TestScheduleBounds: whatever a server and its document say, there is a floor and a ceiling.
 func TestScheduleBounds(t *testing.T) {
 	t.Parallel()

@@ -83,10 +83,7 @@ func (s *Schedule) floor(jitter float64) time.Time {
 // to go on with.
 func (s *Schedule) Failed(now time.Time, kept bool, jitter float64) {
 	s.failures++
-	wait := FirstRetry
-	if kept {
-		wait = s.Min
-	}
+	wait := s.apart(kept)
 	for range min(s.failures-1, 30) {
 		wait = min(2*wait, s.Interval)
 	}
@@ -109,6 +106,29 @@ func (s *Schedule) Extra(now time.Time) (from time.Time, ok bool) {
 		from = later(from, s.extra.Add(Apart))
 	}
 	return from, !now.Before(from)
+}
+
+// Now returns from when on a look may take the place of the next one by plan, because somebody asks for
+// it. kept says whether there is a document to go on with.
+func (s *Schedule) Now(kept bool) time.Time {
+	if s.began.IsZero() {
+		return s.notBefore
+	}
+	return later(s.notBefore, s.began.Add(s.apart(kept)))
+}
+
+// BeginNow notes that such a look begins.
+func (s *Schedule) BeginNow(now time.Time, kept bool) {
+	s.Begin(now)
+	s.due = later(s.due, now.Add(s.apart(kept))) // no look by plan meanwhile
+}
+
+// apart is the least between two looks by plan.
+func (s *Schedule) apart(kept bool) time.Duration {
+	if kept {
+		return s.Min
+	}
+	return FirstRetry
 }
 
 // BeginExtra notes that an extra look begins.

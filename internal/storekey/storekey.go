@@ -1,6 +1,6 @@
 // Package storekey makes the keys of the Store, which prevents replay: a request is answered once,
 // an assertion is used once, an ended session stays ended. It also makes the keys of the records
-// of sessions, and of the marks of logouts. The keys are the same on every replica and in every
+// of sessions, and of the marks of logouts and of signing keys. The keys are the same on every replica and in every
 // release.
 package storekey
 
@@ -18,6 +18,7 @@ const (
 	Session   = "v1/sess/" // an ended session
 	Record    = "v1/rec/"  // what a session keeps on the server
 	Logout    = "v1/out/"  // the latest LogoutRequest that names a session
+	Key       = "v1/key/"  // a signing key whose sessions have ended
 )
 
 // Of returns prefix followed by 43 characters: the base64url, without padding, of the SHA-256 of
