@@ -166,6 +166,27 @@ type Config struct {
 	// response and assertion".
 	RequireSignedResponse bool
 
+	// RefuseCBC refuses assertions and NameIDs that are encrypted with AES-CBC (code "cbc_refused"),
+	// unless the Response element itself is signed: that signature is checked before a decryption
+	// key is used, so nobody can change such a ciphertext and watch the answers. A signature inside
+	// the encryption does not count, nor that of an assertion around its NameID. AES-GCM is always
+	// accepted. Default false, because Entra and AD FS encrypt with AES-CBC and by default sign
+	// the assertion alone. Set it if the identity provider encrypts with AES-GCM or signs the
+	// Response; see RequireSignedResponse for how Entra does.
+	RefuseCBC bool
+
+	// KeyTimeout is how long SigningKey, or one of DecryptionKeys, may take for what one message
+	// needs, if it is not in this process: any key that is not an *rsa.PrivateKey or
+	// *ecdsa.PrivateKey. A key that takes longer counts as out of service: code "key_unavailable",
+	// status 503. It holds for keys without a context too (ContextSigner, ContextDecrypter). At most
+	// a minute; 0 means 5 seconds.
+	KeyTimeout time.Duration
+
+	// KeyCalls is how many calls of these keys may be under way at once; what would need one more is
+	// refused with code "key_unavailable" and status 503. A call that hangs counts until it returns.
+	// Set it to what the HSM or KMS can do at once. At most 10,000; 0 means 64.
+	KeyCalls int
+
 	// ClockSkew is how far clocks may differ. 0 means 3 minutes, negative none; more than 10
 	// minutes is refused.
 	ClockSkew time.Duration
@@ -303,9 +324,9 @@ func (c *Config) policy() policy {
 		tenant: c.Tenant, entityID: c.EntityID, redirectURL: strings.TrimSuffix(c.BaseURL, "/") + c.RedirectPath,
 		contexts: slices.Clone(c.RequestedAuthnContexts), decrypters: decrypters(c.DecryptionKeys), skew: skew(c.ClockSkew), now: c.Now,
 		nameID: c.NameID, allowInternationalEmail: c.AllowInternationalEmail, requireObjectID: c.RequireObjectID,
-		requireSignedResponse: c.RequireSignedResponse, signsRequests: c.SigningKey != nil,
+		requireSignedResponse: c.RequireSignedResponse, refuseCBC: c.RefuseCBC, signsRequests: c.SigningKey != nil,
 		refuseExpiredCertificates: c.RefuseExpiredCertificates, allowSHA1: c.InsecureAllowSHA1,
-		claims: c.Claims.names(),
+		claims: c.Claims.names(), keyBounds: keyBounds(c.KeyTimeout, c.KeyCalls),
 	}
 	if p.entityID == "" {
 		p.entityID = p.redirectURL
@@ -372,6 +393,7 @@ func (c *Config) validateKeys(f *faults) {
 			"a SigningKey with its SigningCertificate")
 	}
 	f.decryptionKeys(c.DecryptionKeys)
+	f.keyBounds(c.KeyTimeout, c.KeyCalls)
 }
 
 func cloneKeys(keys [][]byte) [][]byte {

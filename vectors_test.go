@@ -100,6 +100,8 @@ func (v *testVector) provider(t testing.TB) (*ServiceProvider, error) {
 			config.RequireObjectID = true
 		case "require_signed_response":
 			config.RequireSignedResponse = true
+		case "refuse_cbc":
+			config.RefuseCBC = true
 		case "refuse_expired_certificates":
 			config.RefuseExpiredCertificates = true
 		case "accept_unsolicited":
