@@ -123,9 +123,10 @@ type Config struct {
 	RequestedAuthnContexts []string
 
 	// SigningKey signs our requests, and our metadata where MetadataOptions.Sign asks for it: RSA of
-	// at least 2048 bits, or ECDSA on P-256, P-384 or P-521. It may live in an HSM. Default nil:
-	// unsigned, as Entra expects unless verification certificates are required. SigningCertificate
-	// is its certificate, DER, for our metadata; required with it, and refused without it.
+	// at least 2048 bits, or ECDSA on P-256, P-384 or P-521. It may live in an HSM or KMS: see
+	// ContextSigner, KeyTimeout and KeyCalls. Default nil: unsigned, as Entra expects unless
+	// verification certificates are required. SigningCertificate is its certificate, DER, for our
+	// metadata; required with it, and refused without it.
 	SigningKey         crypto.Signer
 	SigningCertificate []byte
 
@@ -135,9 +136,10 @@ type Config struct {
 	SigningAlgorithm SigningAlgorithm
 
 	// FurtherSigningCertificates are certificates of other signing keys, DER, that our metadata
-	// names behind SigningCertificate. To change SigningKey: put the certificate of the new key
-	// here; when the identity provider has read the metadata again, make the new key SigningKey and
-	// put the old certificate here; drop it a day later. Default none.
+	// names behind SigningCertificate, in this order and each once: the next one before it is used,
+	// the former one after that. docs/keys.md has the steps of a change. At most 16, of RSA keys of
+	// at least 2048 bits or ECDSA keys on P-256, P-384 or P-521; none that issued another one, since
+	// it would be that of an authority. Default none.
 	FurtherSigningCertificates [][]byte
 
 	// DecryptionKeys open encrypted assertions and NameIDs. Default none: an encrypted assertion is
@@ -153,7 +155,7 @@ type Config struct {
 	// Where the identity provider signs inside what it encrypts (Entra does), encryption with
 	// AES-CBC lets an attacker who has an encrypted response change its ciphertext and send it
 	// again. Every failure looks the same, so the answers reveal nothing; but the time that an
-	// answer takes is not made equal. Prefer AES-GCM if the identity provider offers it. It is not
+	// answer takes is not made equal. Prefer AES-GCM if the identity provider offers it (RefuseCBC). It is not
 	// enough that the identity provider signs the Response too, since the attacker leaves that
 	// signature out; RequireSignedResponse refuses what comes without it.
 	DecryptionKeys []DecryptionKey
@@ -220,7 +222,8 @@ type Config struct {
 // A DecryptionKey opens what an identity provider encrypts for us.
 type DecryptionKey struct {
 	// Key is an RSA key of 2048 to 4096 bits that decrypts RSA-OAEP (*rsa.PrivateKey; an HSM must
-	// take *rsa.OAEPOptions). Required.
+	// take *rsa.OAEPOptions). One in an HSM or KMS should be a ContextDecrypter, and wrap
+	// ErrKeyUnavailable in its error if it is out of service. Required.
 	Key crypto.Decrypter
 	// Certificate is its certificate, DER, which our metadata then shows. nil: not shown; the
 	// identity provider has it from elsewhere.

@@ -71,6 +71,7 @@ func (sp *ServiceProvider) judge(ctx context.Context, m *wire.Response, unreadab
 		return nil, a.refused(stepState, unexpected)
 	}
 	err := a.check(ctx, checks)
+	sp.noticeHiddenKey(ctx, a)
 	if err != nil {
 		err = sp.checkAgain(ctx, a, checks, err)
 	}

@@ -95,6 +95,7 @@ func (sp *ServiceProvider) judgeLogoutRequest(ctx context.Context, arrival logou
 		return logoutVerdict{refusal: a.refused("", err)}
 	}
 	a.readSubject(ctx)
+	sp.noticeHiddenKey(ctx, &a.attempt)
 	v := logoutVerdict{request: a.request()}
 	for _, c := range checks.feasible {
 		err := a.run([]logoutCheck{c})

@@ -120,3 +120,17 @@ func (a *attempt) orUnavailable(err *Error) *Error {
 	}
 	return err
 }
+
+// noticeHiddenKey logs that a decryption key was out of service where the refusal must not say so. It
+// logs at the rate of refusals, because anyone with a pending login can cause it.
+func (sp *ServiceProvider) noticeHiddenKey(ctx context.Context, a *attempt) {
+	why := a.keys.Hidden()
+	if why == nil {
+		return
+	}
+	kind := refusalKind{CodeKeyUnavailable + " after another key", a.expect.requestID != ""}
+	if show, _ := sp.refusals.count(kind, a.now); show {
+		sp.config.Logger.WarnContext(ctx, "saml: a decryption key cannot be used, and the refusal does not say so: the key "+why.Why,
+			"tenant", sp.config.Tenant, "cause", causeInLog(why.Cause))
+	}
+}

@@ -28,11 +28,18 @@ import (
 // certificateFor returns a certificate of a key, DER, with a random serial number.
 func certificateFor(t testing.TB, key crypto.Signer) []byte {
 	t.Helper()
+	return certificateUntil(t, key, 3*365*24*time.Hour)
+}
+
+// certificateUntil is certificateFor with a time until its end.
+func certificateUntil(t testing.TB, key crypto.Signer, valid time.Duration) []byte {
+	t.Helper()
 	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: serial, Subject: pkix.Name{CommonName: "console.example.com"}, NotBefore: time.Now(), NotAfter: time.Now().AddDate(3, 0, 0)}
+	template := &x509.Certificate{SerialNumber: serial, Subject: pkix.Name{CommonName: "console.example.com"},
+		NotBefore: time.Now(), NotAfter: time.Now().Add(valid)}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)

@@ -389,6 +389,7 @@ var codesWithoutVector = map[Code]string{
 	CodeTenant:              "about the request's address, not the message",
 	CodeAddressUnknown:      "about what a person typed",
 	CodeBusy:                "about other requests",
+	CodeKeyUnavailable:      "about a key that is elsewhere",
 	CodeLoginLoop:           "about the browser's requests before",
 	CodeSharedIssuer:        "about the settings of other tenants",
 	CodeStoreYoung:          "about the age of the store",
