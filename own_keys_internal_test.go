@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/iomete/saml/samltest"
 )
 
 // downKey is a decryption key that is out of service.
@@ -125,4 +127,55 @@ func TestHiddenKeyIsInTheLog(t *testing.T) {
 	if n != pendingRefusals || !strings.Contains(log.String(), "is out of service") || strings.Contains(log.String(), "hsm") {
 		t.Errorf("got %d lines of %q", n, log.String()[:min(log.Len(), 500)])
 	}
+}
+
+// TestLogoutWithOurKeys: the signature of a LogoutRequest is verified before a key is used, so AES-CBC
+// is read where it is refused otherwise; and a key that is out of service is no fault of the request.
+func TestLogoutWithOurKeys(t *testing.T) {
+	t.Parallel()
+	key := vectorKey(t, "test-sp-a.key.pem")
+	encrypted := encryptedNameIDByCBC(t, vectorCertificate(t, "test-sp-a.crt.pem").Raw)
+	for name, row := range map[string]struct {
+		key  crypto.Decrypter
+		want Code // "" for accepted
+	}{
+		"AES-CBC":         {key.(crypto.Decrypter), ""},
+		"out of service":  {downKey{key.(crypto.Decrypter)}, CodeKeyUnavailable},
+		"another failure": {faultyKey{key.(crypto.Decrypter)}, CodeDecryption},
+	} {
+		for _, binding := range []string{"redirect", "post", "soap"} {
+			s := newSampleLogout()
+			s.binding, s.subject = binding, encrypted
+			s.config = func(_ testing.TB, c *Config) {
+				c.RefuseCBC, c.DecryptionKeys = true, []DecryptionKey{{Key: row.key}}
+			}
+			j := s.judge(t, allLogoutChecks)
+			switch {
+			case j.verdict.request == nil || codeOfError(j.refusal) != row.want:
+				t.Errorf("%s by %s: got %v, want %q", name, binding, j.refusal, string(row.want))
+			case row.want == "" && j.verdict.request.NameID.Value == "":
+				t.Errorf("%s by %s: there is no NameID", name, binding)
+			case row.want != "" && (j.verdict.status != statusResponder || j.refusal.Check != "logout name id"):
+				t.Errorf("%s by %s: got status %q at %q", name, binding, j.verdict.status, j.refusal.Check)
+			}
+		}
+	}
+}
+
+// encryptedNameIDByCBC returns an EncryptedID for the owner of a certificate, as the test provider
+// writes it.
+func encryptedNameIDByCBC(t *testing.T, certificate []byte) string {
+	t.Helper()
+	response, err := samltest.MustNew(t, samltest.Options{}).RespondXML(samltest.Answer{RequestID: "_1", Recipient: "https://x.example",
+		Audience: "https://x.example", Style: samltest.Prefixed,
+		Encrypt: &samltest.Encryption{Content: samltest.AES256CBC, NameIDOnly: true, Certificates: [][]byte{certificate}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(response), "<saml:EncryptedID")
+	inside, _, ended := strings.Cut(rest, "</saml:EncryptedID>")
+	if !found || !ended {
+		t.Fatalf("there is no EncryptedID in %s", response)
+	}
+	return "<saml:EncryptedID" + inside + "</saml:EncryptedID>"
 }
