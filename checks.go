@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/iomete/saml/internal/keycall"
 	"github.com/iomete/saml/internal/wire"
 	"github.com/iomete/saml/internal/xmlenc"
 )
@@ -21,10 +22,11 @@ type attempt struct {
 	expect expectation
 
 	message   *wire.Response
-	secret    *xmlenc.Keys // to decrypt this one message with, nil if there are none
-	assertion *Assertion   // nil until the signatures are verified
-	key       TrustedKey   // that verified the innermost signature
-	identity  *Identity    // filled in with the assertion
+	secret    *xmlenc.Keys     // to decrypt this one message with, nil if there are none
+	keys      *keycall.Message // what became of them
+	assertion *Assertion       // nil until the signatures are verified
+	key       TrustedKey       // that verified the innermost signature
+	identity  *Identity        // filled in with the assertion
 
 	store        Store           // for the claims, nil if the caller makes them
 	claims       context.Context // of the claims, made by the first
@@ -170,7 +172,8 @@ func Checks() []CheckInfo {
 		"Every signature verifies with a trusted key, and one covers the assertion, which is decrypted first; only what it covers is read.", "Core 5.4 and 6",
 		[]Code{CodeUnsigned, CodeSignatureStructure, CodeReferenceURI, CodeTransform, CodeCanonicalization,
 			CodeSignatureAlgorithm, CodeDigestAlgorithm,
-			CodeWeakKey, CodeDigest, CodeSignature, CodeKeyRemoved, CodeDecryption, CodeSchema, CodeTooLarge}})
+			CodeWeakKey, CodeDigest, CodeSignature, CodeKeyRemoved, CodeDecryption, CodeCBCRefused, CodeKeyUnavailable,
+			CodeSchema, CodeTooLarge}})
 	add(allChecks.verified)
 	add(allChecks.claims)
 	return list

@@ -49,7 +49,7 @@ var logoutRequestChecks = logoutCheckList{
 		{"logout age", "Without NotOnOrAfter, the request was issued at most 5 minutes ago.", "Core 3.2.1",
 			[]Code{CodeLogoutTime}, checkLogoutAge, statusRequester},
 		{"logout name id", "The request has exactly one NameID that can be read.", "Core 3.7.1",
-			[]Code{CodeNameID, CodeDecryption}, checkLogoutNameID, statusResponder},
+			[]Code{CodeNameID, CodeDecryption, CodeKeyUnavailable}, checkLogoutNameID, statusResponder},
 		{"logout session indexes", "There are at most 64 SessionIndexes.", "Our own limit", []Code{CodeLogoutSessions},
 			checkLogoutIndexes, statusResponder},
 	},
@@ -159,7 +159,7 @@ func checkLogoutAge(a *logoutAttempt) *Error {
 
 func checkLogoutNameID(a *logoutAttempt) *Error {
 	if err := a.content.undecryptable; err != nil {
-		return fromFault(err)
+		return a.orUnavailable(fromFault(err))
 	}
 	e := checkNameID(context.Background(), &attempt{assertion: a.content.subject})
 	if e != nil {

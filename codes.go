@@ -36,6 +36,8 @@ const (
 	CodeDestination        Code = "destination"
 	CodeEncryptedAssertion Code = "encrypted_assertion"
 	CodeDecryption         Code = fault.Decryption
+	CodeCBCRefused         Code = fault.CBCRefused
+	CodeKeyUnavailable     Code = "key_unavailable"
 	CodeIdentityProvider   Code = "identity_provider"
 	CodeCertificateExpired Code = "certificate_expired"
 
@@ -210,6 +212,12 @@ var codes = map[Code]codeInfo{
 		hint: "Switch assertion encryption off at the identity provider, or configure the key that belongs to the certificate it encrypts for."},
 	CodeDecryption: {meaning: "Something that is encrypted cannot be decrypted, or its inner signature is wrong.",
 		hint: "Give the identity provider the encryption certificate of our metadata, and us the signing certificate that it uses now; let it sign the assertion."},
+	CodeCBCRefused: {meaning: "Something is encrypted with AES-CBC, and the Response around it is not signed (only with Config.RefuseCBC).",
+		hint: "Set the identity provider's encryption to AES-256 with GCM, or let it sign the response as well as the assertion."},
+	CodeKeyUnavailable: {meaning: "A key of this service, in an HSM or a KMS, cannot be used at the moment.",
+		hint: "See why the HSM or KMS does not answer: the log has the kind of the error, and Observe gets its text. If it is only slow, raise Config.KeyTimeout; if many people sign in at once, raise Config.KeyCalls.",
+		page: Page{http.StatusServiceUnavailable, "Please try again in a moment",
+			"The service cannot use one of its keys at this moment.", "Try again", false}},
 	CodeIdentityProvider: {meaning: "The settings of the identity provider cannot be read, or changed during the sign-in.",
 		hint: "Sign in again. If it happens again, see why the settings cannot be read: the log has the kind of the error, and Observe gets its text.",
 		page: Page{http.StatusServiceUnavailable, "Single sign-on cannot be used at this moment",

@@ -185,7 +185,11 @@ func productsPage() string {
 			}
 			row(strings.Join(names, ", "), a.text)
 		}
-		row("`unsigned` with `Config.RequireSignedResponse`", known.signResponse)
+		signResponse := "`unsigned` with `Config.RequireSignedResponse`"
+		if known.signResponse != "" && known.hint(CodeCBCRefused) == known.signResponse {
+			signResponse += ", `cbc_refused`"
+		}
+		row(signResponse, known.signResponse)
 		row("`wants_signed_requests` (a warning)", known.signRequests)
 		row("`form`, if the response came by HTTP-Redirect", known.postBinding)
 		byWords := map[string][]string{}

@@ -123,9 +123,10 @@ type Config struct {
 	RequestedAuthnContexts []string
 
 	// SigningKey signs our requests, and our metadata where MetadataOptions.Sign asks for it: RSA of
-	// at least 2048 bits, or ECDSA on P-256, P-384 or P-521. It may live in an HSM. Default nil:
-	// unsigned, as Entra expects unless verification certificates are required. SigningCertificate
-	// is its certificate, DER, for our metadata; required with it, and refused without it.
+	// at least 2048 bits, or ECDSA on P-256, P-384 or P-521. It may live in an HSM or KMS: see
+	// ContextSigner, KeyTimeout and KeyCalls. Default nil: unsigned, as Entra expects unless
+	// verification certificates are required. SigningCertificate is its certificate, DER, for our
+	// metadata; required with it, and refused without it.
 	SigningKey         crypto.Signer
 	SigningCertificate []byte
 
@@ -135,9 +136,10 @@ type Config struct {
 	SigningAlgorithm SigningAlgorithm
 
 	// FurtherSigningCertificates are certificates of other signing keys, DER, that our metadata
-	// names behind SigningCertificate. To change SigningKey: put the certificate of the new key
-	// here; when the identity provider has read the metadata again, make the new key SigningKey and
-	// put the old certificate here; drop it a day later. Default none.
+	// names behind SigningCertificate, in this order and each once: the next one before it is used,
+	// the former one after that. docs/keys.md has the steps of a change. At most 16, of RSA keys of
+	// at least 2048 bits or ECDSA keys on P-256, P-384 or P-521; none that issued another one, since
+	// it would be that of an authority. Default none.
 	FurtherSigningCertificates [][]byte
 
 	// DecryptionKeys open encrypted assertions and NameIDs. Default none: an encrypted assertion is
@@ -153,7 +155,7 @@ type Config struct {
 	// Where the identity provider signs inside what it encrypts (Entra does), encryption with
 	// AES-CBC lets an attacker who has an encrypted response change its ciphertext and send it
 	// again. Every failure looks the same, so the answers reveal nothing; but the time that an
-	// answer takes is not made equal. Prefer AES-GCM if the identity provider offers it. It is not
+	// answer takes is not made equal. Prefer AES-GCM if the identity provider offers it (RefuseCBC). It is not
 	// enough that the identity provider signs the Response too, since the attacker leaves that
 	// signature out; RequireSignedResponse refuses what comes without it.
 	DecryptionKeys []DecryptionKey
@@ -165,6 +167,27 @@ type Config struct {
 	// sends it. Entra: Single sign-on > SAML Certificates > Edit > Signing Option "Sign SAML
 	// response and assertion".
 	RequireSignedResponse bool
+
+	// RefuseCBC refuses assertions and NameIDs that are encrypted with AES-CBC (code "cbc_refused"),
+	// unless the Response element itself is signed: that signature is checked before a decryption
+	// key is used, so nobody can change such a ciphertext and watch the answers. A signature inside
+	// the encryption does not count, nor that of an assertion around its NameID. AES-GCM is always
+	// accepted. Default false, because Entra and AD FS encrypt with AES-CBC and by default sign
+	// the assertion alone. Set it if the identity provider encrypts with AES-GCM or signs the
+	// Response; see RequireSignedResponse for how Entra does.
+	RefuseCBC bool
+
+	// KeyTimeout is how long SigningKey, or one of DecryptionKeys, may take for what one message
+	// needs, if it is not in this process: any key that is not an *rsa.PrivateKey or
+	// *ecdsa.PrivateKey. A key that takes longer counts as out of service: code "key_unavailable",
+	// status 503. It holds for keys without a context too (ContextSigner, ContextDecrypter). At most
+	// a minute; 0 means 5 seconds.
+	KeyTimeout time.Duration
+
+	// KeyCalls is how many calls of these keys may be under way at once; what would need one more is
+	// refused with code "key_unavailable" and status 503. A call that hangs counts until it returns.
+	// Set it to what the HSM or KMS can do at once. At most 10,000; 0 means 64.
+	KeyCalls int
 
 	// ClockSkew is how far clocks may differ. 0 means 3 minutes, negative none; more than 10
 	// minutes is refused.
@@ -215,7 +238,8 @@ type Config struct {
 // A DecryptionKey opens what an identity provider encrypts for us.
 type DecryptionKey struct {
 	// Key is an RSA key of 2048 to 4096 bits that decrypts RSA-OAEP (*rsa.PrivateKey; an HSM must
-	// take *rsa.OAEPOptions). Required.
+	// take *rsa.OAEPOptions). One in an HSM or KMS should be a ContextDecrypter, and wrap
+	// ErrKeyUnavailable in its error if it is out of service. Required.
 	Key crypto.Decrypter
 	// Certificate is its certificate, DER, which our metadata then shows. nil: not shown; the
 	// identity provider has it from elsewhere.
@@ -319,9 +343,9 @@ func (c *Config) policy() policy {
 		tenant: c.Tenant, entityID: c.EntityID, redirectURL: strings.TrimSuffix(c.BaseURL, "/") + c.RedirectPath,
 		contexts: slices.Clone(c.RequestedAuthnContexts), decrypters: decrypters(c.DecryptionKeys), skew: skew(c.ClockSkew), now: c.Now,
 		nameID: c.NameID, allowInternationalEmail: c.AllowInternationalEmail, requireObjectID: c.RequireObjectID,
-		requireSignedResponse: c.RequireSignedResponse, signsRequests: c.SigningKey != nil,
+		requireSignedResponse: c.RequireSignedResponse, refuseCBC: c.RefuseCBC, signsRequests: c.SigningKey != nil,
 		refuseExpiredCertificates: c.RefuseExpiredCertificates, allowSHA1: c.InsecureAllowSHA1,
-		only: onlyThese(c.OnlyAlgorithms), claims: c.Claims.names(),
+		only: onlyThese(c.OnlyAlgorithms), claims: c.Claims.names(), keyBounds: keyBounds(c.KeyTimeout, c.KeyCalls),
 	}
 	if p.entityID == "" {
 		p.entityID = p.redirectURL
@@ -389,6 +413,7 @@ func (c *Config) validateKeys(f *faults) {
 			"a SigningKey with its SigningCertificate")
 	}
 	f.decryptionKeys(c.DecryptionKeys)
+	f.keyBounds(c.KeyTimeout, c.KeyCalls)
 }
 
 func cloneKeys(keys [][]byte) [][]byte {

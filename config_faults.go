@@ -44,6 +44,8 @@ var configHints = map[string]string{
 	"SigningAlgorithm":           "Leave Config.SigningAlgorithm empty unless the identity provider demands another one.",
 	"FurtherSigningCertificates": "List the DER bytes (the decoded PEM blocks) of certificates of your other signing keys, or leave the list empty.",
 	"DecryptionKeys":             "Give each entry an RSA private key and, as DER bytes, its own certificate; drop keys that the identity provider has no certificate of any more.",
+	"KeyTimeout":                 "Leave KeyTimeout empty for 5 seconds; it is a time.Duration such as 2 * time.Second.",
+	"KeyCalls":                   "Leave KeyCalls empty for 64, or set it to how many calls the HSM or KMS takes at once.",
 	"Resolve":                    "Set HandlerConfig.Provider if there is one ServiceProvider, or HandlerConfig.Resolve if the request or the tenant decides.",
 	"Sessions":                   "Make a session.Manager with session.New and check its error, or implement Sessions for the sessions that your application has.",
 	"ByIssuer":                   "Leave HandlerConfig.ByIssuer empty if there is one provider: it finds the tenant where an address names none.",

@@ -142,6 +142,7 @@ func TestConfigFaultsComeWithTheirHints(t *testing.T) {
 			c.IdentityProvider, c.Store, c.NameID, c.Unsolicited, c.ClockSkew = nil, none, 9, 9, time.Hour
 			c.RequestedAuthnContexts, c.Claims, c.AllowUnsolicitedRelayState = []string{""}, Claims{Email: []string{""}}, true
 			c.OnlyAlgorithms = []string{"x"}
+			c.KeyTimeout, c.KeyCalls = -1, -1
 		}),
 		"trial":    ofNew(func(c *Config) { c.Trial, c.Unsolicited = true, AllowUnsolicited }),
 		"handler":  ofHandler(HandlerConfig{Home: "x", BodyMemory: 1}),

@@ -13,7 +13,7 @@ const (
 	ExpiringCertificate    ExpiryKind = "certificate"     // of a key of the identity provider, without a successor
 	ExpiringMetadata       ExpiryKind = "metadata"        // the document runs out (validUntil)
 	NeverRead              ExpiryKind = "never_read"      // a MetadataSource that has no document
-	ExpiringOwnCertificate ExpiryKind = "own_certificate" // one of our own, without a successor
+	ExpiringOwnCertificate ExpiryKind = "own_certificate" // of SigningKey, or of a decryption key without a successor
 )
 
 // An Expiry is one reason why sign-in may break.
@@ -113,7 +113,8 @@ func (sp *ServiceProvider) Expiring(now time.Time, within time.Duration) []Expir
 }
 
 // ownCertificates returns our certificates for signing, and those for decryption: one can follow on
-// another of its kind.
+// another of its kind. Only that of SigningKey is one for signing: FurtherSigningCertificates sign
+// nothing, so a next one that is only announced is no successor yet, and a former one may end.
 func (sp *ServiceProvider) ownCertificates() [2][]TrustedKey {
 	var own [2][]TrustedKey
 	add := func(kind int, der []byte) {
@@ -121,9 +122,7 @@ func (sp *ServiceProvider) ownCertificates() [2][]TrustedKey {
 			own[kind] = append(own[kind], k)
 		}
 	}
-	for _, der := range append([][]byte{sp.config.SigningCertificate}, sp.config.FurtherSigningCertificates...) {
-		add(0, der)
-	}
+	add(0, sp.config.SigningCertificate)
 	for _, key := range sp.config.DecryptionKeys {
 		add(1, key.Certificate)
 	}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/iomete/saml/internal/dsig"
 	"github.com/iomete/saml/internal/wire"
-	"github.com/iomete/saml/internal/xmlenc"
 )
 
 // A FormResponse is what the browser brought back from the identity provider.
@@ -76,6 +75,7 @@ func (sp *ServiceProvider) judge(ctx context.Context, m *wire.Response, unreadab
 		return nil, a.refused(stepState, unexpected)
 	}
 	err := a.check(ctx, checks)
+	sp.noticeHiddenKey(ctx, a)
 	if err != nil {
 		err = sp.checkAgain(ctx, a, checks, err)
 	}
@@ -93,13 +93,11 @@ func (sp *ServiceProvider) judge(ctx context.Context, m *wire.Response, unreadab
 // check is the part of the pipeline that a Verifier has too: everything but the claims. It reads
 // the message, and fills in assertion and identity.
 func (a *attempt) check(ctx context.Context, checks checkList) *Error {
-	if a.secret == nil && len(a.policy.decrypters) > 0 { // one allowance for a message, however often it is checked
-		a.secret = xmlenc.ForMessage(a.policy.decrypters)
-	}
+	a.openKeys(ctx, a.message.ResponseSignature.Exists())
 	if err := run(ctx, checks.received, a); err != nil {
 		return a.refused("", err)
 	}
-	if err := a.verify(); err != nil {
+	if err := a.orUnavailable(a.verify()); err != nil {
 		if err.Check != "" { // a check of the list, made early
 			return a.refused("", err)
 		}

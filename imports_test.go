@@ -44,7 +44,7 @@ var rooms = func() map[string]room {
 	xml := thirdParty[:3]
 	const leaf = "it is a leaf that everybody builds on"
 	return map[string]room{
-		".": {internal("address", "b64", "certs", "dsig", "fault", "fetch", "guarded", "logoutmark", "outgoing", "page", "posted", "redirect",
+		".": {internal("address", "b64", "certs", "dsig", "fault", "fetch", "guarded", "keycall", "logoutmark", "outgoing", "page", "posted", "redirect",
 			"refresh", "seal", "storekey", "wire", "xmlenc", "xmltree"),
 			"hostile XML is read by xmltree alone, certificates by certs, other modules have their one door in internal/certs and internal/outgoing, and session, samltest and the commands build on the library, not it on them"},
 		"internal/address":  {nil, leaf},
@@ -78,6 +78,7 @@ var rooms = func() map[string]room {
 		"internal/proxytest": {nil, "it is a proxy for tests of all modules, and knows nothing of what goes through it"},
 		"internal/rsaoaep":   {nil, leaf},
 		"internal/guarded":   {nil, leaf},
+		"internal/keycall":   {nil, "it calls keys, and knows nothing of what they sign or open"},
 		"session": {append(internal("address", "guarded", "logoutmark", "seal", "storekey"), module),
 			"it gets a verified login and has no business with messages"},
 		"samltest": {append(internal("rsaoaep"), xml...),

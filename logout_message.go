@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/iomete/saml/internal/wire"
-	"github.com/iomete/saml/internal/xmlenc"
 	"github.com/iomete/saml/internal/xmltree"
 )
 
@@ -95,7 +94,8 @@ func (sp *ServiceProvider) judgeLogoutRequest(ctx context.Context, arrival logou
 	if err != nil {
 		return logoutVerdict{refusal: a.refused("", err)}
 	}
-	a.readSubject()
+	a.readSubject(ctx)
+	sp.noticeHiddenKey(ctx, &a.attempt)
 	v := logoutVerdict{request: a.request()}
 	for _, c := range checks.feasible {
 		err := a.run([]logoutCheck{c})
@@ -238,9 +238,9 @@ func readLogoutContent(root xmltree.Element) *logoutContent {
 
 // readSubject reads whom a LogoutRequest names. A private key is used only here, for an EncryptedID in
 // a message that the identity provider made for us: anybody can encrypt with our public key.
-func (a *logoutAttempt) readSubject() {
-	if len(a.policy.decrypters) > 0 && a.arrival.message.HasSignature() {
-		a.secret = xmlenc.ForMessage(a.policy.decrypters)
+func (a *logoutAttempt) readSubject(ctx context.Context) {
+	if a.arrival.message.HasSignature() {
+		a.openKeys(ctx, true)
 	}
 	d := decoder{a: &Assertion{}, secret: a.secret, trimNameID: a.policy.nameID == EmailNameID}
 	d.subject(a.root) // a LogoutRequest has the NameID or EncryptedID where a Subject has it

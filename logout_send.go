@@ -1,6 +1,7 @@
 package saml
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
 	"net/url"
@@ -39,8 +40,9 @@ var errNoLogoutKey = errors.New("logout needs a signing key: set Config.SigningK
 // logoutRedirect returns the address that carries a message by HTTP-Redirect (SAML Bindings 2.0 §3.4),
 // signed over the very characters of its query. A query that destination has already stays in front,
 // unsigned. relayState is nil for none: an empty one is sent and signed too.
-func (sp *ServiceProvider) logoutRedirect(destination string, m logoutDocument, relayState *string) (string, error) {
-	signer := sp.config.signer()
+func (sp *ServiceProvider) logoutRedirect(ctx context.Context, destination string, m logoutDocument,
+	relayState *string) (string, error) {
+	signer := sp.signer(ctx)
 	if signer == nil {
 		return "", errNoLogoutKey
 	}
@@ -60,8 +62,8 @@ func (sp *ServiceProvider) logoutRedirect(destination string, m logoutDocument, 
 
 // logoutForm returns the name and the value of the form field that carries a message by HTTP-POST
 // (SAML Bindings 2.0 §3.5), signed inside.
-func (sp *ServiceProvider) logoutForm(m logoutDocument) (name, value string, err error) {
-	document, err := sp.signedLogout(m)
+func (sp *ServiceProvider) logoutForm(ctx context.Context, m logoutDocument) (name, value string, err error) {
+	document, err := sp.signedLogout(ctx, m)
 	if err != nil {
 		return "", "", err
 	}
@@ -70,16 +72,16 @@ func (sp *ServiceProvider) logoutForm(m logoutDocument) (name, value string, err
 
 // logoutEnvelope returns the body that carries a message by SOAP (SAML Bindings 2.0 §3.2), signed
 // inside.
-func (sp *ServiceProvider) logoutEnvelope(m logoutDocument) ([]byte, error) {
-	document, err := sp.signedLogout(m)
+func (sp *ServiceProvider) logoutEnvelope(ctx context.Context, m logoutDocument) ([]byte, error) {
+	document, err := sp.signedLogout(ctx, m)
 	if err != nil {
 		return nil, err
 	}
 	return outgoing.InEnvelope(document), nil
 }
 
-func (sp *ServiceProvider) signedLogout(m logoutDocument) ([]byte, error) {
-	signer := sp.config.signer()
+func (sp *ServiceProvider) signedLogout(ctx context.Context, m logoutDocument) ([]byte, error) {
+	signer := sp.signer(ctx)
 	if signer == nil {
 		return nil, errNoLogoutKey
 	}

@@ -85,7 +85,7 @@ func TestLogoutMessagesThatWeSend(t *testing.T) {
 			}
 			for _, m := range []logoutDocument{request, response} {
 				for _, state := range []*string{nil, new(string), pointerTo("a b/+&=")} {
-					address, err := sender.logoutRedirect(destination, m, state)
+					address, err := sender.logoutRedirect(t.Context(), destination, m, state)
 					query, ok := strings.CutPrefix(address, destination+"&")
 					if err != nil || !ok {
 						t.Fatalf("got %q, %v", address, err)
@@ -100,13 +100,13 @@ func TestLogoutMessagesThatWeSend(t *testing.T) {
 						judgeSentQuery(t, query, certificate)
 					}
 				}
-				name, value, err := sender.logoutForm(m)
+				name, value, err := sender.logoutForm(t.Context(), m)
 				if err != nil {
 					t.Fatal(err)
 				}
 				received, _, err := wire.LogoutFromForm(url.Values{name: {value}}.Encode(), "sls&a=b")
 				check("form", received, err)
-				envelope, err := sender.logoutEnvelope(m)
+				envelope, err := sender.logoutEnvelope(t.Context(), m)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -179,9 +179,9 @@ func TestLogoutNeedsAKey(t *testing.T) {
 	t.Parallel()
 	sp := mustProvider(t, nil)
 	m := sp.newLogoutRequest("https://idp.example.com/slo", NameID{Value: "ann"}, nil)
-	address, err := sp.logoutRedirect("https://idp.example.com/slo", m, nil)
-	_, value, formErr := sp.logoutForm(m)
-	envelope, soapErr := sp.logoutEnvelope(m)
+	address, err := sp.logoutRedirect(t.Context(), "https://idp.example.com/slo", m, nil)
+	_, value, formErr := sp.logoutForm(t.Context(), m)
+	envelope, soapErr := sp.logoutEnvelope(t.Context(), m)
 	if address != "" || value != "" || envelope != nil || !errors.Is(err, errNoLogoutKey) || !errors.Is(formErr,
 		errNoLogoutKey) ||
 		!errors.Is(soapErr, errNoLogoutKey) {

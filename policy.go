@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/iomete/saml/internal/dsig"
+	"github.com/iomete/saml/internal/keycall"
 )
 
 // policy is what the checks demand of a response, whoever the identity provider is.
@@ -16,6 +17,7 @@ type policy struct {
 	audiences   []string // names that an assertion may be meant for, ours first
 	contexts    []string
 	decrypters  []crypto.Decrypter
+	keyBounds   *keycall.Bounds // of our keys that are not in this process
 	skew        time.Duration
 	now         func() time.Time
 	claims      *claimNames // nil: the defaults
@@ -28,6 +30,7 @@ type policy struct {
 	refuseExpiredCertificates bool
 	allowSHA1                 bool
 	only                      onlyAlgorithms
+	refuseCBC                 bool
 }
 
 func (p *policy) signaturePolicy() dsig.Policy {

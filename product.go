@@ -25,9 +25,9 @@ type product struct {
 	// words are what to change for a code. They replace the general hint of the code.
 	words []advice
 
-	// signResponse is what to change if Config.RequireSignedResponse refuses, signRequests if the
-	// metadata asks for signed requests, and postBinding if a response does not come by HTTP-POST.
-	// "" stands for the general words.
+	// signResponse is what to change if Config.RequireSignedResponse refuses, and for CodeCBCRefused
+	// unless words has that; signRequests if the metadata asks for signed requests; postBinding if a
+	// response does not come by HTTP-POST. "" stands for the general words.
 	signResponse, signRequests, postBinding string
 
 	// statuses are what to change for the last word of a second-level status code (Core §3.2.2.2),
@@ -52,12 +52,16 @@ type advice struct {
 	text  string
 }
 
-// hint returns what to change for a code in the words of the product, "" if it has none.
+// hint returns what to change for a code in the words of the product, "" if it has none. Where we
+// know no setting for the algorithm of the encryption, a signature of the response is what helps.
 func (known *product) hint(code Code) string {
 	for _, a := range known.words {
 		if slices.Contains(a.codes, code) {
 			return a.text
 		}
+	}
+	if code == CodeCBCRefused {
+		return known.signResponse
 	}
 	return ""
 }

@@ -31,6 +31,7 @@ var (
 	logoutURLCodes   = []Code{CodeLogoutDestination}
 	logoutSignCodes  = []Code{CodeLogoutUnsigned}
 	encryptionCodes  = []Code{CodeEncryptedAssertion, CodeDecryption}
+	cbcCodes         = []Code{CodeCBCRefused}
 	nameIDCodes      = []Code{CodeNameID, CodeNameIDNotEmail, CodeNameIDMismatch}
 	startCodes       = []Code{CodeUnsolicited}
 	statusCodes      = []Code{CodeStatus}
@@ -108,6 +109,7 @@ var okta = product{
 		{certificateCodes, `In Okta: Applications > (the app) > Sign On > SAML Signing Certificates > Generate new certificate; give us its metadata, then Actions > Activate.`},
 		{unsignedCodes, `In Okta: Applications > (the app) > General > SAML Settings > Edit > Show Advanced Settings > Assertion Signature: Signed.`},
 		{encryptionCodes, `In Okta: Applications > (the app) > General > SAML Settings > Edit > Show Advanced Settings > Assertion Encryption: Unencrypted, or upload the encryption certificate of our metadata as Encryption Certificate.`},
+		{cbcCodes, `In Okta: Applications > (the app) > General > SAML Settings > Edit > Show Advanced Settings > Encryption Algorithm: AES256-GCM; or Response: Signed.`},
 		{nameIDCodes, `In Okta: Applications > (the app) > General > SAML Settings > Edit: "Name ID format" must be EmailAddress, and "Application username" Email.`},
 		{[]Code{CodeAuthnInstant}, `In Okta: Applications > (the app) > General > SAML Settings > Edit > Show Advanced Settings > Honor Force Authentication: Yes; and set the clocks of both sides by NTP.`},
 		{startCodes, `In Okta: Applications > (the app) > General > App visibility: select "Do not display application icon to users", and add a Bookmark App with the Redirect URL in its place.`},
@@ -316,6 +318,7 @@ var keycloak = product{
 		{certificateCodes, `In Keycloak: Realm settings > Keys > Add provider > rsa-generated: add a key with a lower priority and give us the metadata, then make its priority the highest.`},
 		{unsignedCodes, `In Keycloak: Clients > (the client) > Settings: switch "Sign assertions" or "Sign documents" on.`},
 		{encryptionCodes, `In Keycloak: Clients > (the client) > Keys: switch "Encrypt assertions" off, or import the encryption certificate of our metadata there.`},
+		{cbcCodes, `In Keycloak: Clients > (the client) > Keys > "Encrypt assertions": select an algorithm with GCM, where the release offers that; or Clients > (the client) > Settings: switch "Sign documents" on.`},
 		{nameIDCodes, `In Keycloak: Clients > (the client) > Settings > Name ID format: email, and switch "Force name ID format" on; and fill in Email under Users > (the user) > Details.`},
 		{[]Code{CodeAuthnStatementMissing}, `In Keycloak: Clients > (the client) > Settings: switch "Include AuthnStatement" on.`},
 		{startCodes, `In Keycloak: Clients > (the client) > Settings: leave "IDP-Initiated SSO URL name" empty, and set "Home URL" to the Redirect URL.`},
@@ -427,6 +430,7 @@ var shibboleth = product{
 		{certificateCodes, `In Shibboleth: make a new credentials/idp-signing.key and idp-signing.crt, and give us metadata/idp-metadata.xml with both certificates before the new key is used.`},
 		{unsignedCodes, `In Shibboleth: conf/relying-party.xml: p:signAssertions="true" at the bean SAML2.SSO for our entity ID.`},
 		{encryptionCodes, `In Shibboleth: conf/relying-party.xml: p:encryptAssertions="false" at the bean SAML2.SSO for our entity ID, or give it our metadata with its encryption certificate.`},
+		{cbcCodes, `In Shibboleth: conf/idp.properties: idp.encryption.config=shibboleth.EncryptionConfiguration.GCM; or conf/relying-party.xml: p:signResponses="true" at the bean SAML2.SSO for our entity ID.`},
 		{nameIDCodes, `In Shibboleth: conf/saml-nameid.xml needs a generator for the emailAddress format with the source attribute mail, and conf/attribute-filter.xml must release mail to our entity ID.`},
 		{startCodes, `In Shibboleth: users must begin at the Redirect URL, not at /idp/profile/SAML2/Unsolicited/SSO.`},
 		{statusCodes, `In Shibboleth: look up the sign-in in logs/idp-process.log. If it has no key to encrypt for: p:encryptAssertions="false" at the bean SAML2.SSO in conf/relying-party.xml, or give it our metadata with an encryption certificate.`},

@@ -36,12 +36,7 @@ const (
 )
 
 func (c *Config) validateSigning(f *faults) {
-	for _, der := range c.FurtherSigningCertificates {
-		if k, err := parseCertificate(der); err != nil || k.unusable != nil {
-			f.add("FurtherSigningCertificates", "has an entry that is no certificate of a signing key", "",
-				"certificates, DER, each of "+wantSigningKey)
-		}
-	}
+	c.validateFurther(f)
 	switch {
 	case c.SigningKey == nil:
 		if c.SigningAlgorithm != "" {
@@ -82,14 +77,36 @@ func (c *Config) validateSigning(f *faults) {
 	f.list = append(f.list, e)
 }
 
-// signer returns what signs our requests and metadata, nil if there is no key. The Config is valid.
-func (c *Config) signer() *outgoing.Signer {
-	if c.SigningKey == nil {
-		return nil
+// validateFurther refuses what our metadata must not name as a certificate that we sign with. One
+// that issued another one is that of an authority, as in a file with the whole chain: whoever holds
+// its key, or gets a certificate of it, could sign requests in our name at a provider that checks
+// chains.
+func (c *Config) validateFurther(f *faults) {
+	var l keyList
+	for _, der := range c.FurtherSigningCertificates {
+		if k, err := parseCertificate(der); err != nil || k.unusable != nil {
+			f.add("FurtherSigningCertificates", "has an entry that is no certificate of a signing key", "",
+				"certificates, DER, each of "+wantSigningKey)
+		} else if _, err := l.add(der); err != nil {
+			f.add("FurtherSigningCertificates", "is too long: "+err.Message, "", "the next certificate and the former one")
+			return
+		}
 	}
-	algorithm := string(c.SigningAlgorithm)
-	if algorithm == "" {
-		algorithm = outgoing.Algorithms(c.SigningKey.Public())[0]
+	own := len(l.keys)
+	l.add(c.SigningCertificate) // its faults are told elsewhere
+	l.markIssuers()
+	for _, k := range l.keys[:own] {
+		if k.issued != "" {
+			f.add("FurtherSigningCertificates", "has the certificate of an authority, which issued "+k.issued, k.subject,
+				"certificates of keys that sign, without those that issued them")
+		}
 	}
-	return &outgoing.Signer{Key: c.SigningKey, Certificate: c.SigningCertificate, Algorithm: algorithm}
+}
+
+// signingAlgorithm returns the URI of the algorithm that signs. The Config is valid and has a key.
+func (c *Config) signingAlgorithm() string {
+	if c.SigningAlgorithm != "" {
+		return string(c.SigningAlgorithm)
+	}
+	return outgoing.Algorithms(c.SigningKey.Public())[0]
 }

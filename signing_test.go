@@ -28,11 +28,18 @@ import (
 // certificateFor returns a certificate of a key, DER, with a random serial number.
 func certificateFor(t testing.TB, key crypto.Signer) []byte {
 	t.Helper()
+	return certificateUntil(t, key, 3*365*24*time.Hour)
+}
+
+// certificateUntil is certificateFor with a time until its end.
+func certificateUntil(t testing.TB, key crypto.Signer, valid time.Duration) []byte {
+	t.Helper()
 	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: serial, Subject: pkix.Name{CommonName: "console.example.com"}, NotBefore: time.Now(), NotAfter: time.Now().AddDate(3, 0, 0)}
+	template := &x509.Certificate{SerialNumber: serial, Subject: pkix.Name{CommonName: "console.example.com"},
+		NotBefore: time.Now(), NotAfter: time.Now().Add(valid)}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
@@ -271,37 +278,60 @@ func TestKeysThatSignOtherwise(t *testing.T) {
 		der       []byte
 		algorithm saml.SigningAlgorithm
 		want      string // in the cause
+		code      saml.Code
 	}{
 		"PKCS #1 v1.5 in place of RSA-PSS": {stubborn{rsaKey, func(d []byte, o crypto.SignerOpts) ([]byte, error) {
 			return rsaKey.Sign(rand.Reader, d, o.HashFunc())
-		}}, rsaDER, saml.RSAPSSWithSHA256, "sha256-rsa-MGF1"},
+		}}, rsaDER, saml.RSAPSSWithSHA256, "sha256-rsa-MGF1", saml.CodeInternal},
 		"a longer salt": {stubborn{rsaKey, func(d []byte, o crypto.SignerOpts) ([]byte, error) {
 			return rsaKey.Sign(rand.Reader, d, &rsa.PSSOptions{SaltLength: 64, Hash: o.HashFunc()})
-		}}, rsaDER, saml.RSAPSSWithSHA256, "sha256-rsa-MGF1"},
+		}}, rsaDER, saml.RSAPSSWithSHA256, "sha256-rsa-MGF1", saml.CodeInternal},
 		"RSA-PSS in place of PKCS #1 v1.5": {stubborn{rsaKey, func(d []byte, o crypto.SignerOpts) ([]byte, error) {
 			return rsaKey.Sign(rand.Reader, d, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: o.HashFunc()})
-		}}, rsaDER, "", "rsa-sha256"},
+		}}, rsaDER, "", "rsa-sha256", saml.CodeInternal},
 		"another ECDSA key": {stubborn{p256, func(d []byte, o crypto.SignerOpts) ([]byte, error) {
 			return ecdsaKey(t, elliptic.P256()).Sign(rand.Reader, d, o)
-		}}, ecdsaDER, "", "ecdsa-sha256"},
+		}}, ecdsaDER, "", "ecdsa-sha256", saml.CodeInternal},
 		"r and s without ASN.1": {stubborn{p256, func([]byte, crypto.SignerOpts) ([]byte, error) { return make([]byte, 64), nil }},
-			ecdsaDER, "", "ecdsa-sha256"},
+			ecdsaDER, "", "ecdsa-sha256", saml.CodeInternal},
 		"nothing": {stubborn{p256, func([]byte, crypto.SignerOpts) ([]byte, error) { return nil, errors.New("the HSM is away") }},
-			ecdsaDER, "", "the HSM is away"},
+			ecdsaDER, "", "the HSM is away", saml.CodeKeyUnavailable},
 	} {
 		h := newHouse(t, func(c *saml.Config) {
 			c.SigningKey, c.SigningCertificate, c.SigningAlgorithm = test.key, test.der, test.algorithm
 		})
 		for _, o := range []saml.LoginOptions{{}, {POST: true}} {
 			request, err := h.sp.StartLogin(t.Context(), o)
-			if !errors.Is(err, saml.CodeInternal) || !strings.Contains(err.Error(), test.want) || request != nil {
-				t.Errorf("%s, %+v: got %v, want %s about %s", name, o, err, string(saml.CodeInternal), test.want)
+			if !errors.Is(err, test.code) || !strings.Contains(err.Error(), test.want) || request != nil {
+				t.Errorf("%s, %+v: got %v, want %s about %s", name, o, err, string(test.code), test.want)
 			}
 		}
-		if document, err := h.sp.Metadata(saml.MetadataOptions{Sign: true}); !errors.Is(err, saml.CodeInternal) || document != nil {
-			t.Errorf("%s, metadata: got %v, want %s", name, err, string(saml.CodeInternal))
+		if document, err := h.sp.Metadata(saml.MetadataOptions{Sign: true}); !errors.Is(err, test.code) || document != nil {
+			t.Errorf("%s, metadata: got %v, want %s", name, err, string(test.code))
 		}
 	}
+}
+
+// chainFor returns a certificate of a key, and that of the authority that issued it.
+func chainFor(t *testing.T, key crypto.Signer) [][]byte {
+	t.Helper()
+	root := ecdsaKey(t, elliptic.P256())
+	authority := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "authority"},
+		NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
+	leaf := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "leaf"},
+		NotAfter: time.Now().Add(time.Hour)}
+	var chain [][]byte
+	for _, row := range []struct {
+		template *x509.Certificate
+		public   crypto.PublicKey
+	}{{leaf, key.Public()}, {authority, root.Public()}} {
+		der, err := x509.CreateCertificate(rand.Reader, row.template, authority, row.public, root)
+		if err != nil {
+			t.Fatal(err)
+		}
+		chain = append(chain, der)
+	}
+	return chain
 }
 
 // TestSigningAlgorithmMustFitTheKey: what was got and wanted, and what to change.
@@ -312,6 +342,7 @@ func TestSigningAlgorithmMustFitTheKey(t *testing.T) {
 	with := func(key crypto.Signer, der []byte, algorithm saml.SigningAlgorithm) func(*saml.Config) {
 		return func(c *saml.Config) { c.SigningKey, c.SigningCertificate, c.SigningAlgorithm = key, der, algorithm }
 	}
+	chain := chainFor(t, rsaKey)
 	const sha1 = "http://www.w3.org/2000/09/xmldsig#rsa-sha1"
 	for name, test := range map[string]struct {
 		change                          func(*saml.Config)
@@ -335,6 +366,17 @@ func TestSigningAlgorithmMustFitTheKey(t *testing.T) {
 			"FurtherSigningCertificates", "no certificate", "", "DER", ""},
 		"a further certificate on P-224": {func(c *saml.Config) { c.FurtherSigningCertificates = [][]byte{certificateFor(t, p224)} },
 			"FurtherSigningCertificates", "no certificate of a signing key", "", "P-256", ""},
+		"further certificates with their authority": {func(c *saml.Config) { c.FurtherSigningCertificates = chain },
+			"FurtherSigningCertificates", "an authority, which issued the certificate \"CN=leaf\"", "CN=authority",
+			"without those that issued them", ""},
+		"the authority of the signing certificate": {func(c *saml.Config) {
+			c.SigningKey, c.SigningCertificate, c.FurtherSigningCertificates = rsaKey, chain[0], chain[1:]
+		}, "FurtherSigningCertificates", "an authority", "CN=authority", "without those that issued them", ""},
+		"more further certificates than anybody reads": {func(c *saml.Config) {
+			for range 17 {
+				c.FurtherSigningCertificates = append(c.FurtherSigningCertificates, certificateFor(t, p256))
+			}
+		}, "FurtherSigningCertificates", "more than 16 certificates", "", "the next certificate", ""},
 	} {
 		c := saml.Config{BaseURL: "https://c.example.com", StateKeys: [][]byte{saml.NewStateKey()},
 			IdentityProvider: newHouse(t, nil).provider(t)}

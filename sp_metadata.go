@@ -95,8 +95,9 @@ type MetadataContact struct {
 //
 // An identity provider that fetches the document may keep it for 24 hours, or for ValidFor if that
 // is shorter (cacheDuration, SAML Metadata 2.0 §2.3.2). The error is an *Error: CodeConfig for
-// options that cannot be used (several faults are joined, see Errors), CodeInternal if the signing
-// key fails.
+// options that cannot be used (several faults are joined, see Errors), CodeKeyUnavailable if the
+// signing key cannot be used at the moment, CodeInternal if what it signs is not verified by its
+// certificate.
 func (sp *ServiceProvider) Metadata(options ...MetadataOptions) ([]byte, error) {
 	o, err := sp.metadataOptions(options)
 	if err != nil {
@@ -183,7 +184,7 @@ func (h *metadataHandler) current(ctx context.Context) (document []byte, tag str
 	hash := sha256.New()
 	hash.Write(unsigned)
 	if h.options.Sign { // what is signed otherwise, or not at all, is another document
-		io.WriteString(hash, h.sp.config.signer().Algorithm)
+		io.WriteString(hash, h.sp.config.signingAlgorithm())
 	}
 	tag = `W/"` + hex.EncodeToString(hash.Sum(nil)[:16]) + `"`
 	if !h.options.Sign {
@@ -224,7 +225,7 @@ func (h *metadataHandler) sign(ctx context.Context, m outgoing.Metadata, tag str
 	case <-timer.C:
 		h.mu.Lock()
 		if h.signing == done {
-			h.fail(refuse(CodeInternal, fmt.Sprintf("the metadata is not signed: the key has not answered within %s", wait), "", ""), now)
+			h.fail(refuse(CodeKeyUnavailable, fmt.Sprintf("the metadata is not signed: the key has not answered within %s", wait), "", ""), now)
 		}
 		h.mu.Unlock()
 	}
@@ -266,12 +267,12 @@ func (h *metadataHandler) fail(err *Error, now time.Time) {
 func (sp *ServiceProvider) writeMetadata(m outgoing.Metadata, sign bool) (document []byte, _ *Error) {
 	var err error
 	if sign {
-		document, err = m.SignedXML(*sp.config.signer())
+		document, err = m.SignedXML(*sp.signer(context.Background()))
 	} else {
 		document, err = m.XML()
 	}
 	if err != nil {
-		return nil, refuse(CodeInternal, "the metadata cannot be written or signed", "", "").withCause(err)
+		return nil, notSigned("the metadata", err)
 	}
 	return document, nil
 }

@@ -348,7 +348,7 @@ func TestMetadataHandlerSignsSeldom(t *testing.T) {
 			t.Errorf("without the key: got status %d, %v, %s", w.Code, w.Header(), w.Body)
 		}
 	}
-	if n := strings.Count(log.String(), "level=ERROR"); n != 1 || !strings.Contains(log.String(), "metadata cannot be written or signed") {
+	if n := strings.Count(log.String(), "level=ERROR"); n != 1 || !strings.Contains(log.String(), "the metadata cannot be signed: the key failed") {
 		t.Errorf("3 failures: got %d errors in the log, want 1: %s", n, log.String())
 	}
 	if away = false; get().Code != 200 {

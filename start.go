@@ -60,7 +60,8 @@ type LoginOptions struct {
 
 // StartLogin begins a login. The error is always an *Error: CodeConfig for options that cannot be
 // used, CodeNotConfigured and CodeIdentityProvider if there are no settings or they cannot be read,
-// CodeMetadataLoginURL if they have no usable login URL, CodeInternal if the signing key fails.
+// CodeMetadataLoginURL if they have no usable login URL, CodeKeyUnavailable if the signing key cannot
+// be used at the moment, CodeInternal if what it signs is not verified by its certificate.
 func (sp *ServiceProvider) StartLogin(ctx context.Context, o LoginOptions) (*AuthnRequest, error) {
 	r, err := sp.startLogin(ctx, o, nil)
 	err = sp.completed(ctx, err)
@@ -108,12 +109,12 @@ func (sp *ServiceProvider) startLogin(ctx context.Context, o LoginOptions, bind 
 	}
 	var err error
 	if byForm {
-		r.Form, err = sp.requestForm(request, o.LoginHint)
+		r.Form, err = sp.requestForm(ctx, request, o.LoginHint)
 	} else {
-		r.URL, err = sp.requestURL(request, o.LoginHint)
+		r.URL, err = sp.requestURL(ctx, request, o.LoginHint)
 	}
 	if err != nil {
-		return nil, refuse(CodeInternal, "the request cannot be written or signed", "", "").withCause(err)
+		return nil, notSigned("the request", err)
 	}
 	return r, nil
 }
@@ -133,13 +134,13 @@ func newRequestID() string {
 
 // requestURL puts the request into the query of the login URL, whose own query stays as it is. The
 // signature, if any, is over SAMLRequest and SigAlg alone.
-func (sp *ServiceProvider) requestURL(r outgoing.AuthnRequest, loginHint string) (string, error) {
+func (sp *ServiceProvider) requestURL(ctx context.Context, r outgoing.AuthnRequest, loginHint string) (string, error) {
 	document, err := r.XML()
 	if err != nil {
 		return "", err
 	}
 	query := "SAMLRequest=" + url.QueryEscape(deflated(document))
-	if signer := sp.config.signer(); signer != nil {
+	if signer := sp.signer(ctx); signer != nil {
 		if query, err = signer.SignQuery(query); err != nil {
 			return "", err
 		}
@@ -147,10 +148,11 @@ func (sp *ServiceProvider) requestURL(r outgoing.AuthnRequest, loginHint string)
 	return addQuery(addQuery(r.Destination, query), hintQuery(loginHint)), nil
 }
 
-func (sp *ServiceProvider) requestForm(r outgoing.AuthnRequest, loginHint string) (*RequestForm, error) {
+func (sp *ServiceProvider) requestForm(ctx context.Context, r outgoing.AuthnRequest, loginHint string) (*RequestForm,
+	error) {
 	var document []byte
 	var err error
-	if signer := sp.config.signer(); signer != nil {
+	if signer := sp.signer(ctx); signer != nil {
 		document, err = r.SignedXML(*signer)
 	} else {
 		document, err = r.XML()

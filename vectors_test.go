@@ -104,6 +104,8 @@ func (v *testVector) provider(t testing.TB) (*ServiceProvider, error) {
 			config.RequireObjectID = true
 		case "require_signed_response":
 			config.RequireSignedResponse = true
+		case "refuse_cbc":
+			config.RefuseCBC = true
 		case "refuse_expired_certificates":
 			config.RefuseExpiredCertificates = true
 		case "accept_unsolicited":
@@ -392,6 +394,7 @@ var codesWithoutVector = map[Code]string{
 	CodeTenant:              "about the request's address, not the message",
 	CodeAddressUnknown:      "about what a person typed",
 	CodeBusy:                "about other requests",
+	CodeKeyUnavailable:      "about a key that is elsewhere",
 	CodeLoginLoop:           "about the browser's requests before",
 	CodeSharedIssuer:        "about the settings of other tenants",
 	CodeStoreYoung:          "about the age of the store",

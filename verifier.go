@@ -54,6 +54,9 @@ type VerifierConfig struct {
 	RequestedAuthnContexts    []string
 	DecryptionKeys            []DecryptionKey
 	RequireSignedResponse     bool
+	RefuseCBC                 bool
+	KeyTimeout                time.Duration
+	KeyCalls                  int
 	ClockSkew                 time.Duration
 	RefuseExpiredCertificates bool
 	OnlyAlgorithms            []string
@@ -122,6 +125,7 @@ func NewVerifier(c VerifierConfig) (*Verifier, error) {
 	c.Claims.faults(&f)
 	f.onlyAlgorithms(c.OnlyAlgorithms, c.InsecureAllowSHA1)
 	f.decryptionKeys(c.DecryptionKeys)
+	f.keyBounds(c.KeyTimeout, c.KeyCalls)
 	if err := errors.Join(f.list...); err != nil {
 		return nil, completeAll(err, idp)
 	}
@@ -130,8 +134,8 @@ func NewVerifier(c VerifierConfig) (*Verifier, error) {
 		recipients: slices.Clone(c.RedirectURLs), audiences: append([]string{c.EntityID}, c.FormerEntityIDs...),
 		contexts: slices.Clone(c.RequestedAuthnContexts), decrypters: decrypters(c.DecryptionKeys), skew: skew(c.ClockSkew), now: c.Now,
 		nameID: c.NameID, allowInternationalEmail: c.AllowInternationalEmail, requireObjectID: c.RequireObjectID,
-		requireSignedResponse: c.RequireSignedResponse, refuseExpiredCertificates: c.RefuseExpiredCertificates, allowSHA1: c.InsecureAllowSHA1,
-		only: onlyThese(c.OnlyAlgorithms), claims: c.Claims.names(),
+		requireSignedResponse: c.RequireSignedResponse, refuseCBC: c.RefuseCBC, refuseExpiredCertificates: c.RefuseExpiredCertificates, allowSHA1: c.InsecureAllowSHA1,
+		only: onlyThese(c.OnlyAlgorithms), claims: c.Claims.names(), keyBounds: keyBounds(c.KeyTimeout, c.KeyCalls),
 	}
 	if p.now == nil {
 		p.now = time.Now

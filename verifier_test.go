@@ -22,7 +22,7 @@ func (v *testVector) verifier(t testing.TB) (*Verifier, *ServiceProvider, error)
 		Issuer: idp.EntityID(), Keys: idp.Keys(), EntityID: sp.EntityID(), FormerEntityIDs: c.FormerEntityIDs,
 		RedirectURLs: append([]string{sp.RedirectURL()}, c.FormerRedirectURLs...), Tenant: c.Tenant,
 		NameID: c.NameID, AllowInternationalEmail: c.AllowInternationalEmail, RequireObjectID: c.RequireObjectID, RequestedAuthnContexts: c.RequestedAuthnContexts,
-		DecryptionKeys: c.DecryptionKeys, RequireSignedResponse: c.RequireSignedResponse, ClockSkew: c.ClockSkew,
+		DecryptionKeys: c.DecryptionKeys, RequireSignedResponse: c.RequireSignedResponse, RefuseCBC: c.RefuseCBC, ClockSkew: c.ClockSkew,
 		RefuseExpiredCertificates: c.RefuseExpiredCertificates, InsecureAllowSHA1: c.InsecureAllowSHA1, OnlyAlgorithms: c.OnlyAlgorithms, Now: c.Now,
 	})
 	return verifier, sp, err

@@ -89,7 +89,7 @@ func judgedVectors(t *testing.T) []*judgedVector {
 		}
 		own := slices.ContainsFunc(ownConditions, func(key string) bool { return v.Header[key] != "" }) ||
 			strings.Contains(v.Header["policy"], "require_object_id") || strings.Contains(v.Header["policy"],
-			"require_signed_response") || strings.Contains(v.Header["policy"], "refuse_expired_certificates")
+			"require_signed_response") || strings.Contains(v.Header["policy"], "refuse_")
 		if own || len(v.Form) > largest {
 			continue
 		}

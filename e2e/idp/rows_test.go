@@ -166,6 +166,42 @@ func requestRows(d dialect, demand knobs, unsigned, wrong string) []row {
 	}
 }
 
+// ownKeyRows are for products that check signatures of requests, and read several certificates of our
+// metadata: we change our keys, and the product has read what docs/keys.md says. encrypt are the knobs
+// for encrypted assertions.
+func ownKeyRows(d dialect, demand, encrypt knobs) []row {
+	return []row{
+		{name: "our next signing key announced, the former one signs", knobs: d.with(demand), config: both(signs, announcesKeys)},
+		{name: "our next signing key signs, by redirect", knobs: d.with(demand), config: signsNext,
+			registered: both(signs, announcesKeys)},
+		{name: "our next signing key signs, by POST", knobs: d.with(demand), config: signsNext, way: post,
+			registered: both(signs, announcesKeys)},
+		{name: "our former signing key signs once more, by POST", knobs: d.with(demand), config: signs, way: post,
+			registered: signsNext},
+		{name: "our former signing key dropped, and it signs", knobs: d.with(demand), config: signs, registered: signsNextAlone,
+			want: want{refusal: "Unable to validate"}},
+		{name: "our next decryption key first, the metadata has the former one", knobs: d.with(encrypt), config: decryptsNext,
+			registered: decrypts},
+		{name: "our next decryption key first, in the metadata too", knobs: d.with(encrypt), config: decryptsNext},
+	}
+}
+
+// signsNext is what follows on both(signs, announcesKeys).
+func signsNext(c *saml.Config) {
+	signsNextAlone(c)
+	c.FurtherSigningCertificates = [][]byte{signingPair().certificate}
+}
+
+func signsNextAlone(c *saml.Config) {
+	c.SigningKey, c.SigningCertificate = nextPair().key, nextPair().certificate
+}
+
+func decryptsNext(c *saml.Config) {
+	decrypts(c)
+	c.DecryptionKeys = append([]saml.DecryptionKey{{Key: nextPair().key, Certificate: nextPair().certificate}},
+		c.DecryptionKeys...)
+}
+
 // sha512Rows are one more of requestRows. refusal is on the page of a product that does not know
 // the algorithm in an address, "" if it does.
 func sha512Rows(d dialect, demand knobs, refusal string) []row {

@@ -62,6 +62,7 @@ const (
 	Digest             = "digest"
 	Signature          = "signature"
 	Decryption         = "decryption"
+	CBCRefused         = "cbc_refused"
 	LogoutForm         = "logout_form"
 	LogoutMessage      = "logout_message"
 	LogoutUnsigned     = "logout_unsigned"

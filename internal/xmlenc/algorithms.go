@@ -18,7 +18,8 @@ import (
 // A contentMethod is an algorithm for the content (XML Encryption 1.1 §5.2). The ciphertext begins
 // with the nonce or the initialization vector.
 type contentMethod struct {
-	keySize int // bytes
+	keySize int  // bytes
+	cbc     bool // it does not notice a change
 	open    func(key, ciphertext []byte) (plaintext []byte, ok bool)
 }
 
@@ -30,17 +31,17 @@ func readContentMethod(e xmltree.Element) (contentMethod, error) {
 	}
 	switch uri {
 	case xmltree.NSXEnc11 + "aes128-gcm":
-		return contentMethod{16, openGCM}, nil
+		return contentMethod{16, false, openGCM}, nil
 	case xmltree.NSXEnc11 + "aes192-gcm":
-		return contentMethod{24, openGCM}, nil
+		return contentMethod{24, false, openGCM}, nil
 	case xmltree.NSXEnc11 + "aes256-gcm":
-		return contentMethod{32, openGCM}, nil
+		return contentMethod{32, false, openGCM}, nil
 	case xmltree.NSXEnc + "aes128-cbc":
-		return contentMethod{16, openCBC}, nil
+		return contentMethod{16, true, openCBC}, nil
 	case xmltree.NSXEnc + "aes192-cbc":
-		return contentMethod{24, openCBC}, nil
+		return contentMethod{24, true, openCBC}, nil
 	case xmltree.NSXEnc + "aes256-cbc":
-		return contentMethod{32, openCBC}, nil
+		return contentMethod{32, true, openCBC}, nil
 	}
 	return contentMethod{}, notAllowed("the content is encrypted with an algorithm that is not allowed",
 		uri, "AES with GCM or CBC")

@@ -32,15 +32,20 @@ func MaxCalls(n int) int { return maxEncryptedKeys * (n + 1) }
 // Keys holds the private keys for one message, and how often they may still be used. A nil *Keys
 // holds no key. It is not safe for concurrent use.
 type Keys struct {
-	list  []crypto.Decrypter
-	calls int // how many are left
+	list      []crypto.Decrypter
+	calls     int // how many are left
+	refuseCBC bool
 }
 
 // ForMessage returns the Keys for one message. keys are RSA keys; others never match. They are
 // tried in order, at most MaxCalls(len(keys)) times in total. The slice is copied.
 func ForMessage(keys []crypto.Decrypter) *Keys {
-	return &Keys{slices.Clone(keys), MaxCalls(len(keys))}
+	return &Keys{list: slices.Clone(keys), calls: MaxCalls(len(keys))}
 }
+
+// RefuseCBC makes Decrypt refuse AES-CBC, without using a key. It is for messages in which anyone may
+// have changed the ciphertext.
+func (k *Keys) RefuseCBC() { k.refuseCBC = true }
 
 // None reports whether there is no key.
 func (k *Keys) None() bool { return k == nil || len(k.list) == 0 }
@@ -53,8 +58,8 @@ func Failed() error {
 }
 
 // Decrypt returns the bytes that were encrypted in parent, a saml:EncryptedAssertion or
-// saml:EncryptedID. All errors are *fault.Fault with the code Decryption; if a key was used, or
-// there is none, it is Failed.
+// saml:EncryptedID. All errors are *fault.Fault with the code Decryption or, for AES-CBC where it is
+// refused, CBCRefused. If a key was used, or there is none, the error is Failed.
 func Decrypt(parent xmltree.Element, keys *Keys) ([]byte, error) {
 	e, err := readEncrypted(parent)
 	if err != nil {
@@ -62,6 +67,13 @@ func Decrypt(parent xmltree.Element, keys *Keys) ([]byte, error) {
 	}
 	if keys.None() {
 		return nil, Failed()
+	}
+	if keys.refuseCBC && e.content.cbc {
+		return nil, &fault.Fault{
+			Code:    fault.CBCRefused,
+			Message: "the content is encrypted with AES-CBC, and the message around it is not signed",
+			Want:    "AES-GCM, or a signature of the message itself (Config.RefuseCBC)",
+		}
 	}
 	for i, key := range keys.list {
 		if plaintext, ok := e.open(key, &keys.calls); ok {

@@ -428,6 +428,36 @@ func TestKeysAreTriedInOrder(t *testing.T) {
 	}
 }
 
+// TestRefuseCBC: no key is used for AES-CBC where it is refused, whatever its size, and AES-GCM is
+// decrypted as ever.
+func TestRefuseCBC(t *testing.T) {
+	t.Parallel()
+	for uri, row := range map[string]struct {
+		size    int
+		refused bool
+	}{
+		xmltree.NSXEnc + "aes128-cbc": {16, true}, xmltree.NSXEnc + "aes192-cbc": {24, true},
+		xmltree.NSXEnc + "aes256-cbc": {32, true}, xmltree.NSXEnc11 + "aes128-gcm": {16, false},
+		xmltree.NSXEnc11 + "aes192-gcm": {24, false}, xmltree.NSXEnc11 + "aes256-gcm": {32, false},
+	} {
+		s := newSealed()
+		s.content = uri
+		parent := parse(t, s.encrypt(t, randomKey(row.size), plain))
+		used := 0
+		keys := keysOf(counting{ours(), &used})
+		keys.RefuseCBC()
+		got, err := Decrypt(parent, keys)
+		var f *fault.Fault
+		if refused := errors.As(err, &f) && f.Code == fault.CBCRefused && f.Want != "" && got == nil && used == 0; refused != row.refused ||
+			!refused && string(got) != plain {
+			t.Errorf("%s: got %q, %v after %d uses of the key", uri, got, err, used)
+		}
+		if got, err := Decrypt(parent, keysOf(ours())); err != nil || string(got) != plain {
+			t.Errorf("%s where it is not refused: got %q, %v", uri, got, err)
+		}
+	}
+}
+
 // TestManyRetrievalMethods: however many there are, and however long an Id is, each Id is read
 // once. What is bounded is the memory: to read an Id with references in it is to copy it.
 func TestManyRetrievalMethods(t *testing.T) {
