@@ -4,11 +4,12 @@ import (
 	"slices"
 
 	"github.com/iomete/saml/internal/dsig"
+	"github.com/iomete/saml/internal/xmlenc"
 )
 
 // onlyAlgorithms is Config.OnlyAlgorithms by kind. A kind with an empty list has all that are
 // accepted without it.
-type onlyAlgorithms struct{ signatures, digests []string }
+type onlyAlgorithms struct{ signatures, digests, contents, transports []string }
 
 // An algorithmKind is what Config.OnlyAlgorithms can restrict.
 type algorithmKind struct {
@@ -19,6 +20,8 @@ type algorithmKind struct {
 var algorithmKinds = []algorithmKind{
 	{dsig.IsSignatureMethod, func(o *onlyAlgorithms) *[]string { return &o.signatures }},
 	{dsig.IsDigestMethod, func(o *onlyAlgorithms) *[]string { return &o.digests }},
+	{xmlenc.IsContentMethod, func(o *onlyAlgorithms) *[]string { return &o.contents }},
+	{xmlenc.IsTransport, func(o *onlyAlgorithms) *[]string { return &o.transports }},
 }
 
 // onlyThese sorts valid URIs into their kinds.

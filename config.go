@@ -205,13 +205,15 @@ type Config struct {
 	// IdentityProvider.ValidUntil says when; New starts all the same, and Health fails.
 	RefuseExpiredMetadata bool
 
-	// OnlyAlgorithms are the only algorithms that signatures of messages may have, as URIs (RFC 9231):
-	// for signatures those of SigningAlgorithm, for digests
-	// "http://www.w3.org/2001/04/xmlenc#sha256" and its like. A kind of which it names none stays as it
-	// is. It never accepts more than is accepted without it: New refuses other URIs, and SHA-1 without
-	// InsecureAllowSHA1. It does not hold for the signature of metadata. Default: RSA, RSA-PSS and
-	// ECDSA with SHA-256, SHA-384 or SHA-512. An identity provider with another setting then cannot sign
-	// anyone in (codes "signature_algorithm", "digest_algorithm"), so ask it first.
+	// OnlyAlgorithms are the only algorithms that messages may use, as URIs (RFC 9231; XML Encryption
+	// 1.1, section 5): signatures as in SigningAlgorithm, digests such as
+	// "http://www.w3.org/2001/04/xmlenc#sha256", encryption of the content such as
+	// "http://www.w3.org/2009/xmlenc11#aes256-gcm" and of its key. A kind of which it names none stays
+	// as it is. It never accepts more than is accepted without it: New refuses other URIs, and SHA-1
+	// without InsecureAllowSHA1. It does not hold for the signature of metadata. Default: RSA, RSA-PSS
+	// and ECDSA with SHA-256, SHA-384 or SHA-512; AES with GCM or CBC; RSA-OAEP. With another algorithm
+	// at the identity provider nobody can sign in (codes "signature_algorithm", "digest_algorithm",
+	// "decryption"), so look there first.
 	OnlyAlgorithms []string
 
 	// InsecureAllowSHA1 accepts RSA-SHA1 signatures and SHA-1 digests. Only for an identity

@@ -106,6 +106,7 @@ func (a *attempt) openKeys(ctx context.Context, signed bool) {
 	if a.policy.refuseCBC && !signed {
 		a.secret.RefuseCBC()
 	}
+	a.secret.Only(a.policy.only.contents, a.policy.only.transports)
 }
 
 // orUnavailable returns the refusal err of a message, or another one if err is that of a failed

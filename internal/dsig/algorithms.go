@@ -6,8 +6,6 @@ import (
 	"crypto/rsa"
 	_ "crypto/sha1" // registers the hash; used only if Policy.AllowSHA1 is set
 	"math/big"
-	"slices"
-	"strings"
 
 	"github.com/iomete/saml/internal/fault"
 )
@@ -124,7 +122,7 @@ func IsDigestMethod(uri string) bool {
 func (p Policy) signatureMethod(uri string) (method, error) {
 	m, err := signatureMethod(uri, p)
 	if err == nil {
-		err = onlyOf(p.Signatures, uri, fault.SignatureAlgorithm)
+		err = fault.NotAmong(p.Signatures, uri, fault.SignatureAlgorithm)
 	}
 	return m, err
 }
@@ -133,23 +131,9 @@ func (p Policy) signatureMethod(uri string) (method, error) {
 func (p Policy) digestMethod(uri string) (crypto.Hash, error) {
 	hash, err := digestMethod(uri, p)
 	if err == nil {
-		err = onlyOf(p.Digests, uri, fault.DigestAlgorithm)
+		err = fault.NotAmong(p.Digests, uri, fault.DigestAlgorithm)
 	}
 	return hash, err
-}
-
-// onlyOf refuses an algorithm that is not in the list of a policy. An empty list refuses none.
-func onlyOf(list []string, uri string, code string) error {
-	if len(list) == 0 || slices.Contains(list, uri) {
-		return nil
-	}
-	return &fault.Fault{
-		Code:    code,
-		Message: "the algorithm is one that OnlyAlgorithms leaves out",
-		Got:     uri,
-		Want:    strings.Join(list, " or "),
-		Hint:    "Set the identity provider to an algorithm of OnlyAlgorithms, or add the one that it uses there.",
-	}
 }
 
 // verifyRSA reports whether key made the signature. With RSA-PSS the mask has the hash of the

@@ -2,6 +2,11 @@
 // into its public Error and adds the hint. The codes are the public ones.
 package fault
 
+import (
+	"slices"
+	"strings"
+)
+
 // A Fault is one reason why a message is refused. Every part is for the administrator and the log,
 // never for the browser.
 type Fault struct {
@@ -27,6 +32,20 @@ func (f *Fault) Error() string {
 		s += ", want " + f.Want
 	}
 	return s
+}
+
+// NotAmong refuses an algorithm that is not in a list, with this code. An empty list refuses none.
+func NotAmong(list []string, uri, code string) error {
+	if len(list) == 0 || slices.Contains(list, uri) {
+		return nil
+	}
+	return &Fault{
+		Code:    code,
+		Message: "the algorithm is one that OnlyAlgorithms leaves out",
+		Got:     uri,
+		Want:    strings.Join(list, " or "),
+		Hint:    "Set the identity provider to an algorithm of OnlyAlgorithms, or add the one that it uses there.",
+	}
 }
 
 // The codes of the internal packages. The texts are part of the public API: logs and dashboards

@@ -18,6 +18,7 @@ import (
 // A contentMethod is an algorithm for the content (XML Encryption 1.1 §5.2). The ciphertext begins
 // with the nonce or the initialization vector.
 type contentMethod struct {
+	uri     string
 	keySize int  // bytes
 	cbc     bool // it does not notice a change
 	open    func(key, ciphertext []byte) (plaintext []byte, ok bool)
@@ -29,23 +30,39 @@ func readContentMethod(e xmltree.Element) (contentMethod, error) {
 	if err := noParameters(e); err != nil {
 		return contentMethod{}, err
 	}
+	m, ok := contentMethodOf(uri)
+	if !ok {
+		return m, notAllowed("the content is encrypted with an algorithm that is not allowed", uri, "AES with GCM or CBC")
+	}
+	return m, nil
+}
+
+func contentMethodOf(uri string) (m contentMethod, ok bool) {
 	switch uri {
 	case xmltree.NSXEnc11 + "aes128-gcm":
-		return contentMethod{16, false, openGCM}, nil
+		return contentMethod{uri, 16, false, openGCM}, true
 	case xmltree.NSXEnc11 + "aes192-gcm":
-		return contentMethod{24, false, openGCM}, nil
+		return contentMethod{uri, 24, false, openGCM}, true
 	case xmltree.NSXEnc11 + "aes256-gcm":
-		return contentMethod{32, false, openGCM}, nil
+		return contentMethod{uri, 32, false, openGCM}, true
 	case xmltree.NSXEnc + "aes128-cbc":
-		return contentMethod{16, true, openCBC}, nil
+		return contentMethod{uri, 16, true, openCBC}, true
 	case xmltree.NSXEnc + "aes192-cbc":
-		return contentMethod{24, true, openCBC}, nil
+		return contentMethod{uri, 24, true, openCBC}, true
 	case xmltree.NSXEnc + "aes256-cbc":
-		return contentMethod{32, true, openCBC}, nil
+		return contentMethod{uri, 32, true, openCBC}, true
 	}
-	return contentMethod{}, notAllowed("the content is encrypted with an algorithm that is not allowed",
-		uri, "AES with GCM or CBC")
+	return contentMethod{}, false
 }
+
+// IsContentMethod reports whether an algorithm for the content can be allowed.
+func IsContentMethod(uri string) bool {
+	_, ok := contentMethodOf(uri)
+	return ok
+}
+
+// IsTransport reports whether an algorithm for the content key can be allowed.
+func IsTransport(uri string) bool { return uri == uriOAEPMGF1P || uri == uriOAEP }
 
 // noParameters refuses parameters: the content algorithms have none. KeySize is skipped, because
 // toolkits may write it; the algorithm decides the size.
@@ -112,7 +129,7 @@ const (
 func readTransport(e xmltree.Element) (rsa.OAEPOptions, error) {
 	options := rsa.OAEPOptions{Hash: crypto.SHA1, MGFHash: crypto.SHA1}
 	uri, _ := e.Attr("Algorithm")
-	if uri != uriOAEPMGF1P && uri != uriOAEP {
+	if !IsTransport(uri) {
 		return options, notAllowed("the content key is encrypted with an algorithm that is not allowed",
 			uri, "RSA-OAEP")
 	}

@@ -35,6 +35,8 @@ type Keys struct {
 	list      []crypto.Decrypter
 	calls     int // how many are left
 	refuseCBC bool
+	// the only algorithms to allow, out of those that are allowed anyway; empty: all of them
+	contents, transports []string
 }
 
 // ForMessage returns the Keys for one message. keys are RSA keys; others never match. They are
@@ -46,6 +48,10 @@ func ForMessage(keys []crypto.Decrypter) *Keys {
 // RefuseCBC makes Decrypt refuse AES-CBC, without using a key. It is for messages in which anyone may
 // have changed the ciphertext.
 func (k *Keys) RefuseCBC() { k.refuseCBC = true }
+
+// Only makes Decrypt refuse algorithms for the content and for the content key that are not among
+// these, without using a key. An empty list refuses none.
+func (k *Keys) Only(contents, transports []string) { k.contents, k.transports = contents, transports }
 
 // None reports whether there is no key.
 func (k *Keys) None() bool { return k == nil || len(k.list) == 0 }
@@ -75,6 +81,9 @@ func Decrypt(parent xmltree.Element, keys *Keys) ([]byte, error) {
 			Want:    "AES-GCM, or a signature of the message itself (Config.RefuseCBC)",
 		}
 	}
+	if err := keys.allow(e); err != nil {
+		return nil, err
+	}
 	for i, key := range keys.list {
 		if plaintext, ok := e.open(key, &keys.calls); ok {
 			// Move the key to the front: anything else in the message is most likely encrypted for
@@ -85,6 +94,18 @@ func Decrypt(parent xmltree.Element, keys *Keys) ([]byte, error) {
 		}
 	}
 	return nil, Failed()
+}
+
+// allow refuses the algorithms that Only leaves out. Both of two EncryptedKeys count: either may be
+// the one for us.
+func (k *Keys) allow(e encrypted) error {
+	err := fault.NotAmong(k.contents, e.content.uri, fault.Decryption)
+	for _, wrapped := range e.keys {
+		if err == nil {
+			err = fault.NotAmong(k.transports, wrapped.uri, fault.Decryption)
+		}
+	}
+	return err
 }
 
 // open decrypts the content with key. Each use of the key takes one of calls; at zero it gives up.
@@ -118,6 +139,7 @@ type encrypted struct {
 
 // An encryptedKey is a content key that is encrypted for one recipient, who may be us.
 type encryptedKey struct {
+	uri        string // of the algorithm
 	transport  rsa.OAEPOptions
 	ciphertext []byte
 }
@@ -184,7 +206,8 @@ func (e *encrypted) addKey(element xmltree.Element) error {
 	if err != nil {
 		return err
 	}
-	e.keys = append(e.keys, encryptedKey{transport, ciphertext})
+	uri, _ := method.Attr("Algorithm")
+	e.keys = append(e.keys, encryptedKey{uri, transport, ciphertext})
 	return nil
 }
 

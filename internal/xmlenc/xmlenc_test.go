@@ -458,6 +458,47 @@ func TestRefuseCBC(t *testing.T) {
 	}
 }
 
+// TestOnly: no key is used for an algorithm that is left out, of the content or of any content key.
+func TestOnly(t *testing.T) {
+	t.Parallel()
+	const cbc, gcm = xmltree.NSXEnc + "aes256-cbc", xmltree.NSXEnc11 + "aes256-gcm"
+	for name, row := range map[string]struct {
+		contents, transports []string
+		refused              bool
+	}{
+		"no list":                       {nil, nil, false},
+		"the content":                   {[]string{cbc, gcm}, nil, false},
+		"another content":               {[]string{cbc}, nil, true},
+		"the transport":                 {nil, []string{uriOAEPMGF1P, uriOAEP}, false},
+		"one of two transports":         {nil, []string{uriOAEPMGF1P}, true},
+		"the other one":                 {nil, []string{uriOAEP}, true},
+		"content and both transports":   {[]string{gcm}, []string{uriOAEPMGF1P, uriOAEP}, false},
+		"content and one transport":     {[]string{gcm}, []string{uriOAEP}, true},
+		"transports, and other content": {[]string{cbc}, []string{uriOAEPMGF1P, uriOAEP}, true},
+	} {
+		s := newSealed()
+		s.content = gcm
+		text := s.encrypt(t, randomKey(32), plain)
+		one := text[strings.Index(text, "<x:EncryptedKey "):strings.Index(text, "</x:EncryptedKey>")] + "</x:EncryptedKey>"
+		parent := parse(t, strings.Replace(text, one, one+strings.Replace(one, uriOAEPMGF1P, uriOAEP, 1), 1))
+		used := 0
+		keys := keysOf(counting{ours(), &used})
+		keys.Only(row.contents, row.transports)
+		got, err := Decrypt(parent, keys)
+		var f *fault.Fault
+		if refused := errors.As(err, &f) && strings.Contains(f.Message, "OnlyAlgorithms") && got == nil && used == 0; refused != row.refused ||
+			!refused && string(got) != plain {
+			t.Errorf("%s: got %q, %v after %d uses of the key", name, got, err, used)
+		}
+	}
+	for uri, kind := range map[string][2]bool{cbc: {true, false}, gcm: {true, false}, uriOAEP: {false, true},
+		uriOAEPMGF1P: {false, true}, xmltree.NSXEnc + "rsa-1_5": {false, false}, xmltree.NSXEnc + "tripledes-cbc": {false, false}, "": {false, false}} {
+		if got := [2]bool{IsContentMethod(uri), IsTransport(uri)}; got != kind {
+			t.Errorf("%q: is a content method and a transport: %v, want %v", uri, got, kind)
+		}
+	}
+}
+
 // TestManyRetrievalMethods: however many there are, and however long an Id is, each Id is read
 // once. What is bounded is the memory: to read an Id with references in it is to copy it.
 func TestManyRetrievalMethods(t *testing.T) {

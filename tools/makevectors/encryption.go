@@ -9,7 +9,8 @@ import (
 func encryptionVectors() []vector {
 	var list []vector
 	for _, part := range [][]vector{encryptedVectors(), encryptedStructureVectors(), encryptionAlgorithmVectors(),
-		ciphertextVectors(), plaintextVectors(), encryptedCheckVectors(), cbcVectors()} {
+		ciphertextVectors(), plaintextVectors(), encryptedCheckVectors(), cbcVectors(),
+		onlyAlgorithmVectors()} {
 		list = append(list, part...)
 	}
 	return list
@@ -480,5 +481,21 @@ func cbcVectors() []vector {
 		refused("name-id", "encrypted-name-id",
 			"The policy refuses AES-CBC, and the assertion around the encrypted NameID is signed, but not the Response."),
 		tookOff,
+	}
+}
+
+// onlyAlgorithmVectors: with Config.OnlyAlgorithms, content and content key are encrypted by an
+// algorithm of the list.
+func onlyAlgorithmVectors() []vector {
+	const accepted = "encrypted-only-these-algorithms"
+	only := func(uris ...string) header { return header{"policy": "only=" + strings.Join(uris, " only=")} }
+	return []vector{
+		{name: accepted, from: "encrypted-aes256-gcm", header: only(nsXEnc+"aes256-cbc", aes256GCM, oaepMGF1P),
+			why: "The policy names the algorithms that are accepted, and these are."},
+		{name: "p38-not-of-these-contents", from: accepted, expect: "decryption",
+			header: only(nsXEnc+"aes256-cbc", nsXEnc11+"aes128-gcm", oaepMGF1P),
+			why:    "The content is encrypted with AES-256-GCM, and the policy accepts others alone."},
+		{name: "p38-not-of-these-transports", from: accepted, expect: "decryption", header: only(aes256GCM, oaep),
+			why: "The content key is encrypted with RSA-OAEP under its older name, and the policy accepts the newer one alone."},
 	}
 }
