@@ -172,7 +172,8 @@ func Checks() []CheckInfo {
 		"Every signature verifies with a trusted key, and one covers the assertion, which is decrypted first; only what it covers is read.", "Core 5.4 and 6",
 		[]Code{CodeUnsigned, CodeSignatureStructure, CodeReferenceURI, CodeTransform, CodeCanonicalization,
 			CodeSignatureAlgorithm, CodeDigestAlgorithm,
-			CodeWeakKey, CodeDigest, CodeSignature, CodeDecryption, CodeCBCRefused, CodeKeyUnavailable, CodeSchema, CodeTooLarge}})
+			CodeWeakKey, CodeDigest, CodeSignature, CodeDecryption, CodeCBCRefused, CodeKeyUnavailable, CodeSchema,
+			CodeTooLarge}})
 	add(allChecks.verified)
 	add(allChecks.claims)
 	return list

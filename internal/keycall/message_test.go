@@ -140,7 +140,8 @@ func TestDecryptHere(t *testing.T) {
 	if err != nil || string(out) != "content key" {
 		t.Errorf("got %q, %v", out, err)
 	}
-	if _, err := m.Keys()[1].Decrypt(rand.Reader, ciphertext, nil); err == nil || m.Hidden() == nil || m.Unavailable() != nil {
+	_, err = m.Keys()[1].Decrypt(rand.Reader, ciphertext, nil)
+	if err == nil || m.Hidden() == nil || m.Unavailable() != nil {
 		t.Errorf("got %v, %v, %v", err, m.Hidden(), m.Unavailable())
 	}
 }
