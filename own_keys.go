@@ -131,7 +131,7 @@ func (sp *ServiceProvider) noticeHiddenKey(ctx context.Context, a *attempt) {
 	}
 	kind := refusalKind{CodeKeyUnavailable + " after another key", a.expect.requestID != ""}
 	if show, _ := sp.refusals.count(kind, a.now); show {
-		sp.config.Logger.WarnContext(ctx, "saml: a decryption key cannot be used, and the refusal does not say so: the key "+why.Why,
-			"tenant", sp.config.Tenant, "cause", causeInLog(why.Cause))
+		message := "saml: a decryption key cannot be used, and the refusal does not say so: the key " + why.Why
+		sp.config.Logger.WarnContext(ctx, message, "tenant", sp.config.Tenant, "cause", causeInLog(why.Cause))
 	}
 }

@@ -120,7 +120,8 @@ func newOwnPair(t *testing.T) ownPair {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return ownPair{contextKey{remoteKey{key, nil}, func(ctx context.Context) error { return ctx.Err() }}, certificateFor(t, key)}
+	remote := contextKey{remoteKey{key, nil}, func(ctx context.Context) error { return ctx.Err() }}
+	return ownPair{remote, certificateFor(t, key)}
 }
 
 func (p ownPair) decryption() saml.DecryptionKey {
@@ -171,7 +172,8 @@ func (r *ownRoll) finish(list []pendingRoll) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
 			if r.logins++; err != nil {
-				r.failed = append(r.failed, fmt.Errorf("at identity provider %d, by POST %t: %w", p.at, p.request.Form != nil, err))
+				err = fmt.Errorf("at identity provider %d, by POST %t: %w", p.at, p.request.Form != nil, err)
+				r.failed = append(r.failed, err)
 			}
 		})
 	}

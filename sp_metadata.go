@@ -225,7 +225,7 @@ func (h *metadataHandler) sign(ctx context.Context, m outgoing.Metadata, tag str
 	case <-timer.C:
 		h.mu.Lock()
 		if h.signing == done {
-			h.fail(refuse(CodeKeyUnavailable, fmt.Sprintf("the metadata is not signed: the key has not answered within %s", wait), "", ""), now)
+			h.fail(refusef(CodeKeyUnavailable, "the metadata is not signed: the key has not answered within %s", wait), now)
 		}
 		h.mu.Unlock()
 	}

@@ -168,18 +168,19 @@ func requestRows(d dialect, demand knobs, unsigned, wrong string) []row {
 
 // ownKeyRows are for products that check signatures of requests, and read several certificates of our
 // metadata: we change our keys, and the product has read what docs/keys.md says. encrypt are the knobs
-// for encrypted assertions.
-func ownKeyRows(d dialect, demand, encrypt knobs) []row {
+// for encrypted assertions, wrong is on the page for a request with another signature.
+func ownKeyRows(d dialect, demand, encrypt knobs, wrong string) []row {
 	return []row{
-		{name: "our next signing key announced, the former one signs", knobs: d.with(demand), config: both(signs, announcesKeys)},
+		{name: "our next signing key announced, the former one signs", knobs: d.with(demand),
+			config: both(signs, announcesKeys)},
 		{name: "our next signing key signs, by redirect", knobs: d.with(demand), config: signsNext,
 			registered: both(signs, announcesKeys)},
 		{name: "our next signing key signs, by POST", knobs: d.with(demand), config: signsNext, way: post,
 			registered: both(signs, announcesKeys)},
 		{name: "our former signing key signs once more, by POST", knobs: d.with(demand), config: signs, way: post,
 			registered: signsNext},
-		{name: "our former signing key dropped, and it signs", knobs: d.with(demand), config: signs, registered: signsNextAlone,
-			want: want{refusal: "Unable to validate"}},
+		{name: "our former signing key dropped, and it signs", knobs: d.with(demand), config: signs,
+			registered: signsNextAlone, want: want{refusal: wrong}},
 		{name: "our next decryption key first, the metadata has the former one", knobs: d.with(encrypt), config: decryptsNext,
 			registered: decrypts},
 		{name: "our next decryption key first, in the metadata too", knobs: d.with(encrypt), config: decryptsNext},

@@ -134,7 +134,7 @@ func TestSimpleSAMLphp(t *testing.T) {
 		sha1Rows(algorithm("http://www.w3.org/2000/09/xmldsig#rsa-sha1"), "Assertion:rsa-sha1"),
 		requestRows(d, knobs{"validate.authnrequest": true}, "no signature found", "Unable to validate"),
 		sha512Rows(d, knobs{"validate.authnrequest": true}, ""),
-		ownKeyRows(d, knobs{"validate.authnrequest": true}, knobs{"assertion.encryption": true}),
+		ownKeyRows(d, knobs{"validate.authnrequest": true}, knobs{"assertion.encryption": true}, "Unable to validate"),
 		nameIDRows(format("urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"),
 			format("urn:oasis:names:tc:SAML:2.0:nameid-format:transient"), format("urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified")),
 		announcedKeyRows(d),

@@ -64,9 +64,6 @@ type call func(context.Context) ([]byte, error)
 // do makes a call, unless too many are under way, and waits for its answer: for at most limit, and no
 // longer than ctx lives. If the call goes on after that, it keeps its slot until it returns, so keys
 // that hang occupy at most as many goroutines as there are slots.
-//
-// A context that has ended decides before the answer does. Otherwise an answer that comes at that
-// very moment would be taken or not by what it is.
 func (b *Bounds) do(ctx context.Context, limit time.Duration, c call) ([]byte, error) {
 	inner, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -85,6 +82,12 @@ func (b *Bounds) do(ctx context.Context, limit time.Duration, c call) ([]byte, e
 	case a = <-answers:
 	case <-inner.Done():
 	}
+	return b.outcome(ctx, inner, a)
+}
+
+// outcome returns what becomes of an answer. A context that has ended decides before the answer does:
+// otherwise, of answers that come at that very moment, a failure could be told from a success.
+func (b *Bounds) outcome(ctx, inner context.Context, a answer) ([]byte, error) {
 	switch {
 	case inner.Err() != nil:
 		return nil, b.late(ctx)

@@ -61,6 +61,10 @@ func TestSign(t *testing.T) {
 		<-ctx.Done()
 		return nil, fmt.Errorf("the connection: %w", ctx.Err())
 	}
+	timeIsUp, ended := context.DeadlineExceeded, context.Canceled
+	late := func() ([]byte, error) { time.Sleep(time.Hour); return []byte("output"), nil }
+	panics := func() ([]byte, error) { panic("at the disco") }
+	exits := func() ([]byte, error) { runtime.Goexit(); return nil, nil }
 	for name, row := range map[string]struct {
 		key    crypto.Signer
 		why    string // "" for an answer
@@ -77,12 +81,11 @@ func TestSign(t *testing.T) {
 		}), "", nil, false, 0},
 		"fails":              {key("", io.ErrUnexpectedEOF), "failed", io.ErrUnexpectedEOF, false, 0},
 		"is down":            {key("", fmt.Errorf("x: %w", errDown)), "is out of service", errDown, false, 0},
-		"hangs":              {contextKey(wait), "has not answered within 5s", context.DeadlineExceeded, false, 5 * time.Second},
-		"the request ends":   {contextKey(wait), "had not answered when the request ended", context.Canceled, true, time.Second},
-		"panics":             {elsewhere{do: func() ([]byte, error) { panic("at the disco") }}, "failed", nil, false, 0},
-		"ends its goroutine": {elsewhere{do: func() ([]byte, error) { runtime.Goexit(); return nil, nil }}, "failed", nil, false, 0},
-		"answers an hour late": {elsewhere{do: func() ([]byte, error) { time.Sleep(time.Hour); return []byte("output"), nil }},
-			"has not answered within 5s", context.DeadlineExceeded, false, 5 * time.Second},
+		"hangs":              {contextKey(wait), "has not answered within 5s", timeIsUp, false, 5 * time.Second},
+		"the request ends":   {contextKey(wait), "had not answered when the request ended", ended, true, time.Second},
+		"panics":             {elsewhere{do: panics}, "failed", nil, false, 0},
+		"ends its goroutine": {elsewhere{do: exits}, "failed", nil, false, 0},
+		"answers late":       {elsewhere{do: late}, "has not answered within 5s", timeIsUp, false, 5 * time.Second},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			b := New(5*time.Second, 1, errDown)

@@ -107,19 +107,29 @@ func TestMessageTimeIsUp(t *testing.T) {
 	})
 }
 
-// TestEndDecidesBeforeTheAnswer: where the request ends at the moment of the answer, the answer makes
-// no difference.
+// TestEndDecidesBeforeTheAnswer: where the request or the time ends at the moment of the answer, the
+// answer makes no difference.
 func TestEndDecidesBeforeTheAnswer(t *testing.T) {
-	for _, answer := range []error{nil, io.ErrUnexpectedEOF} {
-		for range 100 {
-			ctx, cancel := context.WithCancel(t.Context())
-			m := New(time.Hour, 1, errDown).Message(ctx, []crypto.Decrypter{elsewhere{do: func() ([]byte, error) {
-				cancel()
-				return []byte("output"), answer
-			}}})
-			if ask(m, 1); !errors.Is(m.Unavailable(), context.Canceled) {
-				t.Fatalf("the answer %v was taken: %v", answer, m.Unavailable())
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	b := New(time.Hour, 1, errDown)
+	for what, ctx := range map[string]context.Context{"the request": over, "the time": t.Context()} {
+		for _, a := range []answer{{[]byte("output"), nil}, {nil, io.ErrUnexpectedEOF}, {nil, errDown}} {
+			out, err := b.outcome(ctx, over, a)
+			var unavailable *Unavailable
+			if out != nil || !errors.As(err, &unavailable) || unavailable.Cause != b.late(ctx).Cause {
+				t.Errorf("%s ends with the answer %+v: got %q, %v", what, a, out, err)
 			}
+		}
+	}
+}
+
+// TestOneAfterTheOther: a call has given its place back when its answer is there.
+func TestOneAfterTheOther(t *testing.T) {
+	b, k := New(time.Hour, 1, errDown), key("output", nil)
+	for n := range 20_000 {
+		if _, err := b.sign(t.Context(), k); err != nil {
+			t.Fatalf("call %d: %v", n, err)
 		}
 	}
 }
@@ -140,7 +150,8 @@ func TestDecryptHere(t *testing.T) {
 	if err != nil || string(out) != "content key" {
 		t.Errorf("got %q, %v", out, err)
 	}
-	if _, err := m.Keys()[1].Decrypt(rand.Reader, ciphertext, nil); err == nil || m.Hidden() == nil || m.Unavailable() != nil {
+	_, err = m.Keys()[1].Decrypt(rand.Reader, ciphertext, nil)
+	if err == nil || m.Hidden() == nil || m.Unavailable() != nil {
 		t.Errorf("got %v, %v, %v", err, m.Hidden(), m.Unavailable())
 	}
 }

@@ -448,8 +448,8 @@ func TestRefuseCBC(t *testing.T) {
 		keys.RefuseCBC()
 		got, err := Decrypt(parent, keys)
 		var f *fault.Fault
-		if refused := errors.As(err, &f) && f.Code == fault.CBCRefused && f.Want != "" && got == nil && used == 0; refused != row.refused ||
-			!refused && string(got) != plain {
+		refused := errors.As(err, &f) && f.Code == fault.CBCRefused && f.Want != "" && got == nil && used == 0
+		if refused != row.refused || !refused && string(got) != plain {
 			t.Errorf("%s: got %q, %v after %d uses of the key", uri, got, err, used)
 		}
 		if got, err := Decrypt(parent, keysOf(ours())); err != nil || string(got) != plain {
