@@ -69,8 +69,14 @@ func (s *MetadataSource) looks() uint64 {
 func TestNoNetworkWhileAResponseIsChecked(t *testing.T) {
 	network := denyNetwork(t)
 	mayLook := []Code{CodeSignature, CodeSignatureAlgorithm, CodeDecryption}
-	silent, looked := 0, 0
-	for _, v := range readVectors(t) {
+	silent, looked, part := 0, 0, 1
+	if RaceDetector {
+		part = 10
+	}
+	for i, v := range readVectors(t) {
+		if i%part != 0 {
+			continue
+		}
 		sp, err := v.provider(t)
 		if err != nil {
 			continue // no key that can be used
@@ -101,7 +107,8 @@ func TestNoNetworkWhileAResponseIsChecked(t *testing.T) {
 			looked++
 		}
 	}
-	if t.Logf("%d responses without the network, %d with one look", silent, looked); silent < 200 || looked < 5 {
+	t.Logf("%d responses without the network, %d with one look", silent, looked)
+	if silent < 500/part || looked < 50/part {
 		t.Errorf("%d responses without the network, %d with one look: too few to show anything", silent, looked)
 	}
 }

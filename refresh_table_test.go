@@ -55,8 +55,6 @@ func (row metadataRow) as(kind saml.EventKind) metadataRow {
 	return row
 }
 
-func text(s string) func(*ring) string { return func(*ring) string { return s } }
-
 // metadataTable has a row for each way in which a metadata server, or what it publishes, goes wrong in
 // the field, and for the unusual ways that are right.
 func metadataTable() []metadataRow {
