@@ -8,9 +8,9 @@
 //	mux.Handle("/", login.Require(app)) // app reads session.FromContext(r.Context())
 //
 // The server stores which sessions were ended here, and of which signing keys, in a saml.Store. In
-// Config.Records it stores sessions that are too large for a cookie, and what the identity provider has
-// ended. A session belongs to one tenant, one identity provider and one entity
-// ID. It ends if the settings name another one.
+// Config.Records it stores sessions that are too large for a cookie, and what the identity provider
+// has ended. A session belongs to one tenant, one identity provider and one entity ID. It ends if the
+// settings name another one.
 package session
 
 import (
@@ -73,11 +73,11 @@ type Config struct {
 	// Idle is how long a session lives without a request. Minimum one minute, default 2 hours.
 	Idle time.Duration
 
-	// Lifetime is how long a session lives at most. Minimum one minute, default 12 hours. A shorter value
-	// counts for sessions that have begun already, too.
+	// Lifetime is how long a session lives at most. Minimum one minute, default 12 hours.
 	// SessionNotOnOrAfter of the identity provider (SAML Core 2.0, section 2.7.2) can shorten it,
-	// but not below three minutes: a session that ends at once would cause a redirect loop. All
-	// replicas need the same, because the end of a signing key is remembered for so long.
+	// but not below three minutes: a session that ends at once would cause a redirect loop. A
+	// shorter Lifetime counts for sessions that have begun already, too. All replicas need the same,
+	// because the end of a signing key is remembered for so long.
 	Lifetime time.Duration
 
 	// AllowBeyondSessionNotOnOrAfter ignores SessionNotOnOrAfter of the identity provider. It is
