@@ -32,8 +32,12 @@ type FormAccount struct {
 // It is called for forms that Require gets, and r has come through Require: SessionProvider works.
 type FormAccountFunc func(r *http.Request) (*FormAccount, error)
 
-// maxKeptForm is how long a form may be that is kept, in bytes.
-const maxKeptForm = 64 << 10
+const (
+	// maxKeptForm is how long a form may be that is kept, in bytes.
+	maxKeptForm = 64 << 10
+	// keptFormMemory is what a form takes of HandlerConfig.BodyMemory, with the page on which it waits.
+	keptFormMemory = 512 << 10
+)
 
 // A formFate is why a form is not passed on now.
 type formFate struct {
@@ -113,6 +117,11 @@ func (h *Handler) keepForm(w http.ResponseWriter, r *http.Request) bool {
 	if h.guardsRedirectURL(w, r) {
 		return true
 	}
+	if !h.bodies.take(keptFormMemory, true) {
+		h.fail(w, r, sp, manyForms())
+		return true
+	}
+	defer h.bodies.give(keptFormMemory)
 	body, ok := h.keptBody(w, r)
 	if !ok {
 		return false
@@ -136,7 +145,11 @@ func (h *Handler) takeForm(w http.ResponseWriter, r *http.Request, signedIn bool
 		w.Header().Set("Cache-Control", "no-store")
 		http.Error(w, h.language(r).Say(textFormElsewhere), http.StatusForbidden)
 		return nil, true
+	case !h.bodies.take(keptFormMemory, true):
+		h.fail(w, r, sp, manyForms())
+		return nil, true
 	}
+	defer h.bodies.give(keptFormMemory)
 	sealed := h.sentForm(w, r)
 	fate := formWaits
 	switch {
@@ -173,6 +186,12 @@ func (h *Handler) formAccount(r *http.Request) (*FormAccount, *ServiceProvider, 
 		return nil, nil, err
 	}
 	return account, sp, nil
+}
+
+// manyForms is the refusal of a form that the browser still has: it posts it again when the user
+// reloads.
+func manyForms() *Error {
+	return refuse(CodeBusy, "other forms take up all the memory that is set aside for them", "", "")
 }
 
 // isPersonsForm reports whether a person posted r from a page in a window of the browser: no script,
@@ -295,6 +314,7 @@ func (h *Handler) showForm(w http.ResponseWriter, r *http.Request, sp *ServicePr
 		}
 		waiting.Link = beginLink(at, end+"?"+posted.Kept+"=1", fate.fresh)
 	}
+	defer writeDeadline(w, r, h.bodyTimeout)()
 	waiting.Write(w, fate.status)
 }
 
