@@ -49,12 +49,12 @@ type formFate struct {
 }
 
 var (
-	formWaits      = &formFate{status: http.StatusUnauthorized, sentence: textFormWaits, waits: true, signIn: true}
-	formOther      = &formFate{status: http.StatusForbidden, sentence: textFormOther, waits: true, signIn: true, fresh: true}
-	formUnsure     = &formFate{status: http.StatusServiceUnavailable, sentence: textFormUnsure, waits: true}
-	formUsed       = &formFate{status: http.StatusConflict, sentence: textFormUsed}
-	formTooOld     = &formFate{status: http.StatusGone, sentence: textFormTooOld}
-	formUnreadable = &formFate{status: http.StatusBadRequest, sentence: textFormUnreadable}
+	formWaits      = &formFate{status: 401, sentence: textFormWaits, waits: true, signIn: true}
+	formOther      = &formFate{status: 403, sentence: textFormOther, waits: true, signIn: true, fresh: true}
+	formUnsure     = &formFate{status: 503, sentence: textFormUnsure, waits: true}
+	formUsed       = &formFate{status: 409, sentence: textFormUsed}
+	formTooOld     = &formFate{status: 410, sentence: textFormTooOld}
+	formUnreadable = &formFate{status: 400, sentence: textFormUnreadable}
 )
 
 // formOverSignIn answers a form that waits for a sign-in, and reports whether it has answered.

@@ -55,16 +55,22 @@ func keeping(t *testing.T, c saml.HandlerConfig) http.Handler {
 
 // postForm posts a form from a page of the service; header has pairs of names and values.
 func postForm(h http.Handler, body io.Reader, header ...string) *httptest.ResponseRecorder {
-	r, w := httptest.NewRequest("POST", ownPage, body), httptest.NewRecorder()
-	for i, all := 0, append([]string{"Content-Type", "application/x-www-form-urlencoded", "Sec-Fetch-Site", "same-origin",
-		"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}, header...); i < len(all); i += 2 {
+	return postFormTo(h, ownPage, body, header...)
+}
+
+func postFormTo(h http.Handler, target string, body io.Reader, header ...string) *httptest.ResponseRecorder {
+	r, w := httptest.NewRequest("POST", target, body), httptest.NewRecorder()
+	all := append([]string{"Content-Type", "application/x-www-form-urlencoded", "Sec-Fetch-Site", "same-origin",
+		"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}, header...)
+	for i := 0; i < len(all); i += 2 {
 		r.Header.Set(all[i], all[i+1])
 	}
 	h.ServeHTTP(w, r)
 	return w
 }
 
-var keptField = regexp.MustCompile(`<form id="form" method="post" autocomplete="off"><input type="hidden" name="saml_form" value="([A-Za-z0-9_-]+)">`)
+var keptField = regexp.MustCompile(`<form id="form" method="post" autocomplete="off">` +
+	`<input type="hidden" name="saml_form" value="([A-Za-z0-9_-]+)">`)
 
 // keptForm returns the body that the button of a page posts, "" if the page keeps no form.
 func keptForm(w *httptest.ResponseRecorder) string {
@@ -90,24 +96,30 @@ func TestPageOfAFormThatWaits(t *testing.T) {
 			t.Fatalf("got status %d: %.400s", w.Code, text)
 		}
 		policy := w.Header().Get("Content-Security-Policy")
-		if !strings.HasPrefix(policy, "default-src 'none'; script-src 'nonce-") || !strings.HasSuffix(policy, "; frame-ancestors 'none'") ||
-			w.Header().Get("Cache-Control") != "no-store" || w.Header().Get("Referrer-Policy") != "same-origin" {
+		if !strings.HasPrefix(policy, "default-src 'none'; script-src 'nonce-") ||
+			!strings.HasSuffix(policy, "; frame-ancestors 'none'") || w.Header().Get("Cache-Control") != "no-store" ||
+			w.Header().Get("Referrer-Policy") != "same-origin" {
 			t.Errorf("got %v", w.Header())
 		}
-		link := `<a href="` + redirectURL + `?return_to=` + url.QueryEscape(saml.DefaultRedirectPath+"?saml_form=1") + `" target="_blank" rel="noopener">`
-		if !strings.Contains(text, strings.ReplaceAll(link, "&", "&amp;")) || !strings.Contains(text, `<button type="submit">Send again</button>`) ||
-			!strings.Contains(text, `<html lang="en">`) || !strings.Contains(text, "<main><h1>Your form has not been sent</h1>") {
-			t.Errorf("want %s and a button, got %.1500s", link, text)
+		end := url.QueryEscape(saml.DefaultRedirectPath + "?saml_form=1")
+		for _, want := range []string{`<html lang="en">`, "<main><h1>Your form has not been sent</h1>",
+			`<a href="` + redirectURL + `?return_to=` + end + `" target="_blank" rel="noopener">`,
+			`<button type="submit">Send again</button>`} {
+			if !strings.Contains(text, want) {
+				t.Errorf("want %s, got %.1500s", want, text)
+			}
 		}
-		if strings.Contains(text, ".submit()") || strings.Contains(text, ".click()") || strings.Contains(text, "http-equiv") ||
-			strings.Contains(text, "comment") || strings.Contains(text, "xxxxxxxx") {
-			t.Errorf("the page posts by itself, or shows the form: %.1500s", text)
+		for _, not := range []string{".submit()", ".click()", "http-equiv", "comment", "xxxxxxxx"} {
+			if strings.Contains(text, not) {
+				t.Errorf("the page posts by itself, or shows the form: %s in %.1500s", not, text)
+			}
 		}
 		if len(w.Result().Cookies()) > 0 || len(text) > 92<<10 {
 			t.Errorf("the page has %d bytes, and sets the cookies %v", len(text), w.Result().Cookies())
 		}
 	}
-	if w := postForm(page, strings.NewReader(longest+"x"), "Ended", "ann"); keptForm(w) != "" || w.Code != http.StatusSeeOther {
+	w := postForm(page, strings.NewReader(longest+"x"), "Ended", "ann")
+	if keptForm(w) != "" || w.Code != http.StatusSeeOther {
 		t.Errorf("a form of more than 64 KiB: got status %d", w.Code)
 	}
 }
@@ -133,6 +145,7 @@ func TestFormsOfOnesOwnSessions(t *testing.T) {
 	empty, emptyKind := fields("", "")
 	file, fileKind := fields("a.txt", "")
 	unnamed, unnamedKind := fields("", "content")
+	longKind := "application/x-www-form-urlencoded; x=" + strings.Repeat("x", 256)
 	for name, row := range map[string]struct {
 		body, kind string
 		header     []string
@@ -147,7 +160,7 @@ func TestFormsOfOnesOwnSessions(t *testing.T) {
 		"plain text":                {ownForm, "text/plain", nil, ""},
 		"JSON":                      {"{}", "application/json", nil, ""},
 		"no type":                   {ownForm, " ", nil, ""},
-		"a very long type":          {ownForm, "application/x-www-form-urlencoded; x=" + strings.Repeat("x", 256), nil, ""},
+		"a very long type":          {ownForm, longKind, nil, ""},
 		"a compressed form":         {ownForm, "", []string{"Content-Encoding", "gzip"}, ""},
 		"a form by fetch":           {ownForm, "", []string{"Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty"}, ""},
 		"a form in a frame":         {ownForm, "", []string{"Sec-Fetch-Dest", "iframe"}, ""},
@@ -169,7 +182,8 @@ func TestFormsOfOnesOwnSessions(t *testing.T) {
 		if row.kept == "" {
 			continue
 		}
-		if w := postForm(page, strings.NewReader(again), "User", "ann"); w.Code != 200 || w.Body.String() != "ann sends "+row.kept {
+		w := postForm(page, strings.NewReader(again), "User", "ann")
+		if w.Code != 200 || w.Body.String() != "ann sends "+row.kept {
 			t.Errorf("%s: got status %d, %.200q", name, w.Code, w.Body)
 		}
 	}
@@ -204,7 +218,9 @@ func TestOtherFormsPassUnchanged(t *testing.T) {
 	})
 	for _, body := range []string{"", "a=1", "saml_forms=1", ownForm} {
 		for name, h := range map[string]http.Handler{"as it is": page, "parsed": parsed} {
-			w := postForm(h, io.MultiReader(strings.NewReader(body[:len(body)/2]), strings.NewReader(body[len(body)/2:])), "User", "ann")
+			half := len(body) / 2
+			slow := io.MultiReader(strings.NewReader(body[:half]), strings.NewReader(body[half:]))
+			w := postForm(h, slow, "User", "ann")
 			if w.Code != 200 || w.Body.String() != "ann sends "+body {
 				t.Errorf("%q, %s: got status %d, %q", body, name, w.Code, w.Body)
 			}
@@ -254,7 +270,8 @@ func TestFormsShareTheBudget(t *testing.T) {
 		"sent again": postForm(page, strings.NewReader(again), "User", "ann"),
 		"to be kept": postForm(page, strings.NewReader(ownForm), "Ended", "ann"),
 	} {
-		if w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "<code>"+string(saml.CodeBusy)+"</code>") {
+		busy := "<code>" + string(saml.CodeBusy) + "</code>"
+		if w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), busy) {
 			t.Errorf("one more, %s: got status %d, %s", name, w.Code, w.Body)
 		}
 	}
@@ -274,12 +291,7 @@ func TestFormsShareTheBudget(t *testing.T) {
 func TestGuardOnTheRedirectURLKeepsNoForm(t *testing.T) {
 	t.Parallel()
 	page := keeping(t, saml.HandlerConfig{Provider: newHouse(t, nil).sp})
-	r, w := httptest.NewRequest("POST", redirectURL, strings.NewReader("SAMLResponse=QQ&saml_leg=2")), httptest.NewRecorder()
-	for name, value := range map[string]string{"Content-Type": "application/x-www-form-urlencoded", "Sec-Fetch-Site": "same-origin",
-		"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Ended": "ann"} {
-		r.Header.Set(name, value)
-	}
-	page.ServeHTTP(w, r)
+	w := postFormTo(page, redirectURL, strings.NewReader("SAMLResponse=QQ&saml_leg=2"), "Ended", "ann")
 	if keptForm(w) != "" || !strings.Contains(w.Body.String(), "<code>"+string(saml.CodeConfig)+"</code>") {
 		t.Errorf("got status %d, %s", w.Code, w.Body)
 	}
@@ -338,17 +350,20 @@ func (*brokenClaims) Claim(context.Context, string, time.Duration) (bool, error)
 func TestFormPagesInAnotherLanguage(t *testing.T) {
 	t.Parallel()
 	asked := map[string]bool{}
-	page := keeping(t, saml.HandlerConfig{Provider: newHouse(t, nil).sp, Language: func(*http.Request) (string, func(string) string) {
+	german := func(*http.Request) (string, func(string) string) {
 		return "de", func(english string) string { asked[english] = true; return "ü " + english }
-	}})
+	}
+	page := keeping(t, saml.HandlerConfig{Provider: newHouse(t, nil).sp, Language: german})
 	waits := postForm(page, strings.NewReader(ownForm), "Ended", "ann")
 	again := strings.NewReader(keptForm(waits))
 	for name, w := range map[string]*httptest.ResponseRecorder{"waits": waits,
 		"other":      postForm(page, again, "User", "bob"),
 		"elsewhere":  postForm(page, strings.NewReader(keptForm(waits)), "User", "ann", "Sec-Fetch-Site", "cross-site"),
 		"unreadable": postForm(page, strings.NewReader("saml_form=A"), "User", "ann")} {
-		if w.Code < 400 || !strings.Contains(w.Body.String(), "ü ") || name != "elsewhere" && !strings.Contains(w.Body.String(), `<html lang="de">`) {
-			t.Errorf("%s: got status %d, %s", name, w.Code, w.Body)
+		text := w.Body.String()
+		isPage := name != "elsewhere"
+		if w.Code < 400 || !strings.Contains(text, "ü ") || strings.Contains(text, `<html lang="de">`) != isPage {
+			t.Errorf("%s: got status %d, %s", name, w.Code, text)
 		}
 	}
 	for text := range asked {
@@ -383,7 +398,8 @@ func TestSignInOfAFormInASecondWindow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	login, err := saml.NewHandler(saml.HandlerConfig{Provider: sp, Sessions: sessions, FormAccount: sessions.FormAccount})
+	login, err := saml.NewHandler(saml.HandlerConfig{Provider: sp, Sessions: sessions,
+		FormAccount: sessions.FormAccount})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -413,8 +429,8 @@ func TestSignInOfAFormInASecondWindow(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for name, value := range map[string]string{"Content-Type": "application/x-www-form-urlencoded", "Accept": "text/html",
-			"Origin": service.URL} {
+		for name, value := range map[string]string{"Content-Type": "application/x-www-form-urlencoded",
+			"Accept": "text/html", "Origin": service.URL} {
 			r.Header.Set(name, value)
 		}
 		return recorded(t, browser, r)
@@ -429,7 +445,8 @@ func TestSignInOfAFormInASecondWindow(t *testing.T) {
 		t.Errorf("before the sign-in: got status %d, %s", early.Code, early.Body)
 	}
 	end := signIn(html.UnescapeString(link[1]))
-	if !strings.Contains(end, "<h1>You are signed in</h1>") || !strings.Contains(end, "press Send again") || len(got) > 0 {
+	if !strings.Contains(end, "<h1>You are signed in</h1>") || !strings.Contains(end, "press Send again") ||
+		len(got) > 0 {
 		t.Errorf("the sign-in ends at %s, the application got %q", end, got)
 	}
 	if w := post(again); w.Code != 200 || !slices.Equal(got, []string{"Grüße"}) {

@@ -18,8 +18,10 @@ const (
 	arrived   = email + " sends hello"
 )
 
-var composePage = template.Must(template.New("").Parse(`<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Compose</title><link rel="icon" href="data:,"></head>
-<body><form method="post"><textarea id="comment" name="comment"></textarea><button id="send">Send</button></form></body></html>`))
+var composePage = template.Must(template.New("").Parse(`<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>Compose</title><link rel="icon" href="data:,"></head><body>
+<form method="post"><textarea id="comment" name="comment"></textarea><button id="send">Send</button></form>
+</body></html>`))
 
 // compose is a page with a form, and what becomes of it.
 func (w *world) compose(rw http.ResponseWriter, r *http.Request) {
@@ -83,10 +85,13 @@ func (v *visit) inside(pattern string) string {
 func (v *visit) signsInBeside() {
 	v.Helper()
 	end := func(l leg) bool {
-		return l.Method == "GET" && l.Path == v.sp.RedirectPath() && l.Query == "saml_form=1" && l.Status == http.StatusOK
+		return l.Method == "GET" && l.Path == v.sp.RedirectPath() && l.Query == "saml_form=1" &&
+			l.Status == http.StatusOK
 	}
 	v.click(again)
-	v.must(until("a sign-in in a second window", func() (bool, error) { return slices.ContainsFunc(v.recorded(), end), nil }))
+	v.must(until("a sign-in in a second window", func() (bool, error) {
+		return slices.ContainsFunc(v.recorded(), end), nil
+	}))
 }
 
 func formOverSignIn(v *visit) {

@@ -95,7 +95,8 @@ func (m *Manager) lateAll(r *http.Request) (list []*Session) {
 func (m *Manager) noticeLostForms(r *http.Request) {
 	if m.config.KeepForms && guarded.Is(r.Context()) && !guarded.KeepsForms(r.Context()) {
 		m.warnOfForms(r.Context(), "session.Config.KeepForms is set and saml.HandlerConfig.FormAccount is not",
-			"Make the handler with saml.NewHandler and set saml.HandlerConfig.FormAccount to the method FormAccount of the Manager.")
+			"Make the handler with saml.NewHandler, "+
+				"and set saml.HandlerConfig.FormAccount to the method FormAccount of the Manager.")
 	}
 }
 

@@ -112,9 +112,10 @@ func (s *formSite) wantWaits(when string, w *httptest.ResponseRecorder, status i
 	s.Helper()
 	got := sealed(w)
 	h := w.Header()
-	if w.Code != status || got == "" || strings.Contains(w.Body.String(), "Ioana") || h.Get("Cache-Control") != "no-store" ||
+	if w.Code != status || got == "" || strings.Contains(w.Body.String(), "Ioana") ||
+		h.Get("Cache-Control") != "no-store" ||
 		!strings.Contains(h.Get("Content-Security-Policy"), "frame-ancestors 'none'") {
-		s.Errorf("%s: got status %d, %v, %.400s, want %d and a page with the sealed form", when, w.Code, h, w.Body, status)
+		s.Errorf("%s: got status %d, %v, %.400s, want %d and the form on a page", when, w.Code, h, w.Body, status)
 	}
 	return got
 }
@@ -123,7 +124,8 @@ func (s *formSite) wantWaits(when string, w *httptest.ResponseRecorder, status i
 func (s *formSite) wantNot(when string, w *httptest.ResponseRecorder, status int) {
 	s.Helper()
 	if w.Code != status || sealed(w) != "" || len(s.got) > 0 {
-		s.Errorf("%s: got status %d, the application got %q, want %d and nothing: %.400s", when, w.Code, s.got, status, w.Body)
+		s.Errorf("%s: got status %d, %.400s, the application got %q, want %d and nothing", when, w.Code, w.Body, s.got,
+			status)
 	}
 }
 
@@ -138,8 +140,9 @@ func (s *formSite) kept() (again string, ended *http.Cookie) {
 // TestFormSurvivesASignIn: the application gets the form as it was posted, and nobody gets it before.
 func TestFormSurvivesASignIn(t *testing.T) {
 	t.Parallel()
-	const twoFields = "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--b\r\nContent-Disposition: form-data; name=\"f\"; " +
-		"filename=\"\"\r\nContent-Type: application/octet-stream\r\n\r\n\r\n--b--\r\n"
+	const twoFields = "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--b\r\n" +
+		"Content-Disposition: form-data; name=\"f\"; filename=\"\"\r\n" +
+		"Content-Type: application/octet-stream\r\n\r\n\r\n--b--\r\n"
 	for name, row := range map[string]struct {
 		target, kind, body string
 		header             []string
@@ -186,7 +189,8 @@ func TestFormSurvivesASignIn(t *testing.T) {
 			if len(s.got) > 0 {
 				t.Fatalf("the application got %q", s.got)
 			}
-			want := fmt.Sprintf("%s sends %d bytes of %s by POST to %s: %s", user, len(row.body), row.kind, row.target, row.body)
+			want := fmt.Sprintf("%s sends %d bytes of %s by POST to %s: %s", user, len(row.body), row.kind, row.target,
+				row.body)
 			if w := s.send(form(row.target, again, fresh)); w.Code != 200 || w.Body.String() != want {
 				t.Errorf("after the sign-in: got status %d, %.200q, want %.200q", w.Code, w.Body, want)
 			}
@@ -218,10 +222,11 @@ func TestEndedSessionIsNoSession(t *testing.T) {
 			}
 		})
 		answerOf(s.login.Load(load), r)
-		if w := s.send(form("/jobs", secret, c, "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty")); w.Code != 401 || len(s.got) > 0 {
+		w := s.send(form("/jobs", secret, c, "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty"))
+		if w.Code != 401 || len(s.got) > 0 {
 			t.Errorf("a call in the background: got status %d, %q", w.Code, s.got)
 		}
-		w := answerOf(s.login, newRequest("GET", s.sp.RedirectURL()+"?saml_form=1", c))
+		w = answerOf(s.login, newRequest("GET", s.sp.RedirectURL()+"?saml_form=1", c))
 		if strings.Contains(w.Body.String(), "You are signed in") {
 			t.Errorf("the page at the end of the sign-in says %s", w.Body)
 		}
@@ -248,8 +253,10 @@ func TestFormsThatAreNotKept(t *testing.T) {
 		then   func(s *formSite, c *http.Cookie)
 		answer samltest.Answer
 	}{
-		"nothing is wrong":                     {then: func(s *formSite, _ *http.Cookie) { ends(s) }},
-		"an hour after the end":                {then: func(s *formSite, _ *http.Cookie) { s.clock.advance(3 * time.Hour) }},
+		"nothing is wrong": {then: func(s *formSite, _ *http.Cookie) { ends(s) }},
+		"an hour after the end": {then: func(s *formSite, _ *http.Cookie) {
+			s.clock.advance(3 * time.Hour)
+		}},
 		"after a sign-out, by a copied cookie": {then: func(s *formSite, c *http.Cookie) { signsOut(s, c); ends(s) }},
 		"after a sign-out at the end of the lifetime": {config: func(c *Config) { c.Idle = 24 * time.Hour },
 			then: func(s *formSite, c *http.Cookie) {
@@ -267,11 +274,15 @@ func TestFormsThatAreNotKept(t *testing.T) {
 			ends(s)
 			s.guard(s.newManager(func(c *Config) { c.KeepForms, c.Keys = true, [][]byte{saml.NewStateKey()} }))
 		}},
-		"another entity ID": {then: func(s *formSite, _ *http.Cookie) { ends(s); s.serve("urn:other", func(*saml.Config) {}) }},
-		"another tenant":    {then: func(s *formSite, _ *http.Cookie) { ends(s); s.serve(s.sp.EntityID(), ofAcme) }},
+		"another entity ID": {then: func(s *formSite, _ *http.Cookie) {
+			ends(s)
+			s.serve("urn:other", func(*saml.Config) {})
+		}},
+		"another tenant": {then: func(s *formSite, _ *http.Cookie) { ends(s); s.serve(s.sp.EntityID(), ofAcme) }},
 		"another identity provider": {then: func(s *formSite, _ *http.Cookie) {
 			ends(s)
-			s.idp = samltest.MustNew(s.T, samltest.Options{Now: s.clock.Now, TenantID: "11111111-2222-4333-8444-555555555555"})
+			s.idp = samltest.MustNew(s.T, samltest.Options{Now: s.clock.Now,
+				TenantID: "11111111-2222-4333-8444-555555555555"})
 			s.serve(s.sp.EntityID(), func(*saml.Config) {})
 		}},
 		"without KeepForms": {then: func(s *formSite, _ *http.Cookie) { ends(s); s.guard(s.newManager()) }},
@@ -297,7 +308,8 @@ func TestFormsThatAreNotKept(t *testing.T) {
 		t.Parallel()
 		s := newFormSite(t)
 		s.serve(s.sp.EntityID(), func(c *saml.Config) { c.NameID = saml.AllowAnyNameID })
-		c := s.signIn(samltest.Answer{User: samltest.User{UserPrincipalName: "x"}, NameIDFormat: samltest.FormatTransient})
+		c := s.signIn(samltest.Answer{User: samltest.User{UserPrincipalName: "x"},
+			NameIDFormat: samltest.FormatTransient})
 		ends(s)
 		s.wantNot("", s.send(form("/jobs", secret, c)), 303)
 	})
@@ -333,154 +345,6 @@ func (s *formSite) forgetClaims() {
 		if ttl < 13*time.Hour {
 			delete(s.store.keys, key)
 		}
-	}
-}
-
-// TestAttacksOnKeptForms: a form that waits reaches the application by the button of our page alone, in
-// a session of its account, where it was posted, and once.
-func TestAttacksOnKeptForms(t *testing.T) {
-	t.Parallel()
-	grace := samltest.Answer{User: samltest.DefaultUsers()[3]}
-	for name, row := range map[string]struct {
-		target string // "" is that of the form
-		header []string
-		before func(s *formSite) // what happens before the form is sent again
-		answer samltest.Answer   // of the sign-in
-		status int
-		waits  bool // the form can still be sent
-	}{
-		"no attack":                   {status: 200},
-		"no attack, an old browser":   {header: oldBrowser, status: 200},
-		"no attack, after 59 minutes": {before: func(s *formSite) { s.clock.advance(59 * time.Minute) }, status: 200},
-		"no attack, by a new key": {before: func(s *formSite) {
-			s.serve(s.sp.EntityID(), func(c *saml.Config) { c.StateKeys = [][]byte{saml.NewStateKey(), testKey} })
-		}, status: 200},
-
-		"from another site":                 {header: []string{"Sec-Fetch-Site", "cross-site", "Origin", "https://evil.example"}, status: 403},
-		"from a sibling host":               {header: []string{"Sec-Fetch-Site", "same-site", "Origin", "https://evil.example.com"}, status: 403},
-		"from nowhere":                      {header: []string{"Sec-Fetch-Site", "none"}, status: 403},
-		"from another port":                 {header: []string{"Origin", baseURL + ":8443"}, status: 403},
-		"from http":                         {header: append([]string{"Origin", "http://console.example.com"}, oldBrowser...), status: 403},
-		"from another site, an old browser": {header: append([]string{"Origin", "https://evil.example"}, oldBrowser...), status: 403},
-		"from a sandbox, an old browser":    {header: append([]string{"Origin", "null"}, oldBrowser...), status: 403},
-		"without Origin, an old browser":    {header: append([]string{"Origin", ""}, oldBrowser...), status: 403},
-		"in a frame":                        {header: []string{"Sec-Fetch-Dest", "iframe"}, status: 403},
-		"by fetch":                          {header: []string{"Sec-Fetch-Mode", "same-origin", "Sec-Fetch-Dest", "empty"}, status: 403},
-		"by XMLHttpRequest":                 {header: append([]string{"X-Requested-With", "XMLHttpRequest"}, oldBrowser...), status: 403},
-		"by a program":                      {header: append(oldBrowser[:6:6], "Accept", "*/*"), status: 403},
-		"with Authorization":                {header: []string{"Authorization", "Bearer x"}, status: 403},
-
-		"pasted for another user": {answer: grace, status: 403, waits: true},
-		"to another path":         {target: "/users?id=7", status: 400},
-		"with another query":      {target: "/jobs?id=8", status: 400},
-		"without its query":       {target: "/jobs", status: 400},
-		"an hour later":           {before: func(s *formSite) { s.clock.advance(time.Hour) }, status: 410},
-		"before it was kept":      {before: func(s *formSite) { s.clock.advance(-time.Hour) }, status: 400},
-		"at another tenant":       {before: func(s *formSite) { s.serve(s.sp.EntityID(), ofAcme) }, status: 400},
-		"at another service":      {before: func(s *formSite) { s.serve("urn:other", func(*saml.Config) {}) }, status: 400},
-		"at another origin, a page that hides its own": {header: []string{"Origin", "null"}, before: func(s *formSite) {
-			s.serve(s.sp.EntityID(), func(c *saml.Config) { c.BaseURL = "https://other.example.com" })
-		}, status: 400},
-		"its key is gone": {before: func(s *formSite) {
-			s.serve(s.sp.EntityID(), func(c *saml.Config) { c.StateKeys = [][]byte{saml.NewStateKey()} })
-		}, status: 400},
-		"the claim fails": {before: func(s *formSite) { s.claims.fail(errBroken) }, status: 503, waits: true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := newFormSite(t)
-			again, _ := s.kept()
-			if row.before != nil {
-				row.before(s)
-			}
-			s.claims.fail(nil)
-			c := s.signIn(row.answer)
-			if name == "the claim fails" {
-				s.claims.fail(errBroken)
-			}
-			w := s.send(form(cmp.Or(row.target, "/jobs?id=7"), again, c, row.header...))
-			switch {
-			case row.status == 200:
-				if w.Code != 200 || w.Body.String() != written {
-					t.Errorf("got status %d, %q", w.Code, w.Body)
-				}
-			case row.waits:
-				if s.wantWaits(name, w, row.status) != again || len(s.got) > 0 {
-					t.Errorf("another form waits, or the application got %q", s.got)
-				}
-			default:
-				s.wantNot(name, w, row.status)
-				if strings.Contains(w.Body.String(), "Ioana") || w.Header().Get("Cache-Control") != "no-store" {
-					t.Errorf("got %s, %v", w.Body, w.Header())
-				}
-			}
-		})
-	}
-}
-
-// TestKeptFormIsSentOnce: a double click, the Back button and a copied page send nothing twice, also at
-// another replica. A claim that failed is tried again by the user, and nobody else.
-func TestKeptFormIsSentOnce(t *testing.T) {
-	t.Parallel()
-	s := newFormSite(t)
-	again, _ := s.kept()
-	c := s.signIn(samltest.Answer{})
-	s.claims.fail(errBroken)
-	s.wantWaits("the claim fails", s.send(form("/jobs?id=7", again, c)), 503)
-	s.claims.fail(nil)
-	if w := s.send(form("/jobs?id=7", again, c)); w.Body.String() != written {
-		t.Errorf("a moment later: got status %d, %s", w.Code, w.Body)
-	}
-	s.got = nil
-	s.wantNot("a second time", s.send(form("/jobs?id=7", again, c)), 409)
-	s.guard(s.newManager(func(c *Config) { c.KeepForms = true }))
-	w := s.send(form("/jobs?id=7", again, c))
-	s.wantNot("at another replica", w, 409)
-	if !strings.Contains(w.Body.String(), "may have been sent before") {
-		t.Errorf("got %s", w.Body)
-	}
-	for key, ttl := range s.claims.keys {
-		if strings.HasPrefix(key, "v1/form/") && ttl <= time.Hour {
-			t.Errorf("the store remembers the form for %s, and it can be sent for an hour", ttl)
-		}
-	}
-}
-
-// TestSentAgainIsOneField: what is no form of our page is passed on as it is, and opens nothing.
-func TestSentAgainIsOneField(t *testing.T) {
-	t.Parallel()
-	s := newFormSite(t)
-	again, _ := s.kept()
-	c := s.signIn(samltest.Answer{})
-	for name, row := range map[string]struct {
-		body, kind string
-		status     int
-	}{
-		"behind another field": {"a=1&" + again, urlEncoded, 200},
-		"as text":              {again, "text/plain", 200},
-		"before another field": {again + "&a=1", urlEncoded, 400},
-		"escaped":              {strings.Replace(again, "=", "=%41", 1), urlEncoded, 400},
-		"cut":                  {again[:len(again)-4], urlEncoded, 400},
-		"with a line break":    {again[:20] + "\n" + again[20:], urlEncoded, 400},
-		"empty":                {"saml_form=", urlEncoded, 400},
-		"too long":             {"saml_form=" + strings.Repeat("A", 96<<10), urlEncoded, 400},
-		"somebody else's text": {"saml_form=AAAA", urlEncoded, 400},
-	} {
-		s.got = nil
-		w := s.send(form("/jobs?id=7", row.body, c, "Content-Type", row.kind))
-		if row.status != 200 {
-			s.wantNot(name, w, row.status)
-			continue
-		}
-		if want := row.body; w.Code != 200 || len(s.got) != 1 || !strings.HasSuffix(s.got[0], ": "+want) {
-			t.Errorf("%s: got status %d, the application got %.200q", name, w.Code, s.got)
-		}
-	}
-	s.got = nil
-	put := form("/jobs?id=7", again, c)
-	put.Method = "PUT"
-	if s.send(put); len(s.got) != 1 || !strings.HasSuffix(s.got[0], again) {
-		t.Errorf("another method: the application got %q", s.got)
 	}
 }
 
