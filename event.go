@@ -22,8 +22,8 @@ const (
 	// HandlerConfig.FormAccount failed. HandlerConfig.Observe gets it.
 	SessionUnknown EventKind = "session_unknown"
 
-	// FormRefused: a form that Require had kept over a sign-in was not sent again, because the Store
-	// failed.
+	// FormRefused: a form that Require had kept over a sign-in was not sent again, because the
+	// Store failed.
 	FormRefused EventKind = "form_refused"
 )
 
@@ -40,10 +40,10 @@ type Event struct {
 	Login     *Login // of a LoginSucceeded; personal data
 	// Metadata says more, for the events of a MetadataSource; else nil.
 	Metadata *MetadataEvent
-	// Err says why, for a LoginRefused, a SessionUnknown, a FormRefused, and what fails of a MetadataSource. Its Got
-	// may be personal data, see Code.Personal, and so may
-	// be the text of the error that it wraps. A browser can post any number of responses for one
-	// login, so a login may be refused several times, and with CodeReplayed after it succeeded.
+	// Err says why, for a LoginRefused, a SessionUnknown, a FormRefused, and what fails of a
+	// MetadataSource. Its Got may be personal data, see Code.Personal, and so may be the text of
+	// the error that it wraps. A browser can post any number of responses for one login, so a login
+	// may be refused several times, and with CodeReplayed after it succeeded.
 	Err *Error
 
 	signedIn bool // refused in a browser that is signed in, which troubles nobody

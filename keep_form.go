@@ -13,21 +13,21 @@ import (
 	"github.com/iomete/saml/internal/posted"
 )
 
-// A FormAccount is the account that a browser's form belongs to: that of its session, or of a session
-// that has just ended.
+// A FormAccount is the account that a browser's form belongs to: that of its session, or of a
+// session that has just ended.
 type FormAccount struct {
 	Tenant string // Login.Tenant of the session
 	Key    string // Identity.AccountKey, or another short text that names one account for good; never ""
 
-	// Ended says that the session has ended by its lifetime or because nobody used it. It is no session
-	// any more; a form that it posts waits for the sign-in.
+	// Ended says that the session has ended by its lifetime or because nobody used it. It is no
+	// session any more; a form that it posts waits for the sign-in.
 	Ended bool
 }
 
-// A FormAccountFunc returns the account of the session of r, or of one that ended by time at most an
-// hour ago. It returns nil if there is neither, also if the session was ended in another way (the user
-// signed out, the account was locked), or if the account has no key. An error means that this is not
-// known at the moment: the answer is status 503, and the browser still has the form.
+// A FormAccountFunc returns the account of the session of r, or of one that ended by time at most
+// an hour ago. It returns nil if there is neither, also if the session was ended in another way
+// (the user signed out, the account was locked), or if the account has no key. An error means that
+// this is not known at the moment: the answer is status 503, and the browser still has the form.
 //
 // It is called for forms that Require gets, and r has come through Require: SessionProvider works.
 type FormAccountFunc func(r *http.Request) (*FormAccount, error)
@@ -35,7 +35,8 @@ type FormAccountFunc func(r *http.Request) (*FormAccount, error)
 const (
 	// maxKeptForm is how long a form may be that is kept, in bytes.
 	maxKeptForm = 64 << 10
-	// keptFormMemory is what a form takes of HandlerConfig.BodyMemory, with the page on which it waits.
+	// keptFormMemory is what a form takes of HandlerConfig.BodyMemory, with the page on which it
+	// waits.
 	keptFormMemory = 512 << 10
 )
 
@@ -78,8 +79,8 @@ func (h *Handler) formOverSignIn(w http.ResponseWriter, r, served *http.Request)
 	return nil, h.keepForm(w, r)
 }
 
-// sentAgain reports whether "Send again" on our page posted r. It returns r with its whole body: of a
-// form it has read no more than the name of our field.
+// sentAgain reports whether "Send again" on our page posted r. It returns r with its whole body: of
+// a form it has read no more than the name of our field.
 func sentAgain(r *http.Request) (*http.Request, bool) {
 	if r.PostForm != nil { // a middleware has parsed the form
 		return r, r.PostForm.Has(posted.Kept)
@@ -194,9 +195,9 @@ func manyForms() *Error {
 	return refuse(CodeBusy, "other forms take up all the memory that is set aside for them", "", "")
 }
 
-// isPersonsForm reports whether a person posted r from a page in a window of the browser: no script,
-// no frame, and no program, which may repeat what it has sent. Authorization says that r has another
-// way to be signed in than a session.
+// isPersonsForm reports whether a person posted r from a page in a window of the browser: no
+// script, no frame, and no program, which may repeat what it has sent. Authorization says that r
+// has another way to be signed in than a session.
 func isPersonsForm(r *http.Request) bool {
 	if len(r.Header.Values("Authorization")) > 0 {
 		return false
@@ -211,8 +212,8 @@ func isPersonsForm(r *http.Request) bool {
 }
 
 // fromOwnOrigin reports whether the browser says that a page of the origin of sp posted r: by
-// Sec-Fetch-Site, or by Origin if that is not sent. If both are, both must say so. sp may be nil if it
-// is not known; then Origin says nothing.
+// Sec-Fetch-Site, or by Origin if that is not sent. If both are, both must say so. sp may be nil if
+// it is not known; then Origin says nothing.
 func fromOwnOrigin(r *http.Request, sp *ServiceProvider) bool {
 	site, origin := r.Header.Get("Sec-Fetch-Site"), r.Header.Get("Origin")
 	named := origin != "" && origin != "null" // a Referrer-Policy of the page hides it
@@ -255,8 +256,8 @@ func (h *Handler) readWhole(w http.ResponseWriter, r *http.Request, most int64) 
 	return body, size <= most && (r.ContentLength < 0 || r.ContentLength == size)
 }
 
-// hasNoFile reports whether a body is multipart/form-data (RFC 7578) with fields alone. A field for a
-// file that the user has left empty has no name of a file and no content.
+// hasNoFile reports whether a body is multipart/form-data (RFC 7578) with fields alone. A field for
+// a file that the user has left empty has no name of a file and no content.
 func hasNoFile(body []byte, boundary string) bool {
 	parts := multipart.NewReader(bytes.NewReader(body), boundary)
 	for {

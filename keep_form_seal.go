@@ -19,15 +19,15 @@ import (
 const (
 	// keptFormLifetime is how long a form waits for its user to sign in.
 	keptFormLifetime = time.Hour
-	// maxKeptType is how long the Content-Type of a form may be, in bytes. That of a multipart form names
-	// a boundary of at most 70 characters (RFC 2046 §5.1.1).
+	// maxKeptType is how long the Content-Type of a form may be, in bytes. That of a multipart form
+	// names a boundary of at most 70 characters (RFC 2046 §5.1.1).
 	maxKeptType = 256
 	// maxSealedForm is the length of a sealed form in base64url: 2 KiB are for all but the body.
 	maxSealedForm = (maxKeptForm + 2<<10) / 3 * 4
 )
 
-// A keptForm is a form that waits for its user to sign in. Sealed, it opens only for the same tenant,
-// entity ID, method, origin, path and query.
+// A keptForm is a form that waits for its user to sign in. Sealed, it opens only for the same
+// tenant, entity ID, method, origin, path and query.
 type keptForm struct {
 	ID          string `json:"i"` // random; what the Store remembers once the form was sent
 	Account     string `json:"a"` // FormAccount.Key
@@ -70,8 +70,8 @@ func (sp *ServiceProvider) openForm(r *http.Request, sealed []byte) *keptForm {
 	return form
 }
 
-// takeForm returns a form that is sent again by its account. It returns the same form only once; fate
-// says why not. After formUnsure the user may try again.
+// takeForm returns a form that is sent again by its account. It returns the same form only once;
+// fate says why not. After formUnsure the user may try again.
 func (sp *ServiceProvider) takeForm(r *http.Request, account string, sealed []byte) (form *keptForm, fate *formFate) {
 	form = sp.openForm(r, sealed)
 	now := sp.config.Now()

@@ -81,7 +81,8 @@ func (v *visit) inside(pattern string) string {
 	return html.UnescapeString(found[1])
 }
 
-// signsInBeside clicks the link of the page, and waits until the window that it opens has signed in.
+// signsInBeside clicks the link of the page, and waits until the window that it opens has signed
+// in.
 func (v *visit) signsInBeside() {
 	v.Helper()
 	end := func(l leg) bool {

@@ -164,10 +164,10 @@ func newLogin(mail string) *saml.Login {
 	return login
 }
 
-// A form that is posted after the session has ended is not lost: it waits on a page until its user has
-// signed in again. What guards against forged requests (CSRF) stands behind Require, so that it does
-// not see the page's own form. Do not bind a token in the form to the session: the one in a form that
-// waited is that of the old session.
+// A form that is posted after the session has ended is not lost: it waits on a page until its user
+// has signed in again. What guards against forged requests (CSRF) stands behind Require, so that it
+// does not see the page's own form. Do not bind a token in the form to the session: the one in a
+// form that waited is that of the old session.
 func ExampleConfig_keepForms() {
 	var sp *saml.ServiceProvider // from saml.New
 	var app http.Handler

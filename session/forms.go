@@ -23,9 +23,9 @@ func (m *Manager) afterlife() time.Duration {
 }
 
 // FormAccount is for saml.HandlerConfig.FormAccount, together with Config.KeepForms. It returns the
-// account of the session of r, or of one that ended by time less than an hour ago. It returns nil if
-// there is neither, if the session was ended in another way, or if the account has no key. r must
-// have come through Require, as for Session; an error means the same as there.
+// account of the session of r, or of one that ended by time less than an hour ago. It returns nil
+// if there is neither, if the session was ended in another way, or if the account has no key. r
+// must have come through Require, as for Session; an error means the same as there.
 func (m *Manager) FormAccount(r *http.Request) (*saml.FormAccount, error) {
 	if !m.config.KeepForms {
 		m.warnOfForms(r.Context(), "saml.HandlerConfig.FormAccount is set and session.Config.KeepForms is not",

@@ -10,8 +10,8 @@ import (
 	"github.com/iomete/saml/samltest"
 )
 
-// TestAttacksOnKeptForms: a form that waits reaches the application by the button of our page alone, in
-// a session of its account, where it was posted, and once.
+// TestAttacksOnKeptForms: a form that waits reaches the application by the button of our page
+// alone, in a session of its account, where it was posted, and once.
 func TestAttacksOnKeptForms(t *testing.T) {
 	t.Parallel()
 	grace := samltest.Answer{User: samltest.DefaultUsers()[3]}
@@ -96,8 +96,8 @@ func TestAttacksOnKeptForms(t *testing.T) {
 	}
 }
 
-// TestKeptFormIsSentOnce: a double click, the Back button and a copied page send nothing twice, also at
-// another replica. A claim that failed is tried again by the user, and nobody else.
+// TestKeptFormIsSentOnce: a double click, the Back button and a copied page send nothing twice,
+// also at another replica. A claim that failed is tried again by the user, and nobody else.
 func TestKeptFormIsSentOnce(t *testing.T) {
 	t.Parallel()
 	s := newFormSite(t)

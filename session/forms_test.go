@@ -98,7 +98,8 @@ var oldBrowser = []string{"Sec-Fetch-Site", "", "Sec-Fetch-Mode", "", "Sec-Fetch
 
 func (s *formSite) send(r *http.Request) *httptest.ResponseRecorder { return answerOf(s.page, r) }
 
-// sealed returns the form of a page that keeps one, ready to be posted again, "" if w is no such page.
+// sealed returns the form of a page that keeps one, ready to be posted again, "" if w is no such
+// page.
 func sealed(w *httptest.ResponseRecorder) string {
 	if _, value, found := strings.Cut(w.Body.String(), `name="saml_form" value="`); found {
 		value, _, _ = strings.Cut(value, `"`)
@@ -137,7 +138,8 @@ func (s *formSite) kept() (again string, ended *http.Cookie) {
 	return s.wantWaits("the session has ended", s.send(form("/jobs?id=7", secret, ended)), 401), ended
 }
 
-// TestFormSurvivesASignIn: the application gets the form as it was posted, and nobody gets it before.
+// TestFormSurvivesASignIn: the application gets the form as it was posted, and nobody gets it
+// before.
 func TestFormSurvivesASignIn(t *testing.T) {
 	t.Parallel()
 	const twoFields = "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--b\r\n" +
@@ -232,13 +234,16 @@ func TestEndedSessionIsNoSession(t *testing.T) {
 		}
 	}
 	s.Manager = s.newManager()
+	if err := s.SignOut(newWriter(), newRequest("POST", "/", c)); err != nil || len(s.store.keys) > 0 {
+		t.Errorf("without KeepForms a session that is over ends once more: %v, %v", err, s.store.keys)
+	}
 	if c = s.signIn(samltest.Answer{}); c.MaxAge != 12*60*60 {
 		t.Errorf("without KeepForms the browser keeps the cookie for %d s", c.MaxAge)
 	}
 }
 
-// TestFormsThatAreNotKept: whoever is not known to have been signed in a moment ago, or may no longer
-// be, loses the form as before.
+// TestFormsThatAreNotKept: whoever is not known to have been signed in a moment ago, or may no
+// longer be, loses the form as before.
 func TestFormsThatAreNotKept(t *testing.T) {
 	t.Parallel()
 	ends := func(s *formSite) { s.clock.advance(2*time.Hour + time.Minute) }

@@ -74,8 +74,8 @@ type Config struct {
 	// Validate decides whether a session may begin or continue. Return ErrEnded if the user may no
 	// longer sign in, or if Session.Stamp is no longer the stamp of the account. Validate runs
 	// before a session begins, and after that at most every 10 seconds for each session and
-	// process, with KeepForms also before a form of a session is kept that has just ended by time. It
-	// must return within five seconds.
+	// process, with KeepForms also before a form of a session is kept that has just ended by time.
+	// It must return within five seconds.
 	//
 	// For a new session, ErrEnded refuses the sign-in. Any other error refuses it too and asks the
 	// user to try again: otherwise, while Validate fails, one session could follow another every
@@ -104,13 +104,13 @@ type Config struct {
 	// see Session.AttributesTruncated. Default: none.
 	Keep []string
 
-	// KeepForms keeps a form that a user posts after the session has ended by Idle or Lifetime: it waits,
-	// sealed, on a page of Handler.Require until the user has signed in again (see
-	// saml.HandlerConfig.FormAccount, which must be set to Manager.FormAccount). The browser keeps the
-	// cookie for an hour beyond the session, and a record is kept as long. In that hour the cookie is no
-	// session. It only says whose form it is, if the session was not ended in another way (SignOut,
-	// Validate, a sign-out at the identity provider) and the account has a key (Identity.AccountKey).
-	// Default: forms are lost.
+	// KeepForms keeps a form that a user posts after the session has ended by Idle or Lifetime: it
+	// waits, sealed, on a page of Handler.Require until the user has signed in again (see
+	// saml.HandlerConfig.FormAccount, which must be set to Manager.FormAccount). The browser keeps
+	// the cookie for an hour beyond the session, and a record is kept as long. In that hour the
+	// cookie is no session. It only says whose form it is, if the session was not ended in another
+	// way (SignOut, Validate, a sign-out at the identity provider) and the account has a key
+	// (Identity.AccountKey). Default: forms are lost.
 	KeepForms bool
 
 	// Cookie is the name of the cookie, without the prefix __Host-, at most 64 bytes. Default:

@@ -15,8 +15,8 @@ type Waiting struct {
 	Language Language
 }
 
-// The script keeps a double click from sending the form twice: the browser would show what becomes of
-// the second one, which is refused. The page may be shown again by the Back button.
+// The script keeps a double click from sending the form twice: the browser would show what becomes
+// of the second one, which is refused. The page may be shown again by the Back button.
 var waitingTemplate = template.Must(template.New("waiting").Parse(`<!DOCTYPE html>
 <html lang="{{.Language.Name}}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{.Title}}</title>
 <style nonce="{{.Nonce}}">` + style + `</style>
