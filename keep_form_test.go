@@ -29,6 +29,10 @@ func formAccount(r *http.Request) (*saml.FormAccount, error) {
 	switch {
 	case ended == "unknown":
 		return nil, errors.New("the row of ann@example.com")
+	case ended == "nameless":
+		return &saml.FormAccount{Ended: true}, nil
+	case ended == "meanwhile":
+		return &saml.FormAccount{Key: user, Ended: true}, nil
 	case user != "":
 		return &saml.FormAccount{Key: user}, nil
 	case ended != "":
@@ -145,6 +149,7 @@ func TestFormsOfOnesOwnSessions(t *testing.T) {
 	empty, emptyKind := fields("", "")
 	file, fileKind := fields("a.txt", "")
 	unnamed, unnamedKind := fields("", "content")
+	longForm := "comment=" + strings.Repeat("x", 64<<10-8)
 	longKind := "application/x-www-form-urlencoded; x=" + strings.Repeat("x", 256)
 	for name, row := range map[string]struct {
 		body, kind string
@@ -170,6 +175,8 @@ func TestFormsOfOnesOwnSessions(t *testing.T) {
 		"another origin":            {ownForm, "", []string{"Origin", "https://console.example.net"}, ""},
 		"with Authorization":        {ownForm, "", []string{"Authorization", "Basic eDp5"}, ""},
 		"with no account":           {ownForm, "", []string{"Ended", ""}, ""},
+		"an account without a key":  {ownForm, "", []string{"Ended", "nameless"}, ""},
+		"a very long key":           {longForm, "", []string{"Ended", strings.Repeat("k", 4<<10)}, ""},
 	} {
 		header := []string{"Ended", "ann"}
 		if row.kind != "" {
@@ -192,8 +199,12 @@ func TestFormsOfOnesOwnSessions(t *testing.T) {
 		w.Header().Get("Retry-After") != "10" || strings.Contains(w.Body.String(), "ann@") {
 		t.Errorf("FormAccount fails: got status %d, %s", w.Code, w.Body)
 	}
-	// somebody signed in whose account has no key
 	again := keptForm(postForm(page, strings.NewReader(ownForm), "Ended", "ann"))
+	if w := postForm(page, strings.NewReader(again), "User", "ann", "Ended", "meanwhile"); keptForm(w) != again ||
+		w.Code != http.StatusUnauthorized {
+		t.Errorf("the session ends meanwhile: got status %d, %s", w.Code, w.Body)
+	}
+	// somebody signed in whose account has no key
 	login, err := saml.NewHandler(saml.HandlerConfig{Provider: h.sp, Sessions: ownSessions{},
 		FormAccount: func(*http.Request) (*saml.FormAccount, error) { return nil, nil }})
 	if err != nil {
@@ -231,6 +242,26 @@ func TestOtherFormsPassUnchanged(t *testing.T) {
 		if w := postForm(h, strings.NewReader(again), "User", "ann"); w.Body.String() != "ann sends a=1&b=2&b=1" {
 			t.Errorf("kept parsed, sent again %s: got status %d, %q", name, w.Code, w.Body)
 		}
+	}
+	long := strings.NewReader("a=" + strings.Repeat("x", 64<<10))
+	if w := postForm(parsed, long, "Ended", "ann"); keptForm(w) != "" {
+		t.Error("a form of more than 64 KiB is kept if it was parsed")
+	}
+	broken := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ParseForm() == nil {
+			t.Error("the form is not broken")
+		}
+		page.ServeHTTP(w, r)
+	})
+	if w := postForm(broken, strings.NewReader("%zz"), "Ended", "ann"); keptForm(w) != "" {
+		t.Error("nothing is kept as if it were the form")
+	}
+	bare := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = nil // as in a test of an application
+		page.ServeHTTP(w, r)
+	})
+	if w := postForm(bare, nil, "Ended", "ann"); w.Code != http.StatusSeeOther {
+		t.Errorf("without a body: got status %d", w.Code)
 	}
 	gone := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, err := io.Copy(io.Discard, r.Body); err != nil {

@@ -178,7 +178,7 @@ func TestFormSurvivesASignIn(t *testing.T) {
 				user = answer.User.Mail
 			}
 			c := s.signIn(answer)
-			s.clock.advance(map[bool]time.Duration{true: 12 * time.Hour, false: 2 * time.Hour}[row.lifetime])
+			s.clock.advance(map[bool]time.Duration{true: 12*time.Hour + 59*time.Minute, false: 2 * time.Hour}[row.lifetime])
 			header := append([]string{"Content-Type", row.kind}, row.header...)
 			again := s.wantWaits("after the session", s.send(form(row.target, row.body, c, header...)), 401)
 			if len(again) > 92<<10 {
@@ -325,6 +325,21 @@ func TestFormsThatAreNotKept(t *testing.T) {
 		ends(s)
 		r := form("/jobs", secret, c)
 		r.AddCookie(&http.Cookie{Name: c.Name, Value: "planted"})
+		s.wantNot("", s.send(r), 303)
+	})
+	t.Run("a session that was ended beside it", func(t *testing.T) { // while keys change
+		t.Parallel()
+		s := newFormSite(t)
+		over := s.signIn(samltest.Answer{})
+		s.clock.advance(time.Hour)
+		s.guard(s.newManager(func(c *Config) {
+			c.KeepForms, c.Keys = true, [][]byte{saml.NewStateKey(), testKey}
+		}))
+		ended := s.signIn(samltest.Answer{})
+		signsOut(s, ended)
+		s.clock.advance(time.Hour)
+		r := form("/jobs", secret, over)
+		r.AddCookie(&http.Cookie{Name: ended.Name, Value: ended.Value})
 		s.wantNot("", s.send(r), 303)
 	})
 	t.Run("nobody knows", func(t *testing.T) { // the browser posts the form again when the user reloads
