@@ -18,9 +18,13 @@ const (
 	LoginSucceeded EventKind = "login_succeeded" // a response was accepted
 	LoginRefused   EventKind = "login_refused"   // a login could not begin, or a response was refused
 
-	// SessionUnknown: a page was answered with status 503, because Sessions.Authenticate failed.
-	// HandlerConfig.Observe gets it.
+	// SessionUnknown: a page was answered with status 503, because Sessions.Authenticate or
+	// HandlerConfig.FormAccount failed. HandlerConfig.Observe gets it.
 	SessionUnknown EventKind = "session_unknown"
+
+	// FormRefused: a form that Require had kept over a sign-in was not sent again, because the
+	// Store failed.
+	FormRefused EventKind = "form_refused"
 )
 
 // An Event is something that an operator may want to count or keep.
@@ -36,10 +40,10 @@ type Event struct {
 	Login     *Login // of a LoginSucceeded; personal data
 	// Metadata says more, for the events of a MetadataSource; else nil.
 	Metadata *MetadataEvent
-	// Err says why, for a LoginRefused, a SessionUnknown, and what fails of a MetadataSource. Its Got
-	// may be personal data, see Code.Personal, and so may
-	// be the text of the error that it wraps. A browser can post any number of responses for one
-	// login, so a login may be refused several times, and with CodeReplayed after it succeeded.
+	// Err says why, for a LoginRefused, a SessionUnknown, a FormRefused, and what fails of a
+	// MetadataSource. Its Got may be personal data, see Code.Personal, and so may be the text of
+	// the error that it wraps. A browser can post any number of responses for one login, so a login
+	// may be refused several times, and with CodeReplayed after it succeeded.
 	Err *Error
 
 	signedIn bool // refused in a browser that is signed in, which troubles nobody

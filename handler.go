@@ -108,6 +108,19 @@ type HandlerConfig struct {
 	// Sessions is the application's side. Required.
 	Sessions Sessions
 
+	// FormAccount makes Require keep a form that is posted after the session has ended, until the
+	// user has signed in again: session.Manager.FormAccount (with session.Config.KeepForms), or a
+	// function of your own. The form waits, sealed, on a page that leads to the sign-in in a new
+	// window; "Send again" on that page sends it once, within an hour, for the same account only.
+	//
+	// Forms of at most 64 KiB are kept, url-encoded or multipart without files, that a person posts
+	// from a page of this service. A request with Authorization, one in a frame and one of a script
+	// are not kept. What guards against forged requests (CSRF) must be behind Require, and its
+	// token must not change with the session: the form is sent as it was. A middleware in front
+	// that reads the body must put it back. Default nil: a form is lost when its user has to sign
+	// in.
+	FormAccount FormAccountFunc
+
 	// EndSession is the application's side of a logout that begins here (StartLogout): session.Manager.End,
 	// or a function of your own. Default nil: StartLogout is not offered.
 	EndSession EndSessionFunc
@@ -343,6 +356,10 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request) {
 			refusal.Hint = sp.postBindingHint(r.Context())
 		}
 		h.fail(w, r, sp, refusal)
+		return
+	}
+	if v := visitOf(r); query.Has(posted.Kept) && (v == pageVisit || v == unknownVisit) && h.hasSession(w, r) {
+		h.tellToSend(w, r)
 		return
 	}
 	h.beginFor(w, r, query.Get(posted.ReturnTo), false)

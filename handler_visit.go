@@ -83,11 +83,11 @@ func (h *Handler) nobodyIsThere(w http.ResponseWriter, r *http.Request) bool {
 }
 
 // requireSignIn answers a request that Require found to have no session. A page request goes to the
-// Redirect URL and comes back to the same page after the sign-in; a form that was posted does not
-// come back. In a frame there is a page with a link that opens a window, because identity providers
-// forbid to be framed. Background calls, and pages that a browser loads ahead of time, get status
-// 401. A guard on the path of the Redirect URL itself is a mistake in the routes, and a page with
-// CodeConfig says so.
+// Redirect URL and comes back to the same page after the sign-in; a form that was posted, and that
+// keepForm has not kept, does not come back. In a frame there is a page with a link that opens a
+// window, because identity providers forbid to be framed. Background calls, and pages that a
+// browser loads ahead of time, get status 401. A guard on the path of the Redirect URL itself is a
+// mistake in the routes, and a page with CodeConfig says so.
 //
 // It sets no cookie: the Redirect URL is absolute, and the cookies of the login are set there, on
 // the right host.

@@ -25,6 +25,15 @@ const (
 	textReference      = "reference"
 	textAsk            = "Your administrator can look up the reference below."
 	textYourAddress    = "Your e-mail address at work"
+	textFormKept       = "Your form has not been sent"
+	textFormWaits      = "You were signed out before the form arrived. Sign in in a new window, come back to this page and press Send again. The form waits here for an hour."
+	textFormOther      = "The form was filled in with another account. Sign in with that account in a new window, come back to this page and press Send again."
+	textFormUnsure     = "The service cannot check right now whether the form was sent before. Please press Send again in a moment."
+	textFormUsed       = "The form may have been sent before. See whether it arrived before you fill it in once more."
+	textFormTooOld     = "The form waited for more than an hour and cannot be sent any more. What you wrote cannot be shown. Please open the page with the form and fill it in once more."
+	textFormUnreadable = "The service cannot open the form any more. What you wrote cannot be shown. Please open the page with the form and fill it in once more."
+	textFormElsewhere  = "This form can be sent from its own page only."
+	textFormSignedIn   = "Go back to the page with your form and press Send again. You can close this window."
 	textWholeAddress   = "Please enter your whole e-mail address, such as name@example.com."
 )
 
@@ -33,7 +42,8 @@ const (
 func PageTexts() []string {
 	list := []string{textSignIn, textSigningIn, textMethods, textOwnPage, textSignedIn, textManyOpen, textLost, textNotSignedIn,
 		textNoAccess, textSessionUnknown, textStartPage, textOtherAccount, textCode, textReference, textAsk,
-		textYourAddress, textWholeAddress}
+		textYourAddress, textWholeAddress, textFormKept, textFormWaits, textFormOther, textFormUnsure, textFormUsed,
+		textFormTooOld, textFormUnreadable, textFormElsewhere, textFormSignedIn}
 	list = append(list, page.Texts...)
 	pages := []Page{defaultPage}
 	for _, row := range codes {

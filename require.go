@@ -12,29 +12,33 @@ import (
 // Handler has. It is middleware for any router: private.Use(login.Require) for a group of routes in
 // chi, private.Use(echo.WrapMiddleware(login.Require)) in echo.
 //
-// A page request without a session goes to the Redirect URL and comes back to the same page after the
-// sign-in, with its query and fragment; a form that was posted does not come back. In a frame there
-// is a page with a link that opens a window, because identity providers forbid to be framed. A
-// background call, such as a fetch, and a page that a browser loads ahead of time get status 401 and
-// begin no login. If Sessions cannot tell whether there is a session, the answer is status 503 with
-// Retry-After. Require sets no cookie of a login: the Redirect URL is absolute, and the cookies are
-// set there, on the right host.
+// A page request without a session goes to the Redirect URL and comes back to the same page after
+// the sign-in, with its query and fragment. A form that was posted is lost, unless
+// HandlerConfig.FormAccount is set: then it waits on a page until the user has signed in. In a
+// frame there is a page with a link that opens a window, because identity providers forbid to be
+// framed. A background call, such as a fetch, and a page that a browser loads ahead of time get
+// status 401 and begin no login. If Sessions cannot tell whether there is a session, the answer is
+// status 503 with Retry-After. Require sets no cookie of a login: the Redirect URL is absolute, and
+// the cookies are set there, on the right host.
 //
 // Where the address names no tenant, the page goes to HandlerConfig.ChoosePath, if there is a
 // ChooseTenant.
 //
-// Register the Handler on the path of the Redirect URL, and on ChoosePath, outside of Require: beside
-// the group, or in front of a router that uses Require for all its routes. If Require gets a request
-// on that path, a page with CodeConfig says so.
+// Register the Handler on the path of the Redirect URL, and on ChoosePath, outside of Require:
+// beside the group, or in front of a router that uses Require for all its routes. If Require gets a
+// request on that path, a page with CodeConfig says so.
 //
 // Require panics if next is nil.
 func (h *Handler) Require(next http.Handler) http.Handler {
 	return h.guard("Require", next, func(w http.ResponseWriter, r, served *http.Request) {
-		if served == nil {
+		served, answered := h.formOverSignIn(w, r, served)
+		switch {
+		case answered:
+		case served == nil:
 			h.requireSignIn(w, r)
-			return
+		default:
+			serve(w, served, next)
 		}
-		serve(w, served, next)
 	})
 }
 
@@ -89,11 +93,11 @@ func (h *Handler) guard(name string, next http.Handler,
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := h.known(r.Context())
 		if name == "Require" {
-			ctx = guarded.With(ctx)
+			ctx = guarded.With(ctx, h.config.FormAccount != nil)
 		}
 		served, err := h.config.Sessions.Authenticate(w, r.WithContext(ctx))
 		if !isNil(err) {
-			h.sessionUnknown(w, r, err)
+			h.sessionUnknown(w, r, "Sessions.Authenticate", err)
 			return
 		}
 		do(w, r, served)
@@ -144,10 +148,11 @@ func SessionProvider(r *http.Request, tenant string) (*ServiceProvider, error) {
 	return sp, err
 }
 
-// sessionUnknown answers a request of which nobody knows whether it has a session.
-func (h *Handler) sessionUnknown(w http.ResponseWriter, r *http.Request, err error) {
+// sessionUnknown answers a request of which nobody knows whether it has a session, because failed
+// returned err.
+func (h *Handler) sessionUnknown(w http.ResponseWriter, r *http.Request, failed string, err error) {
 	var own *Error
-	refusal := refuse(CodeStore, "it is unknown whether the request has a session: Sessions.Authenticate failed", "",
+	refusal := refuse(CodeStore, "it is unknown whether the request has a session: "+failed+" failed", "",
 		"").withCause(err)
 	if errors.As(err, &own) && own != nil && own.Code == CodeConfig {
 		refusal.Hint = own.Hint

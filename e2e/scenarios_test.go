@@ -405,6 +405,10 @@ var scenarios = []scenario{
 		v.want(asking)
 		v.outcome = "public page; the protected page asks again"
 	}},
+	{name: "a form over a sign-in", play: formOverSignIn},
+	{name: "a form over a sign-in, scripts off", profile: profile{noScripts: true}, play: formWithoutScripts},
+	{name: "a form over a sign-in, as another user", play: formOfAnother},
+	{name: "a form over a sign-in, posted by another site", play: formFromElsewhere},
 	{name: "login CSRF", play: func(v *visit) {
 		v.visit(v.url("/jobs")) // the attacker's browser, which does not finish
 		v.want(asking)

@@ -70,6 +70,7 @@ type world struct {
 	legs    []leg
 	broken  broken
 	posts   map[string]posted // pages of the stranger
+	sent    []string          // comments that reached the service
 }
 
 // broken is what does not work in the service at this moment.
@@ -77,7 +78,8 @@ type broken struct{ store, settings, disabled, sessions, keys bool }
 
 // A leg is one request as the service saw it.
 type leg struct {
-	Method, Path     string
+	Method           string
+	Path, Query      string
 	Cookies          []string
 	Site, Mode, Dest string // Sec-Fetch-…
 	Status           int
@@ -141,7 +143,7 @@ func newWorld(t *testing.T, change func(*saml.Config)) *world {
 		t.Fatal(err)
 	}
 	if w.sessions, err = session.New(session.Config{Keys: [][]byte{key}, Store: store, Now: w.now,
-		Logger: quiet}); err != nil {
+		KeepForms: true, Logger: quiet}); err != nil {
 		t.Fatal(err)
 	}
 	// With Config.Tenant, the address of a request names no tenant, and people have to say who they are.
@@ -149,7 +151,7 @@ func newWorld(t *testing.T, change func(*saml.Config)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	login, err := saml.NewHandler(saml.HandlerConfig{Sessions: brokenSessions{w.sessions, w},
+	login, err := saml.NewHandler(saml.HandlerConfig{Sessions: brokenSessions{w.sessions, w}, FormAccount: w.sessions.FormAccount,
 		Resolve: func(_ *http.Request, tenant string) (*saml.ServiceProvider, error) {
 			switch b := w.isBroken(); {
 			case b.disabled:
@@ -175,6 +177,7 @@ func newWorld(t *testing.T, change func(*saml.Config)) *world {
 	mux.HandleFunc("/public",
 		func(rw http.ResponseWriter, _ *http.Request) { show(rw, "A public page", "Jobs", "/jobs") })
 	mux.HandleFunc("/favicon.ico", http.NotFound)
+	mux.Handle("/compose", login.Require(http.HandlerFunc(w.compose)))
 	mux.Handle("/", login.Require(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		rw.Header().Set("Cache-Control", "no-store")
 		show(rw, session.FromContext(r.Context()).Identity.Email+" is at "+r.URL.RequestURI(), "", "")
@@ -294,7 +297,7 @@ func (w *world) record(next http.Handler) http.Handler {
 			http.NotFound(rw, r)
 			return
 		}
-		l := leg{Method: r.Method, Path: r.URL.Path, Site: r.Header.Get("Sec-Fetch-Site"),
+		l := leg{Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery, Site: r.Header.Get("Sec-Fetch-Site"),
 			Mode: r.Header.Get("Sec-Fetch-Mode"), Dest: r.Header.Get("Sec-Fetch-Dest")}
 		for _, c := range r.Cookies() {
 			l.Cookies = append(l.Cookies, c.Name)

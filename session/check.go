@@ -141,7 +141,7 @@ func (m *Manager) end(ctx context.Context, s *Session) error {
 	e.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
 	defer cancel()
-	_, err := m.config.Store.Claim(ctx, storeKey(s), max(s.ExpiresAt.Sub(now), 0)+claimMargin)
+	_, err := m.config.Store.Claim(ctx, storeKey(s), max(s.ExpiresAt.Sub(now), 0)+m.afterlife()+claimMargin)
 	m.deleteRecord(ctx, s)
 	return err
 }

@@ -142,7 +142,7 @@ func (m *Manager) context(name, tenant string) seal.Context {
 
 // room returns the maximum length of the value of the session's cookie that maxHeader allows.
 func (m *Manager) room(s *Session) int {
-	empty := m.newCookie(s.cookie, "", int(m.config.Lifetime/time.Second))
+	empty := m.newCookie(s.cookie, "", m.maxAge(m.config.Lifetime))
 	return maxHeader - len("Set-Cookie: \r\n") - len(empty.String())
 }
 
@@ -153,9 +153,12 @@ func (m *Manager) write(ctx context.Context, w http.ResponseWriter, s *Session) 
 	if err != nil {
 		return err
 	}
-	http.SetCookie(w, m.newCookie(s.cookie, value, int(s.ExpiresAt.Sub(m.config.Now())/time.Second)))
+	http.SetCookie(w, m.newCookie(s.cookie, value, m.maxAge(s.ExpiresAt.Sub(m.config.Now()))))
 	return nil
 }
+
+// maxAge returns the Max-Age, in seconds, of the cookie of a session that lasts for left.
+func (m *Manager) maxAge(left time.Duration) int { return int((left + m.afterlife()) / time.Second) }
 
 // value returns the cookie's value, see write.
 func (m *Manager) value(ctx context.Context, s *Session) (string, error) {
@@ -326,6 +329,15 @@ func (m *Manager) noticeForeign(ctx context.Context) {
 }
 
 func (m *Manager) openCookie(r *http.Request, name string) (*Session, bool) {
+	s, ok := m.readCookie(r, name)
+	if !ok || !m.config.Now().Before(m.endsAt(s)) {
+		return nil, false
+	}
+	return s, true
+}
+
+// readCookie returns what a cookie says, also about a session that has ended by time.
+func (m *Manager) readCookie(r *http.Request, name string) (*Session, bool) {
 	cookies := r.CookiesNamed(name)
 	if len(cookies) != 1 { // none, or an attacker planted a second one
 		return nil, false
@@ -341,11 +353,23 @@ func (m *Manager) openCookie(r *http.Request, name string) (*Session, bool) {
 		return nil, false
 	}
 	s, err := decodeCookie(plaintext, string(tenant))
-	now := m.config.Now()
-	if err != nil || !now.Before(s.ExpiresAt) || now.Sub(s.SeenAt) >= m.config.Idle ||
-		now.Sub(s.StartedAt) >= m.config.Lifetime { // it was longer when the session began
+	if err != nil {
 		return nil, false
 	}
 	s.cookie = name
 	return s, true
+}
+
+// endsAt returns when s ends by time if no other request comes before.
+func (m *Manager) endsAt(s *Session) time.Time {
+	end := s.ExpiresAt
+	for _, limit := range []time.Time{
+		s.SeenAt.Add(m.config.Idle),
+		s.StartedAt.Add(m.config.Lifetime), // it was longer when the session began
+	} {
+		if limit.Before(end) {
+			end = limit
+		}
+	}
+	return end
 }

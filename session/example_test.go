@@ -164,6 +164,33 @@ func newLogin(mail string) *saml.Login {
 	return login
 }
 
+// A form that is posted after the session has ended is not lost: it waits on a page until its user
+// has signed in again. What guards against forged requests (CSRF) stands behind Require, so that it
+// does not see the page's own form. Do not bind a token in the form to the session: the one in a
+// form that waited is that of the old session.
+func ExampleConfig_keepForms() {
+	var sp *saml.ServiceProvider // from saml.New
+	var app http.Handler
+	sessions, err := session.New(session.Config{
+		Keys:      [][]byte{saml.NewStateKey()}, // kept, and the same on all replicas
+		Store:     saml.NewMemoryStore(),
+		KeepForms: true,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	login, err := saml.NewHandler(saml.HandlerConfig{
+		Provider:    sp,
+		Sessions:    sessions,
+		FormAccount: sessions.FormAccount,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	http.Handle(sp.RedirectPath(), login)
+	http.Handle("/", login.Require(http.NewCrossOriginProtection().Handler(app)))
+}
+
 // Some pages are for administrators only. The lists of a session can be incomplete: if
 // GroupsTruncated is set, do not conclude from Identity.Groups that the user is not in a group, and
 // if RolesTruncated is set, do not conclude from Identity.Roles that the user does not have a role,

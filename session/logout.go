@@ -118,7 +118,7 @@ func (m *Manager) mayEnd(l *saml.Logout) error {
 // markLifetime is how long a mark is kept: no session that it ends, and no assertion that it makes
 // late, lasts longer.
 func (m *Manager) markLifetime() time.Duration {
-	return logoutmark.Lifetime(m.config.Lifetime, oldestAssertion, maxClockSkew)
+	return logoutmark.Lifetime(m.config.Lifetime+m.afterlife(), oldestAssertion, maxClockSkew)
 }
 
 // keysToRaise returns the keys of the marks for a request. For an unsigned one they are those of pairs

@@ -84,7 +84,7 @@ func (m *Manager) saveRecord(ctx context.Context, s *Session) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
 	defer cancel()
 	value := m.sealer.SealBytes(recordContext(&saved), encode(&saved))
-	lifetime := max(s.ExpiresAt.Sub(m.config.Now()), 0) + claimMargin
+	lifetime := max(s.ExpiresAt.Sub(m.config.Now()), 0) + m.afterlife() + claimMargin
 	if err := m.config.Records.Put(ctx, recordKey(&saved), value, lifetime); !isNil(err) {
 		return recordsFailed("the session could not be saved", err)
 	}

@@ -24,6 +24,7 @@ func (m *Manager) Authenticate(w http.ResponseWriter, r *http.Request) (*http.Re
 		return nil, err
 	case s == nil:
 		m.noticeGuardedGoodbye(r)
+		m.noticeLostForms(r)
 		return nil, nil
 	case kept: // renewed already, or of a unit test
 		return r, nil

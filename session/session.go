@@ -89,7 +89,8 @@ type Config struct {
 	// Validate decides whether a session may begin or continue. Return ErrEnded if the user may no
 	// longer sign in, or if Session.Stamp is no longer the stamp of the account. Validate runs
 	// before a session begins, and after that at most every 10 seconds for each session and
-	// process. It must return within five seconds.
+	// process, with KeepForms also before a form of a session is kept that has just ended by time.
+	// It must return within five seconds.
 	//
 	// For a new session, ErrEnded refuses the sign-in. Any other error refuses it too and asks the
 	// user to try again: otherwise, while Validate fails, one session could follow another every
@@ -117,6 +118,15 @@ type Config struct {
 	// cookie has no room for more. The values share the cookie with groups and roles, and go last:
 	// see Session.AttributesTruncated. Default: none.
 	Keep []string
+
+	// KeepForms keeps a form that a user posts after the session has ended by Idle or Lifetime: it
+	// waits, sealed, on a page of Handler.Require until the user has signed in again (see
+	// saml.HandlerConfig.FormAccount, which must be set to Manager.FormAccount). The browser keeps
+	// the cookie for an hour beyond the session, and a record is kept as long. In that hour the
+	// cookie is no session. It only says whose form it is, if the session was not ended in another
+	// way (SignOut, Validate, a sign-out at the identity provider) and the account has a key
+	// (Identity.AccountKey). Default: forms are lost.
+	KeepForms bool
 
 	// Cookie is the name of the cookie, without the prefix __Host-, at most 64 bytes. Default:
 	// "session-" and 12 hex digits that are different for each key, so that services with keys of
@@ -235,6 +245,7 @@ type Manager struct {
 
 	cutOnce     sync.Once // for the warning that Config.Records is missing
 	foreignOnce sync.Once // for the warning about cookies of other services or processes
+	formsOnce   sync.Once // for the warning that Config.KeepForms has no effect
 }
 
 // New returns a Manager. All faults of the Config are reported at once, as joined *saml.Error values

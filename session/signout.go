@@ -19,10 +19,11 @@ func (m *Manager) SignOut(w http.ResponseWriter, r *http.Request) error {
 	return m.endAll(r)
 }
 
-// endAll ends the sessions of r. There is one, or one of each key while keys change.
+// endAll ends the sessions of r. There is one, or one of each key while keys change. A session that
+// has just ended by time ends as well, so that no form is kept for it any more.
 func (m *Manager) endAll(r *http.Request) error {
 	var failed []error
-	for _, s := range m.openAll(r) {
+	for _, s := range append(m.openAll(r), m.lateAll(r)...) {
 		failed = append(failed, m.end(r.Context(), s))
 	}
 	return errors.Join(failed...)

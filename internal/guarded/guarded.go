@@ -6,8 +6,17 @@ import "context"
 
 type key struct{}
 
-// With returns ctx with the mark.
-func With(ctx context.Context) context.Context { return context.WithValue(ctx, key{}, true) }
+// With returns ctx with the mark. keepsForms says that Require keeps forms over a sign-in
+// (HandlerConfig.FormAccount).
+func With(ctx context.Context, keepsForms bool) context.Context {
+	return context.WithValue(ctx, key{}, keepsForms)
+}
 
 // Is reports whether ctx has the mark.
 func Is(ctx context.Context) bool { return ctx.Value(key{}) != nil }
+
+// KeepsForms reports whether ctx has the mark of a Require that keeps forms.
+func KeepsForms(ctx context.Context) bool {
+	keeps, _ := ctx.Value(key{}).(bool)
+	return keeps
+}

@@ -73,10 +73,11 @@ const (
 	textFramed   = "You are not signed in here. The sign-in needs a window of its own."
 	textSignIn   = "Sign in"
 	textWindow   = "Sign in in a new window"
+	textAgain    = "Send again"
 )
 
 // Texts are the English texts of the pages, apart from those that a caller gives.
-var Texts = []string{textPress, textContinue, textFramed, textSignIn, textWindow}
+var Texts = []string{textPress, textContinue, textFramed, textSignIn, textWindow, textAgain}
 
 // A Language is what a page is written in. The zero value is English.
 type Language struct {
@@ -183,6 +184,7 @@ func (l Leave) Write(w http.ResponseWriter) {
 
 // A Notice is a page with one sentence and one link.
 type Notice struct {
+	Status                  int // 0 means 200
 	Title, Sentence, Button string
 	Link                    Link
 
@@ -195,10 +197,10 @@ var noticeTemplate = template.Must(template.New("notice").Parse(`<!DOCTYPE html>
 </head><body><main><h1>{{.Title}}</h1><p>{{.Sentence}}</p>` + LinkHTML("") + `</main></body></html>
 `))
 
-// Write answers with the page, status 200.
+// Write answers with the page.
 func (n Notice) Write(w http.ResponseWriter) {
 	n.Title, n.Sentence, n.Button = n.Language.Say(n.Title), n.Language.Say(n.Sentence), n.Language.Say(n.Button)
-	write(w, noticeTemplate, http.StatusOK, struct {
+	write(w, noticeTemplate, cmp.Or(n.Status, http.StatusOK), struct {
 		Notice
 		Nonce string
 	}{n, Headers(w)})

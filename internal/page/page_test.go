@@ -51,6 +51,33 @@ func TestPostPage(t *testing.T) {
 	}
 }
 
+// TestWaitingPage: the page posts its field alone, and only by its button; all values are escaped.
+func TestWaitingPage(t *testing.T) {
+	t.Parallel()
+	const hostile = `"><script>alert(1)</script>'&`
+	form := Field{"saml_form", "AA"}
+	for _, row := range []struct {
+		name  string
+		page  Waiting
+		links int
+	}{
+		{"with a sign-in", Waiting{Title: "Kept", Sentence: "Sign in.", Form: form, Link: Link{To: "/acs"}}, 1},
+		{"without", Waiting{Title: "Kept", Sentence: "Wait.", Form: form}, 0},
+		{"hostile values", Waiting{Title: hostile, Sentence: hostile, Form: Field{hostile, hostile}, Link: Link{To: "/" + hostile},
+			Language: Language{hostile, func(string) string { return hostile }}}, 1},
+		{"a script for a link", Waiting{Form: form, Link: Link{To: "javascript:alert(1)"}}, 1},
+	} {
+		w := httptest.NewRecorder()
+		row.page.Write(w, http.StatusUnauthorized)
+		html := w.Body.String()
+		if w.Code != http.StatusUnauthorized || strings.Count(html, `target="_blank" rel="noopener"`) != row.links ||
+			strings.Count(html, `type="hidden"`) != 1 || strings.Count(html, "<script") != 1 || strings.Count(html, `type="submit"`) != 1 ||
+			strings.Contains(html, "submit()") || strings.Contains(html, `href="javascript:`) {
+			t.Errorf("%s: got status %d:\n%s", row.name, w.Code, html)
+		}
+	}
+}
+
 // TestHeaders: what a page may do is in its headers, and a nonce serves one answer only.
 func TestHeaders(t *testing.T) {
 	t.Parallel()

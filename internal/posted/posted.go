@@ -34,6 +34,9 @@ const (
 	ReturnTo = "return_to"   // of a form that only begins a login; also in the address of a GET
 	// Elsewhere marks a form that begins a login and posts itself, if a page of another site led to it.
 	Elsewhere = "saml_elsewhere"
+	// Kept has a sealed form that our page kept over a sign-in, and nothing else is in its form. In
+	// the address of a GET it marks the end of the sign-in that such a page leads to.
+	Kept = "saml_form"
 	// Address has the e-mail address that a person typed, on the page that asks for it.
 	Address = "saml_address"
 )

@@ -16,6 +16,7 @@ const (
 	Request   = "v1/req/"  // an answered request
 	Assertion = "v1/ast/"  // a consumed assertion
 	Session   = "v1/sess/" // an ended session
+	Form      = "v1/form/" // a form that was kept over a sign-in and sent again
 	Record    = "v1/rec/"  // what a session keeps on the server
 	Logout    = "v1/out/"  // the latest LogoutRequest that names a session
 	Key       = "v1/key/"  // a signing key whose sessions have ended
