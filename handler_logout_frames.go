@@ -20,7 +20,7 @@ func (sp *ServiceProvider) logoutFrames(ctx context.Context) (origins []string) 
 	}
 	addresses := slices.Clone(sp.config.LogoutFrameAncestors)
 	if idp, err := sp.snapshot(ctx); err == nil {
-		addresses = append(addresses, idp.browserAddresses()...)
+		addresses = append(addresses, sp.browserAddresses(idp)...)
 	}
 	for _, a := range addresses {
 		if origin := frameOrigin(a); origin != "" && !slices.Contains(origins, origin) {
@@ -31,10 +31,10 @@ func (sp *ServiceProvider) logoutFrames(ctx context.Context) (origins []string) 
 }
 
 // browserAddresses returns the addresses of p that browsers are sent to; some may be empty.
-func (p *IdentityProvider) browserAddresses() []string {
-	list := []string{p.loginURL, p.loginPOST, p.logoutURL}
+func (sp *ServiceProvider) browserAddresses(p *IdentityProvider) []string {
+	list := []string{p.loginURL, p.loginPOST}
 	for _, response := range []bool{false, true} {
-		if to, binding := p.logoutService(response); binding == bindingRedirect || binding == bindingPOST {
+		if to, binding := sp.logoutService(p, response); binding == bindingRedirect || binding == bindingPOST {
 			list = append(list, to)
 		}
 	}

@@ -8,7 +8,12 @@ func (h *Handler) finishLogout(w http.ResponseWriter, r *http.Request, sp *Servi
 	h.refuseLogoutResponse(w, r, sp, refuse(CodeLogoutUnexpected, "no sign-out was begun here", "", ""))
 }
 
+// logoutNotRead answers what was meant to be a LogoutResponse and cannot be read.
+func (h *Handler) logoutNotRead(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, refusal *Error) {
+	h.refuseLogoutResponse(w, r, sp, refusal)
+}
+
 // logoutService returns where logout messages go, "" if nowhere, and by which binding.
-func (p *IdentityProvider) logoutService(bool) (destination, binding string) {
+func (sp *ServiceProvider) logoutService(p *IdentityProvider, _ bool) (destination, binding string) {
 	return p.logoutURL, bindingRedirect
 }

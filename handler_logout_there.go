@@ -65,7 +65,9 @@ func (h *Handler) providerOfLogout(r *http.Request, place *logoutPlace, d logout
 func (h *Handler) endSessions(r *http.Request, sp *ServiceProvider, request *logoutRequest) *Error {
 	if h.config.EndSessions == nil {
 		return refuse(CodeLogoutFailed, "nothing here ends the sessions that a LogoutRequest names", "",
-			"a HandlerConfig.EndSessions").hintOfField("EndSessions")
+			"a HandlerConfig.EndSessions").
+			advised("Set HandlerConfig.EndSessions to the EndSessions of your session.Manager, or to a function that ends " +
+				"sessions of your own; or leave Config.LogoutPath empty, and the Logout URL at the identity provider too.")
 	}
 	if !request.Unsigned && !h.logouts.admit(sp.tenant, request, sp.now()) {
 		return refusef(CodeLogoutFailed, "the identity provider has named more than %d sessions within an hour",
@@ -132,7 +134,7 @@ func (sp *ServiceProvider) logoutAnswerTo(ctx context.Context) (destination, bin
 	if err != nil {
 		return "", ""
 	}
-	if destination, binding = idp.logoutService(true); destination == "" || sp.config.LogoutAnswer.isPage(idp) {
+	if destination, binding = sp.logoutService(idp, true); destination == "" || sp.config.LogoutAnswer.isPage(idp) {
 		return "", ""
 	}
 	return destination, binding

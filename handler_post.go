@@ -37,8 +37,8 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request) {
 	}
 	form, err := h.readForm(w, r)
 	defer form.release()
-	if form.logout != nil && err == nil {
-		h.receiveRequestForm(w, r, form)
+	if form.logout != nil {
+		h.receiveRequestForm(w, r, form, err)
 		return
 	}
 	if err == nil && !form.Begins && !form.Chooses || err != nil && err.Code == CodeBase64 {
@@ -162,9 +162,9 @@ func (h *Handler) readPosted(w http.ResponseWriter, r *http.Request, form *poste
 	form.release()
 	switch {
 	case a.AboutLogout && err == nil:
-		h.receiveAnswer(w, r, place, logoutDelivery{logoutArrival: logoutArrival{message: a.Logout}})
+		h.finishLogout(w, r, place.sp, logoutDelivery{logoutArrival: logoutArrival{message: a.Logout}})
 	case a.AboutLogout || alone && err != nil:
-		h.refuseLogoutResponse(w, r, place.sp, fromFault(err).atStep(stepMessage))
+		h.logoutNotRead(w, r, place.sp, fromFault(err).atStep(stepMessage))
 	case alone:
 		h.refuseLogoutResponse(w, r, place.sp, notAboutLogout())
 	default:
