@@ -152,8 +152,8 @@ func (h *Handler) refuseSignIn(w http.ResponseWriter, r *http.Request, sp *Servi
 }
 
 func notAboutLogout() *Error {
-	return refuse(CodeLogoutMessage, "there is no message about logout at the Logout URL, and nobody signs in there", "",
-		"a LogoutRequest or a LogoutResponse").atStep(stepMessage)
+	return refuse(CodeLogoutMessage, "there is no message about logout at the Logout URL, and nobody signs in there",
+		"", "a LogoutRequest or a LogoutResponse").atStep(stepMessage)
 }
 
 // The content types of the SOAP binding: that of SOAP 1.1, and one that is met too.

@@ -60,9 +60,10 @@ func TestHostileFrames(t *testing.T) {
 		option []string
 		want   string
 	}{
-		"addresses alone":  {"https://login.example.com/sso", nil, "https://login.example.com https://idp.example.com"},
-		"an option":        {"https://login.example.com/sso", []string{"https://portal.example.com:444"}, "https://portal.example.com:444 https://login.example.com https://idp.example.com"},
-		"one host":         {"https://idp.example.com/sso", []string{"https://idp.example.com"}, "https://idp.example.com"},
+		"addresses alone": {"https://login.example.com/sso", nil, "https://login.example.com https://idp.example.com"},
+		"an option": {"https://login.example.com/sso", []string{"https://portal.example.com:444"},
+			"https://portal.example.com:444 https://login.example.com https://idp.example.com"},
+		"one host": {"https://idp.example.com/sso", []string{"https://idp.example.com"}, "https://idp.example.com"},
 		"a semicolon":      {"https://a.example.com;script-src", nil, "https://idp.example.com"},
 		"a wildcard":       {"https://*", nil, "https://idp.example.com"},
 		"letters of Bonn":  {"https://b\u00FCcher.example/sso", nil, "https://idp.example.com"},
@@ -185,7 +186,8 @@ func TestLogoutGuard(t *testing.T) {
 		if a.Header.Get("Location") != "" || binding == "redirect" && !strings.Contains(a.body, string(CodeConfig)) {
 			t.Errorf("%s: got %d %v %s", binding, a.StatusCode, a.Header, a.body)
 		}
-		if binding == "redirect" && !strings.Contains(l.events[0].Err.Hint, "Logout URL (ServiceProvider.LogoutPath), outside of Require") {
+		const hint = "Logout URL (ServiceProvider.LogoutPath), outside of Require"
+		if binding == "redirect" && !strings.Contains(l.events[0].Err.Hint, hint) {
 			t.Errorf("got the hint %q", l.events[0].Err.Hint)
 		}
 	}
@@ -213,7 +215,8 @@ func TestSOAPFaults(t *testing.T) {
 		"no envelope":         {"text/xml", "<x/>", CodeLogoutForm},
 		"a form":              {"text/xml", "SAMLRequest=x", CodeXMLSyntax},
 		"too large":           {"text/xml", good + strings.Repeat(" ", maxBody), CodeTooLarge},
-		"a sign-in":           {"text/xml", strings.ReplaceAll(good, "LogoutRequest", "AuthnRequest"), CodeLogoutMessage},
+		"a sign-in": {"text/xml", strings.ReplaceAll(good, "LogoutRequest", "AuthnRequest"),
+			CodeLogoutMessage},
 		"an entity":           {"text/xml", "<!DOCTYPE x [<!ENTITY a 'b'>]><x>&a;</x>", CodeDoctype},
 		"a body that is gone": {"text/xml", "gone", CodeForm},
 	} {

@@ -34,7 +34,8 @@ func FuzzLogout(f *testing.F) {
 	f.Add("HEAD", "", "", "", "")
 	at, _ := parseTime(newSampleLogout().attributes[issueInstant])
 	genuine := &Logout{EntityID: l.sp.EntityID(), Issuer: logoutIssuer,
-		NameID: NameID{Value: "ann@example.com", Format: formatEmail, sent: "ann@example.com"}, SessionIndexes: []string{"_index"}, IssueInstant: at}
+		NameID:         NameID{Value: "ann@example.com", Format: formatEmail, sent: "ann@example.com"},
+		SessionIndexes: []string{"_index"}, IssueInstant: at}
 	f.Fuzz(func(t *testing.T, method, path, query, contentType, body string) {
 		r, err := http.NewRequest(method, "https://console.example.com/", strings.NewReader(body))
 		if err != nil {
@@ -55,13 +56,15 @@ func FuzzLogout(f *testing.F) {
 		}
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, r)
-		if free := h.bodies.free.Load(); w.Code < 200 || w.Code >= 600 || free != defaultBodyMemory || len(h.large) > 0 {
-			t.Fatalf("status %d, %d bytes are free", w.Code, free)
+		free, turns := h.bodies.free.Load(), len(h.large)
+		if w.Code < 200 || w.Code >= 600 || free != defaultBodyMemory || turns > 0 {
+			t.Fatalf("status %d, %d bytes are free, %d turns taken", w.Code, free, turns)
 		}
 		if to := w.Header().Get("Location"); !ended && strings.HasPrefix(to, logoutAnswerURL) {
 			t.Fatalf("nothing has ended, and the browser goes to %q", to)
 		}
-		if frames := (logoutReply{Response: w.Result()}).frames(); frames != "" && frames != "'none'" && frames != siteFrames {
+		frames := logoutReply{Response: w.Result()}.frames()
+		if frames != "" && frames != "'none'" && frames != siteFrames {
 			t.Fatalf("may be framed by %q", frames)
 		}
 	})

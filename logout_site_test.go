@@ -86,16 +86,17 @@ func logoutProvider(t testing.TB, entityID string, certificates ...string) *Iden
 	t.Helper()
 	var keys strings.Builder
 	for _, name := range certificates {
-		keys.WriteString(`<KeyDescriptor><KeyInfo xmlns="http://www.w3.org/2000/09/xmldsig#"><X509Data><X509Certificate>` +
-			base64.StdEncoding.EncodeToString(vectorCertificate(t, name+".crt.pem").Raw) +
+		keys.WriteString(`<KeyDescriptor><KeyInfo xmlns="http://www.w3.org/2000/09/xmldsig#"><X509Data>` +
+			`<X509Certificate>` + base64.StdEncoding.EncodeToString(vectorCertificate(t, name+".crt.pem").Raw) +
 			`</X509Certificate></X509Data></KeyInfo></KeyDescriptor>`)
 	}
 	service := func(name, location string) string {
 		return `<` + name + ` Binding="` + bindingRedirect + `" Location="` + location + `"/>`
 	}
-	p, err := ParseMetadata([]byte(`<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" entityID="` + entityID +
-		`"><IDPSSODescriptor protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">` + keys.String() +
-		service("SingleLogoutService", logoutAnswerURL) + service("SingleSignOnService", "https://login.example.com:8443/sso") +
+	p, err := ParseMetadata([]byte(`<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" entityID="` +
+		entityID + `"><IDPSSODescriptor protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">` + keys.String() +
+		service("SingleLogoutService", logoutAnswerURL) +
+		service("SingleSignOnService", "https://login.example.com:8443/sso") +
 		`</IDPSSODescriptor></EntityDescriptor>`))
 	if err != nil {
 		t.Fatal(err)
@@ -316,6 +317,7 @@ func (a logoutReply) wantRefusedBy(t testing.TB, name string, s *sampleLogout, s
 	if a.StatusCode != status || !strings.Contains(a.body, string(code)) || a.Header.Get("Location") != "" ||
 		strings.Contains(a.body, "<form") || strings.Contains(a.body, "SAMLResponse") ||
 		strings.Contains(a.body, ":Fault>") != (s.binding == "soap") {
-		t.Errorf("%s: got status %d, want %d with %s: %v %s", name, a.StatusCode, status, string(code), a.Header, a.body)
+		t.Errorf("%s: got status %d, want %d with %s: %v %s", name, a.StatusCode, status, string(code), a.Header,
+			a.body)
 	}
 }
