@@ -131,7 +131,7 @@ func (h *Handler) receiveRequestForm(w http.ResponseWriter, r *http.Request, for
 }
 
 func (h *Handler) readRequestForm(r *http.Request, form *postedForm) (*wire.Logout, *redirect.Message, *Error) {
-	if refusal := h.turnFor(r, form); refusal != nil {
+	if refusal := h.turnFor(r, form, form.body.data); refusal != nil {
 		return nil, nil, refusal
 	}
 	m, parameters, err := wire.LogoutFromForm(string(form.body.data), r.URL.RawQuery)
@@ -192,7 +192,7 @@ func (h *Handler) readSOAP(w http.ResponseWriter, r *http.Request, form *postedF
 	if refusal := h.wholeBody(w, r, &form.body); refusal != nil {
 		return nil, refusal
 	}
-	if refusal := h.turnFor(r, form); refusal != nil {
+	if refusal := h.turnFor(r, form, form.body.data); refusal != nil {
 		return nil, refusal
 	}
 	m, err := wire.LogoutFromSOAP(form.body.data)

@@ -99,7 +99,7 @@ func (h *Handler) postAgain(w http.ResponseWriter, r *http.Request, form *posted
 // finishPost finds the binding of this browser by the request that the message says it answers, and
 // finishes the login. This is only a look-up: the checks compare with what was signed.
 func (h *Handler) finishPost(w http.ResponseWriter, r *http.Request, form *postedForm) {
-	if err := h.turnFor(r, form); err != nil {
+	if err := h.turnFor(r, form, form.Response); err != nil {
 		h.fail(w, r, h.anyProvider(r), err)
 		return
 	}
@@ -174,8 +174,8 @@ func (h *Handler) readPosted(w http.ResponseWriter, r *http.Request, form *poste
 }
 
 // turnFor waits for the turn of a message that is large.
-func (h *Handler) turnFor(r *http.Request, form *postedForm) *Error {
-	if len(form.Response) <= smallBody && len(form.body.data) <= smallBody {
+func (h *Handler) turnFor(r *http.Request, form *postedForm, message []byte) *Error {
+	if len(message) <= smallBody {
 		return nil
 	}
 	return h.largeTurn(r, form)
