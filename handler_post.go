@@ -64,7 +64,8 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// refuseForm answers what carries no response as a form does: at the Logout URL with a page about sign-outs.
+// refuseForm answers what carries no response as a form does: at the Logout URL with a page about
+// sign-outs.
 func (h *Handler) refuseForm(w http.ResponseWriter, r *http.Request, err *Error) {
 	sp := h.anyProvider(r)
 	if sp != nil && sp.takesLogoutAlone(r) {
@@ -159,10 +160,12 @@ func (h *Handler) readPosted(w http.ResponseWriter, r *http.Request, form *poste
 	if err == nil && a.Response != nil && !alone {
 		return a.Response
 	}
+	if a.AboutLogout && err == nil { // it is verified in its turn
+		h.finishLogout(w, r, place.sp, logoutDelivery{logoutArrival: logoutArrival{message: a.Logout}})
+		return nil
+	}
 	form.release()
 	switch {
-	case a.AboutLogout && err == nil:
-		h.finishLogout(w, r, place.sp, logoutDelivery{logoutArrival: logoutArrival{message: a.Logout}})
 	case a.AboutLogout || alone && err != nil:
 		h.logoutNotRead(w, r, place.sp, fromFault(err).atStep(stepMessage))
 	case alone:

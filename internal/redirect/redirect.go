@@ -56,7 +56,7 @@ type Message struct {
 func Carries(raw []byte) (request, response bool) {
 	for part := range bytes.SplitSeq(raw, []byte("&")) {
 		spelled, _, _ := bytes.Cut(part, []byte("="))
-		if len(spelled) > maxSpelled {
+		if len(spelled) < len(samlRequest) || len(spelled) > maxSpelled {
 			continue
 		}
 		name, _ := url.QueryUnescape(string(spelled))
