@@ -40,10 +40,10 @@ type Event struct {
 	Logout    *Logout // of a LogoutAccepted; personal data
 	// Metadata says more, for the events of a MetadataSource; else nil.
 	Metadata *MetadataEvent
-	// Err says why, for a LoginRefused, a LogoutRefused, a SessionUnknown, and what fails of a MetadataSource. Its Got
-	// may be personal data, see Code.Personal, and so may
-	// be the text of the error that it wraps. A browser can post any number of responses for one
-	// login, so a login may be refused several times, and with CodeReplayed after it succeeded.
+	// Err says why, for a LoginRefused, a LogoutRefused, a SessionUnknown, and what fails of a
+	// MetadataSource. Its Got may be personal data, see Code.Personal, and so may be the text of the
+	// error that it wraps. A browser can post any number of responses for one login, so a login may be
+	// refused several times, and with CodeReplayed after it succeeded.
 	Err *Error
 
 	signedIn bool // refused in a browser that is signed in, which troubles nobody

@@ -169,11 +169,14 @@ const (
 )
 
 // A Handler serves the Redirect URL (assertion consumer service, ACS): GET begins a login, POST
-// finishes it. At the Logout URL (single logout service, SLO), if there is one, and at the Redirect
-// URL it takes messages about logout: by GET (HTTP-Redirect), in a form (HTTP-POST) and by SOAP. They
-// come without cookies and from other sites, so nothing in front may ask for a session, a token
-// against CSRF or an Origin there. With HandlerConfig.ChooseTenant it also asks people for their e-mail address where
-// their tenant is not known. Require and Load guard pages. Its only state is in the cookies that it sets.
+// finishes it. With HandlerConfig.ChooseTenant it also asks people for their e-mail address where
+// their tenant is not known. Require and Load guard pages. Its only state is in the cookies that it
+// sets.
+//
+// At the Logout URL (single logout service, SLO; Config.LogoutPath), if there is one, and at the
+// Redirect URL it takes messages about logout: by GET (HTTP-Redirect), in a form (HTTP-POST) and by
+// SOAP. They come without cookies, from other sites and from servers, so nothing in front may ask for a
+// session, a token against CSRF or an Origin there, or forbid its pages to be framed.
 //
 // A form has at most 2 MiB. If a middleware in front of the Handler has parsed it already
 // (http.Request.ParseForm), the limits of the middleware on size and time come first, and those of

@@ -55,29 +55,29 @@ func TestFrameOrigins(t *testing.T) {
 // for frames, made of the identity provider's addresses and of the option.
 func TestHostileFrames(t *testing.T) {
 	t.Parallel()
+	const idp, login, portal = "https://idp.example.com", "https://login.example.com/sso", "https://portal.example.com:444"
 	for name, row := range map[string]struct {
 		login  string
 		option []string
 		want   string
 	}{
-		"addresses alone": {"https://login.example.com/sso", nil, "https://login.example.com https://idp.example.com"},
-		"an option": {"https://login.example.com/sso", []string{"https://portal.example.com:444"},
-			"https://portal.example.com:444 https://login.example.com https://idp.example.com"},
-		"one host":         {"https://idp.example.com/sso", []string{"https://idp.example.com"}, "https://idp.example.com"},
-		"a semicolon":      {"https://a.example.com;script-src", nil, "https://idp.example.com"},
-		"a wildcard":       {"https://*", nil, "https://idp.example.com"},
-		"letters of Bonn":  {"https://b\u00FCcher.example/sso", nil, "https://idp.example.com"},
-		"an IPv6 address":  {"https://[2001:db8::1]/sso", nil, "https://idp.example.com"},
-		"no login address": {"", nil, "https://idp.example.com"},
+		"addresses alone":  {login, nil, "https://login.example.com " + idp},
+		"an option":        {login, []string{portal}, portal + " https://login.example.com " + idp},
+		"one host":         {idp + "/sso", []string{idp}, idp},
+		"a semicolon":      {"https://a.example.com;script-src", nil, idp},
+		"a wildcard":       {"https://*", nil, idp},
+		"another alphabet": {"https://b\u00FCcher.example/sso", nil, idp},
+		"an IPv6 address":  {"https://[2001:db8::1]/sso", nil, idp},
+		"no login address": {"", nil, idp},
 	} {
 		s := newSampleLogout()
 		s.config = func(_ testing.TB, c *Config) { c.LogoutFrameAncestors = row.option }
 		l := newLogoutSite(t, s, nil)
-		idp, err := l.sp.snapshot(t.Context())
+		trusted, err := l.sp.snapshot(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		own := *idp
+		own := *trusted
 		own.loginURL = row.login
 		l.sp.config.IdentityProvider = &own
 		l.server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -78,7 +78,8 @@ func TestRelayStateGoesBack(t *testing.T) {
 	t.Parallel()
 	for binding, by := range map[string]func(*sampleLogout){"redirect": asIs, "post": asPost} {
 		for _, state := range []*string{nil, pointerTo(""), pointerTo("a b+/&=%41;?#\"<"),
-			pointerTo("https://idp.example.com/a?b=c"), pointerTo(strings.Repeat("x", 81)), pointerTo(strings.Repeat("ü", 2000))} {
+			pointerTo("https://idp.example.com/a?b=c"), pointerTo(strings.Repeat("x", 81)),
+			pointerTo(strings.Repeat("ü", 2000))} {
 			s := newSampleLogout()
 			by(s)
 			s.relayState = state

@@ -58,7 +58,8 @@ func (ask tenantFunc) find(ctx context.Context, name, of string) (tenant string,
 }
 
 // providerOfIssuer returns the provider of the tenant whose identity provider a message says it comes
-// from, "" if it does not say. Nothing of the message is verified yet: it is the provider at which it must pass.
+// from, "" if it does not say. Nothing of the message is verified yet: it is the provider at which it
+// must pass.
 func (h *Handler) providerOfIssuer(r *http.Request, issuer string) (*ServiceProvider, *Error) {
 	if issuer == "" {
 		return nil, refuse(CodeResponseIssuer, "the message does not say who sent it, so nobody knows its tenant", "",

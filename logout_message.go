@@ -273,6 +273,6 @@ func checkLogoutIndex(a *logoutAttempt) *Error {
 	if len(a.content.indexes) > 0 || a.arrival.message.HasSignature() && !a.policy.requireLogoutIndex {
 		return nil
 	}
-	return refuse(CodeLogoutSessions, "the LogoutRequest has no SessionIndex, so it asks to end all sessions of the user",
-		"", "a SessionIndex")
+	return refuse(CodeLogoutSessions,
+		"the LogoutRequest has no SessionIndex, so it asks to end all sessions of the user", "", "a SessionIndex")
 }

@@ -94,7 +94,8 @@ func logoutProvider(t testing.TB, entityID string, certificates ...string) *Iden
 		return `<` + name + ` Binding="` + bindingRedirect + `" Location="` + location + `"/>`
 	}
 	p, err := ParseMetadata([]byte(`<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" entityID="` +
-		entityID + `"><IDPSSODescriptor protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">` + keys.String() +
+		entityID + `"><IDPSSODescriptor protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">` +
+		keys.String() +
 		service("SingleLogoutService", logoutAnswerURL) +
 		service("SingleSignOnService", "https://login.example.com:8443/sso") +
 		`</IDPSSODescriptor></EntityDescriptor>`))

@@ -296,16 +296,16 @@ func frames(origins []string) string {
 }
 
 // Headers sets the headers of a page that shows nothing from elsewhere: type, no caching, the
-// policy. framedBy are the origins whose pages may frame it, as for AllowFrames. It returns the nonce for the page's script and style elements. The policy has no
-// form-action, which Chromium applies to the redirects that follow a post, and no sandbox, whose
-// opaque origin has no cookies.
+// policy. framedBy are the origins whose pages may frame it, as for AllowFrames. It returns the nonce
+// for the page's script and style elements. The policy has no form-action, which Chromium applies to
+// the redirects that follow a post, and no sandbox, whose opaque origin has no cookies.
 func Headers(w http.ResponseWriter, framedBy ...string) (nonce string) {
 	nonce = rand.Text()
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Security-Policy",
-		"default-src 'none'; script-src 'nonce-"+nonce+"'; style-src 'nonce-"+nonce+"'; base-uri 'none'"+frames(framedBy))
+	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'nonce-"+nonce+"'; style-src 'nonce-"+nonce+
+		"'; base-uri 'none'"+frames(framedBy))
 	if len(framedBy) > 0 { // a middleware in front may have forbidden it
 		h.Del("X-Frame-Options")
 	}

@@ -191,7 +191,8 @@ func TestPlain(t *testing.T) {
 		Write(w, http.StatusBadRequest)
 	html := w.Body.String()
 	if w.Code != http.StatusBadRequest || strings.Contains(html, "<script") || strings.Contains(html, "<a ") ||
-		strings.Contains(html, "<form") || strings.Count(html, "&lt;script&gt;") != 6 || strings.Count(html, "<code>") != 2 {
+		strings.Contains(html, "<form") || strings.Count(html, "&lt;script&gt;") != 6 ||
+		strings.Count(html, "<code>") != 2 {
 		t.Errorf("got %d %s", w.Code, html)
 	}
 	w = httptest.NewRecorder()
@@ -232,7 +233,8 @@ func TestRelayState(t *testing.T) {
 		`<input type="hidden" name="RelayState" value="a&#34;b">`: &text} {
 		w := httptest.NewRecorder()
 		Post{Field: "SAMLResponse", RelayState: state}.Write(w, []byte("PHg+"))
-		if html := w.Body.String(); !strings.Contains(html, want) || strings.Contains(html, "RelayState") != (state != nil) {
+		html := w.Body.String()
+		if !strings.Contains(html, want) || strings.Contains(html, "RelayState") != (state != nil) {
 			t.Errorf("got %s, want %s", html, want)
 		}
 	}
@@ -243,7 +245,8 @@ func TestWithoutLink(t *testing.T) {
 	t.Parallel()
 	w := httptest.NewRecorder()
 	Leave{To: "https://idp.example.com/", WithoutLink: true}.Write(w)
-	if html := w.Body.String(); strings.Contains(html, "<a ") || !strings.Contains(html, `content="0;url=https://idp.example.com/"`) ||
+	html := w.Body.String()
+	if strings.Contains(html, "<a ") || !strings.Contains(html, `content="0;url=https://idp.example.com/"`) ||
 		!strings.Contains(html, `location.replace("https://idp.example.com/")`) {
 		t.Errorf("got %s", html)
 	}

@@ -109,18 +109,19 @@ func TestReadAnswerInPlace(t *testing.T) {
 	t.Parallel()
 	const protocol = ` xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol"`
 	status := `<samlp:Status><samlp:StatusCode Value="x"/></samlp:Status>`
+	whole := protocol + ` ID="_m" Version="2.0">` + status
 	for xml, want := range map[string]struct {
 		response, aboutLogout bool
 		code                  string
 	}{
-		`<samlp:LogoutResponse` + protocol + ` ID="_m" Version="2.0">` + status + `</samlp:LogoutResponse>`: {false, true, ""},
-		`<samlp:LogoutResponse` + protocol + ` ID="_m" Version="2.0"/>`:                                     {false, true, fault.Schema},
-		`<samlp:LogoutResponse` + protocol + `/>`:                                                           {false, true, fault.Version},
-		`<samlp:Response` + protocol + ` ID="_m" Version="2.0">` + status + `</samlp:Response>`:             {true, false, ""},
-		`<samlp:Response` + protocol + `/>`:                                                                 {false, false, fault.Version},
-		`<samlp:LogoutRequest` + protocol + `/>`:                                                            {false, false, fault.NotAResponse},
-		`<LogoutResponse/>`:                                                                                 {false, false, fault.NotAResponse},
-		`no XML`:                                                                                            {false, false, fault.XMLSyntax},
+		`<samlp:LogoutResponse` + whole + `</samlp:LogoutResponse>`:     {false, true, ""},
+		`<samlp:LogoutResponse` + protocol + ` ID="_m" Version="2.0"/>`: {false, true, fault.Schema},
+		`<samlp:LogoutResponse` + protocol + `/>`:                       {false, true, fault.Version},
+		`<samlp:Response` + whole + `</samlp:Response>`:                 {true, false, ""},
+		`<samlp:Response` + protocol + `/>`:                             {false, false, fault.Version},
+		`<samlp:LogoutRequest` + protocol + `/>`:                        {false, false, fault.NotAResponse},
+		`<LogoutResponse/>`:                                             {false, false, fault.NotAResponse},
+		`no XML`:                                                        {false, false, fault.XMLSyntax},
 	} {
 		form := base64.StdEncoding.EncodeToString([]byte(xml))
 		a, err := ReadAnswerInPlace([]byte(form))
