@@ -64,7 +64,7 @@ func (h *Handler) providerOfIssuer(r *http.Request, issuer string) (*ServiceProv
 	if issuer == "" {
 		return nil, refuse(CodeResponseIssuer, "the message does not say who sent it, so nobody knows its tenant", "",
 			"an Issuer in the message").
-			advised("Let the identity provider write its entity ID into the Issuer of its messages.")
+			advised("Let the identity provider write its entity ID into the Issuer of the Response or LogoutRequest.")
 	}
 	if len(issuer) > maxEntityID {
 		return nil, unknownIssuer(issuer)

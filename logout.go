@@ -36,7 +36,7 @@ type LogoutAnswer int
 
 const (
 	// LogoutAnswerDefault is LogoutAnswerPage if the entity ID of the identity provider is one of
-	// Microsoft Entra ID, whose address is reported to take no LogoutResponse (AADSTS7500514), and
+	// Microsoft Entra ID, whose address is reported to take no LogoutResponse, and
 	// LogoutAnswerResponse for all others.
 	LogoutAnswerDefault LogoutAnswer = iota
 	// LogoutAnswerResponse is a LogoutResponse, sent to the logout address of the identity provider
