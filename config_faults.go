@@ -25,6 +25,8 @@ var configHints = map[string]string{
 	"BaseURL":                    "Set Config.BaseURL to the address that people type: https, the host and perhaps a port, and nothing behind it. The path of the Redirect URL (ACS URL) belongs into Config.RedirectPath.",
 	"RedirectPath":               "Set Config.RedirectPath to the path at which the Handler is mounted, such as \"/saml/acs\", or leave it empty for DefaultRedirectPath.",
 	"LogoutPath":                 "Set Config.LogoutPath to the path at which the Handler is mounted for logout, together with Config.SigningKey and Config.SigningCertificate; or leave it empty.",
+	"LogoutAnswer":               "Use one of the constants, or leave the field empty for what suits the identity provider.",
+	"LogoutFrameAncestors":       "List the origins of the pages that show the identity provider's page in a frame, such as https://portal.example.com, or leave the list empty.",
 	"EntityID":                   "Use the name by which the identity provider knows this service, copied from its settings; for Config, empty means the Redirect URL.",
 	"FormerRedirectURLs":         "List whole Redirect URLs of the past, such as https://old.example.com/saml/acs, or leave the list empty.",
 	"FormerEntityIDs":            "List entity IDs of the past as the identity provider had them, or leave the list empty.",
@@ -92,6 +94,19 @@ func (f *faults) urls(field string, list []string, allowHTTP bool) {
 	for _, s := range list {
 		if why := badBaseURL(s, allowHTTP); why != "" {
 			f.add(field, why, s, "https://host[:port]/path")
+		}
+	}
+}
+
+// origins is for those of pages of others.
+func (f *faults) origins(field string, list []string, allowHTTP bool) {
+	for _, s := range list {
+		why := badBaseURL(s, allowHTTP)
+		if why == "" && frameOrigin(s) != foldASCII(strings.TrimSuffix(s, "/")) {
+			why = "has a path or query, or a host with other characters than letters, digits, - and ."
+		}
+		if why != "" {
+			f.add(field, why, s, "https://host[:port]")
 		}
 	}
 }

@@ -31,6 +31,7 @@ type policy struct {
 	allowSHA1                 bool
 	only                      onlyAlgorithms
 	refuseCBC                 bool
+	requireLogoutIndex        bool
 }
 
 func (p *policy) signaturePolicy() dsig.Policy {

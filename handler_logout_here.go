@@ -1,0 +1,19 @@
+package saml
+
+import "net/http"
+
+// finishLogout answers a LogoutResponse that a browser brought. sp is nil if the address names no
+// tenant.
+func (h *Handler) finishLogout(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, _ logoutDelivery) {
+	h.refuseLogoutResponse(w, r, sp, refuse(CodeLogoutUnexpected, "no sign-out was begun here", "", ""))
+}
+
+// logoutNotRead answers what was meant to be a LogoutResponse and cannot be read.
+func (h *Handler) logoutNotRead(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, refusal *Error) {
+	h.refuseLogoutResponse(w, r, sp, refusal)
+}
+
+// logoutService returns where logout messages go, "" if nowhere, and by which binding.
+func (sp *ServiceProvider) logoutService(p *IdentityProvider, _ bool) (destination, binding string) {
+	return p.logoutURL, bindingRedirect
+}
