@@ -119,6 +119,7 @@ const (
 	CodeSharedIssuer        Code = "shared_issuer"
 	CodeNotConfigured       Code = "not_configured"
 	CodeSession             Code = "session"
+	CodeSignedOut           Code = "signed_out"
 	CodeAccountEnded        Code = "account_ended"
 	CodeDenied              Code = "denied"
 	CodeInternal            Code = "internal"
@@ -399,6 +400,9 @@ var codes = map[Code]codeInfo{
 		hint: "See why the application did not begin a session: the log has the kind of the error, and Observe gets its text.",
 		page: Page{http.StatusInternalServerError, "You could not be signed in",
 			"The identity provider signed you in, but this service could not begin a session.", again, true}},
+	CodeSignedOut: {meaning: "The user was signed out at the identity provider after the response was issued.",
+		hint: "Sign in again. If it happens again within minutes of a sign-out, set the clocks of all servers of the identity provider by NTP: one of them writes a later time into its logout messages than another one into its responses.",
+		page: signInAgain("You were signed out a moment ago.")},
 	CodeAccountEnded: {meaning: "The application does not let the account sign in.",
 		hint: "Allow the account in this service, or remove the user from the application at the identity provider.",
 		page: Page{http.StatusForbidden, "You may not sign in here",

@@ -186,12 +186,17 @@ func (sp *ServiceProvider) checkLoginURL(login string) *Error {
 	return checkLoginURL(login, sp.config.InsecureAllowHTTP)
 }
 
+// isOpenHTTP reports whether an address is one of another machine that is reached without TLS.
+func isOpenHTTP(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && u.Scheme == "http" && !isLoopback(u.Hostname())
+}
+
 func checkLoginURL(login string, allowHTTP bool) *Error {
 	if err := checkEndpoint(login); err != nil {
 		return err
 	}
-	u, _ := url.Parse(login)
-	if u.Scheme == "http" && !isLoopback(u.Hostname()) && !allowHTTP {
+	if isOpenHTTP(login) && !allowHTTP {
 		return refuse(CodeMetadataLoginURL, "the login URL is not https: passwords would travel in the clear", login,
 			"https://...")
 	}

@@ -382,6 +382,7 @@ var codesWithoutVector = map[Code]string{
 	CodeIdentityProvider:    "about the source of the settings",
 	"form":                  "about the browser's request, not the message",
 	"session":               "about the application's session",
+	CodeSignedOut:           "needs a logout",
 	CodeAccountEnded:        "about the application's account",
 	CodeDenied:              "about the application's account",
 	CodeTenant:              "about the request's address, not the message",

@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"errors"
-	"fmt"
 	"reflect"
 	"sync"
 	"time"
@@ -109,6 +108,9 @@ func (m *Manager) ask(ctx context.Context, s *Session) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
 	defer cancel()
 	ended, err := m.config.Store.Claimed(ctx, storeKey(s))
+	if err == nil && !ended {
+		ended, err = m.signedOut(ctx, s)
+	}
 	if err != nil {
 		return err
 	}
@@ -121,69 +123,6 @@ func (m *Manager) ask(ctx context.Context, s *Session) error {
 		}
 	}
 	return nil
-}
-
-// stamp asks the application for Session.Stamp.
-func (m *Manager) stamp(ctx context.Context, login *saml.Login) (string, error) {
-	if m.config.Stamp == nil {
-		return "", nil
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
-	defer cancel()
-	text, err := m.config.Stamp(ctx, login)
-	if !isNil(err) {
-		return "", refused(err, "Config.Stamp")
-	}
-	if len(text) > maxStamp {
-		return "", &saml.Error{
-			Code:    saml.CodeSession,
-			Message: "Config.Stamp of package session returned a text that is too long",
-			Got:     fmt.Sprintf("%d bytes", len(text)),
-			Want:    fmt.Sprintf("at most %d bytes", maxStamp),
-			Hint: "Return a number or a short random text from session.Config.Stamp, " +
-				"and keep longer data in the account.",
-		}
-	}
-	return text, nil
-}
-
-// mayBegin asks Validate whether a session may begin. Without an answer it must not: check lets
-// every session live for five minutes without an answer, so one session could follow another for as
-// long as Validate fails. Store is not asked: it cannot know a new ID.
-func (m *Manager) mayBegin(ctx context.Context, s *Session) error {
-	if m.config.Validate == nil {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
-	defer cancel()
-	if err := m.config.Validate(ctx, s); !isNil(err) {
-		return refused(err, "Config.Validate")
-	}
-	return nil
-}
-
-// refused returns the reason why a session does not begin: an *saml.Error that also wraps err. hook
-// is the field of Config that returned err.
-func refused(err error, hook string) error {
-	if errors.Is(err, saml.CodeDenied) {
-		return err
-	}
-	refusal := &saml.Error{
-		Code:    saml.CodeStore,
-		Message: "it is unknown whether the account may sign in, because " + hook + " of package session failed",
-		Hint: "Look up the cause in session.Config.Observe: usually the service's own database does not answer. " +
-			"Then sign in again.",
-	}
-	if errors.Is(err, ErrEnded) {
-		refusal = &saml.Error{
-			Code:    saml.CodeAccountEnded,
-			Message: "the account may not sign in to this service",
-			Want:    "an account that " + hook + " of package session accepts",
-			Hint: "Allow the account in this service, or remove the user from the application " +
-				"at the identity provider. If all sessions of the account were ended just now, sign in again.",
-		}
-	}
-	return fmt.Errorf("%w: %w", refusal, err)
 }
 
 // end ends the session for all replicas and deletes its record. The claim lasts until the cookie

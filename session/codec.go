@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,7 +19,7 @@ import (
 // The first byte of a plaintext: a whole session (in a cookie or a record), or a cookie whose session
 // is in a record. They differ, so that none of them is read as the other.
 const (
-	version        = 4
+	version        = 5
 	pointerVersion = 0x80 | version
 )
 
@@ -34,6 +35,18 @@ const (
 )
 
 const directory = "https://sts.windows.net/"
+
+// nameIDFormats are the usual Formats of a NameID (SAML Core 2.0 §8.3). Their places are part of the
+// layout.
+var nameIDFormats = []string{
+	"",
+	formatEmail,
+	"urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified",
+	"urn:oasis:names:tc:SAML:2.0:nameid-format:persistent",
+	"urn:oasis:names:tc:SAML:2.0:nameid-format:transient",
+}
+
+const formatEmail = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
 
 type encoder struct {
 	b    []byte
@@ -59,7 +72,6 @@ func encode(s *Session) []byte {
 		s.ID,
 		i.TenantID,
 		s.IdentityProvider,
-		s.SessionIndex,
 		s.Stamp,
 		i.Email,
 		i.EmailClaim,
@@ -75,7 +87,8 @@ func encode(s *Session) []byte {
 		e.string(text)
 	}
 	e.times(s)
-	e.b = append(e.b, flags(i.GroupsOverage, s.GroupsTruncated, s.RolesTruncated, s.TextsTruncated, s.AttributesTruncated))
+	e.b = append(e.b, flags(i.GroupsOverage, s.GroupsTruncated, s.RolesTruncated, s.TextsTruncated, s.AttributesTruncated,
+		s.ownIndex))
 	e.list(i.Groups)
 	e.list(i.Roles)
 	e.b = binary.AppendUvarint(e.b, uint64(len(s.Attributes)))
@@ -83,7 +96,18 @@ func encode(s *Session) []byte {
 		e.fresh(a.Name)
 		e.list(a.Values)
 	}
+	e.logout(s)
 	return e.b
+}
+
+// logout writes what logouts know the session by.
+func (e *encoder) logout(s *Session) {
+	e.b = binary.AppendVarint(e.b, s.issued.Unix()-s.StartedAt.Unix()) // seconds, usually one byte
+	e.string(s.nameID.Value)                                           // usually the e-mail address
+	e.choice(s.nameID.Format, nameIDFormats)
+	e.choice(s.nameID.NameQualifier, []string{"", s.IdentityProvider})
+	e.choice(s.nameID.SPNameQualifier, []string{"", ourEntityID})
+	e.list(s.SessionIndexes)
 }
 
 // encodePointer returns the plaintext of a cookie whose session is in a record: what is needed to
@@ -126,6 +150,14 @@ func (e *encoder) string(s string) {
 	}
 	e.seen = append(e.seen, s) // at most one for each field of encode, so an index fits into a byte
 	e.fresh(s)
+}
+
+// choice writes a text that is usually one of a few: a byte then.
+func (e *encoder) choice(s string, usual []string) {
+	i := slices.Index(usual, s)
+	if e.b = append(e.b, byte(1+i)); i < 0 {
+		e.fresh(s)
+	}
 }
 
 func (e *encoder) fresh(s string) {
@@ -211,7 +243,6 @@ func decode(b []byte, tenant string) (*Session, error) {
 		&s.ID,
 		&i.TenantID,
 		&s.IdentityProvider,
-		&s.SessionIndex,
 		&s.Stamp,
 		&i.Email,
 		&i.EmailClaim,
@@ -233,11 +264,13 @@ func decode(b []byte, tenant string) (*Session, error) {
 	s.RolesTruncated = f&4 != 0
 	s.TextsTruncated = f&8 != 0
 	s.AttributesTruncated = f&16 != 0
+	s.ownIndex = f&32 != 0
 	i.Groups, i.Roles = d.list(), d.list()
 	for range d.number() {
 		s.Attributes = append(s.Attributes, saml.Attribute{Name: d.fresh(d.byte()), Values: d.list()})
 	}
-	if d.bad || len(d.b) != 0 || s.ID == "" {
+	d.logout(s)
+	if d.bad || len(d.b) != 0 || s.ID == "" || s.ownIndex && len(s.SessionIndexes) == 0 {
 		return nil, errCodec
 	}
 	s.Identity = i
@@ -272,13 +305,13 @@ func (d *decoder) number() int {
 }
 
 func (d *decoder) difference() int64 {
-	ms, size := binary.Varint(d.b)
+	n, size := binary.Varint(d.b)
 	if size <= 0 {
 		d.bad = true
 		return 0
 	}
 	d.b = d.b[size:]
-	return ms
+	return n
 }
 
 func (d *decoder) times(s *Session) {
@@ -287,6 +320,16 @@ func (d *decoder) times(s *Session) {
 		last += d.difference()
 		*t = time.UnixMilli(last)
 	}
+}
+
+// logout reads what encoder.logout wrote.
+func (d *decoder) logout(s *Session) {
+	s.issued = time.Unix(s.StartedAt.Unix()+d.difference(), 0)
+	s.nameID.Value = d.string()
+	s.nameID.Format = d.choice(nameIDFormats)
+	s.nameID.NameQualifier = d.choice([]string{"", s.IdentityProvider})
+	s.nameID.SPNameQualifier = d.choice([]string{"", ourEntityID})
+	s.SessionIndexes = d.list()
 }
 
 func (d *decoder) string() string {
@@ -301,6 +344,18 @@ func (d *decoder) string() string {
 	s := d.fresh(kind)
 	d.seen = append(d.seen, s)
 	return s
+}
+
+func (d *decoder) choice(usual []string) string {
+	i := int(d.byte())
+	if i == 0 {
+		return d.fresh(d.byte())
+	}
+	if i > len(usual) {
+		d.bad = true
+		return ""
+	}
+	return usual[i-1]
 }
 
 func (d *decoder) fresh(kind byte) string {

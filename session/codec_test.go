@@ -79,9 +79,16 @@ func randomSession(r *rand.Rand) *Session {
 	}
 	identity := &saml.Identity{}
 	fill(identity)
-	s := &Session{Identity: identity}
+	s := &Session{Identity: identity, issued: time.Unix(r.Int64N(1<<33)-1<<32, 0)}
 	fill(s)
 	s.ID += "x" // never empty
+	fill(&s.nameID)
+	if usual := append(nameIDFormats, ourEntityID, s.IdentityProvider); r.IntN(2) == 0 {
+		s.nameID.Format = usual[r.IntN(len(usual))]
+		s.nameID.NameQualifier = usual[r.IntN(len(usual))]
+		s.nameID.SPNameQualifier = usual[r.IntN(len(usual))]
+	}
+	s.ownIndex = len(s.SessionIndexes) > 0 && r.IntN(2) == 0
 	return s
 }
 
@@ -119,6 +126,10 @@ func TestWhatWasNotEncodedIsRefused(t *testing.T) {
 		ID:         "id",
 		Identity:   &saml.Identity{Email: "x", Groups: []string{guid}, Roles: []string{"role"}},
 		Attributes: saml.Attributes{{Name: "level", Values: []string{"7"}}},
+
+		StartedAt: time.Unix(1000, 0), ExpiresAt: time.Unix(1000, 0), SeenAt: time.Unix(1000, 0),
+		issued: time.Unix(993, 0), nameID: saml.NameID{Value: "x", Format: formatEmail, SPNameQualifier: "y"},
+		SessionIndexes: []string{"index"},
 	})
 	if _, err := decode(good, ""); err != nil {
 		t.Fatal(err)
@@ -135,6 +146,7 @@ func TestWhatWasNotEncodedIsRefused(t *testing.T) {
 		return bytes.Replace(good, []byte(old), []byte(new), 1)
 	}
 	const flagsAndGroups = "\x00\x01\x01"
+	const subject = "\x0d\x04\x04\x02\x01\x00\x00\x01y" // 7 seconds earlier, the Email, its Format, no qualifier, another one
 	for name, b := range map[string][]byte{
 		"nothing":                         {},
 		"another version":                 append([]byte{version + 1}, good[1:]...),
@@ -146,7 +158,12 @@ func TestWhatWasNotEncodedIsRefused(t *testing.T) {
 		"an empty text that is repeated":  replace("\x00\x01x", "\x04\x01"),
 		"a length in two bytes":           replace("\x00\x02id", "\x00\x82\x00id"),
 		"a length beyond the end":         replace("\x00\x02id", "\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"),
-		"an unknown flag":                 replace(flagsAndGroups, "\x20\x01\x01"),
+		"an unknown flag":                 replace(flagsAndGroups, "\x40\x01\x01"),
+		"a Format out of the list":        replace(subject, "\x0d\x04\x04\x06\x01\x00\x00\x01y"),
+		"a usual Format written out":      replace(subject, "\x0d\x04\x04\x00\x00\x36"+formatEmail+"\x01\x00\x00\x01y"),
+		"a qualifier out of the list":     replace(subject, "\x0d\x04\x04\x02\x03\x00\x00\x01y"),
+		"an absent qualifier written out": replace(subject, "\x0d\x04\x04\x02\x00\x00\x00\x00\x00\x01y"),
+		"an own index, and there is none": encode(&Session{ID: "id", Identity: &saml.Identity{}, ownIndex: true}),
 		"a list of an unknown kind":       replace(flagsAndGroups, "\x00\x02\x01"),
 		"a list that is longer":           replace(flagsAndGroups, "\x00\x01\x02"),
 		"a list beyond the end":           replace(flagsAndGroups, "\x00\x01\xff\xff\xff\xff\xff\xff\xff\x7f"),

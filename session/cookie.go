@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -145,7 +146,7 @@ func (m *Manager) write(ctx context.Context, w http.ResponseWriter, s *Session) 
 // value returns the cookie's value, see write.
 func (m *Manager) value(ctx context.Context, s *Session) (string, error) {
 	value := m.seal(s)
-	if s.record != "" || len(value) <= m.room(s) {
+	if s.record != "" || len(value) <= m.room(s) && len(s.SessionIndexes) <= maxCookieIndexes {
 		return value, nil
 	}
 	if m.config.Records == nil {
@@ -239,8 +240,9 @@ func (s *Session) cutTexts(limit int) {
 			s.TextsTruncated = true
 		}
 	}
-	if len(s.SessionIndex) > limit {
-		s.SessionIndex = ""
+	if isLong := func(index string) bool { return len(index) > limit }; slices.ContainsFunc(s.SessionIndexes, isLong) {
+		s.ownIndex = s.ownIndex && !isLong(s.SessionIndexes[0])
+		s.SessionIndexes = slices.DeleteFunc(slices.Clone(s.SessionIndexes), isLong)
 		s.TextsTruncated = true
 	}
 }
@@ -264,11 +266,11 @@ func tooLong(s *Session) error {
 	return &saml.Error{
 		Code:    saml.CodeSession,
 		Message: "the session does not fit into a cookie, even without groups, roles, attributes and display texts",
-		Got: fmt.Sprintf("lengths in bytes: %d Identity.Email, %d Identity.ObjectID, %d Identity.TenantID, "+
+		Got: fmt.Sprintf("lengths in bytes: %d Identity.Email, %d NameID, %d Identity.ObjectID, %d Identity.TenantID, "+
 			"%d entity ID of the identity provider, %d Config.Tenant, %d Stamp",
-			len(i.Email), len(i.ObjectID), len(i.TenantID), len(s.IdentityProvider), len(s.Tenant), len(s.Stamp)),
+			len(i.Email), len(s.nameID.Value), len(i.ObjectID), len(i.TenantID), len(s.IdentityProvider), len(s.Tenant), len(s.Stamp)),
 		Want: fmt.Sprintf("a cookie of at most %d characters", maxCookie),
-		Hint: "Shorten the longest of these. Identity.Email, ObjectID and TenantID are claims: " +
+		Hint: "Shorten the longest of these. Identity.Email, NameID, ObjectID and TenantID come in the response: " +
 			"change them at the identity provider. Config.Tenant and session.Config.Stamp are set in this service.",
 	}
 }
@@ -326,7 +328,8 @@ func (m *Manager) openCookie(r *http.Request, name string) (*Session, bool) {
 	}
 	s, err := decodeCookie(plaintext, string(tenant))
 	now := m.config.Now()
-	if err != nil || !now.Before(s.ExpiresAt) || now.Sub(s.SeenAt) >= m.config.Idle {
+	if err != nil || !now.Before(s.ExpiresAt) || now.Sub(s.SeenAt) >= m.config.Idle ||
+		now.Sub(s.StartedAt) >= m.config.Lifetime { // it was longer when the session began
 		return nil, false
 	}
 	s.cookie = name

@@ -58,7 +58,7 @@ const (
 
 // recordKey returns where the record of s is. Without the cookie nobody can compute it.
 func recordKey(s *Session) string {
-	return storekey.Of(storekey.Record, s.Tenant, string(s.service[:]), s.ID, s.record)
+	return storekey.Of(storekey.Record, s.Tenant, s.service.text(), s.ID, s.record)
 }
 
 // recordContext binds the seal of a record to the tenant, the service, and by the key to the session
@@ -68,7 +68,7 @@ func recordContext(s *Session) seal.Context {
 		Purpose:  recordPurpose,
 		Name:     recordKey(s),
 		Tenant:   s.Tenant,
-		EntityID: string(s.service[:]),
+		EntityID: s.service.text(),
 	}
 }
 
@@ -86,15 +86,21 @@ func (m *Manager) saveRecord(ctx context.Context, s *Session) error {
 	value := m.sealer.SealBytes(recordContext(&saved), encode(&saved))
 	lifetime := max(s.ExpiresAt.Sub(m.config.Now()), 0) + claimMargin
 	if err := m.config.Records.Put(ctx, recordKey(&saved), value, lifetime); !isNil(err) {
-		return fmt.Errorf("%w: %w", &saml.Error{
-			Code:    saml.CodeStore,
-			Message: "the session could not be saved, because Config.Records of package session failed",
-			Hint: "Look up the cause in the error that this one wraps: usually the service's own database " +
-				"does not answer, or the table of the records is missing. Then sign in again.",
-		}, err)
+		return recordsFailed("the session could not be saved", err)
 	}
 	s.record = saved.record
 	return nil
+}
+
+// recordsFailed returns an *saml.Error about what did not work, which also wraps err, the error of
+// Config.Records.
+func recordsFailed(what string, err error) error {
+	return fmt.Errorf("%w: %w", &saml.Error{
+		Code:    saml.CodeStore,
+		Message: what + ", because Config.Records of package session failed",
+		Hint: "Look up the cause in the error that this one wraps: usually the service's own database " +
+			"does not answer, or a table of the records is missing. Then try again.",
+	}, err)
 }
 
 // loadRecord completes a session that is in a record. It returns errUnknown if the record cannot be

@@ -7,8 +7,8 @@
 //	mux.Handle("POST /sign-out", sessions.SignOutHandler("/goodbye"))
 //	mux.Handle("/", login.Require(app)) // app reads session.FromContext(r.Context())
 //
-// The server stores which sessions were ended, in a saml.Store, and sessions that are too large for
-// a cookie, in Config.Records. A session belongs to one tenant, one identity provider and one entity
+// The server stores which sessions were ended here, in a saml.Store, and in Config.Records sessions
+// that are too large for a cookie and what the identity provider has ended. A session belongs to one tenant, one identity provider and one entity
 // ID. It ends if the settings name another one.
 package session
 
@@ -48,19 +48,32 @@ type Config struct {
 
 	// Records keeps sessions that are too large for a cookie, such as those of users in many groups:
 	// proxies limit the headers of a response, nginx by default to 4 KiB. The cookie has at most
-	// 1 KiB then, however many groups there are. All replicas need the same records. Use
-	// sqlstore.Records, or MemoryRecords for a single process. A session that fits into the cookie
-	// needs no record.
+	// 1 KiB then, however many groups there are. Records also remembers which sessions the identity
+	// provider has ended (EndSessions, which needs it). All replicas need the same records. Use
+	// sqlstore.Records, or MemoryRecords for a single process.
 	//
-	// While Records fails, requests of such sessions get status 503, and such sign-ins are refused
-	// with the request to try again. Default: groups, roles and long texts that do not fit are left
-	// out (Session.GroupsTruncated, RolesTruncated, TextsTruncated), and the first time is logged.
+	// At each sign-in, and for each session at most every 10 seconds, Records is asked for the logouts.
+	// While it fails, sign-ins are refused with the request to try again, and sessions go on for five
+	// minutes, as without an answer from Store; a session that is itself in Records gets status 503 at
+	// once. Default: the identity provider cannot end sessions. Groups, roles and long texts that do not
+	// fit are left out (Session.GroupsTruncated, RolesTruncated, TextsTruncated), and the first time is
+	// logged.
 	Records Records
+
+	// AllowUnsignedLogout lets EndSessions carry out LogoutRequests that nobody signed. Set it together
+	// with saml.Config.AllowUnsignedLogout. Each sign-in then writes its NameID and SessionIndexes to
+	// Records, and an unsigned request ends nothing but sessions with a NameID and SessionIndex that were
+	// written there.
+	//
+	// What it weakens: whoever knows or guesses the NameID and SessionIndex of a session can end it. An
+	// e-mail address is no secret, and some providers count their sessions: 1, 2, 3.
+	AllowUnsignedLogout bool
 
 	// Idle is how long a session lives without a request. Minimum one minute, default 2 hours.
 	Idle time.Duration
 
-	// Lifetime is how long a session lives at most. Minimum one minute, default 12 hours.
+	// Lifetime is how long a session lives at most. Minimum one minute, default 12 hours. A shorter value
+	// counts for sessions that have begun already, too.
 	// SessionNotOnOrAfter of the identity provider (SAML Core 2.0, section 2.7.2) can shorten it,
 	// but not below three minutes: a session that ends at once would cause a redirect loop.
 	Lifetime time.Duration
@@ -161,9 +174,11 @@ type Session struct {
 	IdentityProvider string // entity ID
 	Stamp            string // result of Config.Stamp
 
-	// SessionIndex is the identity provider's name for its own session, for single logout. It is ""
-	// if the provider sent none, or if it was too long for the cookie; TextsTruncated is set then.
-	SessionIndex string
+	// SessionIndexes are the identity provider's names for its own session, for single logout; usually
+	// there is one. They need not be unique: some providers repeat them, and SAML recommends small numbers
+	// that users share. Without Config.Records there are at most 8, and none that is too long for the
+	// cookie; TextsTruncated is set if one is missing.
+	SessionIndexes []string
 
 	// Attributes are those that Config.Keep names and the response had at sign-in, in the order of
 	// Keep, with Name and Values only: Values, First and Decode read them. AttributesTruncated says
@@ -174,6 +189,10 @@ type Session struct {
 	StartedAt time.Time
 	ExpiresAt time.Time // when the session ends at the latest
 	SeenAt    time.Time // last request, precise to a twentieth of Config.Idle
+
+	issued   time.Time   // IssueInstant of the assertion: whole seconds, by the clock of the identity provider
+	nameID   saml.NameID // as received, but for ourEntityID
+	ownIndex bool        // SessionIndexes[0] is the ID of the assertion
 
 	service service // the service that the session belongs to
 	record  string  // ID of the session's record, recordSize random bytes; "" if the cookie holds all
@@ -190,6 +209,9 @@ func serviceOf(entityID string) (s service) {
 	copy(s[:], digest[:])
 	return s
 }
+
+// text returns s in place of the entity ID, for keys and seals.
+func (s service) text() string { return string(s[:]) }
 
 const (
 	defaultIdle     = 2 * time.Hour
@@ -281,6 +303,10 @@ func (c Config) validate() error {
 		fault("Records", "Records is a nil pointer", "", "records such as &session.MemoryRecords{}, or no value at all",
 			"Look why the variable that you pass as session.Config.Records was never set.")
 	}
+	if c.AllowUnsignedLogout && c.Records == nil {
+		fault("AllowUnsignedLogout", "AllowUnsignedLogout is set without Records", "", "both, or neither",
+			"Set session.Config.Records too, where the sign-ins write what such a logout may end; or do not set session.Config.AllowUnsignedLogout.")
+	}
 	for i, key := range c.Keys {
 		if why := seal.KeyFault(key); why != "" {
 			fault("Keys", fmt.Sprintf("Keys[%d] %s", i, why), "", seal.WantKey, hintKeys)
@@ -340,117 +366,6 @@ func FromContext(ctx context.Context) *Session {
 func NewContext(ctx context.Context, s *Session) context.Context {
 	return context.WithValue(ctx, contextKey{}, current{session: s})
 }
-
-// SignIn begins a session for a login and ends the session that the browser had before. It sets no
-// cookie if it refuses the login. The refusals are
-//   - an error without a code: the login has a Purpose, such as a test, and must not sign anyone
-//     in,
-//   - CodeConfig: the service is on http, not on a loopback address, and Config.InsecureAllowHTTP is
-//     not set,
-//   - CodeSessionExpired: SessionNotOnOrAfter has passed by more than the largest clock skew, and
-//     Config.AllowBeyondSessionNotOnOrAfter is not set,
-//   - CodeAccountEnded and ErrEnded: Config.Validate or Config.Stamp refused the user,
-//   - CodeDenied: Config.Validate or Config.Stamp returned an error of saml.Denied,
-//   - CodeStore: Config.Validate, Config.Stamp or Config.Records failed,
-//   - CodeSession: entity ID, tenant, e-mail address, object ID and stamp together are too long for
-//     a cookie (with Config.Records: entity ID and tenant), or the stamp alone is.
-//
-// What does not fit into the cookie goes into Config.Records. Without Records, the groups, roles,
-// attributes and long texts that do not fit are left out. The flags of the Session say so, and the
-// login is not refused.
-func (m *Manager) SignIn(w http.ResponseWriter, r *http.Request, login *saml.Login) error {
-	if login.Purpose != "" {
-		return fmt.Errorf("session: the login has the purpose %q, so it must not sign anyone in: "+
-			"handle it where the Handler of that purpose is made, without SignIn", login.Purpose)
-	}
-	sp := saml.ProviderFromContext(r.Context())
-	if sp != nil && !m.config.InsecureAllowHTTP && strings.HasPrefix(sp.RedirectURL(), "http:") && !onLoopback(sp) {
-		return &saml.Error{
-			Code:    saml.CodeConfig,
-			Message: "the service is on http, where browsers drop the session's cookie",
-			Got:     sp.RedirectURL(),
-			Want:    "https",
-			Hint: "Use a saml.Config.BaseURL with https. For development on this machine, " +
-				"use http://localhost or another loopback address. For tests in a closed network, set " +
-				"session.Config.InsecureAllowHTTP.",
-		}
-	}
-	s, err := m.begin(r.Context(), login)
-	if err != nil {
-		return err
-	}
-	if sp != nil && onLoopback(sp) {
-		s.cookie = m.cookieName(false)
-	}
-	if err := m.renew(w, r, s); err != nil {
-		return err
-	}
-	if err := m.endAll(r); err != nil {
-		m.report(r.Context(), "the earlier session could not be ended", err)
-	}
-	return nil
-}
-
-// begin returns the new session as its requests will find it, or the reason why none may begin.
-func (m *Manager) begin(ctx context.Context, login *saml.Login) (*Session, error) {
-	s, err := m.newSession(login)
-	if err != nil {
-		return nil, err
-	}
-	if s.Stamp, err = m.stamp(ctx, login); err != nil {
-		return nil, err
-	}
-	if m.config.Records == nil {
-		if _, err := m.fit(s); err != nil {
-			return nil, err
-		}
-	}
-	return s, m.mayBegin(ctx, s)
-}
-
-func (m *Manager) newSession(login *saml.Login) (*Session, error) {
-	now := m.config.Now()
-	s := &Session{
-		ID:               newID(),
-		Identity:         login.Identity,
-		Tenant:           login.Tenant,
-		IdentityProvider: login.Assertion.Issuer.Value,
-		StartedAt:        now,
-		SeenAt:           now,
-		ExpiresAt:        now.Add(m.config.Lifetime),
-		Attributes:       kept(login.Assertion.Attributes, m.config.Keep),
-		service:          serviceOf(login.EntityID),
-		cookie:           m.cookieName(true),
-	}
-	for _, statement := range login.Assertion.Statements {
-		if s.SessionIndex == "" {
-			s.SessionIndex = statement.SessionIndex
-		}
-		end := statement.SessionNotOnOrAfter
-		if end.IsZero() || m.config.AllowBeyondSessionNotOnOrAfter {
-			continue
-		}
-		if !now.Before(end.Add(maxClockSkew)) {
-			return nil, &saml.Error{
-				Code:    saml.CodeSessionExpired,
-				Message: "the session at the identity provider is over",
-				Got:     "SessionNotOnOrAfter " + showTime(end),
-				Want:    "a time after " + showTime(now),
-				Hint:    "Call SignIn right after the login has finished, and keep the server's clock right with NTP.",
-			}
-		}
-		// end may even be in the past, within the clock skew that the response was accepted with.
-		if least := now.Add(leastLifetime); end.Before(least) {
-			end = least
-		}
-		if end.Before(s.ExpiresAt) {
-			s.ExpiresAt = end
-		}
-	}
-	return s, nil
-}
-
-func showTime(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // SignedIn reports whether r carries a session that needs no new sign-in: one that Require lets
 // through or answers with status 503.

@@ -109,7 +109,7 @@ func TestSession(t *testing.T) {
 	}
 	now := s.clock.Now()
 	if got.IdentityProvider != s.idp.EntityID() ||
-		got.SessionIndex != login.Assertion.Statements[0].SessionIndex || got.SessionIndex == "" ||
+		len(got.SessionIndexes) != 1 || got.SessionIndexes[0] != login.Assertion.Statements[0].SessionIndex ||
 		got.GroupsTruncated || len(got.ID) != 36 ||
 		!got.StartedAt.Equal(now) || !got.SeenAt.Equal(now) || !got.ExpiresAt.Equal(now.Add(12*time.Hour)) {
 		t.Errorf("got %+v", got)
@@ -523,7 +523,7 @@ func TestRolesStayWhereOthersSuffice(t *testing.T) {
 		wantTexts bool // cut
 	}{
 		"groups suffice":           {10, false},
-		"groups and texts suffice": {20, true},
+		"groups and texts suffice": {19, true},
 	} {
 		s := newSite(t)
 		login := s.newLogin(samltest.Answer{User: entraUser(nil)})
@@ -596,7 +596,7 @@ func TestTextsThatDoNotFit(t *testing.T) {
 			}
 			back := &saml.Login{
 				Identity:  got.Identity,
-				Assertion: &saml.Assertion{Statements: []saml.AuthnStatement{{SessionIndex: got.SessionIndex}}},
+				Assertion: &saml.Assertion{Statements: []saml.AuthnStatement{{SessionIndex: strings.Join(got.SessionIndexes, " ")}}},
 			}
 			want := strings.Repeat("é", 62) + "…" // 127 bytes
 			if name == "SessionIndex" {

@@ -91,6 +91,23 @@ func (s Session) Keys(at Service) []string {
 	return keys
 }
 
+// A Pair is about one NameID value with one SessionIndex, both exactly as they are written. Anybody can
+// send a LogoutRequest without a signature, so it reaches only sessions by pairs that their own sign-ins
+// have claimed, and by marks of its own.
+type Pair struct {
+	Claim string // key that the sign-in raises
+	Mark  string // key that the unsigned request raises, and that the session looks up
+}
+
+// Pairs returns the pairs of a NameID with each SessionIndex, each once.
+func Pairs(at Service, value string, indexes []string) []Pair {
+	var pairs []Pair
+	for _, i := range slices.Compact(slices.Sorted(slices.Values(indexes))) {
+		pairs = append(pairs, Pair{at.key(kindClaimed, value, i), at.key(kindUnsigned, value, i)})
+	}
+	return pairs
+}
+
 // HasEnded reports whether a session whose assertion was issued at this time is ended by a mark. Both
 // times are taken in whole seconds, which is what some providers write.
 func HasEnded(issued, mark time.Time) bool { return issued.Unix() <= mark.Unix() }
@@ -107,6 +124,9 @@ const (
 	kindExact  = "name"
 	kindFolded = "name in any case"
 	kindIndex  = "index"
+
+	kindClaimed  = "claimed pair"
+	kindUnsigned = "unsigned pair"
 )
 
 // A part that a request or a session may lack (a qualifier, the SessionIndex) is one of these in a

@@ -1,0 +1,449 @@
+package session
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/iomete/saml"
+	"github.com/iomete/saml/samltest"
+)
+
+// replica returns another Manager of the service, whose clock is ahead.
+func (s *recordsSite) replica(ahead time.Duration, changes ...func(*Config)) *Manager {
+	s.Helper()
+	return s.newManager(append([]func(*Config){func(c *Config) {
+		c.Records = s.records
+		c.Now = func() time.Time { return s.clock.Now().Add(ahead) }
+	}}, changes...)...)
+}
+
+// begin returns the cookie of the session of a login.
+func (s *recordsSite) begin(login *saml.Login) *http.Cookie {
+	s.Helper()
+	w := httptest.NewRecorder()
+	if err := s.SignIn(w, newRequest("POST", "/"), login); err != nil {
+		s.Fatal(err)
+	}
+	return w.Result().Cookies()[0]
+}
+
+// statusAt returns what a page answers on one replica.
+func (s *recordsSite) statusAt(m *Manager, c *http.Cookie) int {
+	s.Helper()
+	return answerOf(s.handlerOf(m).Require(greeting), newRequest("GET", "/jobs", c)).Code
+}
+
+// indexed gives a login other SessionIndexes than the ID of its assertion.
+func indexed(login *saml.Login, indexes ...string) *saml.Login {
+	statement := login.Assertion.Statements[0]
+	login.Assertion.Statements = nil
+	for _, i := range indexes {
+		statement.SessionIndex = i
+		login.Assertion.Statements = append(login.Assertion.Statements, statement)
+	}
+	return login
+}
+
+// logoutOf returns the LogoutRequest of the identity provider that fits a login, made now.
+func (s *recordsSite) logoutOf(login *saml.Login) *saml.Logout {
+	l := &saml.Logout{
+		Tenant:       login.Tenant,
+		EntityID:     login.EntityID,
+		Issuer:       login.Assertion.Issuer.Value,
+		NameID:       login.Assertion.NameID,
+		IssueInstant: s.clock.Now(),
+	}
+	for _, statement := range login.Assertion.Statements {
+		l.SessionIndexes = append(l.SessionIndexes, statement.SessionIndex)
+	}
+	return l
+}
+
+// TestWhoseSessionsEnd: each row changes a sign-in and the LogoutRequest that would fit it, and says
+// whether the session ends: at the replica where it began, and at another one. A late sign-in with the
+// same assertion is refused in the same cases.
+func TestWhoseSessionsEnd(t *testing.T) {
+	t.Parallel()
+	const other = "https://other.example.com"
+	for name, row := range map[string]struct {
+		login  func(*saml.Login)
+		logout func(*saml.Logout)
+		ends   bool
+	}{
+		"as it was":                     {nil, nil, true},
+		"another person, a small index": {nil, func(l *saml.Logout) { l.NameID.Value = "bob@example.com" }, false},
+		"another name, the ID of the assertion": {func(l *saml.Login) { indexed(l, l.Assertion.ID) },
+			func(l *saml.Logout) { l.NameID.Value = "pairwise" }, true},
+		"another name, the ID of the assertion second": {func(l *saml.Login) { indexed(l, "1", l.Assertion.ID) },
+			func(l *saml.Logout) { l.NameID.Value, l.SessionIndexes = "pairwise", l.SessionIndexes[1:] }, true},
+		"another name, the other index beside it": {func(l *saml.Login) { indexed(l, "1", l.Assertion.ID) },
+			func(l *saml.Logout) { l.NameID.Value, l.SessionIndexes = "pairwise", l.SessionIndexes[:1] }, false},
+		"another index":           {nil, func(l *saml.Logout) { l.SessionIndexes = []string{"2"} }, false},
+		"one of several indexes":  {nil, func(l *saml.Logout) { l.SessionIndexes = []string{"0", "1", "2"} }, true},
+		"no index":                {nil, func(l *saml.Logout) { l.SessionIndexes = nil }, true},
+		"no index, another name":  {nil, func(l *saml.Logout) { l.SessionIndexes, l.NameID.Value = nil, "bob" }, false},
+		"a sign-in without index": {func(l *saml.Login) { indexed(l) }, func(l *saml.Logout) { l.SessionIndexes = []string{"7"} }, true},
+		"several statements, the last one named": {func(l *saml.Login) { indexed(l, "a", "", "b", "a", "c") },
+			func(l *saml.Logout) { l.SessionIndexes = []string{"c"} }, true},
+		"twenty statements, the last one named": {func(l *saml.Login) { indexed(l, numbers(20)...) },
+			func(l *saml.Logout) { l.SessionIndexes = []string{"19"} }, true},
+		"an e-mail address in other case": {nil, func(l *saml.Logout) { l.NameID.Value = strings.ToUpper(l.NameID.Value) }, true},
+		"no e-mail address, in other case": {func(l *saml.Login) {
+			l.Identity.Email, l.Assertion.NameID.Format = "", ""
+		}, func(l *saml.Logout) { l.NameID.Value = strings.ToUpper(l.NameID.Value) }, false},
+		"an e-mail address by policy, in other case": {func(l *saml.Login) { l.Assertion.NameID.Format = "" },
+			func(l *saml.Logout) { l.NameID.Value = strings.ToUpper(l.NameID.Value) }, true},
+		"the Format left out": {nil, func(l *saml.Logout) { l.NameID.Format = "" }, true},
+		"qualifiers left out": {func(l *saml.Login) { qualify(&l.Assertion.NameID, l.Assertion.Issuer.Value, l.EntityID) },
+			func(l *saml.Logout) { qualify(&l.NameID, "", "") }, true},
+		"qualifiers added":     {nil, func(l *saml.Logout) { qualify(&l.NameID, l.Issuer, l.EntityID) }, true},
+		"the same qualifiers":  {func(l *saml.Login) { qualify(&l.Assertion.NameID, "q", l.EntityID) }, nil, true},
+		"a former entity ID":   {func(l *saml.Login) { qualify(&l.Assertion.NameID, "", "former") }, nil, true},
+		"another qualifier":    {func(l *saml.Login) { qualify(&l.Assertion.NameID, "q", "") }, func(l *saml.Logout) { qualify(&l.NameID, "r", "") }, false},
+		"for another service":  {func(l *saml.Login) { qualify(&l.Assertion.NameID, "", l.EntityID) }, func(l *saml.Logout) { qualify(&l.NameID, "", other) }, false},
+		"another tenant":       {nil, func(l *saml.Logout) { l.Tenant = "B" }, false},
+		"another issuer":       {nil, func(l *saml.Logout) { l.Issuer = other }, false},
+		"another entity ID":    {nil, func(l *saml.Logout) { l.EntityID = other }, false},
+		"a request before":     {nil, func(l *saml.Logout) { l.IssueInstant = l.IssueInstant.Add(-time.Minute - time.Second) }, false},
+		"in the same second":   {nil, func(l *saml.Logout) { l.IssueInstant = l.IssueInstant.Add(-time.Minute) }, true},
+		"in the second before": {nil, func(l *saml.Logout) { l.IssueInstant = l.IssueInstant.Add(-time.Minute - 600*time.Millisecond) }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newRecordsSite(t)
+			login := indexed(s.newLogin(samltest.Answer{}), "1")
+			if row.login != nil {
+				row.login(login)
+			}
+			c := s.begin(login)
+			there := s.replica(2 * time.Minute)
+			if here, there := s.statusAt(s.Manager, c), s.statusAt(there, c); here != http.StatusOK || there != http.StatusOK {
+				t.Fatalf("before: status %d and %d", here, there)
+			}
+			s.clock.advance(time.Minute)
+			l := s.logoutOf(login)
+			if row.logout != nil {
+				row.logout(l)
+			}
+			if err := s.EndSessions(t.Context(), l); err != nil {
+				t.Fatal(err)
+			}
+			s.clock.advance(askEvery)
+			want := http.StatusOK
+			if row.ends {
+				want = http.StatusSeeOther
+			}
+			if here, there := s.statusAt(s.Manager, c), s.statusAt(there, c); here != want || there != want {
+				t.Errorf("after: status %d and %d, want %d", here, there, want)
+			}
+			err := there.SignIn(httptest.NewRecorder(), newRequest("POST", "/"), login)
+			if errors.Is(err, saml.CodeSignedOut) != row.ends || !row.ends && err != nil {
+				t.Errorf("a late sign-in: got %v, want it refused: %t", err, row.ends)
+			}
+		})
+	}
+}
+
+func numbers(n int) (list []string) {
+	for i := range n {
+		list = append(list, fmt.Sprint(i))
+	}
+	return list
+}
+
+func qualify(n *saml.NameID, idp, sp string) { n.NameQualifier, n.SPNameQualifier = idp, sp }
+
+// TestSignInAfterLogout: a session that begins after a logout lives, though the identity provider gives
+// it the same SessionIndex, and whatever the clocks of the replicas say. A repeated message does not
+// end it.
+func TestSignInAfterLogout(t *testing.T) {
+	t.Parallel()
+	s := newRecordsSite(t)
+	first := s.begin(indexed(s.newLogin(samltest.Answer{}), "1"))
+	s.clock.advance(time.Second)
+	l := s.logoutOf(indexed(s.newLogin(samltest.Answer{}), "1"))
+	s.clock.advance(time.Second)
+	second := s.begin(indexed(s.newLogin(samltest.Answer{}), "1")) // before the message arrives
+	for range 2 {
+		if err := s.replica(-2*time.Minute).EndSessions(t.Context(), l); err != nil {
+			t.Fatal(err)
+		}
+		for _, ahead := range []time.Duration{-2 * time.Minute, 0, 2 * time.Minute} {
+			m := s.replica(ahead)
+			third := httptest.NewRecorder()
+			if err := m.SignIn(third, newRequest("POST", "/"), indexed(s.newLogin(samltest.Answer{}), "1")); err != nil {
+				t.Fatalf("a sign-in after it, clock %v ahead: %v", ahead, err)
+			}
+			s.clock.advance(askEvery)
+			for want, c := range map[int]*http.Cookie{http.StatusSeeOther: first, http.StatusOK: second} {
+				if got := s.statusAt(m, c); got != want {
+					t.Errorf("clock %v ahead: got %d, want %d", ahead, got, want)
+				}
+			}
+			if got := s.statusAt(m, third.Result().Cookies()[0]); got != http.StatusOK {
+				t.Errorf("the session that began last, clock %v ahead: got %d", ahead, got)
+			}
+		}
+	}
+}
+
+// TestLateAssertion: it is refused as long as it would be accepted, which is a day and the skew, and no
+// account is made for it. The user reads what to do.
+func TestLateAssertion(t *testing.T) {
+	t.Parallel()
+	stamped := 0
+	s := newRecordsSite(t, func(c *Config) {
+		c.Lifetime = time.Hour
+		c.Stamp = func(context.Context, *saml.Login) (string, error) { stamped++; return "", nil }
+	})
+	login := s.newLogin(samltest.Answer{})
+	if err := s.EndSessions(t.Context(), s.logoutOf(login)); err != nil {
+		t.Fatal(err)
+	}
+	for _, after := range []time.Duration{0, time.Hour, 23*time.Hour + 10*time.Minute} {
+		s.clock.advance(after)
+		w := httptest.NewRecorder()
+		err := s.SignIn(w, newRequest("POST", "/"), login)
+		var refusal *saml.Error
+		if !errors.As(err, &refusal) || refusal.Code != saml.CodeSignedOut || len(w.Result().Cookies()) != 0 || stamped != 0 {
+			t.Fatalf("got %v, cookies %v, %d stamps, want CodeSignedOut", err, w.Result().Cookies(), stamped)
+		}
+		if page := refusal.Page(); page.Status != http.StatusForbidden || page.Button != "Sign in again" ||
+			page.Sentence != "You were signed out a moment ago." {
+			t.Errorf("the page is %+v", page)
+		}
+	}
+	if s.records.lifetime != 24*time.Hour+30*time.Minute {
+		t.Errorf("a mark lives for %v", s.records.lifetime)
+	}
+	if err := s.replica(0, func(c *Config) { c.Lifetime = 48 * time.Hour }).EndSessions(t.Context(), s.logoutOf(login)); err != nil {
+		t.Fatal(err)
+	}
+	if s.records.lifetime != 48*time.Hour+30*time.Minute {
+		t.Errorf("with long sessions, a mark lives for %v", s.records.lifetime)
+	}
+}
+
+// TestRecordsFailInALogout: whichever mark cannot be written, the identity provider is not told
+// Success, and the repeat ends the session.
+func TestRecordsFailInALogout(t *testing.T) {
+	t.Parallel()
+	for step := 1; step <= 5; step++ {
+		s := newRecordsSite(t)
+		login := s.newLogin(samltest.Answer{})
+		c := s.begin(login)
+		s.records.failAt = step
+		var refusal *saml.Error
+		err := s.EndSessions(t.Context(), s.logoutOf(login))
+		if !errors.As(err, &refusal) || refusal.Code != saml.CodeStore || !errors.Is(err, errBroken) ||
+			strings.Contains(refusal.Error(), alice) {
+			t.Errorf("mark %d fails: got %v, want CodeStore", step, err)
+		}
+		before := len(s.records.raised)
+		if err := s.EndSessions(t.Context(), s.logoutOf(login)); err != nil || len(s.records.raised) != before+5 {
+			t.Errorf("the repeat: got %v, marks %q", err, s.records.raised[before:])
+		}
+		s.wantOut("after the repeat", c)
+	}
+}
+
+// TestRecordsFailWhenAsked: no session begins without an answer, and one that has begun goes on for
+// five minutes, as while Store fails.
+func TestRecordsFailWhenAsked(t *testing.T) {
+	t.Parallel()
+	s := newRecordsSite(t)
+	login := s.newLogin(samltest.Answer{})
+	c := s.begin(login)
+	s.wantIn("before", c)
+	s.records.fail(errBroken)
+	w := httptest.NewRecorder()
+	if err := s.SignIn(w, newRequest("POST", "/"), login); !errors.Is(err, saml.CodeStore) || !errors.Is(err, errBroken) ||
+		len(w.Result().Cookies()) != 0 {
+		t.Errorf("a sign-in: got %v, cookies %v, want CodeStore", err, w.Result().Cookies())
+	}
+	s.clock.advance(5 * time.Minute)
+	s.wantIn("five minutes after the last answer", c)
+	s.clock.advance(time.Second)
+	s.wantUnknown("a second later", c)
+	s.records.fail(nil)
+	if err := s.EndSessions(t.Context(), s.logoutOf(login)); err != nil {
+		t.Fatal(err)
+	}
+	s.clock.advance(askEvery)
+	s.wantOut("when Records says that it has ended", c)
+	s.records.fail(errBroken)
+	s.clock.advance(time.Hour)
+	s.wantOut("while Records fails again", c)
+}
+
+// TestLogoutThatCannotBe: an application that forgot something reads what, and nothing is written.
+func TestLogoutThatCannotBe(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		config func(*Config)
+		logout func(*saml.Logout)
+		field  string
+		says   string
+	}{
+		"no Records": {func(c *Config) { c.Records = nil }, nil, "Records", "session.Config.Records is not set"},
+		"an unsigned request": {nil, func(l *saml.Logout) { l.Unsigned = true }, "AllowUnsignedLogout",
+			"session.Config.AllowUnsignedLogout is not set"},
+		"no time": {nil, func(l *saml.Logout) { l.IssueInstant = time.Time{} }, "", "no IssueInstant"},
+	} {
+		s := newRecordsSite(t, func(c *Config) {
+			if row.config != nil {
+				row.config(c)
+			}
+		})
+		l := s.logoutOf(s.newLogin(samltest.Answer{}))
+		if row.logout != nil {
+			row.logout(l)
+		}
+		var refusal *saml.Error
+		if err := s.EndSessions(t.Context(), l); !errors.As(err, &refusal) || refusal.Code != saml.CodeConfig ||
+			refusal.Field != row.field || !strings.Contains(refusal.Message, row.says) || refusal.Hint == "" {
+			t.Errorf("%s: got %v, want CodeConfig about %q", name, err, row.says)
+		}
+		if len(s.records.raised) != 0 {
+			t.Errorf("%s: there are the marks %q", name, s.records.raised)
+		}
+	}
+	_, err := New(Config{Keys: [][]byte{testKey}, AllowUnsignedLogout: true, Logger: quiet})
+	if !errors.Is(err, saml.CodeConfig) || !strings.Contains(fmt.Sprint(err), "AllowUnsignedLogout is set without Records") {
+		t.Errorf("AllowUnsignedLogout without Records: got %v", err)
+	}
+}
+
+// TestUnsignedLogout: it ends the session whose NameID and index it has exactly, and for everything
+// else it writes nothing.
+func TestUnsignedLogout(t *testing.T) {
+	t.Parallel()
+	allowed := func(c *Config) { c.AllowUnsignedLogout = true }
+	for name, row := range map[string]struct {
+		change func(*saml.Logout)
+		ends   bool
+	}{
+		"the pair":                     {nil, true},
+		"the pair among others":        {func(l *saml.Logout) { l.SessionIndexes = []string{"0", "1", "2"} }, true},
+		"another index":                {func(l *saml.Logout) { l.SessionIndexes = []string{"2"} }, false},
+		"no index":                     {func(l *saml.Logout) { l.SessionIndexes = nil }, false},
+		"another name":                 {func(l *saml.Logout) { l.NameID.Value = "bob@example.com" }, false},
+		"the name in other case":       {func(l *saml.Logout) { l.NameID.Value = strings.ToUpper(alice) }, false},
+		"another tenant":               {func(l *saml.Logout) { l.Tenant = "B" }, false},
+		"64 indexes that nobody has":   {func(l *saml.Logout) { l.SessionIndexes = numbers(66)[2:] }, false},
+		"the pair, before the sign-in": {func(l *saml.Logout) { l.IssueInstant = l.IssueInstant.Add(-time.Hour) }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newRecordsSite(t, allowed)
+			login := indexed(s.newLogin(samltest.Answer{}), "1")
+			c := s.begin(login)
+			unindexed := s.begin(indexed(s.newLogin(samltest.Answer{}))) // nobody can name it exactly
+			if len(s.records.raised) != 1 || s.records.lifetime != 12*time.Hour+10*time.Minute {
+				t.Fatalf("the sign-ins write %q, the last for %v", s.records.raised, s.records.lifetime)
+			}
+			s.records.lookups = 0
+			l := s.logoutOf(login)
+			l.Unsigned = true
+			if row.change != nil {
+				row.change(l)
+			}
+			if err := s.EndSessions(t.Context(), l); err != nil {
+				t.Fatal(err)
+			}
+			marks := len(s.records.raised) - 1
+			if named := row.ends || name == "the pair, before the sign-in"; !named && (marks != 0 || s.records.lookups > 1) || named && marks != 1 {
+				t.Errorf("%d marks are written, after %d questions", marks, s.records.lookups)
+			}
+			if row.ends {
+				s.wantOut("the session", c)
+				off := s.replica(0)
+				if got := s.statusAt(off, c); got != http.StatusSeeOther {
+					t.Errorf("where the option is switched off, the session is back: status %d", got)
+				}
+			} else {
+				s.wantIn("the session", c)
+			}
+			s.wantIn("a session without an index", unindexed)
+		})
+	}
+	s := newRecordsSite(t)
+	if s.begin(s.newLogin(samltest.Answer{})); len(s.records.raised) != 0 {
+		t.Errorf("without the option, a sign-in writes %q", s.records.raised)
+	}
+	s = newRecordsSite(t, allowed)
+	s.records.failAt = 1
+	s.wantIn("a session whose pair could not be written", s.begin(s.newLogin(samltest.Answer{})))
+	s.wantLog("it", "unsigned logouts will not reach", 1)
+}
+
+// TestLogoutWhileKeysChange: a browser may have a session of each key. If the latest ends, an earlier
+// one is not shown in its place.
+func TestLogoutWhileKeysChange(t *testing.T) {
+	t.Parallel()
+	s := newRecordsSite(t)
+	next := s.replica(0, func(c *Config) { c.Keys = [][]byte{saml.NewStateKey(), testKey} })
+	old, latest := &browser{t: t}, &browser{t: t}
+	old.signIn(s.Manager, indexed(s.newLogin(samltest.Answer{}), "old"))
+	s.clock.advance(time.Second)
+	login := indexed(s.newLogin(samltest.Answer{}), "latest")
+	latest.signIn(next, login)
+	if err := s.EndSessions(t.Context(), s.logoutOf(login)); err != nil {
+		t.Fatal(err)
+	}
+	page := s.handlerOf(next).Require(greeting)
+	both := slices.Concat(old.cookies, latest.cookies)
+	if w := answerOf(page, newRequest("GET", "/jobs", both...)); w.Code != http.StatusSeeOther {
+		t.Errorf("the earlier session is back: status %d", w.Code)
+	}
+	if w := answerOf(page, newRequest("GET", "/jobs", old.cookies...)); w.Code != http.StatusOK {
+		t.Errorf("a session that was not named, in a browser of its own: status %d", w.Code)
+	}
+}
+
+// TestSessionOfAnEarlierRelease: its user signs in again, and nobody is warned.
+func TestSessionOfAnEarlierRelease(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	s := newSite(t, func(c *Config) { c.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
+	found, ok := s.Manager.open(newRequest("GET", "/", s.signIn(samltest.Answer{})))
+	if !ok {
+		t.Fatal("there is no session")
+	}
+	for version := range byte(version) {
+		plaintext := found.plaintext()
+		plaintext[0] = version
+		c := &http.Cookie{Name: found.cookie, Value: "." + s.sealer.Seal(s.context(found.cookie, ""), plaintext)}
+		s.wantOut(fmt.Sprintf("version %d", version), c)
+	}
+	if log.Len() != 0 {
+		t.Errorf("the log has %s", &log)
+	}
+}
+
+// TestShorterLifetime: marks are kept for as long as sessions last today, so no session of an earlier
+// configuration lasts longer.
+func TestShorterLifetime(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, func(c *Config) { c.Lifetime, c.Idle = 72*time.Hour, 72*time.Hour })
+	c := s.signIn(samltest.Answer{})
+	shorter := s.handlerOf(s.newManager(func(c *Config) { c.Lifetime, c.Idle = time.Hour, 72*time.Hour })).Require(greeting)
+	s.clock.advance(time.Hour - time.Millisecond)
+	if w := answerOf(shorter, newRequest("GET", "/jobs", c)); w.Code != http.StatusOK {
+		t.Errorf("just before the shorter lifetime: status %d", w.Code)
+	}
+	s.clock.advance(time.Millisecond)
+	if w := answerOf(shorter, newRequest("GET", "/jobs", c)); w.Code != http.StatusSeeOther {
+		t.Errorf("after the shorter lifetime: status %d", w.Code)
+	}
+	s.wantIn("with the longer one", c)
+}
