@@ -139,23 +139,25 @@ func run(t *testing.T, p product, rows []row) {
 		t.Run(r.name, func(t *testing.T) {
 			started := time.Now()
 			v := visit{service: services[i], running: server, client: clients[i], browser: newBrowser(t), row: r}
-			outcome := "failed before the sign-in"
+			came := result{outcome: "failed before the sign-in"}
 			defer func() {
-				report.add(p.name, r.name, sent(v.browser.messages), outcome, time.Since(started),
-					t.Failed())
+				report.add(p.name, r.name, came.sent, came.outcome, time.Since(started), t.Failed())
 			}()
-			runRow(t, v, &outcome)
+			runRow(t, v, &came)
 		})
 	}
 }
 
-func runRow(t *testing.T, v visit, outcome *string) {
+// A result is how a sign-in ended, and how the response was protected.
+type result struct{ outcome, sent string }
+
+func runRow(t *testing.T, v visit, came *result) {
 	v.trust(t, v.running.metadata(v.client))
 	if v.row.before != nil {
 		v.row.before(t, v)
 	}
 	end := v.signIn(t)
-	*outcome = end.String()
+	came.outcome, came.sent = end.String(), sent(v.browser.messages)
 	v.check(t, end)
 	if v.row.after != nil && !t.Failed() {
 		v.row.after(t, v)
