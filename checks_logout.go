@@ -52,6 +52,9 @@ var logoutRequestChecks = logoutCheckList{
 			[]Code{CodeNameID, CodeDecryption}, checkLogoutNameID, statusResponder},
 		{"logout session indexes", "There are at most 64 SessionIndexes.", "Our own limit", []Code{CodeLogoutSessions},
 			checkLogoutIndexes, statusResponder},
+		{"logout session index",
+			"With RequireLogoutSessionIndex, and if the request is not signed, it has a SessionIndex.", "Core 3.7.1",
+			[]Code{CodeLogoutSessions}, checkLogoutIndex, statusResponder},
 	},
 }
 

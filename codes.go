@@ -98,6 +98,7 @@ const (
 	CodeLogoutUnexpected  Code = "logout_unexpected"
 	CodeLogoutTime        Code = "logout_time"
 	CodeLogoutSessions    Code = "logout_sessions"
+	CodeLogoutFailed      Code = "logout_failed"
 
 	// Metadata, keys and configuration.
 	CodeMetadata          Code = "metadata"
@@ -353,9 +354,12 @@ var codes = map[Code]codeInfo{
 	CodeLogoutTime: {meaning: "A logout message comes from the future, or is not valid any more.",
 		hint: "Set the clocks of both sides by NTP.",
 		page: logoutRefused},
-	CodeLogoutSessions: {meaning: "A LogoutRequest names more sessions than are ended at once.",
-		hint: "Let the identity provider send one LogoutRequest for each session, or one without SessionIndex for all sessions of the user.",
+	CodeLogoutSessions: {meaning: "A LogoutRequest names more sessions than are ended at once, or none where one must be named.",
+		hint: "Let the identity provider send one LogoutRequest for each session, with its SessionIndex.",
 		page: logoutRefused},
+	CodeLogoutFailed: {meaning: "This service could not end the sessions that a LogoutRequest names, or could not say so.",
+		hint: "See why HandlerConfig.EndSessions failed: the log has the kind of its error, and Observe gets its text.",
+		page: logoutFailedPage},
 	CodeMetadata: {meaning: "The file is not SAML metadata.",
 		hint: `Download the identity provider's metadata again (it is called "Federation Metadata XML", "IdP metadata" or "SAML metadata"), and upload that file unchanged.`},
 	CodeMetadataRole: {meaning: "The metadata is not that of an identity provider.",

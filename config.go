@@ -41,6 +41,29 @@ type Config struct {
 	// are not signed. Default "": no logout at the identity provider.
 	LogoutPath string
 
+	// LogoutAnswer is what the browser gets when it has brought a LogoutRequest of the identity
+	// provider. Default LogoutAnswerDefault: a LogoutResponse, and for Microsoft Entra ID a page.
+	LogoutAnswer LogoutAnswer
+
+	// LogoutFrameAncestors are the origins (https://host[:port]) of further pages that may show the
+	// answer to a LogoutRequest in a frame. Those of the identity provider's own login and logout
+	// addresses may always, and no others. Every page around the frame needs to be among them: list
+	// the portal if it shows the identity provider's page in a frame itself. Default none.
+	LogoutFrameAncestors []string
+
+	// RequireLogoutSessionIndex refuses a LogoutRequest without SessionIndex, which asks to end all
+	// sessions of the user (SAML Core 2.0 §3.7.3.1; OneLogin, Shibboleth and administrators of Keycloak
+	// send them), and tells the identity provider so (Responder). Default false: all of them end. Set it
+	// if the application can end a session by its SessionIndex alone.
+	RequireLogoutSessionIndex bool
+
+	// AllowUnsignedLogout takes LogoutRequests without a signature of any kind, by redirect or in a
+	// form, for an identity provider that cannot sign them. Such a request must have a SessionIndex,
+	// and ends only a session that it names exactly: Logout.Unsigned. What it weakens: whoever knows or
+	// guesses the NameID and SessionIndex of a session can sign that user out, from any page that their
+	// browser opens; a SessionIndex that is a small number can be guessed. Default false: refused.
+	AllowUnsignedLogout bool
+
 	// EntityID is our name at the identity provider (Entra: "Identifier (Entity ID)"), 1 to 1024
 	// bytes. Default: the Redirect URL, as in the guide.
 	EntityID string
@@ -287,6 +310,7 @@ func (c Config) withDefaults() Config {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
+	c.LogoutFrameAncestors = slices.Clone(c.LogoutFrameAncestors)
 	c.StateKeys = cloneKeys(c.StateKeys)
 	c.SigningCertificate = slices.Clone(c.SigningCertificate)
 	c.FurtherSigningCertificates = cloneKeys(c.FurtherSigningCertificates)
@@ -305,7 +329,8 @@ func (c *Config) policy() policy {
 		nameID: c.NameID, allowInternationalEmail: c.AllowInternationalEmail, requireObjectID: c.RequireObjectID,
 		requireSignedResponse: c.RequireSignedResponse, signsRequests: c.SigningKey != nil,
 		refuseExpiredCertificates: c.RefuseExpiredCertificates, allowSHA1: c.InsecureAllowSHA1,
-		claims: c.Claims.names(),
+		requireLogoutIndex: c.RequireLogoutSessionIndex,
+		claims:             c.Claims.names(),
 	}
 	if p.entityID == "" {
 		p.entityID = p.redirectURL
@@ -352,6 +377,10 @@ func (c *Config) validateAddresses(f *faults) {
 	if c.LogoutPath != "" {
 		f.path("LogoutPath", c.LogoutPath, "a path such as /saml/logout, or no value for no logout there")
 	}
+	if c.LogoutAnswer < LogoutAnswerDefault || c.LogoutAnswer > LogoutAnswerPage {
+		f.add("LogoutAnswer", "is unknown", "", "LogoutAnswerDefault, LogoutAnswerResponse or LogoutAnswerPage")
+	}
+	f.origins("LogoutFrameAncestors", c.LogoutFrameAncestors, c.InsecureAllowHTTP)
 	f.urls("FormerRedirectURLs", c.FormerRedirectURLs, c.InsecureAllowHTTP)
 	f.entityIDs(c.EntityID, c.FormerEntityIDs)
 }

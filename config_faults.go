@@ -25,6 +25,8 @@ var configHints = map[string]string{
 	"BaseURL":                    "Set Config.BaseURL to the address that people type: https, the host and perhaps a port, and nothing behind it. The path of the Redirect URL (ACS URL) belongs into Config.RedirectPath.",
 	"RedirectPath":               "Set Config.RedirectPath to the path at which the Handler is mounted, such as \"/saml/acs\", or leave it empty for DefaultRedirectPath.",
 	"LogoutPath":                 "Set Config.LogoutPath to the path at which the Handler is mounted for logout, together with Config.SigningKey and Config.SigningCertificate; or leave it empty.",
+	"LogoutAnswer":               "Use one of the constants, or leave the field empty for what suits the identity provider.",
+	"LogoutFrameAncestors":       "List the origins of the pages that show the identity provider's page in a frame, such as https://portal.example.com, or leave the list empty.",
 	"EntityID":                   "Use the name by which the identity provider knows this service, copied from its settings; for Config, empty means the Redirect URL.",
 	"FormerRedirectURLs":         "List whole Redirect URLs of the past, such as https://old.example.com/saml/acs, or leave the list empty.",
 	"FormerEntityIDs":            "List entity IDs of the past as the identity provider had them, or leave the list empty.",
@@ -45,6 +47,7 @@ var configHints = map[string]string{
 	"DecryptionKeys":             "Give each entry an RSA private key and, as DER bytes, its own certificate; drop keys that the identity provider has no certificate of any more.",
 	"Resolve":                    "Set HandlerConfig.Provider if there is one ServiceProvider, or HandlerConfig.Resolve if the request or the tenant decides.",
 	"Sessions":                   "Make a session.Manager with session.New and check its error, or implement Sessions for the sessions that your application has.",
+	"EndSessions":                "Set HandlerConfig.EndSessions to the EndSessions of your session.Manager, or to a function that ends sessions of your own; or leave Config.LogoutPath empty and take the Logout URL out of the identity provider's settings.",
 	"ByIssuer":                   "Leave HandlerConfig.ByIssuer empty if there is one provider: it finds the tenant where an address names none.",
 	"ChooseTenant":               "Leave HandlerConfig.ChooseTenant empty if there is one provider; with Resolve, set it to Domains.Tenant or to a function that looks in the database.",
 	"ChoosePath":                 "Set HandlerConfig.ChoosePath to a path at which the Handler is registered, such as \"/sign-in\", together with ChooseTenant; or leave both empty.",
@@ -90,6 +93,19 @@ func (f *faults) urls(field string, list []string, allowHTTP bool) {
 	for _, s := range list {
 		if why := badBaseURL(s, allowHTTP); why != "" {
 			f.add(field, why, s, "https://host[:port]/path")
+		}
+	}
+}
+
+// origins is for those of pages of others.
+func (f *faults) origins(field string, list []string, allowHTTP bool) {
+	for _, s := range list {
+		why := badBaseURL(s, allowHTTP)
+		if why == "" && frameOrigin(s) != foldASCII(strings.TrimSuffix(s, "/")) {
+			why = "has a path or query, or a host with other characters than letters, digits, - and ."
+		}
+		if why != "" {
+			f.add(field, why, s, "https://host[:port]")
 		}
 	}
 }

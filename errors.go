@@ -49,6 +49,7 @@ type Error struct {
 	ReturnTo string
 
 	denial    string // the sentence of Denied, for the page alone
+	page      *Page  // in place of that of the code; nil: none
 	note      string // said behind the hint
 	hintOf    Code   // whose hint it gets, "" for that of Code
 	requestID string // of the pending login that the refused response belongs to, for Event.RequestID

@@ -18,6 +18,9 @@ const (
 	LoginSucceeded EventKind = "login_succeeded" // a response was accepted
 	LoginRefused   EventKind = "login_refused"   // a login could not begin, or a response was refused
 
+	LogoutAccepted EventKind = "logout_accepted" // sessions that an identity provider named have ended
+	LogoutRefused  EventKind = "logout_refused"  // a logout message was refused, or could not be carried out
+
 	// SessionUnknown: a page was answered with status 503, because Sessions.Authenticate failed.
 	// HandlerConfig.Observe gets it.
 	SessionUnknown EventKind = "session_unknown"
@@ -33,10 +36,11 @@ type Event struct {
 	// Empty if there was no pending login of ours: for an unsolicited response, and for what anyone
 	// can post without having begun a login.
 	RequestID string
-	Login     *Login // of a LoginSucceeded; personal data
+	Login     *Login  // of a LoginSucceeded; personal data
+	Logout    *Logout // of a LogoutAccepted; personal data
 	// Metadata says more, for the events of a MetadataSource; else nil.
 	Metadata *MetadataEvent
-	// Err says why, for a LoginRefused, a SessionUnknown, and what fails of a MetadataSource. Its Got
+	// Err says why, for a LoginRefused, a LogoutRefused, a SessionUnknown, and what fails of a MetadataSource. Its Got
 	// may be personal data, see Code.Personal, and so may
 	// be the text of the error that it wraps. A browser can post any number of responses for one
 	// login, so a login may be refused several times, and with CodeReplayed after it succeeded.

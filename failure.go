@@ -15,14 +15,10 @@ import (
 // fail ends a request with an error page. The page says a fixed sentence, the code and a reference;
 // the rest goes to the observer and the log. sp is nil where it is not known whose settings apply.
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, err *Error) {
-	own := *err // what Resolve returned may be shared
-	err = &own
-	err.Reference = newReference()
+	err = h.report(r, sp, LoginRefused, err)
 	w.Header().Set("Cache-Control", "no-store")
 	login := page.Link{}
 	if sp != nil {
-		err = sp.completed(r.Context(), err)
-		sp.observe(r.Context(), Event{Kind: LoginRefused, RequestID: err.requestID, Err: err})
 		at := sp.redirectURL
 		if _, unnamed := h.resolve(r, ""); unnamed != nil && unnamed.Code == CodeNotConfigured {
 			at = h.config.ChoosePath // a GET at the Redirect URL could not tell whose login to begin
@@ -30,9 +26,6 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, sp *ServiceProvid
 		if at != "" {
 			login = beginLink(at, err.ReturnTo, false)
 		}
-	} else {
-		err = err.completed(nil)
-		h.observe(r.Context(), Event{Kind: LoginRefused, Err: err})
 	}
 	if err.Code.temporary() {
 		w.Header().Set("Retry-After", "5")
@@ -42,6 +35,21 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, sp *ServiceProvid
 		return
 	}
 	h.writeErrorPage(w, r, err, login)
+}
+
+// report tells the observer and the log of a refusal, and returns it with its reference and its hint.
+// sp is nil if it is not known whose settings apply.
+func (h *Handler) report(r *http.Request, sp *ServiceProvider, kind EventKind, err *Error) *Error {
+	own := *err // what Resolve returned may be shared
+	own.Reference = newReference()
+	if sp == nil {
+		err = own.completed(nil)
+		h.observe(r.Context(), Event{Kind: kind, Err: err})
+		return err
+	}
+	err = sp.completed(r.Context(), &own)
+	sp.observe(r.Context(), Event{Kind: kind, RequestID: err.requestID, Err: err})
+	return err
 }
 
 // observe reports an event of a request for which there is no provider.
@@ -112,7 +120,10 @@ type Page struct {
 // Page returns what a user may be told about e.
 func (e *Error) Page() Page {
 	p := codes[e.Code].page
-	if p.Status == 0 {
+	switch {
+	case e.page != nil:
+		p = *e.page
+	case p.Status == 0:
 		p = defaultPage
 	}
 	if e.denial != "" {

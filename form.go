@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/iomete/saml/internal/posted"
+	"github.com/iomete/saml/internal/redirect"
 )
 
 const (
@@ -30,7 +31,9 @@ const (
 type postedForm struct {
 	posted.Form
 	body body
-	turn func() // ends the turn; nil: there is none
+	// logout is not nil for a form with a LogoutRequest, which is in body.data as it came.
+	logout *logoutPlace
+	turn   func() // ends the turn; nil: there is none
 }
 
 func (f *postedForm) release() {
@@ -52,23 +55,70 @@ func (h *Handler) readForm(w http.ResponseWriter, r *http.Request) (*postedForm,
 		return form, fromFault(err)
 	}
 	if r.PostForm != nil {
+		if form.logout = h.placeOfRequest(r, r.PostForm.Has("SAMLRequest")); form.logout != nil {
+			return form, form.body.rebuild(r.PostForm)
+		}
 		fields, refusal := parsedForm(r.PostForm, &form.body)
 		if refusal != nil {
 			return form, refusal
 		}
 		return form, form.take(fields, r.URL.Query())
 	}
-	if refusal := h.readBody(w, r, &form.body); refusal != nil {
+	if refusal := h.wholeBody(w, r, &form.body); refusal != nil {
 		return form, refusal
 	}
-	if r.ContentLength > 0 && len(form.body.data) == 0 {
-		return form, bodyGone("something read the body before the Handler and did not put it back")
+	request, _ := redirect.Carries(form.body.data)
+	if form.logout = h.placeOfRequest(r, request); form.logout != nil {
+		return form, nil
 	}
 	fields, err := posted.Parse(form.body.data)
 	if err != nil {
 		return form, fromFault(err)
 	}
 	return form, form.take(fields, r.URL.Query())
+}
+
+// placeOfRequest is logoutPlace for a form that has a LogoutRequest, nil for every other one.
+func (h *Handler) placeOfRequest(r *http.Request, request bool) *logoutPlace {
+	if !request {
+		return nil
+	}
+	return h.logoutPlace(r)
+}
+
+// wholeBody is readBody, or says that the body is gone.
+func (h *Handler) wholeBody(w http.ResponseWriter, r *http.Request, b *body) *Error {
+	if refusal := h.readBody(w, r, b); refusal != nil {
+		return refusal
+	}
+	if r.ContentLength > 0 && len(b.data) == 0 {
+		return bodyGone("something read the body before the Handler and did not put it back")
+	}
+	return nil
+}
+
+// rebuild makes a form that net/http parsed into a body again, with the parameters that a logout
+// message may have. The signature of a form is inside the message, so the spelling does not count.
+func (b *body) rebuild(form url.Values) *Error {
+	kept := url.Values{}
+	for _, name := range []string{"SAMLRequest", "SAMLResponse", "RelayState", "SigAlg", "Signature"} {
+		if values, present := form[name]; present {
+			kept[name] = values
+		}
+	}
+	encoded := kept.Encode()
+	if len(encoded) > maxBody {
+		return fromFault(posted.TooLarge())
+	}
+	if !b.hold(len(encoded)) {
+		return noMemory()
+	}
+	b.data = []byte(encoded)
+	return nil
+}
+
+func noMemory() *Error {
+	return refuse(CodeBusy, "other large forms take up all the memory that is set aside for them", "", "")
 }
 
 // bodyGone is the refusal of a form that was lost within this service.
@@ -96,7 +146,7 @@ func parsedForm(form url.Values, b *body) ([]posted.Field, *Error) {
 			switch name {
 			case "SAMLResponse":
 				if !b.hold(len(value)) {
-					return nil, refuse(CodeBusy, "other large forms take up all the memory that is set aside for them", "", "")
+					return nil, noMemory()
 				}
 				fields[len(fields)-1].Value = []byte(value)
 			case "RelayState", posted.Tab, posted.ReturnTo, posted.Leg, posted.Address: // one more byte shows that it was too long
@@ -133,7 +183,7 @@ func (h *Handler) readBody(w http.ResponseWriter, r *http.Request, b *body) *Err
 	case err == nil:
 		return nil
 	case errors.Is(err, errNoMemory):
-		return refuse(CodeBusy, "other large forms take up all the memory that is set aside for them", "", "")
+		return noMemory()
 	case errors.As(err, &tooLarge) && tooLarge.Limit < maxBody:
 		return bodyGone(fmt.Sprintf("something in front of the Handler limits the body to %d bytes", tooLarge.Limit))
 	case errors.Is(err, errTooLarge), errors.As(err, &tooLarge):

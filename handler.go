@@ -113,7 +113,16 @@ type HandlerConfig struct {
 	EndSession EndSessionFunc
 
 	// EndSessions is the application's side of a logout that begins at the identity provider:
-	// session.Manager.EndSessions, or a function of your own. Default nil: such logouts are not offered.
+	// session.Manager.EndSessions, or a function of your own. It is called for each LogoutRequest that
+	// the identity provider made for this service, also if nobody here has such a session, and again
+	// if the same request comes again. It may take 30 seconds, and goes on if the browser leaves.
+	//
+	// The LogoutRequests of one tenant may name 100,000 sessions within an hour at one Handler, so the
+	// number for a tenant grows with the number of replicas; one without SessionIndex counts as one.
+	// What is above that is not carried out, and the identity provider is told so (Responder).
+	//
+	// Default nil: such logouts are not offered. If a LogoutRequest comes all the same, the identity
+	// provider is told that it was not carried out.
 	EndSessions EndSessionsFunc
 
 	// Language returns the language of the pages and short answers for r, as a tag of RFC 5646 such as
@@ -128,6 +137,10 @@ type HandlerConfig struct {
 	// should stay so: the page is about this one request. A button that begins the login again leads
 	// to the Redirect URL with return_to set to err.ReturnTo; let it post a form if that makes an
 	// address of more than 2 KiB, because proxies refuse those.
+	//
+	// It answers refused logout messages too (err.Page then speaks of a sign-out). Identity providers
+	// show the answer to a LogoutRequest in a frame: Content-Security-Policy says who may when it is
+	// called, so add your own rules to it. Such a page should have no links and set no cookies.
 	OnError func(w http.ResponseWriter, r *http.Request, err *Error)
 
 	// Home is the local path at which a login without a return_to ends. Default "/".
@@ -155,7 +168,10 @@ const (
 )
 
 // A Handler serves the Redirect URL (assertion consumer service, ACS): GET begins a login, POST
-// finishes it. With HandlerConfig.ChooseTenant it also asks people for their e-mail address where
+// finishes it. At the Logout URL (single logout service, SLO), if there is one, and at the Redirect
+// URL it takes messages about logout: by GET (HTTP-Redirect), in a form (HTTP-POST) and by SOAP. They
+// come without cookies and from other sites, so nothing in front may ask for a session, a token
+// against CSRF or an Origin there. With HandlerConfig.ChooseTenant it also asks people for their e-mail address where
 // their tenant is not known. Require and Load guard pages. Its only state is in the cookies that it sets.
 //
 // A form has at most 2 MiB. If a middleware in front of the Handler has parsed it already
@@ -166,6 +182,7 @@ type Handler struct {
 	bodies      *memoryBudget
 	large       chan struct{} // one for each large message that is being verified
 	bodyTimeout time.Duration
+	logouts     *logoutLimit
 	refusals    *refusalLog // of those without a provider
 	hosts       hostWarnings
 	silence     silence
@@ -227,7 +244,7 @@ func newHandler(c HandlerConfig) *Handler {
 		c.Resolve = func(*http.Request, string) (*ServiceProvider, error) { return sp, nil }
 	}
 	return &Handler{config: c, bodies: newMemoryBudget(c.BodyMemory), large: make(chan struct{}, largeMessages),
-		bodyTimeout: bodyTimeout, refusals: &refusalLog{}}
+		bodyTimeout: bodyTimeout, logouts: newLogoutLimit(), refusals: &refusalLog{}}
 }
 
 // Provider returns the provider of tenant for r, for the session of a user of that tenant; with
@@ -336,13 +353,16 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // begin answers GET: My Apps, the Test button and Require open the Redirect URL with it.
 func (h *Handler) begin(w http.ResponseWriter, r *http.Request) {
+	if h.receiveByRedirect(w, r) {
+		return
+	}
 	query := r.URL.Query()
 	if err := posted.InAddress(query); err != nil {
-		sp, refusal := h.anyProvider(r), fromFault(err)
+		refusal := fromFault(err)
 		if err.Got != "SAMLRequest" { // a response, or where to ask for one
-			refusal.Hint = sp.postBindingHint(r.Context())
+			refusal.Hint = h.anyProvider(r).postBindingHint(r.Context())
 		}
-		h.fail(w, r, sp, refusal)
+		h.refuseForm(w, r, refusal)
 		return
 	}
 	h.beginFor(w, r, query.Get(posted.ReturnTo), false)
@@ -369,6 +389,9 @@ func (h *Handler) beginFor(w http.ResponseWriter, r *http.Request, returnTo stri
 // beginAt is beginFor at a provider. The options are what a person asked for; anyone may have
 // written ReturnTo.
 func (h *Handler) beginAt(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, o LoginOptions, elsewhere bool) {
+	if h.refuseSignIn(w, r, sp) {
+		return
+	}
 	h.noticeHost(r, sp)
 	returnTo, lost := keptPage(o.ReturnTo, sp.config.BaseURL)
 	// A post from another site comes without our cookies, so each would set one more. A GET has them.

@@ -29,16 +29,24 @@ const (
 // SameSite=Lax cookies; so the first leg answers with a page of our own that posts the same
 // response again, and the second leg, which has the cookies, verifies it. A response to a former
 // Redirect URL on another host takes a third leg, because the post of that page comes from another
-// origin again. There is never a fourth. A form that only names an address begins a login.
+// origin again. There is never a fourth. A form that only names an address begins a login. A
+// LogoutRequest needs no cookie, and is read at once.
 func (h *Handler) receive(w http.ResponseWriter, r *http.Request) {
+	if h.receiveSOAP(w, r) {
+		return
+	}
 	form, err := h.readForm(w, r)
 	defer form.release()
+	if form.logout != nil && err == nil {
+		h.receiveRequestForm(w, r, form)
+		return
+	}
 	if err == nil && !form.Begins && !form.Chooses || err != nil && err.Code == CodeBase64 {
 		h.silence.end() // a response, whatever becomes of it
 	}
 	if err != nil {
 		form.release() // the server may read on for a while before the page is sent
-		h.fail(w, r, h.anyProvider(r), err)
+		h.refuseForm(w, r, err)
 		return
 	}
 	switch site := r.Header.Get("Sec-Fetch-Site"); {
@@ -56,6 +64,16 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// refuseForm answers what carries no response as a form does: at the Logout URL with a page about sign-outs.
+func (h *Handler) refuseForm(w http.ResponseWriter, r *http.Request, err *Error) {
+	sp := h.anyProvider(r)
+	if sp != nil && sp.takesLogoutAlone(r) {
+		h.refuseLogoutResponse(w, r, sp, err)
+		return
+	}
+	h.fail(w, r, sp, err)
+}
+
 // postAgain parses nothing, verifies nothing and asks no Store. Its page posts to the configured
 // Redirect URL, because the response may have come to a former one, where the browser has no
 // cookie. If the tenant is not known yet, the page posts to its own address.
@@ -63,6 +81,8 @@ func (h *Handler) postAgain(w http.ResponseWriter, r *http.Request, form *posted
 	action, relay := "", ""
 	sp, err := h.resolve(r, "")
 	switch {
+	case err == nil && sp.takesLogoutAlone(r):
+		action = sp.LogoutURL()
 	case err == nil:
 		action, relay = sp.redirectURL, sp.relayedPage(form.Relay)
 	case err.Code != CodeNotConfigured:
@@ -79,16 +99,12 @@ func (h *Handler) postAgain(w http.ResponseWriter, r *http.Request, form *posted
 // finishPost finds the binding of this browser by the request that the message says it answers, and
 // finishes the login. This is only a look-up: the checks compare with what was signed.
 func (h *Handler) finishPost(w http.ResponseWriter, r *http.Request, form *postedForm) {
-	if len(form.Response) > smallBody {
-		if err := h.largeTurn(r, form); err != nil {
-			h.fail(w, r, h.anyProvider(r), err)
-			return
-		}
+	if err := h.turnFor(r, form); err != nil {
+		h.fail(w, r, h.anyProvider(r), err)
+		return
 	}
-	m, unreadable := wire.ReadInPlace(form.Response)
-	if unreadable != nil {
-		form.release()
-		h.fail(w, r, h.anyProvider(r), fromFault(unreadable).atStep(stepMessage))
+	m := h.readPosted(w, r, form)
+	if m == nil {
 		return
 	}
 	request := m.RequestID()
@@ -126,6 +142,43 @@ func (h *Handler) finishPost(w http.ResponseWriter, r *http.Request, form *poste
 		return
 	}
 	h.finish(w, withProvider(r, sp), sp, form, answer{bound: login}, m)
+}
+
+// readPosted returns the response of a form. If it has none, the request has been answered: the root
+// says whether the message is about a sign-in or about logout.
+func (h *Handler) readPosted(w http.ResponseWriter, r *http.Request, form *postedForm) *wire.Response {
+	place := h.logoutPlace(r)
+	var a wire.Answer
+	var err error
+	if place == nil {
+		a.Response, err = wire.ReadInPlace(form.Response)
+	} else {
+		a, err = wire.ReadAnswerInPlace(form.Response)
+	}
+	alone := place != nil && place.isAlone(r)
+	if err == nil && a.Response != nil && !alone {
+		return a.Response
+	}
+	form.release()
+	switch {
+	case a.AboutLogout && err == nil:
+		h.receiveAnswer(w, r, place, logoutDelivery{logoutArrival: logoutArrival{message: a.Logout}})
+	case a.AboutLogout || alone && err != nil:
+		h.refuseLogoutResponse(w, r, place.sp, fromFault(err).atStep(stepMessage))
+	case alone:
+		h.refuseLogoutResponse(w, r, place.sp, notAboutLogout())
+	default:
+		h.fail(w, r, h.anyProvider(r), fromFault(err).atStep(stepMessage))
+	}
+	return nil
+}
+
+// turnFor waits for the turn of a message that is large.
+func (h *Handler) turnFor(r *http.Request, form *postedForm) *Error {
+	if len(form.Response) <= smallBody && len(form.body.data) <= smallBody {
+		return nil
+	}
+	return h.largeTurn(r, form)
 }
 
 // largeTurn waits until a large message may be verified. The turn ends when the form is released: with
@@ -258,7 +311,7 @@ func (h *Handler) unsolicited(w http.ResponseWriter, r *http.Request, form *post
 	shared := err != nil && namesNone(err)
 	switch {
 	case shared && h.config.ByIssuer != nil:
-		sp, err = h.providerOfIssuer(r, m)
+		sp, err = h.providerOfIssuer(r, unverifiedIssuer(m))
 	case shared:
 		err = err.advised("If the Redirect URL is the same for several tenants, set HandlerConfig.ByIssuer.")
 	}

@@ -58,13 +58,12 @@ func (ask tenantFunc) find(ctx context.Context, name, of string) (tenant string,
 }
 
 // providerOfIssuer returns the provider of the tenant whose identity provider a message says it comes
-// from. Nothing of the message is verified yet: it is the provider at which it must pass.
-func (h *Handler) providerOfIssuer(r *http.Request, m *wire.Response) (*ServiceProvider, *Error) {
-	issuer := unverifiedIssuer(m)
+// from, "" if it does not say. Nothing of the message is verified yet: it is the provider at which it must pass.
+func (h *Handler) providerOfIssuer(r *http.Request, issuer string) (*ServiceProvider, *Error) {
 	if issuer == "" {
-		return nil, refuse(CodeResponseIssuer, "the response does not say who sent it, so nobody knows its tenant", "",
-			"an Issuer in the Response").
-			advised("Let the identity provider write its entity ID into the Issuer of the Response.")
+		return nil, refuse(CodeResponseIssuer, "the message does not say who sent it, so nobody knows its tenant", "",
+			"an Issuer in the message").
+			advised("Let the identity provider write its entity ID into the Issuer of its messages.")
 	}
 	if len(issuer) > maxEntityID {
 		return nil, unknownIssuer(issuer)
@@ -102,7 +101,7 @@ func unverifiedIssuer(m *wire.Response) string {
 }
 
 func sharedIssuer(issuer string) *Error {
-	return refuse(CodeSharedIssuer, "several tenants have the identity provider that the response names", issuer,
+	return refuse(CodeSharedIssuer, "several tenants have the identity provider that the message names", issuer,
 		"one tenant").
 		advised("Give each of these tenants a Redirect URL of its own (Config.RedirectPath, such as /sso/<tenant>/acs), " +
 			"or let their people begin at the service.")
@@ -110,7 +109,7 @@ func sharedIssuer(issuer string) *Error {
 
 func unknownIssuer(issuer string) *Error {
 	base, _ := cutApplication(issuer)
-	return refuse(CodeResponseIssuer, "no tenant has the identity provider that the response names", issuer,
+	return refuse(CodeResponseIssuer, "no tenant has the identity provider that the message names", issuer,
 		"the entity ID of a tenant's identity provider").
 		advised(cmp.Or(entraIssuerHint(issuer, base),
 			"Compare the entity ID in the settings of the tenant with the one that arrived, character by character: "+
@@ -188,6 +187,7 @@ func (h *Handler) choose(w http.ResponseWriter, r *http.Request, form *postedFor
 	sp, refusal := h.resolve(r, "")
 	foreign := h.checkChoice(r)
 	switch {
+	case refusal == nil && h.refuseSignIn(w, r, sp):
 	case foreign != nil:
 		h.fail(w, r, sp, foreign)
 	case refusal == nil: // there is no choice here

@@ -135,20 +135,26 @@ func (h *Handler) loginAddress(r *http.Request) (string, error) {
 	return "", err
 }
 
-// guardsRedirectURL answers a request on the path of the Redirect URL that a guard got and not the
-// Handler, and reports whether it was one. Otherwise the guard would send the browser around.
+// guardsRedirectURL answers a request on the path of the Redirect URL or Logout URL that a guard got
+// and not the Handler, and reports whether it was one. Otherwise the guard would send the browser around.
 func (h *Handler) guardsRedirectURL(w http.ResponseWriter, r *http.Request) bool {
 	path, field := h.config.ChoosePath, "HandlerConfig.ChoosePath"
+	name, method := "Redirect URL", "RedirectPath"
 	sp, err := h.Provider(r, "")
-	if err == nil {
+	switch {
+	case err == nil && sp.takesLogoutAlone(r):
+		path, field = sp.LogoutPath(), "Config.LogoutPath"
+		name, method = "Logout URL", "LogoutPath"
+	case err == nil:
 		path, field = sp.RedirectPath(), "Config.RedirectPath"
 	}
 	if path == "" || !samePath(requestedPage(r), path) {
 		return false
 	}
-	refusal := refuse(CodeConfig, "a guard answers on the path of the Redirect URL, where the Handler belongs",
+	refusal := refuse(CodeConfig, "a guard answers on the path of the "+name+", where the Handler belongs",
 		r.Method+" "+path, "the Handler, for GET and POST").
-		advised("Register the Handler for GET and POST on exactly the path of the Redirect URL (ServiceProvider.RedirectPath), outside of Require. " +
+		advised("Register the Handler for GET and POST on exactly the path of the " + name +
+			" (ServiceProvider." + method + "), outside of Require. " +
 			"If the Handler is on another path, set " + field + " to that path.")
 	h.fail(w, r, sp, refusal)
 	return true

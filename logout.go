@@ -23,9 +23,29 @@ type Logout struct {
 	// assertion was issued later, in whole seconds, goes on: its sign-in came after the logout.
 	IssueInstant time.Time
 
-	// Unsigned says that anybody can have made the request. Only with Config.AllowUnsignedLogout.
+	// Unsigned says that anybody can have made the request (Config.AllowUnsignedLogout). It has at least
+	// one SessionIndex. End only sessions that have both this NameID, by its value, and one of the
+	// SessionIndexes, and write nothing if there are none: so keep with each session what its sign-in
+	// said.
 	Unsigned bool
 }
+
+// A LogoutAnswer is what a browser gets when it has brought a LogoutRequest of the identity provider,
+// which often shows it in a frame. An answer by SOAP does not depend on it.
+type LogoutAnswer int
+
+const (
+	// LogoutAnswerDefault is LogoutAnswerPage if the entity ID of the identity provider is one of
+	// Microsoft Entra ID, whose address is reported to take no LogoutResponse (AADSTS7500514), and
+	// LogoutAnswerResponse for all others.
+	LogoutAnswerDefault LogoutAnswer = iota
+	// LogoutAnswerResponse is a LogoutResponse, sent to the logout address of the identity provider
+	// with the RelayState of the request; a page if there is no such address.
+	LogoutAnswerResponse
+	// LogoutAnswerPage is a plain page, with status 200 if the sessions have ended. The identity
+	// provider learns nothing from it.
+	LogoutAnswerPage
+)
 
 // A LogoutSubject is what a logout at the identity provider must know about a session that has ended
 // here. HandlerConfig.EndSession returns it, from what the Login had.

@@ -2,7 +2,6 @@ package saml
 
 import (
 	"context"
-	"net/http"
 	"strconv"
 	"time"
 
@@ -78,11 +77,6 @@ const (
 	statusResponder     = "urn:oasis:names:tc:SAML:2.0:status:Responder"
 	statusPartialLogout = "urn:oasis:names:tc:SAML:2.0:status:PartialLogout"
 )
-
-// logoutRefused is the page for what is not authentic.
-var logoutRefused = Page{http.StatusBadRequest, "This sign-out could not be checked",
-	"A message about a sign-out reached this service, and it could not be checked. " +
-		"If you are signed in here, you still are.", "", true}
 
 // judgeLogoutRequest decides about a LogoutRequest: the signature first, then whether the request is
 // for us, then whether it can be carried out. What it says is read from the signed bytes alone.
@@ -271,4 +265,14 @@ func checkLogoutIndexes(a *logoutAttempt) *Error {
 			"at most "+strconv.Itoa(maxLogoutIndexes))
 	}
 	return nil
+}
+
+// checkLogoutIndex refuses to end all sessions of a user where that is switched off, and for
+// everybody who can write a message without a signature.
+func checkLogoutIndex(a *logoutAttempt) *Error {
+	if len(a.content.indexes) > 0 || a.arrival.message.HasSignature() && !a.policy.requireLogoutIndex {
+		return nil
+	}
+	return refuse(CodeLogoutSessions, "the LogoutRequest has no SessionIndex, so it asks to end all sessions of the user",
+		"", "a SessionIndex")
 }

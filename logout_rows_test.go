@@ -292,6 +292,11 @@ var feasibleRows = []logoutRow{
 	{"65 SessionIndexes", withSubject(emailNameID + strings.Repeat("<samlp:SessionIndex>i</samlp:SessionIndex>", 64)),
 		withSubject(emailNameID + strings.Repeat("<samlp:SessionIndex>i</samlp:SessionIndex>", 65)), CodeLogoutSessions,
 		"logout session indexes"},
+	{"no SessionIndex where one is required", func(s *sampleLogout) {
+		s.config = func(_ testing.TB, c *Config) { c.RequireLogoutSessionIndex = true }
+	}, withSubject(emailNameID), CodeLogoutSessions, "logout session index"},
+	{"no SessionIndex in an unsigned message", asAllowedUnsigned, withSubject(emailNameID), CodeLogoutSessions,
+		"logout session index"},
 }
 
 // logoutRows are all rows, by the name of their group.

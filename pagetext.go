@@ -13,6 +13,9 @@ const (
 	textSigningIn      = "Signing in"
 	textMethods        = "A sign-in is a GET or a POST."
 	textOwnPage        = "Sign-in needs a page of its own."
+	textSigningOut     = "Signing out"
+	textSignedOut      = "You are signed out"
+	textSignedOutThere = "The identity provider has signed you out of this service."
 	textSignedIn       = "You are signed in"
 	textManyOpen       = "Many sign-ins are open in this browser, and a page of another site led here. To begin one more, press the button."
 	textLost           = "The address of the page that you asked for could not be kept. Please open that page again."
@@ -31,11 +34,12 @@ const (
 // PageTexts returns the English texts that the pages and short answers of a Handler are made of,
 // for a test that HandlerConfig.Language knows all of them. A release may add texts.
 func PageTexts() []string {
-	list := []string{textSignIn, textSigningIn, textMethods, textOwnPage, textSignedIn, textManyOpen, textLost, textNotSignedIn,
+	list := []string{textSignIn, textSigningIn, textMethods, textOwnPage, textSigningOut, textSignedOut, textSignedOutThere,
+		textSignedIn, textManyOpen, textLost, textNotSignedIn,
 		textNoAccess, textSessionUnknown, textStartPage, textOtherAccount, textCode, textReference, textAsk,
 		textYourAddress, textWholeAddress}
 	list = append(list, page.Texts...)
-	pages := []Page{defaultPage}
+	pages := []Page{defaultPage, logoutLater}
 	for _, row := range codes {
 		pages = append(pages, row.page)
 	}

@@ -27,6 +27,7 @@ type policy struct {
 	signsRequests             bool // for advice only
 	refuseExpiredCertificates bool
 	allowSHA1                 bool
+	requireLogoutIndex        bool
 }
 
 func (p *policy) signaturePolicy() dsig.Policy {

@@ -400,6 +400,7 @@ var codesWithoutVector = map[Code]string{
 	CodeLogoutUnexpected:    "about logout",
 	CodeLogoutTime:          "about logout",
 	CodeLogoutSessions:      "about logout",
+	CodeLogoutFailed:        "about logout",
 	CodeMetadata:            "about metadata",
 	CodeMetadataRole:        "about metadata",
 	CodeMetadataAggregate:   "about metadata",

@@ -283,7 +283,7 @@ func (m *Manager) claimPairs(ctx context.Context, s *Session) {
 	for _, p := range s.pairs() {
 		lifetime := max(s.ExpiresAt.Sub(m.config.Now()), 0) + claimMargin
 		if err := m.config.Records.Raise(ctx, p.Claim, s.issued, lifetime); !isNil(err) {
-			m.report(ctx, "unsigned logouts will not reach a session, because its NameID and SessionIndex could not be saved", err)
+			m.report(ctx, "unsigned logouts will not reach a session, because its NameID could not be saved", err)
 			return
 		}
 	}

@@ -52,10 +52,13 @@ func TestEnd(t *testing.T) {
 		},
 		"no e-mail address, all qualifiers": func(l *saml.Login) {
 			l.Identity.Email = ""
-			l.Assertion.NameID = saml.NameID{Value: "G-1", Format: "urn:of:their:own", NameQualifier: "q", SPNameQualifier: l.EntityID}
+			l.Assertion.NameID = saml.NameID{Value: "G-1", Format: "urn:of:their:own", NameQualifier: "q",
+				SPNameQualifier: l.EntityID}
 		},
-		"usual qualifiers": func(l *saml.Login) { qualify(&l.Assertion.NameID, l.Assertion.Issuer.Value, "a former entity ID") },
-		"no index":         func(l *saml.Login) { indexed(l) },
+		"usual qualifiers": func(l *saml.Login) {
+			qualify(&l.Assertion.NameID, l.Assertion.Issuer.Value, "a former entity ID")
+		},
+		"no index": func(l *saml.Login) { indexed(l) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -190,8 +193,8 @@ func TestBytesForLogout(t *testing.T) {
 		{"Entra", func(*saml.Login) {}, 40},
 		{"Keycloak", func(l *saml.Login) { indexed(l, keycloakIndex) }, 100},
 		{"Keycloak, persistent NameID", func(l *saml.Login) {
-			l.Assertion.NameID = saml.NameID{Value: "G-" + guid, Format: nameIDFormats[3], NameQualifier: l.Assertion.Issuer.Value,
-				SPNameQualifier: l.EntityID}
+			l.Assertion.NameID = saml.NameID{Value: "G-" + guid, Format: nameIDFormats[3],
+				NameQualifier: l.Assertion.Issuer.Value, SPNameQualifier: l.EntityID}
 			indexed(l, keycloakIndex)
 		}, 130},
 		{"8 long indexes", func(l *saml.Login) { indexed(l, long...) }, 850},

@@ -80,36 +80,39 @@ func TestWhoseSessionsEnd(t *testing.T) {
 		ends   bool
 	}{
 		"as it was":                     {nil, nil, true},
-		"another person, a small index": {nil, func(l *saml.Logout) { l.NameID.Value = "bob@example.com" }, false},
+		"another person, a small index": {nil, naming("bob@example.com"), false},
 		"another name, the ID of the assertion": {func(l *saml.Login) { indexed(l, l.Assertion.ID) },
-			func(l *saml.Logout) { l.NameID.Value = "pairwise" }, true},
+			naming("pairwise"), true},
 		"another name, the ID of the assertion second": {func(l *saml.Login) { indexed(l, "1", l.Assertion.ID) },
 			func(l *saml.Logout) { l.NameID.Value, l.SessionIndexes = "pairwise", l.SessionIndexes[1:] }, true},
 		"another name, the other index beside it": {func(l *saml.Login) { indexed(l, "1", l.Assertion.ID) },
 			func(l *saml.Logout) { l.NameID.Value, l.SessionIndexes = "pairwise", l.SessionIndexes[:1] }, false},
-		"another index":           {nil, func(l *saml.Logout) { l.SessionIndexes = []string{"2"} }, false},
-		"one of several indexes":  {nil, func(l *saml.Logout) { l.SessionIndexes = []string{"0", "1", "2"} }, true},
-		"no index":                {nil, func(l *saml.Logout) { l.SessionIndexes = nil }, true},
-		"no index, another name":  {nil, func(l *saml.Logout) { l.SessionIndexes, l.NameID.Value = nil, "bob" }, false},
-		"a sign-in without index": {func(l *saml.Login) { indexed(l) }, func(l *saml.Logout) { l.SessionIndexes = []string{"7"} }, true},
+		"another index":          {nil, func(l *saml.Logout) { l.SessionIndexes = []string{"2"} }, false},
+		"one of several indexes": {nil, func(l *saml.Logout) { l.SessionIndexes = []string{"0", "1", "2"} }, true},
+		"no index":               {nil, func(l *saml.Logout) { l.SessionIndexes = nil }, true},
+		"no index, another name": {nil, func(l *saml.Logout) { l.SessionIndexes, l.NameID.Value = nil, "bob" }, false},
+		"a sign-in without index": {func(l *saml.Login) { indexed(l) },
+			func(l *saml.Logout) { l.SessionIndexes = []string{"7"} }, true},
 		"several statements, the last one named": {func(l *saml.Login) { indexed(l, "a", "", "b", "a", "c") },
 			func(l *saml.Logout) { l.SessionIndexes = []string{"c"} }, true},
 		"twenty statements, the last one named": {func(l *saml.Login) { indexed(l, numbers(20)...) },
 			func(l *saml.Logout) { l.SessionIndexes = []string{"19"} }, true},
-		"an e-mail address in other case": {nil, func(l *saml.Logout) { l.NameID.Value = strings.ToUpper(l.NameID.Value) }, true},
+		"an e-mail address in other case": {nil, naming(strings.ToUpper(alice)), true},
 		"no e-mail address, in other case": {func(l *saml.Login) {
 			l.Identity.Email, l.Assertion.NameID.Format = "", ""
-		}, func(l *saml.Logout) { l.NameID.Value = strings.ToUpper(l.NameID.Value) }, false},
+		}, naming(strings.ToUpper(alice)), false},
 		"an e-mail address by policy, in other case": {func(l *saml.Login) { l.Assertion.NameID.Format = "" },
-			func(l *saml.Logout) { l.NameID.Value = strings.ToUpper(l.NameID.Value) }, true},
+			naming(strings.ToUpper(alice)), true},
 		"the Format left out": {nil, func(l *saml.Logout) { l.NameID.Format = "" }, true},
 		"qualifiers left out": {func(l *saml.Login) { qualify(&l.Assertion.NameID, l.Assertion.Issuer.Value, l.EntityID) },
 			func(l *saml.Logout) { qualify(&l.NameID, "", "") }, true},
-		"qualifiers added":     {nil, func(l *saml.Logout) { qualify(&l.NameID, l.Issuer, l.EntityID) }, true},
-		"the same qualifiers":  {func(l *saml.Login) { qualify(&l.Assertion.NameID, "q", l.EntityID) }, nil, true},
-		"a former entity ID":   {func(l *saml.Login) { qualify(&l.Assertion.NameID, "", "former") }, nil, true},
-		"another qualifier":    {func(l *saml.Login) { qualify(&l.Assertion.NameID, "q", "") }, func(l *saml.Logout) { qualify(&l.NameID, "r", "") }, false},
-		"for another service":  {func(l *saml.Login) { qualify(&l.Assertion.NameID, "", l.EntityID) }, func(l *saml.Logout) { qualify(&l.NameID, "", other) }, false},
+		"qualifiers added":    {nil, func(l *saml.Logout) { qualify(&l.NameID, l.Issuer, l.EntityID) }, true},
+		"the same qualifiers": {func(l *saml.Login) { qualify(&l.Assertion.NameID, "q", l.EntityID) }, nil, true},
+		"a former entity ID":  {func(l *saml.Login) { qualify(&l.Assertion.NameID, "", "former") }, nil, true},
+		"another qualifier": {func(l *saml.Login) { qualify(&l.Assertion.NameID, "q", "") },
+			func(l *saml.Logout) { qualify(&l.NameID, "r", "") }, false},
+		"for another service": {func(l *saml.Login) { qualify(&l.Assertion.NameID, "", l.EntityID) },
+			func(l *saml.Logout) { qualify(&l.NameID, "", other) }, false},
 		"another tenant":       {nil, func(l *saml.Logout) { l.Tenant = "B" }, false},
 		"another issuer":       {nil, func(l *saml.Logout) { l.Issuer = other }, false},
 		"another entity ID":    {nil, func(l *saml.Logout) { l.EntityID = other }, false},
@@ -126,8 +129,8 @@ func TestWhoseSessionsEnd(t *testing.T) {
 			}
 			c := s.begin(login)
 			there := s.replica(2 * time.Minute)
-			if here, there := s.statusAt(s.Manager, c), s.statusAt(there, c); here != http.StatusOK || there != http.StatusOK {
-				t.Fatalf("before: status %d and %d", here, there)
+			if got := s.statusAt(s.Manager, c); got != http.StatusOK || s.statusAt(there, c) != got {
+				t.Fatalf("before: status %d here, want the page, here and there", got)
 			}
 			s.clock.advance(time.Minute)
 			l := s.logoutOf(login)
@@ -152,6 +155,9 @@ func TestWhoseSessionsEnd(t *testing.T) {
 		})
 	}
 }
+
+// naming returns a change of the NameID.
+func naming(value string) func(*saml.Logout) { return func(l *saml.Logout) { l.NameID.Value = value } }
 
 func numbers(n int) (list []string) {
 	for i := range n {
@@ -180,7 +186,8 @@ func TestSignInAfterLogout(t *testing.T) {
 		for _, ahead := range []time.Duration{-2 * time.Minute, 0, 2 * time.Minute} {
 			m := s.replica(ahead)
 			third := httptest.NewRecorder()
-			if err := m.SignIn(third, newRequest("POST", "/"), indexed(s.newLogin(samltest.Answer{}), "1")); err != nil {
+			again := indexed(s.newLogin(samltest.Answer{}), "1")
+			if err := m.SignIn(third, newRequest("POST", "/"), again); err != nil {
 				t.Fatalf("a sign-in after it, clock %v ahead: %v", ahead, err)
 			}
 			s.clock.advance(askEvery)
@@ -200,10 +207,11 @@ func TestSignInAfterLogout(t *testing.T) {
 // account is made for it. The user reads what to do.
 func TestLateAssertion(t *testing.T) {
 	t.Parallel()
-	stamped := 0
+	asked := 0
 	s := newRecordsSite(t, func(c *Config) {
 		c.Lifetime = time.Hour
-		c.Stamp = func(context.Context, *saml.Login) (string, error) { stamped++; return "", nil }
+		c.Stamp = func(context.Context, *saml.Login) (string, error) { asked++; return "", nil }
+		c.Validate = func(context.Context, *Session) error { asked++; return nil }
 	})
 	login := s.newLogin(samltest.Answer{})
 	if err := s.EndSessions(t.Context(), s.logoutOf(login)); err != nil {
@@ -214,8 +222,9 @@ func TestLateAssertion(t *testing.T) {
 		w := httptest.NewRecorder()
 		err := s.SignIn(w, newRequest("POST", "/"), login)
 		var refusal *saml.Error
-		if !errors.As(err, &refusal) || refusal.Code != saml.CodeSignedOut || len(w.Result().Cookies()) != 0 || stamped != 0 {
-			t.Fatalf("got %v, cookies %v, %d stamps, want CodeSignedOut", err, w.Result().Cookies(), stamped)
+		if !errors.As(err, &refusal) || refusal.Code != saml.CodeSignedOut || len(w.Result().Cookies()) != 0 ||
+			asked != 0 {
+			t.Fatalf("got %v, cookies %v, %d questions, want CodeSignedOut", err, w.Result().Cookies(), asked)
 		}
 		if page := refusal.Page(); page.Status != http.StatusForbidden || page.Button != "Sign in again" ||
 			page.Sentence != "You were signed out a moment ago." {
@@ -225,7 +234,8 @@ func TestLateAssertion(t *testing.T) {
 	if s.records.lifetime != 24*time.Hour+30*time.Minute {
 		t.Errorf("a mark lives for %v", s.records.lifetime)
 	}
-	if err := s.replica(0, func(c *Config) { c.Lifetime = 48 * time.Hour }).EndSessions(t.Context(), s.logoutOf(login)); err != nil {
+	long := s.replica(0, func(c *Config) { c.Lifetime = 48 * time.Hour })
+	if err := long.EndSessions(t.Context(), s.logoutOf(login)); err != nil {
 		t.Fatal(err)
 	}
 	if s.records.lifetime != 48*time.Hour+30*time.Minute {
@@ -318,7 +328,8 @@ func TestLogoutThatCannotBe(t *testing.T) {
 		}
 	}
 	_, err := New(Config{Keys: [][]byte{testKey}, AllowUnsignedLogout: true, Logger: quiet})
-	if !errors.Is(err, saml.CodeConfig) || !strings.Contains(fmt.Sprint(err), "AllowUnsignedLogout is set without Records") {
+	if !errors.Is(err, saml.CodeConfig) ||
+		!strings.Contains(fmt.Sprint(err), "AllowUnsignedLogout is set without Records") {
 		t.Errorf("AllowUnsignedLogout without Records: got %v", err)
 	}
 }
@@ -336,8 +347,8 @@ func TestUnsignedLogout(t *testing.T) {
 		"the pair among others":        {func(l *saml.Logout) { l.SessionIndexes = []string{"0", "1", "2"} }, true},
 		"another index":                {func(l *saml.Logout) { l.SessionIndexes = []string{"2"} }, false},
 		"no index":                     {func(l *saml.Logout) { l.SessionIndexes = nil }, false},
-		"another name":                 {func(l *saml.Logout) { l.NameID.Value = "bob@example.com" }, false},
-		"the name in other case":       {func(l *saml.Logout) { l.NameID.Value = strings.ToUpper(alice) }, false},
+		"another name":                 {naming("bob@example.com"), false},
+		"the name in other case":       {naming(strings.ToUpper(alice)), false},
 		"another tenant":               {func(l *saml.Logout) { l.Tenant = "B" }, false},
 		"64 indexes that nobody has":   {func(l *saml.Logout) { l.SessionIndexes = numbers(66)[2:] }, false},
 		"the pair, before the sign-in": {func(l *saml.Logout) { l.IssueInstant = l.IssueInstant.Add(-time.Hour) }, false},
@@ -361,7 +372,8 @@ func TestUnsignedLogout(t *testing.T) {
 				t.Fatal(err)
 			}
 			marks := len(s.records.raised) - 1
-			if named := row.ends || name == "the pair, before the sign-in"; !named && (marks != 0 || s.records.lookups > 1) || named && marks != 1 {
+			if named := row.ends || name == "the pair, before the sign-in"; named != (marks == 1) ||
+				!named && (marks != 0 || s.records.lookups > 1) {
 				t.Errorf("%d marks are written, after %d questions", marks, s.records.lookups)
 			}
 			if row.ends {
@@ -384,6 +396,33 @@ func TestUnsignedLogout(t *testing.T) {
 	s.records.failAt = 1
 	s.wantIn("a session whose pair could not be written", s.begin(s.newLogin(samltest.Answer{})))
 	s.wantLog("it", "unsigned logouts will not reach", 1)
+}
+
+// TestEndedByLogout: the application is not asked about a session that the identity provider has ended,
+// nor is one that Store knows to be ended looked up.
+func TestEndedByLogout(t *testing.T) {
+	t.Parallel()
+	asked := 0
+	s := newRecordsSite(t, func(c *Config) {
+		c.Validate = func(context.Context, *Session) error { asked++; return nil }
+	})
+	login := s.newLogin(samltest.Answer{})
+	c, other := s.begin(login), s.begin(s.newLogin(samltest.Answer{}))
+	if err := s.EndSessions(t.Context(), s.logoutOf(login)); err != nil {
+		t.Fatal(err)
+	}
+	if asked != 2 {
+		t.Errorf("two sign-ins ask %d times", asked)
+	}
+	s.wantOut("ended at the identity provider", c)
+	if _, _, err := s.endBy(s.replica(0), other); err != nil {
+		t.Fatal(err)
+	}
+	asked, s.records.lookups = 0, 0
+	s.wantOut("ended here", other)
+	if asked != 0 || s.records.lookups != 0 {
+		t.Errorf("asked %d times, and Records %d times, about ended sessions", asked, s.records.lookups)
+	}
 }
 
 // TestLogoutWhileKeysChange: a browser may have a session of each key. If the latest ends, an earlier
@@ -436,7 +475,8 @@ func TestShorterLifetime(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, func(c *Config) { c.Lifetime, c.Idle = 72*time.Hour, 72*time.Hour })
 	c := s.signIn(samltest.Answer{})
-	shorter := s.handlerOf(s.newManager(func(c *Config) { c.Lifetime, c.Idle = time.Hour, 72*time.Hour })).Require(greeting)
+	m := s.newManager(func(c *Config) { c.Lifetime, c.Idle = time.Hour, 72*time.Hour })
+	shorter := s.handlerOf(m).Require(greeting)
 	s.clock.advance(time.Hour - time.Millisecond)
 	if w := answerOf(shorter, newRequest("GET", "/jobs", c)); w.Code != http.StatusOK {
 		t.Errorf("just before the shorter lifetime: status %d", w.Code)

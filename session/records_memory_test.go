@@ -21,7 +21,8 @@ func TestMemoryRecords(t *testing.T) {
 		return now
 	}}
 	storetest.RunRecords(t, storetest.RecordsOptions{
-		New: func(*testing.T) session.Records { return records },
+		New:      func(*testing.T) session.Records { return records },
+		MarkRoom: memoryMarks,
 		Advance: func(d time.Duration) {
 			mu.Lock()
 			defer mu.Unlock()
@@ -38,6 +39,8 @@ func TestMemoryRecordsByTheRealClock(t *testing.T) {
 		SingleProcess: true,
 	})
 }
+
+const memoryMarks = 200_000 // what MemoryRecords.Raise promises
 
 // TestMemoryRecordsAreBounded: a full memory is an error, until a record is deleted, replaced or
 // ends. What is there is never dropped.
@@ -80,8 +83,7 @@ func TestMemoryMarksAreBounded(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 14, 8, 26, 53, 0, time.UTC)
 	records := &session.MemoryRecords{Now: func() time.Time { return now }}
-	const room = 200_000
-	for i := range room {
+	for i := range memoryMarks {
 		if err := records.Raise(t.Context(), fmt.Sprint("v1/out/", i), now,
 			time.Duration(1+i)*time.Minute); err != nil {
 			t.Fatal(err)

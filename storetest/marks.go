@@ -211,3 +211,32 @@ func testEndedMarksContext(t *testing.T, r session.Records, _ RecordsOptions) {
 		t.Errorf("Highest with an ended context: got %v, %v, want an error", got, err)
 	}
 }
+
+// testFullOfMarks: marks have a bound of their own. Logouts keep nobody from signing in, and what was
+// ended stays ended.
+func testFullOfMarks(t *testing.T, r session.Records, o RecordsOptions) {
+	first := newMarkKey()
+	raise(t, r, first, someTime, time.Hour)
+	raised := 1
+	for ; raised <= o.MarkRoom; raised++ {
+		if err := r.Raise(t.Context(), newMarkKey(), someTime, time.Hour); err != nil {
+			break
+		}
+	}
+	if raised > o.MarkRoom {
+		t.Fatalf("%d marks were raised without an error, want at most %d", raised, o.MarkRoom)
+	}
+	key, refused := newRecordKey(), newMarkKey()
+	put(t, r, key, []byte("value"), time.Hour)
+	wantValue(t, r, key, []byte("value"))
+	wantMark(t, r, someTime, first)
+	if err := r.Raise(t.Context(), refused, someTime, time.Hour); err == nil {
+		t.Error("Raise of one mark more: got no error")
+	}
+	wantMark(t, r, time.Time{}, refused)
+	if o.Advance != nil {
+		o.Advance(time.Hour)
+		raise(t, r, refused, someTime, time.Hour)
+		wantMark(t, r, someTime, refused)
+	}
+}

@@ -23,6 +23,11 @@ type RecordsOptions struct {
 	// single process only.
 	SingleProcess bool
 
+	// MarkRoom is how many marks the records hold at most, such as 200,000 for session.MemoryRecords. Zero
+	// is for records that have no limit of their own, such as those in a database; then the test of full
+	// records does not run.
+	MarkRoom int
+
 	// Advance moves the clock of the records forward. If it is nil, the test of the lifetime waits
 	// for the real clock, a few seconds.
 	Advance func(d time.Duration)
@@ -31,6 +36,7 @@ type RecordsOptions struct {
 const (
 	sharedRecords = "a second instance on the same data sees the value"
 	sharedMarks   = "a second instance on the same data sees the mark"
+	fullOfMarks   = "records that are full of marks refuse marks and nothing else"
 )
 
 // RunRecords runs all tests of an implementation of session.Records as subtests of t. Records that
@@ -60,8 +66,10 @@ func RunRecords(t *testing.T, o RecordsOptions) {
 		{"a mark never falls beside concurrent calls", testConcurrentMarks},
 		{"a mark with a lifetime of zero or less is an error", testNoMarkLifetime},
 		{"an ended context is an error for marks", testEndedMarksContext},
+		{fullOfMarks, testFullOfMarks}, // the last one: the records may stay full
 	} {
-		if o.SingleProcess && (test.name == sharedRecords || test.name == sharedMarks) {
+		if o.SingleProcess && (test.name == sharedRecords || test.name == sharedMarks) ||
+			o.MarkRoom == 0 && test.name == fullOfMarks {
 			continue
 		}
 		t.Run(test.name, func(t *testing.T) { test.run(t, o.New(t), o) })

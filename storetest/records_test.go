@@ -3,6 +3,7 @@ package storetest_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"os/exec"
 	"strings"
@@ -64,6 +65,23 @@ var flaws = map[string]string{
 	"reads before it writes":             "a_mark_never_falls",
 	"takes any lifetime of a mark":       "a_mark_with_a_lifetime_of_zero",
 	"ignores the context for marks":      "an_ended_context_is_an_error_for_marks",
+	"takes any number of marks":          fullOfMarks,
+	"drops marks when it is full":        fullOfMarks,
+	"takes no values beside many marks":  fullOfMarks,
+	"stays full of marks":                fullOfMarks,
+}
+
+const (
+	fullOfMarks = "records_that_are_full_of_marks"
+	markRoom    = 200 // more than the other tests raise
+)
+
+// isFull reports whether there are as many marks as there may be.
+func (r *simpleRecords) isFull() bool {
+	if !r.is("stays full of marks") {
+		maps.DeleteFunc(r.marks, func(_ string, m simpleMark) bool { return !r.now.Before(m.end) })
+	}
+	return len(r.marks) >= markRoom
 }
 
 func (r *simpleRecords) is(flaw string) bool { return r.flaw == flaw }
@@ -86,6 +104,9 @@ func (r *simpleRecords) Put(ctx context.Context, key string, value []byte, lifet
 	}
 	if lifetime <= 0 && !r.is("takes any lifetime") {
 		return errors.New("no lifetime")
+	}
+	if r.is("takes no values beside many marks") && r.isFull() {
+		return errors.New("no room")
 	}
 	record := simpleRecord{value, r.now.Add(lifetime)}
 	if r.is("lets values end early") {
@@ -173,6 +194,11 @@ func (r *simpleRecords) Raise(ctx context.Context, key string, mark time.Time, l
 	if r.is("ignores case of marks") {
 		key = strings.ToLower(key)
 	}
+	if _, known := r.marks[key]; !known && r.is("drops marks when it is full") && r.isFull() {
+		clear(r.marks)
+	} else if !known && !r.is("takes any number of marks") && r.isFull() {
+		return errors.New("no room")
+	}
 	r.marks[key] = r.raised(r.marks[key], simpleMark{mark, r.now.Add(lifetime)})
 	return nil
 }
@@ -242,7 +268,8 @@ func TestRecordsWithAFlaw(t *testing.T) {
 				}
 				return records
 			},
-			Advance: records.advance,
+			Advance:  records.advance,
+			MarkRoom: markRoom,
 		})
 		return
 	}

@@ -217,3 +217,47 @@ func TestLifetime(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 }
+
+// TestPairs: a pair is the same for the sign-in and the request only if tenant, entity ID, issuer, value
+// and index are, byte for byte. It has no key in common with marks of signed requests, nor have its two
+// keys with each other.
+func TestPairs(t *testing.T) {
+	t.Parallel()
+	if got := Pairs(ours, "ann", nil); got != nil {
+		t.Errorf("without an index: got %v", got)
+	}
+	if got := Pairs(ours, "ann", []string{"2", "1", "2"}); len(got) != 2 {
+		t.Errorf("two indexes, one of them twice: got %d pairs", len(got))
+	}
+	seen := map[string]string{}
+	note := func(what, key string) {
+		t.Helper()
+		if other, known := seen[key]; known {
+			t.Errorf("%s and %s have the key %s", what, other, key)
+		}
+		seen[key] = what
+	}
+	for _, at := range []Service{
+		ours,
+		{"b", ours.EntityID, ours.Issuer},
+		{ours.Tenant, "b", ours.Issuer},
+		{ours.Tenant, ours.EntityID, "b"},
+	} {
+		for _, value := range []string{"ann@example.com", "Ann@example.com", "ann"} {
+			for _, index := range []string{"1", "2", ""} {
+				pair := Pairs(at, value, []string{index})[0]
+				note(fmt.Sprint("the claim of ", at, value, index), pair.Claim)
+				note(fmt.Sprint("the mark of ", at, value, index), pair.Mark)
+			}
+		}
+	}
+	for _, key := range (Request{NameID{Value: "ann"}, []string{"1"}}).Keys(ours) {
+		note("a signed request", key)
+	}
+	// Another program made these, from the description in package storekey.
+	want := Pair{Claim: "v1/out/wiLyIjuHas24gROpQLgegF1-h9g1pozpOYUrgJkvbzc",
+		Mark: "v1/out/Xz8hy-nDWmBZ0CpWrF2NvwP_a-P9d1j9frBEnIGeQy8"}
+	if got := Pairs(ours, "Ann@example.com", []string{"_1"}); !slices.Equal(got, []Pair{want}) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}

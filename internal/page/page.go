@@ -19,7 +19,8 @@ import (
 var postTemplate = template.Must(template.New("post").Parse(`<!DOCTYPE html>
 <html lang="{{.Language.Name}}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{.Title}}</title>
 <style nonce="{{.Nonce}}">body{font:1rem/1.5 system-ui,sans-serif;color-scheme:light dark;text-align:center;margin:20vh 1rem}button{font:inherit;padding:.5em 1.5em}</style>
-</head><body><form method="post" action="{{.Action}}">{{range .Marks}}{{if .Value}}<input type="hidden" name="{{.Name}}" value="{{.Value}}">{{end}}{{end}}<input type="hidden" name="{{.Field}}" value="{{.Nonce}}">
+</head><body><form method="post" action="{{.Action}}">{{range .Marks}}{{if .Value}}<input type="hidden" name="{{.Name}}" value="{{.Value}}">{{end}}{{end}}
+{{- with .RelayState}}<input type="hidden" name="RelayState" value="{{.}}">{{end}}<input type="hidden" name="{{.Field}}" value="{{.Nonce}}">
 <noscript><p>{{.Press}}</p></noscript><button type="submit">{{.Continue}}</button></form>` + fragmentForm + `
 <script nonce="{{.Nonce}}">{` + fragmentScript + `const f=document.forms[0]
 {{- if .Keep}};try{sessionStorage.setItem("saml-return",{{.Keep}})}catch(e){}{{end}}
@@ -55,6 +56,8 @@ type Post struct {
 	Action string  // where to post to: an absolute http or https URL; "" posts to the page's own address
 	Field  string  // name of the field that holds the message, such as SAMLResponse
 	Marks  []Field // more hidden fields; one whose Value is "" is left out
+	// RelayState is one more field, which may be empty; nil: none.
+	RelayState *string
 
 	// Keep is a text that the tab keeps for a later page of the same origin (sessionStorage), ""
 	// for nothing. Load is the name of a field that gets what the tab has kept, "" for none. Without
@@ -64,6 +67,7 @@ type Post struct {
 	// Fragment is posted instead if the address of the page has a fragment.
 	Fragment Fragment
 
+	FramedBy []string // see AllowFrames
 	Language Language
 }
 
@@ -124,7 +128,7 @@ func LinkHTML(attributes string) string {
 func (p Post) Write(w http.ResponseWriter, message []byte) {
 	var page bytes.Buffer
 	p.Title = p.Language.Say(p.Title)
-	nonce := Headers(w)
+	nonce := Headers(w, p.FramedBy...)
 	content := struct {
 		Post
 		Press, Continue, Nonce string
@@ -157,7 +161,9 @@ type Leave struct {
 	// Fragment is posted instead if the address of the page has a fragment.
 	Fragment Fragment
 
-	Language Language
+	WithoutLink bool     // for a frame, whose pages must have none
+	FramedBy    []string // see AllowFrames
+	Language    Language
 }
 
 // Browsers without scripts follow the meta element.
@@ -165,7 +171,7 @@ var leaveTemplate = template.Must(template.New("leave").Parse(`<!DOCTYPE html>
 <html lang="{{.Language.Name}}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{.Title}}</title>
 <noscript><meta http-equiv="refresh" content="0;url={{.To}}"></noscript>
 <style nonce="{{.Nonce}}">` + style + `</style>
-</head><body>` + fragmentForm + `<p><a href="{{.To}}">{{.Continue}}</a></p>
+</head><body>` + fragmentForm + `{{if not .WithoutLink}}<p><a href="{{.To}}">{{.Continue}}</a></p>{{end}}
 <script nonce="{{.Nonce}}">{` + fragmentScript + `
 {{- if .Keep}}try{sessionStorage.setItem("saml-return",{{.Keep}})}catch(e){};{{end -}}
 {{if .TakeFragment}}if(h)location.replace({{.To}}+h);else {{end}}location.replace({{.To}})}}</script>
@@ -178,7 +184,7 @@ func (l Leave) Write(w http.ResponseWriter) {
 	write(w, leaveTemplate, http.StatusOK, struct {
 		Leave
 		Continue, Nonce string
-	}{l, l.Language.Say(textContinue), Headers(w)})
+	}{l, l.Language.Say(textContinue), Headers(w, l.FramedBy...)})
 }
 
 // A Notice is a page with one sentence and one link.
@@ -204,6 +210,36 @@ func (n Notice) Write(w http.ResponseWriter) {
 	}{n, Headers(w)})
 }
 
+// A Plain is a page with some sentences, and nothing to click on.
+type Plain struct {
+	Title, Sentence string
+	Advice          string  // one more sentence, "" for none
+	Notes           []Field // words and values in small print, in the language of the page
+
+	FramedBy []string // see AllowFrames
+	Language Language
+}
+
+var plainTemplate = template.Must(template.New("plain").Parse(`<!DOCTYPE html>
+<html lang="{{.Language.Name}}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{.Title}}</title>
+<style nonce="{{.Nonce}}">` + style + `</style>
+</head><body><main><h1>{{.Title}}</h1><p>{{.Sentence}}{{with .Advice}} {{.}}{{end}}</p>
+` + notes + `</main></body></html>
+`))
+
+// notes shows the field Notes of a page.
+const notes = `{{if .Notes}}<p><small>{{range $i, $note := .Notes}}{{if $i}}, {{end}}{{.Name}} <code>{{.Value}}</code>{{end}}</small></p>
+{{end}}`
+
+// Write answers with the page.
+func (p Plain) Write(w http.ResponseWriter, status int) {
+	p.Title, p.Sentence, p.Advice = p.Language.Say(p.Title), p.Language.Say(p.Sentence), p.Language.Say(p.Advice)
+	write(w, plainTemplate, status, struct {
+		Plain
+		Nonce string
+	}{p, Headers(w, p.FramedBy...)})
+}
+
 // A Framed is a page for a frame: a button that opens a window, since identity providers do not let
 // their pages be framed. A fragment of the page's own address goes along, in a form only if it has at
 // most Room bytes.
@@ -222,7 +258,7 @@ if(!f)document.querySelector("a").hash=h;else if(h.length>1&&h.length<={{.Room}}
 </body></html>
 `))
 
-// Write answers with the page, status 401. It is the only page of ours that others may frame: its
+// Write answers with the page, status 401. It is the only page of ours that all others may frame: its
 // button does what a link on their own page can do.
 func (f Framed) Write(w http.ResponseWriter) {
 	nonce := Headers(w)
@@ -244,17 +280,35 @@ func write(w http.ResponseWriter, t *template.Template, status int, content any)
 
 const noFrames = "; frame-ancestors 'none'"
 
+// AllowFrames lets the pages of these origins show an answer in a frame, and no others. Each origin is
+// a source of a Content-Security-Policy ("https://idp.example.com"); the caller makes sure that it is
+// nothing else. It is for answers that are no pages of this package.
+func AllowFrames(w http.ResponseWriter, origins []string) {
+	w.Header().Set("Content-Security-Policy", strings.TrimPrefix(frames(origins), "; "))
+	w.Header().Del("X-Frame-Options")
+}
+
+func frames(origins []string) string {
+	if len(origins) == 0 {
+		return noFrames
+	}
+	return "; frame-ancestors " + strings.Join(origins, " ")
+}
+
 // Headers sets the headers of a page that shows nothing from elsewhere: type, no caching, the
-// policy. It returns the nonce for the page's script and style elements. The policy has no
+// policy. framedBy are the origins whose pages may frame it, as for AllowFrames. It returns the nonce for the page's script and style elements. The policy has no
 // form-action, which Chromium applies to the redirects that follow a post, and no sandbox, whose
 // opaque origin has no cookies.
-func Headers(w http.ResponseWriter) (nonce string) {
+func Headers(w http.ResponseWriter, framedBy ...string) (nonce string) {
 	nonce = rand.Text()
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Security-Policy",
-		"default-src 'none'; script-src 'nonce-"+nonce+"'; style-src 'nonce-"+nonce+"'; base-uri 'none'"+noFrames)
+		"default-src 'none'; script-src 'nonce-"+nonce+"'; style-src 'nonce-"+nonce+"'; base-uri 'none'"+frames(framedBy))
+	if len(framedBy) > 0 { // a middleware in front may have forbidden it
+		h.Del("X-Frame-Options")
+	}
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("X-Content-Type-Options", "nosniff")
 	return nonce

@@ -35,8 +35,7 @@ var questionTemplate = template.Must(template.New("question").Parse(`<!DOCTYPE h
 <input id="address" type="email" name="{{.Field}}" value="{{.Value}}" autocomplete="email" autocapitalize="none" spellcheck="false" maxlength="{{.MaxLength}}" required autofocus{{if .Problem}} aria-invalid="true" aria-describedby="problem"{{end}}></p>
 {{if .Kept.Value}}<input type="hidden" name="{{.Kept.Name}}" value="{{.Kept.Value}}">
 {{end}}<p><button type="submit">{{.Continue}}</button></p></form>
-{{if .Notes}}<p><small>{{range $i, $note := .Notes}}{{if $i}}, {{end}}{{.Name}} <code>{{.Value}}</code>{{end}}</small></p>
-{{end}}</main>
+` + notes + `</main>
 {{if .Kept.Value}}<script nonce="{{.Nonce}}">{const i=document.forms[0].elements[{{.Kept.Name}}],h=location.hash.replace(/\\/g,"%5C")
 if(h.length>1&&!i.value.includes("#")&&i.value.length+h.length<={{.MaxKept}})i.value+=h}</script>
 {{end}}</body></html>

@@ -8,6 +8,7 @@
 package redirect
 
 import (
+	"bytes"
 	"fmt"
 	"net/url"
 	"strings"
@@ -49,6 +50,23 @@ type Message struct {
 	// this order and in the characters that were received (Bindings §3.4.4.1).
 	Octets []byte
 }
+
+// Carries reports whether a query or form has a parameter for a SAML message, however its name is
+// spelled. It reads nothing else of it.
+func Carries(raw []byte) (request, response bool) {
+	for part := range bytes.SplitSeq(raw, []byte("&")) {
+		spelled, _, _ := bytes.Cut(part, []byte("="))
+		if len(spelled) > maxSpelled {
+			continue
+		}
+		name, _ := url.QueryUnescape(string(spelled))
+		request, response = request || name == samlRequest, response || name == samlResponse
+	}
+	return request, response
+}
+
+// maxSpelled is the length of the longest of the names, with every character as an escape.
+const maxSpelled = 3 * len(samlResponse)
 
 // ParseQuery reads the raw query of a request by the HTTP-Redirect binding, without the question
 // mark. limit is the maximum size of the message in bytes.

@@ -23,10 +23,15 @@ type Logout struct {
 	query *redirect.Message // of the HTTP-Redirect binding, else nil
 }
 
+// maxRedirected is the maximum size, in bytes, of a message on a redirect when it is unpacked. No honest
+// one comes near it in an address; a kilobyte of a dishonest one could unpack to a megabyte, which
+// would have to be read before anything of it is known.
+const maxRedirected = 64 << 10
+
 // LogoutFromQuery reads the raw query of the HTTP-Redirect binding (SAML Bindings 2.0 §3.4), and
 // returns what else is in it too.
 func LogoutFromQuery(raw string) (*Logout, *redirect.Message, error) {
-	parameters, err := redirect.ParseQuery(raw, xmltree.MaxBytes)
+	parameters, err := redirect.ParseQuery(raw, maxRedirected)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -151,8 +156,7 @@ func (m *Logout) Verify(keys []crypto.PublicKey, policy dsig.Policy) (signed dsi
 	}
 	d := dsig.Detached{Algorithm: m.query.Algorithm, Octets: m.query.Octets, Value: m.query.Signature}
 	return d.Verify(keys, policy, func(octets []byte) ([]byte, error) {
-		return redirect.Open(octets,
-			xmltree.MaxBytes)
+		return redirect.Open(octets, maxRedirected)
 	})
 }
 

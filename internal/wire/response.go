@@ -76,12 +76,48 @@ func Read(form string) (*Response, error) {
 // ReadInPlace reads like Read, but overwrites form, so that a large message is not copied. The
 // caller must have checked that form has at most MaxForm bytes.
 func ReadInPlace(form []byte) (*Response, error) {
-	lost := plusLost(form)
-	raw, err := b64.DecodeBytes(form)
+	raw, lost, err := decodeInPlace(form)
 	if err != nil {
-		return nil, notBase64(lost)
+		return nil, err
 	}
 	return readForm(raw, lost)
+}
+
+// An Answer is what the form value SAMLResponse holds: the answer to a sign-in, or to a logout.
+type Answer struct {
+	Response *Response
+	Logout   *Logout
+	// AboutLogout says that the root is a LogoutResponse, also if the rest of it cannot be read.
+	AboutLogout bool
+}
+
+// ReadAnswerInPlace reads like ReadInPlace, or a LogoutResponse: many products have one field for the
+// address of both. If it returns no error, either Response or Logout is not nil.
+func ReadAnswerInPlace(form []byte) (a Answer, err error) {
+	raw, lost, err := decodeInPlace(form)
+	if err != nil {
+		return a, err
+	}
+	doc, err := parseForm(raw, lost)
+	if err != nil {
+		return a, err
+	}
+	if root := doc.Root(); root.Is(xmltree.NSProtocol, "LogoutResponse") {
+		a.AboutLogout = true
+		a.Logout, err = logoutAt(root, root)
+		return a, err
+	}
+	a.Response, err = fromForm(doc, raw)
+	return a, err
+}
+
+// decodeInPlace overwrites form with what its base64 stands for. lost is that of plusLost.
+func decodeInPlace(form []byte) (raw []byte, lost bool, err error) {
+	lost = plusLost(form)
+	if raw, err = b64.DecodeBytes(form); err != nil {
+		return nil, lost, notBase64(lost)
+	}
+	return raw, lost, nil
 }
 
 // plusLost reports whether a form value has blanks inside its lines and no plus sign. That is how
@@ -132,13 +168,23 @@ func readDocument(raw []byte) (*Response, error) { return readForm(raw, false) }
 
 // readForm is readDocument for what a form held.
 func readForm(raw []byte, plusLost bool) (*Response, error) {
-	doc, err := xmltree.Parse(raw, xmltree.Options{})
+	doc, err := parseForm(raw, plusLost)
 	if err != nil {
-		if plusLost {
-			return nil, notBase64(plusLost)
-		}
 		return nil, err
 	}
+	return fromForm(doc, raw)
+}
+
+func parseForm(raw []byte, plusLost bool) (*xmltree.Document, error) {
+	doc, err := xmltree.Parse(raw, xmltree.Options{})
+	if err != nil && plusLost {
+		return nil, notBase64(plusLost)
+	}
+	return doc, err
+}
+
+// fromForm is FromDocument for a document that was parsed from raw.
+func fromForm(doc *xmltree.Document, raw []byte) (*Response, error) {
 	m, err := FromDocument(doc)
 	if err != nil {
 		return nil, err
