@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/iomete/saml"
 )
@@ -55,9 +56,10 @@ func (v visit) wantSession(t *testing.T) {
 }
 
 // wantNoSession expects that the browser has no session at the service, and reports whether it has one at
-// the product. Then it has one at both.
+// the product. Then it has one at both. It lets the 10 seconds pass that a replica may go on.
 func (v visit) wantNoSession(t *testing.T) (signedInThere bool) {
 	t.Helper()
+	v.clock.Add(int64(10 * time.Second))
 	v.forget()
 	name, password := v.credentials()
 	p := v.browser.visit(t, v.url("/"), name, password)

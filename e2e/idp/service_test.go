@@ -35,7 +35,7 @@ type service struct {
 	options    *saml.LoginOptions                    // of the sign-ins that "/login" begins
 	trusted    atomic.Pointer[saml.IdentityProvider] // nil until trust was called
 
-	clock time.Duration // how far ours is ahead
+	clock atomic.Int64 // how far ours is ahead, a time.Duration
 	// theirs changes the metadata that trust reads. nil: no change.
 	theirs func(document []byte) []byte
 
@@ -48,7 +48,8 @@ func newService(t *testing.T, r row) *service {
 	t.Helper()
 	options := r.options
 	options.POST = r.way == post
-	s := &service{options: &options, clock: r.clock, theirs: r.theirs}
+	s := &service{options: &options, theirs: r.theirs}
+	s.clock.Store(int64(r.clock))
 	mux := http.NewServeMux()
 	s.server = httptest.NewServer(mux) // on 127.0.0.1
 	t.Cleanup(s.server.Close)
@@ -111,7 +112,7 @@ func (s *service) url(path string) string { return s.server.URL + path }
 // owns reports whether a page is one of the service.
 func (s *service) owns(p page) bool { return strings.HasPrefix(p.url.String(), s.server.URL+"/") }
 
-func (s *service) now() time.Time { return time.Now().Add(s.clock) }
+func (s *service) now() time.Time { return time.Now().Add(time.Duration(s.clock.Load())) }
 
 func (s *service) observe(_ context.Context, e saml.Event) {
 	s.mu.Lock()

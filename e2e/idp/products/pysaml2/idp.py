@@ -13,6 +13,7 @@ idp.py PORT DIR. Each service of DIR/clients.json has a pysaml2 server of its ow
   name_id                         "email" (default), "persistent", "transient" or "unspecified"
   logout                          "redirect" (default), "post" or "soap": how it sends the LogoutRequest when a user signs out here
 """
+import base64
 import html
 import http.cookies
 import json
@@ -79,7 +80,7 @@ class Service:
     def parse(self, form, binding, parser="parse_authn_request"):
         """Returns the request. pysaml2 7.0 checks a signature inside the XML itself. That of the redirect binding it leaves to its caller, but it
         refuses the request for want of one inside, so it must not hear of want_signed then."""
-        inside = binding != BINDING_HTTP_REDIRECT and self.knobs.get("want_signed", False)
+        inside = binding == BINDING_HTTP_POST and self.knobs.get("want_signed", False)
         self.config.setattr("idp", "want_authn_requests_signed", inside)
         try:
             request = getattr(self.server, parser)(form["SAMLRequest"], binding)
@@ -158,7 +159,7 @@ class Service:
 
     def answer_logout(self, form, binding):
         """Returns what answers the LogoutRequest of the service."""
-        request = self.parse(form, binding, "parse_logout_request")
+        request = self.parse(form, BINDING_HTTP_POST if binding == BINDING_SOAP else binding, "parse_logout_request")
         for user, sessions in list(self.sessions.items()):
             if any(s[0].text == request.name_id.text for s in sessions):
                 del self.sessions[user]
@@ -189,6 +190,12 @@ class Service:
         return make(user["name"], sp_name_qualifier=self.client["entity_id"], name_qualifier=self.config.entityid)
 
 
+def message_in(envelope):
+    """Returns the message in the Body of an envelope, as a form carries it. What pysaml2 7.0 takes out of an envelope by itself has other
+    prefixes than what was signed, so it verifies no signature but those of its own messages."""
+    return base64.b64encode(re.search(r"Body>(.*)</[^<>]*Body>", envelope, re.S)[1].encode()).decode()
+
+
 services = {}
 
 
@@ -207,7 +214,7 @@ class Pages(BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
         if "xml" in self.headers.get("Content-Type", ""):
-            return self.serve(self.path, {"SAMLRequest": body}, BINDING_SOAP)
+            return self.serve(self.path, {"SAMLRequest": message_in(body)}, BINDING_SOAP)
         form = dict(urllib.parse.parse_qsl(body))
         self.serve(urllib.parse.urlparse(self.path).path, form, form.pop("binding", BINDING_HTTP_POST))
 
@@ -245,7 +252,8 @@ class Pages(BaseHTTPRequestHandler):
         if binding == BINDING_SOAP:
             call = urllib.request.Request(bound["url"], bound["data"].encode(), {"Content-Type": "text/xml"})
             with urllib.request.urlopen(call) as answer:
-                status = at.server.parse_logout_request_response(answer.read().decode(), BINDING_SOAP).response.status
+                message = message_in(answer.read().decode())
+            status = at.server.parse_logout_request_response(message, BINDING_HTTP_POST).response.status
             return self.page(f"<h1>Signed out</h1><p>{status.status_code.value}</p>", cookie=gone)
         self.page(bound["data"], cookie=gone)
 
