@@ -15,6 +15,11 @@ import (
 // fail ends a request with an error page. The page says a fixed sentence, the code and a reference;
 // the rest goes to the observer and the log. sp is nil where it is not known whose settings apply.
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, err *Error) {
+	h.failAs(LoginRefused, w, r, sp, err)
+}
+
+// failAs is fail for an event of any kind.
+func (h *Handler) failAs(kind EventKind, w http.ResponseWriter, r *http.Request, sp *ServiceProvider, err *Error) {
 	own := *err // what Resolve returned may be shared
 	err = &own
 	err.Reference = newReference()
@@ -22,17 +27,13 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, sp *ServiceProvid
 	login := page.Link{}
 	if sp != nil {
 		err = sp.completed(r.Context(), err)
-		sp.observe(r.Context(), Event{Kind: LoginRefused, RequestID: err.requestID, Err: err})
-		at := sp.redirectURL
-		if _, unnamed := h.resolve(r, ""); unnamed != nil && unnamed.Code == CodeNotConfigured {
-			at = h.config.ChoosePath // a GET at the Redirect URL could not tell whose login to begin
-		}
-		if at != "" {
+		sp.observe(r.Context(), Event{Kind: kind, RequestID: err.requestID, Err: err})
+		if at := h.beginsAt(r, sp); at != "" {
 			login = beginLink(at, err.ReturnTo, false)
 		}
 	} else {
 		err = err.completed(nil)
-		h.observe(r.Context(), Event{Kind: LoginRefused, Err: err})
+		h.observe(r.Context(), Event{Kind: kind, Err: err})
 	}
 	if err.Code.temporary() {
 		w.Header().Set("Retry-After", "5")
@@ -42,6 +43,14 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, sp *ServiceProvid
 		return
 	}
 	h.writeErrorPage(w, r, err, login)
+}
+
+// beginsAt returns where a GET begins a login of sp, "" if nowhere.
+func (h *Handler) beginsAt(r *http.Request, sp *ServiceProvider) string {
+	if _, unnamed := h.resolve(r, ""); unnamed != nil && unnamed.Code == CodeNotConfigured {
+		return h.config.ChoosePath // a GET at the Redirect URL could not tell whose login to begin
+	}
+	return sp.redirectURL
 }
 
 // observe reports an event of a request for which there is no provider.
