@@ -32,10 +32,10 @@ func (sp *ServiceProvider) logoutFrames(ctx context.Context) (origins []string) 
 
 // browserAddresses returns the addresses of p that browsers are sent to; some may be empty.
 func (p *IdentityProvider) browserAddresses() []string {
-	list := []string{p.loginURL, p.loginPOST, p.logoutURL}
-	for _, response := range []bool{false, true} {
-		if to, binding := p.logoutService(response); binding == bindingRedirect || binding == bindingPOST {
-			list = append(list, to)
+	list := []string{p.loginURL, p.loginPOST}
+	for _, s := range p.logout {
+		if s.Binding != bindingSOAP {
+			list = append(list, s.Location, s.ResponseLocation)
 		}
 	}
 	return list

@@ -132,7 +132,7 @@ func (sp *ServiceProvider) logoutAnswerTo(ctx context.Context) (destination, bin
 	if err != nil {
 		return "", ""
 	}
-	if destination, binding = idp.logoutService(true); destination == "" || sp.config.LogoutAnswer.isPage(idp) {
+	if destination, binding = sp.logoutService(idp, true); destination == "" || sp.config.LogoutAnswer.isPage(idp) {
 		return "", ""
 	}
 	return destination, binding

@@ -107,13 +107,24 @@ func (sp *ServiceProvider) logoutService(p *IdentityProvider, response bool) (de
 	})
 }
 
-// ownAddresses are those at which we receive messages.
-func (sp *ServiceProvider) ownAddresses() []string {
-	own := slices.Clone(sp.recipients)
+// ownAddresses are those at which we receive messages, the Logout URL first.
+func (sp *ServiceProvider) ownAddresses() (own []string) {
 	if logout := sp.LogoutURL(); logout != "" {
 		own = append(own, logout)
 	}
-	return own
+	return append(own, sp.recipients...)
+}
+
+// warnOwnLogout logs that the identity provider's metadata has an address of ours for logout: it was
+// copied from this side, and is left out.
+func (sp *ServiceProvider) warnOwnLogout(p *IdentityProvider) {
+	for _, s := range p.logout {
+		if slices.Contains(sp.ownAddresses(), s.Location) {
+			sp.config.Logger.Warn("saml: the identity provider's logout URL is our own, so no logout is sent there",
+				"tenant", sp.config.Tenant, "got", s.Location,
+				"hint", "Have SingleLogoutService in the identity provider's metadata corrected: it must be the identity provider's address.")
+		}
+	}
 }
 
 // addresses returns what there is of addresses that browsers or messages are sent to, by what they are

@@ -105,6 +105,7 @@ func New(config Config) (*ServiceProvider, error) {
 		if err := sp.checkIdentityProvider(idp); err != nil {
 			return nil, err
 		}
+		sp.warnOwnLogout(idp)
 		// no reason not to start: the metadata that fixes it may come while the service runs
 		if err := sp.outsideDates(idp); err != nil {
 			c.Logger.Warn("saml: "+err.Message+"; no login can succeed before there is another one", slog.String("tenant", c.Tenant),
