@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -76,6 +77,10 @@ func (b *browser) follow(t *testing.T, p page, user, password string) page {
 	t.Helper()
 	typed := false // the page is the answer to a password
 	for range mostPages {
+		if next, ok := p.next(); ok {
+			p = b.goOn(t, p, next)
+			continue
+		}
 		f, ok := p.form()
 		if !ok || f.password != "" && (typed || user == "") { // then it was wrong, or nobody wants to sign in
 			return p
@@ -91,6 +96,17 @@ func (b *browser) follow(t *testing.T, p page, user, password string) page {
 	}
 	t.Fatalf("after %d pages it still goes on, at %s\n%.3000s", mostPages, p.url, p.body)
 	return page{}
+}
+
+// goOn opens the address that a page leads to by itself.
+func (b *browser) goOn(t *testing.T, from page, next *url.URL) page {
+	t.Helper()
+	b.note(next.Query(), "redirect")
+	r, err := http.NewRequest(http.MethodGet, next.String(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.open(t, r, from.url)
 }
 
 func (b *browser) submit(t *testing.T, from page, f form) page {
@@ -186,6 +202,18 @@ func (b *browser) note(values url.Values, binding string) {
 			}
 		}
 	}
+}
+
+var refresh = regexp.MustCompile(`<noscript><meta http-equiv="refresh" content="0;url=([^"]*)">`)
+
+// next returns the address that a page of the service leads browsers without scripts to.
+func (p page) next() (*url.URL, bool) {
+	m := refresh.FindSubmatch(p.body)
+	if m == nil {
+		return nil, false
+	}
+	u, err := p.url.Parse(html.UnescapeString(string(m[1])))
+	return u, err == nil
 }
 
 // A form is what a page can submit.

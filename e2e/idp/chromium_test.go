@@ -15,7 +15,7 @@ import (
 // chromium is a real browser with one tab and a new profile.
 type chromium struct {
 	*testing.T
-	ctx context.Context // ends after mostPatience
+	ctx context.Context // ends after a minute
 }
 
 // startChromium starts a browser that ends with the test.
@@ -44,7 +44,7 @@ func startChromium(t *testing.T) chromium {
 	if err := chromedp.Do(ctx); err != nil { // starts it, without a deadline, which would end it too
 		t.Fatal(err)
 	}
-	limited, cancel := context.WithTimeout(ctx, mostPatience)
+	limited, cancel := context.WithTimeout(ctx, time.Minute)
 	t.Cleanup(cancel)
 	return chromium{t, limited}
 }
