@@ -38,7 +38,8 @@ type Config struct {
 	// LogoutPath is the path below BaseURL that receives logout messages (single logout, SLO), beginning
 	// with "/": together they are the Logout URL (single logout service URL; Entra: Logout Url). It may
 	// be RedirectPath. It needs SigningKey, because AD FS, Okta and Keycloak refuse logout messages that
-	// are not signed. Default "": no logout at the identity provider.
+	// are not signed. Metadata names the Logout URL, unless MetadataOptions.OmitLogout is set. Default
+	// "": no logout at the identity provider.
 	LogoutPath string
 
 	// LogoutAnswer is what the browser gets when it has brought a LogoutRequest of the identity

@@ -34,6 +34,7 @@ type logoutHouse struct {
 	mu     sync.Mutex
 	now    time.Time
 	ended  int
+	asked  context.Context // of the last request to sign out
 	events []Event
 }
 
@@ -114,6 +115,7 @@ func (s *logoutHouse) end(w http.ResponseWriter, r *http.Request) (*LogoutSubjec
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ended++
+	s.asked = r.Context()
 	if !s.SignedIn(r) {
 		return nil, s.fails
 	}

@@ -1,6 +1,8 @@
 package saml
 
 import (
+	"bytes"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -113,6 +115,22 @@ func TestLogoutByHTTP(t *testing.T) {
 	}
 	if got, binding := p.logoutService(true); got != slo || binding != bindingRedirect {
 		t.Errorf("whatever is allowed: got %q by %s", got, binding)
+	}
+}
+
+// TestOwnLogoutURL: New says that metadata has our own address for logout, which is left out without a
+// word otherwise.
+func TestOwnLogoutURL(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]bool{"https://console.example.com/slo": true, "https://idp.example.com/slo": false} {
+		var log bytes.Buffer
+		mustProvider(t, func(c *Config) {
+			withLogout(t, c)
+			c.IdentityProvider, c.Logger = idpWith(t, sloXML("HTTP-Redirect", address, "")), slog.New(slog.NewTextHandler(&log, nil))
+		})
+		if got := strings.Contains(log.String(), "logout URL is our own"); got != want {
+			t.Errorf("%s: got %t: %s", address, got, log.String())
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package saml
 
 import (
+	"context"
 	"crypto/x509"
 	"io"
 	"net/http"
@@ -170,6 +171,46 @@ func TestLogoutBySOAPStaysOutside(t *testing.T) {
 	})
 	if messages != 1 || open.asked.Load() != 0 {
 		t.Errorf("got %d different messages, want one; %d requests arrived", messages, open.asked.Load())
+	}
+}
+
+// TestLogoutBySOAPGoesOn: who closes the tab while the identity provider is asked is signed out there too.
+func TestLogoutBySOAPGoesOn(t *testing.T) {
+	t.Parallel()
+	p := newSOAPIdP(t)
+	finished := make(chan Event, 1)
+	s := newLogoutHouse(t, sloXML("SOAP", p.URL, ""), func(c *Config, hc *HandlerConfig) {
+		hc.LogoutSOAP = SOAPOptions{AllowPrivate: true, RootCAs: x509.NewCertPool()}
+		hc.LogoutSOAP.RootCAs.AddCert(p.Certificate())
+		c.Observe = func(_ context.Context, e Event) {
+			if e.Kind != LogoutStarted {
+				finished <- e
+			}
+		}
+	})
+	p.reply(t, s, status(statusSuccess))
+	reply := p.answer
+	ctx, leave := context.WithCancel(t.Context())
+	p.answer = func(w http.ResponseWriter, r *http.Request, id string) {
+		leave()
+		s.mu.Lock()
+		asked := s.asked
+		s.mu.Unlock()
+		<-asked.Done() // the service knows that the browser has left
+		reply(w, r, id)
+	}
+	b := s.browser()
+	r, err := http.NewRequestWithContext(ctx, "POST", s.server.URL+"/sign-out", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header = b.header
+	if response, err := b.client.Do(r); err == nil {
+		response.Body.Close()
+		t.Error("the browser did not leave")
+	}
+	if e := <-finished; e.Kind != LogoutFinished {
+		t.Errorf("got %s, %v", e.Kind, e.Err)
 	}
 }
 
