@@ -37,9 +37,11 @@ type Config struct {
 
 	// LogoutPath is the path below BaseURL that receives logout messages (single logout, SLO), beginning
 	// with "/": together they are the Logout URL (single logout service URL; Entra: Logout Url). It may
-	// be RedirectPath. It needs SigningKey, because AD FS, Okta and Keycloak refuse logout messages that
-	// are not signed. Metadata names the Logout URL, unless MetadataOptions.OmitLogout is set. Default
-	// "": no logout at the identity provider.
+	// be RedirectPath. Register the Handler there too, outside of Require and of what refuses forms of
+	// other sites. Messages that come to the Redirect URL, or that are addressed to this path at the
+	// host of one of FormerRedirectURLs, count too. It needs SigningKey, because AD FS, Okta and
+	// Keycloak refuse logout messages that are not signed. Metadata names the Logout URL, unless
+	// MetadataOptions.OmitLogout is set. Default "": no logout at the identity provider.
 	LogoutPath string
 
 	// LogoutAnswer is what the browser gets when it has brought a LogoutRequest of the identity

@@ -47,7 +47,6 @@ var configHints = map[string]string{
 	"DecryptionKeys":             "Give each entry an RSA private key and, as DER bytes, its own certificate; drop keys that the identity provider has no certificate of any more.",
 	"Resolve":                    "Set HandlerConfig.Provider if there is one ServiceProvider, or HandlerConfig.Resolve if the request or the tenant decides.",
 	"Sessions":                   "Make a session.Manager with session.New and check its error, or implement Sessions for the sessions that your application has.",
-	"EndSessions":                "Set HandlerConfig.EndSessions to the EndSessions of your session.Manager, or to a function that ends sessions of your own; or leave Config.LogoutPath empty and take the Logout URL out of the identity provider's settings.",
 	"ByIssuer":                   "Leave HandlerConfig.ByIssuer empty if there is one provider: it finds the tenant where an address names none.",
 	"ChooseTenant":               "Leave HandlerConfig.ChooseTenant empty if there is one provider; with Resolve, set it to Domains.Tenant or to a function that looks in the database.",
 	"ChoosePath":                 "Set HandlerConfig.ChoosePath to a path at which the Handler is registered, such as \"/sign-in\", together with ChooseTenant; or leave both empty.",

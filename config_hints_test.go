@@ -37,7 +37,7 @@ func TestEachConfigFaultHasAHint(t *testing.T) {
 			}
 			switch f := call.Fun.(type) {
 			case *ast.SelectorExpr: // f.add("Field", ...) and those that lead to it
-				ofFaults := slices.Contains([]string{"add", "urls", "path", "text", "page", "language"}, f.Sel.Name) && isName(f.X, "f")
+				ofFaults := slices.Contains([]string{"add", "urls", "origins", "path", "text", "page", "language"}, f.Sel.Name) && isName(f.X, "f")
 				literal, ok := call.Args[0].(*ast.BasicLit)
 				if !ok || !ofFaults && f.Sel.Name != "hintOfField" {
 					return true
@@ -129,6 +129,7 @@ func TestConfigFaultsComeWithTheirHints(t *testing.T) {
 		"addresses": ofNew(func(c *Config) {
 			c.BaseURL, c.RedirectPath, c.LogoutPath, c.EntityID = "https://c.example.com/path", "x", "y", " "
 			c.FormerRedirectURLs, c.FormerEntityIDs = []string{"x"}, []string{""}
+			c.LogoutAnswer, c.LogoutFrameAncestors = 9, []string{"*"}
 		}),
 		"keys": ofNew(func(c *Config) {
 			c.StateKeys, c.SigningKey, c.DecryptionKeys = [][]byte{nil}, small, []DecryptionKey{{}}

@@ -220,3 +220,20 @@ type unusedKey struct {
 }
 
 func (k unusedKey) Public() crypto.PublicKey { return k.public }
+
+// TestLogoutFrameAncestors: an entry is an origin, and nothing that could be another rule of a policy.
+func TestLogoutFrameAncestors(t *testing.T) {
+	t.Parallel()
+	for origin, good := range map[string]bool{
+		"https://portal.example.com": true, "https://portal.example.com/": true, "https://Portal.example.com:8443": true,
+		"http://127.0.0.1:9000": true, "": false, "portal.example.com": false, "http://portal.example.com": false,
+		"https://portal.example.com/app": false, "https://portal.example.com?a": false, "https://*.example.com": false,
+		"*": false, "'self'": false, "https://a.example.com https://b.example.com": false, "https://[::1]": false,
+		"https://portal.example.com;": false, "https://b\u00FCcher.example": false, "https://user@portal.example.com": false,
+	} {
+		_, err := testProvider(t, func(c *Config) { c.LogoutFrameAncestors = []string{origin} })
+		if good != (err == nil) || err != nil && !strings.Contains(err.Error(), "LogoutFrameAncestors") {
+			t.Errorf("%q: got %v", origin, err)
+		}
+	}
+}

@@ -71,17 +71,18 @@ type HandlerConfig struct {
 	Resolve func(r *http.Request, tenant string) (*ServiceProvider, error)
 
 	// ByIssuer returns the tenant whose IdentityProvider.EntityID is issuer, byte for byte: the name of
-	// its provider for Resolve. It is asked for unsolicited responses (IdP-initiated) that arrive at an
-	// address which names no tenant, because the Redirect URL is the same for all. issuer has at most
+	// its provider for Resolve. It is asked for unsolicited responses (IdP-initiated) and LogoutRequests
+	// that arrive at an address which names no tenant, because it is the same for all. issuer has at most
 	// 1024 bytes and is what the message says before anything of it is verified: it only chooses the
-	// settings that the response must pass or, with RestartUnsolicited, where a login begins.
+	// settings that the message must pass or, with RestartUnsolicited, where a login begins.
 	//
-	// "" or ErrNotConfigured means that no tenant has this identity provider: the response is refused.
+	// "" or ErrNotConfigured means that no tenant has this identity provider: the message is refused.
 	// An error that is or wraps CodeSharedIssuer means that several have it, whoever of them is right:
-	// people are then asked for their e-mail address if ChooseTenant is set, and refused otherwise. Any
+	// people are then asked for their e-mail address if ChooseTenant is set, and refused otherwise; a
+	// LogoutRequest is refused, so give such tenants Logout URLs of their own. Any
 	// other error means that the answer is not known at the moment: status 503.
 	//
-	// Default nil: such a response is refused. It must not be set beside Provider.
+	// Default nil: such a message is refused. It must not be set beside Provider.
 	ByIssuer func(ctx context.Context, issuer string) (tenant string, err error)
 
 	// ChooseTenant returns the tenant whose people have e-mail addresses in domain, for Resolve. If it
@@ -342,6 +343,9 @@ func withProvider(r *http.Request, sp *ServiceProvider) *http.Request {
 // itself. A POST of a form with the field return_to alone does the same as the GET, for paths that
 // are too long for proxies. If the address names no tenant, the GET asks
 // for an e-mail address (HandlerConfig.ChooseTenant).
+//
+// A message about logout is answered as Handler says, by GET and by POST. At a Logout URL that is not
+// the Redirect URL, nothing else is.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r = r.WithContext(context.WithValue(r.Context(), handlerKey{}, h)) // for SessionProvider
 	switch r.Method {

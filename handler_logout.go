@@ -87,10 +87,12 @@ func (h *Handler) receiveByRedirect(w http.ResponseWriter, r *http.Request) (ans
 		switch {
 		case request:
 			h.refuseLogoutRequest(w, r, place.sp, refusal)
-		case refusal.Code == CodeLogoutMessage && !place.isAlone(r):
-			return false
-		default:
+		case refusal.Code != CodeLogoutMessage:
+			h.logoutNotRead(w, r, place.sp, refusal)
+		case place.isAlone(r):
 			h.refuseLogoutResponse(w, r, place.sp, refusal)
+		default:
+			return false
 		}
 		return true
 	}
@@ -98,7 +100,7 @@ func (h *Handler) receiveByRedirect(w http.ResponseWriter, r *http.Request) (ans
 	if m.Request {
 		h.endThere(w, r, place, d, func() {})
 	} else {
-		h.receiveAnswer(w, r, place, d)
+		h.finishLogout(w, r, place.sp, d)
 	}
 	return true
 }
@@ -112,9 +114,14 @@ func deliveryOf(m *wire.Logout, parameters *redirect.Message) logoutDelivery {
 }
 
 // receiveRequestForm answers a form with a LogoutRequest (HTTP-POST binding). It needs no second leg:
-// the sessions are found by the message alone, and no cookie counts.
-func (h *Handler) receiveRequestForm(w http.ResponseWriter, r *http.Request, form *postedForm) {
-	m, parameters, refusal := h.readRequestForm(r, form)
+// the sessions are found by the message alone, and no cookie counts. refusal says what is wrong with
+// the form itself.
+func (h *Handler) receiveRequestForm(w http.ResponseWriter, r *http.Request, form *postedForm, refusal *Error) {
+	var m *wire.Logout
+	var parameters *redirect.Message
+	if refusal == nil {
+		m, parameters, refusal = h.readRequestForm(r, form)
+	}
 	if refusal != nil {
 		form.release()
 		h.refuseLogoutRequest(w, r, form.logout.sp, refusal)
@@ -124,7 +131,7 @@ func (h *Handler) receiveRequestForm(w http.ResponseWriter, r *http.Request, for
 }
 
 func (h *Handler) readRequestForm(r *http.Request, form *postedForm) (*wire.Logout, *redirect.Message, *Error) {
-	if refusal := h.turnFor(r, form); refusal != nil {
+	if refusal := h.turnFor(r, form, form.body.data); refusal != nil {
 		return nil, nil, refusal
 	}
 	m, parameters, err := wire.LogoutFromForm(string(form.body.data), r.URL.RawQuery)
@@ -132,19 +139,6 @@ func (h *Handler) readRequestForm(r *http.Request, form *postedForm) (*wire.Logo
 		return nil, nil, fromFault(err).atStep(stepMessage)
 	}
 	return m, parameters, nil
-}
-
-// receiveAnswer answers a LogoutResponse that a browser brought. By POST it is the second leg, which
-// has our cookies.
-func (h *Handler) receiveAnswer(w http.ResponseWriter, r *http.Request, place *logoutPlace, d logoutDelivery) {
-	if place.refusal != nil && !namesNone(place.refusal) {
-		h.refuseLogoutResponse(w, r, nil, place.refusal)
-		return
-	}
-	if place.sp != nil {
-		d.addresses = place.sp.logoutAddresses(r)
-	}
-	h.finishLogout(w, r, place.sp, d)
 }
 
 // refuseSignIn answers what belongs to a sign-in at an address that takes logout alone, and reports
@@ -158,8 +152,8 @@ func (h *Handler) refuseSignIn(w http.ResponseWriter, r *http.Request, sp *Servi
 }
 
 func notAboutLogout() *Error {
-	return refuse(CodeLogoutMessage, "there is no message about logout at the Logout URL, and nobody signs in there", "",
-		"a LogoutRequest or a LogoutResponse").atStep(stepMessage)
+	return refuse(CodeLogoutMessage, "there is no message about logout at the Logout URL, and nobody signs in there",
+		"", "a LogoutRequest or a LogoutResponse").atStep(stepMessage)
 }
 
 // The content types of the SOAP binding: that of SOAP 1.1, and one that is met too.
@@ -198,7 +192,7 @@ func (h *Handler) readSOAP(w http.ResponseWriter, r *http.Request, form *postedF
 	if refusal := h.wholeBody(w, r, &form.body); refusal != nil {
 		return nil, refusal
 	}
-	if refusal := h.turnFor(r, form); refusal != nil {
+	if refusal := h.turnFor(r, form, form.body.data); refusal != nil {
 		return nil, refusal
 	}
 	m, err := wire.LogoutFromSOAP(form.body.data)

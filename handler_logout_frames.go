@@ -20,7 +20,7 @@ func (sp *ServiceProvider) logoutFrames(ctx context.Context) (origins []string) 
 	}
 	addresses := slices.Clone(sp.config.LogoutFrameAncestors)
 	if idp, err := sp.snapshot(ctx); err == nil {
-		addresses = append(addresses, idp.browserAddresses()...)
+		addresses = append(addresses, sp.browserAddresses(idp)...)
 	}
 	for _, a := range addresses {
 		if origin := frameOrigin(a); origin != "" && !slices.Contains(origins, origin) {
@@ -31,11 +31,11 @@ func (sp *ServiceProvider) logoutFrames(ctx context.Context) (origins []string) 
 }
 
 // browserAddresses returns the addresses of p that browsers are sent to; some may be empty.
-func (p *IdentityProvider) browserAddresses() []string {
+func (sp *ServiceProvider) browserAddresses(p *IdentityProvider) []string {
 	list := []string{p.loginURL, p.loginPOST}
-	for _, s := range p.logout {
-		if s.Binding != bindingSOAP {
-			list = append(list, s.Location, s.ResponseLocation)
+	for _, response := range []bool{false, true} {
+		if to, binding := sp.logoutService(p, response); binding == bindingRedirect || binding == bindingPOST {
+			list = append(list, to)
 		}
 	}
 	return list

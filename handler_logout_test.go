@@ -38,11 +38,15 @@ func TestLogoutEntrance(t *testing.T) {
 			a := l.send(s)
 			l.wantEnded(name, "ann@example.com _index")
 			a.wantResponse(t, name, s, statusSuccess)
-			if kind := a.Header.Get("Content-Type"); binding == "soap" && (a.StatusCode != 200 || kind != "text/xml; charset=utf-8") ||
-				binding != "soap" && a.StatusCode != http.StatusSeeOther {
-				t.Errorf("%s: status %d, %s", name, a.StatusCode, kind)
+			status, kind := http.StatusSeeOther, ""
+			if binding == "soap" {
+				status, kind = http.StatusOK, "text/xml; charset=utf-8"
 			}
-			if len(l.events) != 1 || l.events[0].Kind != LogoutAccepted || l.events[0].Logout.NameID.Value != "ann@example.com" {
+			if a.StatusCode != status || a.Header.Get("Content-Type") != kind {
+				t.Errorf("%s: status %d, %v", name, a.StatusCode, a.Header)
+			}
+			if len(l.events) != 1 || l.events[0].Kind != LogoutAccepted ||
+				l.events[0].Logout.NameID.Value != "ann@example.com" {
 				t.Errorf("%s: got the events %+v", name, l.events)
 			}
 		}
@@ -89,23 +93,21 @@ func TestLogoutURLSignsNobodyIn(t *testing.T) {
 	t.Parallel()
 	s := newSampleLogout()
 	l := newLogoutSite(t, s, func(c *HandlerConfig) { c.Sessions = refusesSignIn{t} })
-	const form = "application/x-www-form-urlencoded"
 	asked := newSampleLogout()
 	changes(asResponse, asSignIn)(asked)
 	for name, row := range map[string]struct{ method, query, kind, body string }{
 		"opened by a person":          {"GET", "", "", ""},
 		"opened with return_to":       {"GET", "return_to=/jobs&fresh=1", "", ""},
 		"a Response by GET":           {"GET", asked.query(t), "", ""},
-		"a broken message by GET":     {"GET", "SAMLResponse=%zz", "", ""},
 		"a broken request by GET":     {"GET", "SAMLRequest=%zz", "", ""},
-		"a Response":                  {"POST", "", form, signInForm(t, "2")},
-		"a form that begins a login":  {"POST", "", form, "return_to=%2Fjobs"},
-		"a form of an address":        {"POST", "", form, "saml_address=ann%40example.com"},
-		"an empty form":               {"POST", "", form, "a=b"},
+		"a Response":                  {"POST", "", formType, signInForm(t, "2")},
+		"a form that begins a login":  {"POST", "", formType, "return_to=%2Fjobs"},
+		"a form of an address":        {"POST", "", formType, "saml_address=ann%40example.com"},
+		"an empty form":               {"POST", "", formType, "a=b"},
 		"something that is no form":   {"POST", "", "application/json", "{}"},
 		"an artifact":                 {"GET", "SAMLart=x", "", ""},
-		"a request and an answer":     {"POST", "", form, "SAMLRequest=PHgvPg&SAMLResponse=PHgvPg"},
-		"a request that is no base64": {"POST", "", form, "SAMLRequest=<x/>"},
+		"a request and an answer":     {"POST", "", formType, "SAMLRequest=PHgvPg&SAMLResponse=PHgvPg"},
+		"a request that is no base64": {"POST", "", formType, "SAMLRequest=<x/>"},
 	} {
 		r, err := http.NewRequest(row.method, l.server.URL+l.sp.LogoutPath()+"?"+row.query, strings.NewReader(row.body))
 		if err != nil {
@@ -143,8 +145,8 @@ func (s refusesSignIn) Authenticate(http.ResponseWriter, *http.Request) (*http.R
 // the second leg; by GET a Response is refused, and no login begins.
 func TestRootDecides(t *testing.T) {
 	t.Parallel()
-	for place, at := range map[string]func(*sampleLogout){"the Redirect URL": atRedirectURL, "one address": withOneAddress,
-		"the Logout URL": asIs} {
+	for place, at := range map[string]func(*sampleLogout){"the Redirect URL": atRedirectURL,
+		"one address": withOneAddress, "the Logout URL": asIs} {
 		s := newSampleLogout()
 		changes(asResponse, asPost, at)(s)
 		l := newLogoutSite(t, s, nil)
@@ -156,7 +158,8 @@ func TestRootDecides(t *testing.T) {
 		r := l.request(s, "Sec-Fetch-Site", "same-origin")
 		r.Body = http.NoBody
 		again := postTo(t, l, r.URL.Path, url.Values{"SAMLResponse": {value}, posted.Leg: {"2"}}.Encode())
-		if strings.Contains(again.body, "sign-in") || again.frames() != "'none'" || again.Header.Get("Location") != "" {
+		if strings.Contains(again.body, string(CodeNotAResponse)) || again.frames() != "'none'" ||
+			again.Header.Get("Location") != "" {
 			t.Errorf("%s: got %s", place, again.body)
 		}
 		for _, e := range l.events {
@@ -173,9 +176,15 @@ func TestRootDecides(t *testing.T) {
 		byGET := newSampleLogout()
 		changes(asResponse, asSignIn)(byGET)
 		byGET.address = s.address
-		if a := l.send(byGET); a.StatusCode != http.StatusBadRequest || !strings.Contains(a.body, "<code>"+string(CodeForm)+"<") {
-			t.Errorf("%s: a Response by GET got %d %s", place, a.StatusCode, a.body)
-		}
+		l.send(byGET).wantNoSignIn(t, place+": a Response by GET")
+	}
+}
+
+// wantNoSignIn checks that an answer is that of the Redirect URL to what is no sign-in.
+func (a logoutReply) wantNoSignIn(t testing.TB, name string) {
+	t.Helper()
+	if a.StatusCode != http.StatusBadRequest || !strings.Contains(a.body, "<code>"+string(CodeForm)+"<") {
+		t.Errorf("%s: got %d %s", name, a.StatusCode, a.body)
 	}
 }
 
@@ -197,7 +206,7 @@ func postTo(t testing.TB, l *logoutSite, path, form string) logoutReply {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Content-Type", formType)
 	r.Header.Set("Sec-Fetch-Site", "same-origin")
 	return l.do(r)
 }
@@ -211,9 +220,7 @@ func TestNoLogoutPath(t *testing.T) {
 		changes(atRedirectURL, by)(s)
 		s.config = func(_ testing.TB, c *Config) { c.LogoutPath = "" }
 		l := newLogoutSite(t, s, nil)
-		if a := l.send(s); a.StatusCode != http.StatusBadRequest || !strings.Contains(a.body, "<code>"+string(CodeForm)+"<") {
-			t.Errorf("%s: got %d %s", binding, a.StatusCode, a.body)
-		}
+		l.send(s).wantNoSignIn(t, binding)
 		l.wantEnded(binding)
 	}
 }

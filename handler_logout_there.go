@@ -54,8 +54,8 @@ func (h *Handler) providerOfLogout(r *http.Request, place *logoutPlace, d logout
 	case refusal != nil:
 		return nil, refusal
 	case sp.LogoutPath() == "":
-		return nil, refuse(CodeNotConfigured, "the tenant that has the identity provider of the LogoutRequest has no logout",
-			"", "a Config.LogoutPath").hintOfField("LogoutPath")
+		return nil, refuse(CodeNotConfigured, "the tenant that has the issuer of the LogoutRequest has no logout", "",
+			"a Config.LogoutPath").hintOfField("LogoutPath")
 	}
 	return sp, nil
 }
@@ -65,7 +65,10 @@ func (h *Handler) providerOfLogout(r *http.Request, place *logoutPlace, d logout
 func (h *Handler) endSessions(r *http.Request, sp *ServiceProvider, request *logoutRequest) *Error {
 	if h.config.EndSessions == nil {
 		return refuse(CodeLogoutFailed, "nothing here ends the sessions that a LogoutRequest names", "",
-			"a HandlerConfig.EndSessions").hintOfField("EndSessions")
+			"a HandlerConfig.EndSessions").
+			advised("Set HandlerConfig.EndSessions to the EndSessions of your session.Manager, or to a function that " +
+				"ends sessions of your own; or leave Config.LogoutPath empty, and the Logout URL at the identity " +
+				"provider too.")
 	}
 	if !request.Unsigned && !h.logouts.admit(sp.tenant, request, sp.now()) {
 		return refusef(CodeLogoutFailed, "the identity provider has named more than %d sessions within an hour",
@@ -78,7 +81,8 @@ func (h *Handler) endSessions(r *http.Request, sp *ServiceProvider, request *log
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), endSessionsTimeout)
 	defer cancel()
 	if err := h.config.EndSessions(ctx, l); !isNil(err) {
-		return refuse(CodeLogoutFailed, "the sessions that a LogoutRequest names could not be ended", "", "").withCause(err)
+		return refuse(CodeLogoutFailed, "the sessions that a LogoutRequest names could not be ended", "",
+			"").withCause(err)
 	}
 	sp.observe(r.Context(), Event{Kind: LogoutAccepted, Logout: l})
 	return nil

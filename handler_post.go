@@ -37,8 +37,8 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request) {
 	}
 	form, err := h.readForm(w, r)
 	defer form.release()
-	if form.logout != nil && err == nil {
-		h.receiveRequestForm(w, r, form)
+	if form.logout != nil {
+		h.receiveRequestForm(w, r, form, err)
 		return
 	}
 	if err == nil && !form.Begins && !form.Chooses || err != nil && err.Code == CodeBase64 {
@@ -99,7 +99,7 @@ func (h *Handler) postAgain(w http.ResponseWriter, r *http.Request, form *posted
 // finishPost finds the binding of this browser by the request that the message says it answers, and
 // finishes the login. This is only a look-up: the checks compare with what was signed.
 func (h *Handler) finishPost(w http.ResponseWriter, r *http.Request, form *postedForm) {
-	if err := h.turnFor(r, form); err != nil {
+	if err := h.turnFor(r, form, form.Response); err != nil {
 		h.fail(w, r, h.anyProvider(r), err)
 		return
 	}
@@ -157,9 +157,9 @@ func (h *Handler) readPosted(w http.ResponseWriter, r *http.Request, form *poste
 	form.release()
 	switch {
 	case a.AboutLogout && err == nil:
-		h.receiveAnswer(w, r, place, logoutDelivery{logoutArrival: logoutArrival{message: a.Logout}})
+		h.finishLogout(w, r, place.sp, logoutDelivery{logoutArrival: logoutArrival{message: a.Logout}})
 	case a.AboutLogout || alone && err != nil:
-		h.refuseLogoutResponse(w, r, place.sp, fromFault(err).atStep(stepMessage))
+		h.logoutNotRead(w, r, place.sp, fromFault(err).atStep(stepMessage))
 	case alone:
 		h.refuseLogoutResponse(w, r, place.sp, notAboutLogout())
 	default:
@@ -169,8 +169,8 @@ func (h *Handler) readPosted(w http.ResponseWriter, r *http.Request, form *poste
 }
 
 // turnFor waits for the turn of a message that is large.
-func (h *Handler) turnFor(r *http.Request, form *postedForm) *Error {
-	if len(form.Response) <= smallBody && len(form.body.data) <= smallBody {
+func (h *Handler) turnFor(r *http.Request, form *postedForm, message []byte) *Error {
+	if len(message) <= smallBody {
 		return nil
 	}
 	return h.largeTurn(r, form)

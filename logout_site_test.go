@@ -25,6 +25,9 @@ import (
 // logoutAnswerURL is where the identity provider of a logoutSite takes logout messages.
 const logoutAnswerURL = "https://idp.example.com/slo?a=b"
 
+// siteFrames are the origins of the addresses of this identity provider.
+const siteFrames = "https://login.example.com:8443 https://idp.example.com"
+
 // A logoutSite is a service behind HTTP that takes logout messages, at its Logout URL and at its
 // Redirect URL. It remembers what it was asked to end.
 type logoutSite struct {
@@ -83,16 +86,17 @@ func logoutProvider(t testing.TB, entityID string, certificates ...string) *Iden
 	t.Helper()
 	var keys strings.Builder
 	for _, name := range certificates {
-		keys.WriteString(`<KeyDescriptor><KeyInfo xmlns="http://www.w3.org/2000/09/xmldsig#"><X509Data><X509Certificate>` +
-			base64.StdEncoding.EncodeToString(vectorCertificate(t, name+".crt.pem").Raw) +
+		keys.WriteString(`<KeyDescriptor><KeyInfo xmlns="http://www.w3.org/2000/09/xmldsig#"><X509Data>` +
+			`<X509Certificate>` + base64.StdEncoding.EncodeToString(vectorCertificate(t, name+".crt.pem").Raw) +
 			`</X509Certificate></X509Data></KeyInfo></KeyDescriptor>`)
 	}
 	service := func(name, location string) string {
 		return `<` + name + ` Binding="` + bindingRedirect + `" Location="` + location + `"/>`
 	}
-	p, err := ParseMetadata([]byte(`<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" entityID="` + entityID +
-		`"><IDPSSODescriptor protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">` + keys.String() +
-		service("SingleLogoutService", logoutAnswerURL) + service("SingleSignOnService", "https://login.example.com:8443/sso") +
+	p, err := ParseMetadata([]byte(`<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" entityID="` +
+		entityID + `"><IDPSSODescriptor protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">` + keys.String() +
+		service("SingleLogoutService", logoutAnswerURL) +
+		service("SingleSignOnService", "https://login.example.com:8443/sso") +
 		`</IDPSSODescriptor></EntityDescriptor>`))
 	if err != nil {
 		t.Fatal(err)
@@ -282,9 +286,8 @@ func (a logoutReply) wantHeaders(t testing.TB, name string, s *sampleLogout) {
 	if a.Header.Get("Cache-Control") != "no-store" || len(a.Cookies()) > 0 || a.Header.Get("X-Frame-Options") != "" {
 		t.Errorf("%s: got the headers %v", name, a.Header)
 	}
-	frames := a.frames()
-	if want := "https://login.example.com:8443 https://idp.example.com"; s.binding != "soap" && frames != want {
-		t.Errorf("%s: may be framed by %q, want %q", name, frames, want)
+	if frames := a.frames(); s.binding != "soap" && frames != siteFrames {
+		t.Errorf("%s: may be framed by %q, want %q", name, frames, siteFrames)
 	}
 	if strings.Contains(a.body, "<a ") {
 		t.Errorf("%s: has a link: %s", name, a.body)
@@ -304,10 +307,17 @@ func (a logoutReply) wantRefused(t testing.TB, name string, s *sampleLogout, cod
 	if s.binding == "soap" {
 		status = http.StatusInternalServerError
 	}
+	a.wantRefusedBy(t, name, s, status, code)
+	a.wantHeaders(t, name, s)
+}
+
+// wantRefusedBy is wantRefused with any status, and without a look at the headers.
+func (a logoutReply) wantRefusedBy(t testing.TB, name string, s *sampleLogout, status int, code Code) {
+	t.Helper()
 	if a.StatusCode != status || !strings.Contains(a.body, string(code)) || a.Header.Get("Location") != "" ||
 		strings.Contains(a.body, "<form") || strings.Contains(a.body, "SAMLResponse") ||
 		strings.Contains(a.body, ":Fault>") != (s.binding == "soap") {
-		t.Errorf("%s: got status %d, want %d with %s: %v %s", name, a.StatusCode, status, string(code), a.Header, a.body)
+		t.Errorf("%s: got status %d, want %d with %s: %v %s", name, a.StatusCode, status, string(code), a.Header,
+			a.body)
 	}
-	a.wantHeaders(t, name, s)
 }

@@ -23,7 +23,8 @@ import (
 // Where the address names no tenant, the page goes to HandlerConfig.ChoosePath, if there is a
 // ChooseTenant.
 //
-// Register the Handler on the path of the Redirect URL, and on ChoosePath, outside of Require: beside
+// Register the Handler on the paths of the Redirect URL and the Logout URL, and on ChoosePath, outside
+// of Require: beside
 // the group, or in front of a router that uses Require for all its routes. If Require gets a request
 // on that path, a page with CodeConfig says so.
 //

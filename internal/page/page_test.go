@@ -114,6 +114,9 @@ func TestLanguage(t *testing.T) {
 		"Notice": func(w http.ResponseWriter, l Language) {
 			Notice{Title: "Title", Sentence: "Sentence.", Language: l}.Write(w)
 		},
+		"Plain": func(w http.ResponseWriter, l Language) {
+			Plain{Title: "Title", Sentence: "Sentence.", Advice: "Advice.", Language: l}.Write(w, http.StatusOK)
+		},
 		"Framed": func(w http.ResponseWriter, l Language) { Framed{Link: Link{To: "/"}, Language: l}.Write(w) },
 		"Question": func(w http.ResponseWriter, l Language) {
 			Question{Title: "Title", Label: "Label", Problem: "Problem", Language: l}.Write(w, http.StatusOK)
@@ -176,5 +179,72 @@ func TestLinks(t *testing.T) {
 		if html := w.Body.String(); !strings.Contains(html, row.want) {
 			t.Errorf("%s: got %s, want %s", name, html, row.want)
 		}
+	}
+}
+
+// TestPlain: a page with nothing to click on, whose values are escaped.
+func TestPlain(t *testing.T) {
+	t.Parallel()
+	const hostile = `"><script>alert(1)</script>` + "'&"
+	w := httptest.NewRecorder()
+	Plain{Title: hostile, Sentence: hostile, Advice: hostile, Notes: []Field{{"Code", hostile}, {hostile, "y"}}}.
+		Write(w, http.StatusBadRequest)
+	html := w.Body.String()
+	if w.Code != http.StatusBadRequest || strings.Contains(html, "<script") || strings.Contains(html, "<a ") ||
+		strings.Contains(html, "<form") || strings.Count(html, "&lt;script&gt;") != 6 || strings.Count(html, "<code>") != 2 {
+		t.Errorf("got %d %s", w.Code, html)
+	}
+	w = httptest.NewRecorder()
+	Plain{Title: "Title", Sentence: "Sentence."}.Write(w, http.StatusOK)
+	if html := w.Body.String(); !strings.Contains(html, "<p>Sentence.</p>") || strings.Contains(html, "<small>") {
+		t.Errorf("got %s", html)
+	}
+}
+
+// TestAllowFrames: only the origins that are given may frame a page, or what is no page of ours.
+func TestAllowFrames(t *testing.T) {
+	t.Parallel()
+	origins := []string{"https://a.example.com", "https://b.example.com:444"}
+	for name, write := range map[string]func(http.ResponseWriter, []string){
+		"Post":  func(w http.ResponseWriter, o []string) { Post{Field: "SAMLResponse", FramedBy: o}.Write(w, nil) },
+		"Leave": func(w http.ResponseWriter, o []string) { Leave{To: "/", FramedBy: o}.Write(w) },
+		"Plain": func(w http.ResponseWriter, o []string) { Plain{FramedBy: o}.Write(w, http.StatusOK) },
+		"other": AllowFrames,
+	} {
+		for policy, o := range map[string][]string{"frame-ancestors 'none'": nil,
+			"frame-ancestors https://a.example.com https://b.example.com:444": origins} {
+			w := httptest.NewRecorder()
+			w.Header().Set("X-Frame-Options", "DENY")
+			write(w, o)
+			if got := w.Header().Get("Content-Security-Policy"); !strings.HasSuffix(got, policy) ||
+				strings.Count(got, "frame-ancestors") != 1 || o != nil && w.Header().Get("X-Frame-Options") != "" {
+				t.Errorf("%s: got %v, want %s", name, w.Header(), policy)
+			}
+		}
+	}
+}
+
+// TestRelayState: an empty one is a field too, and none is none.
+func TestRelayState(t *testing.T) {
+	t.Parallel()
+	empty, text := "", `a"b`
+	for want, state := range map[string]*string{"": nil, `<input type="hidden" name="RelayState" value="">`: &empty,
+		`<input type="hidden" name="RelayState" value="a&#34;b">`: &text} {
+		w := httptest.NewRecorder()
+		Post{Field: "SAMLResponse", RelayState: state}.Write(w, []byte("PHg+"))
+		if html := w.Body.String(); !strings.Contains(html, want) || strings.Contains(html, "RelayState") != (state != nil) {
+			t.Errorf("got %s, want %s", html, want)
+		}
+	}
+}
+
+// TestWithoutLink: a page that goes on at once can do without a link, also without scripts.
+func TestWithoutLink(t *testing.T) {
+	t.Parallel()
+	w := httptest.NewRecorder()
+	Leave{To: "https://idp.example.com/", WithoutLink: true}.Write(w)
+	if html := w.Body.String(); strings.Contains(html, "<a ") || !strings.Contains(html, `content="0;url=https://idp.example.com/"`) ||
+		!strings.Contains(html, `location.replace("https://idp.example.com/")`) {
+		t.Errorf("got %s", html)
 	}
 }

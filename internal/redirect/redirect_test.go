@@ -27,6 +27,22 @@ func deflated(t testing.TB, message string) string {
 	return url.QueryEscape(base64.StdEncoding.EncodeToString(b.Bytes()))
 }
 
+// TestCarries: a parameter for a message is found in each spelling, and nothing else is one.
+func TestCarries(t *testing.T) {
+	t.Parallel()
+	for raw, want := range map[string][2]bool{
+		"": {}, "a=b": {}, "samlrequest=x": {}, "a=SAMLRequest": {}, "a;SAMLRequest=x": {}, "SAMLRequestx=y": {},
+		"%zz=1": {}, "SAMLRequest%": {}, strings.Repeat("%53", 1000) + "=x": {},
+		"SAMLRequest": {true, false}, "a=b&SAMLRequest=%zz": {true, false}, "SAML%52equest=x": {true, false},
+		"SAMLResponse=": {false, true}, "%53%41%4D%4C%52%65%73%70%6F%6E%73%65=x": {false, true},
+		"SAMLResponse=x&SAMLRequest=x": {true, true},
+	} {
+		if request, response := Carries([]byte(raw)); [2]bool{request, response} != want {
+			t.Errorf("%q: got %t, %t, want %v", raw, request, response, want)
+		}
+	}
+}
+
 // TestParseQuery: what is signed are the characters that were received, in the order of the binding.
 func TestParseQuery(t *testing.T) {
 	t.Parallel()

@@ -102,3 +102,42 @@ func TestReadInPlaceRefusesLikeRead(t *testing.T) {
 		}
 	}
 }
+
+// TestReadAnswerInPlace: a form value is a Response or a LogoutResponse, by its root, also if the rest
+// of it is wrong; what cannot be read at all is neither.
+func TestReadAnswerInPlace(t *testing.T) {
+	t.Parallel()
+	const protocol = ` xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol"`
+	status := `<samlp:Status><samlp:StatusCode Value="x"/></samlp:Status>`
+	for xml, want := range map[string]struct {
+		response, aboutLogout bool
+		code                  string
+	}{
+		`<samlp:LogoutResponse` + protocol + ` ID="_m" Version="2.0">` + status + `</samlp:LogoutResponse>`: {false, true, ""},
+		`<samlp:LogoutResponse` + protocol + ` ID="_m" Version="2.0"/>`:                                     {false, true, fault.Schema},
+		`<samlp:LogoutResponse` + protocol + `/>`:                                                           {false, true, fault.Version},
+		`<samlp:Response` + protocol + ` ID="_m" Version="2.0">` + status + `</samlp:Response>`:             {true, false, ""},
+		`<samlp:Response` + protocol + `/>`:                                                                 {false, false, fault.Version},
+		`<samlp:LogoutRequest` + protocol + `/>`:                                                            {false, false, fault.NotAResponse},
+		`<LogoutResponse/>`:                                                                                 {false, false, fault.NotAResponse},
+		`no XML`:                                                                                            {false, false, fault.XMLSyntax},
+	} {
+		form := base64.StdEncoding.EncodeToString([]byte(xml))
+		a, err := ReadAnswerInPlace([]byte(form))
+		code := ""
+		var f *fault.Fault
+		if errors.As(err, &f) {
+			code = f.Code
+		}
+		if (a.Response != nil) != want.response || a.AboutLogout != want.aboutLogout || code != want.code ||
+			(a.Logout != nil) != (want.aboutLogout && code == "") || a.Logout != nil && a.Logout.Request {
+			t.Errorf("%s: got %+v, %v", xml, a, err)
+		}
+		if _, read := ReadInPlace([]byte(form)); want.response != (read == nil) {
+			t.Errorf("%s: as a Response it gives %v", xml, read)
+		}
+	}
+	if a, err := ReadAnswerInPlace([]byte("%%%")); a.AboutLogout || err == nil {
+		t.Errorf("got %+v, %v", a, err)
+	}
+}

@@ -1,0 +1,352 @@
+package saml
+
+import (
+	"context"
+	"crypto"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestLogoutRequestsThatAreRefused sends each refused LogoutRequest of logoutRows to the Handler. What
+// is not authentic is answered by a page or a fault: nothing ends, nothing is signed, no private key is
+// used, and no address is told. What is authentic gets a signed answer that says no.
+func TestLogoutRequestsThatAreRefused(t *testing.T) {
+	t.Parallel()
+	sent := 0
+	for group, rows := range logoutRows {
+		for _, row := range rows {
+			s := row.sample(true)
+			if s.response || notForHandler[row.name] {
+				continue // a LogoutResponse is for those who begin a logout
+			}
+			sent++
+			t.Run(group+": "+row.name, func(t *testing.T) { refusedByHandler(t, s, row.code, group == "feasible") })
+		}
+	}
+	if sent < 90 {
+		t.Errorf("%d requests were sent, want 90", sent)
+	}
+}
+
+// notForHandler are requests that do not come to it, or that other tests send.
+var notForHandler = map[string]bool{
+	"it came to the other address of ours": true, // TestLogoutAtTheOtherAddress
+	"there is no message":                  true, // TestLogoutURLSignsNobodyIn
+	"the query is too large":               true, // for net/http too
+	"a request in SAMLResponse":            true, // no request, as far as its parameter says
+}
+
+func refusedByHandler(t *testing.T, s *sampleLogout, code Code, authentic bool) {
+	calls := 0
+	change := s.config
+	s.config = func(t testing.TB, c *Config) {
+		if change != nil {
+			change(t, c)
+		}
+		for i, k := range c.DecryptionKeys {
+			c.DecryptionKeys[i].Key = countedKey{k.Key, &calls}
+		}
+	}
+	l := newLogoutSite(t, s, nil)
+	a := l.send(s)
+	l.wantEnded("refused")
+	if len(l.events) != 1 || l.events[0].Kind != LogoutRefused || l.events[0].Err.Code != code {
+		t.Errorf("got the events %+v, want %s", l.events, string(code))
+	}
+	switch {
+	case authentic && s.signer != "":
+		response := a.response(t)
+		if response == nil || response.status.Code == statusSuccess || response.inResponseTo != "_m" {
+			t.Errorf("got %+v from %d %s", response, a.StatusCode, a.body)
+		}
+	case calls > 0:
+		t.Errorf("a private key was used %d times", calls)
+	default:
+		a.wantRefused(t, "refused", s, code)
+	}
+}
+
+// TestRelayStateGoesBack: as it came, by each binding, an empty one and a long one too.
+func TestRelayStateGoesBack(t *testing.T) {
+	t.Parallel()
+	for binding, by := range map[string]func(*sampleLogout){"redirect": asIs, "post": asPost} {
+		for _, state := range []*string{nil, pointerTo(""), pointerTo("a b+/&=%41;?#\"<"),
+			pointerTo("https://idp.example.com/a?b=c"), pointerTo(strings.Repeat("x", 81)), pointerTo(strings.Repeat("ü", 2000))} {
+			s := newSampleLogout()
+			by(s)
+			s.relayState = state
+			l := newLogoutSite(t, s, nil)
+			sent := l.send(s, "Origin", "https://idp.example.com").wantResponse(t, binding, s, statusSuccess)
+			if (sent.relayState == nil) != (state == nil) || state != nil && *sent.relayState != *state {
+				t.Errorf("%s: got RelayState %v", binding, sent.relayState)
+			}
+		}
+	}
+}
+
+// TestLogoutAnswerInAForm: where only HTTP-POST is offered, RelayState goes back in a form, and a page
+// of the identity provider may frame it.
+func TestLogoutAnswerInAForm(t *testing.T) {
+	t.Parallel()
+	s := newSampleLogout()
+	l := newLogoutSite(t, s, nil)
+	for _, state := range []*string{nil, pointerTo(""), pointerTo(`"><a b+/&=`)} {
+		w := httptest.NewRecorder()
+		err := l.handler.answerByForm(w, httptest.NewRequest("GET", "/", nil), l.sp,
+			l.sp.newLogoutResponse(logoutAnswerURL, "_m", statusSuccess), state)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := logoutReply{w.Result(), w.Body.String()}
+		sent := a.wantResponse(t, "form", s, statusSuccess)
+		if (sent.relayState == nil) != (state == nil) || state != nil && *sent.relayState != *state {
+			t.Errorf("got RelayState %v in %s", sent.relayState, a.body)
+		}
+		if action, _ := firstForm(a.body); action != logoutAnswerURL {
+			t.Errorf("the form goes to %q", action)
+		}
+	}
+}
+
+// TestLogoutThatFails: the identity provider is told Success only after the sessions have ended, and a
+// request that comes again ends them after all.
+func TestLogoutThatFails(t *testing.T) {
+	t.Parallel()
+	for binding, by := range logoutBindings {
+		s := newSampleLogout()
+		by(s)
+		l := newLogoutSite(t, s, nil)
+		l.fails = []error{errors.New("no database for ann@example.com"), (*Error)(nil), refuse(CodeStore, "x", "", "")}
+		l.send(s).wantResponse(t, binding, s, statusResponder)
+		l.wantEnded(binding)
+		l.send(s).wantResponse(t, binding+" again", s, statusSuccess) // a nil *Error is no error
+		l.send(s).wantResponse(t, binding+" again", s, statusResponder)
+		l.send(s).wantResponse(t, binding+" again", s, statusSuccess)
+		l.wantEnded(binding+" again", "ann@example.com _index")
+		var kinds []string
+		for _, e := range l.events {
+			kind := string(e.Kind)
+			if e.Err != nil {
+				kind += " " + string(e.Err.Code)
+			}
+			kinds = append(kinds, kind)
+		}
+		const failed, accepted = "logout_refused logout_failed", "logout_accepted"
+		if want := []string{failed, accepted, failed, accepted}; !slices.Equal(kinds, want) {
+			t.Errorf("%s: got the events %q, want %q", binding, kinds, want)
+		}
+		if log := l.log.String(); strings.Contains(log, "ann@") || strings.Contains(log, "_index") ||
+			!strings.Contains(log, "logout_failed") {
+			t.Errorf("%s: the log says %s", binding, log)
+		}
+		l = newLogoutSite(t, s, func(c *HandlerConfig) { c.EndSessions = nil })
+		l.send(s).wantResponse(t, binding+" without EndSessions", s, statusResponder)
+		if !strings.Contains(l.events[0].Err.Hint, "HandlerConfig.EndSessions") {
+			t.Errorf("got the hint %q", l.events[0].Err.Hint)
+		}
+	}
+}
+
+// TestBrowserThatLeaves: what ends a session does not depend on what the browser does next.
+func TestBrowserThatLeaves(t *testing.T) {
+	t.Parallel()
+	s := newSampleLogout()
+	ended := false
+	l := newLogoutSite(t, s, nil)
+	stopped, leave := context.WithCancel(t.Context())
+	l.handler.config.EndSessions = func(ctx context.Context, _ *Logout) error {
+		leave()
+		_, limited := ctx.Deadline()
+		ended = ctx.Err() == nil && limited
+		return ctx.Err()
+	}
+	r := l.request(s)
+	r.RequestURI = r.URL.RequestURI()
+	w := httptest.NewRecorder()
+	l.handler.ServeHTTP(w, r.WithContext(stopped))
+	if !ended {
+		t.Error("ending the sessions stopped when the browser left, or has no limit")
+	}
+	logoutReply{w.Result(), w.Body.String()}.wantResponse(t, "left", s, statusSuccess)
+}
+
+// TestServerThatPosts: a server that posts by itself looks at the status alone, and has no browser to
+// send on.
+func TestServerThatPosts(t *testing.T) {
+	t.Parallel()
+	s := newSampleLogout()
+	s.asPost()
+	l := newLogoutSite(t, s, nil)
+	a := l.send(s, "Accept", "")
+	if a.StatusCode != http.StatusOK {
+		t.Errorf("a server got status %d", a.StatusCode)
+	}
+	a.wantResponse(t, "a server", s, statusSuccess)
+	for _, header := range [][2]string{{"Origin", "null"}, {"Sec-Fetch-Mode", "navigate"},
+		{"Accept", "text/html,*/*"}} {
+		if a := l.send(s, "Accept", "", header[0], header[1]); a.StatusCode != http.StatusSeeOther {
+			t.Errorf("a browser with %s got status %d", header[0], a.StatusCode)
+		}
+	}
+}
+
+// TestEntraGetsAPage: its frame gets a plain page after the session has ended, and others a
+// LogoutResponse, unless the settings say otherwise.
+func TestEntraGetsAPage(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		of     func(*sampleLogout)
+		answer LogoutAnswer
+		page   bool
+	}{
+		"Entra":                   {ofEntraTenant, LogoutAnswerDefault, true},
+		"Entra, with an answer":   {ofEntraTenant, LogoutAnswerResponse, false},
+		"another":                 {asIs, LogoutAnswerDefault, false},
+		"another, with a page":    {asIs, LogoutAnswerPage, true},
+		"an external tenant":      {ofExternalTenant, LogoutAnswerDefault, true},
+		"a name that is no URL":   {ofIssuer("idp"), LogoutAnswerDefault, false},
+		"a name that is like one": {ofIssuer("https://sts.windows.net.example.com/x/"), LogoutAnswerDefault, false},
+	} {
+		s := newSampleLogout()
+		row.of(s)
+		s.config = func(_ testing.TB, c *Config) { c.LogoutAnswer = row.answer }
+		l := newLogoutSite(t, s, nil)
+		a := l.send(s, "Sec-Fetch-Dest", "iframe", "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate")
+		if !row.page {
+			a.wantResponse(t, name, s, statusSuccess)
+			continue
+		}
+		if a.StatusCode != http.StatusOK || a.response(t) != nil || strings.Contains(a.body, "<form") ||
+			strings.Contains(a.body, "<script") || !strings.Contains(a.body, textSignedOutThere) {
+			t.Errorf("%s: got %d %s", name, a.StatusCode, a.body)
+		}
+		a.wantHeaders(t, name, s)
+		l.wantEnded(name, "ann@example.com _index")
+		l.fails = []error{errors.New("down")}
+		a = l.send(s)
+		a.wantRefusedBy(t, name+" that fails", s, http.StatusInternalServerError, CodeLogoutFailed)
+		a.wantHeaders(t, name, s)
+		s.asSOAP() // a server has no frame
+		l.send(s).wantResponse(t, name+" by SOAP", s, statusSuccess)
+	}
+}
+
+func ofIssuer(name string) func(*sampleLogout) {
+	return func(s *sampleLogout) {
+		s.idp = name
+		s.issuer = "<saml:Issuer>" + s.idp + "</saml:Issuer>"
+	}
+}
+
+func ofExternalTenant(s *sampleLogout) {
+	ofIssuer("https://" + testTenantID + ".ciamlogin.com/" + testTenantID + "/")(s)
+}
+
+// failingSigner is a key in another place that does not answer.
+type failingSigner struct{ crypto.Signer }
+
+func (failingSigner) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
+	return nil, errors.New("no key service")
+}
+
+// TestLogoutAnswerThatCannotBeSigned: nothing unsigned goes out.
+func TestLogoutAnswerThatCannotBeSigned(t *testing.T) {
+	t.Parallel()
+	for binding, by := range logoutBindings {
+		s := newSampleLogout()
+		by(s)
+		l := newLogoutSite(t, s, nil)
+		l.sp.config.SigningKey = failingSigner{l.sp.config.SigningKey}
+		a := l.send(s)
+		a.wantRefusedBy(t, binding, s, http.StatusInternalServerError, CodeLogoutFailed)
+		a.wantHeaders(t, binding, s)
+		l.wantEnded(binding, "ann@example.com _index")
+	}
+}
+
+// TestAllowUnsignedLogout: an unsigned request is passed on as such, and only if it names a session.
+func TestAllowUnsignedLogout(t *testing.T) {
+	t.Parallel()
+	for binding, by := range map[string]func(*sampleLogout){"redirect": asIs, "post": asPost} {
+		s := newSampleLogout()
+		changes(by, asAllowedUnsigned)(s)
+		l := newLogoutSite(t, s, nil)
+		l.send(s).wantResponse(t, binding, s, statusSuccess)
+		if len(l.ended) != 1 || !l.ended[0].Unsigned {
+			t.Errorf("%s: ended %+v", binding, l.ended)
+		}
+		l.ended = nil
+		signed := newSampleLogout()
+		by(signed)
+		l.send(signed).wantResponse(t, binding+" signed", signed, statusSuccess)
+		if len(l.ended) != 1 || l.ended[0].Unsigned {
+			t.Errorf("%s: ended %+v", binding, l.ended)
+		}
+		l.ended = nil
+		s.subject = emailNameID
+		l.send(s).wantRefused(t, binding+" without an index", s, CodeLogoutSessions)
+		l.wantEnded(binding + " without an index")
+	}
+}
+
+// TestLogoutLimit: what one tenant may end is bounded. Others are not held up, and neither is a request
+// that comes again.
+func TestLogoutLimit(t *testing.T) {
+	t.Parallel()
+	s := newSampleLogout()
+	l := newLogoutSite(t, s, nil)
+	l.handler.logouts.most = 3
+	send := func(id, status string) {
+		t.Helper()
+		s.attributes["ID"] = id
+		l.send(s).wantResponse(t, id, s, status)
+	}
+	for _, id := range []string{"_1", "_1", "_2", "_2"} {
+		send(id, statusSuccess)
+	}
+	s.subject = emailNameID + "<samlp:SessionIndex>a</samlp:SessionIndex><samlp:SessionIndex>b</samlp:SessionIndex>"
+	send("_two", statusResponder)
+	s.subject = emailNameID
+	send("_3", statusSuccess)
+	send("_4", statusResponder)
+	send("_1", statusSuccess)
+	unsigned := newSampleLogout()
+	asAllowedUnsigned(unsigned)
+	l.sp.config.AllowUnsignedLogout = true
+	l.send(unsigned).wantResponse(t, "unsigned", unsigned, statusSuccess) // the application looks for it first
+	s.at = s.at.Add(time.Hour)
+	s.attributes["IssueInstant"], s.attributes["NotOnOrAfter"] = "2026-03-10T10:29:50Z", "2026-03-10T10:35:00Z"
+	l.sp.policy.now = func() time.Time { return s.at }
+	send("_4", statusSuccess)
+}
+
+// TestMillionLogouts: what a million requests of one tenant leave in memory is bounded, and another
+// tenant ends its sessions all the same.
+func TestMillionLogouts(t *testing.T) {
+	t.Parallel()
+	limit, now, ended := newLogoutLimit(), testNow, 0
+	request := &logoutRequest{Issuer: logoutIssuer}
+	for i := range 1_000_000 {
+		request.ID = strconv.Itoa(i)
+		if limit.admit("a", request, now.Add(time.Duration(i)*time.Millisecond)) {
+			ended++
+		}
+	}
+	if seen := len(limit.tenants["a"].seen); ended != maxLogoutsPerHour || seen != maxLogoutsPerHour {
+		t.Errorf("%d requests were admitted, and %d are remembered, want %d", ended, seen, maxLogoutsPerHour)
+	}
+	if !limit.admit("b", request, now) {
+		t.Error("another tenant is held up")
+	}
+	if !limit.admit("a", &logoutRequest{ID: "_new"}, now.Add(time.Hour)) || len(limit.tenants) != 1 ||
+		len(limit.tenants["a"].seen) != 1 {
+		t.Error("an hour later the old ones still count")
+	}
+}
