@@ -119,7 +119,7 @@ func TestLogoutAnswerInAForm(t *testing.T) {
 // request that comes again ends them after all.
 func TestLogoutThatFails(t *testing.T) {
 	t.Parallel()
-	for binding, by := range logoutBindings {
+	for binding, by := range logoutSenders {
 		s := newSampleLogout()
 		by(s)
 		l := newLogoutSite(t, s, nil)
@@ -259,7 +259,7 @@ func (failingSigner) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) 
 // TestLogoutAnswerThatCannotBeSigned: nothing unsigned goes out.
 func TestLogoutAnswerThatCannotBeSigned(t *testing.T) {
 	t.Parallel()
-	for binding, by := range logoutBindings {
+	for binding, by := range logoutSenders {
 		s := newSampleLogout()
 		by(s)
 		l := newLogoutSite(t, s, nil)

@@ -44,7 +44,7 @@ var rooms = func() map[string]room {
 	xml := thirdParty[:3]
 	const leaf = "it is a leaf that everybody builds on"
 	return map[string]room{
-		".": {internal("address", "b64", "certs", "dsig", "fault", "fetch", "guarded", "outgoing", "page", "posted", "redirect",
+		".": {internal("address", "b64", "certs", "dsig", "fault", "fetch", "guarded", "logoutmark", "outgoing", "page", "posted", "redirect",
 			"refresh", "seal", "storekey", "wire", "xmlenc", "xmltree"),
 			"hostile XML is read by xmltree alone, certificates by certs, other modules have their one door in internal/certs and internal/outgoing, and session, samltest and the commands build on the library, not it on them"},
 		"internal/address":  {nil, leaf},
@@ -78,7 +78,7 @@ var rooms = func() map[string]room {
 		"internal/proxytest": {nil, "it is a proxy for tests of all modules, and knows nothing of what goes through it"},
 		"internal/rsaoaep":   {nil, leaf},
 		"internal/guarded":   {nil, leaf},
-		"session": {append(internal("address", "guarded", "seal", "storekey"), module),
+		"session": {append(internal("address", "guarded", "logoutmark", "seal", "storekey"), module),
 			"it gets a verified login and has no business with messages"},
 		"samltest": {append(internal("rsaoaep"), xml...),
 			"it is a second opinion about our verifier, and one that shares our code would share our mistakes: internal/rsaoaep only encrypts, and the verifier cannot"},

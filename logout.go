@@ -48,13 +48,18 @@ const (
 )
 
 // A LogoutSubject is what a logout at the identity provider must know about a session that has ended
-// here. HandlerConfig.EndSession returns it, from what the Login had.
+// here. HandlerConfig.EndSession returns it, from what the Login had (Login.LogoutSubject).
 type LogoutSubject struct {
 	Tenant         string   // Login.Tenant
 	EntityID       string   // Login.EntityID: ours
 	Issuer         string   // the entity ID of the identity provider: Identity.IdentityProvider
 	NameID         NameID   // as it was received, with its Format and qualifiers
 	SessionIndexes []string // of the AuthnStatements of the assertion
+
+	// For Logout.Ends alone; what HandlerConfig.EndSession returns need not have them.
+	AssertionID  string    // some providers have it as SessionIndex too
+	IssueInstant time.Time // of the assertion
+	EmailNameID  bool      // the NameID is an e-mail address, by its Format or by Config.NameID
 }
 
 // An EndSessionFunc ends the session of a browser on all replicas and deletes its cookie. It returns

@@ -3,9 +3,9 @@ package session
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/iomete/saml"
@@ -69,7 +69,8 @@ func (m *Manager) subject(r *http.Request) (*saml.LogoutSubject, error) {
 //
 // It needs Config.Records, where it raises marks: three for a request with a SessionIndex, five if the
 // NameID is an e-mail address, more if the request has several SessionIndexes or has qualifiers. They
-// are kept for a day, or for Config.Lifetime if that is longer. An error means that some sessions may
+// are kept for a day, or for Config.Lifetime if that is longer. Records must not lose them in a restart:
+// the browser still has the cookie of a session that was ended without it. An error means that some sessions may
 // go on: one with CodeConfig if there are no Records, or if the request is unsigned and
 // Config.AllowUnsignedLogout is not set; one with CodeStore if Records failed. Repeating the call does
 // no harm and completes what is missing.
@@ -101,7 +102,7 @@ func (m *Manager) mayEnd(l *saml.Logout) error {
 		return refuse("Records",
 			"a logout at the identity provider cannot end sessions, because session.Config.Records is not set",
 			"Set session.Config.Records (sqlstore.Records, or new(session.MemoryRecords) for a single process), "+
-				"or leave HandlerConfig.EndSessions empty, so that the identity provider is not told to send logouts.")
+				"or leave saml.HandlerConfig.EndSessions empty.")
 	case l.Unsigned && !m.config.AllowUnsignedLogout:
 		return refuse("AllowUnsignedLogout",
 			"the LogoutRequest is not signed, and session.Config.AllowUnsignedLogout is not set",
@@ -154,16 +155,11 @@ func (m *Manager) keysToRaise(ctx context.Context, l *saml.Logout) (keys []strin
 
 // setSubject notes what logouts know a new session by.
 func (m *Manager) setSubject(s *Session, login *saml.Login) error {
-	a := login.Assertion
-	s.issued = time.Unix(a.IssueInstant.Unix(), 0)
-	s.nameID = withoutEntityID(a.NameID, login.EntityID)
-	for _, statement := range a.Statements {
-		if i := statement.SessionIndex; i != "" && !slices.Contains(s.SessionIndexes, i) &&
-			len(s.SessionIndexes) <= maxIndexes {
-			s.SessionIndexes = append(s.SessionIndexes, i)
-		}
-	}
-	if own := slices.Index(s.SessionIndexes, a.ID); own >= 0 {
+	subject := login.LogoutSubject()
+	s.issued = time.Unix(subject.IssueInstant.Unix(), 0)
+	s.nameID = withoutEntityID(subject.NameID, login.EntityID)
+	s.SessionIndexes = subject.SessionIndexes
+	if own := slices.Index(s.SessionIndexes, subject.AssertionID); own >= 0 {
 		s.SessionIndexes[0], s.SessionIndexes[own] = s.SessionIndexes[own], s.SessionIndexes[0]
 		s.ownIndex = true
 	}
@@ -175,22 +171,16 @@ func (m *Manager) setSubject(s *Session, login *saml.Login) error {
 		return &saml.Error{
 			Code:    saml.CodeSession,
 			Message: "the assertion has too many SessionIndexes",
-			Got:     fmt.Sprintf("more than %d", maxIndexes),
-			Want:    fmt.Sprintf("at most %d", maxIndexes),
+			Got:     strconv.Itoa(n),
+			Want:    "at most " + strconv.Itoa(maxIndexes),
 			Hint:    "Let the identity provider send one AuthnStatement for each sign-in.",
 		}
 	}
 	return nil
 }
 
-// withoutEntityID returns what counts of a NameID, with ourEntityID in the place of our entity ID.
+// withoutEntityID returns a NameID with ourEntityID in the place of our entity ID.
 func withoutEntityID(n saml.NameID, entityID string) saml.NameID {
-	n = saml.NameID{
-		Value:           n.Value,
-		Format:          n.Format,
-		NameQualifier:   n.NameQualifier,
-		SPNameQualifier: n.SPNameQualifier,
-	}
 	if n.SPNameQualifier == entityID && entityID != "" {
 		n.SPNameQualifier = ourEntityID
 	}

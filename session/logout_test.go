@@ -101,6 +101,8 @@ func TestWhoseSessionsEnd(t *testing.T) {
 		"no e-mail address, in other case": {func(l *saml.Login) {
 			l.Identity.Email, l.Assertion.NameID.Format = "", ""
 		}, naming(strings.ToUpper(alice)), false},
+		"an e-mail address by its Format, in other case": {func(l *saml.Login) { l.Identity.Email = "" },
+			naming(strings.ToUpper(alice)), true},
 		"an e-mail address by policy, in other case": {func(l *saml.Login) { l.Assertion.NameID.Format = "" },
 			naming(strings.ToUpper(alice)), true},
 		"the Format left out": {nil, func(l *saml.Logout) { l.NameID.Format = "" }, true},
@@ -116,9 +118,11 @@ func TestWhoseSessionsEnd(t *testing.T) {
 		"another tenant":       {nil, func(l *saml.Logout) { l.Tenant = "B" }, false},
 		"another issuer":       {nil, func(l *saml.Logout) { l.Issuer = other }, false},
 		"another entity ID":    {nil, func(l *saml.Logout) { l.EntityID = other }, false},
-		"a request before":     {nil, func(l *saml.Logout) { l.IssueInstant = l.IssueInstant.Add(-time.Minute - time.Second) }, false},
-		"in the same second":   {nil, func(l *saml.Logout) { l.IssueInstant = l.IssueInstant.Add(-time.Minute) }, true},
-		"in the second before": {nil, func(l *saml.Logout) { l.IssueInstant = l.IssueInstant.Add(-time.Minute - 600*time.Millisecond) }, false},
+		"a request before":     {nil, earlier(61 * time.Second), false},
+		"in the same second":   {nil, earlier(time.Minute), true},
+		"in the second before": {nil, earlier(time.Minute + 600*time.Millisecond), false},
+		"a sign-in without IssueInstant": {func(l *saml.Login) { l.Assertion.IssueInstant = time.Time{} },
+			earlier(time.Hour), true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -158,6 +162,11 @@ func TestWhoseSessionsEnd(t *testing.T) {
 
 // naming returns a change of the NameID.
 func naming(value string) func(*saml.Logout) { return func(l *saml.Logout) { l.NameID.Value = value } }
+
+// earlier returns a change of the time of the request.
+func earlier(d time.Duration) func(*saml.Logout) {
+	return func(l *saml.Logout) { l.IssueInstant = l.IssueInstant.Add(-d) }
+}
 
 func numbers(n int) (list []string) {
 	for i := range n {
@@ -351,7 +360,7 @@ func TestUnsignedLogout(t *testing.T) {
 		"the name in other case":       {naming(strings.ToUpper(alice)), false},
 		"another tenant":               {func(l *saml.Logout) { l.Tenant = "B" }, false},
 		"64 indexes that nobody has":   {func(l *saml.Logout) { l.SessionIndexes = numbers(66)[2:] }, false},
-		"the pair, before the sign-in": {func(l *saml.Logout) { l.IssueInstant = l.IssueInstant.Add(-time.Hour) }, false},
+		"the pair, before the sign-in": {earlier(time.Hour), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -15,8 +15,9 @@ import (
 const maxMemoryRecords = 256 << 20
 
 // MemoryRecords is a Records for a single process: what it keeps is neither shared nor kept over a
-// restart, after which users with large sessions sign in again. The zero value is ready to use. It
-// is safe for concurrent use and must not be copied.
+// restart, after which users with large sessions sign in again, and sessions that the identity provider
+// has ended (Manager.EndSessions) go on until their own end. The zero value is ready to use. It is safe
+// for concurrent use and must not be copied.
 type MemoryRecords struct {
 	// Now is the clock. Default time.Now.
 	Now func() time.Time

@@ -5,10 +5,11 @@
 //	export STATE_KEYS=$(openssl rand -base64 32)
 //	go run ./examples/chi -metadata federationmetadata.xml
 //
-// sessions.go connects the sessions to saml.Handler; service.go has the routes.
+// sessions.go connects the sessions to saml.Handler, logout.go ends them; service.go has the routes.
 package main
 
 import (
+	"crypto/tls"
 	"flag"
 	"fmt"
 	"log"
@@ -24,6 +25,7 @@ import (
 var (
 	addr     = flag.String("addr", "127.0.0.1:8080", "where to listen, `host:port`")
 	baseURL  = flag.String("base-url", "http://127.0.0.1:8080", "`URL` of the service as browsers see it")
+	signing  = flag.String("signing", "", "PEM `file` with a private key and its certificate, for logout at the identity provider too")
 	metadata = flag.String("metadata", "federationmetadata.xml", "`file` with the identity provider's metadata")
 )
 
@@ -41,14 +43,22 @@ func serve() error {
 	if err != nil {
 		return err
 	}
-	service, err := newService(config{
+	c := config{
 		BaseURL:   *baseURL,
 		Metadata:  document,
 		StateKeys: keys,
 		Store:     saml.NewMemoryStore(), // replicas need shared ones: sqlstore,
 		Sessions:  memstore.New(),        // and the store of scs for your database
 		Users:     new(users),
-	})
+	}
+	if *signing != "" {
+		pair, err := tls.LoadX509KeyPair(*signing, *signing)
+		if err != nil {
+			return err
+		}
+		c.Signing = &pair
+	}
+	service, err := newService(c)
 	if err != nil {
 		return err
 	}
@@ -63,5 +73,8 @@ func serve() error {
 	}
 	fmt.Printf("Service:       %s/\n", *baseURL)
 	fmt.Printf("Redirect URL:  %s%s\n", *baseURL, saml.DefaultRedirectPath)
+	if c.Signing != nil {
+		fmt.Printf("Logout URL:    %s%s\n", *baseURL, logoutPath)
+	}
 	return server.ListenAndServe()
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"crypto"
+	"crypto/tls"
 	"html/template"
 	"net/http"
 	"strconv"
@@ -12,7 +14,7 @@ import (
 	"github.com/iomete/saml"
 )
 
-// A config is what a service needs. Every field is required.
+// A config is what a service needs. Every field but Signing is required.
 type config struct {
 	BaseURL   string     // public address, without a path: "https://console.example.com"
 	Metadata  []byte     // of the identity provider
@@ -20,6 +22,10 @@ type config struct {
 	Store     saml.Store // what was used up
 	Users     *users     // the accounts
 	Sessions  scs.Store  // where scs keeps its sessions
+
+	// Signing is the key and certificate for logout at the identity provider too. nil: users sign out
+	// here alone.
+	Signing *tls.Certificate
 }
 
 // newService returns the service: its pages, and the Redirect URL.
@@ -28,26 +34,31 @@ func newService(c config) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	sp, err := saml.New(saml.Config{
-		BaseURL:          c.BaseURL,
-		IdentityProvider: idp,
-		StateKeys:        c.StateKeys,
-		Store:            c.Store,
-	})
+	sp, err := saml.New(c.saml(idp))
 	if err != nil {
 		return nil, err
 	}
 	sessions := newSessions(c.Users, c.Sessions, strings.HasPrefix(c.BaseURL, "https:"))
-	login := sp.Handler(sessions)
+	login, err := saml.NewHandler(saml.HandlerConfig{
+		Provider:    sp,
+		Sessions:    sessions,
+		EndSession:  sessions.endSession,
+		EndSessions: sessions.endSessions,
+	})
+	if err != nil {
+		return nil, err
+	}
 
-	// No other site may post to the service. The one exception is the response, which the identity
-	// provider's page posts.
+	// No other site may post to the service. The exceptions are the response and messages about logout,
+	// which pages of the identity provider post, and its server.
 	sameOrigin := http.NewCrossOriginProtection()
 	sameOrigin.AddInsecureBypassPattern("POST " + sp.RedirectPath())
+	sameOrigin.AddInsecureBypassPattern("POST " + logoutPath)
 
 	router := chi.NewRouter()
 	router.Use(sameOrigin.Handler, sessions.LoadAndSave)
 	router.Handle(sp.RedirectPath(), login) // outside of Require: GET begins a login, POST finishes it
+	router.Handle(logoutPath, login)        // outside of Require too
 	router.Get("/goodbye", goodbye)
 	router.Post("/sign-out", sessions.signOut)
 	router.Group(func(private chi.Router) {
@@ -60,6 +71,24 @@ func newService(c config) (http.Handler, error) {
 		restricted.Post("/users/{id}/disable", c.Users.serveDisable)
 	})
 	return router, nil
+}
+
+const logoutPath = "/saml/logout" // below BaseURL: the Logout URL at the identity provider
+
+// saml returns the settings of the service provider.
+func (c config) saml(idp *saml.IdentityProvider) saml.Config {
+	s := saml.Config{
+		BaseURL:          c.BaseURL,
+		IdentityProvider: idp,
+		StateKeys:        c.StateKeys,
+		Store:            c.Store,
+	}
+	if c.Signing != nil { // logout messages must be signed
+		s.LogoutPath = logoutPath
+		s.SigningKey, _ = c.Signing.PrivateKey.(crypto.Signer)
+		s.SigningCertificate = c.Signing.Certificate[0]
+	}
+	return s
 }
 
 func isAdministrator(r *http.Request) bool { return userFrom(r.Context()).Administrator }

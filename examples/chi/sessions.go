@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/gob"
 	"errors"
 	"net/http"
 	"time"
@@ -15,7 +16,8 @@ import (
 // user who is changed or disabled is so at the next request.
 type sessions struct {
 	*scs.SessionManager
-	users *users
+	users   *users
+	logouts logouts
 }
 
 // The values of a session.
@@ -23,7 +25,10 @@ const (
 	userID           = "user"
 	identityProvider = "identity provider" // entity ID
 	service          = "service"           // our own entity ID
+	logoutSubject    = "logout subject"    // what logouts at the identity provider must know
 )
+
+func init() { gob.Register(&saml.LogoutSubject{}) } // scs encodes the values of a session with gob
 
 // newSessions returns sessions in store, for the accounts of users.
 func newSessions(users *users, store scs.Store, secure bool) *sessions {
@@ -34,7 +39,7 @@ func newSessions(users *users, store scs.Store, secure bool) *sessions {
 	if secure { // __Host-: no other host can set the cookie
 		manager.Cookie.Name, manager.Cookie.Secure = "__Host-session", true
 	}
-	return &sessions{manager, users}
+	return &sessions{SessionManager: manager, users: users}
 }
 
 // SignIn implements saml.Sessions. The session that the browser had before ends, and with it what
@@ -42,6 +47,10 @@ func newSessions(users *users, store scs.Store, secure bool) *sessions {
 func (s *sessions) SignIn(_ http.ResponseWriter, r *http.Request, login *saml.Login) error {
 	if login.Purpose != "" {
 		return errors.New("a login with a purpose, such as a test, signs nobody in")
+	}
+	subject := login.LogoutSubject()
+	if s.logouts.end(subject) { // before the account is made
+		return &saml.Error{Code: saml.CodeSignedOut, Message: "the response is older than a logout of its user"}
 	}
 	u, err := s.users.signIn(login)
 	if err != nil {
@@ -60,6 +69,7 @@ func (s *sessions) SignIn(_ http.ResponseWriter, r *http.Request, login *saml.Lo
 	s.Put(ctx, userID, u.ID)
 	s.Put(ctx, identityProvider, login.Assertion.Issuer.Value)
 	s.Put(ctx, service, login.EntityID)
+	s.Put(ctx, logoutSubject, subject)
 	return nil
 }
 
@@ -107,7 +117,15 @@ func (s *sessions) user(r *http.Request) (*user, error) {
 	if s.GetString(ctx, identityProvider) != idp.EntityID() || s.GetString(ctx, service) != sp.EntityID() {
 		return nil, nil
 	}
+	if subject := s.subject(ctx); subject == nil || s.logouts.end(subject) {
+		return nil, nil
+	}
 	return s.users.enabled(id), nil
+}
+
+func (s *sessions) subject(ctx context.Context) *saml.LogoutSubject {
+	subject, _ := s.Get(ctx, logoutSubject).(*saml.LogoutSubject)
+	return subject
 }
 
 // signOut ends the session.
