@@ -81,6 +81,7 @@ type leg struct {
 	Cookies          []string
 	Site, Mode, Dest string // Sec-Fetch-…
 	Status           int
+	BigDigits        bool // the query has %2F, and not the %2f that Microsoft's products write
 }
 
 type posted struct {
@@ -315,7 +316,8 @@ func (w *world) record(next http.Handler) http.Handler {
 			return
 		}
 		l := leg{Method: r.Method, Path: r.URL.Path, Site: r.Header.Get("Sec-Fetch-Site"),
-			Mode: r.Header.Get("Sec-Fetch-Mode"), Dest: r.Header.Get("Sec-Fetch-Dest")}
+			Mode: r.Header.Get("Sec-Fetch-Mode"), Dest: r.Header.Get("Sec-Fetch-Dest"),
+			BigDigits: strings.Contains(r.URL.RawQuery, "%2F")}
 		for _, c := range r.Cookies() {
 			l.Cookies = append(l.Cookies, c.Name)
 		}
