@@ -77,7 +77,10 @@ func (v *visit) wantSignedOut() {
 	v.Helper()
 	v.advance(10 * time.Second)
 	for _, path := range []string{secondReplica, "/jobs"} {
-		v.visit(v.url(path))
+		v.must(until("opening "+path, func() (bool, error) { // Firefox may refuse while frames are loading
+			err := v.page.Navigate(v.url(path))
+			return err == nil, err
+		}))
 		v.want(asking)
 	}
 }

@@ -48,9 +48,11 @@ func keycloakLogoutRows(d dialect) []row {
 	return rows(
 		logoutRows(logoutDialect{base: front, signed: signed, post: front,
 			here: map[string][]string{
-				byRedirect: {"SAMLRequest by redirect", "SAMLResponse by redirect"},
-				// the answer twice: the page of the service posts it again, with its own cookies
-				byPOST: {"SAMLRequest by form", "SAMLResponse by form", "SAMLResponse by form"},
+				// It answers by POST if our metadata has both. The answer travels twice: the page of the
+				// service posts it again, with its own cookies.
+				byRedirect: {"SAMLRequest by redirect", "SAMLResponse by form", "SAMLResponse by form"},
+				byPOST:     {"SAMLRequest by form", "SAMLResponse by form", "SAMLResponse by form"},
+				bySOAP:     {},
 			}}),
 		[]row{
 			{name: "logout begun there, Keycloak's server posts", knobs: back, config: logsOut, after: logoutThere},

@@ -207,6 +207,7 @@ func TestLemonLDAP(t *testing.T) {
 				byRedirect: {"SAMLRequest by redirect", "SAMLResponse by redirect"},
 				// the answer twice: the page of the service posts it again, with its own cookies
 				byPOST: {"SAMLRequest by form", "SAMLResponse by form", "SAMLResponse by form"},
+				bySOAP: {},
 			}}),
 		[]row{
 			{name: "logout begun there, by SOAP", knobs: d.with(knobs{"SignSLOMessage": 1}), config: logsOut,

@@ -210,14 +210,14 @@ type logoutDialect struct {
 	signed knobs // the same, and signatures of ours are demanded
 	post   knobs // the same, where the service takes POST alone
 	// here are the ways in which messages travel when the service begins, by the binding that the
-	// product's metadata offers.
+	// product's metadata offers. By SOAP the browser carries none.
 	here map[string][]string
 }
 
 // logoutRows are for products with single logout. The service has signing keys, and so do the products.
 func logoutRows(d logoutDialect) []row {
 	var list []row
-	for _, binding := range []string{byRedirect, byPOST} {
+	for _, binding := range []string{byRedirect, byPOST, bySOAP} {
 		if want, ok := d.here[binding]; ok {
 			list = append(list,
 				row{name: "logout begun here, " + binding, knobs: d.base, config: logsOut, theirs: onlyLogoutBy(binding),

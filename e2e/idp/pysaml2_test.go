@@ -123,6 +123,7 @@ func TestPysaml2(t *testing.T) {
 			here: map[string][]string{
 				byRedirect: {"SAMLRequest by redirect", "SAMLResponse by redirect"},
 				byPOST:     {"SAMLRequest by form", "SAMLResponse by redirect"},
+				bySOAP:     {},
 			}}),
 		[]row{
 			{name: "logout begun there, by SOAP", knobs: knobs{"logout": "soap"}, config: logsOut,

@@ -81,7 +81,7 @@ func newService(t *testing.T, r row) *service {
 		t.Fatal(err)
 	}
 	handler, err := saml.NewHandler(saml.HandlerConfig{Provider: s.sp, Sessions: sessions, EndSession: sessions.End,
-		EndSessions: sessions.EndSessions})
+		EndSessions: sessions.EndSessions, LogoutSOAP: saml.SOAPOptions{AllowPrivate: true}})
 	if err != nil {
 		t.Fatal(err)
 	}

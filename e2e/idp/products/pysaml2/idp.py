@@ -44,6 +44,7 @@ FORMATS = {
 }
 CLAIMS = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/"
 BINDINGS = {"redirect": BINDING_HTTP_REDIRECT, "post": BINDING_HTTP_POST, "soap": BINDING_SOAP}
+SESSIONS = {}  # by slug and name of the user: NameID and SessionIndexes of each sign-in
 MESSAGE = ("SAMLRequest", "RelayState", "SigAlg", "Signature")
 
 broker = AuthnBroker()
@@ -61,7 +62,7 @@ class Service:
         self.key = pair
         both = [(f"{base}/sso", BINDING_HTTP_REDIRECT), (f"{base}/sso", BINDING_HTTP_POST)]
         logout = [(f"{base}/slo", binding) for binding in BINDINGS.values()]
-        self.sessions = {}  # by the user's name: NameID and SessionIndexes
+        self.sessions = SESSIONS.setdefault(client["slug"], {})
         self.config = IdPConfig().load({
             "entityid": f"{base}/metadata",
             "xmlsec_binary": "/usr/bin/xmlsec1",
@@ -266,7 +267,7 @@ class Pages(BaseHTTPRequestHandler):
             if form["password"] != user["name"] + "pass":
                 return self.page("<h1>Wrong password</h1>", 403)
             return self.page(at.answer(user, request), cookie=f"user-{at.client['slug']}={user['name']}; Path=/; HttpOnly; SameSite=Lax")
-        if cookie and not force:
+        if cookie and cookie.value in at.sessions and not force:
             return self.page(at.answer(USERS[cookie.value], request))
         hidden = "".join(f'<input type="hidden" name="{k}" value="{html.escape(form[k])}">' for k in MESSAGE if k in form)
         self.page(f'<form method="post">{hidden}<input type="hidden" name="binding" value="{binding}">'
