@@ -101,6 +101,9 @@ const (
 	CodeLogoutTime        Code = "logout_time"
 	CodeLogoutSessions    Code = "logout_sessions"
 	CodeLogoutFailed      Code = "logout_failed"
+	CodeLogoutOrigin      Code = "logout_origin"
+	CodeLogoutStatus      Code = "logout_status"
+	CodeLogoutSOAP        Code = "logout_soap"
 
 	// Metadata, keys and configuration.
 	CodeMetadata          Code = "metadata"
@@ -370,6 +373,14 @@ var codes = map[Code]codeInfo{
 	CodeLogoutFailed: {meaning: "This service could not end the sessions that a LogoutRequest names, or could not say so.",
 		hint: "See why HandlerConfig.EndSessions failed: the log has the kind of its error, and Observe gets its text.",
 		page: logoutFailedPage},
+	CodeLogoutOrigin: {meaning: "A logout was asked for by something else than a form of this service.",
+		hint: "Let a page of this service post a form to sign out, at the same host and port, and not with Referrer-Policy: no-referrer. If it does, look for a proxy that leaves out the headers Sec-Fetch-Site and Origin.",
+		page: Page{http.StatusForbidden, "You are not signed out",
+			"The request to sign out did not come from a page of this service. Please go back to the service and sign out there.", "", false}},
+	CodeLogoutStatus: {meaning: "The identity provider answered that it did not end all sessions.",
+		hint: "If it happens at each sign-out, compare the signing certificate, the entity ID and the Logout URL that the identity provider has for this service with those in our metadata. After a long time its session may simply have ended before."},
+	CodeLogoutSOAP: {meaning: "A LogoutRequest could not be sent by SOAP, or got no answer that can be read.",
+		hint: "Let the identity provider offer logout by HTTP-Redirect or HTTP-POST. If it offers SOAP alone, this service must reach its address by https; if that is a private one, set HandlerConfig.LogoutSOAP."},
 	CodeMetadata: {meaning: "The file is not SAML metadata.",
 		hint: `Download the identity provider's metadata again (it is called "Federation Metadata XML", "IdP metadata" or "SAML metadata"), and upload that file unchanged.`},
 	CodeMetadataRole: {meaning: "The metadata is not that of an identity provider.",

@@ -40,8 +40,8 @@ type Config struct {
 	// be RedirectPath. Register the Handler there too, outside of Require and of what refuses forms of
 	// other sites. Messages that come to the Redirect URL, or that are addressed to this path at the
 	// host of one of FormerRedirectURLs, count too. It needs SigningKey, because AD FS, Okta and
-	// Keycloak refuse logout messages that are not signed. Default "": no logout at the identity
-	// provider.
+	// Keycloak refuse logout messages that are not signed. Metadata names the Logout URL, unless
+	// MetadataOptions.OmitLogout is set. Default "": no logout at the identity provider.
 	LogoutPath string
 
 	// LogoutAnswer is what the browser gets when it has brought a LogoutRequest of the identity

@@ -60,6 +60,7 @@ var configHints = map[string]string{
 	"ReturnTo":                   "Set LoginOptions.ReturnTo to a path of this host, and check what a request brought with IsLocalPath.",
 	"Purpose":                    "Set LoginOptions.Purpose, and handle logins with that Purpose without beginning a session; or leave Config.Trial false.",
 	"Sign":                       "Set Config.SigningKey and Config.SigningCertificate, or leave MetadataOptions.Sign false.",
+	"LogoutSOAP":                 "Set Config.LogoutPath and leave MetadataOptions.OmitLogout false, or leave MetadataOptions.LogoutSOAP false.",
 	"ValidFor":                   "Write MetadataOptions.ValidFor as a time.Duration such as 24 * time.Hour; a plain number counts nanoseconds.",
 	"Displays":                   hintTexts,
 	"Logos":                      "Give each logo the https address of an image, and its width and height in pixels.",

@@ -153,7 +153,7 @@ func TestConfigFaultsComeWithTheirHints(t *testing.T) {
 		"domains": ofDomains,
 		"login":   ofLogin(sp, LoginOptions{ReturnTo: "//x"}),
 		"purpose": ofLogin(trial, LoginOptions{}),
-		"metadata": ofMetadata(MetadataOptions{Sign: true, ValidFor: 1, Displays: []MetadataDisplay{{}}, Logos: []MetadataLogo{{}},
+		"metadata": ofMetadata(MetadataOptions{Sign: true, LogoutSOAP: true, ValidFor: 1, Displays: []MetadataDisplay{{}}, Logos: []MetadataLogo{{}},
 			Organization: []MetadataOrganization{{}}, Contacts: []MetadataContact{{}}}),
 		"source": ofSource(MetadataSourceConfig{MDQ: true, SignedBy: []TrustedKey{}, Interval: 1, MinInterval: 2, MaxStale: -1,
 			MaxValidity: -1, Persist: (*MetadataDir)(nil)}),

@@ -267,8 +267,8 @@ func TestWithDetails(t *testing.T) {
 	const entityID, login = "https://idp.example.com/metadata", "https://idp.example.com/sso"
 	const post, logout = "https://idp.example.com/post", "https://idp.example.com/slo"
 	key, other := testKey(t), TrustedKey{}
-	both := &IdentityProvider{entityID: entityID, loginURL: login, loginPOST: post, logoutURL: logout, wantSigned: true,
-		validUntil: testNow, keys: []TrustedKey{other}, warnings: []Warning{{Code: "collection"}}}
+	both := &IdentityProvider{entityID: entityID, loginURL: login, loginPOST: post, wantSigned: true,
+		logout: []LogoutService{{Binding: bindingRedirect, Location: logout}}, validUntil: testNow, keys: []TrustedKey{other}, warnings: []Warning{{Code: "collection"}}}
 	alone := &IdentityProvider{entityID: entityID, loginPOST: login, wantSigned: true}
 	for _, row := range []struct {
 		name            string
@@ -293,14 +293,14 @@ func TestWithDetails(t *testing.T) {
 		warns := func(code string) bool {
 			return slices.ContainsFunc(got.warnings, func(w Warning) bool { return w.Code == code })
 		}
-		if got.wantSigned != row.signed || (got.logoutURL == logout) != row.logout ||
+		if got.wantSigned != row.signed || (got.LogoutURL() == logout) != row.logout ||
 			got.loginURL != row.redirect || got.loginPOST != row.post ||
 			got.EntityID() != row.entityID || got.LoginURL() != row.login || !got.validUntil.IsZero() ||
 			len(got.keys) != 1 || len(got.usableKeys) != 1 ||
 			warns("collection") || warns("wants_signed_requests") != row.signed {
 			t.Errorf("%s: got %+v", row.name, got)
 		}
-		if p.wantSigned || p.logoutURL != "" || p.loginURL != row.login || p.loginPOST != "" {
+		if p.wantSigned || p.LogoutURL() != "" || p.loginURL != row.login || p.loginPOST != "" {
 			t.Errorf("%s: the original is %+v", row.name, p)
 		}
 		sp := mustProvider(t, func(c *Config) { c.IdentityProvider = got })

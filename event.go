@@ -20,6 +20,12 @@ const (
 
 	LogoutAccepted EventKind = "logout_accepted" // sessions that an identity provider named have ended
 	LogoutRefused  EventKind = "logout_refused"  // a logout message was refused, or could not be carried out
+	LogoutStarted  EventKind = "logout_started"  // a LogoutRequest was made
+	LogoutFinished EventKind = "logout_finished" // the identity provider answered that its session has ended
+	// LogoutIncomplete: a logout that somebody asked for here did not begin, or the identity provider
+	// did not confirm it. Err says why. The session of this service has ended all the same, unless
+	// its code is CodeLogoutOrigin, or CodeSession, with which it may go on elsewhere.
+	LogoutIncomplete EventKind = "logout_incomplete"
 
 	// SessionUnknown: a page was answered with status 503, because Sessions.Authenticate or
 	// HandlerConfig.FormAccount failed. HandlerConfig.Observe gets it.
@@ -36,7 +42,7 @@ type Event struct {
 	Time   time.Time // by Config.Now
 	Tenant string
 
-	// RequestID is that of the request, so that the begin and the end of a login can be matched.
+	// RequestID is that of the request, so that the begin and the end of a login or logout can be matched.
 	// Empty if there was no pending login of ours: for an unsolicited response, and for what anyone
 	// can post without having begun a login.
 	RequestID string
@@ -44,10 +50,11 @@ type Event struct {
 	Logout    *Logout // of a LogoutAccepted; personal data
 	// Metadata says more, for the events of a MetadataSource; else nil.
 	Metadata *MetadataEvent
-	// Err says why, for a LoginRefused, a LogoutRefused, a SessionUnknown, a FormRefused, and what
-	// fails of a MetadataSource. Its Got may be personal data, see Code.Personal, and so may be the
-	// text of the error that it wraps. A browser can post any number of responses for one login, so a
-	// login may be refused several times, and with CodeReplayed after it succeeded.
+	// Err says why, for a LoginRefused, a LogoutRefused, a LogoutIncomplete, a SessionUnknown, a
+	// FormRefused, and what fails of a MetadataSource. Its Got may be personal data, see
+	// Code.Personal, and so may be the text of the error that it wraps. A browser can post any number
+	// of responses for one login, so a login may be refused several times, and with CodeReplayed after
+	// it succeeded.
 	Err *Error
 
 	signedIn bool // refused in a browser that is signed in, which troubles nobody

@@ -15,15 +15,16 @@ import (
 // fail ends a request with an error page. The page says a fixed sentence, the code and a reference;
 // the rest goes to the observer and the log. sp is nil where it is not known whose settings apply.
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, err *Error) {
-	err = h.report(r, sp, LoginRefused, err)
+	h.failAs(LoginRefused, w, r, sp, err)
+}
+
+// failAs is fail for an event of any kind.
+func (h *Handler) failAs(kind EventKind, w http.ResponseWriter, r *http.Request, sp *ServiceProvider, err *Error) {
+	err = h.report(r, sp, kind, err)
 	w.Header().Set("Cache-Control", "no-store")
 	login := page.Link{}
 	if sp != nil {
-		at := sp.redirectURL
-		if _, unnamed := h.resolve(r, ""); unnamed != nil && unnamed.Code == CodeNotConfigured {
-			at = h.config.ChoosePath // a GET at the Redirect URL could not tell whose login to begin
-		}
-		if at != "" {
+		if at := h.beginsAt(r, sp); at != "" {
 			login = beginLink(at, err.ReturnTo, false)
 		}
 	}
@@ -50,6 +51,14 @@ func (h *Handler) report(r *http.Request, sp *ServiceProvider, kind EventKind, e
 	err = sp.completed(r.Context(), &own)
 	sp.observe(r.Context(), Event{Kind: kind, RequestID: err.requestID, Err: err})
 	return err
+}
+
+// beginsAt returns where a GET begins a login of sp, "" if nowhere.
+func (h *Handler) beginsAt(r *http.Request, sp *ServiceProvider) string {
+	if _, unnamed := h.resolve(r, ""); unnamed != nil && unnamed.Code == CodeNotConfigured {
+		return h.config.ChoosePath // a GET at the Redirect URL could not tell whose login to begin
+	}
+	return sp.redirectURL
 }
 
 // observe reports an event of a request for which there is no provider.

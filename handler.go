@@ -126,6 +126,10 @@ type HandlerConfig struct {
 	// or a function of your own. Default nil: StartLogout is not offered.
 	EndSession EndSessionFunc
 
+	// LogoutSOAP is for identity providers that offer logout by SOAP alone. The zero value reaches those
+	// that have a public address.
+	LogoutSOAP SOAPOptions
+
 	// EndSessions is the application's side of a logout that begins at the identity provider:
 	// session.Manager.EndSessions, or a function of your own. It is called for each LogoutRequest that
 	// the identity provider made for this service, also if nobody here has such a session, and again
@@ -203,6 +207,7 @@ type Handler struct {
 	refusals    *refusalLog // of those without a provider
 	hosts       hostWarnings
 	silence     silence
+	soap        soapClient
 }
 
 // Handler is NewHandler for this provider alone: the handler of its Redirect URL (assertion
@@ -261,7 +266,7 @@ func newHandler(c HandlerConfig) *Handler {
 		c.Resolve = func(*http.Request, string) (*ServiceProvider, error) { return sp, nil }
 	}
 	return &Handler{config: c, bodies: newMemoryBudget(c.BodyMemory), large: make(chan struct{}, largeMessages),
-		bodyTimeout: bodyTimeout, logouts: newLogoutLimit(), refusals: &refusalLog{}}
+		bodyTimeout: bodyTimeout, logouts: newLogoutLimit(), refusals: &refusalLog{}, soap: newSOAPClient(c.LogoutSOAP)}
 }
 
 // Provider returns the provider of tenant for r, for the session of a user of that tenant; with

@@ -153,6 +153,23 @@ func (sp *ServiceProvider) sizeWith(b binding, others []binding) int {
 	return used
 }
 
+// bindingOf returns the binding of this browser that a request ID says it belongs to, from whichever
+// cookie has it: the settings, which say which cookie counts, are not known yet.
+func bindingOf(r *http.Request, requestID string) (binding, bool) {
+	name := bindingName(requestID)
+	value := cookie(r, "__Host-"+cookiePrefix+name)
+	if value == "" {
+		value = cookie(r, cookiePrefix+name)
+	}
+	return parseBinding(name, value)
+}
+
+// reads reports whether a binding is in the cookie that counts with these settings.
+func (sp *ServiceProvider) reads(r *http.Request, b binding) bool {
+	found, ok := parseBinding(b.name, cookie(r, sp.cookieName(cookiePrefix+b.name)))
+	return ok && found == b
+}
+
 // bindings returns the bindings of this browser, the oldest first: that is how browsers send them
 // (RFC 6265 §5.4).
 func (sp *ServiceProvider) bindings(r *http.Request) (list []binding) {

@@ -121,7 +121,7 @@ func TestNobodyFramesTheRest(t *testing.T) {
 		c.Provider = nil
 		c.Resolve = func(*http.Request, string) (*ServiceProvider, error) { return nil, down }
 	})
-	for binding, by := range eachBinding {
+	for binding, by := range logoutSenders {
 		s := newSampleLogout()
 		by(s)
 		a := l.send(s)
@@ -135,7 +135,7 @@ func TestNobodyFramesTheRest(t *testing.T) {
 		a.wantRefusedBy(t, "unknown settings", s, http.StatusServiceUnavailable, CodeIdentityProvider)
 	}
 	l.wantEnded("unknown settings")
-	if len(l.events) != len(eachBinding) || !errors.Is(l.events[0].Err, down) {
+	if len(l.events) != len(logoutSenders) || !errors.Is(l.events[0].Err, down) {
 		t.Errorf("got the events %+v", l.events)
 	}
 }
@@ -177,7 +177,7 @@ func TestOnErrorOfLogout(t *testing.T) {
 // login. It says so.
 func TestLogoutGuard(t *testing.T) {
 	t.Parallel()
-	for binding, by := range eachBinding {
+	for binding, by := range logoutSenders {
 		s := newSampleLogout()
 		by(s)
 		l := newLogoutSite(t, s, nil)

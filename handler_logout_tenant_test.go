@@ -85,7 +85,7 @@ func TestWhoseLogout(t *testing.T) {
 		"nobody":                               {"all", "test-idp-a", "", "", CodeLogoutUnsigned},
 		"a tenant that has not enabled logins": {"off", "test-idp-a", "test-idp-a", "", CodeForm},
 	} {
-		for binding, by := range eachBinding {
+		for binding, by := range logoutSenders {
 			l := newSharedLogout(t, nil, nil)
 			s := newSampleLogout()
 			by(s)

@@ -23,7 +23,7 @@ func withOneAddress(s *sampleLogout) {
 	s.config = func(_ testing.TB, c *Config) { c.LogoutPath = DefaultRedirectPath }
 }
 
-var eachBinding = map[string]func(*sampleLogout){"redirect": asIs, "post": asPost, "soap": asSOAP}
+var logoutSenders = map[string]func(*sampleLogout){"redirect": asIs, "post": asPost, "soap": asSOAP}
 
 // TestLogoutEntrance: a LogoutRequest is carried out by each binding and at each address of ours, and
 // answered in the way in which it came.
@@ -31,7 +31,7 @@ func TestLogoutEntrance(t *testing.T) {
 	t.Parallel()
 	for place, at := range map[string]func(*sampleLogout){"the Logout URL": asIs, "the Redirect URL": atRedirectURL,
 		"one address": withOneAddress} {
-		for binding, by := range eachBinding {
+		for binding, by := range logoutSenders {
 			s := newSampleLogout()
 			changes(at, by)(s)
 			l, name := newLogoutSite(t, s, nil), binding+" at "+place
@@ -59,7 +59,7 @@ func TestLogoutAtTheOtherAddress(t *testing.T) {
 	t.Parallel()
 	s := newSampleLogout()
 	l := newLogoutSite(t, s, nil)
-	for binding, by := range eachBinding {
+	for binding, by := range logoutSenders {
 		crossed := newSampleLogout()
 		changes(atRedirectURL, by)(crossed)
 		crossed.address = logoutURL
@@ -215,7 +215,7 @@ func postTo(t testing.TB, l *logoutSite, path, form string) logoutReply {
 // are there: no sign-in.
 func TestNoLogoutPath(t *testing.T) {
 	t.Parallel()
-	for binding, by := range eachBinding {
+	for binding, by := range logoutSenders {
 		s := newSampleLogout()
 		changes(atRedirectURL, by)(s)
 		s.config = func(_ testing.TB, c *Config) { c.LogoutPath = "" }

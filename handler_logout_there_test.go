@@ -120,7 +120,7 @@ func TestLogoutAnswerInAForm(t *testing.T) {
 // request that comes again ends them after all.
 func TestLogoutThatFails(t *testing.T) {
 	t.Parallel()
-	for binding, by := range eachBinding {
+	for binding, by := range logoutSenders {
 		s := newSampleLogout()
 		by(s)
 		l := newLogoutSite(t, s, nil)
@@ -260,7 +260,7 @@ func (failingSigner) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) 
 // TestLogoutAnswerThatCannotBeSigned: nothing unsigned goes out.
 func TestLogoutAnswerThatCannotBeSigned(t *testing.T) {
 	t.Parallel()
-	for binding, by := range eachBinding {
+	for binding, by := range logoutSenders {
 		s := newSampleLogout()
 		by(s)
 		l := newLogoutSite(t, s, nil)

@@ -113,12 +113,7 @@ func (h *Handler) finishPost(w http.ResponseWriter, r *http.Request, form *poste
 		h.unsolicited(w, r, form, m)
 		return
 	}
-	name := cookiePrefix + bindingName(request)
-	value := cookie(r, "__Host-"+name)
-	if value == "" {
-		value = cookie(r, name)
-	}
-	b, ok := parseBinding(bindingName(request), value)
+	b, ok := bindingOf(r, request)
 	if !ok {
 		form.release()
 		h.noPending(w, r, request, form.Tab)
@@ -131,7 +126,7 @@ func (h *Handler) finishPost(w http.ResponseWriter, r *http.Request, form *poste
 		return
 	}
 	login := &boundLogin{requestID: request, binding: b, returnTo: sp.pageOf(r, request, form.Tab)}
-	read := cookie(r, sp.cookieName(name)) == value // a cookie without the prefix is not read on https
+	read := sp.reads(r, b) // a cookie without the prefix is not read on https
 	switch {
 	case b.tenant != "" && (!read || !sp.began(login)): // as for a tenant that is not there, see unresolved
 		form.release()

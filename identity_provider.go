@@ -1,7 +1,6 @@
 package saml
 
 import (
-	"cmp"
 	"context"
 	"crypto"
 	"fmt"
@@ -18,10 +17,10 @@ import (
 // pasted fields say.
 type IdentityProvider struct {
 	entityID   string
-	loginURL   string       // HTTP-Redirect
-	loginPOST  string       // HTTP-POST
-	logoutURL  string       // HTTP-Redirect
-	keys       []TrustedKey // at most 16, also those that cannot be used
+	loginURL   string          // HTTP-Redirect
+	loginPOST  string          // HTTP-POST
+	logout     []LogoutService // at most one for each binding, the best first
+	keys       []TrustedKey    // at most 16, also those that cannot be used
 	validUntil time.Time
 	wantSigned bool      // WantAuthnRequestsSigned
 	warnings   []Warning // those that do not depend on the time
@@ -58,11 +57,11 @@ func (p *IdentityProvider) LoginIsPOSTOnly() bool { return p.loginURL == "" && p
 // WithDetails returns a copy of p, which has the three fields of ParseSettings, with what metadata
 // says besides. It is for settings pages on which an administrator changes single fields of metadata.
 // Each detail stays while the field that it belongs to is the same in both: WantsSignedRequests and
-// LogoutURL with the entity ID; how logins are sent, by HTTP-POST alone or by either binding, with the
+// LogoutServices with the entity ID; how logins are sent, by HTTP-POST alone or by either binding, with the
 // login URL. What p says itself stays, and so do its keys. ValidUntil and the warnings about the
 // document are left behind: they speak of a document that was changed since.
 func (p *IdentityProvider) WithDetails(metadata *IdentityProvider) *IdentityProvider {
-	c := &IdentityProvider{entityID: p.entityID, loginURL: p.loginURL, loginPOST: p.loginPOST, logoutURL: p.logoutURL,
+	c := &IdentityProvider{entityID: p.entityID, loginURL: p.loginURL, loginPOST: p.loginPOST, logout: p.logout,
 		keys: p.keys, wantSigned: p.wantSigned, unread: p.unread}
 	if metadata != nil {
 		c.takeDetails(metadata)
@@ -73,15 +72,15 @@ func (p *IdentityProvider) WithDetails(metadata *IdentityProvider) *IdentityProv
 
 func (p *IdentityProvider) takeDetails(from *IdentityProvider) {
 	if from.entityID == p.entityID {
-		p.wantSigned, p.logoutURL = p.wantSigned || from.wantSigned, cmp.Or(p.logoutURL, from.logoutURL)
+		p.wantSigned = p.wantSigned || from.wantSigned
+		if len(p.logout) == 0 {
+			p.logout = from.logout
+		}
 	}
 	if from.LoginURL() == p.LoginURL() && p.loginPOST == "" {
 		p.loginURL, p.loginPOST = from.loginURL, from.loginPOST
 	}
 }
-
-// LogoutURL returns the address of the HTTP-Redirect single logout service, "" if there is none.
-func (p *IdentityProvider) LogoutURL() string { return p.logoutURL }
 
 // Keys returns the keys for signing, usable or not, in the order of the document, at most 16. Only
 // the usable ones verify responses.
@@ -217,25 +216,29 @@ const maxLoginURL = 8 << 10
 // checkEndpoint refuses what no browser can be sent to. Browsers leave out some characters that
 // cannot be seen and escape others, so it takes a look at the bytes to see where such an address
 // leads. A colon without a port is taken: every browser uses the port of the scheme.
-func checkEndpoint(login string) *Error {
+func checkEndpoint(login string) *Error { return checkAddress("login URL", login) }
+
+// checkAddress is checkEndpoint for an address of any purpose, which is what messages call it.
+func checkAddress(what, login string) *Error {
 	u, err := url.Parse(login[:min(len(login), maxLoginURL)])
+	what = "the " + what
 	switch {
 	case login == "":
-		return refuse(CodeMetadataLoginURL, "the login URL is missing", "", "https://...")
+		return refuse(CodeMetadataLoginURL, what+" is missing", "", "https://...")
 	case len(login) > maxLoginURL:
-		return refuse(CodeMetadataLoginURL, "the login URL is too long", withoutUserInfo(login),
+		return refuse(CodeMetadataLoginURL, what+" is too long", withoutUserInfo(login),
 			fmt.Sprintf("at most %d bytes", maxLoginURL))
 	case !visible(login):
-		return refuse(CodeMetadataLoginURL, "the login URL has a character that cannot be seen, "+address.Hidden(login),
-			withoutUserInfo(login), "the login URL without it: type it, or copy it from the metadata")
+		return refuse(CodeMetadataLoginURL, what+" has a character that cannot be seen, "+address.Hidden(login),
+			withoutUserInfo(login), what+" without it: type it, or copy it from the metadata")
 	case err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http":
-		return refuse(CodeMetadataLoginURL, "the login URL is not an absolute https URL", withoutUserInfo(login),
+		return refuse(CodeMetadataLoginURL, what+" is not an absolute https URL", withoutUserInfo(login),
 			"https://...")
 	case u.User != nil || u.Fragment != "" || strings.HasSuffix(login, "#"):
-		return refuse(CodeMetadataLoginURL, "the login URL has a user name or a fragment", withoutUserInfo(login),
+		return refuse(CodeMetadataLoginURL, what+" has a user name or a fragment", withoutUserInfo(login),
 			"https://host/path")
 	case !address.PortExists(u):
-		return refuse(CodeMetadataLoginURL, "the login URL has a port that does not exist", login,
+		return refuse(CodeMetadataLoginURL, what+" has a port that does not exist", login,
 			"a port from 1 to 65535, or none")
 	}
 	return nil
@@ -343,6 +346,7 @@ func (p *IdentityProvider) warn() {
 		add("http_endpoint", "the login URL "+quote(p.LoginURL())+" is not https: passwords would travel in the clear",
 			p.hint(CodeMetadataLoginURL))
 	}
+	p.warnLogout()
 	for _, known := range products {
 		if known.warnings != nil {
 			p.warnings = append(p.warnings, known.warnings(p)...)

@@ -69,6 +69,8 @@ const (
 	logoutDone    logoutOutcome = iota // signed out at the identity provider; not necessarily everywhere
 	logoutPartial                      // perhaps not at all services
 	logoutFailed                       // perhaps not even at the identity provider
+	logoutUnknown                      // an answer that cannot be checked, or none
+	logoutLocal                        // the identity provider was not asked
 )
 
 const (

@@ -39,6 +39,7 @@ func (r ParseMetadataOptions) mustBeSigned() bool { return r.SignedBy != nil }
 const (
 	bindingRedirect = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect"
 	bindingPOST     = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"
+	bindingSOAP     = "urn:oasis:names:tc:SAML:2.0:bindings:SOAP"
 )
 
 // ParseMetadata reads SAML 2.0 metadata (OASIS saml-metadata-2.0-os) of an identity provider, such
@@ -271,7 +272,7 @@ func endpoint(e xmltree.Element) (binding, location string) {
 	binding, _ = e.Attr("Binding")
 	location, _ = e.Attr("Location")
 	binding = trimSpace(binding)
-	for _, known := range []string{bindingRedirect, bindingPOST} {
+	for _, known := range logoutBindings {
 		if strings.EqualFold(binding, known) {
 			binding = known
 		}
@@ -300,13 +301,6 @@ func (p *IdentityProvider) readLogin(e xmltree.Element) *Error {
 		*into = location
 	}
 	return nil
-}
-
-func (p *IdentityProvider) readLogout(e xmltree.Element) {
-	binding, location := endpoint(e)
-	if binding == bindingRedirect && p.logoutURL == "" && checkEndpoint(location) == nil {
-		p.logoutURL = location
-	}
 }
 
 // noLogin says why a role has no login URL. unusable is what is wrong with the first, nil if there

@@ -350,7 +350,7 @@ func (s *MetadataSource) entityID() string {
 func (p *IdentityProvider) saysTheSame(o *IdentityProvider) bool {
 	sameCache := p.cache == o.cache || p.cache != nil && o.cache != nil && *p.cache == *o.cache
 	return p.entityID == o.entityID && p.loginURL == o.loginURL && p.loginPOST == o.loginPOST &&
-		p.logoutURL == o.logoutURL && p.wantSigned == o.wantSigned && p.validUntil.Equal(o.validUntil) && sameCache &&
+		slices.Equal(p.logout, o.logout) && p.wantSigned == o.wantSigned && p.validUntil.Equal(o.validUntil) && sameCache &&
 		slices.Equal(p.certificates(), o.certificates())
 }
 

@@ -3,6 +3,7 @@ package saml
 import (
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"time"
 
@@ -20,7 +21,7 @@ const (
 	// MetadataKeyExpiring: a certificate ends within 60 days or has ended, and no other one follows.
 	// Repeated each week.
 	MetadataKeyExpiring EventKind = "metadata_key_expiring"
-	// MetadataAddressChanged: the login URL or logout URL is another one.
+	// MetadataAddressChanged: a login URL or logout URL of any binding is another one, new or gone.
 	MetadataAddressChanged EventKind = "metadata_address_changed"
 	// MetadataLookFailed: a document could not be fetched, or was not taken. What was kept stays.
 	MetadataLookFailed EventKind = "metadata_look_failed"
@@ -150,12 +151,17 @@ func (s *MetadataSource) changes(before, after *IdentityProvider) []Event {
 				"a key of the identity provider is no longer trusted: "))
 		}
 	}
-	for _, a := range []struct{ what, old, new string }{{"login URL", before.LoginURL(), after.LoginURL()},
-		{"logout URL", before.logoutURL, after.logoutURL}} {
-		if a.old != a.new {
-			events = append(events, s.event(MetadataAddressChanged, MetadataEvent{Old: a.old, New: a.new,
-				Message: "the identity provider has another " + a.what + ": " + quote(a.new) + " instead of " +
-					quote(a.old)}))
+	return append(events, s.addressChanges(before.addresses(), after.addresses())...)
+}
+
+// addressChanges returns an event for each address that differs, appeared or is gone.
+func (s *MetadataSource) addressChanges(before, after map[string]string) (events []Event) {
+	names := maps.Clone(before)
+	maps.Copy(names, after)
+	for _, what := range slices.Sorted(maps.Keys(names)) {
+		if was, is := before[what], after[what]; was != is {
+			events = append(events, s.event(MetadataAddressChanged, MetadataEvent{Old: was, New: is,
+				Message: "the identity provider has another " + what + ": " + quote(is) + " instead of " + quote(was)}))
 		}
 	}
 	return events

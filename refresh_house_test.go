@@ -107,6 +107,7 @@ type entity struct {
 	created                      string // mdrpi creationInstant
 	signing, anyUse, encryption  []string
 	wantsSigned, service         bool
+	services                     string // further elements of the role, in front of the others
 }
 
 func with(change func(*entity)) *entity {
@@ -144,6 +145,7 @@ func (r *ring) xml(e *entity) string {
 	if e.logout != "" {
 		service = `<SingleLogoutService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect" Location="` + e.logout + `"/>` + service
 	}
+	service = e.services + service
 	extensions := ""
 	if e.created != "" {
 		extensions = `<Extensions><mdrpi:PublicationInfo xmlns:mdrpi="urn:oasis:names:tc:SAML:metadata:rpi" publisher="x" creationInstant="` + e.created + `"/></Extensions>`

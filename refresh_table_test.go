@@ -55,6 +55,13 @@ func (row metadataRow) as(kind saml.EventKind) metadataRow {
 	return row
 }
 
+const bindings = "urn:oasis:names:tc:SAML:2.0:bindings:"
+
+// logoutAt is a SingleLogoutService.
+func logoutAt(binding, more string) string {
+	return `<SingleLogoutService Binding="` + bindings + binding + `" Location="https://idp.example.test/slo"` + more + `/>`
+}
+
 // metadataTable has a row for each way in which a metadata server, or what it publishes, goes wrong in
 // the field, and for the unusual ways that are right.
 func metadataTable() []metadataRow {
@@ -152,6 +159,16 @@ func metadataTable() []metadataRow {
 		keptFor("another identity provider by its case", "/SAML", func(e *entity) { e.entityID = "https://idp.example.test/SAML" }),
 		keptFor("a service", "service", func(e *entity) { e.service = true }),
 		taken("another login URL", "a", "metadata_address_changed", func(e *entity) { e.sso = "https://login.example.test/sso" }),
+		taken("a login URL for HTTP-POST too", "a", "metadata_address_changed", func(e *entity) {
+			e.services = `<SingleSignOnService Binding="` + bindings + `HTTP-POST" Location="https://idp.example.test/post"/>`
+		}),
+		taken("another logout URL", "a", "metadata_address_changed", func(e *entity) { e.services = logoutAt("HTTP-Redirect", "") }),
+		taken("a logout URL for HTTP-POST", "a", "metadata_address_changed", func(e *entity) { e.services = logoutAt("HTTP-POST", "") }),
+		taken("a logout URL for SOAP", "a", "metadata_address_changed", func(e *entity) { e.services = logoutAt("SOAP", "") }),
+		taken("logout URLs for requests and answers", "a", "metadata_address_changed metadata_address_changed",
+			func(e *entity) {
+				e.services = logoutAt("HTTP-POST", ` ResponseLocation="https://idp.example.test/answers"`)
+			}),
 		keptFor("a login URL without TLS", "not https", func(e *entity) { e.sso = "http://idp.example.test/sso" }),
 		taken("a login URL without TLS, if that is allowed", "a", "metadata_address_changed", func(e *entity) { e.sso = "http://idp.example.test/sso" }).
 			under(func(_ *ring, c *saml.MetadataSourceConfig) { c.InsecureAllowHTTP = true }),

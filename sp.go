@@ -114,6 +114,7 @@ func New(config Config) (*ServiceProvider, error) {
 		if err := sp.checkIdentityProvider(idp); err != nil {
 			return nil, err
 		}
+		sp.warnOwnLogout(idp)
 		// no reason not to start: the metadata that fixes it may come while the service runs
 		if err := sp.outsideDates(idp); err != nil {
 			c.Logger.Warn("saml: "+err.Message+"; no login can succeed before there is another one", slog.String("tenant", c.Tenant),
@@ -199,12 +200,17 @@ func (sp *ServiceProvider) checkLoginURL(login string) *Error {
 	return checkLoginURL(login, sp.config.InsecureAllowHTTP)
 }
 
+// isOpenHTTP reports whether an address is one of another machine that is reached without TLS.
+func isOpenHTTP(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && u.Scheme == "http" && !isLoopback(u.Hostname())
+}
+
 func checkLoginURL(login string, allowHTTP bool) *Error {
 	if err := checkEndpoint(login); err != nil {
 		return err
 	}
-	u, _ := url.Parse(login)
-	if u.Scheme == "http" && !isLoopback(u.Hostname()) && !allowHTTP {
+	if isOpenHTTP(login) && !allowHTTP {
 		return refuse(CodeMetadataLoginURL, "the login URL is not https: passwords would travel in the clear", login,
 			"https://...")
 	}

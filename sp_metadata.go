@@ -31,6 +31,18 @@ type MetadataOptions struct {
 	// requests when ValidFor is over.
 	ValidFor time.Duration
 
+	// LogoutSOAP names the Logout URL for SOAP too, which needs no browser: the identity provider's
+	// server must reach the Logout URL. If it cannot, as with a service in a private network, leave
+	// this off: a round of logouts would stop there. Only SOAP and a post of Keycloak's server tell
+	// us when an administrator ends sessions. It needs Config.LogoutPath.
+	LogoutSOAP bool
+
+	// OmitLogout leaves the Logout URL out, for a service that cannot end the sessions that an
+	// identity provider names: its Handler has no HandlerConfig.EndSessions, or its sessions are
+	// remembered by one process alone. Identity providers then do not send it LogoutRequests. A
+	// logout that begins here still works, but its answer may not come back.
+	OmitLogout bool
+
 	// Displays and Logos are what a page of the identity provider shows about the service.
 	Displays []MetadataDisplay // at most one for each language
 	Logos    []MetadataLogo
@@ -85,6 +97,7 @@ type MetadataContact struct {
 // §2.4.4), for identity providers that import one. Pass options once, or leave them out. It has:
 //
 //   - the entity ID and the Redirect URL (AssertionConsumerService, HTTP-POST);
+//   - with Config.LogoutPath the Logout URL (SingleLogoutService, HTTP-Redirect and HTTP-POST);
 //   - the certificates for signing, that of SigningKey first and then FurtherSigningCertificates,
 //     and those of DecryptionKeys, each with its use;
 //   - NameIDFormat emailAddress under EmailNameID; under AllowAnyNameID none, so that the identity
@@ -282,6 +295,9 @@ func (sp *ServiceProvider) describe(o MetadataOptions, now time.Time) outgoing.M
 	c := &sp.config
 	m := outgoing.Metadata{EntityID: sp.entityID, RedirectURL: sp.redirectURL, ValidFor: o.ValidFor, Now: now,
 		SignsRequests: c.SigningKey != nil}
+	if !o.OmitLogout {
+		m.LogoutURL, m.LogoutSOAP = sp.LogoutURL(), o.LogoutSOAP
+	}
 	if c.NameID == EmailNameID {
 		m.NameIDFormat = formatEmail
 	}
@@ -335,6 +351,9 @@ func (sp *ServiceProvider) metadataOptions(options []MetadataOptions) (MetadataO
 	}
 	if o.ValidFor != 0 && o.ValidFor < time.Hour {
 		f.add("ValidFor", "is too short", o.ValidFor.String(), "at least "+time.Hour.String()+", or 0 for no end")
+	}
+	if o.LogoutSOAP && (sp.config.LogoutPath == "" || o.OmitLogout) {
+		f.add("LogoutSOAP", "is set, but no Logout URL is published", "", "Config.LogoutPath without OmitLogout, or LogoutSOAP false")
 	}
 	f.metadataTexts(o)
 	return o, completeAll(errors.Join(f.list...), nil)

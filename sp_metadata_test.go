@@ -206,6 +206,7 @@ func TestMetadataOptionsThatCannotBeUsed(t *testing.T) {
 		"an organization without name": {organization(saml.MetadataOrganization{URL: "https://example.com"}), "Organization has an entry without Name"},
 		"a contact of a new kind":      {contact(saml.MetadataContact{Type: "ceo", Email: "a@example.com"}), "Contacts has an entry whose Type"},
 		"a contact without address":    {contact(saml.MetadataContact{Surname: "n"}), "Contacts has an entry without Email"},
+		"SOAP without a Logout URL":    {saml.MetadataOptions{LogoutSOAP: true}, "LogoutSOAP is set, but no Logout URL"},
 		"a contact with mailto":        {contact(saml.MetadataContact{Email: "mailto:a@example.com"}), "Contacts has an entry whose Email"},
 	} {
 		document, err := h.sp.Metadata(test.options)
@@ -419,5 +420,45 @@ func TestSignedMetadataHasOneID(t *testing.T) {
 	other := id(saml.MetadataOptions{Sign: true, Displays: []saml.MetadataDisplay{{Name: "n"}}})
 	if len(first) != 33 || first[0] != '_' || first != id(saml.MetadataOptions{Sign: true}) || first == other {
 		t.Errorf("got IDs %q and %q", first, other)
+	}
+}
+
+// TestMetadataOfLogout: the Logout URL is there if there is one and the options do not leave it out, and
+// what else the document says stays the same.
+func TestMetadataOfLogout(t *testing.T) {
+	const redirect, post, soap = crewjam.HTTPRedirectBinding, crewjam.HTTPPostBinding, crewjam.SOAPBinding
+	for name, row := range map[string]struct {
+		path    string
+		options saml.MetadataOptions
+		want    []string
+	}{
+		"no path":            {"", saml.MetadataOptions{}, nil},
+		"a path":             {"/saml/logout", saml.MetadataOptions{}, []string{redirect, post}},
+		"the Redirect URL":   {saml.DefaultRedirectPath, saml.MetadataOptions{}, []string{redirect, post}},
+		"with SOAP":          {"/saml/logout", saml.MetadataOptions{LogoutSOAP: true}, []string{redirect, post, soap}},
+		"left out by option": {"/saml/logout", saml.MetadataOptions{OmitLogout: true}, nil},
+	} {
+		key, der := signingKey(t)
+		h := newHouse(t, func(c *saml.Config) { c.SigningKey, c.SigningCertificate, c.LogoutPath = key, der, row.path })
+		document, err := h.sp.Metadata(row.options)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		_, role := readMetadata(t, document)
+		var got []string
+		for _, s := range role.SingleLogoutServices {
+			if got = append(got, s.Binding); s.Location != h.sp.LogoutURL() || s.ResponseLocation != "" {
+				t.Errorf("%s: got %+v, want %s", name, s, h.sp.LogoutURL())
+			}
+		}
+		if !slices.Equal(got, row.want) || len(role.AssertionConsumerServices) != 1 ||
+			role.AssertionConsumerServices[0].Location != h.sp.RedirectURL() || !*role.AuthnRequestsSigned {
+			t.Errorf("%s: got %q, %+v", name, got, role.AssertionConsumerServices)
+		}
+	}
+	h := newHouse(t, nil)
+	if document, err := h.sp.Metadata(saml.MetadataOptions{LogoutSOAP: true}); document != nil || !errors.Is(err, saml.CodeConfig) {
+		t.Errorf("SOAP without a Logout URL: got %v", err)
 	}
 }

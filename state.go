@@ -49,18 +49,24 @@ var idText = base64.RawURLEncoding.Strict()
 
 // bindID returns the ID of the request that p begins in the browser that has b.
 func (sp *ServiceProvider) bindID(b binding, p pendingLogin, returnTo bool) string {
-	raw := make([]byte, tagAt, boundSize)
-	binary.BigEndian.PutUint64(raw, uint64(p.IssuedMilli)<<16) // six bytes are enough until the year 10889
-	raw[6] = 0
+	var flags byte
 	for flag, set := range map[byte]bool{flagForceAuthn: p.ForceAuthn, flagPurpose: p.Purpose != "",
 		flagReturnTo: returnTo} {
 		if set {
-			raw[6] |= flag
+			flags |= flag
 		}
 	}
-	copy(raw[settingsAt:], settingsDigest(p.IdentityProvider, p.AuthnContexts))
+	return sp.newID(sp.boundContext(b), b, p.IssuedMilli, flags, settingsDigest(p.IdentityProvider, p.AuthnContexts))
+}
+
+// newID returns an ID that stands for what it says, in the browser that has b. c says what for.
+func (sp *ServiceProvider) newID(c seal.Context, b binding, issuedMilli int64, flags byte, settings []byte) string {
+	raw := make([]byte, tagAt, boundSize)
+	binary.BigEndian.PutUint64(raw, uint64(issuedMilli)<<16) // six bytes are enough until the year 10889
+	raw[6] = flags
+	copy(raw[settingsAt:], settings)
 	rand.Read(raw[randomAt:tagAt])
-	raw = append(raw, sp.sealer().Tag(sp.boundContext(b), raw)...)
+	raw = append(raw, sp.sealer().Tag(c, raw)...)
 	return "_" + b.name + idText.EncodeToString(raw)
 }
 
@@ -99,9 +105,14 @@ func decodeID(requestID string) []byte {
 
 // began reports whether a request ID was made by this service, for this browser and tenant.
 func (sp *ServiceProvider) began(l *boundLogin) bool {
-	raw := decodeID(l.requestID)
-	return raw != nil && l.binding.secret != "" && bindingName(l.requestID) == l.binding.name &&
-		sp.sealer().Tagged(sp.boundContext(l.binding), raw[:tagAt], raw[tagAt:])
+	return sp.isOurID(sp.boundContext(l.binding), l.binding, l.requestID)
+}
+
+// isOurID reports whether newID made an ID, in the same context and for the browser that has b.
+func (sp *ServiceProvider) isOurID(c seal.Context, b binding, id string) bool {
+	raw := decodeID(id)
+	return raw != nil && b.secret != "" && bindingName(id) == b.name &&
+		sp.sealer().Tagged(c, raw[:tagAt], raw[tagAt:])
 }
 
 // openBound returns the pending login that a request ID stands for, if it was made for this browser,

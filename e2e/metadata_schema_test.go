@@ -102,6 +102,9 @@ func ownMetadata(t *testing.T) map[string][]byte {
 		"any name, and an entity ID with characters of XML": func(c *saml.Config) {
 			c.NameID, c.EntityID = saml.AllowAnyNameID, `urn:example:a&b<"ü">`
 		},
+		"logout": func(c *saml.Config) {
+			c.SigningKey, c.SigningCertificate, c.LogoutPath = key, certificate, "/saml/logout"
+		},
 		"keys to sign and to decrypt": func(c *saml.Config) {
 			c.SigningKey, c.SigningCertificate = key, certificate
 			c.DecryptionKeys = []saml.DecryptionKey{{Key: key, Certificate: certificate}}
@@ -114,7 +117,7 @@ func ownMetadata(t *testing.T) map[string][]byte {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if documents[name], err = sp.Metadata(); err != nil {
+		if documents[name], err = sp.Metadata(saml.MetadataOptions{LogoutSOAP: c.LogoutPath != ""}); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 	}

@@ -51,7 +51,7 @@ func TestBrowsers(t *testing.T) {
 				t.Fatal(err)
 			}
 			r := newReport(t, e.name)
-			for _, s := range scenarios {
+			for _, s := range slices.Concat(scenarios, logoutScenarios) {
 				t.Run(s.name, func(t *testing.T) {
 					play(t, launcher, r, s)
 				})

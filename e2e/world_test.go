@@ -83,6 +83,7 @@ type leg struct {
 	Cookies          []string
 	Site, Mode, Dest string // Sec-Fetch-…
 	Status           int
+	BigDigits        bool // the query has %2F, and not the %2f that Microsoft's products write
 }
 
 type posted struct {
@@ -142,8 +143,13 @@ func newWorld(t *testing.T, change func(*saml.Config)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if w.sessions, err = session.New(session.Config{Keys: [][]byte{key}, Store: store, Now: w.now,
-		KeepForms: true, Logger: quiet}); err != nil {
+	replica := session.Config{Keys: [][]byte{key}, Store: store, Records: &session.MemoryRecords{Now: w.now}, Now: w.now,
+		KeepForms: true, Logger: quiet}
+	if w.sessions, err = session.New(replica); err != nil {
+		t.Fatal(err)
+	}
+	second, err := session.New(replica)
+	if err != nil {
 		t.Fatal(err)
 	}
 	// With Config.Tenant, the address of a request names no tenant, and people have to say who they are.
@@ -152,6 +158,7 @@ func newWorld(t *testing.T, change func(*saml.Config)) *world {
 		t.Fatal(err)
 	}
 	login, err := saml.NewHandler(saml.HandlerConfig{Sessions: brokenSessions{w.sessions, w}, FormAccount: w.sessions.FormAccount,
+		EndSession: w.sessions.End, EndSessions: w.sessions.EndSessions,
 		Resolve: func(_ *http.Request, tenant string) (*saml.ServiceProvider, error) {
 			switch b := w.isBroken(); {
 			case b.disabled:
@@ -171,6 +178,14 @@ func newWorld(t *testing.T, change func(*saml.Config)) *world {
 		SignOnURL: w.sp.RedirectURL()})
 
 	mux.Handle(w.sp.RedirectPath(), login)
+	if path := w.sp.LogoutPath(); path != "" {
+		mux.Handle(path, login)
+		mux.HandleFunc("POST /logout", func(rw http.ResponseWriter, r *http.Request) {
+			login.StartLogout(rw, r, "/signed-out")
+		})
+	}
+	// another replica, whose Manager has found nothing out yet
+	mux.Handle(secondReplica, w.sp.Handler(second).Require(protectedPage))
 	mux.Handle("POST /sign-out", w.sessions.SignOutHandler("/signed-out"))
 	mux.HandleFunc("/signed-out",
 		func(rw http.ResponseWriter, _ *http.Request) { show(rw, "You are signed out", "Sign in again", "/") })
@@ -178,12 +193,17 @@ func newWorld(t *testing.T, change func(*saml.Config)) *world {
 		func(rw http.ResponseWriter, _ *http.Request) { show(rw, "A public page", "Jobs", "/jobs") })
 	mux.HandleFunc("/favicon.ico", http.NotFound)
 	mux.Handle("/compose", login.Require(http.HandlerFunc(w.compose)))
-	mux.Handle("/", login.Require(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		rw.Header().Set("Cache-Control", "no-store")
-		show(rw, session.FromContext(r.Context()).Identity.Email+" is at "+r.URL.RequestURI(), "", "")
-	})))
+	mux.Handle("/", login.Require(protectedPage))
 	return w
 }
+
+// secondReplica is the path of the pages that another replica of the service serves.
+const secondReplica = "/second-replica"
+
+var protectedPage = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+	rw.Header().Set("Cache-Control", "no-store")
+	show(rw, session.FromContext(r.Context()).Identity.Email+" is at "+r.URL.RequestURI(), "", "")
+})
 
 // register tells the identity provider of the service: with a Sign-on URL as the guide says, or a
 // blank one.
@@ -194,7 +214,8 @@ func (w *world) register(signOnURL string) {
 
 var appPage = template.Must(template.New("").Parse(`<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>The service</title><link rel="icon" href="data:,"></head>
 <body style="font-family:sans-serif"><h1>The service</h1><p id="text">{{.Text}}</p>
-{{if .Link}}<p><a id="link" href="{{.To}}">{{.Link}}</a></p>{{else}}<form method="post" action="/sign-out"><button id="sign-out">Sign out</button></form>{{end}}</body></html>`))
+{{if .Link}}<p><a id="link" href="{{.To}}">{{.Link}}</a></p>{{else}}<form method="post" action="/sign-out"><button id="sign-out">Sign out</button></form>
+<form method="post" action="/logout"><button id="logout">Sign out at the identity provider too</button></form>{{end}}</body></html>`))
 
 func show(w http.ResponseWriter, text, link, to string) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -298,7 +319,8 @@ func (w *world) record(next http.Handler) http.Handler {
 			return
 		}
 		l := leg{Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery, Site: r.Header.Get("Sec-Fetch-Site"),
-			Mode: r.Header.Get("Sec-Fetch-Mode"), Dest: r.Header.Get("Sec-Fetch-Dest")}
+			Mode: r.Header.Get("Sec-Fetch-Mode"), Dest: r.Header.Get("Sec-Fetch-Dest"),
+			BigDigits: strings.Contains(r.URL.RawQuery, "%2F")}
 		for _, c := range r.Cookies() {
 			l.Cookies = append(l.Cookies, c.Name)
 		}

@@ -33,12 +33,18 @@ func (p *IdentityProvider) homePath() string { return strings.TrimSuffix(p.root(
 // is its Identifier, Reply URL and Sign-on URL. It fails if that is not an absolute http or https
 // URL without a fragment.
 func (p *IdentityProvider) RegisterRedirectURL(redirectURL string) error {
-	u, err := url.Parse(redirectURL)
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || strings.Contains(redirectURL, "#") {
-		return fmt.Errorf("samltest: the Redirect URL is %q, "+
-			"want an absolute http or https URL without a fragment", redirectURL)
+	if err := checkAddress("Redirect URL", redirectURL); err != nil {
+		return err
 	}
 	p.Register(Application{Identifier: redirectURL, ReplyURLs: []string{redirectURL}, SignOnURL: redirectURL})
+	return nil
+}
+
+func checkAddress(name, address string) error {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || strings.Contains(address, "#") {
+		return fmt.Errorf("samltest: the %s is %q, want an absolute http or https URL without a fragment", name, address)
+	}
 	return nil
 }
 
@@ -56,11 +62,18 @@ func (p *IdentityProvider) showHome(w http.ResponseWriter, r *http.Request, stat
 	write(w, status, "home", content)
 }
 
-// change answers a form of the home page with a redirect to that page. It refuses forms of other
-// sites (CSRF), which could sign the user in as someone else.
-func (p *IdentityProvider) change(w http.ResponseWriter, r *http.Request, do func() error) {
-	if err := http.NewCrossOriginProtection().Check(r); err != nil {
+// sameOrigin refuses forms of other sites (CSRF), which could sign the user in as someone else, or out.
+func sameOrigin(w http.ResponseWriter, r *http.Request) bool {
+	err := http.NewCrossOriginProtection().Check(r)
+	if err != nil {
 		http.Error(w, err.Error(), http.StatusForbidden)
+	}
+	return err == nil
+}
+
+// change answers a form of the home page with a redirect to that page.
+func (p *IdentityProvider) change(w http.ResponseWriter, r *http.Request, do func() error) {
+	if !sameOrigin(w, r) {
 		return
 	}
 	if err := do(); err != nil {
@@ -72,12 +85,20 @@ func (p *IdentityProvider) change(w http.ResponseWriter, r *http.Request, do fun
 
 func (p *IdentityProvider) registerPosted(form url.Values) error {
 	redirectURL := strings.TrimSpace(form.Get("redirect_url"))
-	if err := p.RegisterRedirectURL(redirectURL); err != nil {
+	if err := checkAddress("Redirect URL", redirectURL); err != nil {
 		return err
 	}
+	app := Application{Identifier: redirectURL, ReplyURLs: []string{redirectURL}, SignOnURL: redirectURL,
+		LogoutURL: strings.TrimSpace(form.Get("logout_url"))}
 	if form.Has("blank_sign_on_url") {
-		p.Register(Application{Identifier: redirectURL, ReplyURLs: []string{redirectURL}})
+		app.SignOnURL = ""
 	}
+	if app.LogoutURL != "" {
+		if err := checkAddress("Logout URL", app.LogoutURL); err != nil {
+			return err
+		}
+	}
+	p.Register(app)
 	return nil
 }
 
@@ -92,10 +113,9 @@ func (p *IdentityProvider) signIn(w http.ResponseWriter, name string) error {
 }
 
 // signOut ends what signIn and SignInAs began.
-func (p *IdentityProvider) signOut(w http.ResponseWriter) error {
+func (p *IdentityProvider) signOut(w http.ResponseWriter) {
 	p.SignInAs(User{})
 	http.SetCookie(w, p.userCookie("", -1))
-	return nil
 }
 
 // userCookie returns a cookie that names the user who is signed in in this browser. Its name holds

@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -143,4 +144,18 @@ func (k rawECDSA) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) 
 	signature.R.FillBytes(raw[:size])
 	signature.S.FillBytes(raw[size:])
 	return raw, nil
+}
+
+// asn1ECDSA returns a signature in ASN.1, as package ecdsa verifies it, whether it is in that form already
+// or has r and s side by side.
+func asn1ECDSA(public *ecdsa.PublicKey, signature []byte) ([]byte, error) {
+	size := (public.Curve.Params().N.BitLen() + 7) / 8
+	if len(signature) == 2*size {
+		return asn1.Marshal(struct{ R, S *big.Int }{new(big.Int).SetBytes(signature[:size]),
+			new(big.Int).SetBytes(signature[size:])})
+	}
+	if len(signature) == 0 || signature[0] != 0x30 { // the tag of a SEQUENCE
+		return nil, errors.New("samltest: an ECDSA signature is neither r and s nor ASN.1")
+	}
+	return signature, nil
 }

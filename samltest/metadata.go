@@ -69,9 +69,9 @@ func (p *IdentityProvider) entityDescriptor(keys []signingKey) string {
 			federationAddress("ApplicationServiceEndpoint", wsfed),
 			federationAddress("PassiveRequestorEndpoint", wsfed)) +
 		`<IDPSSODescriptor protocolSupportEnumeration="` + nsProtocol + `">` + signingKeys +
-		service("SingleLogoutService", "HTTP-Redirect", p.LogoutURL()) +
-		service("SingleSignOnService", "HTTP-Redirect", p.LoginURL()) +
-		service("SingleSignOnService", "HTTP-POST", p.LoginURL()) +
+		p.logoutServices() +
+		service("SingleSignOnService", HTTPRedirect, p.LoginURL(), "") +
+		service("SingleSignOnService", HTTPPost, p.LoginURL(), "") +
 		`</IDPSSODescriptor></EntityDescriptor>`
 }
 
@@ -101,10 +101,25 @@ func federationAddress(name, address string) string {
 		`</fed:` + name + `>`
 }
 
-func service(name, binding, location string) string {
-	return `<` + name +
-		` Binding="urn:oasis:names:tc:SAML:2.0:bindings:` + binding + `"` +
-		` Location="` + escape(location) + `"/>`
+func (p *IdentityProvider) logoutServices() string {
+	responses := ""
+	if p.separate {
+		responses = p.address("saml2/logout")
+	}
+	var b strings.Builder
+	for _, binding := range p.logout {
+		b.WriteString(service("SingleLogoutService", binding, p.LogoutURL(), responses))
+	}
+	return b.String()
+}
+
+// service writes an address. responseLocation is left out if it is empty.
+func service(name string, binding Binding, location, responseLocation string) string {
+	text := `<` + name + ` Binding="` + escape(string(binding)) + `" Location="` + escape(location) + `"`
+	if responseLocation != "" {
+		text += ` ResponseLocation="` + escape(responseLocation) + `"`
+	}
+	return text + `/>`
 }
 
 // claimTypesOffered returns the list of claims that Entra can send. It is the same for every

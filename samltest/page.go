@@ -5,11 +5,17 @@ import (
 	"net/http"
 )
 
-// page shows an error, a form that posts a response, the applications, or a choice of users.
+// page shows an error, a form that posts a response, the end of a logout, the applications, or a choice
+// of users.
 type page struct {
 	Error error
 
 	Action, SAMLResponse, RelayState string // of the form that posts a response
+
+	SignedOut bool
+	Frames    []frame        // load the Logout URLs of applications
+	Next      string         // address to go to when they have loaded, "" for none
+	Answered  *LogoutMessage // the LogoutResponse of an application
 
 	Apps []Application
 
@@ -68,13 +74,22 @@ code{overflow-wrap:anywhere}
 </button>
 {{end}}{{end}}
 
+{{define "frames"}}{{range .}}<p>{{.Application}}<br><iframe src="{{.Address}}" title="Sign-out of {{.Application}}"></iframe></p>
+{{end}}{{end}}
+
 {{define "page"}}{{template "top"}}
 {{if .Error}}<h2>You cannot be signed in</h2><p id="error">{{.Error}}</p>
 {{else if .SAMLResponse}}<form method="post" action="{{.Action}}">
 <input type="hidden" name="SAMLResponse" value="{{.SAMLResponse}}">
 {{if .RelayState}}<input type="hidden" name="RelayState" value="{{.RelayState}}">{{end -}}
 <button type="submit">Continue</button></form>
-<script>document.forms[0].submit()</script>
+{{template "frames" .Frames -}}
+<script>{{if .Frames}}addEventListener("load", () => document.forms[0].submit()){{else}}document.forms[0].submit(){{end}}</script>
+{{else if .SignedOut}}<h2>You are signed out</h2>{{template "frames" .Frames}}
+{{if .Next}}<p><a id="next" href="{{.Next}}">Continue</a></p>
+<script>addEventListener("load", () => document.getElementById("next").click())</script>{{end}}
+{{else if .Answered}}<h2>The application answered</h2>
+<p id="answered">{{.Answered.Application}}: {{.Answered.Status}} {{.Answered.SubStatus}}</p>
 {{else if .Users}}<h2>Who signs in?</h2><form id="choice" method="{{.Method}}">
 {{range .Kept}}<input type="hidden" name="{{.Name}}" value="{{.Value}}">{{end}}
 {{template "users" .Users}}</form>
@@ -99,6 +114,8 @@ To stop these questions, sign in here:</p>
 <p><label>Redirect URL of an application. It becomes its Identifier, Reply URL and Sign-on URL:<br>
 <input type="url" name="redirect_url" value="{{.Rejected}}"></label></p>
 {{if .Error}}<p id="error">{{.Error}}</p>{{end}}
+<p><label>Logout URL, if it has one:<br>
+<input type="url" name="logout_url"></label></p>
 <p><label><input type="checkbox" name="blank_sign_on_url" value="yes"> Leave the Sign-on URL blank</label></p>
 <button type="submit">Register</button></form>
 <h2>For the application</h2>

@@ -46,17 +46,22 @@ func aadsts(number int, format string, args ...any) error {
 // errNotARequest is Entra's answer to anything that it cannot read.
 var errNotARequest = aadsts(75005, "the message is not a valid SAML 2.0 authentication request")
 
-// readRequest decodes the request of either binding. It is base64; with HTTP-Redirect it is
-// compressed before that (DEFLATE; SAML Bindings 2.0, sections 3.4.4.1 and 3.5.4).
+// messageOf decodes the message that a parameter carries by either binding. It is base64; with
+// HTTP-Redirect it is compressed before that (DEFLATE; SAML Bindings 2.0, sections 3.4.4.1 and 3.5.4).
+func messageOf(r *http.Request, name string) ([]byte, error) {
+	document, err := base64.StdEncoding.DecodeString(r.Form.Get(name))
+	if err != nil || r.Method != http.MethodGet {
+		return document, err
+	}
+	return io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(document)), maxRequest))
+}
+
+// readRequest decodes an authentication request.
 func readRequest(r *http.Request) (q authnRequest, err error) {
-	value := r.Form.Get("SAMLRequest")
-	if value == "" {
+	if r.Form.Get("SAMLRequest") == "" {
 		return q, aadsts(750054, "the call has no SAMLRequest; the Sign-on URL must not be the Login URL")
 	}
-	document, err := base64.StdEncoding.DecodeString(value)
-	if err == nil && r.Method == http.MethodGet {
-		document, err = io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(document)), maxRequest))
-	}
+	document, err := messageOf(r, "SAMLRequest")
 	if err != nil || xml.Unmarshal(document, &q) != nil {
 		return q, errNotARequest
 	}

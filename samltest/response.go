@@ -47,6 +47,11 @@ type Answer struct {
 	// FormatTransient the NameID is random.
 	NameIDFormat string
 
+	AssertionID string // default: a random one
+	// SessionIndexes are those of the AuthnStatements, of which there is one for each. Absent stands for
+	// a statement without an index. Default: one, the ID of the assertion.
+	SessionIndexes []string
+
 	AuthnInstant        time.Time // when the user signed in at the provider; default: ten minutes ago
 	SessionNotOnOrAfter time.Time // default: none
 
@@ -104,6 +109,10 @@ func (p *IdentityProvider) fillIn(a *Answer, issued time.Time) {
 	setDefault(&a.Audience, a.Recipient)
 	setDefault(&a.Destination, a.Recipient)
 	setDefault(&a.Issuer, p.entityID)
+	setDefault(&a.AssertionID, "_"+newGUID())
+	if len(a.SessionIndexes) == 0 {
+		a.SessionIndexes = []string{a.AssertionID}
+	}
 	if a.Lifetime == 0 {
 		a.Lifetime = time.Hour
 	}
@@ -144,7 +153,7 @@ func (p *IdentityProvider) response(a *Answer, issued time.Time) string {
 		"Destination", a.Destination,
 		"InResponseTo", inResponseTo)
 	w.leaf("Issuer", a.Issuer)
-	w.status(a)
+	w.status(cmp.Or(a.Status, StatusSuccess), a.SubStatus, a.StatusMessage)
 	if a.Status == "" {
 		p.assertion(&w, a, issued, inResponseTo)
 	}
@@ -152,30 +161,26 @@ func (p *IdentityProvider) response(a *Answer, issued time.Time) string {
 	return w.String()
 }
 
-func (w *writer) status(a *Answer) {
-	code := a.Status
-	if code == "" {
-		code = "urn:oasis:names:tc:SAML:2.0:status:Success"
-	}
+// status writes a Status. sub and message are left out if they are empty.
+func (w *writer) status(code, sub, message string) {
 	w.open("Status")
-	if a.SubStatus != "" {
+	if sub != "" {
 		w.open("StatusCode", "Value", code)
-		w.empty("StatusCode", "Value", a.SubStatus)
+		w.empty("StatusCode", "Value", sub)
 		w.close("StatusCode")
 	} else {
 		w.empty("StatusCode", "Value", code)
 	}
-	if a.StatusMessage != "" {
-		w.leaf("StatusMessage", a.StatusMessage)
+	if message != "" {
+		w.leaf("StatusMessage", message)
 	}
 	w.close("Status")
 }
 
-// assertion writes the Assertion. As in Entra, its SessionIndex is its ID.
+// assertion writes the Assertion.
 func (p *IdentityProvider) assertion(w *writer, a *Answer, issued time.Time, inResponseTo string) {
-	id := "_" + newGUID()
 	end := stamp(issued.Add(a.Lifetime))
-	w.open("Assertion", "ID", id, "IssueInstant", stamp(issued), "Version", "2.0")
+	w.open("Assertion", "ID", a.AssertionID, "IssueInstant", stamp(issued), "Version", "2.0")
 	w.inAssertion = true
 	w.leaf("Issuer", a.Issuer)
 	w.open("Subject")
@@ -205,14 +210,16 @@ func (p *IdentityProvider) assertion(w *writer, a *Answer, issued time.Time, inR
 	if !a.SessionNotOnOrAfter.IsZero() {
 		sessionEnd = stamp(a.SessionNotOnOrAfter)
 	}
-	w.open("AuthnStatement",
-		"AuthnInstant", stamp(a.AuthnInstant),
-		"SessionIndex", id,
-		"SessionNotOnOrAfter", sessionEnd)
-	w.open("AuthnContext")
-	w.leaf("AuthnContextClassRef", classPassword)
-	w.close("AuthnContext")
-	w.close("AuthnStatement")
+	for _, index := range a.SessionIndexes {
+		w.open("AuthnStatement",
+			"AuthnInstant", stamp(a.AuthnInstant),
+			"SessionIndex", index,
+			"SessionNotOnOrAfter", sessionEnd)
+		w.open("AuthnContext")
+		w.leaf("AuthnContextClassRef", classPassword)
+		w.close("AuthnContext")
+		w.close("AuthnStatement")
+	}
 	w.close("Assertion")
 }
 

@@ -45,6 +45,19 @@
 // itself, and [ReadForm] reads that form. If neither SignInAs nor a login_hint in the query names the user, a page
 // asks who signs in. IdP-initiated sign-ins begin at MyAppsURL.
 //
+// # Logout
+//
+// With Application.LogoutURL, the provider tells the service of logouts: SignOutURL loads its Logout URL
+// in a frame, and Sessions are what can be named in a message by hand:
+//
+//	request := samltest.Logout{Session: idp.Sessions()[0]}
+//	address, err := idp.LogoutRedirect(request)       // a browser opens it
+//	form, err := idp.LogoutForm(request)              // http.PostForm sends it as Keycloak's server does
+//	answer, err := idp.LogoutBySOAP(client, request)
+//
+// A LogoutRequest of the service ends the user's session here and is answered. LogoutMessages returns
+// what the service sent. The fields of [Logout] change one point each, as those of Answer do.
+//
 // # By hand
 //
 // HomeURL is a page to try a service by hand. It registers the Redirect URL (assertion consumer
@@ -87,6 +100,13 @@ type Options struct {
 	// User. Default DefaultUsers().
 	Users []User
 
+	// LogoutBindings are those of SingleLogoutService in the metadata, in this order. nil stands for
+	// HTTPRedirect alone, as in Entra; a list without entries for a provider without single logout,
+	// such as Google Workspace. All of them work, whatever the metadata says.
+	LogoutBindings []Binding
+	// SeparateLogoutResponses publishes another address, a ResponseLocation, for LogoutResponses.
+	SeparateLogoutResponses bool
+
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 }
@@ -98,23 +118,31 @@ type IdentityProvider struct {
 	entityID string
 	users    []User
 	now      func() time.Time
+	logout   []Binding // of SingleLogoutService
+	separate bool      // Options.SeparateLogoutResponses
 
 	mu       sync.RWMutex // guards what follows
 	baseURL  string
 	keys     []signingKey // the first one is active
 	apps     []Application
 	signedIn User // zero: nobody is signed in
+	sessions []Session
+	heard    []LogoutMessage
 }
 
 // New returns an identity provider. It fails if a key cannot sign here, or if BaseURL is not an
 // absolute URL.
 func New(o Options) (*IdentityProvider, error) {
-	p := &IdentityProvider{tenant: o.TenantID, entityID: o.EntityID, users: o.Users, now: o.Now}
+	p := &IdentityProvider{tenant: o.TenantID, entityID: o.EntityID, users: o.Users, now: o.Now,
+		logout: o.LogoutBindings, separate: o.SeparateLogoutResponses}
 	if p.tenant == "" {
 		p.tenant = newGUID()
 	}
 	if p.entityID == "" {
 		p.entityID = p.homeDirectory()
+	}
+	if p.logout == nil {
+		p.logout = []Binding{HTTPRedirect}
 	}
 	if len(p.users) == 0 {
 		p.users = DefaultUsers()

@@ -20,6 +20,17 @@ type Application struct {
 	// EncryptionCertificate is the certificate of "Token encryption", in DER. Answers are encrypted
 	// for it. If it is nil, they are not encrypted.
 	EncryptionCertificate []byte
+
+	// LogoutURL is the "Logout Url (Optional)", where LogoutRequests and LogoutResponses go. If it is
+	// empty, the application hears of no logout.
+	LogoutURL string
+	// LogoutBinding is how a browser carries a LogoutResponse there: HTTPRedirect (default) or HTTPPost.
+	LogoutBinding Binding
+	// SigningCertificate is the certificate of "Verification certificates", in DER. If it is set, logout
+	// messages that its key did not sign are refused.
+	SigningCertificate []byte
+	// ChangeLogout changes each logout message that ServeHTTP sends to the application. nil: no change.
+	ChangeLogout func(*Logout)
 }
 
 // Register adds an application. It replaces one with the same Identifier.
@@ -67,7 +78,7 @@ func (p *IdentityProvider) MyAppsURL() string { return p.address("myapps") }
 
 const maxRequest = 1 << 20 // bytes
 
-// ServeHTTP serves the metadata, the Login URL, My Apps and the home page.
+// ServeHTTP serves the metadata, the Login URL, which is the Logout URL too, My Apps and the home page.
 func (p *IdentityProvider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
 	if err := r.ParseForm(); err != nil {
@@ -83,8 +94,12 @@ func (p *IdentityProvider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.showHome(w, r, http.StatusOK, home{})
 	case "GET federationmetadata/2007-06/federationmetadata.xml":
 		p.serveMetadata(w)
-	case "GET saml2", "POST saml2":
-		p.serveLogin(w, r)
+	case "GET saml2", "POST saml2", "GET saml2/logout", "POST saml2/logout":
+		if carriesLogout(r) {
+			p.serveLogout(w, r)
+		} else {
+			p.serveLogin(w, r)
+		}
 	case "GET myapps":
 		p.serveMyApps(w, r)
 	case "POST register":
@@ -92,7 +107,11 @@ func (p *IdentityProvider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "POST signin":
 		p.change(w, r, func() error { return p.signIn(w, r.PostForm.Get("user")) })
 	case "POST signout":
-		p.change(w, r, func() error { return p.signOut(w) })
+		if sameOrigin(w, r) {
+			p.serveSignOut(w, r)
+		}
+	case "GET oauth2/v2.0/logout":
+		p.serveSignOut(w, r)
 	default:
 		http.NotFound(w, r)
 	}
@@ -190,10 +209,14 @@ func (p *IdentityProvider) send(w http.ResponseWriter, r *http.Request, answer A
 			answer.User.UserPrincipalName, answer.Audience))
 		return
 	}
+	p.fillIn(&answer, p.now())
 	value, err := p.Respond(answer)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
+	}
+	if answer.Status == "" {
+		p.addSession(Session{answer.Audience, answer.User, answer.NameID, answer.NameIDFormat, answer.AssertionID})
 	}
 	show(w, page{Action: answer.Recipient, SAMLResponse: value, RelayState: r.Form.Get("RelayState")})
 }

@@ -128,7 +128,7 @@ func TestRequests(t *testing.T) {
 		{"an older version", `Version="2.0"`, `Version="1.1"`, "AADSTS75005"},
 		{"no IssueInstant", ` IssueInstant="2026-03-14T08:26:53Z"`, ``, "AADSTS75005"},
 		{"an IssueInstant that is no time", `2026-03-14T08:26:53Z`, `yesterday`, "AADSTS75005"},
-		{"a message of another kind", `samlp:AuthnRequest`, `samlp:LogoutRequest`, "AADSTS75005"},
+		{"a message of another kind", `samlp:AuthnRequest`, `samlp:AttributeQuery`, "AADSTS75005"},
 		{"an Issuer with a slash more", issuer, "/" + issuer, "AADSTS700016"},
 		{"an Issuer in other case", "<saml:Issuer>https", "<saml:Issuer>HTTPS", "AADSTS700016"},
 		{"no Issuer", "<saml:Issuer>" + redirectURL + issuer, "", "AADSTS700016"},

@@ -20,8 +20,8 @@ const (
 	SignNothing               // Entra never does this; service providers must refuse it
 )
 
-// Algorithm is the URI of a signature method (XML Signature 1.1, section 6.4). The digest uses the
-// same hash.
+// Algorithm is the URI of a signature method (XML Signature 1.1, section 6.4; RFC 9231, section 2.3). The
+// digest uses the same hash. Those of RSA-PSS sign the query of an HTTP-Redirect only.
 type Algorithm string
 
 const (
@@ -32,6 +32,10 @@ const (
 	ECDSASHA256 Algorithm = dsig.ECDSASHA256SignatureMethod
 	ECDSASHA384 Algorithm = dsig.ECDSASHA384SignatureMethod
 	ECDSASHA512 Algorithm = dsig.ECDSASHA512SignatureMethod
+
+	RSAPSSSHA256 Algorithm = "http://www.w3.org/2007/05/xmldsig-more#sha256-rsa-MGF1"
+	RSAPSSSHA384 Algorithm = "http://www.w3.org/2007/05/xmldsig-more#sha384-rsa-MGF1"
+	RSAPSSSHA512 Algorithm = "http://www.w3.org/2007/05/xmldsig-more#sha512-rsa-MGF1"
 )
 
 // sign adds the signatures and the encryption that the answer asks for to the XML in text.
@@ -43,13 +47,10 @@ func sign(text string, a *Answer, key signingKey) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if a.Style == Pretty {
-		doc.Indent(2)
-		doc.InsertChildAt(0, etree.NewText("\n"))
-		doc.InsertChildAt(0, etree.NewProcInst("xml", `version="1.0" encoding="UTF-8"`))
-	}
+	a.Style.indent(doc)
 	response := doc.Root()
-	how := a.signing(key)
+	how := a.Style.signing(key, a.Algorithm)
+	how.omitKeyInfo = a.OmitKeyInfo
 	if a.Encrypt != nil && a.Encrypt.NameIDOnly {
 		nameIDs := response.FindElements("./Assertion/Subject/NameID")
 		if err := a.Encrypt.encryptAll(nameIDs, "EncryptedID"); err != nil {
@@ -80,7 +81,17 @@ func sign(text string, a *Answer, key signingKey) ([]byte, error) {
 	return doc.WriteToBytes()
 }
 
-// parseEdited reads the result of Answer.Edit so that it is written again as it was, oddities
+// indent makes a document Pretty, if the style is.
+func (s Style) indent(doc *etree.Document) {
+	if s != Pretty {
+		return
+	}
+	doc.Indent(2)
+	doc.InsertChildAt(0, etree.NewText("\n"))
+	doc.InsertChildAt(0, etree.NewProcInst("xml", `version="1.0" encoding="UTF-8"`))
+}
+
+// parseEdited reads the result of Edit so that it is written again as it was, oddities
 // included.
 func parseEdited(text string) (*etree.Document, error) {
 	doc := etree.NewDocument()
@@ -88,23 +99,18 @@ func parseEdited(text string) (*etree.Document, error) {
 	// Without these settings a carriage return would be lost.
 	doc.WriteSettings = etree.WriteSettings{CanonicalText: true, CanonicalAttrVal: true}
 	if err := doc.ReadFromString(text); err != nil {
-		return nil, fmt.Errorf("samltest: Answer.Edit returned a text that is not XML: %w", err)
+		return nil, fmt.Errorf("samltest: Edit returned a text that is not XML: %w", err)
 	}
 	if doc.Root() == nil {
-		return nil, errors.New("samltest: Answer.Edit returned XML without an element")
+		return nil, errors.New("samltest: Edit returned XML without an element")
 	}
 	return doc, nil
 }
 
-// signing returns how the elements of the answer are signed.
-func (a *Answer) signing(key signingKey) signing {
-	how := signing{
-		key:         key,
-		algorithm:   a.Algorithm,
-		omitKeyInfo: a.OmitKeyInfo,
-		wrapBase64:  a.Style == Pretty,
-	}
-	if a.Style != Entra {
+// signing returns how the elements of a message in this style are signed.
+func (s Style) signing(key signingKey, algorithm Algorithm) signing {
+	how := signing{key: key, algorithm: algorithm, wrapBase64: s == Pretty}
+	if s != Entra {
 		how.prefix = "ds"
 	}
 	return how
@@ -116,6 +122,7 @@ type signing struct {
 	algorithm   Algorithm // empty: the default of the key
 	prefix      string    // of the XML Signature namespace; empty: the default namespace
 	omitKeyInfo bool
+	asn1        bool // writes ECDSA in ASN.1
 	wrapBase64  bool // breaks base64 into lines of 76 characters, as some serializers do
 }
 
@@ -143,7 +150,7 @@ func (s signing) signature(e *etree.Element) (*etree.Element, error) {
 			return nil, err
 		}
 	}
-	if _, ok := signer.Public().(*ecdsa.PublicKey); ok {
+	if _, ok := signer.Public().(*ecdsa.PublicKey); ok && !s.asn1 {
 		signer = rawECDSA{signer}
 	}
 	context, err := dsig.NewSigningContext(signer, [][]byte{s.key.certificate})

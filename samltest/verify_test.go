@@ -4,18 +4,15 @@ import (
 	"bytes"
 	"crypto/ecdsa"
 	"crypto/x509"
-	"encoding/asn1"
 	"encoding/base64"
 	"encoding/pem"
 	"fmt"
-	"math/big"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
 
 	"github.com/beevik/etree"
-	dsig "github.com/russellhaering/goxmldsig"
 	"github.com/russellhaering/goxmldsig/etreeutils"
 )
 
@@ -48,7 +45,8 @@ func xmlsecVerify(t *testing.T, certificate []byte, parent string, documents ...
 	write("key.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate}))
 	xmlsec := exec.Command(tool(t, "xmlsec1", "xmlsec1"), "--verify", "--pubkey-cert-pem", "key.pem",
 		"--enabled-key-data", "rsa,ecdsa",
-		"--id-attr:ID", nsProtocol+":Response", "--id-attr:ID", nsAssertion+":Assertion", "--id-attr:ID", nsMetadata+":EntityDescriptor",
+		"--id-attr:ID", nsProtocol+":Response", "--id-attr:ID", nsProtocol+":LogoutRequest",
+		"--id-attr:ID", nsProtocol+":LogoutResponse", "--id-attr:ID", nsAssertion+":Assertion", "--id-attr:ID", nsMetadata+":EntityDescriptor",
 		"--node-xpath", parent+"/*[local-name()='Signature']")
 	for i, document := range documents {
 		name := fmt.Sprintf("message%d.xml", i)
@@ -89,31 +87,21 @@ func goxmldsigVerify(t *testing.T, document, certificate []byte, path string) er
 		t.Fatal(err)
 	}
 	if key, ok := trusted.PublicKey.(*ecdsa.PublicKey); ok {
-		signatureToASN1(t, e, key)
+		checkLength(t, e, key)
 	}
-	_, err = dsig.NewDefaultValidationContext(&dsig.MemoryX509CertificateStore{Roots: []*x509.Certificate{trusted}}).Validate(e)
-	return err
+	return verifyEnveloped(e, trusted)
 }
 
-// signatureToASN1 undoes rawECDSA in the signature of e, because goxmldsig 1.6.1 reads ECDSA
-// signatures as ASN.1 only. It also makes sure that the length is the standard's.
-func signatureToASN1(t *testing.T, e *etree.Element, key *ecdsa.PublicKey) {
+// checkLength makes sure that an ECDSA signature has the length of the standard.
+func checkLength(t *testing.T, e *etree.Element, key *ecdsa.PublicKey) {
 	t.Helper()
-	value := e.FindElement("./Signature/SignatureValue")
-	raw, err := base64.StdEncoding.DecodeString(value.Text())
+	raw, err := base64.StdEncoding.DecodeString(e.FindElement("./Signature/SignatureValue").Text())
 	if err != nil {
 		t.Fatal(err)
 	}
-	half := (key.Curve.Params().BitSize + 7) / 8
-	if len(raw) != 2*half {
-		t.Fatalf("signature of %d bytes, want %d for %s", len(raw), 2*half, key.Curve.Params().Name)
+	if want := 2 * ((key.Curve.Params().BitSize + 7) / 8); len(raw) != want {
+		t.Fatalf("signature of %d bytes, want %d for %s", len(raw), want, key.Curve.Params().Name)
 	}
-	encoded, err := asn1.Marshal(struct{ R, S *big.Int }{new(big.Int).SetBytes(raw[:half]),
-		new(big.Int).SetBytes(raw[half:])})
-	if err != nil {
-		t.Fatal(err)
-	}
-	value.SetText(base64.StdEncoding.EncodeToString(encoded))
 }
 
 // The two verifiers must not accept everything.
@@ -148,16 +136,21 @@ var (
 		"Response":         "/Response",
 		"Assertion":        "/Response/Assertion",
 		"EntityDescriptor": "/EntityDescriptor",
+		"LogoutRequest":    "/LogoutRequest",
+		"LogoutResponse":   "/LogoutResponse",
+		"Envelope":         "/Envelope/Body/*",
 	}
 	xpathOf = map[string]string{
 		"Response":         "/*",
 		"Assertion":        "/*/*[local-name()='Assertion']",
 		"EntityDescriptor": "/*",
+		"LogoutRequest":    "/*",
+		"LogoutResponse":   "/*",
+		"Envelope":         "/*/*/*",
 	}
 )
 
-// verifyBoth checks one signature with both verifiers. element is "Response", "Assertion" or
-// "EntityDescriptor".
+// verifyBoth checks one signature with both verifiers. element is a key of pathOf.
 func verifyBoth(t *testing.T, document, certificate []byte, element string) {
 	t.Helper()
 	if err := goxmldsigVerify(t, document, certificate, pathOf[element]); err != nil {

@@ -66,7 +66,7 @@ func (w *writer) start(local string, attributes []string) {
 
 func (w *writer) qualified(local string) string {
 	switch {
-	case local == "Response" || strings.HasPrefix(local, "Status"):
+	case isProtocol(local):
 		return "samlp:" + local
 	case w.style == Entra:
 		return local
@@ -75,9 +75,19 @@ func (w *writer) qualified(local string) string {
 	}
 }
 
+// isProtocol reports whether an element belongs to the protocol namespace.
+func isProtocol(local string) bool {
+	return isMessage(local) || local == "SessionIndex" || strings.HasPrefix(local, "Status")
+}
+
+// isMessage reports whether an element is the root of a message.
+func isMessage(local string) bool {
+	return local == "Response" || local == "LogoutRequest" || local == "LogoutResponse"
+}
+
 // declarations returns the namespace declarations of an element, which follow its other attributes.
-// Entra declares the assertion namespace where it begins: in the Issuer of the response and in the
-// Assertion. Keycloak declares it at the root, again without need at the Assertion, and the
+// Entra declares the assertion namespace where it begins: in the Issuer of a message, in the NameID of a
+// LogoutRequest and in the Assertion. Keycloak declares it at the root, again without need at the Assertion, and the
 // namespaces of XML Schema at each value. The prefix xs is not "visibly used" there, only inside
 // the value of xsi:type. Each of these is a trap for exclusive canonicalization.
 func (w *writer) declarations(local string) string {
@@ -89,11 +99,11 @@ func (w *writer) declarations(local string) string {
 			` xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="xs:string"`
 	)
 	switch {
-	case local == "Response" && w.style == Entra:
+	case isMessage(local) && w.style == Entra:
 		return protocol
-	case local == "Response":
+	case isMessage(local):
 		return protocol + asPrefix
-	case local == "Assertion", local == "Issuer" && w.style == Entra && !w.inAssertion:
+	case local == "Assertion", (local == "Issuer" || local == "NameID") && w.style == Entra && !w.inAssertion:
 		return asDefault
 	case local == "AttributeValue" && w.style != Entra:
 		return typed

@@ -22,8 +22,9 @@ be https, or http on this machine; at most 4 MiB are read within 10 seconds.
     -proxy URL      asks an https address through this forward proxy: http://host:port or https://host:port, with
                     user:password@ before the host if it wants that; the proxy of the environment is never used
     -ca FILE        trusts the authorities in this PEM file too, as for a proxy that opens TLS connections
-    -json           prints one object: entity_id, login_url, logout_url, certificates (sha256 in lower-case hex, subject,
-                    not_before, not_after), valid_until (null if it does not say), warnings (code, message, hint)
+    -json           prints one object: entity_id, login_url, logout_url (that of HTTP-Redirect), logout_services (binding,
+                    location, response_location), certificates (sha256 in lower-case hex, subject, not_before,
+                    not_after), valid_until (null if it does not say), warnings (code, message, hint)
 
 Exit status: 0 read, 1 not usable as metadata (one line on standard error says why), 2 usage.
 `
@@ -89,6 +90,9 @@ func printMetadata(w io.Writer, idp *saml.IdentityProvider, now time.Time) {
 	row(w, 0, "Entity ID", idp.EntityID())
 	row(w, 0, "Login URL", idp.LoginURL())
 	row(w, 0, "Logout URL", idp.LogoutURL())
+	for _, s := range idp.LogoutServices() {
+		printLogout(w, s)
+	}
 	row(w, 0, "Valid until", showTime(idp.ValidUntil()))
 	for i, k := range idp.Keys() {
 		row(w, 0, fmt.Sprintf("Certificate %d", i+1), k.Subject())
@@ -96,6 +100,16 @@ func printMetadata(w io.Writer, idp *saml.IdentityProvider, now time.Time) {
 	}
 	for _, warning := range idp.Warnings(now) {
 		row(w, 0, "Warning", warning.String())
+	}
+}
+
+// printLogout prints what the row of the Logout URL, which is for HTTP-Redirect, does not say.
+func printLogout(w io.Writer, s saml.LogoutService) {
+	if binding := s.Binding[strings.LastIndexByte(s.Binding, ':')+1:]; binding != "HTTP-Redirect" {
+		row(w, 0, "Logout URL, "+binding, s.Location)
+	}
+	if s.ResponseLocation != "" {
+		row(w, 2, "for LogoutResponses", s.ResponseLocation)
 	}
 }
 
@@ -138,10 +152,17 @@ func showTime(t time.Time) string {
 type metadataJSON struct {
 	EntityID     string            `json:"entity_id"`
 	LoginURL     string            `json:"login_url"`
-	LogoutURL    string            `json:"logout_url"`
+	LogoutURL    string            `json:"logout_url"` // that of HTTP-Redirect
+	Logout       []logoutJSON      `json:"logout_services"`
 	Certificates []certificateJSON `json:"certificates"`
 	ValidUntil   *time.Time        `json:"valid_until"` // null if the document does not say
 	Warnings     []warningJSON     `json:"warnings"`
+}
+
+type logoutJSON struct {
+	Binding          string `json:"binding"` // URI
+	Location         string `json:"location"`
+	ResponseLocation string `json:"response_location"` // "" means location
 }
 
 type certificateJSON struct {
@@ -159,7 +180,10 @@ type warningJSON struct {
 
 func printMetadataJSON(w io.Writer, idp *saml.IdentityProvider, now time.Time) {
 	m := metadataJSON{EntityID: idp.EntityID(), LoginURL: idp.LoginURL(), LogoutURL: idp.LogoutURL(),
-		Certificates: []certificateJSON{}, Warnings: []warningJSON{}}
+		Logout: []logoutJSON{}, Certificates: []certificateJSON{}, Warnings: []warningJSON{}}
+	for _, s := range idp.LogoutServices() {
+		m.Logout = append(m.Logout, logoutJSON(s))
+	}
 	if until := idp.ValidUntil(); !until.IsZero() {
 		m.ValidUntil = &until
 	}

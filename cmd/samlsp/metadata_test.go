@@ -95,7 +95,7 @@ func TestMetadataJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(r.stdout), &got); err != nil {
 		t.Fatal(err)
 	}
-	hasKeys(t, got, "entity_id", "login_url", "logout_url", "certificates", "valid_until", "warnings")
+	hasKeys(t, got, "entity_id", "login_url", "logout_url", "logout_services", "certificates", "valid_until", "warnings")
 	if got["entity_id"] != idp.EntityID() || got["login_url"] != idp.LoginURL() ||
 		got["logout_url"] != idp.LogoutURL() || got["valid_until"] != nil {
 		t.Errorf("got %v", got)
@@ -456,5 +456,41 @@ func TestNoProductIsNamedWithoutReason(t *testing.T) {
 		if strings.Contains(r.stderr, "Entra") || strings.Contains(r.stderr, "SAML Certificates >") {
 			t.Errorf("%s: got %s, want no product", name, r.stderr)
 		}
+	}
+}
+
+// TestMetadataLogout: each address for logout is shown with what it is for.
+func TestMetadataLogout(t *testing.T) {
+	t.Parallel()
+	document, err := os.ReadFile(metadataOf(t, newIDP(t, samltest.Options{})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	service := func(binding string) string {
+		return `<SingleLogoutService Binding="urn:oasis:names:tc:SAML:2.0:bindings:` + binding +
+			`" Location="https://idp.example.com/` + binding + `" ResponseLocation="https://idp.example.com/answers"/>`
+	}
+	file := filepath.Join(t.TempDir(), "metadata.xml")
+	at := strings.Index(string(document), "<SingleLogoutService")
+	text := string(document[:at]) + service("SOAP") + service("HTTP-POST") + string(document[at:])
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := samlsp(t, "metadata", file)
+	hasRow(t, r.stdout, "Logout URL, HTTP-POST", "https://idp.example.com/HTTP-POST")
+	hasRow(t, r.stdout, "Logout URL, SOAP", "https://idp.example.com/SOAP")
+	hasRow(t, r.stdout, "for LogoutResponses", "https://idp.example.com/answers")
+	var got struct {
+		Logout []struct {
+			Binding, Location string
+			Response          string `json:"response_location"`
+		} `json:"logout_services"`
+	}
+	if err := json.Unmarshal([]byte(samlsp(t, "metadata", "-json", file).stdout), &got); err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Logout) != 3 || !strings.HasSuffix(got.Logout[0].Binding, ":HTTP-Redirect") || got.Logout[0].Response != "" ||
+		got.Logout[1].Location != "https://idp.example.com/HTTP-POST" || got.Logout[2].Response != "https://idp.example.com/answers" {
+		t.Errorf("got %+v", got)
 	}
 }

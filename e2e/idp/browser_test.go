@@ -4,6 +4,7 @@ package idp
 
 import (
 	"bytes"
+	"cmp"
 	"compress/flate"
 	"encoding/base64"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -25,6 +27,8 @@ import (
 type browser struct {
 	http      *http.Client
 	passwords int      // how many times a password was typed since visit was called
+	inside    string   // "iframe" or "image" while one is loaded, "" for the page itself
+	bindings  []string // how messages traveled, such as "SAMLRequest by redirect"
 	messages  []string // the SAML messages that traveled, as XML, for the log of a failure
 }
 
@@ -37,7 +41,7 @@ func newBrowser(t *testing.T) *browser {
 	b := &browser{}
 	b.http = &http.Client{Jar: jar, Timeout: time.Minute,
 		CheckRedirect: func(r *http.Request, via []*http.Request) error {
-			b.note(r.URL.Query())
+			b.note(r.URL.Query(), "redirect")
 			if len(via) > 20 {
 				return fmt.Errorf("more than 20 redirects, the last to %s", r.URL)
 			}
@@ -60,16 +64,25 @@ const mostPages = 20
 // visit opens an address and goes on until a page has nothing to submit, or refuses the password.
 func (b *browser) visit(t *testing.T, address, user, password string) page {
 	t.Helper()
-	b.passwords, b.messages = 0, nil
+	b.passwords, b.messages, b.bindings = 0, nil, nil
 	r, err := http.NewRequest(http.MethodGet, address, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := b.open(t, r, nil)
+	return b.follow(t, b.open(t, r, nil), user, password)
+}
+
+// follow goes on from a page until one has nothing to submit, or refuses the password.
+func (b *browser) follow(t *testing.T, p page, user, password string) page {
+	t.Helper()
 	typed := false // the page is the answer to a password
 	for range mostPages {
+		if next, ok := p.next(); ok {
+			p = b.goOn(t, p, next)
+			continue
+		}
 		f, ok := p.form()
-		if !ok || f.password != "" && typed { // then it was wrong
+		if !ok || f.password != "" && (typed || user == "") { // then it was wrong, or nobody wants to sign in
 			return p
 		}
 		if typed = f.password != ""; typed {
@@ -81,8 +94,19 @@ func (b *browser) visit(t *testing.T, address, user, password string) page {
 		}
 		p = b.submit(t, p, f)
 	}
-	t.Fatalf("after %d pages the sign-in still goes on, at %s\n%.3000s", mostPages, p.url, p.body)
+	t.Fatalf("after %d pages it still goes on, at %s\n%.3000s", mostPages, p.url, p.body)
 	return page{}
+}
+
+// goOn opens the address that a page leads to by itself.
+func (b *browser) goOn(t *testing.T, from page, next *url.URL) page {
+	t.Helper()
+	b.note(next.Query(), "redirect")
+	r, err := http.NewRequest(http.MethodGet, next.String(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.open(t, r, from.url)
 }
 
 func (b *browser) submit(t *testing.T, from page, f form) page {
@@ -91,7 +115,7 @@ func (b *browser) submit(t *testing.T, from page, f form) page {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.note(f.values)
+	b.note(f.values, "form")
 	r, err := http.NewRequest(http.MethodPost, action.String(), strings.NewReader(f.values.Encode()))
 	if f.method == http.MethodGet {
 		action.RawQuery = f.values.Encode()
@@ -122,8 +146,12 @@ func (b *browser) open(t *testing.T, r *http.Request, from *url.URL) page {
 	r.Header.Set("Accept-Language", "en")
 	r.Header.Set("User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0")
 	r.Header.Set("Sec-Fetch-Site", site)
-	r.Header.Set("Sec-Fetch-Mode", "navigate")
-	r.Header.Set("Sec-Fetch-Dest", "document")
+	mode, dest := "navigate", cmp.Or(b.inside, "document")
+	if dest == "image" {
+		mode = "no-cors"
+	}
+	r.Header.Set("Sec-Fetch-Mode", mode)
+	r.Header.Set("Sec-Fetch-Dest", dest)
 	if r.Method == http.MethodPost && site == "cross-site" {
 		jar := b.http.Jar
 		b.http.Jar = &crossSite{CookieJar: jar}
@@ -160,8 +188,11 @@ func (c *crossSite) Cookies(u *url.URL) []*http.Cookie {
 }
 
 // note keeps the messages of a form or of an address.
-func (b *browser) note(values url.Values) {
+func (b *browser) note(values url.Values, binding string) {
 	for _, name := range []string{"SAMLRequest", "SAMLResponse"} {
+		if values.Has(name) {
+			b.bindings = append(b.bindings, name+" by "+binding)
+		}
 		if data, err := base64.StdEncoding.DecodeString(values.Get(name)); err == nil && len(data) > 0 {
 			if text, err := io.ReadAll(flate.NewReader(bytes.NewReader(data))); err == nil {
 				data = text
@@ -171,6 +202,18 @@ func (b *browser) note(values url.Values) {
 			}
 		}
 	}
+}
+
+var refresh = regexp.MustCompile(`<noscript><meta http-equiv="refresh" content="0;url=([^"]*)">`)
+
+// next returns the address that a page of the service leads browsers without scripts to.
+func (p page) next() (*url.URL, bool) {
+	m := refresh.FindSubmatch(p.body)
+	if m == nil {
+		return nil, false
+	}
+	u, err := p.url.Parse(html.UnescapeString(string(m[1])))
+	return u, err == nil
 }
 
 // A form is what a page can submit.

@@ -30,6 +30,7 @@ const keycloakAdmin = "admin"
 const (
 	knobMappers   = "mappers"   // false: the client has the mappers that Keycloak gives it, and no other
 	knobInitiated = "initiated" // true: users can begin at Keycloak (Settings > IDP-Initiated SSO URL name)
+	knobBack      = "back"      // true: Keycloak's server tells the service of a logout (Settings > Front channel logout off)
 	knobRealm     = "realm"     // true: the client is in the realm whose keys change
 )
 
@@ -224,6 +225,9 @@ func (k *runningKeycloak) addClient(t *testing.T, c *client) {
 	}
 	if c.knobs[knobInitiated] == true {
 		attributes["saml_idp_initiated_sso_url_name"] = c.slug
+	}
+	if c.knobs[knobBack] == true {
+		imported["frontchannelLogout"] = false
 	}
 	if c.knobs[knobMappers] != false {
 		imported["protocolMappers"] = keycloakMappers

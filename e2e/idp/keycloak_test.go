@@ -3,13 +3,9 @@
 package idp
 
 import (
-	"context"
-	"os"
 	"slices"
 	"testing"
 	"time"
-
-	"github.com/chromedp/chromedp"
 
 	"github.com/iomete/saml"
 )
@@ -44,7 +40,7 @@ func TestKeycloak(t *testing.T) {
 		encryptionRows(d, nil, "Response:rsa-sha256, EncryptedAssertion:aes256-gcm/rsa-oaep/sha256"), algorithmRows(d),
 		nameIDRows(d.with(knobs{kcNameIDFormat: "persistent"}), d.with(knobs{kcNameIDFormat: "transient"}),
 			d.with(knobs{kcNameIDFormat: "username"})),
-		settingRows(d), keyRows(changing), announcedKeyRows(changing), rotationRows(changing)))
+		settingRows(d), keycloakLogoutRows(d), keyRows(changing), announcedKeyRows(changing), rotationRows(changing)))
 }
 
 // keycloakImport is what becomes of a client that is imported and not changed at all.
@@ -238,45 +234,11 @@ func warns(codes ...string) func(*testing.T, visit) {
 // inChromium signs in with a real browser, by typing name and password into Keycloak's page.
 func inChromium(t *testing.T, v visit) {
 	t.Helper()
-	need{[]string{"chromium", "--version"}, "the Debian package chromium"}.check(t)
-	// a shorter path than that of t.TempDir: the browser puts sockets into it
-	dir, err := os.MkdirTemp("", "idp-chromium-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath("chromium"), chromedp.NoSandbox,
-		chromedp.DisableGPU,
-		chromedp.UserDataDir(dir), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))
-	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
-	ctx, _ := chromedp.NewContext(allocator)
-	defer func() {
-		if err := chromedp.Cancel(ctx); err != nil {
-			t.Log(err)
-		}
-		stop()
-		// its last processes may still be writing; what they leave is in the folder for temporary
-		// files
-		os.RemoveAll(dir)
-	}()
-	if err := chromedp.Do(ctx); err != nil { // starts it, without a deadline, which would end it too
-		t.Fatal(err)
-	}
-	limited, cancel := context.WithTimeout(ctx, mostPatience)
-	defer cancel()
+	c := startChromium(t)
 	v.forget()
-	if err := chromedp.Do(limited, chromedp.Navigate(v.url("/login")), chromedp.WaitVisible(chromedp.CSS("#username")),
-		chromedp.SendKeys(chromedp.CSS("#username"), "alice"), chromedp.SendKeys(chromedp.CSS("#password"),
-			"alicepass"), chromedp.Click(chromedp.CSS("#kc-login"))); err != nil {
-		t.Fatal(err)
-	}
-	want, text := "signed in: alice@example.com", ""
-	for text != want && limited.Err() == nil {
-		time.Sleep(50 * time.Millisecond)
-		// a page that is just going away cannot be asked
-		text, err = chromedp.Run(limited, chromedp.Evaluate[string]("document.body.innerText"))
-	}
-	login, refusal := v.heard()
-	if text != want || login == nil || refusal != nil {
-		t.Errorf("the page says %q (%v, %v), want %q", text, err, refusal, want)
+	c.signIn(v.url("/login"), "#username", "#password", "#kc-login", "alice", "alicepass")
+	c.want("signed in: alice@example.com")
+	if login, refusal := v.heard(); login == nil || refusal != nil {
+		t.Errorf("got the sign-in %v, %v", login, refusal)
 	}
 }

@@ -102,7 +102,7 @@ func (r *runningLemonLDAP) configure(t *testing.T) {
 	}
 	conf := map[string]any{
 		"cfgNum": r.number, "cfgAuthor": "test", "cfgDate": r.number, "cfgVersion": "2.16.1",
-		"portal": r.base + "/", "domain": "localhost", "cookieName": "lemonldap", "securedCookie": 0, "checkXSS": 1, "key": "of-a-test-and-nothing-else",
+		"portal": r.base + "/", "domain": "localhost", "cookieName": "lemonldap", "securedCookie": 0, "sameSite": "Lax", "checkXSS": 1, "key": "of-a-test-and-nothing-else",
 		"authentication": "Demo", "userDB": "Same", "passwordDB": "Null", "registerDB": "Null", "demoExportedVars": map[string]string{"uid": "uid", "mail": "mail", "givenName": "givenName", "sn": "sn", "cn": "cn"},
 		"whatToTrace": "uid", "loginHistoryEnabled": 0, "notification": 0, "portalCheckLogins": 0, "skipRenewConfirmation": 1, "portalForceAuthnInterval": forceAuthnInterval, "skipUpgradeConfirmation": 1, "cspFormAction": "*",
 		"globalStorage": "Apache::Session::File", "globalStorageOptions": map[string]string{"Directory": r.dir +
@@ -146,7 +146,25 @@ func (r *runningLemonLDAP) roll(t *testing.T, k keyPhase) {
 	t.Fatal("the portal does not take the new configuration")
 }
 
+func (r *runningLemonLDAP) logout(*client) string { return r.base + "/?logout=1" }
+
 func (r *runningLemonLDAP) password(name string) string { return name }
+
+// lemonLDAPInChromium signs in and out with a real browser: the portal's page loads the Logout URL of the
+// service in a frame or as an image. To the browser the two are different sites.
+func lemonLDAPInChromium(t *testing.T, v visit) {
+	c := startChromium(t)
+	c.signIn(v.url("/login"), "input[name=user]", "input[name=password]", "button[type=submit]", "alice",
+		v.running.(passworder).password("alice"))
+	const signedIn, asked = "signed in: alice@example.com", "Authentication required"
+	c.want(signedIn)
+	c.visit(v.running.(logouter).logout(v.client))
+	v.tenSecondsLater()
+	c.visit(v.url("/"))
+	if c.want(signedIn, asked) == signedIn {
+		t.Error("the session at the service goes on")
+	}
+}
 
 func TestLemonLDAP(t *testing.T) {
 	t.Parallel()
@@ -183,6 +201,20 @@ func TestLemonLDAP(t *testing.T) {
 		requestRows(d, knobs{"CheckSSOMessageSignature": 1}, badSignature, badSignature), sha512Rows(d, knobs{"CheckSSOMessageSignature": 1}, ""),
 		nameIDRows(d.with(knobs{"NameIDFormat": "persistent", "NameIDSessionKey": "uid"}), format("transient"),
 			d.with(knobs{"NameIDFormat": "unspecified", "NameIDSessionKey": "uid"})),
+		logoutRows(logoutDialect{base: d.with(knobs{"SignSLOMessage": 1}), post: d.with(knobs{"SignSLOMessage": 1}),
+			signed: d.with(knobs{"SignSLOMessage": 1, "CheckSLOMessageSignature": 1}),
+			here: map[string][]string{
+				byRedirect: {"SAMLRequest by redirect", "SAMLResponse by redirect"},
+				// the answer twice: the page of the service posts it again, with its own cookies
+				byPOST: {"SAMLRequest by form", "SAMLResponse by form", "SAMLResponse by form"},
+				bySOAP: {},
+			}}),
+		[]row{
+			{name: "logout begun there, by SOAP", knobs: d.with(knobs{"SignSLOMessage": 1}), config: logsOut,
+				metadata: []saml.MetadataOptions{{LogoutSOAP: true}}, ours: onlyLogoutBy(bySOAP), after: logoutThere},
+			{name: "logout begun there, in Chromium", knobs: d.with(knobs{"SignSLOMessage": 1}), config: logsOut,
+				after: lemonLDAPInChromium},
+		},
 		keyRows(d),
 	))
 }

@@ -72,13 +72,16 @@ type row struct {
 	// one that runs. nil: the same.
 	registered func(*saml.Config)
 	metadata   []saml.MetadataOptions // of the metadata that the product gets
-	unknown    bool                   // the product does not know the service
-	clock      time.Duration          // how far our clock is wrong
+	// ours and theirs change a metadata document on its way to the other side. nil: no change.
+	ours, theirs func(document []byte) []byte
+	unknown      bool          // the product does not know the service
+	clock        time.Duration // how far our clock is wrong
 
 	way     way
 	options saml.LoginOptions
 	user    string                      // default "alice", with the password "alicepass"
 	before  func(t *testing.T, v visit) // happens before the sign-in that the row is about
+	after   func(t *testing.T, v visit) // happens after it
 	want    want
 }
 
@@ -120,7 +123,9 @@ func run(t *testing.T, p product, rows []row) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			c.metadata = document
+			if c.metadata = document; r.ours != nil {
+				c.metadata = r.ours(document)
+			}
 		}
 		services, clients = append(services, s), append(clients, c)
 	}
@@ -134,24 +139,29 @@ func run(t *testing.T, p product, rows []row) {
 		t.Run(r.name, func(t *testing.T) {
 			started := time.Now()
 			v := visit{service: services[i], running: server, client: clients[i], browser: newBrowser(t), row: r}
-			outcome := "failed before the sign-in"
+			came := result{outcome: "failed before the sign-in"}
 			defer func() {
-				report.add(p.name, r.name, sent(v.browser.messages), outcome, time.Since(started),
-					t.Failed())
+				report.add(p.name, r.name, came.sent, came.outcome, time.Since(started), t.Failed())
 			}()
-			runRow(t, v, &outcome)
+			runRow(t, v, &came)
 		})
 	}
 }
 
-func runRow(t *testing.T, v visit, outcome *string) {
+// A result is how a sign-in ended, and how the response was protected.
+type result struct{ outcome, sent string }
+
+func runRow(t *testing.T, v visit, came *result) {
 	v.trust(t, v.running.metadata(v.client))
 	if v.row.before != nil {
 		v.row.before(t, v)
 	}
 	end := v.signIn(t)
-	*outcome = end.String()
+	came.outcome, came.sent = end.String(), sent(v.browser.messages)
 	v.check(t, end)
+	if v.row.after != nil && !t.Failed() {
+		v.row.after(t, v)
+	}
 }
 
 // signIn does what the row says, with the row's user.
@@ -162,15 +172,20 @@ func (v visit) signIn(t *testing.T) ending {
 	if v.row.way == atProvider {
 		address = v.running.initiate(v.client)
 	}
-	name := cmp.Or(v.row.user, "alice")
-	password := name + "pass"
-	if p, ok := v.running.(passworder); ok {
-		password = p.password(name)
-	}
+	name, password := v.credentials()
 	p := v.browser.visit(t, address, name, password)
 	e := ending{page: p, passwords: v.browser.passwords}
 	e.login, e.err = v.heard()
 	return e
+}
+
+// credentials returns what the row's user types.
+func (v visit) credentials() (name, password string) {
+	name = cmp.Or(v.row.user, "alice")
+	if p, ok := v.running.(passworder); ok {
+		return name, p.password(name)
+	}
+	return name, name + "pass"
 }
 
 // An ending is how a sign-in ended.

@@ -44,6 +44,7 @@ func startPysaml2(t *testing.T, clients []*client) running {
 }
 
 func (r *runningPysaml2) metadata(c *client) string { return r.base + "/" + c.slug + "/metadata" }
+func (r *runningPysaml2) logout(c *client) string   { return r.base + "/" + c.slug + "/logout" }
 func (r *runningPysaml2) initiate(c *client) string { return r.base + "/" + c.slug + "/start" }
 
 // roll changes the keys. pysaml2 announces none.
@@ -118,6 +119,16 @@ func TestPysaml2(t *testing.T) {
 		encrypted,
 		requestRows(d, knobs{"want_signed": true}, "IncorrectlySigned", "IncorrectlySigned"), sha512Rows(d, knobs{"want_signed": true}, ""),
 		nameIDRows(knobs{"name_id": "persistent"}, knobs{"name_id": "transient"}, knobs{"name_id": "unspecified"}),
+		logoutRows(logoutDialect{signed: knobs{"want_signed": true}, post: knobs{"logout": "post"},
+			here: map[string][]string{
+				byRedirect: {"SAMLRequest by redirect", "SAMLResponse by redirect"},
+				byPOST:     {"SAMLRequest by form", "SAMLResponse by redirect"},
+				bySOAP:     {},
+			}}),
+		[]row{
+			{name: "logout begun there, by SOAP", knobs: knobs{"logout": "soap"}, config: logsOut,
+				metadata: []saml.MetadataOptions{{LogoutSOAP: true}}, after: logoutThere},
+		},
 		keyRows(d),
 	))
 }

@@ -35,7 +35,9 @@ type service struct {
 	options    *saml.LoginOptions                    // of the sign-ins that "/login" begins
 	trusted    atomic.Pointer[saml.IdentityProvider] // nil until trust was called
 
-	clock time.Duration // how far ours is ahead
+	clock atomic.Int64 // how far ours is ahead, a time.Duration
+	// theirs changes the metadata that trust reads. nil: no change.
+	theirs func(document []byte) []byte
 
 	mu    sync.Mutex
 	login *saml.Login
@@ -46,7 +48,8 @@ func newService(t *testing.T, r row) *service {
 	t.Helper()
 	options := r.options
 	options.POST = r.way == post
-	s := &service{options: &options, clock: r.clock}
+	s := &service{options: &options, theirs: r.theirs}
+	s.clock.Store(int64(r.clock))
 	mux := http.NewServeMux()
 	s.server = httptest.NewServer(mux) // on 127.0.0.1
 	t.Cleanup(s.server.Close)
@@ -72,12 +75,26 @@ func newService(t *testing.T, r row) *service {
 	if r.registered != nil {
 		s.registered = build(r.config, r.registered)
 	}
-	sessions, err := session.New(session.Config{Keys: c.StateKeys, InsecureAllowHTTP: true, Now: s.now, Logger: quiet})
+	sessions, err := session.New(session.Config{Keys: c.StateKeys, Records: &session.MemoryRecords{}, InsecureAllowHTTP: true,
+		Now: s.now, Logger: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler := s.sp.Handler(sessions)
+	handler, err := saml.NewHandler(saml.HandlerConfig{Provider: s.sp, Sessions: sessions, EndSession: sessions.End,
+		EndSessions: sessions.EndSessions, LogoutSOAP: saml.SOAPOptions{AllowPrivate: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	mux.Handle(s.sp.RedirectPath(), handler)
+	if path := s.sp.LogoutPath(); path != "" {
+		if path != s.sp.RedirectPath() {
+			mux.Handle(path, handler)
+		}
+		mux.HandleFunc("POST /logout", func(w http.ResponseWriter, r *http.Request) {
+			handler.StartLogout(w, r, goodbyePage)
+		})
+		mux.HandleFunc(goodbyePage, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, goodbyeText) })
+	}
 	mux.HandleFunc("/login", func(w http.ResponseWriter, req *http.Request) {
 		handler.StartLogin(w, req, s.sp, *s.options)
 	})
@@ -87,12 +104,15 @@ func newService(t *testing.T, r row) *service {
 	return s
 }
 
+// The page after a logout that began at the service.
+const goodbyePage, goodbyeText = "/goodbye", "goodbye from the service"
+
 func (s *service) url(path string) string { return s.server.URL + path }
 
 // owns reports whether a page is one of the service.
 func (s *service) owns(p page) bool { return strings.HasPrefix(p.url.String(), s.server.URL+"/") }
 
-func (s *service) now() time.Time { return time.Now().Add(s.clock) }
+func (s *service) now() time.Time { return time.Now().Add(time.Duration(s.clock.Load())) }
 
 func (s *service) observe(_ context.Context, e saml.Event) {
 	s.mu.Lock()
@@ -132,6 +152,9 @@ func (s *service) trust(t *testing.T, address string) *saml.IdentityProvider {
 	document, err := saml.FetchMetadata(t.Context(), address, saml.FetchOptions{})
 	if err != nil {
 		t.Fatalf("%s: %v", address, err)
+	}
+	if s.theirs != nil {
+		document = s.theirs(document)
 	}
 	p, err := saml.ParseMetadata(document)
 	if err != nil {

@@ -65,6 +65,11 @@ func (r *runningSimpleSAMLphp) initiate(c *client) string {
 	return r.base + "/simplesaml/saml2/idp/SSOService.php?spentityid=" + url.QueryEscape(c.entityID)
 }
 
+func (r *runningSimpleSAMLphp) logout(c *client) string {
+	return r.base + "/simplesaml/saml2/idp/SingleLogoutService.php?ReturnTo=" +
+		url.QueryEscape(r.base+"/simplesaml/logout.php")
+}
+
 // roll changes the keys. It is read with every request.
 func (r *runningSimpleSAMLphp) roll(t *testing.T, k keyPhase) {
 	keys := map[string]string{"signs": "old", "announced": ""}
@@ -137,6 +142,18 @@ func TestSimpleSAMLphp(t *testing.T) {
 		ownKeyRows(d, knobs{"validate.authnrequest": true}, knobs{"assertion.encryption": true}, "Unable to validate"),
 		nameIDRows(format("urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"),
 			format("urn:oasis:names:tc:SAML:2.0:nameid-format:transient"), format("urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified")),
+		logoutRows(logoutDialect{base: d.with(knobs{"sign.logout": true}), post: d.with(knobs{"sign.logout": true}),
+			signed: d.with(knobs{"sign.logout": true, "validate.logout": true}),
+			here: map[string][]string{
+				byRedirect: {"SAMLRequest by redirect", "SAMLResponse by redirect"},
+				byPOST:     {"SAMLRequest by form", "SAMLResponse by redirect"},
+			}}),
+		[]row{
+			{name: "logout begun there, encrypted NameID", knobs: d.with(knobs{"sign.logout": true, "nameid.encryption": true}),
+				config: both(logsOut, decrypts), after: logoutThere},
+			{name: "logout begun there, SHA-512", knobs: d.with(knobs{"sign.logout": true,
+				"signature.algorithm": "http://www.w3.org/2001/04/xmldsig-more#rsa-sha512"}), config: logsOut, after: logoutThere},
+		},
 		announcedKeyRows(d),
 		keyRows(d),
 	))

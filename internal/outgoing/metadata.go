@@ -22,6 +22,8 @@ const maxCacheDuration = 24 * time.Hour
 type Metadata struct {
 	EntityID               string
 	RedirectURL            string        // assertion consumer service, HTTP-POST
+	LogoutURL              string        // single logout service, HTTP-Redirect and HTTP-POST; "" names none
+	LogoutSOAP             bool          // LogoutURL takes SOAP too
 	NameIDFormat           string        // "" names none
 	ValidFor               time.Duration // from Now; 0: no validUntil
 	Now                    time.Time
@@ -86,6 +88,7 @@ func (m Metadata) write(id string) ([]byte, error) {
 			{Binding: crewjam.HTTPPostBinding, Location: m.RedirectURL, Index: 0, IsDefault: &yes},
 		},
 	}
+	role.SingleLogoutServices = m.logoutServices()
 	if m.NameIDFormat != "" {
 		role.NameIDFormats = []crewjam.NameIDFormat{crewjam.NameIDFormat(m.NameIDFormat)}
 	}
@@ -110,6 +113,22 @@ func (m Metadata) write(id string) ([]byte, error) {
 		return nil, err
 	}
 	return append([]byte(xml.Header), append(document, '\n')...), nil
+}
+
+// logoutServices returns one SingleLogoutService for each binding. Readers that take the first one send
+// redirects, which need no script.
+func (m Metadata) logoutServices() (list []crewjam.Endpoint) {
+	if m.LogoutURL == "" {
+		return nil
+	}
+	bindings := []string{crewjam.HTTPRedirectBinding, crewjam.HTTPPostBinding}
+	if m.LogoutSOAP {
+		bindings = append(bindings, crewjam.SOAPBinding)
+	}
+	for _, binding := range bindings {
+		list = append(list, crewjam.Endpoint{Binding: binding, Location: m.LogoutURL})
+	}
+	return list
 }
 
 // encryptionMethods are what we decrypt and would like to get, best first.

@@ -29,5 +29,6 @@ for my $user (@$users) {
 my $portal = Lemonldap::NG::Portal->run( {} );
 builder {
     mount '/static' => Plack::App::File->new( root => '/usr/share/lemonldap-ng/portal/htdocs/static' )->to_app;
+    mount '/javascript' => Plack::App::File->new( root => '/usr/share/javascript' )->to_app; # the portal's scripts need jQuery
     mount '/'       => $portal;
 };

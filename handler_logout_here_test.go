@@ -1,0 +1,545 @@
+package saml
+
+import (
+	"context"
+	"crypto"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/iomete/saml/internal/testfiles"
+)
+
+const idpSLO = "https://idp.example.com/slo"
+
+var byRedirect, byPost = sloXML("HTTP-Redirect", idpSLO, ""), sloXML("HTTP-POST", idpSLO, "")
+
+// receiver is the identity provider, as one that trusts the key of the service.
+func (s *logoutHouse) receiver(entityID string) *ServiceProvider {
+	s.Helper()
+	keys, err := ParseKeys(testfiles.Key(s, "test-idp-b.crt.pem"))
+	if err != nil {
+		s.Fatal(err)
+	}
+	return mustProvider(s, func(c *Config) {
+		idp, err := NewIdentityProvider(entityID, "https://idp.example.com/login", keys...)
+		if err != nil {
+			s.Fatal(err)
+		}
+		c.IdentityProvider, c.NameID = idp, AllowAnyNameID
+	})
+}
+
+// TestStartLogout: the session ends, and the browser carries a signed LogoutRequest that names it as the
+// sign-in did.
+func TestStartLogout(t *testing.T) {
+	t.Parallel()
+	const former = "https://old.example.com/saml"
+	for name, row := range map[string]struct {
+		services, entityID string
+		header             http.Header // in place of that of a browser of today
+		to, how            string
+	}{
+		"by redirect":                 {services: byRedirect, to: idpSLO, how: "page"},
+		"by redirect, an old browser": {services: byRedirect, header: http.Header{}, to: idpSLO, how: "redirect"},
+		"by post alone":               {services: byPost, to: idpSLO, how: "form"},
+		"by post, an old browser":     {services: byPost, header: http.Header{}, to: idpSLO, how: "form"},
+		"the better of both":          {services: byPost + byRedirect, to: idpSLO, how: "page"},
+		"not where answers go": {services: sloXML("HTTP-POST", idpSLO,
+			`ResponseLocation="https://idp.example.com/answers"`), to: idpSLO, how: "form"},
+		"a session of a former entity ID": {services: byRedirect, entityID: former, to: idpSLO, how: "page"},
+		"an address with a query": {services: sloXML("HTTP-POST", idpSLO+"?sls&amp;a=b", ""), to: idpSLO + "?sls&a=b",
+			how: "form"},
+	} {
+		s := newLogoutHouse(t, row.services)
+		if row.entityID != "" {
+			s.subject.EntityID = row.entityID
+		}
+		b := s.browser()
+		if row.header != nil {
+			b.header = row.header
+			b.header.Set("Origin", s.server.URL)
+		}
+		answer := b.signOut()
+		m, to, how := answer.sent(t)
+		if to != row.to || how != row.how {
+			t.Errorf("%s: sent to %s by %s, want %s by %s", name, to, how, row.to, row.how)
+		}
+		v := s.receiver(s.subject.EntityID).judgeLogoutRequest(t.Context(), logoutArrival{m, []string{row.to}, false},
+			logoutRequestChecks)
+		if v.refusal != nil || !sameName(v.request.NameID, s.subject.NameID) ||
+			!slices.Equal(v.request.Indexes, s.subject.SessionIndexes) {
+			t.Errorf("%s: the identity provider reads %+v, %v", name, v.request, v.refusal)
+		}
+		policy := answer.Header.Get("Content-Security-Policy")
+		lets := !strings.Contains(policy, "form-action") && strings.Contains(policy, "frame-ancestors 'none'")
+		if how != "redirect" && !lets || answer.Header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: got the policy %q, %v", name, policy, answer.Header)
+		}
+		if events, ended := s.told(); events != "logout_started" || ended != 1 {
+			t.Errorf("%s: got the events %s, %d ends", name, events, ended)
+		}
+		if page := b.do("GET", "/slo?"+s.response(answer.id(t)).query(t), ""); page.StatusCode != http.StatusOK {
+			t.Errorf("%s: the answer gets status %d", name, page.StatusCode)
+		}
+	}
+}
+
+func sameName(a, b NameID) bool {
+	return a.Value == b.Value && a.Format == b.Format && a.NameQualifier == b.NameQualifier &&
+		a.SPNameQualifier == b.SPNameQualifier
+}
+
+// TestLogoutStaysHere: who cannot be signed out at the identity provider is signed out here, and ends
+// where the service wants. If that is a fault, a page of ours says what is not known.
+func TestLogoutStaysHere(t *testing.T) {
+	t.Parallel()
+	configured := func(change func(*Config)) func(*Config, *HandlerConfig) {
+		return func(c *Config, _ *HandlerConfig) { change(c) }
+	}
+	resolve := func(err error) func(*Config, *HandlerConfig) {
+		return func(_ *Config, hc *HandlerConfig) {
+			hc.Resolve = func(*http.Request, string) (*ServiceProvider, error) { return nil, err }
+		}
+	}
+	for name, row := range map[string]struct {
+		services string
+		change   func(*Config, *HandlerConfig)
+		prepare  func(*logoutHouse)
+		events   string // of a fault
+	}{
+		"no logout there, as Google Workspace": {},
+		"SOAP is not https":                    {services: sloXML("SOAP", "http://idp.example.com/slo", "")},
+		"a logout URL that is our own": {services: byRedirect, prepare: func(s *logoutHouse) {
+			s.idp = idpWith(t, sloXML("HTTP-Redirect", s.sp.LogoutURL(), ""))
+		}},
+		"no LogoutPath":             {services: byRedirect, change: configured(func(c *Config) { c.LogoutPath = "" })},
+		"signed in by password":     {services: byRedirect, prepare: func(s *logoutHouse) { s.subject = nil }},
+		"no NameID":                 {services: byRedirect, prepare: func(s *logoutHouse) { s.subject.NameID.Value = "" }},
+		"another identity provider": {services: byRedirect, prepare: func(s *logoutHouse) { s.subject.Issuer += "2" }},
+		"a session without a tenant": {services: byRedirect, prepare: func(s *logoutHouse) { s.subject.Tenant = "" },
+			change: configured(func(c *Config) { c.Tenant = "a" })},
+		"another tenant":     {services: byRedirect, prepare: func(s *logoutHouse) { s.subject.Tenant = "b" }},
+		"switched off since": {services: byRedirect, change: resolve(ErrNotConfigured)},
+		"the settings fail": {services: byRedirect, change: resolve(errors.New("down")),
+			events: "logout_incomplete identity_provider"},
+		"the settings of the identity provider fail": {services: byRedirect, prepare: func(s *logoutHouse) { s.idp = nil },
+			events: "logout_incomplete identity_provider"},
+		"the key fails, by redirect": {services: byRedirect, change: configured(failingKey),
+			events: "logout_incomplete internal"},
+		"the key fails, by post": {services: byPost, change: configured(failingKey), events: "logout_incomplete internal"},
+		"the key fails, by SOAP": {services: sloXML("SOAP", idpSLO, ""), change: configured(failingKey),
+			events: "logout_started, logout_incomplete internal"},
+	} {
+		s := newLogoutHouse(t, row.services, append([]func(*Config, *HandlerConfig){}, withChange(row.change)...)...)
+		if row.prepare != nil {
+			row.prepare(s)
+		}
+		b := s.browser()
+		answer := b.signOut()
+		sentence, link := textSignedOutHere, s.sp.RedirectURL()
+		if row.events != "" {
+			sentence = textSignedOutUnknown
+		}
+		if name == "the settings fail" || name == "switched off since" {
+			link = "/" // nobody knows where a login begins
+		}
+		answer.wantPage(t, name, sentence, link)
+		if events, ended := s.told(); events != row.events || ended != 1 {
+			t.Errorf("%s: got the events %q, %d ends, want %q", name, events, ended, row.events)
+		}
+		if again := b.signOut(); again.StatusCode != http.StatusOK {
+			t.Errorf("%s: signed out twice: got status %d", name, again.StatusCode)
+		}
+		s.returnTo = "/bye?x=1"
+		b.signIn()
+		if answer = b.signOut(); row.events != "" {
+			answer.wantPage(t, name+", with a page of the service", sentence, "/bye?x=1")
+		} else if answer.StatusCode != http.StatusSeeOther || answer.Header.Get("Location") != "/bye?x=1" {
+			t.Errorf("%s: got status %d, %v", name, answer.StatusCode, answer.Header)
+		}
+	}
+}
+
+func withChange(change func(*Config, *HandlerConfig)) (list []func(*Config, *HandlerConfig)) {
+	if change != nil {
+		list = append(list, change)
+	}
+	return list
+}
+
+// failingKey gives a service a key whose service is down.
+func failingKey(c *Config) { c.SigningKey = brokenSigner{c.SigningKey} }
+
+type brokenSigner struct{ crypto.Signer }
+
+func (brokenSigner) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
+	return nil, errors.New("the key is away")
+}
+
+// TestSessionThatDoesNotEndEverywhere: the identity provider is told all the same, and so is the operator.
+func TestSessionThatDoesNotEndEverywhere(t *testing.T) {
+	t.Parallel()
+	s := newLogoutHouse(t, byRedirect)
+	s.fails = errors.New("the store is down")
+	if _, to, _ := s.browser().signOut().sent(t); to != idpSLO {
+		t.Errorf("sent to %s", to)
+	}
+	if events, _ := s.told(); events != "logout_incomplete session, logout_started" {
+		t.Errorf("got the events %s", events)
+	}
+}
+
+// TestOnlyOurPagesSignOut: what another page can make a browser send ends nothing.
+func TestOnlyOurPagesSignOut(t *testing.T) {
+	t.Parallel()
+	s := newLogoutHouse(t, byRedirect)
+	own, err := url.Parse(s.server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, row := range map[string]struct {
+		method string
+		header http.Header
+		status int // 0: the user is signed out
+	}{
+		"a form of ours":              {"POST", http.Header{"Sec-Fetch-Site": {"same-origin"}}, 0},
+		"a form of ours, old browser": {"POST", http.Header{"Origin": {s.server.URL}}, 0},
+		"a form of ours, a proxy changes Host": {"POST", http.Header{"Origin": {s.server.URL}, "Host": {"internal:8080"}},
+			0},
+		"a form of ours at another name":          {"POST", http.Header{"Origin": {"http://localhost"}, "Host": {"localhost"}}, 0},
+		"a link":                                  {"GET", http.Header{"Sec-Fetch-Site": {"same-origin"}}, 405},
+		"a link of another site":                  {"GET", http.Header{"Sec-Fetch-Site": {"cross-site"}}, 405},
+		"an image":                                {"GET", http.Header{"Sec-Fetch-Site": {"cross-site"}, "Sec-Fetch-Dest": {"image"}}, 405},
+		"a prefetch":                              {"GET", http.Header{"Sec-Fetch-Site": {"same-origin"}, "Sec-Purpose": {"prefetch"}}, 405},
+		"a look at the headers":                   {"HEAD", http.Header{"Sec-Fetch-Site": {"same-origin"}}, 405},
+		"another site":                            {"POST", http.Header{"Sec-Fetch-Site": {"cross-site"}, "Origin": {"https://evil.example"}}, 403},
+		"another site, Origin lies":               {"POST", http.Header{"Sec-Fetch-Site": {"cross-site"}, "Origin": {s.server.URL}}, 403},
+		"a sibling host":                          {"POST", http.Header{"Sec-Fetch-Site": {"same-site"}}, 403},
+		"nobody's form":                           {"POST", http.Header{"Sec-Fetch-Site": {"none"}}, 403},
+		"another site, old browser":               {"POST", http.Header{"Origin": {"https://evil.example"}}, 403},
+		"another port, old browser":               {"POST", http.Header{"Origin": {"http://" + own.Hostname() + ":1"}}, 403},
+		"our host by another scheme":              {"POST", http.Header{"Origin": {"https://" + own.Host}}, 403},
+		"our host as a user name":                 {"POST", http.Header{"Origin": {s.server.URL + "@evil.example"}}, 403},
+		"a hidden page, old browser":              {"POST", http.Header{"Origin": {"null"}}, 403},
+		"no browser, or a proxy took the headers": {"POST", http.Header{}, 403},
+	} {
+		b := s.browser()
+		s.told()
+		b.header = row.header
+		answer := b.do(row.method, "/sign-out", "")
+		events, ended := s.told()
+		if row.status == 0 {
+			if ended != 1 || answer.StatusCode >= 400 {
+				t.Errorf("%s: got status %d, %d ends, %s", name, answer.StatusCode, ended, events)
+			}
+			continue
+		}
+		if answer.StatusCode != row.status || ended != 0 || answer.Header.Get("Cache-Control") != "no-store" ||
+			row.status == 403 && (events != "logout_incomplete logout_origin" ||
+				!strings.Contains(answer.body, "You are not signed out")) ||
+			row.status == 405 && answer.Header.Get("Allow") != "POST" {
+			t.Errorf("%s: got status %d, %d ends, %s, %v", name, answer.StatusCode, ended, events, answer.Header)
+		}
+	}
+}
+
+// TestLogoutWithoutEndSession: a service that forgot the function gets told so.
+func TestLogoutWithoutEndSession(t *testing.T) {
+	t.Parallel()
+	s := newLogoutHouse(t, byRedirect, func(_ *Config, hc *HandlerConfig) { hc.EndSession = nil })
+	answer := s.browser().signOut()
+	if events, _ := s.told(); answer.StatusCode != 500 || events != "logout_incomplete config" {
+		t.Errorf("got status %d, %s", answer.StatusCode, events)
+	}
+}
+
+// A logoutAnswerRow is one answer of the identity provider, and what the user reads.
+type logoutAnswerRow struct {
+	edit     func(*sampleLogout)
+	sentence string
+	code     Code // of the event, "" if the logout has finished
+}
+
+func (row logoutAnswerRow) events() string {
+	if row.code == "" {
+		return string(LogoutFinished)
+	}
+	return string(LogoutIncomplete) + " " + string(row.code)
+}
+
+func status(codes ...string) func(*sampleLogout) {
+	return func(l *sampleLogout) { l.status = logoutStatus(codes...) }
+}
+
+func attributed(name, value string) func(*sampleLogout) {
+	return func(l *sampleLogout) { l.attributes[name] = value }
+}
+
+const (
+	sha1Signature = "http://www.w3.org/2000/09/xmldsig#rsa-sha1"
+	unknownUser   = "urn:oasis:names:tc:SAML:2.0:status:UnknownPrincipal"
+	authnFailed   = "urn:oasis:names:tc:SAML:2.0:status:AuthnFailed"
+)
+
+var logoutAnswers = map[string]logoutAnswerRow{
+	"success":                      {status(statusSuccess), textSignedOutDone, ""},
+	"partial below Success":        {status(statusSuccess, statusPartialLogout), textSignedOutSome, CodeLogoutStatus},
+	"partial below Responder":      {status(statusResponder, statusPartialLogout), textSignedOutSome, CodeLogoutStatus},
+	"partial at the top":           {status(statusPartialLogout), textSignedOutSome, CodeLogoutStatus},
+	"no such user any more":        {status(statusRequester, unknownUser), textSignedOutFailed, CodeLogoutStatus},
+	"Okta without our certificate": {status(authnFailed), textSignedOutFailed, CodeLogoutStatus},
+	"unsigned":                     {(*sampleLogout).asUnsigned, textSignedOutUnknown, CodeLogoutUnsigned},
+	"SHA-1": {func(l *sampleLogout) { l.algorithm = sha1Signature }, textSignedOutUnknown,
+		CodeSignatureAlgorithm},
+	"another key": {func(l *sampleLogout) { l.signer = "test-idp-b" }, textSignedOutUnknown, CodeSignature},
+	"another identity provider": {func(l *sampleLogout) {
+		l.issuer = "<saml:Issuer>https://evil.example</saml:Issuer>"
+	}, textSignedOutUnknown, CodeResponseIssuer},
+	"for another service": {attributed("Destination", "https://other.example.com/slo"), textSignedOutUnknown,
+		CodeLogoutDestination},
+	"to another request": {attributed("InResponseTo", "_other"), textSignedOutUnknown, CodeLogoutUnexpected},
+	"to no request":      {attributed("InResponseTo", ""), textSignedOutUnknown, CodeLogoutUnexpected},
+	"to a changed request": {func(l *sampleLogout) {
+		id := []byte(l.attributes["InResponseTo"])
+		id[len(id)-3] ^= 1
+		l.attributes["InResponseTo"] = string(id)
+	}, textSignedOutUnknown, CodeLogoutUnexpected},
+	"not readable": {func(l *sampleLogout) {
+		l.edit = func(s string) string { return s[:len(s)-9] }
+	}, textSignedOutUnknown, CodeXMLSyntax},
+}
+
+// TestLogoutResponses: whatever the identity provider answers, by redirect or by form, the user is
+// signed out here and reads what is certain. Only what is certain leads on to the page of the service.
+func TestLogoutResponses(t *testing.T) {
+	t.Parallel()
+	s := newLogoutHouse(t, byRedirect)
+	for name, row := range logoutAnswers {
+		for _, binding := range []string{"redirect", "post"} {
+			if binding == "post" && name == "SHA-1" { // the house signs forms with SHA-256 alone
+				continue
+			}
+			for _, returnTo := range []string{"", "/bye"} {
+				s.returnTo = returnTo
+				b := s.browser()
+				id := b.signOut().id(t)
+				s.told()
+				state := "https://evil.example/"
+				l := s.response(id, func(l *sampleLogout) { l.binding, l.relayState = binding, &state }, row.edit)
+				if binding == "post" && l.edit != nil {
+					l.edit, l.signed = nil, l.edit
+				}
+				row.wantEnd(t, name+" by "+binding, b.bring(l), returnTo)
+				if events, ended := s.told(); events != row.events() || ended != 0 {
+					t.Errorf("%s by %s: got the events %q, %d ends, want %q", name, binding, events, ended, row.events())
+				}
+			}
+		}
+	}
+}
+
+// wantEnd looks at where the user ends up.
+func (row logoutAnswerRow) wantEnd(t *testing.T, name string, answer logoutAnswer, returnTo string) {
+	t.Helper()
+	if returnTo != "" && row.code == "" {
+		if answer.StatusCode != http.StatusSeeOther || answer.Header.Get("Location") != returnTo {
+			t.Errorf("%s: got status %d, %v", name, answer.StatusCode, answer.Header)
+		}
+		return
+	}
+	link := returnTo
+	if link == "" || row.code == CodeXMLSyntax || row.code == CodeLogoutUnexpected { // nobody knows which logout it is
+		link = DefaultRedirectPath
+	}
+	answer.wantPage(t, name, row.sentence, link)
+}
+
+// TestPendingLogoutBelongsToTheBrowser: a good answer counts only in the browser that began the logout,
+// within an hour, and not for a login.
+func TestPendingLogoutBelongsToTheBrowser(t *testing.T) {
+	t.Parallel()
+	s := newLogoutHouse(t, byRedirect)
+	s.returnTo = "/bye"
+	began := s.browser()
+	id := began.signOut().id(t)
+	good := func() logoutAnswer { return began.bring(s.response(id)) }
+	if to := good().Header.Get("Location"); to != "/bye" {
+		t.Fatalf("got %q, want the page of the service", to)
+	}
+	stranger := s.browser() // with a pending logout of its own
+	other := stranger.signOut().id(t)
+	s.told()
+	unknown := func(name string, answer logoutAnswer) {
+		t.Helper()
+		answer.wantPage(t, name, textSignedOutUnknown, s.sp.RedirectURL())
+		if events, _ := s.told(); events != "logout_incomplete logout_unexpected" {
+			t.Errorf("%s: got %s", name, events)
+		}
+	}
+	unknown("another browser", stranger.bring(s.response(id)))
+	unknown("the answer of another browser", began.bring(s.response(other)))
+	b := newBinding("")
+	login := s.sp.bindID(b, s.sp.newPending(s.idp, LoginOptions{}), false)
+	stranger.header.Set("Cookie", cookiePrefix+b.name+"="+b.value())
+	unknown("the request of a login", stranger.bring(s.response(login)))
+	stranger.header.Set("Cookie", "__Host-"+cookiePrefix+b.name+"="+b.value())
+	unknown("a cookie of https", stranger.bring(s.response(s.sp.logoutID(b, false))))
+	if s.sp.began(&boundLogin{requestID: s.sp.logoutID(b, false), binding: b}) {
+		t.Error("the request of a logout counts for a login")
+	}
+	s.advance(pendingLifetime - time.Second)
+	if to := good().Header.Get("Location"); to != "/bye" {
+		t.Errorf("within an hour: got %q", to)
+	}
+	s.told()
+	s.advance(time.Second)
+	unknown("after an hour", good())
+}
+
+// TestLogoutResponseToOneWhoIsSignedIn: no answer, good or bad, ends a session or says that one has
+// ended while there is one.
+func TestLogoutResponseToOneWhoIsSignedIn(t *testing.T) {
+	t.Parallel()
+	s := newLogoutHouse(t, byRedirect)
+	b := s.browser()
+	b.bring(s.response("_nobody-asked")).wantPage(t, "nobody asked", textNoSignOut, "/")
+	id := b.signOut().id(t)
+	b.signIn()
+	b.bring(s.response(id)).wantPage(t, "signed in again", textNoSignOut, "/")
+	b.do("GET", "/slo?SAMLResponse=x", "").wantPage(t, "not readable", textNoSignOut, "/")
+	if _, ended := s.told(); ended != 1 || !strings.Contains(b.cookies(), "session=1") {
+		t.Errorf("%d sessions have ended, want the one that was signed out; cookies %s", ended, b.cookies())
+	}
+}
+
+func mustURL(t *testing.T, s string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+func (b *logoutBrowser) cookies() string {
+	var list []string
+	for _, c := range b.client.Jar.Cookies(mustURL(b.s.T, b.s.server.URL)) {
+		list = append(list, c.String())
+	}
+	return strings.Join(list, "; ")
+}
+
+// TestTwoClicks: a second click, a second tab, a reload and the Back button end on the signed-out page.
+func TestTwoClicks(t *testing.T) {
+	t.Parallel()
+	s := newLogoutHouse(t, byRedirect)
+	b := s.browser()
+	first := b.signOut()
+	b.signOut().wantPage(t, "a second click", textSignedOutHere, s.sp.RedirectURL())
+	response := s.response(first.id(t))
+	b.bring(response).wantPage(t, "the answer", textSignedOutDone, s.sp.RedirectURL())
+	b.bring(response).wantPage(t, "a reload", textSignedOutDone, s.sp.RedirectURL())
+	b.signIn()
+	one := b.signOut()
+	b.signIn() // another tab
+	two := b.signOut()
+	b.bring(s.response(two.id(t))).wantPage(t, "the later tab", textSignedOutDone, s.sp.RedirectURL())
+	b.bring(s.response(one.id(t))).wantPage(t, "the earlier tab", textSignedOutDone, s.sp.RedirectURL())
+	b.client.Jar = nil
+	b.bring(response).wantPage(t, "no cookies, as in a frame", textSignedOutUnknown, s.sp.RedirectURL())
+}
+
+// TestManyLogouts: however often a browser signs out, its cookies stay within their limit.
+func TestManyLogouts(t *testing.T) {
+	t.Parallel()
+	s := newLogoutHouse(t, byRedirect)
+	b := s.browser()
+	for range 50 {
+		s.returnTo = "/bye/" + newReference()
+		b.signIn()
+		b.signOut()
+	}
+	if n := len(b.cookies()); n > maxCookies {
+		t.Errorf("the cookies take %d bytes: %s", n, b.cookies())
+	}
+	b.signIn()
+	if last := b.bring(s.response(b.signOut().id(t))); last.Header.Get("Location") != s.returnTo {
+		t.Errorf("got %v, want %s", last.Header, s.returnTo)
+	}
+}
+
+// TestHeadersOfALogout: proxies take some KiB for the headers of an answer (nginx: 4 KiB), also with long
+// names and many indexes.
+func TestHeadersOfALogout(t *testing.T) {
+	t.Parallel()
+	for name, services := range map[string]string{"redirect": byRedirect, "post": byPost} {
+		s := newLogoutHouse(t, services)
+		s.returnTo = "/bye?" + strings.Repeat("x", 400)
+		s.subject.NameID.Value = strings.Repeat("n", 256)
+		s.subject.SessionIndexes = nil
+		for range 8 {
+			s.subject.SessionIndexes = append(s.subject.SessionIndexes, strings.Repeat(newReference(), 25))
+		}
+		answer := s.browser().signOut()
+		var b strings.Builder
+		if err := answer.Header.Write(&b); err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%s: %d bytes of headers", name, b.Len())
+		if m, _, _ := answer.sent(t); b.Len() > 2<<10 || m == nil {
+			t.Errorf("%s: got %d bytes of headers, want at most 2 KiB", name, b.Len())
+		}
+	}
+}
+
+// TestLogoutOfTenants: the session says whose settings count, also at an address that all tenants share,
+// and the answer finds them by what the browser kept.
+func TestLogoutOfTenants(t *testing.T) {
+	t.Parallel()
+	var s *logoutHouse
+	var a, b *ServiceProvider
+	s = newLogoutHouse(t, byRedirect, func(c *Config, hc *HandlerConfig) {
+		c.Tenant = "a"
+		hc.Resolve = func(_ *http.Request, tenant string) (*ServiceProvider, error) {
+			switch tenant {
+			case "a":
+				return a, nil
+			case "b":
+				return b, nil
+			}
+			return nil, ErrNotConfigured
+		}
+	})
+	a = s.sp
+	c := a.config
+	c.Tenant, c.EntityID = "b", "urn:b"
+	c.IdentityProvider = IdentityProviderFunc(func(context.Context) (*IdentityProvider, error) { return s.idp, nil })
+	var err error
+	if b, err = New(c); err != nil {
+		t.Fatal(err)
+	}
+	s.subject.Tenant, s.subject.EntityID = "b", "urn:b"
+	s.returnTo = "/bye"
+	browser := s.browser()
+	answer := browser.signOut()
+	if m, _, _ := answer.sent(t); m.Issuer() != "urn:b" {
+		t.Errorf("the request is of %s", m.Issuer())
+	}
+	s.sp = nil // the address names no tenant
+	s.told()
+	response := newSampleLogout()
+	response.asResponse()
+	response.attributes["InResponseTo"], response.attributes["Destination"] = answer.id(t), b.LogoutURL()
+	got := browser.bring(response)
+	if events, _ := s.told(); got.Header.Get("Location") != "/bye" || events != "logout_finished" {
+		t.Errorf("got status %d, %v, %s", got.StatusCode, got.Header, events)
+	}
+	browser.client.Jar = nil
+	browser.bring(response).wantPage(t, "state lost", textSignedOutUnknown, "/")
+}
