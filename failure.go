@@ -18,22 +18,15 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, sp *ServiceProvid
 	h.failAs(LoginRefused, w, r, sp, err)
 }
 
-// failAs is fail for an event of any kind.
+// failAs is fail with an event of any kind.
 func (h *Handler) failAs(kind EventKind, w http.ResponseWriter, r *http.Request, sp *ServiceProvider, err *Error) {
-	own := *err // what Resolve returned may be shared
-	err = &own
-	err.Reference = newReference()
+	err = h.report(r, sp, kind, err)
 	w.Header().Set("Cache-Control", "no-store")
 	login := page.Link{}
 	if sp != nil {
-		err = sp.completed(r.Context(), err)
-		sp.observe(r.Context(), Event{Kind: kind, RequestID: err.requestID, Err: err})
 		if at := h.beginsAt(r, sp); at != "" {
 			login = beginLink(at, err.ReturnTo, false)
 		}
-	} else {
-		err = err.completed(nil)
-		h.observe(r.Context(), Event{Kind: kind, Err: err})
 	}
 	if err.Code.temporary() {
 		w.Header().Set("Retry-After", "5")
@@ -43,6 +36,21 @@ func (h *Handler) failAs(kind EventKind, w http.ResponseWriter, r *http.Request,
 		return
 	}
 	h.writeErrorPage(w, r, err, login)
+}
+
+// report tells the observer and the log of a refusal, and returns it with its reference and its hint.
+// sp is nil if it is not known whose settings apply.
+func (h *Handler) report(r *http.Request, sp *ServiceProvider, kind EventKind, err *Error) *Error {
+	own := *err // what Resolve returned may be shared
+	own.Reference = newReference()
+	if sp == nil {
+		err = own.completed(nil)
+		h.observe(r.Context(), Event{Kind: kind, Err: err})
+		return err
+	}
+	err = sp.completed(r.Context(), &own)
+	sp.observe(r.Context(), Event{Kind: kind, RequestID: err.requestID, Err: err})
+	return err
 }
 
 // beginsAt returns where a GET begins a login of sp, "" if nowhere.
