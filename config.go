@@ -38,8 +38,7 @@ type Config struct {
 	// LogoutPath is the path below BaseURL that receives logout messages (single logout, SLO), beginning
 	// with "/": together they are the Logout URL (single logout service URL; Entra: Logout Url). It may
 	// be RedirectPath. It needs SigningKey, because AD FS, Okta and Keycloak refuse logout messages that
-	// are not signed. Metadata names the Logout URL, unless MetadataOptions.OmitLogout is set. Default
-	// "": no logout at the identity provider.
+	// are not signed. Default "": no logout at the identity provider.
 	LogoutPath string
 
 	// EntityID is our name at the identity provider (Entra: "Identifier (Entity ID)"), 1 to 1024

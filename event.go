@@ -18,16 +18,19 @@ const (
 	LoginSucceeded EventKind = "login_succeeded" // a response was accepted
 	LoginRefused   EventKind = "login_refused"   // a login could not begin, or a response was refused
 
+	// SessionUnknown: a page was answered with status 503, because Sessions.Authenticate failed.
+	// HandlerConfig.Observe gets it.
+	SessionUnknown EventKind = "session_unknown"
+)
+
+// The events of a logout that begins here (Handler.StartLogout).
+const (
 	LogoutStarted  EventKind = "logout_started"  // a LogoutRequest was made
 	LogoutFinished EventKind = "logout_finished" // the identity provider answered that its session has ended
 	// LogoutIncomplete: a logout that somebody asked for here did not begin, or the identity provider
 	// did not confirm it. Err says why. The session of this service has ended all the same, unless
 	// its code is CodeLogoutOrigin, or CodeSession, with which it may go on elsewhere.
 	LogoutIncomplete EventKind = "logout_incomplete"
-
-	// SessionUnknown: a page was answered with status 503, because Sessions.Authenticate failed.
-	// HandlerConfig.Observe gets it.
-	SessionUnknown EventKind = "session_unknown"
 )
 
 // An Event is something that an operator may want to count or keep.

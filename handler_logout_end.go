@@ -10,6 +10,32 @@ import (
 	"github.com/iomete/saml/internal/wire"
 )
 
+// What is said about a logout that began here.
+const (
+	textSigningOut    = "Signing out"
+	textSignOutMethod = "A sign-out is a POST."
+	textSignedOut     = "You are signed out"
+
+	textSignedOutDone = "You are signed out of this service and at your identity provider. " +
+		"Other services may still have you signed in."
+	textSignedOutSome = "You are signed out of this service. Your identity provider could not sign you out " +
+		"of all other services: you may still be signed in there."
+	textSignedOutFailed = "You are signed out of this service, but your identity provider did not sign you out. " +
+		"The next sign-in here may ask for no password."
+	textSignedOutUnknown = "You are signed out of this service. Whether your identity provider has signed you out " +
+		"could not be checked. If it has not, the next sign-in here asks for no password."
+	textSignedOutHere = "You are signed out of this service. You may still be signed in at your identity provider; " +
+		"then the next sign-in here asks for no password."
+
+	textStillSignedIn = "You are still signed in"
+	textNoSignOut     = "No sign-out is under way in this browser. To sign out, go to the service and sign out there."
+	textContinue      = "Continue"
+)
+
+// logoutTexts are those of PageTexts.
+var logoutTexts = []string{textSigningOut, textSignOutMethod, textSignedOut, textSignedOutDone, textSignedOutSome,
+	textSignedOutFailed, textSignedOutUnknown, textSignedOutHere, textStillSignedIn, textNoSignOut, textContinue}
+
 // A pendingLogout is a logout that this browser began, and whose answer it brings.
 type pendingLogout struct {
 	sp       *ServiceProvider

@@ -9,34 +9,23 @@ import (
 
 // What the Handler says in plain text, or on each page.
 const (
-	textSignIn           = "Sign in"
-	textSigningIn        = "Signing in"
-	textMethods          = "A sign-in is a GET or a POST."
-	textOwnPage          = "Sign-in needs a page of its own."
-	textSignedIn         = "You are signed in"
-	textManyOpen         = "Many sign-ins are open in this browser, and a page of another site led here. To begin one more, press the button."
-	textLost             = "The address of the page that you asked for could not be kept. Please open that page again."
-	textNotSignedIn      = "You are not signed in."
-	textNoAccess         = "You are signed in, but you do not have access to this page."
-	textSessionUnknown   = "The service cannot check your session right now. Please try again."
-	textStartPage        = "Go to the start page"
-	textOtherAccount     = "Use another account"
-	textCode             = "Code"
-	textReference        = "reference"
-	textAsk              = "Your administrator can look up the reference below."
-	textYourAddress      = "Your e-mail address at work"
-	textSigningOut       = "Signing out"
-	textSignedOut        = "You are signed out"
-	textSignedOutDone    = "You are signed out of this service and at your identity provider. Other services may still have you signed in."
-	textSignedOutSome    = "You are signed out of this service. Your identity provider could not sign you out of all other services: you may still be signed in there."
-	textSignedOutHere    = "You are signed out of this service. You may still be signed in at your identity provider; then the next sign-in here asks for no password."
-	textSignedOutFailed  = "You are signed out of this service, but your identity provider did not sign you out. The next sign-in here may ask for no password."
-	textSignedOutUnknown = "You are signed out of this service. Whether your identity provider has signed you out could not be checked. If it has not, the next sign-in here asks for no password."
-	textStillSignedIn    = "You are still signed in"
-	textNoSignOut        = "No sign-out is under way in this browser. To sign out, go to the service and sign out there."
-	textSignOutMethod    = "A sign-out is a POST."
-	textContinue         = "Continue"
-	textWholeAddress     = "Please enter your whole e-mail address, such as name@example.com."
+	textSignIn         = "Sign in"
+	textSigningIn      = "Signing in"
+	textMethods        = "A sign-in is a GET or a POST."
+	textOwnPage        = "Sign-in needs a page of its own."
+	textSignedIn       = "You are signed in"
+	textManyOpen       = "Many sign-ins are open in this browser, and a page of another site led here. To begin one more, press the button."
+	textLost           = "The address of the page that you asked for could not be kept. Please open that page again."
+	textNotSignedIn    = "You are not signed in."
+	textNoAccess       = "You are signed in, but you do not have access to this page."
+	textSessionUnknown = "The service cannot check your session right now. Please try again."
+	textStartPage      = "Go to the start page"
+	textOtherAccount   = "Use another account"
+	textCode           = "Code"
+	textReference      = "reference"
+	textAsk            = "Your administrator can look up the reference below."
+	textYourAddress    = "Your e-mail address at work"
+	textWholeAddress   = "Please enter your whole e-mail address, such as name@example.com."
 )
 
 // PageTexts returns the English texts that the pages and short answers of a Handler are made of,
@@ -44,9 +33,9 @@ const (
 func PageTexts() []string {
 	list := []string{textSignIn, textSigningIn, textMethods, textOwnPage, textSignedIn, textManyOpen, textLost, textNotSignedIn,
 		textNoAccess, textSessionUnknown, textStartPage, textOtherAccount, textCode, textReference, textAsk,
-		textYourAddress, textWholeAddress, textSigningOut, textSignedOut, textSignedOutDone, textSignedOutSome,
-		textSignedOutHere, textSignedOutFailed, textSignedOutUnknown, textStillSignedIn, textNoSignOut, textSignOutMethod, textContinue}
+		textYourAddress, textWholeAddress}
 	list = append(list, page.Texts...)
+	list = append(list, logoutTexts...)
 	pages := []Page{defaultPage}
 	for _, row := range codes {
 		pages = append(pages, row.page)
