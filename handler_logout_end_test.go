@@ -3,6 +3,7 @@ package saml
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -222,5 +223,34 @@ func TestManyLogouts(t *testing.T) {
 	b.signIn()
 	if last := b.bring(s.response(b.signOut().id(t))); last.Header.Get("Location") != s.returnTo {
 		t.Errorf("got %v, want %s", last.Header, s.returnTo)
+	}
+}
+
+// TestLogoutInOtherLanguages: all that a user reads is in PageTexts, and is asked for in the language of
+// the request.
+func TestLogoutInOtherLanguages(t *testing.T) {
+	t.Parallel()
+	known := PageTexts()
+	s := newLogoutHouse(t, byPost+byRedirect, func(_ *Config, hc *HandlerConfig) {
+		hc.Language = func(*http.Request) (string, func(string) string) {
+			return "de", func(english string) string {
+				if !slices.Contains(known, english) {
+					t.Errorf("PageTexts does not have %q", english)
+				}
+				return "DE " + english
+			}
+		}
+	})
+	b := s.browser()
+	for name, answer := range map[string]logoutAnswer{
+		"a link":          b.do("GET", "/sign-out", ""),
+		"signed in":       b.bring(s.response("_other")),
+		"to the provider": b.signOut(),
+		"signed out":      b.signOut(),
+		"an answer":       b.bring(s.response("_other")),
+	} {
+		if !strings.Contains(answer.body, "DE ") || strings.Contains(answer.body, "<p>You") {
+			t.Errorf("%s: got %s", name, answer.body)
+		}
 	}
 }
