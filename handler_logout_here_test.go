@@ -165,6 +165,17 @@ func TestLogoutStaysHere(t *testing.T) {
 	}
 }
 
+// TestLogoutEndsOnThisHost: an address of another host is none, whoever hands it over.
+func TestLogoutEndsOnThisHost(t *testing.T) {
+	t.Parallel()
+	s := newLogoutHouse(t, "")
+	for _, address := range []string{"https://evil.example/", "//evil.example/", `/\evil.example/`, "bye",
+		"javascript:alert(1)"} {
+		s.returnTo = address
+		s.browser().signOut().wantPage(t, address, textSignedOutHere, DefaultRedirectPath)
+	}
+}
+
 func withChange(change func(*Config, *HandlerConfig)) (list []func(*Config, *HandlerConfig)) {
 	if change != nil {
 		list = append(list, change)
