@@ -18,7 +18,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, sp *ServiceProvid
 	h.failAs(LoginRefused, w, r, sp, err)
 }
 
-// failAs is fail for an event of any kind.
+// failAs is fail with an event of any kind.
 func (h *Handler) failAs(kind EventKind, w http.ResponseWriter, r *http.Request, sp *ServiceProvider, err *Error) {
 	err = h.report(r, sp, kind, err)
 	w.Header().Set("Cache-Control", "no-store")

@@ -10,14 +10,41 @@ import (
 	"github.com/iomete/saml/internal/wire"
 )
 
+// What is said about a logout that began here.
+const (
+	textSigningOut    = "Signing out"
+	textSignOutMethod = "A sign-out is a POST."
+	textSignedOut     = "You are signed out"
+
+	textSignedOutDone = "You are signed out of this service and at your identity provider. " +
+		"Other services may still have you signed in."
+	textSignedOutSome = "You are signed out of this service. Your identity provider could not sign you out " +
+		"of all other services: you may still be signed in there."
+	textSignedOutFailed = "You are signed out of this service, but your identity provider did not sign you out. " +
+		"The next sign-in here may ask for no password."
+	textSignedOutUnknown = "You are signed out of this service. Whether your identity provider has signed you out " +
+		"could not be checked. If it has not, the next sign-in here asks for no password."
+	textSignedOutHere = "You are signed out of this service. You may still be signed in at your identity provider; " +
+		"then the next sign-in here asks for no password."
+
+	textStillSignedIn = "You are still signed in"
+	textNoSignOut     = "No sign-out is under way in this browser. To sign out, go to the service and sign out there."
+	textContinue      = "Continue"
+)
+
+// logoutTexts are those of PageTexts.
+var logoutTexts = []string{textSigningOut, textSignOutMethod, textSignedOut, textSignedOutDone, textSignedOutSome,
+	textSignedOutFailed, textSignedOutUnknown, textSignedOutHere, textStillSignedIn, textNoSignOut, textContinue}
+
 // A pendingLogout is a logout that this browser began, and whose answer it brings.
 type pendingLogout struct {
 	sp       *ServiceProvider
 	returnTo string // "" for our own page
 }
 
-// logoutID returns the ID of a LogoutRequest in the browser that has b. As that of a login it stands for
-// the pending logout, and with the same cookie, so that the browser keeps nothing more for it.
+// logoutID returns the ID of a LogoutRequest in the browser that has b. As that of a login it
+// stands for the pending logout, and with the same cookie, so that the browser keeps nothing more
+// for it.
 func (sp *ServiceProvider) logoutID(b binding, returnTo bool) string {
 	var flags byte
 	if returnTo {
@@ -33,8 +60,8 @@ func (sp *ServiceProvider) logoutContext(b binding) seal.Context {
 	return c
 }
 
-// pendingLogout returns the logout that a request ID stands for, nil if this browser did not begin it,
-// or too long ago.
+// pendingLogout returns the logout that a request ID stands for, nil if this browser did not begin
+// it, or too long ago.
 func (h *Handler) pendingLogout(r *http.Request, requestID string) *pendingLogout {
 	b, ok := bindingOf(r, requestID)
 	if !ok {
@@ -72,8 +99,8 @@ func (l *hereLogout) conclude(requestID string, answer *wire.Logout, outcome log
 	l.h.logoutEvent(l.r.Context(), l.sp, kind, requestID, refusal)
 }
 
-// logoutEvent reports what happened to a logout. sp is nil if it is not known whose it is; then there
-// is a refusal.
+// logoutEvent reports what happened to a logout. sp is nil if it is not known whose it is; then
+// there is a refusal.
 func (h *Handler) logoutEvent(ctx context.Context, sp *ServiceProvider, kind EventKind, requestID string,
 	refusal *Error) {
 	if sp == nil {
@@ -83,8 +110,8 @@ func (h *Handler) logoutEvent(ctx context.Context, sp *ServiceProvider, kind Eve
 	sp.observe(ctx, Event{Kind: kind, RequestID: requestID, Err: sp.completed(ctx, refusal)})
 }
 
-// logoutSentences say how a logout has ended. None says that it reached all services: identity providers
-// answer Success also if some service could not be told.
+// logoutSentences say how a logout has ended. None says that it reached all services: identity
+// providers answer Success also if some service could not be told.
 var logoutSentences = map[logoutOutcome]string{
 	logoutDone:    textSignedOutDone,
 	logoutPartial: textSignedOutSome,
@@ -93,8 +120,8 @@ var logoutSentences = map[logoutOutcome]string{
 	logoutLocal:   textSignedOutHere,
 }
 
-// show ends on the page that the application asked for, or on one of ours, which is public and begins
-// no login by itself. Ours comes first if there is something that the user must know.
+// show ends on the page that the application asked for, or on one of ours, which is public and
+// begins no login by itself. Ours comes first if there is something that the user must know.
 func (l *hereLogout) show() {
 	if l.returnTo != "" && (l.outcome == logoutDone || l.outcome == logoutLocal) {
 		l.h.leave(l.w, l.r, l.returnTo)
@@ -123,8 +150,8 @@ func (h *Handler) loginLink(r *http.Request, sp *ServiceProvider) page.Link {
 	return page.Link{To: at}
 }
 
-// showUnlessSignedIn is show for what anybody can send a browser to: in one that is signed in no logout
-// is under way, whatever the message says.
+// showUnlessSignedIn is show for what anybody can send a browser to: in one that is signed in no
+// logout is under way, whatever the message says.
 func (l *hereLogout) showUnlessSignedIn() {
 	if !l.h.hasSession(l.w, l.r) {
 		l.show()

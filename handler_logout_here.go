@@ -11,29 +11,30 @@ import (
 	"github.com/iomete/saml/internal/page"
 )
 
-// StartLogout signs the user of this browser out: it ends the session with HandlerConfig.EndSession,
-// and then the one at the identity provider, if that offers logout and Config.LogoutPath is set. It is
-// the handler of a form on a page of the service, at a path of the application that Require does not
-// guard:
+// StartLogout signs the user of this browser out: it ends the session with
+// HandlerConfig.EndSession, and then the one at the identity provider, if that offers logout and
+// Config.LogoutPath is set. It is the handler of a form on a page of the service, at a path of the
+// application that Require does not guard:
 //
 //	mux.HandleFunc("POST /sign-out", func(w http.ResponseWriter, r *http.Request) {
 //		login.StartLogout(w, r, "")
 //	})
 //
-// returnTo is where the browser ends up: a path of this host that needs no session, or "" for a page of
-// the Handler that says what has happened. Anything else counts as "". Never take it from the request.
-// What the identity provider did not confirm is always said on that page, which then links to returnTo.
+// returnTo is where the browser ends up: a path of this host that needs no session, or "" for a
+// page of the Handler that says what has happened. Anything else counts as "". Never take it from
+// the request. What the identity provider did not confirm is always said on that page, which then
+// links to returnTo.
 //
-// It takes a POST of a page of the same origin alone, so that no other page signs people out: by the
-// header Sec-Fetch-Site, or Origin from browsers that do not send it. A POST with neither header is
-// refused: every browser of today sends one of them, so it is no browser, or a proxy takes them away and
-// nobody can tell who posted. A script must not post in place of a form: the answer leads the browser to
-// the identity provider.
+// It takes a POST of a page of the same origin alone, so that no other page signs people out: by
+// the header Sec-Fetch-Site, or Origin from browsers that do not send it. A POST with neither
+// header is refused: every browser of today sends one of them, so it is no browser, or a proxy
+// takes them away and nobody can tell who posted. A script must not post in place of a form: the
+// answer leads the browser to the identity provider.
 //
-// The session of the service ends first, and it ends also if the identity provider cannot be told. A
-// user who did not sign in through one, or whose identity provider offers no logout, is signed out of
-// this service. The request has the NameID and the SessionIndexes of the sign-in, and it is signed.
-// The answer comes to the Logout URL, where the Handler must be registered.
+// The session of the service ends first, and it ends also if the identity provider cannot be told.
+// A user who did not sign in through one, or whose identity provider offers no logout, is signed
+// out of this service. The request has the NameID and the SessionIndexes of the sign-in, and it is
+// signed. The answer comes to the Logout URL, where the Handler must be registered.
 func (h *Handler) StartLogout(w http.ResponseWriter, r *http.Request, returnTo string) {
 	r = r.WithContext(h.known(r.Context()))
 	switch {
@@ -80,9 +81,9 @@ func (h *Handler) checkOwnPost(r *http.Request) *Error {
 		"Sec-Fetch-Site same-origin, or without that header the Origin of this service")
 }
 
-// isOwnOrigin reports whether an Origin is that of this service: its host is the one that the browser
-// asked, or that of Config.BaseURL, since proxies change Host. The scheme is that of Config.BaseURL, if
-// r tells whose settings count.
+// isOwnOrigin reports whether an Origin is that of this service: its host is the one that the
+// browser asked, or that of Config.BaseURL, since proxies change Host. The scheme is that of
+// Config.BaseURL, if r tells whose settings count.
 func (h *Handler) isOwnOrigin(r *http.Request, origin string) bool {
 	u, err := url.Parse(origin)
 	if err != nil || u.Host == "" {
@@ -107,8 +108,8 @@ type hereLogout struct {
 	outcome  logoutOutcome
 }
 
-// tell tells the identity provider, and reports whether it has answered the browser. If not, outcome
-// says how it ended.
+// tell tells the identity provider, and reports whether it has answered the browser. If not,
+// outcome says how it ended.
 func (l *hereLogout) tell(s *LogoutSubject) (answered bool) {
 	sp, err := l.h.Provider(l.r, s.Tenant)
 	switch {
@@ -154,8 +155,8 @@ func (l *hereLogout) sendBySOAP(request outgoing.LogoutRequest) {
 }
 
 // sendByBrowser answers with what sends the browser to the identity provider. A page leads there in
-// browsers that run scripts, and not a redirect: the Content-Security-Policy of the page with the form
-// may have a form-action, which Chromium applies to the redirects that follow a post.
+// browsers that run scripts, and not a redirect: the Content-Security-Policy of the page with the
+// form may have a form-action, which Chromium applies to the redirects that follow a post.
 func (l *hereLogout) sendByBrowser(request outgoing.LogoutRequest, by string) bool {
 	b, others := l.h.bind(l.r, l.sp, "")
 	request.ID = l.sp.logoutID(b, l.returnTo != "")
@@ -188,8 +189,8 @@ func (l *hereLogout) sendByBrowser(request outgoing.LogoutRequest, by string) bo
 }
 
 // finishLogout answers a LogoutResponse that a browser brought. sp is nil if the address names no
-// tenant. The session has ended when the logout began, so nothing depends on the answer but the words
-// on the page: what cannot be checked is no error of the user.
+// tenant. The session has ended when the logout began, so nothing depends on the answer but the
+// words on the page: what cannot be checked is no error of the user.
 func (h *Handler) finishLogout(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, d logoutDelivery) {
 	l := hereLogout{h: h, w: w, r: r, sp: sp, outcome: logoutUnknown}
 	answered, _ := d.message.Root.Attr("InResponseTo") // it is only looked up: the checks compare what was signed

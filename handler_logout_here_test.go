@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/iomete/saml/internal/testfiles"
 )
@@ -35,8 +34,8 @@ func (s *logoutHouse) receiver(entityID string) *ServiceProvider {
 	})
 }
 
-// TestStartLogout: the session ends, and the browser carries a signed LogoutRequest that names it as the
-// sign-in did.
+// TestStartLogout: the session ends, and the browser carries a signed LogoutRequest that names it
+// as the sign-in did.
 func TestStartLogout(t *testing.T) {
 	t.Parallel()
 	const former = "https://old.example.com/saml"
@@ -95,8 +94,8 @@ func sameName(a, b NameID) bool {
 		a.SPNameQualifier == b.SPNameQualifier
 }
 
-// TestLogoutStaysHere: who cannot be signed out at the identity provider is signed out here, and ends
-// where the service wants. If that is a fault, a page of ours says what is not known.
+// TestLogoutStaysHere: who cannot be signed out at the identity provider is signed out here, and
+// ends where the service wants. If that is a fault, a page of ours says what is not known.
 func TestLogoutStaysHere(t *testing.T) {
 	t.Parallel()
 	configured := func(change func(*Config)) func(*Config, *HandlerConfig) {
@@ -166,6 +165,17 @@ func TestLogoutStaysHere(t *testing.T) {
 	}
 }
 
+// TestLogoutEndsOnThisHost: an address of another host is none, whoever hands it over.
+func TestLogoutEndsOnThisHost(t *testing.T) {
+	t.Parallel()
+	s := newLogoutHouse(t, "")
+	for _, address := range []string{"https://evil.example/", "//evil.example/", `/\evil.example/`, "bye",
+		"javascript:alert(1)"} {
+		s.returnTo = address
+		s.browser().signOut().wantPage(t, address, textSignedOutHere, DefaultRedirectPath)
+	}
+}
+
 func withChange(change func(*Config, *HandlerConfig)) (list []func(*Config, *HandlerConfig)) {
 	if change != nil {
 		list = append(list, change)
@@ -182,7 +192,8 @@ func (brokenSigner) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
 	return nil, errors.New("the key is away")
 }
 
-// TestSessionThatDoesNotEndEverywhere: the identity provider is told all the same, and so is the operator.
+// TestSessionThatDoesNotEndEverywhere: the identity provider is told all the same, and so is the
+// operator.
 func TestSessionThatDoesNotEndEverywhere(t *testing.T) {
 	t.Parallel()
 	s := newLogoutHouse(t, byRedirect)
@@ -203,31 +214,39 @@ func TestOnlyOurPagesSignOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// headers are pairs of a name and a value
+	headers := func(pairs ...string) http.Header {
+		h := http.Header{}
+		for pair := range slices.Chunk(pairs, 2) {
+			h.Set(pair[0], pair[1])
+		}
+		return h
+	}
+	const site, origin, evil = "Sec-Fetch-Site", "Origin", "https://evil.example"
 	for name, row := range map[string]struct {
 		method string
 		header http.Header
 		status int // 0: the user is signed out
 	}{
-		"a form of ours":              {"POST", http.Header{"Sec-Fetch-Site": {"same-origin"}}, 0},
-		"a form of ours, old browser": {"POST", http.Header{"Origin": {s.server.URL}}, 0},
-		"a form of ours, a proxy changes Host": {"POST", http.Header{"Origin": {s.server.URL}, "Host": {"internal:8080"}},
-			0},
-		"a form of ours at another name":          {"POST", http.Header{"Origin": {"http://localhost"}, "Host": {"localhost"}}, 0},
-		"a link":                                  {"GET", http.Header{"Sec-Fetch-Site": {"same-origin"}}, 405},
-		"a link of another site":                  {"GET", http.Header{"Sec-Fetch-Site": {"cross-site"}}, 405},
-		"an image":                                {"GET", http.Header{"Sec-Fetch-Site": {"cross-site"}, "Sec-Fetch-Dest": {"image"}}, 405},
-		"a prefetch":                              {"GET", http.Header{"Sec-Fetch-Site": {"same-origin"}, "Sec-Purpose": {"prefetch"}}, 405},
-		"a look at the headers":                   {"HEAD", http.Header{"Sec-Fetch-Site": {"same-origin"}}, 405},
-		"another site":                            {"POST", http.Header{"Sec-Fetch-Site": {"cross-site"}, "Origin": {"https://evil.example"}}, 403},
-		"another site, Origin lies":               {"POST", http.Header{"Sec-Fetch-Site": {"cross-site"}, "Origin": {s.server.URL}}, 403},
-		"a sibling host":                          {"POST", http.Header{"Sec-Fetch-Site": {"same-site"}}, 403},
-		"nobody's form":                           {"POST", http.Header{"Sec-Fetch-Site": {"none"}}, 403},
-		"another site, old browser":               {"POST", http.Header{"Origin": {"https://evil.example"}}, 403},
-		"another port, old browser":               {"POST", http.Header{"Origin": {"http://" + own.Hostname() + ":1"}}, 403},
-		"our host by another scheme":              {"POST", http.Header{"Origin": {"https://" + own.Host}}, 403},
-		"our host as a user name":                 {"POST", http.Header{"Origin": {s.server.URL + "@evil.example"}}, 403},
-		"a hidden page, old browser":              {"POST", http.Header{"Origin": {"null"}}, 403},
-		"no browser, or a proxy took the headers": {"POST", http.Header{}, 403},
+		"a form of ours":                          {"POST", headers(site, "same-origin"), 0},
+		"a form of ours, old browser":             {"POST", headers(origin, s.server.URL), 0},
+		"a form of ours, a proxy changes Host":    {"POST", headers(origin, s.server.URL, "Host", "internal:8080"), 0},
+		"a form of ours at another name":          {"POST", headers(origin, "http://localhost", "Host", "localhost"), 0},
+		"a link":                                  {"GET", headers(site, "same-origin"), 405},
+		"a link of another site":                  {"GET", headers(site, "cross-site"), 405},
+		"an image":                                {"GET", headers(site, "cross-site", "Sec-Fetch-Dest", "image"), 405},
+		"a prefetch":                              {"GET", headers(site, "same-origin", "Sec-Purpose", "prefetch"), 405},
+		"a look at the headers":                   {"HEAD", headers(site, "same-origin"), 405},
+		"another site":                            {"POST", headers(site, "cross-site", origin, evil), 403},
+		"another site, Origin lies":               {"POST", headers(site, "cross-site", origin, s.server.URL), 403},
+		"a sibling host":                          {"POST", headers(site, "same-site"), 403},
+		"nobody's form":                           {"POST", headers(site, "none"), 403},
+		"another site, old browser":               {"POST", headers(origin, evil), 403},
+		"another port, old browser":               {"POST", headers(origin, "http://"+own.Hostname()+":1"), 403},
+		"our host by another scheme":              {"POST", headers(origin, "https://"+own.Host), 403},
+		"our host as a user name":                 {"POST", headers(origin, s.server.URL+"@evil.example"), 403},
+		"a hidden page, old browser":              {"POST", headers(origin, "null"), 403},
+		"no browser, or a proxy took the headers": {"POST", headers(), 403},
 	} {
 		b := s.browser()
 		s.told()
@@ -259,223 +278,8 @@ func TestLogoutWithoutEndSession(t *testing.T) {
 	}
 }
 
-// A logoutAnswerRow is one answer of the identity provider, and what the user reads.
-type logoutAnswerRow struct {
-	edit     func(*sampleLogout)
-	sentence string
-	code     Code // of the event, "" if the logout has finished
-}
-
-func (row logoutAnswerRow) events() string {
-	if row.code == "" {
-		return string(LogoutFinished)
-	}
-	return string(LogoutIncomplete) + " " + string(row.code)
-}
-
-func status(codes ...string) func(*sampleLogout) {
-	return func(l *sampleLogout) { l.status = logoutStatus(codes...) }
-}
-
-func attributed(name, value string) func(*sampleLogout) {
-	return func(l *sampleLogout) { l.attributes[name] = value }
-}
-
-const (
-	sha1Signature = "http://www.w3.org/2000/09/xmldsig#rsa-sha1"
-	unknownUser   = "urn:oasis:names:tc:SAML:2.0:status:UnknownPrincipal"
-	authnFailed   = "urn:oasis:names:tc:SAML:2.0:status:AuthnFailed"
-)
-
-var logoutAnswers = map[string]logoutAnswerRow{
-	"success":                      {status(statusSuccess), textSignedOutDone, ""},
-	"partial below Success":        {status(statusSuccess, statusPartialLogout), textSignedOutSome, CodeLogoutStatus},
-	"partial below Responder":      {status(statusResponder, statusPartialLogout), textSignedOutSome, CodeLogoutStatus},
-	"partial at the top":           {status(statusPartialLogout), textSignedOutSome, CodeLogoutStatus},
-	"no such user any more":        {status(statusRequester, unknownUser), textSignedOutFailed, CodeLogoutStatus},
-	"Okta without our certificate": {status(authnFailed), textSignedOutFailed, CodeLogoutStatus},
-	"unsigned":                     {(*sampleLogout).asUnsigned, textSignedOutUnknown, CodeLogoutUnsigned},
-	"SHA-1": {func(l *sampleLogout) { l.algorithm = sha1Signature }, textSignedOutUnknown,
-		CodeSignatureAlgorithm},
-	"another key": {func(l *sampleLogout) { l.signer = "test-idp-b" }, textSignedOutUnknown, CodeSignature},
-	"another identity provider": {func(l *sampleLogout) {
-		l.issuer = "<saml:Issuer>https://evil.example</saml:Issuer>"
-	}, textSignedOutUnknown, CodeResponseIssuer},
-	"for another service": {attributed("Destination", "https://other.example.com/slo"), textSignedOutUnknown,
-		CodeLogoutDestination},
-	"to another request": {attributed("InResponseTo", "_other"), textSignedOutUnknown, CodeLogoutUnexpected},
-	"to no request":      {attributed("InResponseTo", ""), textSignedOutUnknown, CodeLogoutUnexpected},
-	"to a changed request": {func(l *sampleLogout) {
-		id := []byte(l.attributes["InResponseTo"])
-		id[len(id)-3] ^= 1
-		l.attributes["InResponseTo"] = string(id)
-	}, textSignedOutUnknown, CodeLogoutUnexpected},
-	"not readable": {func(l *sampleLogout) {
-		l.edit = func(s string) string { return s[:len(s)-9] }
-	}, textSignedOutUnknown, CodeXMLSyntax},
-}
-
-// TestLogoutResponses: whatever the identity provider answers, by redirect or by form, the user is
-// signed out here and reads what is certain. Only what is certain leads on to the page of the service.
-func TestLogoutResponses(t *testing.T) {
-	t.Parallel()
-	s := newLogoutHouse(t, byRedirect)
-	for name, row := range logoutAnswers {
-		for _, binding := range []string{"redirect", "post"} {
-			if binding == "post" && name == "SHA-1" { // the house signs forms with SHA-256 alone
-				continue
-			}
-			for _, returnTo := range []string{"", "/bye"} {
-				s.returnTo = returnTo
-				b := s.browser()
-				id := b.signOut().id(t)
-				s.told()
-				state := "https://evil.example/"
-				l := s.response(id, func(l *sampleLogout) { l.binding, l.relayState = binding, &state }, row.edit)
-				if binding == "post" && l.edit != nil {
-					l.edit, l.signed = nil, l.edit
-				}
-				row.wantEnd(t, name+" by "+binding, b.bring(l), returnTo)
-				if events, ended := s.told(); events != row.events() || ended != 0 {
-					t.Errorf("%s by %s: got the events %q, %d ends, want %q", name, binding, events, ended, row.events())
-				}
-			}
-		}
-	}
-}
-
-// wantEnd looks at where the user ends up.
-func (row logoutAnswerRow) wantEnd(t *testing.T, name string, answer logoutAnswer, returnTo string) {
-	t.Helper()
-	if returnTo != "" && row.code == "" {
-		if answer.StatusCode != http.StatusSeeOther || answer.Header.Get("Location") != returnTo {
-			t.Errorf("%s: got status %d, %v", name, answer.StatusCode, answer.Header)
-		}
-		return
-	}
-	link := returnTo
-	if link == "" || row.code == CodeXMLSyntax || row.code == CodeLogoutUnexpected { // nobody knows which logout it is
-		link = DefaultRedirectPath
-	}
-	answer.wantPage(t, name, row.sentence, link)
-}
-
-// TestPendingLogoutBelongsToTheBrowser: a good answer counts only in the browser that began the logout,
-// within an hour, and not for a login.
-func TestPendingLogoutBelongsToTheBrowser(t *testing.T) {
-	t.Parallel()
-	s := newLogoutHouse(t, byRedirect)
-	s.returnTo = "/bye"
-	began := s.browser()
-	id := began.signOut().id(t)
-	good := func() logoutAnswer { return began.bring(s.response(id)) }
-	if to := good().Header.Get("Location"); to != "/bye" {
-		t.Fatalf("got %q, want the page of the service", to)
-	}
-	stranger := s.browser() // with a pending logout of its own
-	other := stranger.signOut().id(t)
-	s.told()
-	unknown := func(name string, answer logoutAnswer) {
-		t.Helper()
-		answer.wantPage(t, name, textSignedOutUnknown, s.sp.RedirectURL())
-		if events, _ := s.told(); events != "logout_incomplete logout_unexpected" {
-			t.Errorf("%s: got %s", name, events)
-		}
-	}
-	unknown("another browser", stranger.bring(s.response(id)))
-	unknown("the answer of another browser", began.bring(s.response(other)))
-	b := newBinding("")
-	login := s.sp.bindID(b, s.sp.newPending(s.idp, LoginOptions{}), false)
-	stranger.header.Set("Cookie", cookiePrefix+b.name+"="+b.value())
-	unknown("the request of a login", stranger.bring(s.response(login)))
-	stranger.header.Set("Cookie", "__Host-"+cookiePrefix+b.name+"="+b.value())
-	unknown("a cookie of https", stranger.bring(s.response(s.sp.logoutID(b, false))))
-	if s.sp.began(&boundLogin{requestID: s.sp.logoutID(b, false), binding: b}) {
-		t.Error("the request of a logout counts for a login")
-	}
-	s.advance(pendingLifetime - time.Second)
-	if to := good().Header.Get("Location"); to != "/bye" {
-		t.Errorf("within an hour: got %q", to)
-	}
-	s.told()
-	s.advance(time.Second)
-	unknown("after an hour", good())
-}
-
-// TestLogoutResponseToOneWhoIsSignedIn: no answer, good or bad, ends a session or says that one has
-// ended while there is one.
-func TestLogoutResponseToOneWhoIsSignedIn(t *testing.T) {
-	t.Parallel()
-	s := newLogoutHouse(t, byRedirect)
-	b := s.browser()
-	b.bring(s.response("_nobody-asked")).wantPage(t, "nobody asked", textNoSignOut, "/")
-	id := b.signOut().id(t)
-	b.signIn()
-	b.bring(s.response(id)).wantPage(t, "signed in again", textNoSignOut, "/")
-	b.do("GET", "/slo?SAMLResponse=x", "").wantPage(t, "not readable", textNoSignOut, "/")
-	if _, ended := s.told(); ended != 1 || !strings.Contains(b.cookies(), "session=1") {
-		t.Errorf("%d sessions have ended, want the one that was signed out; cookies %s", ended, b.cookies())
-	}
-}
-
-func mustURL(t *testing.T, s string) *url.URL {
-	t.Helper()
-	u, err := url.Parse(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return u
-}
-
-func (b *logoutBrowser) cookies() string {
-	var list []string
-	for _, c := range b.client.Jar.Cookies(mustURL(b.s.T, b.s.server.URL)) {
-		list = append(list, c.String())
-	}
-	return strings.Join(list, "; ")
-}
-
-// TestTwoClicks: a second click, a second tab, a reload and the Back button end on the signed-out page.
-func TestTwoClicks(t *testing.T) {
-	t.Parallel()
-	s := newLogoutHouse(t, byRedirect)
-	b := s.browser()
-	first := b.signOut()
-	b.signOut().wantPage(t, "a second click", textSignedOutHere, s.sp.RedirectURL())
-	response := s.response(first.id(t))
-	b.bring(response).wantPage(t, "the answer", textSignedOutDone, s.sp.RedirectURL())
-	b.bring(response).wantPage(t, "a reload", textSignedOutDone, s.sp.RedirectURL())
-	b.signIn()
-	one := b.signOut()
-	b.signIn() // another tab
-	two := b.signOut()
-	b.bring(s.response(two.id(t))).wantPage(t, "the later tab", textSignedOutDone, s.sp.RedirectURL())
-	b.bring(s.response(one.id(t))).wantPage(t, "the earlier tab", textSignedOutDone, s.sp.RedirectURL())
-	b.client.Jar = nil
-	b.bring(response).wantPage(t, "no cookies, as in a frame", textSignedOutUnknown, s.sp.RedirectURL())
-}
-
-// TestManyLogouts: however often a browser signs out, its cookies stay within their limit.
-func TestManyLogouts(t *testing.T) {
-	t.Parallel()
-	s := newLogoutHouse(t, byRedirect)
-	b := s.browser()
-	for range 50 {
-		s.returnTo = "/bye/" + newReference()
-		b.signIn()
-		b.signOut()
-	}
-	if n := len(b.cookies()); n > maxCookies {
-		t.Errorf("the cookies take %d bytes: %s", n, b.cookies())
-	}
-	b.signIn()
-	if last := b.bring(s.response(b.signOut().id(t))); last.Header.Get("Location") != s.returnTo {
-		t.Errorf("got %v, want %s", last.Header, s.returnTo)
-	}
-}
-
-// TestHeadersOfALogout: proxies take some KiB for the headers of an answer (nginx: 4 KiB), also with long
-// names and many indexes.
+// TestHeadersOfALogout: proxies take some KiB for the headers of an answer (nginx: 4 KiB), also
+// with long names and many indexes.
 func TestHeadersOfALogout(t *testing.T) {
 	t.Parallel()
 	for name, services := range map[string]string{"redirect": byRedirect, "post": byPost} {
@@ -498,8 +302,8 @@ func TestHeadersOfALogout(t *testing.T) {
 	}
 }
 
-// TestLogoutOfTenants: the session says whose settings count, also at an address that all tenants share,
-// and the answer finds them by what the browser kept.
+// TestLogoutOfTenants: the session says whose settings count, also at an address that all tenants
+// share, and the answer finds them by what the browser kept.
 func TestLogoutOfTenants(t *testing.T) {
 	t.Parallel()
 	var s *logoutHouse

@@ -134,8 +134,8 @@ func (s *logoutHouse) Authenticate(_ http.ResponseWriter, r *http.Request) (*htt
 	return r, nil
 }
 
-// receive takes a LogoutResponse at the Logout URL. The form of the identity provider has no cookies of
-// ours, so it is posted again by a page of ours.
+// receive takes a LogoutResponse at the Logout URL. The form of the identity provider has no
+// cookies of ours, so it is posted again by a page of ours.
 func (s *logoutHouse) receive(w http.ResponseWriter, r *http.Request) {
 	var m *wire.Logout
 	var err error

@@ -15,13 +15,13 @@ type LogoutService struct {
 	ResponseLocation string // takes LogoutResponses; "" means that Location does
 }
 
-// logoutBindings are those that we send logout messages by, the best first. A redirect needs no page
-// and no script, and by SOAP the identity provider does not see the browser.
+// logoutBindings are those that we send logout messages by, the best first. A redirect needs no
+// page and no script, and by SOAP the identity provider does not see the browser.
 var logoutBindings = []string{bindingRedirect, bindingPOST, bindingSOAP}
 
-// LogoutServices returns the addresses for logout, at most one for each binding: HTTP-Redirect first,
-// then HTTP-POST, then SOAP. It is empty if the identity provider has none, as Google Workspace, or
-// if the three fields of ParseSettings are all that is known of it.
+// LogoutServices returns the addresses for logout, at most one for each binding: HTTP-Redirect
+// first, then HTTP-POST, then SOAP. It is empty if the identity provider has none, as Google
+// Workspace, or if the three fields of ParseSettings are all that is known of it.
 func (p *IdentityProvider) LogoutServices() []LogoutService { return slices.Clone(p.logout) }
 
 // LogoutURL returns the address of the HTTP-Redirect single logout service, "" if there is none.
@@ -78,33 +78,26 @@ func (p *IdentityProvider) warnLogout() {
 	}
 }
 
-// logoutService returns where a LogoutRequest is sent to, or a LogoutResponse if response is set: an
-// address and its binding. Both are "" if there is none. A LogoutResponse by SOAP is no message of its
-// own: it goes back on the connection of the request.
-func (p *IdentityProvider) logoutService(response bool) (destination, binding string) {
-	return p.usableLogoutService(response, func(string) bool { return true })
-}
-
-func (p *IdentityProvider) usableLogoutService(response bool, usable func(string) bool) (destination,
-	binding string) {
+// logoutService returns where a LogoutRequest is sent to, or a LogoutResponse if response is set:
+// an address and the URI of its binding. Both are "" if there is none. A LogoutResponse by SOAP is
+// no message of its own: it goes back on the connection of the request.
+func (sp *ServiceProvider) logoutService(p *IdentityProvider, response bool) (destination, binding string) {
 	for _, s := range p.logout {
 		to := s.Location
-		if response && s.ResponseLocation != "" && usable(s.ResponseLocation) {
+		if response && s.ResponseLocation != "" && sp.sendsLogoutTo(s.ResponseLocation) {
 			to = s.ResponseLocation
 		}
-		if usable(to) && !(response && s.Binding == bindingSOAP) {
+		if sp.sendsLogoutTo(to) && !(response && s.Binding == bindingSOAP) {
 			return to, s.Binding
 		}
 	}
 	return "", ""
 }
 
-// logoutService is that of p, without the addresses that Config does not allow and those that are our
-// own, which metadata of the wrong side has.
-func (sp *ServiceProvider) logoutService(p *IdentityProvider, response bool) (destination, binding string) {
-	return p.usableLogoutService(response, func(address string) bool {
-		return sp.checkLoginURL(address) == nil && !slices.Contains(sp.ownAddresses(), address)
-	})
+// sendsLogoutTo reports whether Config allows an address, and it is not our own, as in metadata of
+// the wrong side.
+func (sp *ServiceProvider) sendsLogoutTo(address string) bool {
+	return sp.checkLoginURL(address) == nil && !slices.Contains(sp.ownAddresses(), address)
 }
 
 // ownAddresses are those at which we receive messages, the Logout URL first.
@@ -115,20 +108,20 @@ func (sp *ServiceProvider) ownAddresses() (own []string) {
 	return append(own, sp.recipients...)
 }
 
-// warnOwnLogout logs that the identity provider's metadata has an address of ours for logout: it was
-// copied from this side, and is left out.
+// warnOwnLogout logs that the identity provider's metadata has an address of ours for logout: it
+// was copied from this side, and is left out.
 func (sp *ServiceProvider) warnOwnLogout(p *IdentityProvider) {
 	for _, s := range p.logout {
 		if slices.Contains(sp.ownAddresses(), s.Location) {
 			sp.config.Logger.Warn("saml: the identity provider's logout URL is our own, so no logout is sent there",
 				"tenant", sp.config.Tenant, "got", s.Location,
-				"hint", "Have SingleLogoutService in the identity provider's metadata corrected: it must be the identity provider's address.")
+				"hint", "Have SingleLogoutService corrected in the metadata: it must be an address of the identity provider.")
 		}
 	}
 }
 
-// addresses returns what there is of addresses that browsers or messages are sent to, by what they are
-// for.
+// addresses returns what there is of addresses that browsers or messages are sent to, by what they
+// are for.
 func (p *IdentityProvider) addresses() map[string]string {
 	all := map[string]string{"login URL": p.LoginURL()}
 	if p.loginURL != "" && p.loginPOST != "" {

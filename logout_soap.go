@@ -13,22 +13,22 @@ import (
 	"github.com/iomete/saml/internal/wire"
 )
 
-// SOAPOptions change how a LogoutRequest is sent by SOAP (SAML Bindings 2.0 §3.2): from this service to
-// an identity provider whose metadata offers logout in no other way. It takes at most 10 seconds, in
-// which the user waits, and an answer of at most 1 MiB. Redirects are not followed. At most 4 requests
-// are under way to one host at a time, and 16 in all.
+// SOAPOptions change how a LogoutRequest is sent by SOAP (SAML Bindings 2.0 §3.2): from this
+// service to an identity provider whose metadata offers logout in no other way. It takes at most 10
+// seconds, in which the user waits, and an answer of at most 1 MiB. Redirects are not followed. At
+// most 4 requests are under way to one host at a time, and 16 in all.
 //
-// Whoever writes the metadata chooses the address, and in a service with tenants that is a stranger. So
-// with the zero value only https addresses that are public are connected to, and failures to connect
-// cannot be told apart: as with FetchOptions.PublicOnly.
+// Whoever writes the metadata chooses the address, and in a service with tenants that is a
+// stranger. So with the zero value only https addresses that are public are connected to, and
+// failures to connect cannot be told apart: as with FetchOptions.PublicOnly.
 type SOAPOptions struct {
-	// RootCAs are the certificate authorities that vouch for the identity provider's server. Default
-	// nil: those of the system.
+	// RootCAs are the certificate authorities that vouch for the identity provider's server.
+	// Default nil: those of the system.
 	RootCAs *x509.CertPool
 
-	// AllowPrivate allows addresses of your own network too, and http on this machine: for a service
-	// whose own administrators alone choose the identity provider. Link-local addresses, among them the
-	// metadata services of clouds, are never connected to.
+	// AllowPrivate allows addresses of your own network too, and http on this machine: for a
+	// service whose own administrators alone choose the identity provider. Link-local addresses,
+	// among them the metadata services of clouds, are never connected to.
 	AllowPrivate bool
 }
 
@@ -51,8 +51,8 @@ func newSOAPClient(o SOAPOptions) soapClient {
 		limiter: &refresh.Limiter{InAll: soapInAll, OfHost: soapOfHost}}
 }
 
-// ask sends a request and judges the answer on the same connection. answer is nil if there is none that
-// can be read.
+// ask sends a request and judges the answer on the same connection. answer is nil if there is none
+// that can be read.
 func (c soapClient) ask(ctx context.Context, sp *ServiceProvider, request outgoing.LogoutRequest) (answer *wire.Logout,
 	outcome logoutOutcome, refusal *Error) {
 	envelope, err := sp.logoutEnvelope(ctx, request)
@@ -103,8 +103,8 @@ func (c soapClient) post(ctx context.Context, address string, envelope []byte) (
 	}
 }
 
-// soapHeader is the header of a request. The value of SOAPAction is that of the binding (SAML Bindings
-// 2.0 §3.2.2.2).
+// soapHeader is the header of a request. The value of SOAPAction is that of the binding (SAML
+// Bindings 2.0 §3.2.2.2).
 var soapHeader = http.Header{
 	"Content-Type": {"text/xml; charset=utf-8"},
 	"SOAPAction":   {`"http://www.oasis-open.org/committees/security"`},

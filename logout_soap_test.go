@@ -65,8 +65,8 @@ func (p *soapIdP) reply(t *testing.T, s *logoutHouse, edit func(*sampleLogout)) 
 	}
 }
 
-// TestLogoutBySOAP: the answer on the connection says what the user reads. The request in it must be the
-// one that was sent.
+// TestLogoutBySOAP: the answer on the connection says what the user reads. The request in it must
+// be the one that was sent.
 func TestLogoutBySOAP(t *testing.T) {
 	t.Parallel()
 	p := newSOAPIdP(t)
@@ -91,8 +91,8 @@ func TestLogoutBySOAP(t *testing.T) {
 	}
 }
 
-// TestLogoutBySOAPFails: whatever the server does, the user is signed out here, and nothing of what it
-// sent is followed or shown.
+// TestLogoutBySOAPFails: whatever the server does, the user is signed out here, and nothing of what
+// it sent is followed or shown.
 func TestLogoutBySOAPFails(t *testing.T) {
 	t.Parallel()
 	elsewhere := newSOAPIdP(t)
@@ -128,8 +128,9 @@ func TestLogoutBySOAPFails(t *testing.T) {
 	}
 }
 
-// TestLogoutBySOAPStaysOutside: without AllowPrivate nothing of this network is connected to, and an
-// error says the same of a port that is open, one that is closed and a server that is not trusted.
+// TestLogoutBySOAPStaysOutside: without AllowPrivate nothing of this network is connected to, and
+// an error says the same of a port that is open, one that is closed and a server that is not
+// trusted.
 func TestLogoutBySOAPStaysOutside(t *testing.T) {
 	t.Parallel()
 	open := newSOAPIdP(t)
@@ -174,7 +175,8 @@ func TestLogoutBySOAPStaysOutside(t *testing.T) {
 	}
 }
 
-// TestLogoutBySOAPGoesOn: who closes the tab while the identity provider is asked is signed out there too.
+// TestLogoutBySOAPGoesOn: who closes the tab while the identity provider is asked is signed out
+// there too.
 func TestLogoutBySOAPGoesOn(t *testing.T) {
 	t.Parallel()
 	p := newSOAPIdP(t)

@@ -9,57 +9,45 @@ import (
 
 // What the Handler says in plain text, or on each page.
 const (
-	textSignIn           = "Sign in"
-	textSigningIn        = "Signing in"
-	textMethods          = "A sign-in is a GET or a POST."
-	textOwnPage          = "Sign-in needs a page of its own."
-	textSignedIn         = "You are signed in"
-	textManyOpen         = "Many sign-ins are open in this browser, and a page of another site led here. To begin one more, press the button."
-	textLost             = "The address of the page that you asked for could not be kept. Please open that page again."
-	textNotSignedIn      = "You are not signed in."
-	textNoAccess         = "You are signed in, but you do not have access to this page."
-	textSessionUnknown   = "The service cannot check your session right now. Please try again."
-	textStartPage        = "Go to the start page"
-	textOtherAccount     = "Use another account"
-	textCode             = "Code"
-	textReference        = "reference"
-	textAsk              = "Your administrator can look up the reference below."
-	textYourAddress      = "Your e-mail address at work"
-	textSigningOut       = "Signing out"
-	textSignedOut        = "You are signed out"
-	textSignedOutThere   = "The identity provider has signed you out of this service."
-	textSignedOutDone    = "You are signed out of this service and at your identity provider. Other services may still have you signed in."
-	textSignedOutSome    = "You are signed out of this service. Your identity provider could not sign you out of all other services: you may still be signed in there."
-	textSignedOutHere    = "You are signed out of this service. You may still be signed in at your identity provider; then the next sign-in here asks for no password."
-	textSignedOutFailed  = "You are signed out of this service, but your identity provider did not sign you out. The next sign-in here may ask for no password."
-	textSignedOutUnknown = "You are signed out of this service. Whether your identity provider has signed you out could not be checked. If it has not, the next sign-in here asks for no password."
-	textStillSignedIn    = "You are still signed in"
-	textNoSignOut        = "No sign-out is under way in this browser. To sign out, go to the service and sign out there."
-	textSignOutMethod    = "A sign-out is a POST."
-	textContinue         = "Continue"
-	textWholeAddress     = "Please enter your whole e-mail address, such as name@example.com."
-	textFormKept         = "Your form has not been sent"
-	textFormWaits        = "You were signed out before the form arrived. Sign in in a new window, come back to this page and press Send again. The form waits here for an hour."
-	textFormOther        = "The form was filled in with another account. Sign in with that account in a new window, come back to this page and press Send again."
-	textFormUnsure       = "The service cannot check right now whether the form was sent before. Please press Send again in a moment."
-	textFormUsed         = "The form may have been sent before. See whether it arrived before you fill it in once more."
-	textFormTooOld       = "The form waited for more than an hour and cannot be sent any more. What you wrote cannot be shown. Please open the page with the form and fill it in once more."
-	textFormUnreadable   = "The service cannot open the form any more. What you wrote cannot be shown. Please open the page with the form and fill it in once more."
-	textFormElsewhere    = "This form can be sent from its own page only."
-	textFormSignedIn     = "Go back to the page with your form and press Send again. You can close this window."
+	textSignIn         = "Sign in"
+	textSigningIn      = "Signing in"
+	textMethods        = "A sign-in is a GET or a POST."
+	textOwnPage        = "Sign-in needs a page of its own."
+	textSignedIn       = "You are signed in"
+	textManyOpen       = "Many sign-ins are open in this browser, and a page of another site led here. To begin one more, press the button."
+	textLost           = "The address of the page that you asked for could not be kept. Please open that page again."
+	textNotSignedIn    = "You are not signed in."
+	textNoAccess       = "You are signed in, but you do not have access to this page."
+	textSessionUnknown = "The service cannot check your session right now. Please try again."
+	textStartPage      = "Go to the start page"
+	textOtherAccount   = "Use another account"
+	textCode           = "Code"
+	textReference      = "reference"
+	textAsk            = "Your administrator can look up the reference below."
+	textYourAddress    = "Your e-mail address at work"
+	textSignedOutThere = "The identity provider has signed you out of this service."
+	textWholeAddress   = "Please enter your whole e-mail address, such as name@example.com."
+	textFormKept       = "Your form has not been sent"
+	textFormWaits      = "You were signed out before the form arrived. Sign in in a new window, come back to this page and press Send again. The form waits here for an hour."
+	textFormOther      = "The form was filled in with another account. Sign in with that account in a new window, come back to this page and press Send again."
+	textFormUnsure     = "The service cannot check right now whether the form was sent before. Please press Send again in a moment."
+	textFormUsed       = "The form may have been sent before. See whether it arrived before you fill it in once more."
+	textFormTooOld     = "The form waited for more than an hour and cannot be sent any more. What you wrote cannot be shown. Please open the page with the form and fill it in once more."
+	textFormUnreadable = "The service cannot open the form any more. What you wrote cannot be shown. Please open the page with the form and fill it in once more."
+	textFormElsewhere  = "This form can be sent from its own page only."
+	textFormSignedIn   = "Go back to the page with your form and press Send again. You can close this window."
 )
 
 // PageTexts returns the English texts that the pages and short answers of a Handler are made of,
 // for a test that HandlerConfig.Language knows all of them. A release may add texts.
 func PageTexts() []string {
-	list := []string{textSignIn, textSigningIn, textMethods, textOwnPage, textSigningOut, textSignedOut, textSignedOutThere,
+	list := []string{textSignIn, textSigningIn, textMethods, textOwnPage, textSignedOutThere,
 		textSignedIn, textManyOpen, textLost, textNotSignedIn,
 		textNoAccess, textSessionUnknown, textStartPage, textOtherAccount, textCode, textReference, textAsk,
 		textYourAddress, textWholeAddress, textFormKept, textFormWaits, textFormOther, textFormUnsure, textFormUsed,
-		textFormTooOld, textFormUnreadable, textFormElsewhere, textFormSignedIn,
-		textSignedOutDone, textSignedOutSome, textSignedOutHere, textSignedOutFailed, textSignedOutUnknown, textStillSignedIn,
-		textNoSignOut, textSignOutMethod, textContinue}
+		textFormTooOld, textFormUnreadable, textFormElsewhere, textFormSignedIn}
 	list = append(list, page.Texts...)
+	list = append(list, logoutTexts...)
 	pages := []Page{defaultPage, logoutLater}
 	for _, row := range codes {
 		pages = append(pages, row.page)

@@ -9,9 +9,9 @@ import (
 	"net/http"
 )
 
-// Post sends a body to an address, in a POST with this header, and returns what the server answers with
-// status 200. Which addresses it connects to, and for how long, is as for Get. It follows no redirect,
-// keeps no cookie, and takes an answer of at most MaxBytes as it is, without compression.
+// Post sends a body to an address, in a POST with this header, and returns what the server answers
+// with status 200. Which addresses it connects to, and for how long, is as for Get. It follows no
+// redirect, keeps no cookie, and takes an answer of at most MaxBytes as it is, without compression.
 //
 // All failures before the server has answered have the same message, also if private addresses are
 // allowed: whoever chose the address must not learn which hosts and ports there are.

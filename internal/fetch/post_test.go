@@ -43,8 +43,9 @@ func TestPost(t *testing.T) {
 			visited++
 			http.Redirect(w, r, "/", http.StatusTemporaryRedirect)
 		}, refuse: "does not answer the message"},
-		"an error":   {answer: http.NotFound, refuse: "does not answer the message"},
-		"no content": {answer: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, refuse: "does not answer the message"},
+		"an error": {answer: http.NotFound, refuse: "does not answer the message"},
+		"no content": {answer: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) },
+			refuse: "does not answer the message"},
 		"breaks off": {answer: func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "50")
 			io.WriteString(w, "x")
@@ -72,11 +73,12 @@ func TestPost(t *testing.T) {
 	}
 }
 
-// TestPostAddresses: what is no https address is not asked, and neither is one that Get would not ask.
+// TestPostAddresses: what is no https address is not asked, and neither is one that Get would not
+// ask.
 func TestPostAddresses(t *testing.T) {
 	t.Parallel()
-	for _, address := range []string{"", "http://idp.example.com/", "ftp://idp.example.com/", "https://user:secret@idp.example.com/",
-		"https:///", "javascript:alert(1)", "https://idp.example.com:99999/"} {
+	for _, address := range []string{"", "http://idp.example.com/", "ftp://idp.example.com/",
+		"https://user:secret@idp.example.com/", "https:///", "javascript:alert(1)", "https://idp.example.com:99999/"} {
 		for _, public := range []bool{false, true} {
 			if data, err := Post(t.Context(), address, nil, nil, Options{PublicOnly: public}); data != nil || err == nil ||
 				!strings.Contains(err.Message, "not sent to this address") || strings.Contains(err.Got+err.Want, "secret") {
@@ -84,8 +86,8 @@ func TestPostAddresses(t *testing.T) {
 			}
 		}
 	}
-	if _, err := Post(t.Context(), "https://idp.example.com/", nil, nil, Options{PublicOnly: true, Proxy: "http://proxy"}); err == nil ||
-		err.Setting != "Proxy" {
+	both := Options{PublicOnly: true, Proxy: "http://proxy"}
+	if _, err := Post(t.Context(), "https://idp.example.com/", nil, nil, both); err == nil || err.Setting != "Proxy" {
 		t.Errorf("a proxy with PublicOnly: got %v", err)
 	}
 	moved := &fetcher{first: &url.URL{Scheme: "https"}}
