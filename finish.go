@@ -31,6 +31,10 @@ type Login struct {
 	Tenant    string // Config.Tenant
 	EntityID  string // ServiceProvider.EntityID: ours
 	Purpose   string // LoginOptions.Purpose of the request
+
+	// SigningKey is the key that made the signature: TrustedKey.ID of one of IdentityProvider.Keys.
+	// Sessions of your own should keep it, so that they can end with the key.
+	SigningKey KeyID
 }
 
 // FinishLogin verifies a response and reports who signed in. It takes the steps of Checks in their
@@ -83,7 +87,7 @@ func (sp *ServiceProvider) judge(ctx context.Context, m *wire.Response, unreadab
 	}
 	return &Login{Identity: a.identity, Assertion: a.assertion, RequestID: a.expect.requestID,
 		ReturnTo: a.expect.returnTo,
-		Tenant:   sp.tenant, EntityID: sp.entityID, Purpose: a.expect.purpose}, nil
+		Tenant:   sp.tenant, EntityID: sp.entityID, Purpose: a.expect.purpose, SigningKey: a.key.ID()}, nil
 }
 
 // check is the part of the pipeline that a Verifier has too: everything but the claims. It reads

@@ -18,6 +18,7 @@ import (
 // certificate is pinned). The zero value is no key.
 type TrustedKey struct {
 	public    crypto.PublicKey // *rsa.PublicKey or *ecdsa.PublicKey
+	id        KeyID            // of public
 	der       []byte           // the certificate
 	subject   string
 	notBefore time.Time
@@ -94,7 +95,7 @@ func parseCertificate(der []byte) (TrustedKey, *Error) {
 	if problem != nil {
 		return TrustedKey{}, fromCerts(problem)
 	}
-	k := TrustedKey{public: c.Key, der: c.DER, subject: c.Subject, notBefore: c.NotBefore, notAfter: c.NotAfter}
+	k := TrustedKey{public: c.Key, id: idOf(c.Key), der: c.DER, subject: c.Subject, notBefore: c.NotBefore, notAfter: c.NotAfter}
 	if c.Unusable != nil {
 		k.unusable = fromCerts(c.Unusable)
 	}
