@@ -40,11 +40,14 @@ func (c *Console) dismissChanges(w http.ResponseWriter, r *http.Request, admin *
 	redirect(w, r, "/settings/sso?done=dismissed")
 }
 
-// noteKeyUse notes that a key has signed a response that was accepted, of a test too. The database
-// hears of it once an hour.
+// keyUseEvery is how often the database is told that a key signs. It writes down less than that:
+// storage.DB.NoteKeyUse, for all replicas together.
+const keyUseEvery = 10 * time.Minute
+
+// noteKeyUse notes that a key has signed a response that was accepted, of a test too.
 func (c *Console) noteKeyUse(ctx context.Context, login *saml.Login) {
 	key, now := login.SigningKey, c.Now()
-	if last, ok := c.keyUses.Load(key); ok && now.Sub(last.(time.Time)) < storage.KeyUsePrecision || c.hangs() {
+	if last, ok := c.keyUses.Load(key); ok && now.Sub(last.(time.Time)) < keyUseEvery || c.hangs() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTime)
