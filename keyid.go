@@ -44,3 +44,11 @@ func idOf(key crypto.PublicKey) (id KeyID) {
 	}
 	return id
 }
+
+// An IssuerKey is a key that one identity provider signs with, as one tenant trusts it. The same key
+// for another tenant or of another issuer is another IssuerKey.
+type IssuerKey struct {
+	Tenant string // Config.Tenant
+	Issuer string // the entity ID of the identity provider
+	Key    KeyID
+}
