@@ -41,7 +41,6 @@ func TestConsoleKeepsUpToDate(t *testing.T) {
 	d.must(d.Click("#refresh"))
 	d.press("#check", "#preview")
 	d.wants("#preview", "kept up to date", "CN=Microsoft Azure Federated SSO Certificate")
-	d.figure("refresh", "#drop-zone")
 	d.shot("refresh-preview")
 	d.press("#save", "#saved")
 	d.press("#test", "#choice")

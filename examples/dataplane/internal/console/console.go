@@ -83,7 +83,7 @@ type Console struct {
 	refusals   window
 	lanes      lanes         // of tried passwords
 	large      chan struct{} // has a place for each large form that is being read
-	keyUses    sync.Map // saml.KeyID -> time.Time, when it was noted last
+	keyUses    sync.Map      // saml.KeyID -> time.Time, when it was noted last
 	draining   atomic.Bool
 	background context.Context // ends with Close
 	stop       context.CancelFunc

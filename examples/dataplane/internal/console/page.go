@@ -39,9 +39,9 @@ type page struct {
 	Done      string // what an act before this page did, one sentence
 	Banners   []string
 	Changes   []storage.Change // of refreshed metadata, of the last days; for an administrator
-	ByProxy   bool   // behind a proxy whose header is not believed
-	Trial     string // home page of the built-in identity provider
-	OpenForms bool   // whether a form of the page may lead to another site
+	ByProxy   bool             // behind a proxy whose header is not believed
+	Trial     string           // home page of the built-in identity provider
+	OpenForms bool             // whether a form of the page may lead to another site
 }
 
 func (p page) opensForms() bool { return p.OpenForms }
@@ -110,9 +110,13 @@ func (c *Console) banners(r *http.Request) (list []string) {
 	if live.sp == nil {
 		return nil
 	}
-	for _, e := range saml.ExpiringKeys(c.Now(), expiryWarning*24*time.Hour, live.sp) {
-		if e.Kind == saml.ExpiringCertificate {
-			list = append(list, expiryBanner(*e.Key, c.Now()))
+	now := c.Now()
+	for _, e := range saml.ExpiringKeys(now, expiryWarning*24*time.Hour, live.sp) {
+		switch {
+		case e.Kind == saml.ExpiringCertificate:
+			list = append(list, expiryBanner(*e.Key, now))
+		case e.Kind == saml.ExpiringMetadata && live.source != nil && now.Before(e.At): // later it is in Health
+			list = append(list, "The metadata of the identity provider is valid until "+showTime(e.At)+", and no look has brought a newer one.")
 		}
 	}
 	if live.source != nil {

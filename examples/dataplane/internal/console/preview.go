@@ -82,7 +82,7 @@ func has(idp *saml.IdentityProvider, k saml.TrustedKey) bool {
 func newCertificate(k saml.TrustedKey, now time.Time, uses map[string]time.Time) certificate {
 	row := certificate{Subject: k.Subject(), SHA1: k.ThumbprintSHA1(), SHA256: k.ThumbprintSHA256(),
 		LastSigned: uses[k.ID().String()],
-		Begins: k.NotBefore().Format(time.DateOnly), Ends: k.NotAfter().Format(time.DateOnly), State: "good"}
+		Begins:     k.NotBefore().Format(time.DateOnly), Ends: k.NotAfter().Format(time.DateOnly), State: "good"}
 	row.DaysLeft = daysLeft(k, now)
 	row.Left = inDays(row.DaysLeft)
 	switch err := k.Usable(); {

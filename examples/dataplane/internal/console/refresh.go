@@ -103,9 +103,11 @@ func (c *Console) noteChange(ctx context.Context, e saml.Event) {
 	subject, _, _ := strings.Cut(m.Message, ":") // which address
 	message := sentence(m.Message)
 	switch e.Kind {
-	case saml.MetadataKeyAdded, saml.MetadataKeyRemoved, saml.MetadataKeyRenewed:
+	case saml.MetadataKeyAdded, saml.MetadataKeyRenewed:
 		subject = m.Key.ThumbprintSHA256()
 		message += " It is valid until " + m.Until.Format(time.DateOnly) + "."
+	case saml.MetadataKeyRemoved:
+		subject = m.Key.ThumbprintSHA256()
 	case saml.MetadataAddressChanged:
 	default:
 		return

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/iomete/saml"
+	"github.com/iomete/saml/examples/dataplane/internal/console"
 	"github.com/iomete/saml/samltest"
 )
 
@@ -208,9 +209,11 @@ func TestOtherAddress(t *testing.T) {
 	b.want(http.StatusUnprocessableEntity)
 	b.wantText("alert", "Nothing was saved yet")
 	for name, edit := range map[string]func(*settingsForm){
-		"entity ID":   func(f *settingsForm) { f.entityID = "https://other.example.com/" },
-		"login URL":   func(f *settingsForm) { f.loginURL = "https://other.example.com/sso" },
-		"certificate": func(f *settingsForm) { f.certificate = string(samltest.MustNew(t, samltest.Options{}).CertificatePEM()) },
+		"entity ID": func(f *settingsForm) { f.entityID = "https://other.example.com/" },
+		"login URL": func(f *settingsForm) { f.loginURL = "https://other.example.com/sso" },
+		"certificate": func(f *settingsForm) {
+			f.certificate = string(samltest.MustNew(t, samltest.Options{}).CertificatePEM())
+		},
 	} {
 		f := shown
 		edit(&f)
@@ -250,4 +253,95 @@ func TestManualSettingsAreFetchedAgain(t *testing.T) {
 	}
 	b.submit("save", b.last.form())
 	b.wantText("done", "The settings are saved")
+}
+
+// TestChangedAddresses: replicas that see the same new addresses tell of each once. For Entra, login
+// and logout URL are the same.
+func TestChangedAddresses(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.publish()
+	first, second := w.console, w.newConsole(w.open())
+	b := w.admin()
+	b.keepUpToDate(p.address, "")
+	w.console = second
+	b.get("/settings/sso")
+	w.advance(10 * time.Minute)
+	w.signWithAnotherKey()
+	login := w.idp.LoginURL()
+	p.Serve([]byte(strings.ReplaceAll(string(w.metadata()), login+`"`, login+`?new=1"`)))
+	for _, replica := range []*console.Console{first, second} {
+		w.console = replica
+		w.browser().signIn("/jobs")
+	}
+	b.get("/settings/sso")
+	b.wantText("changes", "has a new key", "has another login URL", "has another logout URL", login+"?new=1")
+	if n := strings.Count(b.last.text("changes"), "UTC:"); n != 3 {
+		t.Errorf("the banner has %d changes, want 3: %s", n, b.last.text("changes"))
+	}
+}
+
+// TestMetadataThatEnds: a document that no look renews is in a banner before it runs out, and after
+// that.
+func TestMetadataThatEnds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.publish()
+	until := w.now().Add(4 * time.Hour).UTC().Format(time.RFC3339)
+	p.Serve([]byte(strings.Replace(string(w.metadata()), " entityID=", ` validUntil="`+until+`" entityID=`, 1)))
+	b := w.admin()
+	b.keepUpToDate(p.address, "")
+	p.Fail(samltest.FaultStatus(http.StatusServiceUnavailable, ""))
+	if b.get("/"); strings.Contains(b.last.body, "data-banner") {
+		t.Errorf("a banner too early: %s", plainText(b.last.body))
+	}
+	for _, step := range []struct {
+		wait time.Duration
+		says string
+	}{{220 * time.Minute, "no look has brought a newer one"}, {time.Hour, "The metadata has run out"}} {
+		w.advance(step.wait)
+		b = w.admin()
+		if b.get("/settings/users"); !strings.Contains(plainText(b.last.body), step.says) {
+			t.Errorf("after %v more: no banner with %q", step.wait, step.says)
+		}
+	}
+}
+
+// TestRefreshFormIsKept: a form that is not looked at, because the session has ended, comes back with
+// the switch.
+func TestRefreshFormIsKept(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.admin()
+	b.post("/sign-out", nil)
+	b.submit("save", settingsForm{metadataURL: "https://idp.example.com/metadata", refresh: "yes", signedBy: "pin",
+		fetched: "https://idp.example.com/metadata", lastRead: "mark"})
+	b.want(http.StatusUnauthorized)
+	for name, want := range map[string]string{"refresh": "yes", "signed_by": "pin", "last_read": "mark",
+		"fetched": "https://idp.example.com/metadata"} {
+		if got := b.last.input(name); got != want {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
+	}
+}
+
+// TestInstallLeavesTheSwitchOn: the document of the command line does not take back, at each start,
+// what an administrator has kept up to date since. That of another identity provider does.
+func TestInstallLeavesTheSwitchOn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.publish()
+	document := w.metadata()
+	w.admin().keepUpToDate(p.address, "")
+	before := w.state()
+	if err := w.console.Install(t.Context(), document, true); err != nil || w.state().Version != before.Version {
+		t.Errorf("the same identity provider: got %v, version %d, want %d", err, w.state().Version, before.Version)
+	}
+	other, err := samltest.MustNew(t, samltest.Options{}).Metadata()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.console.Install(t.Context(), other, false); err != nil || w.state().Saved.Refresh {
+		t.Errorf("another identity provider: got %v, %+v", err, w.state().Saved.MetadataURL)
+	}
 }
