@@ -20,8 +20,8 @@ func TestHomePageOfKeys(t *testing.T) {
 	}
 	fresh := keys[1].Thumbprint
 	page := body(t, browser.get(idp.HomeURL()))
-	for _, want := range []string{`<code class="key">` + old + `</code> signs`, `<code class="key">` + fresh + `</code></p>`,
-		`name="key" value="` + fresh + `"`} {
+	for _, want := range []string{`<code class="key">` + old + `</code> signs`,
+		`<code class="key">` + fresh + `</code></p>`, `name="key" value="` + fresh + `"`} {
 		if !strings.Contains(page, want) {
 			t.Errorf("there is no %s in %s", want, page)
 		}

@@ -78,7 +78,8 @@ func TestFetchFlags(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err = o.fetchOptions(t.Context()); err == nil || !strings.Contains(err.Error(), row.want) || strings.Contains(err.Error(), "secret") {
+		if _, err = o.fetchOptions(t.Context()); err == nil || !strings.Contains(err.Error(), row.want) ||
+			strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: got %v, want %q", name, err, row.want)
 		}
 	}

@@ -116,7 +116,8 @@ func (c *Console) banners(r *http.Request) (list []string) {
 		case e.Kind == saml.ExpiringCertificate:
 			list = append(list, expiryBanner(*e.Key, now))
 		case e.Kind == saml.ExpiringMetadata && live.source != nil && now.Before(e.At): // later it is in Health
-			list = append(list, "The metadata of the identity provider is valid until "+showTime(e.At)+", and no look has brought a newer one.")
+			list = append(list, "The metadata of the identity provider is valid until "+showTime(e.At)+
+				", and no look has brought a newer one.")
 		}
 	}
 	if live.source != nil {

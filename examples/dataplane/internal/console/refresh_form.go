@@ -97,7 +97,8 @@ func (f *form) checkRefresh(s *storage.Settings) {
 	}
 	if !isFromMetadata(*s) {
 		f.refuse(fieldMetadataURL, "the fields below are not as this address has them",
-			"While they are kept up to date, they come from the address alone: press Fetch to read them again. To set them by hand, switch “Keep up to date” off.")
+			"While they are kept up to date, they come from the address alone: press Fetch to read them again. "+
+				"To set them by hand, switch “Keep up to date” off.")
 		return
 	}
 	_, err = saml.ParseMetadata([]byte(s.Document),

@@ -84,7 +84,8 @@ func TestKeepUpToDate(t *testing.T) {
 	b.submit("save", settingsForm{metadataURL: p.address, refresh: "yes"})
 	b.want(http.StatusUnprocessableEntity)
 	b.wantText("alert", "Nothing was saved yet", "Look at the keys")
-	b.wantText("preview", w.idp.EntityID(), "CN=Microsoft Azure Federated SSO Certificate", "the metadata URL, kept up to date")
+	b.wantText("preview", w.idp.EntityID(), "CN=Microsoft Azure Federated SSO Certificate",
+		"the metadata URL, kept up to date")
 	if shown := b.last.compact("preview"); !strings.Contains(shown, w.thumbprint()) || w.state().Version != 0 {
 		t.Errorf("saved before the keys were seen, or not seen: %s", shown)
 	}

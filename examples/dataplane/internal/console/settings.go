@@ -62,13 +62,13 @@ func (c *Console) view(r *http.Request, admin *storage.AdminSession) (*ssoPage, 
 		return nil, err
 	}
 	if state.Live != nil {
-		if p.live = p.known(ctx, c, state.Live); p.live != nil {
+		if p.live = p.usable(c.known(ctx, state.Live)); p.live != nil {
 			p.Live = c.newPreview(p.live, nil, state.Live.Settings, p.uses)
 		}
 		p.Refreshed = c.refreshed(state.Live)
 	}
 	if s := state.Saved; s != nil {
-		if idp := p.known(ctx, c, s); idp != nil {
+		if idp := p.usable(c.known(ctx, s)); idp != nil {
 			p.Form.takeLastRead(s, idp)
 			p.Saved = c.newPreview(idp, p.live, s.Settings, p.uses)
 		}
@@ -83,10 +83,9 @@ func (c *Console) view(r *http.Request, admin *storage.AdminSession) (*ssoPage, 
 	return p, err
 }
 
-// known reads one revision. That it cannot be used (a newer version of the console may be stricter)
-// is to be seen on the page, not to keep it from being seen.
-func (p *ssoPage) known(ctx context.Context, c *Console, r *storage.Revision) *saml.IdentityProvider {
-	idp, err := c.known(ctx, r)
+// usable takes what Console.known returns of a revision. That it cannot be used (a newer version of
+// the console may be stricter) is to be seen on the page, not to keep it from being seen.
+func (p *ssoPage) usable(idp *saml.IdentityProvider, err error) *saml.IdentityProvider {
 	if err != nil {
 		p.Unreadable = err.Error()
 		return nil
