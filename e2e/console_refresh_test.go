@@ -26,8 +26,8 @@ func (d *desk) changeKeys(css string) string {
 	return d.keys()
 }
 
-// TestConsoleKeepsUpToDate: the switch is turned on, the identity provider rolls its key over, a user
-// signs in, and the administrator sees what has changed.
+// TestConsoleKeepsUpToDate: the switch is turned on, the identity provider rolls its key over, a
+// user signs in, and the administrator sees what has changed.
 func TestConsoleKeepsUpToDate(t *testing.T) {
 	d, _ := consoleDesk(t)
 	user := samltest.DefaultUsers()[0]

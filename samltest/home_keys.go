@@ -27,8 +27,8 @@ func thumbprint(certificate []byte) string {
 	return strings.ToUpper(hex.EncodeToString(sum[:]))
 }
 
-// withKey calls do with the index of the key that a form of the home page names by its thumbprint: the
-// page may be older than the last change.
+// withKey calls do with the index of the key that a form of the home page names by its thumbprint:
+// the page may be older than the last change.
 func (p *IdentityProvider) withKey(name string, do func(index int) error) error {
 	index := slices.IndexFunc(p.homeKeys(), func(k homeKey) bool { return k.Thumbprint == name })
 	if index < 0 {

@@ -40,8 +40,8 @@ type liveProvider struct {
 	running
 }
 
-// A running is the provider of one revision, and what reads its metadata again. The zero value is for
-// single sign-on that is not enabled.
+// A running is the provider of one revision, and what reads its metadata again. The zero value is
+// for single sign-on that is not enabled.
 type running struct {
 	revision string
 	sp       *saml.ServiceProvider

@@ -30,9 +30,9 @@ func inFlags(e *saml.Error) *saml.Error {
 	return &own
 }
 
-// beginSource begins to read the metadata of a revision again and again. What any replica read of it
-// last counts at once, and if none has, the document that was saved. The source looks until stop is
-// called or the console is closed.
+// beginSource begins to read the metadata of a revision again and again. What any replica read of
+// it last counts at once, and if none has, the document that was saved. The source looks until stop
+// is called or the console is closed.
 func (c *Console) beginSource(ctx context.Context, r *storage.Revision,
 	observe func(context.Context, saml.Event)) (source *saml.MetadataSource, stop context.CancelFunc, err error) {
 	cache, err := c.DB.MetadataCache(ctx, r.ID)
@@ -56,7 +56,8 @@ func (c *Console) beginSource(ctx context.Context, r *storage.Revision,
 	return source, stop, nil
 }
 
-// pinnedKeys reads the certificates of which one must have signed the metadata; nil if there are none.
+// pinnedKeys reads the certificates of which one must have signed the metadata; nil if there are
+// none.
 func pinnedKeys(text string) ([]saml.TrustedKey, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, nil
@@ -126,7 +127,8 @@ type refreshed struct {
 	Health  *saml.Error
 }
 
-// refreshed gives the state of the metadata of the revision in use, nil if it is not refreshed here.
+// refreshed gives the state of the metadata of the revision in use, nil if it is not refreshed
+// here.
 func (c *Console) refreshed(r *storage.Revision) *refreshed {
 	live := c.inUse()
 	if live.source == nil || live.revision != r.ID {

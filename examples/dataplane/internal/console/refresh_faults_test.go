@@ -114,8 +114,8 @@ func TestPinnedMetadata(t *testing.T) {
 	}
 }
 
-// TestRefreshOfReplicas: each replica reads the metadata for itself, and all of them report a change
-// once. Settings that are saved on one end what another reads.
+// TestRefreshOfReplicas: each replica reads the metadata for itself, and all of them report a
+// change once. Settings that are saved on one end what another reads.
 func TestRefreshOfReplicas(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -189,8 +189,8 @@ func TestNoLookGoesOn(t *testing.T) {
 	ends("closed")
 }
 
-// TestLastSigned: each certificate says when it signed last, whoever has entered it. It is written once
-// an hour.
+// TestLastSigned: each certificate says when it signed last, whoever has entered it. It is written
+// once an hour.
 func TestLastSigned(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

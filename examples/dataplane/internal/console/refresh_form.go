@@ -87,8 +87,8 @@ func (f *form) mustFetch() bool {
 	return f.Refresh && f.same == nil && (f.MetadataURL == "" || f.MetadataURL != f.Fetched)
 }
 
-// checkRefresh refuses fields that the first look would replace by others, or a document that no look
-// would take.
+// checkRefresh refuses fields that the first look would replace by others, or a document that no
+// look would take.
 func (f *form) checkRefresh(s *storage.Settings) {
 	pins, err := pinnedKeys(f.SignedBy)
 	if err != nil {

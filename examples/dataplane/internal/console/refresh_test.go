@@ -74,8 +74,9 @@ func (b *browser) keepUpToDate(address, signedBy string) {
 // compact is what an element shows, without the space between the groups of a thumbprint.
 func (p page) compact(id string) string { return strings.Join(strings.Fields(p.text(id)), "") }
 
-// TestKeepUpToDate: the keys are seen before they count for the first time. Later ones count at once,
-// with a banner that stays until it is dismissed, and after a restart without the publisher too.
+// TestKeepUpToDate: the keys are seen before they count for the first time. Later ones count at
+// once, with a banner that stays until it is dismissed, and after a restart without the publisher
+// too.
 func TestKeepUpToDate(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -152,8 +153,8 @@ func changesOf(p page) map[string][]string {
 	return form
 }
 
-// TestSwitchedOff: the settings stay as they were read last, also if the page was opened before that.
-// From then on they are an administrator's, and nothing overwrites them.
+// TestSwitchedOff: the settings stay as they were read last, also if the page was opened before
+// that. From then on they are an administrator's, and nothing overwrites them.
 func TestSwitchedOff(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -192,8 +193,8 @@ func TestSwitchedOff(t *testing.T) {
 	}
 }
 
-// TestOtherAddress: another address or entity ID, and fields that the next look would replace, count
-// only after the keys were seen.
+// TestOtherAddress: another address or entity ID, and fields that the next look would replace,
+// count only after the keys were seen.
 func TestOtherAddress(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -256,8 +257,8 @@ func TestManualSettingsAreFetchedAgain(t *testing.T) {
 	b.wantText("done", "The settings are saved")
 }
 
-// TestChangedAddresses: replicas that see the same new addresses tell of each once. For Entra, login
-// and logout URL are the same.
+// TestChangedAddresses: replicas that see the same new addresses tell of each once. For Entra,
+// login and logout URL are the same.
 func TestChangedAddresses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -308,8 +309,8 @@ func TestMetadataThatEnds(t *testing.T) {
 	}
 }
 
-// TestRefreshFormIsKept: a form that is not looked at, because the session has ended, comes back with
-// the switch.
+// TestRefreshFormIsKept: a form that is not looked at, because the session has ended, comes back
+// with the switch.
 func TestRefreshFormIsKept(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

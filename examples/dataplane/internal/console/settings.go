@@ -191,8 +191,8 @@ func (c *Console) fetchSource(w http.ResponseWriter, r *http.Request, admin *sto
 	c.showForm(w, r, admin, f)
 }
 
-// readAll fills the form from everything that was given to fill it: a file, a text, an address alone,
-// or an address that is to be read again and again from now on.
+// readAll fills the form from everything that was given to fill it: a file, a text, an address
+// alone, or an address that is to be read again and again from now on.
 func (c *Console) readAll(ctx context.Context, f *form) {
 	f.readSource()
 	if len(f.problems) > 0 {

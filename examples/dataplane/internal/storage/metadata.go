@@ -105,7 +105,8 @@ func (db *DB) Changes(ctx context.Context) ([]Change, error) {
 	return list, err
 }
 
-// DismissChanges notes that an administrator has seen changes, and wants no banner for them any more.
+// DismissChanges notes that an administrator has seen changes, and wants no banner for them any
+// more.
 func (db *DB) DismissChanges(ctx context.Context, by string, ids ...string) error {
 	return db.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		for _, id := range ids {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// TestMetadataCache: what one process keeps for a revision another one reads, as long as there is that
-// revision, and under the same key.
+// TestMetadataCache: what one process keeps for a revision another one reads, as long as there is
+// that revision, and under the same key.
 func TestMetadataCache(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, func(t *testing.T, c *clock, open func() *DB) {
