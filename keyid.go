@@ -9,8 +9,8 @@ import (
 )
 
 // A KeyID names a public key, whatever certificate it is in: the first 16 bytes of the SHA-256 over
-// its SubjectPublicKeyInfo in DER (RFC 5280 §4.1.2.7). So a certificate that is renewed for the same
-// key has the same KeyID. The zero value names no key.
+// its SubjectPublicKeyInfo in DER (RFC 5280 §4.1.2.7). So a certificate that is renewed for the
+// same key has the same KeyID. The zero value names no key.
 type KeyID [16]byte
 
 // String returns 32 lower-case hex digits.
@@ -45,8 +45,8 @@ func idOf(key crypto.PublicKey) (id KeyID) {
 	return id
 }
 
-// An IssuerKey is a key that one identity provider signs with, as one tenant trusts it. The same key
-// for another tenant or of another issuer is another IssuerKey.
+// An IssuerKey is a key that one identity provider signs with, as one tenant trusts it. The same
+// key for another tenant or of another issuer is another IssuerKey.
 type IssuerKey struct {
 	Tenant string // Config.Tenant
 	Issuer string // the entity ID of the identity provider
