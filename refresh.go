@@ -128,7 +128,9 @@ func (s *MetadataSource) begin(initial *keptMetadata) {
 	var planned time.Time
 	if kept != nil {
 		s.keep(kept)
-		planned = kept.readAt.Add(refresh.Wait(kept.readAt, s.config.Interval, kept.idp.cache, kept.idp.validUntil))
+		if kept.origin == MetadataPersisted { // nobody knows how old an initial one is
+			planned = kept.readAt.Add(refresh.Wait(kept.readAt, s.config.Interval, kept.idp.cache, kept.idp.validUntil))
+		}
 	}
 	s.schedule.Start(now, planned, rand.Float64())
 	s.alarm = now

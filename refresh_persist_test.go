@@ -284,3 +284,18 @@ func TestInitialMetadata(t *testing.T) {
 		}
 	})
 }
+
+// TestInitialMetadataIsLookedAtSoon: nobody knows how old the document of the configuration is, so the
+// first look comes as soon as without one.
+func TestInitialMetadataIsLookedAtSoon(t *testing.T) {
+	withMetadataHouse(t, func(t *testing.T, h *metadataHouse) {
+		h.server.Serve([]byte(h.xml(with(nil))))
+		s := h.source(func(c *saml.MetadataSourceConfig) {
+			c.Initial = []byte(h.xml(with(func(e *entity) { e.signing = []string{"c"} })))
+		})
+		h.pass(3 * time.Second)
+		if got := h.trusts(s, nil); got != "a" {
+			t.Errorf("3 seconds after the start: trusts %q, next look at %v", got, s.Status().NextLook)
+		}
+	})
+}

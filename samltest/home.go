@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// home is the page for trying a service by hand. It shows the signed-in user, the applications, and
-// what an application needs to know about the provider.
+// home is the page for trying a service by hand. It shows the signed-in user, the applications, the
+// signing keys, and what an application needs to know about the provider.
 type home struct {
 	Root     string // path of all other pages, with a slash at its end
 	SignedIn string // name of the signed-in user, "" if nobody is
@@ -19,12 +19,14 @@ type home struct {
 	Rejected string // the Redirect URL that could not be registered
 	Error    error  // and why
 
+	Keys []homeKey
+
 	MetadataURL, EntityID, LoginURL, Certificate string
 }
 
 // HomeURL returns the address of a page for trying a service by hand. The page registers an
-// application by its Redirect URL, starts it, signs users in and out, and shows what the
-// application needs to know about the provider.
+// application by its Redirect URL, starts it, signs users in and out, rolls the signing keys over, and
+// shows what the application needs to know about the provider.
 func (p *IdentityProvider) HomeURL() string { return strings.TrimSuffix(p.address(""), p.tenant+"/") }
 
 func (p *IdentityProvider) homePath() string { return strings.TrimSuffix(p.root().Path, p.tenant+"/") }
@@ -55,6 +57,7 @@ func (p *IdentityProvider) showHome(w http.ResponseWriter, r *http.Request, stat
 	}
 	content.Users = p.users
 	content.Apps = p.applications()
+	content.Keys = p.homeKeys()
 	content.MetadataURL = p.MetadataURL()
 	content.EntityID = p.entityID
 	content.LoginURL = p.LoginURL()

@@ -268,6 +268,8 @@ func TestFormsOfOtherSites(t *testing.T) {
 	idp.SignInAs(DefaultUsers()[0])
 	for form, values := range map[string]url.Values{
 		"register": {"redirect_url": {"https://evil.example"}}, "signin": {"user": {DefaultUsers()[3].Mail}}, "signout": {},
+		"keys/add": {}, "keys/activate": {"key": {idp.homeKeys()[0].Thumbprint}},
+		"keys/remove": {"key": {idp.homeKeys()[0].Thumbprint}},
 	} {
 		r := httptest.NewRequest("POST", idp.address(form), strings.NewReader(values.Encode()))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")

@@ -118,6 +118,13 @@ To stop these questions, sign in here:</p>
 <input type="url" name="logout_url"></label></p>
 <p><label><input type="checkbox" name="blank_sign_on_url" value="yes"> Leave the Sign-on URL blank</label></p>
 <button type="submit">Register</button></form>
+<h2>Signing keys</h2>
+<p>The metadata has all of them at once. To roll over: add a key, sign with it, remove the other one.</p>
+<form method="post" id="keys">
+{{range .Keys}}<p><code class="key">{{.Thumbprint}}</code>{{if .Active}} signs{{end}}</p>
+{{if not .Active}}<button type="submit" class="activate" name="key" value="{{.Thumbprint}}" formaction="{{$.Root}}keys/activate">Sign with this key</button>
+<button type="submit" class="remove" name="key" value="{{.Thumbprint}}" formaction="{{$.Root}}keys/remove">Remove this key</button>
+{{end}}{{end}}<button type="submit" id="add-key" formaction="{{.Root}}keys/add">Add a key</button></form>
 <h2>For the application</h2>
 <p><a id="metadata" href="{{.MetadataURL}}" download="federationmetadata.xml">Federation Metadata XML</a>,
 or its address:<br><code>{{.MetadataURL}}</code></p>

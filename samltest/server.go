@@ -106,6 +106,12 @@ func (p *IdentityProvider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.change(w, r, func() error { return p.registerPosted(r.PostForm) })
 	case "POST signin":
 		p.change(w, r, func() error { return p.signIn(w, r.PostForm.Get("user")) })
+	case "POST keys/add":
+		p.change(w, r, p.addFreshKey)
+	case "POST keys/activate":
+		p.change(w, r, func() error { return p.withKey(r.PostForm.Get("key"), p.Activate) })
+	case "POST keys/remove":
+		p.change(w, r, func() error { return p.withKey(r.PostForm.Get("key"), p.RemoveKey) })
 	case "POST signout":
 		if sameOrigin(w, r) {
 			p.serveSignOut(w, r)

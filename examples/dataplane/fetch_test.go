@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/iomete/saml"
+	"github.com/iomete/saml/examples/dataplane/internal/console"
 	"github.com/iomete/saml/internal/proxytest"
 )
 
@@ -36,11 +37,11 @@ func TestFetchFlags(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		fetch, err := o.fetchMetadata()
+		options, err := o.fetchOptions(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		data, err := fetch(t.Context(), address)
+		data, err := console.FetchMetadata(t.Context(), address, options)
 		var e *saml.Error
 		errors.As(err, &e)
 		return string(data), e
@@ -77,7 +78,8 @@ func TestFetchFlags(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err = o.fetchMetadata(); err == nil || !strings.Contains(err.Error(), row.want) || strings.Contains(err.Error(), "secret") {
+		if _, err = o.fetchOptions(t.Context()); err == nil || !strings.Contains(err.Error(), row.want) ||
+			strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: got %v, want %q", name, err, row.want)
 		}
 	}

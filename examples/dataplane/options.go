@@ -55,7 +55,7 @@ func (o *options) define(flags *flag.FlagSet) {
 	flags.StringVar(&o.metadata, "metadata", "",
 		"`file` with the identity provider's metadata, saved at the start")
 	flags.StringVar(&o.metadataProxy, "metadata-proxy", "",
-		"`URL` of the forward proxy through which the settings page fetches metadata, http://host:port or https://host:port; "+
+		"`URL` of the forward proxy through which metadata is fetched, http://host:port or https://host:port; "+
 			"with user:password@ before the host prefer the environment variable. HTTPS_PROXY is not used")
 	flags.StringVar(&o.metadataCA, "metadata-ca", "",
 		"PEM `file` with certificate authorities that are trusted too when metadata is fetched")

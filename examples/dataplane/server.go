@@ -68,12 +68,12 @@ func start(ctx context.Context, o *options, stdout, stderr io.Writer) (_ *server
 	if err != nil {
 		return nil, err
 	}
-	fetch, err := o.fetchMetadata()
+	fetch, err := o.fetchOptions(ctx)
 	if err != nil {
 		return nil, err
 	}
 	config := console.Config{
-		Fetch:             fetch,
+		FetchOptions:      fetch,
 		DB:                s.db,
 		BaseURL:           o.baseURL,
 		Keys:              sealing,
@@ -315,6 +315,9 @@ func (s *server) serve(ctx context.Context) error {
 func (s *server) close() {
 	for _, p := range s.parts {
 		p.listener.Close()
+	}
+	if s.console != nil {
+		s.console.Close()
 	}
 	if s.db != nil {
 		s.db.Close()

@@ -337,7 +337,7 @@ func TestBanner(t *testing.T) {
 		want string
 	}{
 		{"long before", 90, ""},
-		{"60 days before", 58, "ends in 5"},
+		{"60 days before", 58, "days left), and no other follows"},
 		{"after the end", -3, "ended on"},
 	} {
 		w.mu.Lock()

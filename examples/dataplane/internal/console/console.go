@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -38,7 +39,11 @@ type Config struct {
 	// Administrator is the name of the local administrator. Required.
 	Administrator string
 
-	// Fetch reads metadata from an address. Default saml.FetchMetadata.
+	// FetchOptions say how metadata is fetched, for the settings page and to keep it up to date.
+	FetchOptions saml.FetchOptions
+
+	// Fetch reads metadata from an address for the settings page. Default: FetchMetadata with
+	// FetchOptions.
 	Fetch func(ctx context.Context, address string) ([]byte, error)
 
 	// Wait waits before a password is looked at, where many wrong ones were tried. Default: by the
@@ -78,7 +83,10 @@ type Console struct {
 	refusals   window
 	lanes      lanes         // of tried passwords
 	large      chan struct{} // has a place for each large form that is being read
+	keyUses    sync.Map      // saml.KeyID -> time.Time, when it was noted last
 	draining   atomic.Bool
+	background context.Context // ends with Close
+	stop       context.CancelFunc
 	answerTime time.Duration
 	handler    http.Handler
 
@@ -99,7 +107,7 @@ func New(c Config) (*Console, error) {
 	}
 	if c.Fetch == nil {
 		c.Fetch = func(ctx context.Context, address string) ([]byte, error) {
-			return saml.FetchMetadata(ctx, address, saml.FetchOptions{})
+			return FetchMetadata(ctx, address, c.FetchOptions)
 		}
 	}
 	if c.Wait == nil {
@@ -110,6 +118,7 @@ func New(c Config) (*Console, error) {
 	}
 	con := &Console{Config: c, secure: strings.HasPrefix(c.BaseURL, "https:"),
 		large: make(chan struct{}, maxLargeForms), answerTime: answerTime}
+	con.background, con.stop = context.WithCancel(context.Background())
 	con.lanes = lanes{all: map[string]*lane{}, now: c.Now, wait: c.Wait}
 	con.metrics = newMetrics(con)
 	if err := con.readOwnSide(); err != nil {
@@ -160,6 +169,9 @@ func (c *Console) RedirectURL() string { return c.redirectURL }
 // Drain makes /readyz say that no new requests should come.
 func (c *Console) Drain() { c.draining.Store(true) }
 
+// Close ends what reads metadata again. What was read last goes on counting.
+func (c *Console) Close() { c.stop() }
+
 // ServeHTTP serves all pages.
 func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.handler.ServeHTTP(w, r) }
 
@@ -206,6 +218,7 @@ func (c *Console) routes() (http.Handler, error) {
 	admin("POST "+sso+"/disable", c.disable)
 	admin("POST "+sso+"/discard", c.discard)
 	admin("POST "+sso+"/delete", c.delete)
+	admin("POST "+sso+"/changes", c.dismissChanges)
 	admin("GET "+sso+"/log", c.showLog)
 	admin("GET "+sso+"/metadata.xml", c.showMetadata)
 	admin("GET /settings/users", c.showUsers)
@@ -266,9 +279,13 @@ func (c *Console) atHome(next http.Handler) http.Handler {
 // withoutPort80 leaves out the port that browsers leave out of Host for http.
 func withoutPort80(host string) string { return strings.TrimSuffix(host, ":80") }
 
-// Maintain deletes now and then what is too old to be of use, until ctx ends.
+// Maintain deletes now and then what is too old to be of use, until ctx ends. It also looks which
+// settings are in use, so that their metadata is read again before anybody signs in.
 func (c *Console) Maintain(ctx context.Context) {
 	for {
+		if _, err := c.liveProvider(ctx); err != nil && !isNotConfigured(err) && ctx.Err() == nil {
+			c.Logger.Warn("the settings of single sign-on cannot be used", "error", err)
+		}
 		if err := c.DB.Prune(ctx); err != nil && !errors.Is(err, context.Canceled) {
 			c.Logger.Warn("old entries could not be deleted", "error", err)
 		}

@@ -60,6 +60,8 @@ func (c *Console) observe(ctx context.Context, event saml.Event) {
 	switch event.Kind {
 	case saml.LoginStarted:
 		c.metrics.count(event.Tenant != "", "started", "")
+	case saml.LoginSucceeded:
+		c.noteKeyUse(ctx, event.Login)
 	case saml.LoginRefused:
 		if e, ok := ctx.Value(endingKey{}).(*ending); ok {
 			e.mu.Lock()

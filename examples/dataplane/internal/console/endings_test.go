@@ -42,13 +42,13 @@ func TestEventsAndAnswersAreOneEnd(t *testing.T) {
 		}, map[string]float64{"refused": 1}, 1},
 		{"a response that was accepted, and a session that failed",
 			func(c *Console, w http.ResponseWriter, r *http.Request) {
-				c.observe(r.Context(), saml.Event{Kind: saml.LoginSucceeded})
+				c.observe(r.Context(), saml.Event{Kind: saml.LoginSucceeded, Login: &saml.Login{}})
 				c.observe(r.Context(), saml.Event{Kind: saml.LoginRefused, Err: refusal})
 				c.failed(w, r, refusal)
 			}, map[string]float64{"refused": 1}, 1},
 		{"a session, and the event of it", func(c *Console, _ http.ResponseWriter, r *http.Request) {
 			c.succeeded(r, false, storage.SignIn{Email: "a@example.com"})
-			c.observe(r.Context(), saml.Event{Kind: saml.LoginSucceeded})
+			c.observe(r.Context(), saml.Event{Kind: saml.LoginSucceeded, Login: &saml.Login{}})
 		}, map[string]float64{"succeeded": 1}, 1},
 	} {
 		t.Run(row.name, func(t *testing.T) {

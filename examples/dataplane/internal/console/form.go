@@ -47,6 +47,7 @@ type form struct {
 	LoginURL    string
 	Certificate string // PEM or whatever else was pasted
 	MetadataURL string
+	refreshForm
 	Pasted      string
 	Document    []byte // the metadata that the fields were filled in from, nil where there was none
 	AcceptEnded string // endedMark of certificates that have all ended and are meant, "" for none
@@ -68,6 +69,7 @@ type problems map[string][]problem
 const (
 	fieldSource      = "source" // file and paste box together
 	fieldMetadataURL = "metadata_url"
+	fieldSignedBy    = "signed_by"
 	fieldEntityID    = "entity_id"
 	fieldLoginURL    = "login_url"
 	fieldCertificate = "certificate"
@@ -132,7 +134,8 @@ func readForm(w http.ResponseWriter, r *http.Request, most int64) *form {
 }
 
 // limits are the largest values of the fields that are not of one line.
-var limits = map[string]int{"file": maxFile, "pasted": maxFile, "certificate": maxFile, "document": maxDocument}
+var limits = map[string]int{"file": maxFile, "pasted": maxFile, "certificate": maxFile, "signed_by": maxFile,
+	"document": maxDocument}
 
 func (f *form) read(part *multipart.Part) {
 	most, known := limits[part.FormName()]
@@ -172,6 +175,8 @@ func (f *form) read(part *multipart.Part) {
 		f.Document, _ = base64.StdEncoding.DecodeString(text) // without it the fields count alone
 	case "accept_ended":
 		f.AcceptEnded = text
+	default:
+		f.refreshForm.read(part.FormName(), text)
 	}
 }
 
@@ -243,7 +248,7 @@ func (f *form) fillFromMetadata(document []byte, field string) {
 		return
 	}
 	f.EntityID, f.LoginURL, f.Certificate, f.Document = idp.EntityID(), idp.LoginURL(), pemOf(idp.Keys()), document
-	f.Pasted = ""
+	f.Pasted, f.Fetched, f.LastRead = "", "", ""
 	if field == fieldSource { // the address of before has nothing to do with it
 		f.MetadataURL = ""
 	}
@@ -290,6 +295,9 @@ func fromSettings(state *storage.State) *form {
 		if s.Document != "" {
 			f.Document = []byte(s.Document)
 		}
+		if s.Refresh {
+			f.Refresh, f.SignedBy, f.Fetched = true, s.SignedBy, s.MetadataURL
+		}
 	}
 	return f
 }
@@ -297,6 +305,9 @@ func fromSettings(state *storage.State) *form {
 // settings gives what the fields say, or says what is wrong with them: everything at once. The
 // document counts where the fields are still as it filled them in.
 func (c *Console) settings(f *form) (storage.Settings, *saml.IdentityProvider) {
+	if f.same != nil {
+		return f.same.Settings, f.lastRead
+	}
 	for field, text := range map[string]string{fieldEntityID: f.EntityID, fieldLoginURL: f.LoginURL,
 		fieldMetadataURL: f.MetadataURL} {
 		if !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
@@ -310,6 +321,9 @@ func (c *Console) settings(f *form) (storage.Settings, *saml.IdentityProvider) {
 	}
 	s := storage.Settings{EntityID: f.EntityID, LoginURL: f.LoginURL, MetadataURL: f.MetadataURL}
 	idp, err := c.readFields(f, &s)
+	if err == nil && f.Refresh {
+		f.checkRefresh(&s)
+	}
 	if errors.Is(err, saml.CodePrivateKey) {
 		f.Certificate = ""
 	}
@@ -427,5 +441,7 @@ func (c *Console) fetch(ctx context.Context, f *form) {
 		f.refuseAll(err, fieldMetadataURL)
 		return
 	}
-	f.fill(document, fieldMetadataURL)
+	if f.fill(document, fieldMetadataURL); len(f.problems) == 0 {
+		f.Fetched = f.MetadataURL
+	}
 }

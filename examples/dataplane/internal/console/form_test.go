@@ -168,7 +168,7 @@ func TestEditedFieldsKeepTheDetails(t *testing.T) {
 					got.WantsSignedRequests(), got.LogoutURL(), test.rest)
 			}
 		}
-		if p := c.newPreview(read, nil, isFromMetadata(s)); p.ByPOST != test.post || p.FromMetadata == test.edited {
+		if p := c.newPreview(read, nil, s, nil); p.ByPOST != test.post || p.FromMetadata == test.edited {
 			t.Errorf("%s: the preview says by POST %t, from metadata %t", name, p.ByPOST, p.FromMetadata)
 		}
 		// the form of the saved settings means the same

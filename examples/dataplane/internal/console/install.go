@@ -43,7 +43,7 @@ func (c *Console) installStep(ctx context.Context, s storage.Settings, enable bo
 	switch {
 	case err != nil:
 		return false, err
-	case state.Saved == nil || state.Saved.Settings != s:
+	case state.Saved == nil || state.Saved.Settings != s && !isRefreshed(state.Saved, s):
 		c.Logger.Info("saving the settings of single sign-on", "by", commandLine)
 		return false, c.DB.Save(ctx, state.Version, s, commandLine)
 	case enable && (state.Live == nil || state.Pending()):
@@ -51,6 +51,12 @@ func (c *Console) installStep(ctx context.Context, s storage.Settings, enable bo
 		return false, c.DB.Enable(ctx, state.Version, commandLine)
 	}
 	return true, nil
+}
+
+// isRefreshed reports whether an administrator has the same identity provider kept up to date: the
+// document of the command line knows less, and would take that back at every start.
+func isRefreshed(saved *storage.Revision, s storage.Settings) bool {
+	return saved.Refresh && saved.EntityID == s.EntityID
 }
 
 // join makes one error of all problems.

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"embed"
 	"errors"
+	"fmt"
 	"html/template"
 	"net/http"
 	"strings"
 	"time"
 
 	"github.com/iomete/saml"
+	"github.com/iomete/saml/examples/dataplane/internal/storage"
 )
 
 //go:embed templates
@@ -36,12 +38,23 @@ type page struct {
 	User      string // of a user
 	Done      string // what an act before this page did, one sentence
 	Banners   []string
-	ByProxy   bool   // behind a proxy whose header is not believed
-	Trial     string // home page of the built-in identity provider
-	OpenForms bool   // whether a form of the page may lead to another site
+	Changes   []storage.Change // of refreshed metadata, of the last days; for an administrator
+	ByProxy   bool             // behind a proxy whose header is not believed
+	Trial     string           // home page of the built-in identity provider
+	OpenForms bool             // whether a form of the page may lead to another site
 }
 
 func (p page) opensForms() bool { return p.OpenForms }
+
+// NewChanges are those that no administrator has dismissed.
+func (p page) NewChanges() (list []storage.Change) {
+	for _, c := range p.Changes {
+		if c.DismissedAt.IsZero() {
+			list = append(list, c)
+		}
+	}
+	return list
+}
 
 // newPage is what every page shows.
 func (c *Console) newPage(r *http.Request, title string, v visitor) page {
@@ -49,7 +62,7 @@ func (c *Console) newPage(r *http.Request, title string, v visitor) page {
 		Trial: c.Trial}
 	if v.Admin != nil {
 		p.Admin = v.Admin.Administrator
-		p.Banners, p.ByProxy = c.banners(r), c.hidesClients(r)
+		p.Banners, p.ByProxy, p.Changes = c.banners(r), c.hidesClients(r), c.changes(r.Context())
 	}
 	if v.User != nil {
 		p.User = v.User.Identity.Name
@@ -82,26 +95,46 @@ var done = map[string]string{
 	"deleted":    "The settings are deleted. Single sign-on is not enabled.",
 	"signed-out": "You are signed out.",
 	"password":   "The password is changed, and all your other sessions have ended.",
+	"dismissed":  "The banner is gone. What changed stays on the Single Sign-On page for 7 days.",
 	"ended":      "All sessions of this user end within ten seconds.",
 	"added":      "The user is expected: the first sign-in with this address gets the account.",
 }
 
-// banners say what an administrator should not have to look for.
+// banners say what an administrator should not have to look for: what ends, and metadata that
+// cannot be kept up to date.
 func (c *Console) banners(r *http.Request) (list []string) {
-	sp, err := c.liveProvider(r.Context())
-	if err != nil {
+	if _, err := c.liveProvider(r.Context()); err != nil {
 		return nil
 	}
-	idp, err := sp.IdentityProvider(r.Context())
-	if err != nil {
+	live := c.inUse()
+	if live.sp == nil {
 		return nil
 	}
-	for _, w := range idp.Warnings(c.Now()) {
-		if w.Code == "certificate_expiring" || w.Code == "certificate_expired" {
-			list = append(list, sentence(w.String()))
+	now := c.Now()
+	for _, e := range saml.ExpiringKeys(now, expiryWarning*24*time.Hour, live.sp) {
+		switch {
+		case e.Kind == saml.ExpiringCertificate:
+			list = append(list, expiryBanner(*e.Key, now))
+		case e.Kind == saml.ExpiringMetadata && live.source != nil && now.Before(e.At): // later it is in Health
+			list = append(list, "The metadata of the identity provider is valid until "+showTime(e.At)+
+				", and no look has brought a newer one.")
+		}
+	}
+	if live.source != nil {
+		for _, e := range saml.Errors(live.source.Health()) {
+			list = append(list, strings.TrimSpace(sentence(e.Message)+" "+inFlags(e).Hint))
 		}
 	}
 	return list
+}
+
+func expiryBanner(k saml.TrustedKey, now time.Time) string {
+	verb := "ends"
+	if !now.Before(k.NotAfter()) {
+		verb = "ended"
+	}
+	return fmt.Sprintf("The certificate %q of the identity provider (thumbprint %s) %s on %s (%s), and no other follows.",
+		k.Subject(), k.ThumbprintSHA1(), verb, k.NotAfter().Format(time.DateOnly), inDays(daysLeft(k, now)))
 }
 
 // render answers with a page. It is written whole or not at all.

@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"github.com/iomete/saml"
+	"github.com/iomete/saml/examples/dataplane/internal/storage"
 )
 
 // A preview is what settings mean, in the words of somebody who compares them with Entra's portal.
 type preview struct {
 	EntityID, LoginURL, LogoutURL string
 	ByPOST                        bool // logins are sent by HTTP-POST, otherwise by HTTP-Redirect
-	FromMetadata                  bool
+	FromMetadata, Refresh         bool
 	Certificates                  []certificate
 	Warnings                      []problem
 	Dropped                       []certificate // in use now, and not in these settings
@@ -33,18 +34,21 @@ type certificate struct {
 	State      string // "good", "soon", "ended", "future" or "unusable"
 	Unusable   string // why
 	InUse, New bool
+	LastSigned time.Time // zero if nothing that was accepted is known
 }
 
 // expiryWarning is how long before its end a certificate is warned about, as
 // saml.IdentityProvider.Warnings has it.
 const expiryWarning = 60
 
-func (c *Console) newPreview(idp, live *saml.IdentityProvider, fromMetadata bool) *preview {
+// newPreview shows an identity provider, as settings have it. live is the one in use, nil for none;
+// uses are those of storage.DB.KeyUses.
+func (c *Console) newPreview(idp, live *saml.IdentityProvider, s storage.Settings, uses map[string]time.Time) *preview {
 	p := &preview{EntityID: idp.EntityID(), LoginURL: idp.LoginURL(), LogoutURL: idp.LogoutURL(),
-		ByPOST: idp.LoginIsPOSTOnly(), FromMetadata: fromMetadata, Ended: c.endedMark(idp)}
+		ByPOST: idp.LoginIsPOSTOnly(), FromMetadata: isFromMetadata(s), Refresh: s.Refresh, Ended: c.endedMark(idp)}
 	now := c.Now()
 	for _, k := range idp.Keys() {
-		row := newCertificate(k, now)
+		row := newCertificate(k, now, uses)
 		if live != nil {
 			row.InUse = has(live, k)
 			row.New = !row.InUse
@@ -54,7 +58,7 @@ func (c *Console) newPreview(idp, live *saml.IdentityProvider, fromMetadata bool
 	if live != nil {
 		for _, k := range live.Keys() {
 			if !has(idp, k) {
-				p.Dropped = append(p.Dropped, newCertificate(k, now))
+				p.Dropped = append(p.Dropped, newCertificate(k, now, uses))
 			}
 		}
 		if live.EntityID() != idp.EntityID() {
@@ -75,9 +79,10 @@ func has(idp *saml.IdentityProvider, k saml.TrustedKey) bool {
 	return slices.ContainsFunc(idp.Keys(), func(o saml.TrustedKey) bool { return bytes.Equal(o.DER(), k.DER()) })
 }
 
-func newCertificate(k saml.TrustedKey, now time.Time) certificate {
+func newCertificate(k saml.TrustedKey, now time.Time, uses map[string]time.Time) certificate {
 	row := certificate{Subject: k.Subject(), SHA1: k.ThumbprintSHA1(), SHA256: k.ThumbprintSHA256(),
-		Begins: k.NotBefore().Format(time.DateOnly), Ends: k.NotAfter().Format(time.DateOnly), State: "good"}
+		LastSigned: uses[k.ID().String()],
+		Begins:     k.NotBefore().Format(time.DateOnly), Ends: k.NotAfter().Format(time.DateOnly), State: "good"}
 	row.DaysLeft = daysLeft(k, now)
 	row.Left = inDays(row.DaysLeft)
 	switch err := k.Usable(); {

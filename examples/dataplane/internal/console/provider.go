@@ -30,15 +30,23 @@ const (
 
 // liveProvider is the provider of the settings in use, as this process read them last.
 type liveProvider struct {
-	mu       sync.Mutex
-	readAt   time.Time // of the last answer of the database
-	triedAt  time.Time
-	reading  chan struct{} // closed when the question that is under way ends, nil if there is none
-	asked    time.Time     // when that question began, by the clock of the machine
-	changed  bool          // since that question began
-	err      error         // of the last question
-	revision string        // "" where single sign-on is not enabled
+	mu      sync.Mutex
+	readAt  time.Time // of the last answer of the database
+	triedAt time.Time
+	reading chan struct{} // closed when the question that is under way ends, nil if there is none
+	asked   time.Time     // when that question began, by the clock of the machine
+	changed bool          // since that question began
+	err     error         // of the last question
+	running
+}
+
+// A running is the provider of one revision, and what reads its metadata again. The zero value is
+// for single sign-on that is not enabled.
+type running struct {
+	revision string
 	sp       *saml.ServiceProvider
+	source   *saml.MetadataSource // nil if the metadata is not refreshed
+	stop     context.CancelFunc   // of the source
 }
 
 // resolve gives the provider for a request: that of the settings in use, or that of one test.
@@ -107,13 +115,10 @@ func (c *Console) askLive(ctx context.Context) (reading chan struct{}, wait time
 func (c *Console) readLive(ctx context.Context, reading chan struct{}, known string) {
 	ctx, cancel := context.WithTimeout(ctx, readTime)
 	defer cancel()
-	var sp *saml.ServiceProvider
+	var next running
 	id, err := c.DB.LiveID(ctx)
 	if err == nil && id != "" && id != known {
-		var revision *storage.Revision
-		if revision, err = c.DB.Revision(ctx, id); err == nil {
-			sp, err = c.provider("", revision.Settings)
-		}
+		next, err = c.run(ctx, id)
 	}
 	if err != nil {
 		c.Logger.Warn("the settings of single sign-on cannot be read", "error", err)
@@ -125,7 +130,8 @@ func (c *Console) readLive(ctx context.Context, reading chan struct{}, known str
 	if err == nil {
 		l.readAt = c.Now()
 		if id != known {
-			l.revision, l.sp = id, sp
+			l.end()
+			l.running = next
 		}
 	}
 	close(reading)
@@ -162,16 +168,42 @@ func (c *Console) testProvider(ctx context.Context, id string) (*saml.ServicePro
 	if err != nil {
 		return nil, err
 	}
-	return c.provider(testTenant+id, revision.Settings)
-}
-
-// provider makes the provider of settings. It fails where users could not sign in with them.
-func (c *Console) provider(tenant string, s storage.Settings) (*saml.ServiceProvider, error) {
-	idp, err := identityProvider(s)
+	idp, err := c.sourceOf(ctx, revision)
 	if err != nil {
 		return nil, err
 	}
-	return saml.New(c.providerConfig(tenant, idp))
+	return saml.New(c.providerConfig(testTenant+id, idp))
+}
+
+// run makes the provider of a revision. It fails where users could not sign in with it.
+func (c *Console) run(ctx context.Context, id string) (running, error) {
+	revision, err := c.DB.Revision(ctx, id)
+	if err != nil {
+		return running{}, err
+	}
+	next := running{revision: id}
+	if !revision.Refresh {
+		idp, err := identityProvider(revision.Settings)
+		if err != nil {
+			return running{}, err
+		}
+		next.sp, err = saml.New(c.providerConfig("", idp))
+		return next, err
+	}
+	if next.source, next.stop, err = c.beginSource(ctx, revision, c.noteChange); err != nil {
+		return running{}, err
+	}
+	if next.sp, err = saml.New(c.providerConfig("", next.source)); err != nil {
+		next.end()
+	}
+	return next, err
+}
+
+// end ends what reads metadata again.
+func (r *running) end() {
+	if r.stop != nil {
+		r.stop()
+	}
 }
 
 func (c *Console) providerConfig(tenant string, source saml.IdentityProviderSource) saml.Config {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/iomete/saml"
 	"github.com/iomete/saml/examples/dataplane/internal/storage"
@@ -32,7 +33,9 @@ type ssoPage struct {
 	Preview     *preview // of the form, where it was checked
 	Saved, Live *preview
 	live        *saml.IdentityProvider
-	Unreadable  string // why saved settings cannot be used any more, "" mostly
+	uses        map[string]time.Time // of keys
+	Refreshed   *refreshed           // the metadata in use, nil if it is not refreshed
+	Unreadable  string               // why saved settings cannot be used any more, "" mostly
 	Test        *testView
 	Passed      *storage.TestRun
 	SignIns     []storage.SignIn
@@ -55,14 +58,19 @@ func (c *Console) view(r *http.Request, admin *storage.AdminSession) (*ssoPage, 
 		OwnMetadata: string(c.metadata), State: state, Form: fromSettings(state),
 		Untested: confirmUntested, DeleteWord: confirmDelete, Status: http.StatusOK}
 	p.OpenForms = true
+	if p.uses, err = c.DB.KeyUses(ctx); err != nil {
+		return nil, err
+	}
 	if state.Live != nil {
-		if p.live = p.provider(state.Live); p.live != nil {
-			p.Live = c.newPreview(p.live, nil, isFromMetadata(state.Live.Settings))
+		if p.live = p.usable(c.known(ctx, state.Live)); p.live != nil {
+			p.Live = c.newPreview(p.live, nil, state.Live.Settings, p.uses)
 		}
+		p.Refreshed = c.refreshed(state.Live)
 	}
 	if s := state.Saved; s != nil {
-		if idp := p.provider(s); idp != nil {
-			p.Saved = c.newPreview(idp, p.live, isFromMetadata(s.Settings))
+		if idp := p.usable(c.known(ctx, s)); idp != nil {
+			p.Form.takeLastRead(s, idp)
+			p.Saved = c.newPreview(idp, p.live, s.Settings, p.uses)
 		}
 		if p.Test, err = c.latestTest(ctx, s.ID); err != nil {
 			return nil, err
@@ -75,10 +83,9 @@ func (c *Console) view(r *http.Request, admin *storage.AdminSession) (*ssoPage, 
 	return p, err
 }
 
-// provider reads one revision. That it cannot be used (a newer version of the console may be
-// stricter) is to be seen on the page, not to keep it from being seen.
-func (p *ssoPage) provider(r *storage.Revision) *saml.IdentityProvider {
-	idp, err := identityProvider(r.Settings)
+// usable takes what Console.known returns of a revision. That it cannot be used (a newer version of
+// the console may be stricter) is to be seen on the page, not to keep it from being seen.
+func (p *ssoPage) usable(idp *saml.IdentityProvider, err error) *saml.IdentityProvider {
 	if err != nil {
 		p.Unreadable = err.Error()
 		return nil
@@ -94,6 +101,7 @@ type summaryLine struct{ Field, Label, Message string }
 func (p *ssoPage) Summary() (list []summaryLine) {
 	for _, f := range []struct{ name, id, label string }{{fieldForm, "", ""},
 		{fieldSource, "pasted", "Metadata or certificate"}, {fieldMetadataURL, "metadata-url", "Metadata URL"},
+		{fieldSignedBy, "signed-by", "Certificate that signs the metadata"},
 		{fieldEntityID, "entity-id", "Entity ID"}, {fieldLoginURL, "login-url",
 			"Single Sign-On URL"}, {fieldCertificate, "certificate", "X.509 certificate"}} {
 		for _, one := range p.Problems[f.name] {
@@ -183,11 +191,16 @@ func (c *Console) fetchSource(w http.ResponseWriter, r *http.Request, admin *sto
 	c.showForm(w, r, admin, f)
 }
 
-// readAll fills the form from everything that was given to fill it: a file, a text, or an address
-// alone.
+// readAll fills the form from everything that was given to fill it: a file, a text, an address
+// alone, or an address that is to be read again and again from now on.
 func (c *Console) readAll(ctx context.Context, f *form) {
 	f.readSource()
-	if len(f.problems) == 0 && f.isEmpty() && f.MetadataURL != "" {
+	if len(f.problems) > 0 {
+		return
+	}
+	c.recognize(ctx, f)
+	if f.isEmpty() && f.MetadataURL != "" || f.mustFetch() {
+		f.unseen = true
 		c.fetch(ctx, f)
 	}
 }
@@ -217,7 +230,7 @@ func (c *Console) showForm(w http.ResponseWriter, r *http.Request, admin *storag
 	if idp == nil {
 		p.Status = http.StatusUnprocessableEntity
 	} else {
-		p.Preview = c.newPreview(idp, p.live, isFromMetadata(s))
+		p.Preview = c.newPreview(idp, p.live, s, p.uses)
 	}
 	c.renderSSO(w, p)
 }
@@ -232,6 +245,10 @@ func (c *Console) saveSettings(w http.ResponseWriter, r *http.Request, admin *st
 	s, idp := c.settings(f)
 	if idp == nil {
 		c.showForm(w, r, admin, f)
+		return
+	}
+	if f.Refresh && f.unseen {
+		c.refuseSave(w, r, admin, f, http.StatusUnprocessableEntity, unseenKeys)
 		return
 	}
 	if mark := c.endedMark(idp); mark != "" && f.AcceptEnded != mark {
@@ -276,7 +293,7 @@ func (c *Console) refuseSave(w http.ResponseWriter, r *http.Request, admin *stor
 	p.fill(f)
 	p.Status, p.Alert = status, why
 	if s, idp := c.settings(f); idp != nil {
-		p.Preview = c.newPreview(idp, p.live, isFromMetadata(s))
+		p.Preview = c.newPreview(idp, p.live, s, p.uses)
 	}
 	c.renderSSO(w, p)
 }

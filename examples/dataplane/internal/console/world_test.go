@@ -7,6 +7,7 @@ import (
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/x509"
 	"database/sql"
 	"encoding/base64"
 	"encoding/pem"
@@ -50,7 +51,7 @@ type world struct {
 	server  *httptest.Server
 	idp     *samltest.IdentityProvider
 	console *console.Console
-	fetch   func(context.Context, string) ([]byte, error)
+	fetch   func(context.Context, string) ([]byte, error) // nil: as a console does
 
 	mu    sync.Mutex
 	ahead time.Duration
@@ -118,12 +119,21 @@ func (w *world) open() *storage.DB {
 
 func (w *world) newConsole(db *storage.DB) *console.Console {
 	w.t.Helper()
+	roots := x509.NewCertPool()
+	roots.AddCert(w.server.Certificate()) // that of all servers of httptest
+	fetch := func(ctx context.Context, address string) ([]byte, error) {
+		if w.fetch != nil {
+			return w.fetch(ctx, address)
+		}
+		return console.FetchMetadata(ctx, address, saml.FetchOptions{RootCAs: roots})
+	}
 	c, err := console.New(console.Config{DB: db, BaseURL: w.server.URL, Keys: w.keys, Administrator: adminName,
-		Now: w.now, Wait: w.wait, Logger: slog.New(slog.DiscardHandler),
-		Fetch: func(ctx context.Context, address string) ([]byte, error) { return w.fetch(ctx, address) }})
+		Now: w.now, Wait: w.wait, Logger: slog.New(slog.DiscardHandler), Fetch: fetch,
+		FetchOptions: saml.FetchOptions{RootCAs: roots}})
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.t.Cleanup(c.Close)
 	return c
 }
 
@@ -313,6 +323,7 @@ func (b *browser) wantText(id string, parts ...string) {
 type settingsForm struct {
 	version                                                               int64
 	entityID, loginURL, certificate, metadataURL, pasted, document, ended string
+	refresh, signedBy, fetched, lastRead                                  string
 	file                                                                  []byte
 }
 
@@ -324,7 +335,8 @@ func (b *browser) submit(act string, f settingsForm) page {
 	for _, field := range []struct{ name, value string }{{"version", fmt.Sprint(f.version)}, {"document", f.document},
 		{"pasted", f.pasted}, {"metadata_url", f.metadataURL},
 		{"entity_id", f.entityID}, {"login_url", f.loginURL}, {"certificate", f.certificate}, {"accept_ended",
-			f.ended}} {
+			f.ended}, {"refresh", f.refresh}, {"signed_by", f.signedBy}, {"fetched", f.fetched},
+		{"last_read", f.lastRead}} {
 		if err := m.WriteField(field.name, field.value); err != nil {
 			b.t.Fatal(err)
 		}
@@ -350,6 +362,10 @@ func (p page) form() settingsForm {
 	fmt.Sscan(p.input("version"), &f.version)
 	f.entityID, f.loginURL, f.metadataURL, f.document = p.input("entity_id"), p.input("login_url"), p.input("metadata_url"), p.input("document")
 	f.certificate, f.pasted = p.text("certificate"), p.text("pasted")
+	f.signedBy, f.fetched, f.lastRead = p.text("signed-by"), p.input("fetched"), p.input("last_read")
+	if strings.Contains(p.body, ` aria-describedby="help-refresh" checked>`) {
+		f.refresh = "yes"
+	}
 	return f
 }
 

@@ -190,18 +190,25 @@ func TestHangingDatabase(t *testing.T) {
 	line.Hang(true)
 	var all sync.WaitGroup
 	for name, call := range map[string]func() error{
-		"State":        func() error { _, err := db.State(ctx); return err },
-		"LiveID":       func() error { _, err := db.LiveID(ctx); return err },
-		"AdminSession": func() error { _, err := db.AdminSession(ctx, "token"); return err },
-		"Accounts":     func() error { _, err := db.Accounts(ctx, 1000); return err },
-		"SignIns":      func() error { _, err := db.SignIns(ctx, false, 10); return err },
-		"Claimed":      func() error { _, err := db.Spent().Claimed(ctx, "v1/ast/x"); return err },
-		"Get":          func() error { _, _, err := db.LargeSessions().Get(ctx, "v1/rec/x"); return err },
-		"Put":          func() error { return db.LargeSessions().Put(ctx, "v1/rec/x", nil, time.Hour) },
-		"Delete":       func() error { return db.LargeSessions().Delete(ctx, "v1/rec/x") },
-		"Save":         func() error { return db.Save(ctx, 0, numbered(1), "ann") },
-		"BeginTest":    func() error { _, err := db.BeginTest(ctx, "r", session); return err },
-		"AddAccount":   func() error { return db.AddAccount(ctx, "a@example.com") },
+		"State":         func() error { _, err := db.State(ctx); return err },
+		"LiveID":        func() error { _, err := db.LiveID(ctx); return err },
+		"AdminSession":  func() error { _, err := db.AdminSession(ctx, "token"); return err },
+		"Accounts":      func() error { _, err := db.Accounts(ctx, 1000); return err },
+		"SignIns":       func() error { _, err := db.SignIns(ctx, false, 10); return err },
+		"Claimed":       func() error { _, err := db.Spent().Claimed(ctx, "v1/ast/x"); return err },
+		"Get":           func() error { _, _, err := db.LargeSessions().Get(ctx, "v1/rec/x"); return err },
+		"Put":           func() error { return db.LargeSessions().Put(ctx, "v1/rec/x", nil, time.Hour) },
+		"Delete":        func() error { return db.LargeSessions().Delete(ctx, "v1/rec/x") },
+		"Save":          func() error { return db.Save(ctx, 0, numbered(1), "ann") },
+		"BeginTest":     func() error { _, err := db.BeginTest(ctx, "r", session); return err },
+		"AddAccount":    func() error { return db.AddAccount(ctx, "a@example.com") },
+		"MetadataCache": func() error { _, err := db.MetadataCache(ctx, "r"); return err },
+		"SaveMetadata":  func() error { return (&MetadataCache{db: db, revision: "r"}).Save(ctx, "key", nil) },
+		"AddChange":     func() error { return db.AddChange(ctx, "key", "added") },
+		"Changes":       func() error { _, err := db.Changes(ctx); return err },
+		"Dismiss":       func() error { return db.DismissChanges(ctx, "ann", "id") },
+		"NoteKeyUse":    func() error { return db.NoteKeyUse(ctx, "key") },
+		"KeyUses":       func() error { _, err := db.KeyUses(ctx); return err },
 	} {
 		all.Go(func() {
 			if err := call(); !errors.Is(err, context.DeadlineExceeded) {

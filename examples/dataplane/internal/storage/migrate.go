@@ -102,6 +102,26 @@ var migrations = [][]string{
 		// they must not displace other lines.
 		`ALTER TABLE sign_in ADD COLUMN stray INTEGER NOT NULL DEFAULT 0`,
 	},
+	{
+		`ALTER TABLE revision ADD COLUMN refresh INTEGER NOT NULL DEFAULT 0`,
+		`ALTER TABLE revision ADD COLUMN signed_by TEXT NOT NULL DEFAULT ''`,
+		// What was read last from the address of a revision: the new settings of an administrator
+		// begin with what the page showed, and not with what an older revision had read.
+		`CREATE TABLE metadata (
+			revision TEXT PRIMARY KEY,
+			cache_key TEXT NOT NULL,
+			data TEXT NOT NULL)`,
+		`CREATE TABLE metadata_change (
+			id TEXT PRIMARY KEY,
+			at BIGINT NOT NULL,
+			subject TEXT NOT NULL,
+			message TEXT NOT NULL,
+			dismissed_at BIGINT NOT NULL,
+			dismissed_by TEXT NOT NULL)`,
+		`CREATE TABLE key_use (
+			key_id TEXT PRIMARY KEY,
+			at BIGINT NOT NULL)`,
+	},
 }
 
 // migrateLock is an arbitrary number that nothing else locks in the same PostgreSQL database.

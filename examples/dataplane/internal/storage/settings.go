@@ -14,6 +14,8 @@ type Settings struct {
 	Certificates string // PEM, one after another
 	Document     string // the metadata as it was uploaded; "" if the fields were typed in
 	MetadataURL  string // the address that Document was fetched from; "" if it was not fetched
+	Refresh      bool   // whether MetadataURL is read again and again: what it says later counts too
+	SignedBy     string // PEM: with Refresh, one of these keys must have signed Document; "" if none must
 }
 
 // A Revision is one set of saved settings. It never changes.
@@ -92,20 +94,23 @@ func (db *DB) LiveID(ctx context.Context) (id string, err error) {
 func (db *DB) Revision(ctx context.Context, id string) (*Revision, error) {
 	r := Revision{ID: id}
 	var at int64
+	var refresh int
 	err := db.row(ctx, db.sql, []any{
 		&r.EntityID,
 		&r.LoginURL,
 		&r.Certificates,
 		&r.Document,
 		&r.MetadataURL,
+		&refresh,
+		&r.SignedBy,
 		&at,
 		&r.SavedBy,
-	}, `SELECT entity_id, login_url, certificates, document, metadata_url, saved_at, saved_by
+	}, `SELECT entity_id, login_url, certificates, document, metadata_url, refresh, signed_by, saved_at, saved_by
 		FROM revision WHERE id = ?`, id)
 	if err != nil {
 		return nil, err
 	}
-	r.SavedAt = moment(at)
+	r.SavedAt, r.Refresh = moment(at), refresh == 1
 	return &r, nil
 }
 
@@ -115,9 +120,10 @@ func (db *DB) Save(ctx context.Context, version int64, s Settings, by string) er
 	return db.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		id := rand.Text()
 		_, err := db.exec(ctx, tx, `INSERT INTO revision
-			(id, entity_id, login_url, certificates, document, metadata_url, saved_at, saved_by)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-			id, s.EntityID, s.LoginURL, s.Certificates, s.Document, s.MetadataURL, db.stamp(), by)
+			(id, entity_id, login_url, certificates, document, metadata_url, refresh, signed_by, saved_at, saved_by)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			id, s.EntityID, s.LoginURL, s.Certificates, s.Document, s.MetadataURL, number(s.Refresh), s.SignedBy,
+			db.stamp(), by)
 		if err != nil {
 			return err
 		}
@@ -143,18 +149,19 @@ func (db *DB) Discard(ctx context.Context, version int64, by string) error {
 	return db.turn(ctx, db.writer, version, Discarded, by, "saved = live")
 }
 
-// Delete takes the settings out of use and deletes all settings and tests. It returns ErrConflict
-// if version is not the current State.Version.
+// Delete takes the settings out of use and deletes all settings and tests, and what was read of
+// their metadata. It returns ErrConflict if version is not the current State.Version.
 func (db *DB) Delete(ctx context.Context, version int64, by string) error {
 	return db.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		if err := db.turn(ctx, tx, version, Deleted, by, "saved = '', live = ''"); err != nil {
 			return err
 		}
-		if _, err := db.exec(ctx, tx, "DELETE FROM test_run"); err != nil {
-			return err
+		for _, table := range []string{"test_run", "metadata", "metadata_change", "revision"} {
+			if _, err := db.exec(ctx, tx, "DELETE FROM "+table); err != nil {
+				return err
+			}
 		}
-		_, err := db.exec(ctx, tx, "DELETE FROM revision")
-		return err
+		return nil
 	})
 }
 

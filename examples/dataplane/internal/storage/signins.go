@@ -99,8 +99,8 @@ func oldSignIns(kind string) string {
 	return "DELETE FROM sign_in WHERE " + kind + " AND at < (SELECT MIN(at) FROM (" + newest + ") AS newest)"
 }
 
-// Prune deletes expired data: old lines of the log, ended sessions, old tests, unused revisions,
-// ended claims and ended records of sessions.
+// Prune deletes expired data: old lines of the log, ended sessions, old tests, unused revisions with
+// their metadata, old changes of metadata, ended claims and ended records of sessions.
 func (db *DB) Prune(ctx context.Context) error {
 	for _, s := range []struct {
 		query string
@@ -121,6 +121,8 @@ func (db *DB) Prune(ctx context.Context) error {
 				(SELECT saved FROM state UNION SELECT live FROM state UNION SELECT revision FROM test_run)`,
 			[]any{db.ago(TestLifetime)},
 		},
+		{"DELETE FROM metadata WHERE revision NOT IN (SELECT id FROM revision)", nil},
+		{"DELETE FROM metadata_change WHERE at <= ?", []any{db.ago(KeepChanges)}},
 	} {
 		if _, err := db.exec(ctx, db.writer, s.query, s.args...); err != nil {
 			return err

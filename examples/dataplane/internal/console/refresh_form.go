@@ -1,0 +1,115 @@
+package console
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+
+	"github.com/iomete/saml"
+	"github.com/iomete/saml/examples/dataplane/internal/storage"
+)
+
+// A refreshForm is the part of the settings form that says how the settings are kept up to date.
+type refreshForm struct {
+	Refresh  bool   // read MetadataURL again and again
+	SignedBy string // certificates: one of them must have signed what is there; "" if none must
+	Fetched  string // the MetadataURL that the fields were fetched from, and shown; "" for none
+	LastRead string // mark of the fields, if they show what was read last for the saved revision
+
+	same     *storage.Revision      // the saved revision, if the form changes nothing of it
+	lastRead *saml.IdentityProvider // of that revision
+	unseen   bool                   // the fields were fetched just now: nobody has seen them
+}
+
+func (f *refreshForm) read(name, text string) {
+	switch name {
+	case "refresh":
+		f.Refresh = text == "yes"
+	case "signed_by":
+		f.SignedBy = text
+	case "fetched":
+		f.Fetched = text
+	case "last_read":
+		f.LastRead = text
+	}
+}
+
+const unseenKeys = "Nothing was saved yet: the settings were fetched from the metadata URL just now. " +
+	"Look at the keys in the preview, then press Save again. Later keys of this address count at once."
+
+// mark names the fields as they are, for one revision. A browser may change white space.
+func (f *form) mark(revision string) string {
+	sum := sha256.Sum256([]byte(strings.Join(append([]string{revision, f.EntityID, f.LoginURL},
+		strings.Fields(f.Certificate)...), "\n")))
+	return hex.EncodeToString(sum[:])
+}
+
+// takeLastRead fills the fields with what was read last for the saved revision, if it is refreshed.
+func (f *form) takeLastRead(saved *storage.Revision, known *saml.IdentityProvider) {
+	if saved.Refresh {
+		f.EntityID, f.LoginURL, f.Certificate = known.EntityID(), known.LoginURL(), pemOf(known.Keys())
+		f.LastRead = f.mark(saved.ID)
+	}
+}
+
+// recognize looks whether the fields are still those that were read for the saved revision, as the
+// page showed them. Then they stay what is read, or with the switch turned off become settings like
+// any others: as they were read last, which may be after the page was opened. Fields that were
+// changed count as they are.
+func (c *Console) recognize(ctx context.Context, f *form) {
+	if f.LastRead == "" {
+		return
+	}
+	state, err := c.DB.State(ctx)
+	if err != nil || state.Saved == nil || f.LastRead != f.mark(state.Saved.ID) {
+		return
+	}
+	known, err := c.known(ctx, state.Saved)
+	if err != nil {
+		return
+	}
+	switch saved := state.Saved; {
+	case !f.Refresh:
+		f.takeLastRead(saved, known)
+	case f.MetadataURL == saved.MetadataURL && sameText(f.SignedBy, saved.SignedBy):
+		f.same, f.lastRead = saved, known
+	}
+}
+
+func sameText(a, b string) bool {
+	return strings.Join(strings.Fields(a), " ") == strings.Join(strings.Fields(b), " ")
+}
+
+// mustFetch reports whether the fields have to be fetched from the metadata URL, and shown, before
+// they can be kept up to date from it.
+func (f *form) mustFetch() bool {
+	return f.Refresh && f.same == nil && (f.MetadataURL == "" || f.MetadataURL != f.Fetched)
+}
+
+// checkRefresh refuses fields that the first look would replace by others, or a document that no
+// look would take.
+func (f *form) checkRefresh(s *storage.Settings) {
+	pins, err := pinnedKeys(f.SignedBy)
+	if err != nil {
+		f.refuseAll(err, fieldSignedBy)
+		return
+	}
+	if !isFromMetadata(*s) {
+		f.refuse(fieldMetadataURL, "the fields below are not as this address has them",
+			"While they are kept up to date, they come from the address alone: press Fetch to read them again. "+
+				"To set them by hand, switch “Keep up to date” off.")
+		return
+	}
+	_, err = saml.ParseMetadata([]byte(s.Document),
+		saml.ParseMetadataOptions{EntityID: s.EntityID, Unattended: true, SignedBy: pins})
+	if err != nil {
+		field := fieldMetadataURL
+		if pins != nil {
+			field = fieldSignedBy
+		}
+		f.refuseAll(err, field)
+		return
+	}
+	s.Refresh, s.SignedBy = true, pemOf(pins)
+}
