@@ -103,7 +103,7 @@ func (h *logoutHouse) answerIn(r *http.Response) (logoutArrival, string) {
 	if next := regexp.MustCompile(`id="next" href="([^"]*)"`).FindStringSubmatch(page); next != nil {
 		address = html.UnescapeString(next[1])
 	}
-	request := httptest.NewRequest("GET", "/", nil)
+	var request *http.Request
 	if address != "" {
 		request = httptest.NewRequest("GET", address, nil)
 	} else {
