@@ -219,6 +219,7 @@ func (c *Console) routes() (http.Handler, error) {
 	admin("POST "+sso+"/discard", c.discard)
 	admin("POST "+sso+"/delete", c.delete)
 	admin("POST "+sso+"/changes", c.dismissChanges)
+	admin("POST "+sso+"/look", c.lookNow)
 	admin("GET "+sso+"/log", c.showLog)
 	admin("GET "+sso+"/metadata.xml", c.showMetadata)
 	admin("GET /settings/users", c.showUsers)

@@ -95,6 +95,7 @@ var done = map[string]string{
 	"deleted":    "The settings are deleted. Single sign-on is not enabled.",
 	"signed-out": "You are signed out.",
 	"password":   "The password is changed, and all your other sessions have ended.",
+	"looked":     "The metadata was read just now.",
 	"dismissed":  "The banner is gone. What changed stays on the Single Sign-On page for 7 days.",
 	"ended":      "All sessions of this user end within ten seconds.",
 	"added":      "The user is expected: the first sign-in with this address gets the account.",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
 	"strings"
 	"time"
 
@@ -115,6 +116,24 @@ func (c *Console) noteChange(ctx context.Context, e saml.Event) {
 	}
 	if err := c.DB.AddChange(ctx, subject, message); err != nil {
 		c.Logger.Warn("a change of the metadata cannot be kept for the banner", "message", m.Message, "error", err)
+	}
+}
+
+// lookNow reads the metadata in use at once, for an administrator who does not want to wait. Why a
+// look failed is on the page that follows.
+func (c *Console) lookNow(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession) {
+	live := c.inUse()
+	if live.source == nil {
+		c.refuseAct(w, r, admin, http.StatusConflict, "There is nothing to look at: the settings in use are not kept up to date.")
+		return
+	}
+	switch err := live.source.LookNow(r.Context()); {
+	case errors.Is(err, saml.CodeMetadataTooSoon):
+		c.refuseAct(w, r, admin, http.StatusTooManyRequests, sentence(saml.Errors(err)[0].Message))
+	case err != nil:
+		redirect(w, r, "/settings/sso#refreshed")
+	default:
+		redirect(w, r, "/settings/sso?done=looked")
 	}
 }
 

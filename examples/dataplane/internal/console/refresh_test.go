@@ -347,3 +347,36 @@ func TestInstallLeavesTheSwitchOn(t *testing.T) {
 		t.Errorf("another identity provider: got %v, %+v", err, w.state().Saved.MetadataURL)
 	}
 }
+
+// TestLookNow: an administrator need not wait for the next look, and learns why one failed or comes too
+// soon.
+func TestLookNow(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.publish()
+	b := w.admin()
+	look := func() page { return b.post("/settings/sso/look", nil) }
+	if look(); b.last.status != http.StatusConflict {
+		t.Errorf("nothing is in use: got status %d", b.last.status)
+	}
+	b.keepUpToDate(p.address, "")
+	for range 500 { // until the first look by plan is over
+		if !strings.Contains(b.get("/settings/sso").text("read-at"), "not since") {
+			break
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	w.advance(10 * time.Minute)
+	_, fresh := p.rollOver()
+	look()
+	b.wantText("done", "read just now")
+	b.wantText("changes", fresh)
+	look()
+	b.want(http.StatusTooManyRequests)
+	b.wantText("alert", "the next one may be at")
+	w.advance(10 * time.Minute)
+	p.Fail(samltest.FaultStatus(http.StatusNotFound, ""))
+	look()
+	b.want(http.StatusOK)
+	b.wantText("refresh-failure", "The metadata is not there")
+}
