@@ -130,10 +130,10 @@ func TestLogoutStaysHere(t *testing.T) {
 		"the settings of the identity provider fail": {services: byRedirect, prepare: func(s *logoutHouse) { s.idp = nil },
 			events: "logout_incomplete identity_provider"},
 		"the key fails, by redirect": {services: byRedirect, change: configured(failingKey),
-			events: "logout_incomplete internal"},
-		"the key fails, by post": {services: byPost, change: configured(failingKey), events: "logout_incomplete internal"},
+			events: "logout_incomplete key_unavailable"},
+		"the key fails, by post": {services: byPost, change: configured(failingKey), events: "logout_incomplete key_unavailable"},
 		"the key fails, by SOAP": {services: sloXML("SOAP", idpSLO, ""), change: configured(failingKey),
-			events: "logout_started, logout_incomplete internal"},
+			events: "logout_started, logout_incomplete key_unavailable"},
 	} {
 		s := newLogoutHouse(t, row.services, append([]func(*Config, *HandlerConfig){}, withChange(row.change)...)...)
 		if row.prepare != nil {

@@ -47,18 +47,19 @@ func (f *fetcher) post(ctx context.Context, address string, header http.Header, 
 		return nil, &Error{Message: "the server does not answer the message", Got: response.Status,
 			Want: "status 200", Status: response.StatusCode}
 	}
-	return f.answerTo(response)
+	return f.answerTo(ctx, response)
 }
 
-// answerTo reads the body of an answer.
-func (f *fetcher) answerTo(response *http.Response) ([]byte, *Error) {
+// answerTo reads the body of an answer. A server can end an answer because the time is up: that is no
+// whole one.
+func (f *fetcher) answerTo(ctx context.Context, response *http.Response) ([]byte, *Error) {
 	data, err := io.ReadAll(http.MaxBytesReader(nil, response.Body, int64(f.maxBytes)))
 	var tooLong *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLong):
 		return nil, &Error{Message: fmt.Sprintf("the answer has more than %d bytes", f.maxBytes), Got: f.typed,
 			TooLarge: true}
-	case err != nil:
+	case err != nil, ctx.Err() != nil:
 		return nil, &Error{Message: "the answer of the server breaks off before its end", Got: f.typed}
 	}
 	return data, nil
