@@ -50,7 +50,7 @@ var logoutRequestChecks = logoutCheckList{
 			[]Code{CodeLogoutTime}, checkLogoutAge, statusRequester},
 		{"logout name id", "The request has exactly one NameID that can be read.", "Core 3.7.1",
 			[]Code{CodeNameID, CodeDecryption, CodeKeyUnavailable}, checkLogoutNameID, statusResponder},
-		{"logout session indexes", "There are at most 64 SessionIndexes.", "Our own limit", []Code{CodeLogoutSessions},
+		{"logout session indexes", "There are at most 64 SessionIndexes, none of them empty.", "Our own limit", []Code{CodeLogoutSessions},
 			checkLogoutIndexes, statusResponder},
 		{"logout session index",
 			"With RequireLogoutSessionIndex, and if the request is not signed, it has a SessionIndex.", "Core 3.7.1",

@@ -2,6 +2,7 @@ package saml
 
 import (
 	"hash/maphash"
+	"strings"
 	"sync"
 	"time"
 )
@@ -24,8 +25,8 @@ type logoutLimit struct {
 
 type tenantLogouts struct {
 	named int
-	// seen has the requests of the hour. One that comes again writes what it wrote before, so a user
-	// who repeats their own cannot take the place of others.
+	// seen has the requests of the hour, by all that they say. One that comes again writes what it wrote
+	// before, so a user who repeats their own cannot take the place of others.
 	seen map[uint64]struct{}
 }
 
@@ -45,7 +46,7 @@ func (l *logoutLimit) admit(tenant string, request *logoutRequest, now time.Time
 		t = &tenantLogouts{seen: map[uint64]struct{}{}}
 		l.tenants[tenant] = t
 	}
-	key := maphash.Comparable(l.seed, [2]string{request.Issuer, request.ID})
+	key := maphash.String(l.seed, request.text())
 	if _, again := t.seen[key]; again {
 		return true
 	}
@@ -56,4 +57,12 @@ func (l *logoutLimit) admit(tenant string, request *logoutRequest, now time.Time
 	t.named += n
 	t.seen[key] = struct{}{}
 	return true
+}
+
+// text is all of a request that decides which sessions end: two with one ID may name others. No part of
+// it can have the character between them.
+func (r *logoutRequest) text() string {
+	n := r.NameID
+	return strings.Join(append([]string{r.Issuer, r.ID, r.IssueInstant.String(), n.Value, n.NameQualifier,
+		n.SPNameQualifier}, r.Indexes...), "\x00")
 }

@@ -19,7 +19,7 @@ func (sp *ServiceProvider) logoutFrames(ctx context.Context) (origins []string) 
 		return nil
 	}
 	addresses := slices.Clone(sp.config.LogoutFrameAncestors)
-	if idp, err := sp.snapshot(ctx); err == nil {
+	if idp, err := sp.configured(ctx); err == nil {
 		addresses = append(addresses, sp.browserAddresses(idp)...)
 	}
 	for _, a := range addresses {

@@ -122,7 +122,7 @@ func (l *hereLogout) tell(s *LogoutSubject) (answered bool) {
 		return false
 	}
 	l.sp = sp
-	idp, refusal := sp.snapshot(l.r.Context())
+	idp, refusal := sp.configured(l.r.Context())
 	if refusal != nil {
 		l.incomplete(refusal)
 		return false

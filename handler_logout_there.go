@@ -132,7 +132,7 @@ func (h *Handler) answerLogout(w http.ResponseWriter, r *http.Request, sp *Servi
 // browser gets a page instead: the identity provider takes no LogoutResponse, or has no address for
 // one.
 func (sp *ServiceProvider) logoutAnswerTo(ctx context.Context) (destination, binding string) {
-	idp, err := sp.snapshot(ctx)
+	idp, err := sp.configured(ctx)
 	if err != nil {
 		return "", ""
 	}

@@ -317,7 +317,10 @@ func TestLogoutLimit(t *testing.T) {
 	s.subject = emailNameID
 	send("_3", statusSuccess)
 	send("_4", statusResponder)
+	send("_1", statusResponder) // the ID of one that was counted, and other sessions
+	s.subject = newSampleLogout().subject
 	send("_1", statusSuccess)
+	s.subject = emailNameID
 	unsigned := newSampleLogout()
 	asAllowedUnsigned(unsigned)
 	l.sp.config.AllowUnsignedLogout = true

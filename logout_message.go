@@ -2,6 +2,7 @@ package saml
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"time"
 
@@ -141,7 +142,7 @@ func (sp *ServiceProvider) openLogout(ctx context.Context, arrival logoutArrival
 	*Error) {
 	a := &logoutAttempt{attempt: attempt{policy: &sp.policy, now: sp.now()}, arrival: arrival}
 	var err *Error
-	if a.idp, err = sp.snapshot(ctx); err != nil {
+	if a.idp, err = sp.configured(ctx); err != nil {
 		return a, err
 	}
 	m := arrival.message
@@ -265,6 +266,10 @@ func checkLogoutIndexes(a *logoutAttempt) *Error {
 	if n := len(a.content.indexes); n > maxLogoutIndexes {
 		return refuse(CodeLogoutSessions, "the LogoutRequest has too many SessionIndexes", strconv.Itoa(n),
 			"at most "+strconv.Itoa(maxLogoutIndexes))
+	}
+	if slices.ContainsFunc(a.content.indexes, func(i string) bool { return trimSpace(i) == "" }) { // it names no session, and the others of the user would go on
+		return refuse(CodeLogoutSessions, "the LogoutRequest has an empty SessionIndex", "",
+			"the SessionIndex of the sign-in, or none to end all sessions of the user")
 	}
 	return nil
 }

@@ -292,6 +292,9 @@ var feasibleRows = []logoutRow{
 	{"65 SessionIndexes", withSubject(emailNameID + strings.Repeat("<samlp:SessionIndex>i</samlp:SessionIndex>", 64)),
 		withSubject(emailNameID + strings.Repeat("<samlp:SessionIndex>i</samlp:SessionIndex>", 65)), CodeLogoutSessions,
 		"logout session indexes"},
+	{"an empty SessionIndex", withSubject(emailNameID + "<samlp:SessionIndex>i</samlp:SessionIndex>"),
+		withSubject(emailNameID + "<samlp:SessionIndex>i</samlp:SessionIndex><samlp:SessionIndex> </samlp:SessionIndex>"),
+		CodeLogoutSessions, "logout session indexes"},
 	{"no SessionIndex where one is required", func(s *sampleLogout) {
 		s.config = func(_ testing.TB, c *Config) { c.RequireLogoutSessionIndex = true }
 	}, withSubject(emailNameID), CodeLogoutSessions, "logout session index"},

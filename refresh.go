@@ -117,11 +117,11 @@ func newMetadataSource(ctx context.Context, c MetadataSourceConfig, on *refresh.
 // begin takes what is there before the first look, and plans that.
 func (s *MetadataSource) begin(initial *keptMetadata) {
 	now := s.config.Now()
-	kept, events := s.load(now)
-	if kept == nil && initial != nil {
+	kept, none, events := s.load(now)
+	if none && initial != nil {
 		if kept, events = s.takeInitial(initial, now, events); kept != nil {
 			events = append(events, s.event(MetadataInitialUsed, MetadataEvent{
-				Message: "nothing was persisted: the metadata of MetadataSourceConfig.Initial counts until " +
+				Message: "nothing that counts was persisted: the metadata of MetadataSourceConfig.Initial counts until " +
 					"a look succeeds"}))
 		}
 	}
@@ -240,6 +240,9 @@ func (s *MetadataSource) health() *Error {
 	}
 	now := s.config.Now()
 	switch {
+	case s.ctx.Err() != nil:
+		return refuse(CodeMetadataStale, "nothing looks for new metadata any more: the context of the source has ended", "",
+			"a context that lives as long as the service").advised("Give NewMetadataSource the context of the service, not that of a request.")
 	case kept.idp.isOver(now):
 		err = s.overdue(kept, now)
 	case s.isStale(kept, now):

@@ -89,8 +89,9 @@ type MetadataSourceConfig struct {
 	InsecureAllowHTTP bool
 
 	// Initial is a document that counts until the first look succeeds, if nothing was persisted. It
-	// never replaces what was read, and is not persisted. MaxStale counts from the start of the
-	// process then. Default nil.
+	// never replaces what was read: it does not count if Persist fails, or if what was persisted has
+	// run out, because it may have keys that were removed since. It is not persisted. MaxStale counts
+	// from the start of the process then. Default nil.
 	Initial []byte
 
 	// Persist keeps the last good document for the next process, such as a MetadataDir. A document that

@@ -73,7 +73,7 @@ func (s *MetadataSource) find(kept *keptMetadata, c fetch.Conditions) (*keptMeta
 	if failure := s.checkFetched(idp, now); failure != nil {
 		return nil, failure.movedTo(answer.MovedTo)
 	}
-	found := &keptMetadata{idp: idp, created: idp.created, readAt: now, since: now, origin: MetadataFetched,
+	found := &keptMetadata{idp: idp, created: earlier(idp.created, now), readAt: now, since: now, origin: MetadataFetched,
 		conditions: fetch.Conditions{ETag: answer.ETag, LastModified: answer.LastModified}}
 	if s.config.Persist != nil {
 		found.document = answer.Document
@@ -223,7 +223,11 @@ func (s *MetadataSource) conclude(number uint64, found *keptMetadata, failure *l
 	}
 	s.failure, s.failedAt, s.failing = nil, time.Time{}, 0
 	wait := refresh.Wait(now, s.config.Interval, found.idp.cache, found.idp.validUntil)
-	s.schedule.Succeeded(now, wait, rand.Float64())
+	if kind == lookForKey {
+		s.schedule.ExtraSucceeded(now, wait, rand.Float64())
+	} else {
+		s.schedule.Succeeded(now, wait, rand.Float64())
+	}
 	if before != nil && before.idp != found.idp {
 		events = append(events, s.changes(before.idp, found.idp)...)
 	}
@@ -264,6 +268,15 @@ func (k *keptMetadata) after(before *keptMetadata, pinned bool, now time.Time) *
 	}
 	k.idp.removed = removedKeys(before.idp, k.idp, now)
 	return k
+}
+
+// earlier returns the earlier one. A document that says that it was made in the future must not keep
+// out those that are made until then.
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 // removedFor is how long a key that was removed is remembered: as long as a login that began before

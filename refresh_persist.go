@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"slices"
 	"time"
@@ -98,27 +99,31 @@ func (s *MetadataSource) piece(k *keptMetadata) ([]byte, error) {
 }
 
 // load returns what an earlier process persisted, after the checks of today, or nil and why it does
-// not count.
-func (s *MetadataSource) load(now time.Time) (*keptMetadata, []Event) {
+// not count. none says that Initial may count: there is nothing newer than it. What cannot be read, or
+// has run out, may be newer, and Initial may have keys that it no longer has.
+func (s *MetadataSource) load(now time.Time) (k *keptMetadata, none bool, _ []Event) {
 	if s.config.Persist == nil {
-		return nil, nil
+		return nil, true, nil
 	}
 	ctx, cancel := context.WithTimeout(s.ctx, cacheTimeout)
 	defer cancel()
 	data, err := s.config.Persist.Load(ctx, s.cacheKey())
 	if !isNil(err) {
-		return nil, []Event{s.notPersisted("what was persisted cannot be read", err)}
+		return nil, false, []Event{s.notPersisted("what was persisted cannot be read", err)}
 	}
 	if data == nil {
-		return nil, nil
+		return nil, true, nil
 	}
-	k, err := s.parsePiece(data, now)
+	k, err = s.parsePiece(data, now)
 	if !isNil(err) {
-		return nil, []Event{s.notPersisted("what was persisted does not count", err)}
+		return nil, !errors.Is(err, errRanOut), []Event{s.notPersisted("what was persisted does not count", err)}
 	}
 	s.saved = k.withoutDocument()
-	return k, nil
+	return k, false, nil
 }
+
+// errRanOut is in the error about a document that has nothing wrong but its validUntil.
+var errRanOut = errors.New("it has run out")
 
 func (s *MetadataSource) parsePiece(data []byte, now time.Time) (*keptMetadata, error) {
 	line, document, ok := bytes.Cut(data, []byte("\n"))
@@ -140,15 +145,15 @@ func (s *MetadataSource) parsePiece(data []byte, now time.Time) (*keptMetadata, 
 		h.ReadAt = now
 	}
 	if refusal == nil {
-		refusal = idp.ranOut(now)
-	}
-	if refusal == nil {
 		refusal = s.checkKept(idp, h.ReadAt, now)
 	}
 	if refusal != nil {
 		return nil, refusal
 	}
-	return &keptMetadata{idp: idp, document: document, created: h.Created, readAt: h.ReadAt, since: h.Since,
+	if refusal = idp.ranOut(now); refusal != nil {
+		return nil, fmt.Errorf("%w: %w", errRanOut, refusal)
+	}
+	return &keptMetadata{idp: idp, document: document, created: earlier(h.Created, now), readAt: h.ReadAt, since: h.Since,
 		origin: MetadataPersisted, conditions: fetch.Conditions{ETag: h.ETag, LastModified: h.LastModified},
 		missing: h.Missing}, nil
 }

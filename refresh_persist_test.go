@@ -27,6 +27,14 @@ func (c *failingCache) Save(context.Context, string, []byte) error {
 	return errors.New("no space left on device")
 }
 
+// An unreadableCache may have a document, and nobody knows.
+type unreadableCache struct{ failingCache }
+
+func (unreadableCache) Load(context.Context, string) ([]byte, error) {
+	return nil, errors.New("i/o error")
+}
+func (unreadableCache) Save(context.Context, string, []byte) error { return nil }
+
 // restart ends all sources, as a process does that ends.
 func (h *metadataHouse) restart() {
 	h.end()
@@ -205,12 +213,19 @@ func TestPersistedThatRanOut(t *testing.T) {
 			t.Errorf("after a restart too late: trusts %q, events %q", got, kinds(events))
 		}
 		h.restart()
-		s = h.source(func(c *saml.MetadataSourceConfig) { // what an administrator gives counts all the same
+		s = h.source(func(c *saml.MetadataSourceConfig) { // it may have a key that was removed since
 			persist(c)
-			c.Initial = []byte(h.xml(with(func(e *entity) { e.validUntil, e.signing = in(-time.Hour), []string{"b"} })))
+			c.Initial = []byte(h.xml(with(func(e *entity) { e.signing = []string{"b"} })))
 		})
-		if got := h.trusts(s, nil); got != "b" || !errors.Is(s.Health(), saml.CodeMetadataValidity) {
+		if got := h.trusts(s, nil); got != "metadata_unavailable" {
 			t.Errorf("with Initial: trusts %q, %v", got, s.Health())
+		}
+		h.restart()
+		s = h.source(func(c *saml.MetadataSourceConfig) {
+			c.Persist, c.Initial = unreadableCache{}, []byte(h.xml(with(nil)))
+		})
+		if got := h.trusts(s, nil); got != "metadata_unavailable" {
+			t.Errorf("with Initial, and a cache that cannot be read: trusts %q", got)
 		}
 	})
 }

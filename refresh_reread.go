@@ -6,6 +6,8 @@ import (
 	"errors"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/iomete/saml/internal/certs"
 	"github.com/iomete/saml/internal/dsig"
@@ -184,10 +186,11 @@ func (a *attempt) explainRemoved(refused *Error) *Error {
 // errors may be personal.
 func (e *Error) advisedToo(why error) *Error {
 	var more *Error
-	if !errors.As(why, &more) {
+	if !errors.As(why, &more) || more == nil || more.Message == "" {
 		return e
 	}
 	own := *e
-	own.Hint = strings.TrimPrefix(own.Hint+" "+strings.ToUpper(more.Message[:1])+more.Message[1:]+".", " ")
+	first, size := utf8.DecodeRuneInString(more.Message)
+	own.Hint = strings.TrimPrefix(own.Hint+" "+string(unicode.ToUpper(first))+more.Message[size:]+".", " ")
 	return &own
 }

@@ -327,6 +327,25 @@ func TestClockThatJumps(t *testing.T) {
 	}
 }
 
+// TestMetadataOfTheFuture: a publisher whose clock was wrong once does not keep out what it makes
+// until then, after a restart neither.
+func TestMetadataOfTheFuture(t *testing.T) {
+	withMetadataHouse(t, func(t *testing.T, h *metadataHouse) {
+		dir := saml.MetadataDir(t.TempDir())
+		pinned := func(c *saml.MetadataSourceConfig) { c.SignedBy, c.Persist = h.pins("fed1"), dir }
+		made := func(at time.Duration, keys ...string) []byte {
+			return []byte(h.signed("fed1", h.xml(with(func(e *entity) { e.created, e.signing = in(at), keys }))))
+		}
+		h.server.Serve(made(300*24*time.Hour, "a"))
+		s := h.source(pinned)
+		h.server.Serve(made(time.Hour, "b"))
+		h.next(s)
+		if got := h.trusts(s, nil); got != "b" {
+			t.Errorf("trusts %q", got)
+		}
+	})
+}
+
 // TestOlderMetadata: whoever replays a signed document of last week does not bring its keys back.
 func TestOlderMetadata(t *testing.T) {
 	withMetadataHouse(t, func(t *testing.T, h *metadataHouse) {

@@ -71,6 +71,9 @@ func (s *Sources) Get(c MetadataSourceConfig) (*MetadataSource, error) {
 	if old != nil && old.config.sameSettings(c) { // another request made it meanwhile
 		return old, nil
 	}
+	if _, refusal := (&MetadataSource{config: c}).readInitial(); refusal != nil { // before the old one ends
+		return nil, refusal.completed(nil)
+	}
 	if old != nil { // before the new one reads what was persisted
 		old.replace()
 	}

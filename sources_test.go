@@ -11,6 +11,7 @@ import (
 	"math/big"
 	"net/http"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -101,6 +102,43 @@ func TestSourcesAreShared(t *testing.T) {
 }
 
 // TestTwoTenantsAtOneAddress: they share nothing.
+// TestSourcesKeepWhatWorks: settings that no source can have end none.
+func TestSourcesKeepWhatWorks(t *testing.T) {
+	withMetadataHouse(t, func(t *testing.T, h *metadataHouse) {
+		h.server.Serve([]byte(h.xml(with(nil))))
+		sources := saml.NewSourcesOn(h.ctx, h.scheduler, 0)
+		one, err := sources.Get(h.config(nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.pass(3 * time.Second)
+		for name, change := range map[string]func(*saml.MetadataSourceConfig){
+			"a bad field":   func(c *saml.MetadataSourceConfig) { c.Interval = 1 },
+			"a bad Initial": func(c *saml.MetadataSourceConfig) { c.Interval, c.Initial = 2*time.Hour, []byte("<html>") },
+		} {
+			if _, err := sources.Get(h.config(change)); err == nil {
+				t.Errorf("%s: there is no error", name)
+			}
+			if got := h.trusts(one, nil); got != "a" || len(sources.All()) != 1 {
+				t.Errorf("%s: the source of before trusts %q, and there are %d", name, got, len(sources.All()))
+			}
+		}
+	})
+}
+
+// TestSourceWithTheContextOfARequest: it keeps what it has, and says that nothing looks any more.
+func TestSourceWithTheContextOfARequest(t *testing.T) {
+	withMetadataHouse(t, func(t *testing.T, h *metadataHouse) {
+		h.server.Serve([]byte(h.xml(with(nil))))
+		s := h.source(nil)
+		h.end()
+		if got := h.trusts(s, nil); got != "a" || !errors.Is(s.Health(), saml.CodeMetadataStale) ||
+			!strings.Contains(s.Health().Error(), "context") {
+			t.Errorf("trusts %q, health %v", got, s.Health())
+		}
+	})
+}
+
 func TestTwoTenantsAtOneAddress(t *testing.T) {
 	withMetadataHouse(t, func(t *testing.T, h *metadataHouse) {
 		h.server.Serve([]byte(h.xml(with(nil))))

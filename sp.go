@@ -57,8 +57,20 @@ func (sp *ServiceProvider) IdentityProvider(ctx context.Context) (*IdentityProvi
 	return idp, nil
 }
 
-// snapshot returns the identity provider as it is trusted now, or a refusal, never neither.
+// snapshot returns the identity provider as it is trusted now for logins, or a refusal, never neither.
 func (sp *ServiceProvider) snapshot(ctx context.Context) (*IdentityProvider, *Error) {
+	idp, err := sp.configured(ctx)
+	if err == nil && sp.config.RefuseExpiredMetadata && idp.isOver(sp.config.Now()) {
+		return nil, refuse(CodeMetadataValidity,
+			"the metadata of the identity provider has run out, and Config.RefuseExpiredMetadata is set",
+			"valid until "+showTime(idp.validUntil), "metadata that is valid at "+showTime(sp.config.Now())).
+			advised(hintExpiredMetadata)
+	}
+	return idp, err
+}
+
+// configured is snapshot for what begins no session: it goes on after validUntil.
+func (sp *ServiceProvider) configured(ctx context.Context) (*IdentityProvider, *Error) {
 	idp, err := sp.config.IdentityProvider.Snapshot(ctx)
 	if isNil(err) { // also a nil *Error
 		err = nil
@@ -75,11 +87,6 @@ func (sp *ServiceProvider) snapshot(ctx context.Context) (*IdentityProvider, *Er
 	case err != nil:
 		return nil, refuse(CodeIdentityProvider, "the settings of the identity provider cannot be read", "",
 			"").withCause(err)
-	case sp.config.RefuseExpiredMetadata && idp.isOver(sp.config.Now()):
-		return nil, refuse(CodeMetadataValidity,
-			"the metadata of the identity provider has run out, and Config.RefuseExpiredMetadata is set",
-			"valid until "+showTime(idp.validUntil), "metadata that is valid at "+showTime(sp.config.Now())).
-			advised(hintExpiredMetadata)
 	}
 	return idp, nil
 }

@@ -1,6 +1,7 @@
 package saml_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -73,5 +74,34 @@ func TestTenantWithAnothersIdentityProvider(t *testing.T) {
 		strings.Contains(err.Error()+refusal.Got+refusal.Hint, "secret-customer") ||
 		!strings.Contains(refusal.Hint, "RedirectPath") {
 		t.Errorf("got %v, want a refusal that names the cure and no tenant", err)
+	}
+}
+
+// TestCheckTenantsGoesOn: a tenant whose settings cannot be read does not hide that another one is
+// confused with a third.
+func TestCheckTenantsGoesOn(t *testing.T) {
+	idp := samltest.MustNew(t, samltest.Options{})
+	provider := func(tenant string) *saml.ServiceProvider {
+		return newProvider(t, idp, func(c *saml.Config) { c.Tenant = tenant })
+	}
+	broken := newProvider(t, idp, func(c *saml.Config) {
+		c.Tenant = "c"
+		c.IdentityProvider = saml.IdentityProviderFunc(func(context.Context) (*saml.IdentityProvider, error) {
+			return nil, errors.New("down")
+		})
+	})
+	err := saml.CheckTenants(broken, provider("a"), provider("b"))
+	if !errors.Is(err, saml.CodeSharedIssuer) || !errors.Is(err, saml.CodeIdentityProvider) {
+		t.Errorf("got %v, want both faults", err)
+	}
+	source, err := saml.NewMetadataSource(t.Context(), saml.MetadataSourceConfig{Tenant: "b", EntityID: idp.EntityID(),
+		Address: "https://127.0.0.1:1/metadata"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	unread := newProvider(t, idp, func(c *saml.Config) { c.Tenant, c.IdentityProvider = "b", source })
+	if err := saml.CheckTenants(provider("a"), unread); !errors.Is(err, saml.CodeSharedIssuer) ||
+		errors.Is(err, saml.CodeMetadataUnavailable) {
+		t.Errorf("metadata that was never read: got %v", err)
 	}
 }

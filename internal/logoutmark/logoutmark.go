@@ -52,7 +52,7 @@ func (r Request) Keys(at Service) []string {
 	if isEmail(r.NameID.Value) {
 		names = append(names, folded(r.NameID))
 	}
-	indexes := slices.Compact(slices.Sorted(slices.Values(r.Indexes)))
+	indexes := compared(r.Indexes)
 	var keys []string
 	for _, n := range names {
 		for _, q := range raised(part(n.NameQualifier)...) {
@@ -76,7 +76,7 @@ func (s Session) Keys(at Service) []string {
 	if s.Email && isEmail(s.NameID.Value) {
 		n = folded(s.NameID)
 	}
-	indexes := slices.Compact(slices.Sorted(slices.Values(s.Indexes)))
+	indexes := compared(s.Indexes)
 	var keys []string
 	for _, q := range lookedUp(part(n.NameQualifier)...) {
 		for _, sp := range lookedUp(part(n.SPNameQualifier)...) {
@@ -166,6 +166,16 @@ func part(qualifier string) []string {
 		return nil
 	}
 	return []string{qualifier}
+}
+
+// compared returns the indexes as they are compared, each once: without the white space around them,
+// which a pretty-printer adds to an element and not to the attribute of a sign-in.
+func compared(indexes []string) (list []string) {
+	for _, i := range indexes {
+		list = append(list, strings.Trim(i, " \t\r\n"))
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
 }
 
 // A name is a NameID as it is compared.

@@ -261,3 +261,20 @@ func TestPairs(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
+
+// TestIndexWithWhiteSpace: an element may have white space around its text that the attribute of the
+// sign-in does not have.
+func TestIndexWithWhiteSpace(t *testing.T) {
+	t.Parallel()
+	name := NameID{Value: "ann"}
+	plain := Session{NameID: name, Indexes: []string{"_1"}}.Keys(ours)
+	for _, index := range []string{"_1", " _1", "\n\t_1\r\n", "_1 "} {
+		raised := Request{name, []string{index}}.Keys(ours)
+		if !slices.ContainsFunc(raised, func(key string) bool { return slices.Contains(plain, key) }) {
+			t.Errorf("%q does not end the session with _1", index)
+		}
+		if got := (Session{NameID: name, Indexes: []string{index}}).Keys(ours); !slices.Equal(got, plain) {
+			t.Errorf("a session with %q has other keys than one with _1", index)
+		}
+	}
+}

@@ -113,6 +113,28 @@ func TestScheduleNow(t *testing.T) {
 }
 
 // TestScheduleBounds: whatever a server and its document say, there is a floor and a ceiling.
+// TestExtraLookPostponesNothing: whoever causes extra looks does not keep the look by plan away.
+func TestExtraLookPostponesNothing(t *testing.T) {
+	t.Parallel()
+	s := newSchedule()
+	s.Begin(start)
+	s.Succeeded(start, s.Interval, 0)
+	planned := s.Due()
+	for now := start; now.Before(planned); now = now.Add(10 * time.Minute) {
+		s.Tick(now)
+		s.BeginExtra(now)
+		if s.ExtraSucceeded(now, s.Interval, 0); s.Due().After(planned) {
+			t.Fatalf("an extra look at %v moves the look by plan from %v to %v", now, planned, s.Due())
+		}
+	}
+	s.Begin(planned)
+	s.Succeeded(planned, s.Interval, 0)
+	soon := planned.Add(s.Min)
+	if s.ExtraSucceeded(planned, time.Minute, 0); !s.Due().Equal(soon) { // the document wants a look earlier
+		t.Errorf("the next look by plan is at %v, want %v", s.Due(), soon)
+	}
+}
+
 func TestScheduleBounds(t *testing.T) {
 	t.Parallel()
 	for _, jitter := range []float64{0, 0.5, 0.999} {

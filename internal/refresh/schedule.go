@@ -74,6 +74,15 @@ func (s *Schedule) Succeeded(now time.Time, wait time.Duration, jitter float64) 
 	s.due = later(now.Add(wait-part(wait/10, jitter)), s.floor(jitter))
 }
 
+// ExtraSucceeded notes that an extra look found the document. It never postpones the next look by plan:
+// anyone can cause an extra one.
+func (s *Schedule) ExtraSucceeded(now time.Time, wait time.Duration, jitter float64) {
+	planned := s.due
+	if s.Succeeded(now, wait, jitter); planned.Before(s.due) {
+		s.due = later(planned, s.floor(jitter))
+	}
+}
+
 // floor is the earliest next look by plan.
 func (s *Schedule) floor(jitter float64) time.Time {
 	return s.began.Add(s.Min + part(s.Min/10, jitter))
