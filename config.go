@@ -212,7 +212,8 @@ type Config struct {
 
 	// KeyCalls is how many calls of these keys may be under way at once; what would need one more is
 	// refused with code "key_unavailable" and status 503. A call that hangs counts until it returns.
-	// Set it to what the HSM or KMS can do at once. At most 10,000; 0 means 64.
+	// Set it to what the HSM or KMS can do at once. It counts for this ServiceProvider: make one for
+	// the same settings, not one for each request. At most 10,000; 0 means 64.
 	KeyCalls int
 
 	// ClockSkew is how far clocks may differ. 0 means 3 minutes, negative none; more than 10
@@ -228,7 +229,7 @@ type Config struct {
 	// (validUntil), uploaded metadata too (code "metadata_validity"). Default: they go on, because the
 	// keys are trusted by configuration, and many publishers forget validUntil. Whoever sets it must
 	// have a MetadataSource or upload new metadata in time: at validUntil nobody can sign in any more.
-	// IdentityProvider.ValidUntil says when; New starts all the same, and Health fails.
+	// IdentityProvider.ValidUntil says when; New starts all the same, and Health fails. Logouts go on.
 	RefuseExpiredMetadata bool
 
 	// OnlyAlgorithms are the only algorithms that messages may use, as URIs (RFC 9231; XML Encryption

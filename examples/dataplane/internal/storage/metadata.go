@@ -77,9 +77,10 @@ func (db *DB) AddChange(ctx context.Context, subject, message string) error {
 			return err
 		}
 		var last string
-		err := db.row(ctx, tx, []any{&last}, `SELECT message FROM metadata_change
+		var dismissed int64 // what was dismissed and comes again is news
+		err := db.row(ctx, tx, []any{&last, &dismissed}, `SELECT message, dismissed_at FROM metadata_change
 			WHERE subject = ? ORDER BY at DESC, id LIMIT 1`, subject)
-		if err != nil && !errors.Is(err, ErrNotFound) || last == message {
+		if err != nil && !errors.Is(err, ErrNotFound) || last == message && dismissed == 0 {
 			return err
 		}
 		_, err = db.exec(ctx, tx, `INSERT INTO metadata_change

@@ -105,6 +105,10 @@ func TestChanges(t *testing.T) {
 		if all = list(); len(all) != 2 {
 			t.Errorf("after 7 days: got %+v, want the last two", all)
 		}
+		add("key 1", "added") // once more, after somebody saw the one of before
+		if all = list(); len(all) != 2 || !all[0].DismissedAt.IsZero() || all[1].DismissedAt.IsZero() {
+			t.Errorf("a change that was dismissed and comes again: got %+v", all)
+		}
 	})
 }
 
