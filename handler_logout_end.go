@@ -29,12 +29,14 @@ const (
 
 	textStillSignedIn = "You are still signed in"
 	textNoSignOut     = "No sign-out is under way in this browser. To sign out, go to the service and sign out there."
+	textNotSignedOut  = "You may still be signed in"
+	textMaySignedIn   = "It is not certain that the service has ended your session. Please sign out once more, or close all windows of this browser."
 	textContinue      = "Continue"
 )
 
 // logoutTexts are those of PageTexts.
 var logoutTexts = []string{textSigningOut, textSignOutMethod, textSignedOut, textSignedOutDone, textSignedOutSome,
-	textSignedOutFailed, textSignedOutUnknown, textSignedOutHere, textStillSignedIn, textNoSignOut, textContinue}
+	textSignedOutFailed, textSignedOutUnknown, textSignedOutHere, textStillSignedIn, textNoSignOut, textNotSignedOut, textMaySignedIn, textContinue}
 
 // A pendingLogout is a logout that this browser began, and whose answer it brings.
 type pendingLogout struct {
@@ -123,6 +125,11 @@ var logoutSentences = map[logoutOutcome]string{
 // show ends on the page that the application asked for, or on one of ours, which is public and
 // begins no login by itself. Ours comes first if there is something that the user must know.
 func (l *hereLogout) show() {
+	if l.unsure {
+		page.Notice{Language: l.h.language(l.r), Title: textNotSignedOut, Sentence: textMaySignedIn,
+			Link: page.Link{To: l.h.config.Home}, Button: textStartPage}.Write(l.w)
+		return
+	}
 	if l.returnTo != "" && (l.outcome == logoutDone || l.outcome == logoutLocal) {
 		l.h.leave(l.w, l.r, l.returnTo)
 		return

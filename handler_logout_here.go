@@ -23,7 +23,7 @@ import (
 // returnTo is where the browser ends up: a path of this host that needs no session, or "" for a
 // page of the Handler that says what has happened. Anything else counts as "". Never take it from
 // the request. What the identity provider did not confirm is always said on that page, which then
-// links to returnTo.
+// links to returnTo; and so it is if EndSession fails, since the user may still be signed in.
 //
 // It takes a POST of a page of the same origin alone, so that no other page signs people out: by
 // the header Sec-Fetch-Site, or Origin from browsers that do not send it. A POST with neither
@@ -56,12 +56,13 @@ func (h *Handler) StartLogout(w http.ResponseWriter, r *http.Request, returnTo s
 	if !localPath(returnTo) {
 		returnTo = ""
 	}
+	l := hereLogout{h: h, w: w, r: r, returnTo: returnTo, outcome: logoutLocal}
 	subject, err := h.config.EndSession(w, r)
 	if !isNil(err) {
+		l.unsure = true
 		h.logoutEvent(r.Context(), h.anyProvider(r), LogoutIncomplete, "",
 			refuse(CodeSession, "the session could not be ended everywhere", "", "").withCause(err))
 	}
-	l := hereLogout{h: h, w: w, r: r, returnTo: returnTo, outcome: logoutLocal}
 	if subject == nil || !l.tell(subject) {
 		l.show()
 	}
@@ -98,7 +99,7 @@ func (h *Handler) isOwnOrigin(r *http.Request, origin string) bool {
 	return err == nil && u.Scheme == base.Scheme && (asked || hostOf(u.Host) == hostOf(base.Host))
 }
 
-// A hereLogout is a logout that began here. The session of this service has ended.
+// A hereLogout is a logout that began here. The session of this service has ended, unless it is unsure.
 type hereLogout struct {
 	h        *Handler
 	w        http.ResponseWriter
@@ -106,6 +107,7 @@ type hereLogout struct {
 	sp       *ServiceProvider // of the session; nil if nobody knows it
 	returnTo string
 	outcome  logoutOutcome
+	unsure   bool // whether the session has ended: HandlerConfig.EndSession failed
 }
 
 // tell tells the identity provider, and reports whether it has answered the browser. If not,

@@ -204,6 +204,9 @@ func TestSessionThatDoesNotEndEverywhere(t *testing.T) {
 	if events, _ := s.told(); events != "logout_incomplete session, logout_started" {
 		t.Errorf("got the events %s", events)
 	}
+	s = newLogoutHouse(t, "")
+	s.fails, s.returnTo = errors.New("the store is down"), "/bye"
+	s.browser().signOut().wantPage(t, "nobody else is told", textMaySignedIn, "/") // and not that one is signed out
 }
 
 // TestOnlyOurPagesSignOut: what another page can make a browser send ends nothing.

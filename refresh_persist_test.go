@@ -28,7 +28,7 @@ func (c *failingCache) Save(context.Context, string, []byte) error {
 }
 
 // An unreadableCache may have a document, and nobody knows.
-type unreadableCache struct{ failingCache }
+type unreadableCache struct{}
 
 func (unreadableCache) Load(context.Context, string) ([]byte, error) {
 	return nil, errors.New("i/o error")
