@@ -67,7 +67,9 @@ func newLogoutWorld(t *testing.T) (*world, *browser) {
 }
 
 // policies are those that a browser obeys all together.
-func (p page) policies() string { return strings.Join(p.header.Values("Content-Security-Policy"), ", ") }
+func (p page) policies() string {
+	return strings.Join(p.header.Values("Content-Security-Policy"), ", ")
+}
 
 // isAsked reports whether a page leads to the identity provider: nobody is signed in.
 func (b *browser) isAsked(path string) bool {
@@ -355,6 +357,22 @@ func TestSigningKeyIsSealed(t *testing.T) {
 	user.want(http.StatusOK)
 	if user.wantText("done", "You are signed out."); user.signedIn() {
 		t.Error("the user is still signed in")
+	}
+}
+
+// TestBannerOfOwnCertificate warns before the certificate of the signing key ends.
+func TestBannerOfOwnCertificate(t *testing.T) {
+	t.Parallel()
+	w, admin := newLogoutWorld(t)
+	own := admin.get("/settings/sso").text("signing-thumbprint")
+	const warning = "of the console (thumbprint "
+	if strings.Contains(plainText(admin.last.body), warning) {
+		t.Error("a banner ten years before the end")
+	}
+	w.advance((10*365 - 30) * 24 * time.Hour)
+	admin = w.admin()
+	if shown := plainText(admin.get("/settings/users").body); !strings.Contains(shown, warning+own) {
+		t.Errorf("no banner a month before the end, but %s", shown)
 	}
 }
 

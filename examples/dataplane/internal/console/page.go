@@ -116,11 +116,10 @@ func (c *Console) banners(r *http.Request) (list []string) {
 	for _, e := range saml.ExpiringKeys(now, expiryWarning*24*time.Hour, live.sp) {
 		switch {
 		case e.Kind == saml.ExpiringCertificate:
-			list = append(list, expiryBanner(*e.Key, now))
+			list = append(list, expiryBanner("of the identity provider", *e.Key, now)+", and no other follows.")
 		case e.Kind == saml.ExpiringOwnCertificate:
-			list = append(list, "The certificate of the console, with which it signs, ends on "+
-				e.At.Format(time.DateOnly)+". To get a new one, delete the settings and set them up again, and give "+
-				"the identity provider the new certificate.")
+			list = append(list, expiryBanner("of the console", *e.Key, now)+
+				". For a new one, delete the settings and set them up again, then give it to the identity provider.")
 		case e.Kind == saml.ExpiringMetadata && live.source != nil && now.Before(e.At): // later it is in Health
 			list = append(list, "The metadata of the identity provider is valid until "+showTime(e.At)+
 				", and no look has brought a newer one.")
@@ -134,13 +133,13 @@ func (c *Console) banners(r *http.Request) (list []string) {
 	return list
 }
 
-func expiryBanner(k saml.TrustedKey, now time.Time) string {
+func expiryBanner(whose string, k saml.TrustedKey, now time.Time) string {
 	verb := "ends"
 	if !now.Before(k.NotAfter()) {
 		verb = "ended"
 	}
-	return fmt.Sprintf("The certificate %q of the identity provider (thumbprint %s) %s on %s (%s), and no other follows.",
-		k.Subject(), k.ThumbprintSHA1(), verb, k.NotAfter().Format(time.DateOnly), inDays(daysLeft(k, now)))
+	return fmt.Sprintf("The certificate %q %s (thumbprint %s) %s on %s (%s)",
+		k.Subject(), whose, k.ThumbprintSHA1(), verb, k.NotAfter().Format(time.DateOnly), inDays(daysLeft(k, now)))
 }
 
 // render answers with a page. It is written whole or not at all.
