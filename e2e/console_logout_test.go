@@ -7,8 +7,8 @@ import (
 	"github.com/iomete/saml/samltest"
 )
 
-// TestConsoleSignsOutThere: with the switch, the button of the console also signs out at the identity
-// provider.
+// TestConsoleSignsOutThere: with the switch, the button of the console also signs out at the
+// identity provider.
 func TestConsoleSignsOutThere(t *testing.T) {
 	d, _ := consoleDesk(t)
 	user := samltest.DefaultUsers()[0]

@@ -113,9 +113,9 @@ func (c *Console) addSigning(ctx context.Context) (sealed string, err error) {
 	return c.DB.AddNote(ctx, storage.SigningKeyNote, sealed)
 }
 
-// signingOf returns the signing key for settings, nil for those without logout. A key that cannot be
-// opened is nil too: users sign in and out of this console without it, and the settings page says
-// what is wrong.
+// signingOf returns the signing key for settings, nil for those without logout. A key that cannot
+// be opened is nil too: users sign in and out of this console without it, and the settings page
+// says what is wrong.
 func (c *Console) signingOf(ctx context.Context, s storage.Settings) (*keys.Signing, error) {
 	if !s.Logout {
 		return nil, nil

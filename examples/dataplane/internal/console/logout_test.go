@@ -40,8 +40,8 @@ func (b *browser) enableTested() {
 	b.wantText("done", "Single sign-on is enabled")
 }
 
-// registerLogout does at the identity provider what the page says: the Logout URL and the certificate
-// are those that it shows. It takes only what that certificate has signed.
+// registerLogout does at the identity provider what the page says: the Logout URL and the
+// certificate are those that it shows. It takes only what that certificate has signed.
 func (b *browser) registerLogout() {
 	b.t.Helper()
 	b.get("/settings/sso")
@@ -78,8 +78,8 @@ func (b *browser) isAsked(path string) bool {
 	return b.last.url.Host != mustParse(b.w.server.URL).Host
 }
 
-// TestSignOutThere: with the switch, a sign-out of a user ends the session at the identity provider,
-// and one of the administrator goes nowhere.
+// TestSignOutThere: with the switch, a sign-out of a user ends the session at the identity
+// provider, and one of the administrator goes nowhere.
 func TestSignOutThere(t *testing.T) {
 	t.Parallel()
 	w, admin := newLogoutWorld(t)
@@ -111,8 +111,8 @@ func TestSignOutThere(t *testing.T) {
 	user.want(http.StatusForbidden)
 }
 
-// TestSignOutBegunThere: a logout at the identity provider ends the session on each replica, without a
-// cookie, in a frame, and with a post of another site or of a server.
+// TestSignOutBegunThere: a logout at the identity provider ends the session on each replica,
+// without a cookie, in a frame, and with a post of another site or of a server.
 func TestSignOutBegunThere(t *testing.T) {
 	t.Parallel()
 	frame := func(t *testing.T, w *world, _ samltest.Logout) {
@@ -214,8 +214,8 @@ func TestWithoutTheSwitch(t *testing.T) {
 	}
 }
 
-// TestLogoutSettings: what the page and our metadata show with the switch is the same after a restart
-// and at the start with a file, and is gone with the settings.
+// TestLogoutSettings: what the page and our metadata show with the switch is the same after a
+// restart and at the start with a file, and is gone with the settings.
 func TestLogoutSettings(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -265,8 +265,8 @@ func TestLogoutSettings(t *testing.T) {
 	}
 }
 
-// TestNoLogoutAddress: the page says that the identity provider offers no logout, and a sign-out ends
-// here, with the switch too.
+// TestNoLogoutAddress: the page says that the identity provider offers no logout, and a sign-out
+// ends here, with the switch too.
 func TestNoLogoutAddress(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -322,8 +322,8 @@ func TestOneSigningKey(t *testing.T) {
 	}
 }
 
-// TestSigningKeyIsSealed: the signing key is kept while the keys that seal it change. One that cannot
-// be opened keeps nobody from signing in and out, and the page says what to do.
+// TestSigningKeyIsSealed: the signing key is kept while the keys that seal it change. One that
+// cannot be opened keeps nobody from signing in and out, and the page says what to do.
 func TestSigningKeyIsSealed(t *testing.T) {
 	t.Parallel()
 	w, admin := newLogoutWorld(t)
@@ -376,8 +376,8 @@ func TestBannerOfOwnCertificate(t *testing.T) {
 	}
 }
 
-// TestSwitchOfRefreshedSettings: turning the switch on is one step while the metadata says what the page
-// shows. If it says something else by now, that is shown first.
+// TestSwitchOfRefreshedSettings: turning the switch on is one step while the metadata says what the
+// page shows. If it says something else by now, that is shown first.
 func TestSwitchOfRefreshedSettings(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -87,19 +87,19 @@ func tab(path string) string {
 
 // done are the sentences for what an act did, which the address of the next page names.
 var done = map[string]string{
-	"saved":            "The settings are saved. Nobody signs in with them yet: run a test sign-in next.",
-	"unchanged":        "These settings are saved already: nothing was changed.",
-	"enabled":          "Single sign-on is enabled with these settings. Sign out and open the console to sign in through the identity provider.",
-	"disabled":         "Single sign-on is disabled: users are signed out within seconds, and the settings are kept.",
-	"discarded":        "The saved settings are those in use again.",
-	"deleted":          "The settings are deleted. Single sign-on is not enabled.",
-	"signed-out":       "You are signed out.",
-	"signed-out-there": "You are signed out of this console. Other services may still have you signed in. So may your identity provider, if it did not take part: then the next sign-in here asks for no password.",
-	"password":         "The password is changed, and all your other sessions have ended.",
-	"looked":           "The metadata was read just now.",
-	"dismissed":        "The banner is gone. What changed stays on the Single Sign-On page for 7 days.",
-	"ended":            "All sessions of this user end within ten seconds.",
-	"added":            "The user is expected: the first sign-in with this address gets the account.",
+	"saved":      "The settings are saved. Nobody signs in with them yet: run a test sign-in next.",
+	"unchanged":  "These settings are saved already: nothing was changed.",
+	"enabled":    "Single sign-on is enabled with these settings. Sign out and open the console to sign in through the identity provider.",
+	"disabled":   "Single sign-on is disabled: users are signed out within seconds, and the settings are kept.",
+	"discarded":  "The saved settings are those in use again.",
+	"deleted":    "The settings are deleted. Single sign-on is not enabled.",
+	"signed-out": "You are signed out.",
+	"logged-out": "You are signed out of this console. Other services may still have you signed in. So may your identity provider, if it did not take part: then the next sign-in here asks for no password.",
+	"password":   "The password is changed, and all your other sessions have ended.",
+	"looked":     "The metadata was read just now.",
+	"dismissed":  "The banner is gone. What changed stays on the Single Sign-On page for 7 days.",
+	"ended":      "All sessions of this user end within ten seconds.",
+	"added":      "The user is expected: the first sign-in with this address gets the account.",
 }
 
 // banners say what an administrator should not have to look for: what ends, and metadata that

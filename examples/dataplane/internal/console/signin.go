@@ -162,7 +162,7 @@ func (c *Console) signOut(w http.ResponseWriter, r *http.Request) {
 		c.setMark(w, adminMark, signedOut)
 	}
 	if (admin == "" || admin == signedOut) && c.signsOutThere(r.Context()) {
-		c.login.StartLogout(w, r, "/sign-in?done=signed-out-there")
+		c.login.StartLogout(w, r, "/sign-in?done=logged-out")
 		return
 	}
 	if err := c.sessions.SignOut(w, r); err != nil {

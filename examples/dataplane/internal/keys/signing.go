@@ -64,8 +64,8 @@ type savedSigning struct {
 	Certificate []byte
 }
 
-// Seal encrypts the signing key with the first of keys, for the database: who reads only that cannot
-// sign. The result is base64.
+// Seal encrypts the signing key with the first of keys, for the database: who reads only that
+// cannot sign. The result is base64.
 func (s *Signing) Seal(keys [][]byte) (string, error) {
 	key, err := x509.MarshalPKCS8PrivateKey(s.Key)
 	if err != nil {
@@ -111,8 +111,8 @@ func readSigning(text []byte) (*Signing, error) {
 	return &Signing{signer, saved.Certificate}, nil
 }
 
-// sealing is AES-256-GCM with random nonces and a key that nothing else uses. The errors are those of
-// lengths that cannot occur.
+// sealing is AES-256-GCM with random nonces and a key that nothing else uses. The errors are those
+// of lengths that cannot occur.
 func sealing(key []byte) cipher.AEAD {
 	own, err := hkdf.Key(sha256.New, key, nil, "dataplane console signing key", 32)
 	if err != nil {

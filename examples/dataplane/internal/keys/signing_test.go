@@ -11,8 +11,8 @@ import (
 	"github.com/iomete/saml"
 )
 
-// TestSigning: a sealed key opens with the key that sealed it, wherever that stands, and with no other
-// one. Nothing of it is readable.
+// TestSigning: a sealed key opens with the key that sealed it, wherever that stands, and with no
+// other one. Nothing of it is readable.
 func TestSigning(t *testing.T) {
 	t.Parallel()
 	now := time.Now()

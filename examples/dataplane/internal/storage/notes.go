@@ -24,8 +24,8 @@ func (db *DB) SetNote(ctx context.Context, name, value string) error {
 // SigningKeyNote is the name of the note with the sealed signing key, which Delete deletes too.
 const SigningKeyNote = "signing key"
 
-// AddNote stores a value for Note unless there is one, and returns the one that is stored: all who do
-// this at once get the same.
+// AddNote stores a value for Note unless there is one, and returns the one that is stored: all who
+// do this at once get the same.
 func (db *DB) AddNote(ctx context.Context, name, value string) (string, error) {
 	_, err := db.exec(ctx, db.writer, `INSERT INTO note (name, value) VALUES (?, ?)
 		ON CONFLICT (name) DO NOTHING`, name, value)

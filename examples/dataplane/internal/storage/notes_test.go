@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestAddNote: of all who add the same note at once, each gets the one that is kept. It is replaced by
-// who knows it, and one of the signing key goes with the settings.
+// TestAddNote: of all who add the same note at once, each gets the one that is kept. It is replaced
+// by who knows it, and one of the signing key goes with the settings.
 func TestAddNote(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, func(t *testing.T, c *clock, open func() *DB) {
