@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"errors"
 	"io"
 	"net"
@@ -139,6 +140,30 @@ func (r *running) signIn(console, user string) (status int, body string) {
 	return r.read(response, nil)
 }
 
+// signOut presses the button of the console, and returns where that ends.
+func (r *running) signOut(console string) (status int, body string) {
+	r.t.Helper()
+	request, err := http.NewRequestWithContext(r.t.Context(), http.MethodPost, console+"/sign-out", nil)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	request.Header.Set("Origin", console)
+	return r.read(r.client.Do(request))
+}
+
+// switchLogoutOn changes the settings of a console that does not run.
+func switchLogoutOn(t *testing.T, dir string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", filepath.Join(dir, "console.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(t.Context(), "UPDATE revision SET logout = 1"); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestStart follows the first start through the eyes of a new user.
 func TestStart(t *testing.T) {
 	t.Parallel()
@@ -197,7 +222,7 @@ func TestFreshDirectory(t *testing.T) {
 }
 
 // TestRestart: a restart keeps the settings, the administrator's password, the sessions and the
-// built-in identity provider.
+// built-in identity provider, which knows the Logout URL again.
 func TestRestart(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -228,12 +253,17 @@ func TestRestart(t *testing.T) {
 		t.Error("the second start printed the password")
 	}
 	second.stop()
+	switchLogoutOn(t, dir)
 
 	third := launch(t, dir, "-addr", port(console), "-idp-addr", port(idp))
 	third.client = second.client
 	if status, body := third.get(console + "/jobs"); status != http.StatusOK ||
 		!strings.Contains(body, "Ioana Țurcanu") {
 		t.Errorf("the user's session after a restart: got %d\n%s", status, body)
+	}
+	if status, body := third.signOut(console); status != http.StatusOK ||
+		!strings.Contains(body, "You are signed out of this console.") {
+		t.Errorf("the sign-out through the identity provider after a restart: got %d\n%s", status, body)
 	}
 	third.client = first.client
 	if status, body := third.get(console + "/settings/sso"); status != http.StatusOK ||

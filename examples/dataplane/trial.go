@@ -95,5 +95,11 @@ func (s *server) remember(ctx context.Context, idp *samltest.IdentityProvider) e
 	if err != nil || state.Saved == nil || state.Saved.EntityID != idp.EntityID() {
 		return err
 	}
-	return idp.RegisterRedirectURL(s.console.RedirectURL())
+	redirectURL := s.console.RedirectURL()
+	app := samltest.Application{Identifier: redirectURL, ReplyURLs: []string{redirectURL}, SignOnURL: redirectURL}
+	if state.Saved.Logout {
+		app.LogoutURL = s.console.LogoutURL()
+	}
+	idp.Register(app)
+	return nil
 }

@@ -71,7 +71,7 @@ type Config struct {
 type Console struct {
 	Config
 	redirectURL string
-	metadata    []byte                // our own, for the identity provider
+	metadata    []byte                // our own, for an identity provider that is not told of logout
 	ownSide     *saml.ServiceProvider // checks settings that are typed, and signs nobody in
 	// of BaseURL, as withoutPort80 gives it, where this machine alone can reach it; "" elsewhere
 	host       string
@@ -136,7 +136,8 @@ func New(c Config) (*Console, error) {
 		return nil, err
 	}
 	con.login, err = saml.NewHandler(saml.HandlerConfig{Resolve: con.resolve, Sessions: signIns{con},
-		OnError: con.failed, Logger: c.Logger})
+		EndSession: con.sessions.End, EndSessions: con.sessions.EndSessions, OnError: con.failed,
+		Observe: con.observeLogout, Logger: c.Logger})
 	if err != nil {
 		return nil, err
 	}
@@ -144,14 +145,15 @@ func New(c Config) (*Console, error) {
 	return con, err
 }
 
+// notKnown is the identity provider of what does not depend on it.
+var notKnown = saml.IdentityProviderFunc(func(context.Context) (*saml.IdentityProvider, error) {
+	return nil, saml.ErrNotConfigured
+})
+
 // readOwnSide learns what our side of the trust looks like. It does not depend on the identity
 // provider, which may not be known yet.
 func (c *Console) readOwnSide() error {
-	unknown := saml.IdentityProviderFunc(func(context.Context) (*saml.IdentityProvider, error) {
-		return nil,
-			saml.ErrNotConfigured
-	})
-	sp, err := saml.New(c.providerConfig("", unknown))
+	sp, err := saml.New(c.providerConfig("", notKnown, nil))
 	if err != nil {
 		return err
 	}
@@ -182,6 +184,7 @@ func (c *Console) routes() (http.Handler, error) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle(saml.DefaultRedirectPath, c.login)
+	mux.HandleFunc(logoutPath, c.receiveLogout)
 	mux.Handle("GET /static/", http.StripPrefix("/static/", http.FileServerFS(static)))
 	mux.HandleFunc("GET /healthz", c.health)
 	mux.HandleFunc("GET /readyz", c.ready)
@@ -222,6 +225,7 @@ func (c *Console) routes() (http.Handler, error) {
 	admin("POST "+sso+"/look", c.lookNow)
 	admin("GET "+sso+"/log", c.showLog)
 	admin("GET "+sso+"/metadata.xml", c.showMetadata)
+	admin("GET "+sso+"/signing.pem", c.showSigning)
 	admin("GET /settings/users", c.showUsers)
 	admin("POST /settings/users/end", c.endSessions)
 	admin("POST /settings/users/add", c.addUser)
@@ -232,6 +236,8 @@ func (c *Console) routes() (http.Handler, error) {
 	protection := http.NewCrossOriginProtection()
 	// a response comes from another site; its protection is the sealed pending login
 	protection.AddInsecureBypassPattern("POST " + saml.DefaultRedirectPath)
+	// so does a message about logout; its protection is its signature
+	protection.AddInsecureBypassPattern("POST " + logoutPath)
 	protection.SetDenyHandler(http.HandlerFunc(c.crossSite))
 	if err := protection.AddTrustedOrigin(strings.TrimSuffix(c.BaseURL, "/")); err != nil {
 		return nil, err

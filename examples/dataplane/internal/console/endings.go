@@ -21,6 +21,7 @@ type ending struct {
 	refusal *saml.Error // of an event, if nobody has answered it yet
 	stray   bool        // that refusal
 	tenant  string      // of that event
+	logout  bool        // a message about logout was refused, which is no login
 }
 
 type endingKey struct{}
@@ -57,6 +58,7 @@ func first(ctx context.Context) bool {
 // observe counts the beginnings, and keeps refusals for the end of the request. That a response was
 // accepted is no end: the session may still fail to begin.
 func (c *Console) observe(ctx context.Context, event saml.Event) {
+	c.observeLogout(ctx, event)
 	switch event.Kind {
 	case saml.LoginStarted:
 		c.metrics.count(event.Tenant != "", "started", "")

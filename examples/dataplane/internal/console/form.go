@@ -47,6 +47,7 @@ type form struct {
 	LoginURL    string
 	Certificate string // PEM or whatever else was pasted
 	MetadataURL string
+	Logout      bool // sign out at the identity provider too
 	refreshForm
 	Pasted      string
 	Document    []byte // the metadata that the fields were filled in from, nil where there was none
@@ -173,6 +174,8 @@ func (f *form) read(part *multipart.Part) {
 		f.Pasted = text
 	case "document":
 		f.Document, _ = base64.StdEncoding.DecodeString(text) // without it the fields count alone
+	case "logout":
+		f.Logout = text == "yes"
 	case "accept_ended":
 		f.AcceptEnded = text
 	default:
@@ -292,6 +295,7 @@ func fromSettings(state *storage.State) *form {
 	f := &form{Version: state.Version}
 	if s := state.Saved; s != nil {
 		f.EntityID, f.LoginURL, f.Certificate, f.MetadataURL = s.EntityID, s.LoginURL, s.Certificates, s.MetadataURL
+		f.Logout = s.Logout
 		if s.Document != "" {
 			f.Document = []byte(s.Document)
 		}
@@ -319,7 +323,7 @@ func (c *Console) settings(f *form) (storage.Settings, *saml.IdentityProvider) {
 			"Drop the metadata of the identity provider above, or fill in the three fields.")
 		return storage.Settings{}, nil
 	}
-	s := storage.Settings{EntityID: f.EntityID, LoginURL: f.LoginURL, MetadataURL: f.MetadataURL}
+	s := storage.Settings{EntityID: f.EntityID, LoginURL: f.LoginURL, MetadataURL: f.MetadataURL, Logout: f.Logout}
 	idp, err := c.readFields(f, &s)
 	if err == nil && f.Refresh {
 		f.checkRefresh(&s)
@@ -356,7 +360,7 @@ func (c *Console) readFields(f *form, s *storage.Settings) (*saml.IdentityProvid
 		f.refuse(fieldCertificate, "there is text around the metadata of an identity provider that takes logins by HTTP-POST alone",
 			"Paste the metadata without that text, as metadata.")
 	}
-	if _, err := saml.New(c.providerConfig("", idp)); err != nil {
+	if _, err := saml.New(c.providerConfig("", idp, nil)); err != nil {
 		return nil, err
 	}
 	return idp, nil

@@ -116,7 +116,7 @@ func TestPagesWithoutSession(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for _, path := range []string{"/", "/sql", "/jobs", "/settings/sso", "/settings/sso/log", "/settings/users",
-		"/settings/administrator", "/settings/sso/metadata.xml"} {
+		"/settings/administrator", "/settings/sso/metadata.xml", "/settings/sso/signing.pem"} {
 		b := w.browser()
 		b.get(path)
 		if b.last.url.Path != "/sign-in" || b.last.url.Query().Get("return_to") != path {

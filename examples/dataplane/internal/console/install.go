@@ -40,6 +40,9 @@ func (c *Console) Install(ctx context.Context, document []byte, enable bool) err
 // installStep makes the next change that is needed, and reports whether there was none.
 func (c *Console) installStep(ctx context.Context, s storage.Settings, enable bool) (done bool, err error) {
 	state, err := c.DB.State(ctx)
+	if err == nil && state.Saved != nil && state.Saved.EntityID == s.EntityID {
+		s.Logout = state.Saved.Logout // the command line says nothing about it
+	}
 	switch {
 	case err != nil:
 		return false, err

@@ -23,7 +23,7 @@ var pages = func() map[string]*template.Template {
 		"time": showTime, "since": since, "claim": shortClaim, "spaced": spaced, "problems": problemsOf, "sentence": sentence, "join": strings.Join,
 	}).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html"))
 	all := map[string]*template.Template{}
-	for _, name := range []string{"signin", "home", "sso", "test", "log", "users", "administrator", "message"} {
+	for _, name := range []string{"signin", "home", "sso", "test", "log", "users", "administrator", "message", "logout"} {
 		all[name] = template.Must(template.Must(layout.Clone()).ParseFS(templateFiles, "templates/"+name+".html"))
 	}
 	return all
@@ -94,6 +94,7 @@ var done = map[string]string{
 	"discarded":  "The saved settings are those in use again.",
 	"deleted":    "The settings are deleted. Single sign-on is not enabled.",
 	"signed-out": "You are signed out.",
+	"logged-out": "You are signed out of this console. Other services may still have you signed in. So may your identity provider, if it did not take part: then the next sign-in here asks for no password.",
 	"password":   "The password is changed, and all your other sessions have ended.",
 	"looked":     "The metadata was read just now.",
 	"dismissed":  "The banner is gone. What changed stays on the Single Sign-On page for 7 days.",
@@ -115,7 +116,10 @@ func (c *Console) banners(r *http.Request) (list []string) {
 	for _, e := range saml.ExpiringKeys(now, expiryWarning*24*time.Hour, live.sp) {
 		switch {
 		case e.Kind == saml.ExpiringCertificate:
-			list = append(list, expiryBanner(*e.Key, now))
+			list = append(list, expiryBanner("of the identity provider", *e.Key, now)+", and no other follows.")
+		case e.Kind == saml.ExpiringOwnCertificate:
+			list = append(list, expiryBanner("of the console", *e.Key, now)+
+				". For a new one, delete the settings and set them up again, then give it to the identity provider.")
 		case e.Kind == saml.ExpiringMetadata && live.source != nil && now.Before(e.At): // later it is in Health
 			list = append(list, "The metadata of the identity provider is valid until "+showTime(e.At)+
 				", and no look has brought a newer one.")
@@ -129,13 +133,13 @@ func (c *Console) banners(r *http.Request) (list []string) {
 	return list
 }
 
-func expiryBanner(k saml.TrustedKey, now time.Time) string {
+func expiryBanner(whose string, k saml.TrustedKey, now time.Time) string {
 	verb := "ends"
 	if !now.Before(k.NotAfter()) {
 		verb = "ended"
 	}
-	return fmt.Sprintf("The certificate %q of the identity provider (thumbprint %s) %s on %s (%s), and no other follows.",
-		k.Subject(), k.ThumbprintSHA1(), verb, k.NotAfter().Format(time.DateOnly), inDays(daysLeft(k, now)))
+	return fmt.Sprintf("The certificate %q %s (thumbprint %s) %s on %s (%s)",
+		k.Subject(), whose, k.ThumbprintSHA1(), verb, k.NotAfter().Format(time.DateOnly), inDays(daysLeft(k, now)))
 }
 
 // render answers with a page. It is written whole or not at all.

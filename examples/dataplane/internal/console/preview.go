@@ -13,13 +13,15 @@ import (
 
 // A preview is what settings mean, in the words of somebody who compares them with Entra's portal.
 type preview struct {
-	EntityID, LoginURL, LogoutURL string
-	ByPOST                        bool // logins are sent by HTTP-POST, otherwise by HTTP-Redirect
-	FromMetadata, Refresh         bool
-	Certificates                  []certificate
-	Warnings                      []problem
-	Dropped                       []certificate // in use now, and not in these settings
-	Ended                         string        // endedMark
+	EntityID, LoginURL    string
+	ByPOST                bool   // logins are sent by HTTP-POST, otherwise by HTTP-Redirect
+	Logout                bool   // a sign-out goes on at the identity provider
+	LogoutURL, LogoutBy   string // where, and by which binding; "" if its metadata has no address
+	FromMetadata, Refresh bool
+	Certificates          []certificate
+	Warnings              []problem
+	Dropped               []certificate // in use now, and not in these settings
+	Ended                 string        // endedMark
 }
 
 // A certificate is one row of the table.
@@ -44,8 +46,12 @@ const expiryWarning = 60
 // newPreview shows an identity provider, as settings have it. live is the one in use, nil for none;
 // uses are those of storage.DB.KeyUses.
 func (c *Console) newPreview(idp, live *saml.IdentityProvider, s storage.Settings, uses map[string]time.Time) *preview {
-	p := &preview{EntityID: idp.EntityID(), LoginURL: idp.LoginURL(), LogoutURL: idp.LogoutURL(),
+	p := &preview{EntityID: idp.EntityID(), LoginURL: idp.LoginURL(), Logout: s.Logout,
 		ByPOST: idp.LoginIsPOSTOnly(), FromMetadata: isFromMetadata(s), Refresh: s.Refresh, Ended: c.endedMark(idp)}
+	if services := idp.LogoutServices(); len(services) > 0 { // the best first
+		p.LogoutURL = services[0].Location
+		p.LogoutBy = services[0].Binding[strings.LastIndexByte(services[0].Binding, ':')+1:]
+	}
 	now := c.Now()
 	for _, k := range idp.Keys() {
 		row := newCertificate(k, now, uses)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/iomete/saml"
+	"github.com/iomete/saml/examples/dataplane/internal/keys"
 	"github.com/iomete/saml/examples/dataplane/internal/storage"
 )
 
@@ -172,12 +173,20 @@ func (c *Console) testProvider(ctx context.Context, id string) (*saml.ServicePro
 	if err != nil {
 		return nil, err
 	}
-	return saml.New(c.providerConfig(testTenant+id, idp))
+	signing, err := c.signingOf(ctx, revision.Settings)
+	if err != nil {
+		return nil, err
+	}
+	return saml.New(c.providerConfig(testTenant+id, idp, signing))
 }
 
 // run makes the provider of a revision. It fails where users could not sign in with it.
 func (c *Console) run(ctx context.Context, id string) (running, error) {
 	revision, err := c.DB.Revision(ctx, id)
+	if err != nil {
+		return running{}, err
+	}
+	signing, err := c.signingOf(ctx, revision.Settings)
 	if err != nil {
 		return running{}, err
 	}
@@ -187,13 +196,13 @@ func (c *Console) run(ctx context.Context, id string) (running, error) {
 		if err != nil {
 			return running{}, err
 		}
-		next.sp, err = saml.New(c.providerConfig("", idp))
+		next.sp, err = saml.New(c.providerConfig("", idp, signing))
 		return next, err
 	}
 	if next.source, next.stop, err = c.beginSource(ctx, revision, c.noteChange); err != nil {
 		return running{}, err
 	}
-	if next.sp, err = saml.New(c.providerConfig("", next.source)); err != nil {
+	if next.sp, err = saml.New(c.providerConfig("", next.source, signing)); err != nil {
 		next.end()
 	}
 	return next, err
@@ -206,18 +215,25 @@ func (r *running) end() {
 	}
 }
 
-func (c *Console) providerConfig(tenant string, source saml.IdentityProviderSource) saml.Config {
+// providerConfig is for sign-ins with an identity provider, and with a signing key for logout too.
+func (c *Console) providerConfig(tenant string, source saml.IdentityProviderSource,
+	signing *keys.Signing) saml.Config {
 	trial := strings.HasPrefix(tenant, testTenant)
 	// My Apps works with a blank Sign-on URL too, and nothing is accepted that nobody asked for
 	unsolicited := saml.RestartUnsolicited
 	if trial {
 		unsolicited = saml.RefuseUnsolicited
 	}
-	return saml.Config{
+	config := saml.Config{
 		BaseURL: c.BaseURL, Tenant: tenant, Trial: trial, IdentityProvider: source, StateKeys: c.Keys, Store: c.DB.Spent(),
 		Unsolicited: unsolicited,
 		Observe:     c.observe, Now: c.Now, Logger: c.Logger,
 	}
+	if signing != nil {
+		config.SigningKey, config.SigningCertificate = signing.Key, signing.Certificate
+		config.LogoutPath = logoutPath
+	}
+	return config
 }
 
 // identityProvider reads settings as they were read when they were saved: the three fields, and what

@@ -19,6 +19,7 @@ type refreshForm struct {
 
 	same     *storage.Revision      // the saved revision, if the form changes nothing of it
 	lastRead *saml.IdentityProvider // of that revision
+	seen     string                 // mark of the fields that the page showed, if they must be fetched again
 	unseen   bool                   // the fields were fetched just now: nobody has seen them
 }
 
@@ -72,8 +73,11 @@ func (c *Console) recognize(ctx context.Context, f *form) {
 	switch saved := state.Saved; {
 	case !f.Refresh:
 		f.takeLastRead(saved, known)
-	case f.MetadataURL == saved.MetadataURL && sameText(f.SignedBy, saved.SignedBy):
+	case f.MetadataURL != saved.MetadataURL || !sameText(f.SignedBy, saved.SignedBy):
+	case f.Logout == saved.Logout:
 		f.same, f.lastRead = saved, known
+	default: // these will be other settings, which begin with the document as it is now
+		f.Fetched, f.seen = "", f.mark("")
 	}
 }
 

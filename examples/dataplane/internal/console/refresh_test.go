@@ -258,7 +258,7 @@ func TestManualSettingsAreFetchedAgain(t *testing.T) {
 }
 
 // TestChangedAddresses: replicas that see the same new addresses tell of each once. For Entra,
-// login and logout URL are the same, for both bindings.
+// login and logout URL are the same, by each binding.
 func TestChangedAddresses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -277,7 +277,8 @@ func TestChangedAddresses(t *testing.T) {
 		w.browser().signIn("/jobs")
 	}
 	b.get("/settings/sso")
-	b.wantText("changes", "has a new key", "has another login URL", "has another logout URL", login+"?new=1")
+	b.wantText("changes", "has a new key", "another login URL:", "another login URL for HTTP-POST", "another logout URL",
+		login+"?new=1")
 	if n := strings.Count(b.last.text("changes"), "UTC:"); n != 4 {
 		t.Errorf("the banner has %d changes, want 4: %s", n, b.last.text("changes"))
 	}

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	"github.com/iomete/saml"
+	"github.com/iomete/saml/examples/dataplane/internal/keys"
 	"github.com/iomete/saml/examples/dataplane/internal/storage"
 )
 
@@ -26,7 +26,7 @@ const recentSignIns = 10
 type ssoPage struct {
 	page
 	RedirectURL string
-	OwnMetadata string
+	Own         registration
 	At          string // where the browser goes on this page: "alert", "summary", "preview" or ""
 	State       *storage.State
 	Form        *form
@@ -55,9 +55,12 @@ func (c *Console) view(r *http.Request, admin *storage.AdminSession) (*ssoPage, 
 		return nil, err
 	}
 	p := &ssoPage{page: c.newPage(r, "Single Sign-On", visitor{Admin: admin}), RedirectURL: c.redirectURL,
-		OwnMetadata: string(c.metadata), State: state, Form: fromSettings(state),
+		State: state, Form: fromSettings(state),
 		Untested: confirmUntested, DeleteWord: confirmDelete, Status: http.StatusOK}
 	p.OpenForms = true
+	if p.Own, err = c.registration(ctx, state.Saved); err != nil {
+		return nil, err
+	}
 	if p.uses, err = c.DB.KeyUses(ctx); err != nil {
 		return nil, err
 	}
@@ -200,8 +203,8 @@ func (c *Console) readAll(ctx context.Context, f *form) {
 	}
 	c.recognize(ctx, f)
 	if f.isEmpty() && f.MetadataURL != "" || f.mustFetch() {
-		f.unseen = true
 		c.fetch(ctx, f)
+		f.unseen = f.seen == "" || f.seen != f.mark("")
 	}
 }
 
@@ -261,6 +264,9 @@ func (c *Console) saveSettings(w http.ResponseWriter, r *http.Request, admin *st
 		redirect(w, r, "/settings/sso?done=unchanged") // and the test of these settings still counts
 		return
 	}
+	if !c.canSign(w, r, admin, f) {
+		return
+	}
 	switch err := c.DB.Save(r.Context(), f.Version, s, admin.Administrator); {
 	case errors.Is(err, storage.ErrConflict):
 		c.refuseSave(w, r, admin, f, http.StatusConflict, "")
@@ -273,6 +279,25 @@ func (c *Console) saveSettings(w http.ResponseWriter, r *http.Request, admin *st
 		c.Logger.Info("settings of single sign-on saved", "by", admin.Administrator)
 		redirect(w, r, "/settings/sso?done=saved")
 	}
+}
+
+// canSign makes the signing key that settings with logout need, or reports that there is none and
+// answers.
+func (c *Console) canSign(w http.ResponseWriter, r *http.Request, admin *storage.AdminSession, f *form) bool {
+	if !f.Logout {
+		return true
+	}
+	switch _, err := c.signing(r.Context()); {
+	case err == nil:
+		return true
+	case errors.Is(err, keys.ErrSealed):
+		c.refuseSave(w, r, admin, f, http.StatusConflict, "Nothing was saved, because nobody can be signed out at the "+
+			"identity provider: "+err.Error()+". Or save without “Sign out at the identity provider too”.")
+	default:
+		c.Logger.Error("the database does not answer", "error", err)
+		c.orphan(w, r, f, http.StatusServiceUnavailable)
+	}
+	return false
 }
 
 // refuseSave shows the form again, with why it was not saved: "" for a lost update, which needs the
@@ -464,12 +489,4 @@ func (c *Console) orphanPage(r *http.Request, f *form, status int) *ssoPage {
 		p.Alert = "Nothing was saved: your session as administrator has ended. What you typed is below: sign in in another tab, then save it here again."
 	}
 	return p
-}
-
-// showMetadata gives our own side as a file.
-func (c *Console) showMetadata(w http.ResponseWriter, r *http.Request, _ *storage.AdminSession) {
-	w.Header().Set("Content-Type", "application/samlmetadata+xml")
-	w.Header().Set("Content-Disposition", `attachment; filename="dataplane-metadata.xml"`)
-	w.Header().Set("Cache-Control", "no-store")
-	http.ServeContent(w, r, "", c.Now(), bytes.NewReader(c.metadata))
 }

@@ -153,10 +153,17 @@ func (c *Console) endAdminSession(r *http.Request) {
 	}
 }
 
+// signOut ends the session of this browser. That of a user ends at the identity provider too, if the
+// settings in use say so.
 func (c *Console) signOut(w http.ResponseWriter, r *http.Request) {
-	if c.readMark(r, adminMark) != "" {
+	admin := c.readMark(r, adminMark)
+	if admin != "" {
 		c.endAdminSession(r)
 		c.setMark(w, adminMark, signedOut)
+	}
+	if (admin == "" || admin == signedOut) && c.signsOutThere(r.Context()) {
+		c.login.StartLogout(w, r, "/sign-in?done=logged-out")
+		return
 	}
 	if err := c.sessions.SignOut(w, r); err != nil {
 		c.Logger.Warn("a session could not be ended for all replicas", "error", err)

@@ -76,6 +76,10 @@ func guestOf(i *saml.Identity) string {
 // failed answers a login that was refused. The administrator who began a test sees everything;
 // anybody else a sentence, the code, and a reference by which the administrator finds the rest.
 func (c *Console) failed(w http.ResponseWriter, r *http.Request, err *saml.Error) {
+	if isLogout(r.Context()) {
+		c.renderLogoutFailure(w, r, err)
+		return
+	}
 	id := testOf(r)
 	c.refused(r, err, id != "")
 	if id != "" && c.failTest(r, id, err) {

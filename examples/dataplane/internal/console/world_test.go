@@ -238,7 +238,8 @@ func (b *browser) do(r *http.Request) page {
 	return b.show(b.leave(response))
 }
 
-// leave follows the page in front of the identity provider, as a browser without scripts does.
+// leave follows the pages in front of the identity provider and after it, as a browser without
+// scripts does.
 func (b *browser) leave(response *http.Response) *http.Response {
 	b.t.Helper()
 	body, err := io.ReadAll(response.Body)
@@ -266,7 +267,7 @@ func (b *browser) leave(response *http.Response) *http.Response {
 	if response, err = b.client.Do(r); err != nil {
 		b.t.Fatal(err)
 	}
-	return response
+	return b.leave(response)
 }
 
 func (b *browser) show(response *http.Response) page {
@@ -323,7 +324,7 @@ func (b *browser) wantText(id string, parts ...string) {
 type settingsForm struct {
 	version                                                               int64
 	entityID, loginURL, certificate, metadataURL, pasted, document, ended string
-	refresh, signedBy, fetched, lastRead                                  string
+	refresh, signedBy, fetched, lastRead, logout                          string
 	file                                                                  []byte
 }
 
@@ -336,7 +337,7 @@ func (b *browser) submit(act string, f settingsForm) page {
 		{"pasted", f.pasted}, {"metadata_url", f.metadataURL},
 		{"entity_id", f.entityID}, {"login_url", f.loginURL}, {"certificate", f.certificate}, {"accept_ended",
 			f.ended}, {"refresh", f.refresh}, {"signed_by", f.signedBy}, {"fetched", f.fetched},
-		{"last_read", f.lastRead}} {
+		{"last_read", f.lastRead}, {"logout", f.logout}} {
 		if err := m.WriteField(field.name, field.value); err != nil {
 			b.t.Fatal(err)
 		}
@@ -365,6 +366,9 @@ func (p page) form() settingsForm {
 	f.signedBy, f.fetched, f.lastRead = p.text("signed-by"), p.input("fetched"), p.input("last_read")
 	if strings.Contains(p.body, ` aria-describedby="help-refresh" checked>`) {
 		f.refresh = "yes"
+	}
+	if strings.Contains(p.body, ` aria-describedby="help-logout" checked>`) {
+		f.logout = "yes"
 	}
 	return f
 }

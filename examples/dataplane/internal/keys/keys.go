@@ -1,4 +1,5 @@
-// Package keys reads and makes the keys that seal the cookies of the console.
+// Package keys reads and makes the keys of the console: those that seal its cookies, and the one that
+// signs what it sends to an identity provider.
 package keys
 
 import (

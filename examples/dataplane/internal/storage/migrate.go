@@ -122,6 +122,9 @@ var migrations = [][]string{
 			key_id TEXT PRIMARY KEY,
 			at BIGINT NOT NULL)`,
 	},
+	{
+		`ALTER TABLE revision ADD COLUMN logout INTEGER NOT NULL DEFAULT 0`,
+	},
 }
 
 // migrateLock is an arbitrary number that nothing else locks in the same PostgreSQL database.

@@ -16,6 +16,7 @@ type Settings struct {
 	MetadataURL  string // the address that Document was fetched from; "" if it was not fetched
 	Refresh      bool   // whether MetadataURL is read again and again: what it says later counts too
 	SignedBy     string // PEM: with Refresh, one of these keys must have signed Document; "" if none must
+	Logout       bool   // whether a sign-out ends the session at the identity provider too, and the other way round
 }
 
 // A Revision is one set of saved settings. It never changes.
@@ -94,7 +95,7 @@ func (db *DB) LiveID(ctx context.Context) (id string, err error) {
 func (db *DB) Revision(ctx context.Context, id string) (*Revision, error) {
 	r := Revision{ID: id}
 	var at int64
-	var refresh int
+	var refresh, logout int
 	err := db.row(ctx, db.sql, []any{
 		&r.EntityID,
 		&r.LoginURL,
@@ -103,14 +104,15 @@ func (db *DB) Revision(ctx context.Context, id string) (*Revision, error) {
 		&r.MetadataURL,
 		&refresh,
 		&r.SignedBy,
+		&logout,
 		&at,
 		&r.SavedBy,
-	}, `SELECT entity_id, login_url, certificates, document, metadata_url, refresh, signed_by, saved_at, saved_by
-		FROM revision WHERE id = ?`, id)
+	}, `SELECT entity_id, login_url, certificates, document, metadata_url, refresh, signed_by, logout,
+		saved_at, saved_by FROM revision WHERE id = ?`, id)
 	if err != nil {
 		return nil, err
 	}
-	r.SavedAt, r.Refresh = moment(at), refresh == 1
+	r.SavedAt, r.Refresh, r.Logout = moment(at), refresh == 1, logout == 1
 	return &r, nil
 }
 
@@ -120,10 +122,10 @@ func (db *DB) Save(ctx context.Context, version int64, s Settings, by string) er
 	return db.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		id := rand.Text()
 		_, err := db.exec(ctx, tx, `INSERT INTO revision
-			(id, entity_id, login_url, certificates, document, metadata_url, refresh, signed_by, saved_at, saved_by)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			(id, entity_id, login_url, certificates, document, metadata_url, refresh, signed_by, logout, saved_at,
+			saved_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			id, s.EntityID, s.LoginURL, s.Certificates, s.Document, s.MetadataURL, number(s.Refresh), s.SignedBy,
-			db.stamp(), by)
+			number(s.Logout), db.stamp(), by)
 		if err != nil {
 			return err
 		}
@@ -149,8 +151,8 @@ func (db *DB) Discard(ctx context.Context, version int64, by string) error {
 	return db.turn(ctx, db.writer, version, Discarded, by, "saved = live")
 }
 
-// Delete takes the settings out of use and deletes all settings and tests, and what was read of
-// their metadata. It returns ErrConflict if version is not the current State.Version.
+// Delete takes the settings out of use and deletes all settings and tests, what was read of their
+// metadata, and the signing key. It returns ErrConflict if version is not the current State.Version.
 func (db *DB) Delete(ctx context.Context, version int64, by string) error {
 	return db.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		if err := db.turn(ctx, tx, version, Deleted, by, "saved = '', live = ''"); err != nil {
@@ -161,7 +163,8 @@ func (db *DB) Delete(ctx context.Context, version int64, by string) error {
 				return err
 			}
 		}
-		return nil
+		_, err := db.exec(ctx, tx, "DELETE FROM note WHERE name = ?", SigningKeyNote)
+		return err
 	})
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
-	"errors"
 	"time"
 )
 
@@ -132,20 +131,4 @@ func (db *DB) Prune(ctx context.Context) error {
 		return err
 	}
 	return db.LargeSessions().Prune(ctx)
-}
-
-// Note returns a named value that belongs to no other table. It returns "" if there is none.
-func (db *DB) Note(ctx context.Context, name string) (value string, err error) {
-	err = db.row(ctx, db.sql, []any{&value}, "SELECT value FROM note WHERE name = ?", name)
-	if errors.Is(err, ErrNotFound) {
-		return "", nil
-	}
-	return value, err
-}
-
-// SetNote stores a value for Note.
-func (db *DB) SetNote(ctx context.Context, name, value string) error {
-	_, err := db.exec(ctx, db.writer, `INSERT INTO note (name, value) VALUES (?, ?)
-		ON CONFLICT (name) DO UPDATE SET value = excluded.value`, name, value)
-	return err
 }
