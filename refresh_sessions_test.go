@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,13 +27,23 @@ func (h *metadataHouse) keyID(name string) saml.KeyID { return h.pins(name)[0].I
 
 // endedKeys notes the keys whose sessions a source ends.
 type endedKeys struct {
+	mu   sync.Mutex // for changes while the source runs
 	list []saml.IssuerKey
 	err  error
 }
 
 func (e *endedKeys) end(_ context.Context, k saml.IssuerKey) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	e.list = append(e.list, k)
 	return e.err
+}
+
+// again empties the list, and sets the error from now on.
+func (e *endedKeys) again(err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.list, e.err = nil, err
 }
 
 func (e *endedKeys) in(c *saml.MetadataSourceConfig) { c.EndSessionsOfRemovedKeys = e.end }
@@ -244,12 +255,12 @@ func TestEndOfSessionsFails(t *testing.T) {
 		if strings.Contains(h.log.String(), "ann@") {
 			t.Error("the log has the text of the error")
 		}
-		ended.err, ended.list = nil, nil
+		ended.again(nil)
 		h.pass(2 * time.Minute)
 		if len(ended.list) != 1 || kinds(h.told()) != "metadata_sessions_ended" {
 			t.Errorf("ended %v", ended.list)
 		}
-		ended = endedKeys{err: errors.New("down again")}
+		ended.again(errors.New("down again"))
 		h.publish("c")
 		h.next(s)
 		h.next(s)
@@ -258,7 +269,7 @@ func TestEndOfSessionsFails(t *testing.T) {
 		}
 		h.publish("b")
 		h.next(s)
-		ended = endedKeys{}
+		ended.again(nil)
 		h.pass(10 * time.Minute)
 		if slices.ContainsFunc(ended.list, func(k saml.IssuerKey) bool { return k.Key == h.keyID("b") }) {
 			t.Errorf("the key has come back, and its sessions end: %v", ended.list)
