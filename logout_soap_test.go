@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/iomete/saml/internal/wire"
+
+	"github.com/iomete/saml/internal/testfiles"
 )
 
 // A soapIdP is an identity provider that takes logout by SOAP alone, over TLS at an address of this
@@ -133,6 +135,7 @@ func TestLogoutBySOAPFails(t *testing.T) {
 // trusted.
 func TestLogoutBySOAPStaysOutside(t *testing.T) {
 	t.Parallel()
+	testfiles.VectorDir(t) // skips here: other goroutines cannot
 	open := newSOAPIdP(t)
 	open.answer = func(http.ResponseWriter, *http.Request, string) {}
 	closed := httptest.NewTLSServer(http.NotFoundHandler())
