@@ -11,9 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/iomete/saml/internal/wire"
-
 	"github.com/iomete/saml/internal/testfiles"
+	"github.com/iomete/saml/internal/wire"
 )
 
 // A soapIdP is an identity provider that takes logout by SOAP alone, over TLS at an address of this
