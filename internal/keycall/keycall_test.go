@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -134,9 +135,10 @@ func TestKeysThatHang(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const calls = 3
 		b := New(5*time.Second, calls, errDown)
-		release, inside := make(chan struct{}), 0
+		var inside atomic.Int32
+		release := make(chan struct{})
 		hangs := elsewhere{do: func() ([]byte, error) {
-			inside++
+			inside.Add(1)
 			<-release
 			return []byte("late"), nil
 		}}
@@ -153,8 +155,8 @@ func TestKeysThatHang(t *testing.T) {
 			}
 		}
 		synctest.Wait()
-		if more := runtime.NumGoroutine() - before; inside != calls || more != calls {
-			t.Errorf("%d calls hang in %d goroutines, want %d", inside, more, calls)
+		if more := runtime.NumGoroutine() - before; inside.Load() != calls || more != calls {
+			t.Errorf("%d calls hang in %d goroutines, want %d", inside.Load(), more, calls)
 		}
 		here, err := rsa.GenerateKey(rand.Reader, 2048)
 		if err != nil {

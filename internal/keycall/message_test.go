@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -94,14 +95,14 @@ func TestMessageTakesItsTime(t *testing.T) {
 // TestMessageTimeIsUp: a key whose time is up to the last moment is not asked.
 func TestMessageTimeIsUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		asked := 0
+		var asked atomic.Int32
 		m := New(5*time.Second, 1, errDown).Message(t.Context(), []crypto.Decrypter{elsewhere{do: func() ([]byte, error) {
-			asked++
+			asked.Add(1)
 			time.Sleep(5*time.Second - 1)
 			return []byte("slow"), nil
 		}}})
-		if got := strings.Join(ask(m, 3), " "); got != "slow - -" || asked != 2 {
-			t.Errorf("got %q, asked %d times", got, asked)
+		if got := strings.Join(ask(m, 3), " "); got != "slow - -" || asked.Load() != 2 {
+			t.Errorf("got %q, asked %d times", got, asked.Load())
 		}
 		time.Sleep(time.Minute)
 	})
