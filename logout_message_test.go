@@ -270,7 +270,8 @@ func FuzzLogoutQuery(f *testing.F) {
 	for _, name := range slices.Sorted(maps.Keys(logoutRows)) {
 		for _, row := range logoutRows[name] {
 			for _, spoiled := range []bool{false, true} {
-				if s := row.sample(spoiled); s.binding == "redirect" {
+				// Each process of the fuzzer makes the seeds anew, and no two encrypt alike.
+				if s := row.sample(spoiled); s.binding == "redirect" && s.encrypted == "" {
 					query := s.query(f)
 					if len(query) < 32<<10 {
 						f.Add(query)

