@@ -1,3 +1,8 @@
+//go:build !race
+
+// Other programs do the work of these tests, and nothing of ours runs at the same time: the race
+// detector would only make them slow.
+
 package e2e
 
 import (
