@@ -66,6 +66,7 @@ func TestDetached(t *testing.T) {
 		{"ASN.1", uriECDSA256, der, 2, ""},
 		{"RSA-PSS with a long salt", uriPSS256, sign(rsaKey, long), -1, fault.Signature},
 		{"RSA under the name of ECDSA", uriECDSA256, sign(rsaKey, crypto.SHA256), -1, fault.Signature},
+		{"ECDSA in ASN.1 under the name of RSA", uriRSA256, der, -1, fault.Signature},
 		{"ASN.1 with a byte behind it", uriECDSA256, append(der[:len(der):len(der)], 0), -1, fault.Signature},
 		{"r and s with a byte behind them", uriECDSA256, append(raw[:64:64], 0), -1, fault.Signature},
 		{"ECDSA of a stranger", uriECDSA256, sign(must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)),
