@@ -56,7 +56,7 @@ func TestMemoryRecordsAreBounded(t *testing.T) {
 			t.Errorf("Put of %s with %d bytes: got %v, want %q", name, len(value), err, want)
 		}
 	}
-	const full = "MemoryRecords is full"
+	const full = "MemoryRecords is full of sessions of this tenant"
 	put("0", value, time.Minute, "")
 	for i := 1; i < 16; i++ {
 		put(fmt.Sprint(i), value, time.Hour, "")
@@ -77,6 +77,27 @@ func TestMemoryRecordsAreBounded(t *testing.T) {
 	put("one byte more", value[:1], time.Hour, full)
 }
 
+// TestMemoryRecordsAreShared: a tenant whose identity provider signs in any number of users with huge
+// sessions is refused when it has its part, and the users of another one sign in all the same.
+func TestMemoryRecordsAreShared(t *testing.T) {
+	t.Parallel()
+	records := new(session.MemoryRecords)
+	value := make([]byte, 32<<20)
+	const tenant, other = "v1/rec/tenant-of-one/", "v1/rec/another-one-/"
+	saved := 0
+	for ; saved < 100; saved++ {
+		if err := records.Put(t.Context(), tenant+fmt.Sprint(saved), value, time.Hour); err != nil {
+			break
+		}
+	}
+	if saved != 8 {
+		t.Errorf("one tenant saves %d values of 32 MiB, want 8", saved)
+	}
+	if err := records.Put(t.Context(), other+"1", value, time.Hour); err != nil {
+		t.Errorf("another tenant: got %v", err)
+	}
+}
+
 // TestMemoryMarksAreBounded: a full memory refuses marks, and nothing else: older marks are raised,
 // and sessions are saved.
 func TestMemoryMarksAreBounded(t *testing.T) {
@@ -84,14 +105,14 @@ func TestMemoryMarksAreBounded(t *testing.T) {
 	now := time.Date(2026, 3, 14, 8, 26, 53, 0, time.UTC)
 	records := &session.MemoryRecords{Now: func() time.Time { return now }}
 	for i := range memoryMarks {
-		if err := records.Raise(t.Context(), fmt.Sprint("v1/out/", i), now,
+		if err := records.Raise(t.Context(), []string{fmt.Sprint("v1/out/", i)}, now,
 			time.Duration(1+i)*time.Minute); err != nil {
 			t.Fatal(err)
 		}
 	}
 	full := func(name string, want bool) {
 		t.Helper()
-		if err := records.Raise(t.Context(), name, now.Add(time.Hour), 2*time.Minute); (err != nil) != want {
+		if err := records.Raise(t.Context(), []string{name}, now.Add(time.Hour), 2*time.Minute); (err != nil) != want {
 			t.Errorf("Raise of %s: got %v, want an error: %t", name, err, want)
 		}
 	}
@@ -106,7 +127,7 @@ func TestMemoryMarksAreBounded(t *testing.T) {
 	}
 	// The first one would end in a minute, the second in two. With a longer lifetime, the second is the
 	// first that makes room.
-	if err := records.Raise(t.Context(), "v1/out/0", now, 1000*time.Hour); err != nil {
+	if err := records.Raise(t.Context(), []string{"v1/out/0"}, now, 1000*time.Hour); err != nil {
 		t.Error(err)
 	}
 	now = now.Add(time.Minute)
