@@ -333,7 +333,8 @@ func FuzzLogoutSOAP(f *testing.F) {
 		if !m.Request {
 			return
 		}
-		v := sp.judgeLogoutRequest(t.Context(), logoutArrival{message: m, addresses: []string{logoutURL}}, logoutRequestChecks)
+		arrival := logoutArrival{message: m, addresses: []string{logoutURL}}
+		v := sp.judgeLogoutRequest(t.Context(), arrival, logoutRequestChecks)
 		if r := v.request; r != nil && (r.NameID.Value != "ann@example.com" || r.Unsigned) {
 			t.Fatalf("nobody signed %+v", r)
 		}
