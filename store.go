@@ -12,9 +12,9 @@ import (
 
 // A Store remembers, for all replicas of a service together, which keys were used up: answered
 // requests, consumed assertions, ended sessions. Keys are printable ASCII of at most 64 bytes
-// beginning with "v1/": "v1/", the kind, "/", 12 characters that are the same in all keys of a tenant,
-// "/", and a hash. A Store of bounded size should bound each tenant by them: all that an identity
-// provider sends is signed with its own key, and it must not take the room of other tenants.
+// beginning with "v1/": "v1/", the kind, "/", 12 characters that are the same in all keys of a
+// tenant, "/", and a hash. A Store of bounded size should bound each tenant by them: an identity
+// provider can sign any number of responses, and must not take the room of other tenants.
 //
 // A Store that forgets when the process restarts implements ForgetfulStore too. A Store that wraps
 // another one, for metrics or logs, passes on the methods of both: a MemoryStore whose
@@ -48,8 +48,8 @@ type ForgetfulStore interface {
 }
 
 const (
-	// maxMemoryEntries bounds what one tenant has in a MemoryStore: about 200 MB. It is reached only by
-	// that many logins within an hour or so. All tenants together have at most twice as many, and
+	// maxMemoryEntries bounds what one tenant has in a MemoryStore: about 200 MB. It is reached only
+	// by that many logins within an hour or so. All tenants together have at most twice as many, and
 	// ownMemoryEntries.
 	maxMemoryEntries = 1_000_000
 	// ownMemoryEntries is what each tenant may have even if others have taken the rest: about 2 MB.
@@ -84,9 +84,9 @@ func NewMemoryStoreWithClock(now func() time.Time) *MemoryStore {
 // RemembersSince implements ForgetfulStore. It returns when the MemoryStore was made.
 func (m *MemoryStore) RemembersSince() time.Time { return m.made }
 
-// Claim implements Store. It fails when the tenant of the key has a million live entries, or fewer if
-// other tenants have very many: a tenant may have as many as there is room for then, and always 10,000.
-// So no tenant keeps another one from signing in.
+// Claim implements Store. It fails when the tenant of the key has a million live entries, or fewer
+// if other tenants have very many: a tenant may have as many as there is room for then, and always
+// 10,000. So no tenant keeps another one from signing in.
 func (m *MemoryStore) Claim(ctx context.Context, key string, ttl time.Duration) (bool, error) {
 	if err := ctx.Err(); err != nil {
 		return false, err

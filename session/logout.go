@@ -67,13 +67,14 @@ func (m *Manager) subject(r *http.Request) (*saml.LogoutSubject, error) {
 // the request, by the clock of the identity provider, go on. A sign-in with an older assertion that
 // comes later is refused with CodeSignedOut.
 //
-// It needs Config.Records, where it raises marks: three for a request with a SessionIndex, five if the
-// NameID is an e-mail address, more if the request has several SessionIndexes or has qualifiers. They
-// are kept for a day, or for Config.Lifetime if that is longer. Records must not lose them in a restart:
-// the browser still has the cookie of a session that was ended without it. An error means that some sessions may
-// go on: one with CodeConfig if there are no Records, or if the request is unsigned and
-// Config.AllowUnsignedLogout is not set; one with CodeStore if Records failed. Repeating the call does
-// no harm and completes what is missing.
+// It needs Config.Records, where it raises marks: three for a request with a SessionIndex, five if
+// the NameID is an e-mail address, more if the request has several SessionIndexes or has
+// qualifiers. They are kept for a day, or for Config.Lifetime if that is longer. One call writes
+// them all. Records must not lose them in a restart: the browser still has the cookie of a session
+// that was ended without it. An error means that some sessions may go on: one with CodeConfig if
+// there are no Records, or if the request is unsigned and Config.AllowUnsignedLogout is not set;
+// one with CodeStore if Records failed. Repeating the call does no harm and completes what is
+// missing.
 func (m *Manager) EndSessions(ctx context.Context, l *saml.Logout) error {
 	if err := m.mayEnd(l); err != nil {
 		return err

@@ -43,7 +43,8 @@ func TestMemoryRecordsByTheRealClock(t *testing.T) {
 const memoryMarks = 200_000 // what MemoryRecords.Raise promises
 
 // TestMemoryRecordsAreBounded: a full memory is an error, until a record is deleted, replaced or
-// ends. What is there is never dropped.
+// ends. What is there is never dropped. A tenant whose identity provider signs in any number of users
+// with huge sessions fills its own part: the users of another one sign in all the same.
 func TestMemoryRecordsAreBounded(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 14, 8, 26, 53, 0, time.UTC)
@@ -75,27 +76,7 @@ func TestMemoryRecordsAreBounded(t *testing.T) {
 	now = now.Add(time.Minute)
 	put("in the place of an ended one", value, time.Hour, "")
 	put("one byte more", value[:1], time.Hour, full)
-}
-
-// TestMemoryRecordsAreShared: a tenant whose identity provider signs in any number of users with huge
-// sessions is refused when it has its part, and the users of another one sign in all the same.
-func TestMemoryRecordsAreShared(t *testing.T) {
-	t.Parallel()
-	records := new(session.MemoryRecords)
-	value := make([]byte, 32<<20)
-	const tenant, other = "v1/rec/tenant-of-one/", "v1/rec/another-one-/"
-	saved := 0
-	for ; saved < 100; saved++ {
-		if err := records.Put(t.Context(), tenant+fmt.Sprint(saved), value, time.Hour); err != nil {
-			break
-		}
-	}
-	if saved != 8 {
-		t.Errorf("one tenant saves %d values of 32 MiB, want 8", saved)
-	}
-	if err := records.Put(t.Context(), other+"1", value, time.Hour); err != nil {
-		t.Errorf("another tenant: got %v", err)
-	}
+	put("v1/rec/another-one-/1", value, time.Hour, "")
 }
 
 // TestMemoryMarksAreBounded: a full memory refuses marks, and nothing else: older marks are raised,

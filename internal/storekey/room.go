@@ -2,9 +2,10 @@ package storekey
 
 import "strings"
 
-// A Room is the space of a store in memory that all tenants of a service share. A tenant may take as
-// much as is still free afterwards, so one alone gets half of the space, and however many take all they
-// can, something is left. It may take Each in any case. The store must guard the Room with its mutex.
+// A Room is the space of a store in memory that all tenants of a service share. A tenant may take
+// as much as is still free afterwards, so one alone gets half of the space, and however many take
+// all they can, something is left. It may take Each in any case. The store must guard the Room with
+// its mutex.
 type Room struct {
 	Size int // of all tenants together, beside Each
 	Each int // what every tenant has for itself, whatever the others take
@@ -34,8 +35,8 @@ func (r *Room) Add(key string, n int) {
 // Used returns what all tenants have taken.
 func (r *Room) Used() int { return r.used }
 
-// tenantOf returns the part of a key that stands for its tenant. Keys that OfTenant did not make belong
-// to one tenant together.
+// tenantOf returns the part of a key that stands for its tenant. Keys that OfTenant did not make
+// belong to one tenant together.
 func tenantOf(key string) string {
 	parts := strings.SplitN(key, "/", 4)
 	if len(parts) < 4 {

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestOfTenant: replicas of different releases share the keys, and a store tells by them whose they are.
-// Another program computed the digests.
+// TestOfTenant: replicas of different releases share the keys, and a store tells by them whose they
+// are. Another program computed the digests.
 func TestOfTenant(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct{ got, want string }{
