@@ -19,9 +19,9 @@ type logoutCheck struct {
 }
 
 // A logoutCheckList has the checks of a LogoutRequest: those that tell whether the identity provider
-// made it for us, and those that tell whether it can be carried out. What the second ones refuse
-// gets an answer.
-type logoutCheckList struct{ authentic, feasible []logoutCheck }
+// made it for us, whether it comes in time, and whether it can be carried out. What the second and
+// third ones refuse gets an answer. Only for the third ones a private key is used.
+type logoutCheckList struct{ authentic, timely, feasible []logoutCheck }
 
 // The checks that both messages share.
 var (
@@ -41,13 +41,15 @@ var logoutRequestChecks = logoutCheckList{
 			[]Code{CodeResponseIssuer}, checkLogoutRequestIssuer, ""},
 		logoutDestinationCheck,
 	},
-	feasible: []logoutCheck{
+	timely: []logoutCheck{
 		{"logout times", "IssueInstant is there and not in the future, and every time has a time zone.",
 			"Core 3.2.1 and 3.7.1", []Code{CodeTime, CodeIssueInstant}, checkLogoutTimes, statusRequester},
 		{"logout not on or after", "NotOnOrAfter has not come.", "Core 3.7.1", []Code{CodeLogoutTime},
 			checkLogoutNotOnOrAfter, statusRequester},
-		{"logout age", "Without NotOnOrAfter, the request was issued at most 5 minutes ago.", "Core 3.2.1",
-			[]Code{CodeLogoutTime}, checkLogoutAge, statusRequester},
+		{"logout age", "The request was issued at most a day ago, and without NotOnOrAfter at most 5 minutes ago.",
+			"Core 3.2.1", []Code{CodeLogoutTime}, checkLogoutAge, statusRequester},
+	},
+	feasible: []logoutCheck{
 		{"logout name id", "The request has exactly one NameID that can be read.", "Core 3.7.1",
 			[]Code{CodeNameID, CodeDecryption, CodeKeyUnavailable}, checkLogoutNameID, statusResponder},
 		{"logout session indexes", "There are at most 64 SessionIndexes, none of them empty.", "Our own limit", []Code{CodeLogoutSessions},
@@ -148,16 +150,20 @@ func checkLogoutNotOnOrAfter(a *logoutAttempt) *Error {
 }
 
 // maxLogoutAge is how old a LogoutRequest without NotOnOrAfter may be. A round through many services
-// takes minutes.
+// takes minutes. With NotOnOrAfter, however far ahead that is, it may be as old as an assertion
+// (maxAge).
 const maxLogoutAge = 5 * time.Minute
 
 func checkLogoutAge(a *logoutAttempt) *Error {
-	at, _ := parseTime(a.content.times[issueInstant])
-	if _, limited := a.content.times[notOnOrAfter]; limited || !a.over(at.Add(maxLogoutAge)) {
+	at, ok := parseTime(a.content.times[issueInstant])
+	most, message := maxLogoutAge, "the LogoutRequest has no NotOnOrAfter and is too old"
+	if _, limited := a.content.times[notOnOrAfter]; limited {
+		most, message = maxAge, "the LogoutRequest is too old, whatever its NotOnOrAfter is"
+	}
+	if !ok || !a.over(at.Add(most)) {
 		return nil
 	}
-	return refuse(CodeLogoutTime, "the LogoutRequest has no NotOnOrAfter and is too old", showTime(at),
-		"at most "+maxLogoutAge.String()+" ago; "+a.clocks())
+	return refuse(CodeLogoutTime, message, showTime(at), "at most "+most.String()+" ago; "+a.clocks())
 }
 
 func checkLogoutNameID(a *logoutAttempt) *Error {

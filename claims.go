@@ -51,7 +51,7 @@ func (a *attempt) assertionClaim() Claim {
 
 // newClaim is for what must not be used again before until, by any replica.
 func (a *attempt) newClaim(kind, value string, until time.Time) Claim {
-	return Claim{Key: storekey.Of(kind, a.policy.tenant, a.idp.entityID, value), TTL: until.Sub(a.now) +
+	return Claim{Key: storekey.OfTenant(kind, a.policy.tenant, a.idp.entityID, value), TTL: until.Sub(a.now) +
 		a.policy.skew + claimMargin}
 }
 

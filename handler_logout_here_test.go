@@ -69,8 +69,8 @@ func TestStartLogout(t *testing.T) {
 		if to != row.to || how != row.how {
 			t.Errorf("%s: sent to %s by %s, want %s by %s", name, to, how, row.to, row.how)
 		}
-		v := s.receiver(s.subject.EntityID).judgeLogoutRequest(t.Context(), logoutArrival{m, []string{row.to}, false},
-			logoutRequestChecks)
+		v := s.receiver(s.subject.EntityID).judgeLogoutRequest(t.Context(),
+			logoutArrival{message: m, addresses: []string{row.to}}, logoutRequestChecks)
 		if v.refusal != nil || !sameName(v.request.NameID, s.subject.NameID) ||
 			!slices.Equal(v.request.Indexes, s.subject.SessionIndexes) {
 			t.Errorf("%s: the identity provider reads %+v, %v", name, v.request, v.refusal)

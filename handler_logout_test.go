@@ -65,9 +65,10 @@ func TestLogoutAtTheOtherAddress(t *testing.T) {
 		crossed.address = logoutURL
 		l.send(crossed).wantRefused(t, binding, crossed, CodeLogoutDestination)
 		l.wantEnded(binding)
-		for _, change := range []func(*sampleLogout){asIs, atRedirectURL} {
+		for destination, change := range map[string]func(*sampleLogout){"logout": asIs, "redirect": atRedirectURL} {
 			moved := newSampleLogout()
 			changes(change, by)(moved)
+			moved.attributes["ID"] = "_" + binding + destination // not a repetition
 			moved.address = "https://console.example.com/inner/path"
 			l.send(moved).wantResponse(t, binding, moved, statusSuccess)
 			l.wantEnded(binding+" behind a proxy", "ann@example.com _index")

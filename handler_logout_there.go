@@ -22,6 +22,7 @@ func (h *Handler) endThere(w http.ResponseWriter, r *http.Request, place *logout
 	var v logoutVerdict
 	if refusal == nil {
 		d.addresses, d.allowUnsigned = sp.logoutAddresses(r), sp.config.AllowUnsignedLogout
+		d.admit = func(request *logoutRequest) (bool, *Error) { return h.admitLogout(sp, request) }
 		v = sp.judgeLogoutRequest(r.Context(), d.logoutArrival, logoutRequestChecks)
 		refusal = v.refusal
 	}
@@ -33,7 +34,7 @@ func (h *Handler) endThere(w http.ResponseWriter, r *http.Request, place *logout
 	case v.request == nil:
 		h.refuseLogoutRequest(w, r, sp, refusal)
 		return
-	case refusal == nil:
+	case refusal == nil && !v.done:
 		refusal, v.status = h.endSessions(r, sp, v.request), statusResponder
 	}
 	if refusal == nil {
@@ -70,12 +71,6 @@ func (h *Handler) endSessions(r *http.Request, sp *ServiceProvider, request *log
 				"ends sessions of your own; or leave Config.LogoutPath empty, and the Logout URL at the identity " +
 				"provider too.")
 	}
-	if !request.Unsigned && !h.logouts.admit(sp.tenant, request, sp.now()) {
-		return refusef(CodeLogoutFailed, "the identity provider has named more than %d sessions within an hour",
-			maxLogoutsPerHour).
-			advised("If so many people really signed out, their other sessions end when they run out. " +
-				"Otherwise see at the identity provider what sends the LogoutRequests.")
-	}
 	l := &Logout{Tenant: sp.tenant, EntityID: sp.entityID, Issuer: request.Issuer, NameID: request.NameID,
 		SessionIndexes: request.Indexes, IssueInstant: request.IssueInstant, Unsigned: request.Unsigned}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), endSessionsTimeout)
@@ -84,8 +79,27 @@ func (h *Handler) endSessions(r *http.Request, sp *ServiceProvider, request *log
 		return refuse(CodeLogoutFailed, "the sessions that a LogoutRequest names could not be ended", "",
 			"").withCause(err)
 	}
+	h.logouts.ended(sp.tenant, request)
 	sp.observe(r.Context(), Event{Kind: LogoutAccepted, Logout: l})
 	return nil
+}
+
+// admitLogout bounds what LogoutRequests cost (logoutArrival.admit).
+func (h *Handler) admitLogout(sp *ServiceProvider, request *logoutRequest) (done bool, refusal *Error) {
+	done, admitted := h.logouts.admit(sp.tenant, request, sp.now())
+	switch {
+	case admitted:
+		return done, nil
+	case request.Unsigned:
+		return false, refusef(CodeLogoutFailed,
+			"LogoutRequests that nobody signed have named more than %d sessions within an hour", maxLogoutsPerHour).
+			advised("Anybody can send them. Let the identity provider sign its logout messages, " +
+				"and switch Config.AllowUnsignedLogout off.")
+	}
+	return false, refusef(CodeLogoutFailed, "the identity provider has named more than %d sessions within an hour",
+		maxLogoutsPerHour).
+		advised("If so many people really signed out, their other sessions end when they run out. " +
+			"Otherwise see at the identity provider what sends the LogoutRequests.")
 }
 
 // A logoutResult is what became of an authentic LogoutRequest.

@@ -3,12 +3,12 @@ package saml
 import (
 	"context"
 	"crypto"
+	"encoding/binary"
 	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -117,7 +117,7 @@ func TestLogoutAnswerInAForm(t *testing.T) {
 }
 
 // TestLogoutThatFails: the identity provider is told Success only after the sessions have ended, and a
-// request that comes again ends them after all.
+// request that comes again ends them after all. One whose sessions have ended is answered at once.
 func TestLogoutThatFails(t *testing.T) {
 	t.Parallel()
 	for binding, by := range logoutSenders {
@@ -128,9 +128,11 @@ func TestLogoutThatFails(t *testing.T) {
 		l.send(s).wantResponse(t, binding, s, statusResponder)
 		l.wantEnded(binding)
 		l.send(s).wantResponse(t, binding+" again", s, statusSuccess) // a nil *Error is no error
-		l.send(s).wantResponse(t, binding+" again", s, statusResponder)
 		l.send(s).wantResponse(t, binding+" again", s, statusSuccess)
-		l.wantEnded(binding+" again", "ann@example.com _index")
+		s.attributes["ID"] = "_another"
+		l.send(s).wantResponse(t, binding+" another", s, statusResponder)
+		l.send(s).wantResponse(t, binding+" another", s, statusSuccess)
+		l.wantEnded(binding+" another", "ann@example.com _index")
 		var kinds []string
 		for _, e := range l.events {
 			kind := string(e.Kind)
@@ -231,6 +233,7 @@ func TestEntraGetsAPage(t *testing.T) {
 		a.wantHeaders(t, name, s)
 		l.wantEnded(name, "ann@example.com _index")
 		l.fails = []error{errors.New("down")}
+		s.attributes["ID"] = "_another"
 		a = l.send(s)
 		a.wantRefusedBy(t, name+" that fails", s, http.StatusInternalServerError, CodeLogoutFailed)
 		a.wantHeaders(t, name, s)
@@ -321,10 +324,15 @@ func TestLogoutLimit(t *testing.T) {
 	s.subject = newSampleLogout().subject
 	send("_1", statusSuccess)
 	s.subject = emailNameID
-	unsigned := newSampleLogout()
+	unsigned := newSampleLogout() // those that anybody can send have a bound of their own
 	asAllowedUnsigned(unsigned)
 	l.sp.config.AllowUnsignedLogout = true
-	l.send(unsigned).wantResponse(t, "unsigned", unsigned, statusSuccess) // the application looks for it first
+	for _, id := range []string{"_1", "_2", "_3", "_1"} {
+		unsigned.attributes["ID"] = id
+		l.send(unsigned).wantResponse(t, "unsigned "+id, unsigned, statusSuccess)
+	}
+	unsigned.attributes["ID"] = "_4"
+	l.send(unsigned).wantRefusedBy(t, "unsigned", unsigned, http.StatusInternalServerError, CodeLogoutFailed)
 	s.at = s.at.Add(time.Hour)
 	s.attributes["IssueInstant"], s.attributes["NotOnOrAfter"] = "2026-03-10T10:29:50Z", "2026-03-10T10:35:00Z"
 	l.sp.policy.now = func() time.Time { return s.at }
@@ -336,21 +344,104 @@ func TestLogoutLimit(t *testing.T) {
 func TestMillionLogouts(t *testing.T) {
 	t.Parallel()
 	limit, now, ended := newLogoutLimit(), testNow, 0
-	request := &logoutRequest{Issuer: logoutIssuer}
+	a := logoutSource{tenant: "a"}
+	admits := func(tenant string, request *logoutRequest, now time.Time) bool {
+		_, admitted := limit.admit(tenant, request, now)
+		return admitted
+	}
+	request := &logoutRequest{}
 	for i := range 1_000_000 {
-		request.ID = strconv.Itoa(i)
-		if limit.admit("a", request, now.Add(time.Duration(i)*time.Millisecond)) {
+		binary.BigEndian.PutUint64(request.digest[:], uint64(i))
+		if admits("a", request, now.Add(time.Duration(i)*time.Millisecond)) {
 			ended++
 		}
 	}
-	if seen := len(limit.tenants["a"].seen); ended != maxLogoutsPerHour || seen != maxLogoutsPerHour {
+	if seen := len(limit.sources[a].seen); ended != maxLogoutsPerHour || seen != maxLogoutsPerHour {
 		t.Errorf("%d requests were admitted, and %d are remembered, want %d", ended, seen, maxLogoutsPerHour)
 	}
-	if !limit.admit("b", request, now) {
-		t.Error("another tenant is held up")
+	if !admits("b", request, now) || !admits("a", &logoutRequest{Unsigned: true}, now) {
+		t.Error("another tenant, or those that nobody signed, are held up")
 	}
-	if !limit.admit("a", &logoutRequest{ID: "_new"}, now.Add(time.Hour)) || len(limit.tenants) != 1 ||
-		len(limit.tenants["a"].seen) != 1 {
+	if !admits("a", request, now.Add(time.Hour)) || len(limit.sources) != 1 || len(limit.sources[a].seen) != 1 {
 		t.Error("an hour later the old ones still count")
+	}
+	limit.ended("b", request) // of the hour before
+	if len(limit.sources) != 1 {
+		t.Errorf("what ended late is remembered: %v", limit.sources)
+	}
+}
+
+// TestRepeatedLogout: a message that comes again is answered like the first one, and costs neither a
+// private key nor a write. The same ID with another content is another message.
+func TestRepeatedLogout(t *testing.T) {
+	t.Parallel()
+	for binding, by := range logoutSenders {
+		calls := 0
+		s := encryptedLogout(&calls)
+		by(s)
+		l := newLogoutSite(t, s, nil)
+		r := l.request(s)
+		for range 3 {
+			l.do(repeated(t, r)).wantResponse(t, binding, s, statusSuccess)
+		}
+		l.wantEnded(binding, "ann@example.com _index")
+		if calls != 1 || len(l.events) != 1 || l.events[0].Kind != LogoutAccepted {
+			t.Errorf("%s: the private key was used %d times, with the events %+v, want one", binding, calls, l.events)
+		}
+		l.fails = []error{errors.New("down")}
+		s.encrypted, s.subject = "", emailNameID+"<samlp:SessionIndex>2</samlp:SessionIndex>"
+		l.send(s).wantResponse(t, binding+" with another index", s, statusResponder)
+		l.send(s).wantResponse(t, binding+" with another index", s, statusSuccess)
+		l.wantEnded(binding+" with another index", "ann@example.com 2")
+		l.sp.policy.entityID = "https://new.example.com" // the settings have changed: other sessions end
+		l.send(s)
+		l.wantEnded(binding+" with another entity ID", "ann@example.com 2")
+	}
+}
+
+// repeated makes the request that sends the same octets once more.
+func repeated(t *testing.T, r *http.Request) *http.Request {
+	t.Helper()
+	r = r.Clone(t.Context())
+	if r.GetBody == nil {
+		return r
+	}
+	var err error
+	if r.Body, err = r.GetBody(); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// encryptedLogout is a sample whose NameID is encrypted, with a key that counts its calls.
+func encryptedLogout(calls *int) *sampleLogout {
+	s := newSampleLogout()
+	s.encrypted = "test-sp-a"
+	s.config = func(t testing.TB, c *Config) {
+		c.DecryptionKeys = []DecryptionKey{{Key: countedKey{vectorKey(t, "test-sp-a.key.pem").(crypto.Decrypter), calls}}}
+	}
+	return s
+}
+
+// TestLogoutsThatCostNoKey: a private key, which may be slow or charge for each use, is used only for
+// what is in time and within the bound. Anybody who has a message can send it for ever.
+func TestLogoutsThatCostNoKey(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*sampleLogout, *logoutSite){
+		"expired": func(s *sampleLogout, _ *logoutSite) { s.attributes["NotOnOrAfter"] = "2026-03-10T09:00:00Z" },
+		"a day old, with a NotOnOrAfter of next year": func(s *sampleLogout, _ *logoutSite) {
+			s.attributes["IssueInstant"], s.attributes["NotOnOrAfter"] = "2026-03-09T09:00:00Z", "2027-03-10T09:00:00Z"
+		},
+		"from the future":   func(s *sampleLogout, _ *logoutSite) { s.attributes["IssueInstant"] = "2026-03-10T10:00:00Z" },
+		"one more than may": func(_ *sampleLogout, l *logoutSite) { l.handler.logouts.most = 0 },
+	} {
+		calls := 0
+		s := encryptedLogout(&calls)
+		l := newLogoutSite(t, s, nil)
+		change(s, l)
+		sent := l.send(s).response(t)
+		if l.wantEnded(name); calls != 0 || sent == nil || sent.status.Code == statusSuccess {
+			t.Errorf("%s: the private key was used %d times, and the answer is %+v", name, calls, sent)
+		}
 	}
 }

@@ -88,7 +88,7 @@ func (sp *ServiceProvider) takeForm(r *http.Request, account string, sealed []by
 	// apart from the request: a browser that hangs up must not leave it undecided
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), claimTimeout)
 	defer cancel()
-	first, err := sp.store.Claim(ctx, storekey.Of(storekey.Form, sp.config.Tenant, sp.entityID, form.ID),
+	first, err := sp.store.Claim(ctx, storekey.OfTenant(storekey.Form, sp.config.Tenant, sp.entityID, form.ID),
 		keptFormLifetime+sp.skew+claimMargin)
 	switch {
 	case !isNil(err):

@@ -70,5 +70,6 @@ type EndSessionFunc func(w http.ResponseWriter, r *http.Request) (*LogoutSubject
 
 // An EndSessionsFunc ends the sessions that an identity provider names, on all replicas. It returns
 // nil only when that is done, also if there are none: then the identity provider is told Success.
-// After an error it is told that it did not work, and it or its user may try again.
+// After an error it is told that it did not work, and it or its user may try again. A request that
+// comes again after nil gets the same answer, mostly without another call.
 type EndSessionsFunc func(ctx context.Context, l *Logout) error

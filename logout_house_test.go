@@ -415,7 +415,7 @@ func (s *sampleLogout) judge(t testing.TB, checks logoutChecks) (j judgedLogout)
 		return j
 	}
 	j.message = m
-	arrival := logoutArrival{m, []string{s.address}, s.unsigned}
+	arrival := logoutArrival{message: m, addresses: []string{s.address}, allowUnsigned: s.unsigned}
 	if m.Request {
 		j.verdict = sp.judgeLogoutRequest(t.Context(), arrival, checks.request)
 		j.refusal = j.verdict.refusal

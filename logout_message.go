@@ -2,6 +2,7 @@ package saml
 
 import (
 	"context"
+	"crypto/sha256"
 	"slices"
 	"strconv"
 	"time"
@@ -19,6 +20,9 @@ type logoutArrival struct {
 	// allowUnsigned takes a LogoutRequest that has no signature of any kind. The caller must make sure
 	// that it ends only a session that it names exactly: anybody can send one.
 	allowUnsigned bool
+	// admit decides about an authentic request in time, before it costs more: a private key, and writing
+	// what has ended. done reports that its sessions have ended already. Default nil: it is admitted.
+	admit func(*logoutRequest) (done bool, refusal *Error)
 }
 
 // A logoutAttempt is everything that the checks of a logout message look at. What it embeds gives it
@@ -52,6 +56,10 @@ type logoutRequest struct {
 	NameID       NameID
 	Indexes      []string // the SessionIndexes; none: all sessions of the NameID (Core 3.7.3.1)
 	Unsigned     bool     // only with logoutArrival.allowUnsigned
+
+	// digest stands for all that decides which sessions end: two requests with one ID may name others,
+	// and other settings end others. It is half a SHA-256: nobody can make two with the same one.
+	digest [16]byte
 }
 
 // A logoutVerdict is what becomes of a LogoutRequest.
@@ -59,6 +67,7 @@ type logoutVerdict struct {
 	// request is nil if the message is not authentic: then nothing is sent to any address.
 	request *logoutRequest
 	refusal *Error // nil if the sessions that the request names are to end
+	done    bool   // they have ended already: it is a repetition, and its NameID was not read
 	// status is the URI of the status code to answer an authentic request with, if it is refused.
 	status string
 }
@@ -81,7 +90,7 @@ const (
 )
 
 // judgeLogoutRequest decides about a LogoutRequest: the signature first, then whether the request is
-// for us, then whether it can be carried out. What it says is read from the signed bytes alone.
+// for us, in time, admitted, and can be carried out. What it says is read from the signed bytes alone.
 func (sp *ServiceProvider) judgeLogoutRequest(ctx context.Context, arrival logoutArrival,
 	checks logoutCheckList) logoutVerdict {
 	a, err := sp.openLogout(ctx, arrival, true)
@@ -91,19 +100,45 @@ func (sp *ServiceProvider) judgeLogoutRequest(ctx context.Context, arrival logou
 	if err != nil {
 		return logoutVerdict{refusal: a.refused("", err)}
 	}
+	request, err := a.request()
+	if err != nil {
+		return logoutVerdict{refusal: a.refused("", err.atStep(stepMessage))}
+	}
+	if status, err := a.runAnswered(checks.timely); err != nil {
+		return a.infeasible(request, err, status)
+	}
+	if arrival.admit != nil {
+		if done, err := arrival.admit(request); err != nil {
+			return a.infeasible(request, err, statusResponder)
+		} else if done {
+			return logoutVerdict{request: request, done: true}
+		}
+	}
 	a.readSubject(ctx)
 	sp.noticeHiddenKey(ctx, &a.attempt)
-	v := logoutVerdict{request: a.request()}
-	for _, c := range checks.feasible {
-		err := a.run([]logoutCheck{c})
-		switch {
-		case err == nil:
-			continue
-		case v.request.Unsigned: // nobody knows who sent it
-			return logoutVerdict{refusal: a.refused("", err)}
+	request.NameID = a.content.subject.NameID
+	if status, err := a.runAnswered(checks.feasible); err != nil {
+		return a.infeasible(request, err, status)
+	}
+	return logoutVerdict{request: request}
+}
+
+// runAnswered makes the checks in order and returns the first refusal, with the status that answers it.
+func (a *logoutAttempt) runAnswered(checks []logoutCheck) (status string, refusal *Error) {
+	for _, c := range checks {
+		if err := a.run([]logoutCheck{c}); err != nil {
+			return c.status, err
 		}
-		v.refusal, v.status = a.refused("", err), c.status
-		return v
+	}
+	return "", nil
+}
+
+// infeasible is the verdict on an authentic request that is not carried out. One without a signature
+// gets no answer: nobody knows who sent it.
+func (a *logoutAttempt) infeasible(request *logoutRequest, err *Error, status string) logoutVerdict {
+	v := logoutVerdict{refusal: a.refused("", err)}
+	if !request.Unsigned {
+		v.request, v.status = request, status
 	}
 	return v
 }
@@ -250,13 +285,20 @@ const (
 	notOnOrAfter = "NotOnOrAfter"
 )
 
-// request returns the request for those who end sessions. Times and indexes are checked afterwards,
-// so that a refusal can be answered.
-func (a *logoutAttempt) request() *logoutRequest {
+// request returns the request for those who end sessions, without its NameID. Times and indexes are
+// checked afterwards, so that a refusal can be answered.
+func (a *logoutAttempt) request() (*logoutRequest, *Error) {
 	c := a.content
 	at, _ := parseTime(c.times[issueInstant])
-	return &logoutRequest{ID: c.id, Issuer: a.idp.entityID, IssueInstant: at, NameID: c.subject.NameID,
-		Indexes: c.indexes, Unsigned: !a.arrival.message.HasSignature()}
+	r := &logoutRequest{ID: c.id, Issuer: a.idp.entityID, IssueInstant: at, Indexes: c.indexes,
+		Unsigned: !a.arrival.message.HasSignature()}
+	all, err := a.root.Canonicalize([]byte(a.policy.entityID+"\x00"+r.Issuer+"\x00"), xmltree.C14N{})
+	if err != nil {
+		return nil, fromFault(err)
+	}
+	sum := sha256.Sum256(all)
+	copy(r.digest[:], sum[:])
+	return r, nil
 }
 
 // maxLogoutIndexes is how many SessionIndexes one LogoutRequest may have.

@@ -152,9 +152,11 @@ func logoutChecksWithoutOne() map[string]logoutChecks {
 	without := func(list []logoutCheck, name string) []logoutCheck {
 		return slices.DeleteFunc(slices.Clone(list), func(c logoutCheck) bool { return c.name == name })
 	}
-	for _, c := range slices.Concat(logoutRequestChecks.authentic, logoutRequestChecks.feasible, logoutResponseChecks) {
+	for _, c := range slices.Concat(logoutRequestChecks.authentic, logoutRequestChecks.timely,
+		logoutRequestChecks.feasible, logoutResponseChecks) {
 		lists[c.name] = logoutChecks{logoutCheckList{without(logoutRequestChecks.authentic, c.name),
-			without(logoutRequestChecks.feasible, c.name)}, without(logoutResponseChecks, c.name)}
+			without(logoutRequestChecks.timely, c.name), without(logoutRequestChecks.feasible, c.name)},
+			without(logoutResponseChecks, c.name)}
 	}
 	return lists
 }
@@ -163,13 +165,14 @@ func logoutChecksWithoutOne() map[string]logoutChecks {
 func TestLogoutChecksSayWhat(t *testing.T) {
 	t.Parallel()
 	codes := map[string][]Code{}
-	for _, c := range slices.Concat(logoutRequestChecks.authentic, logoutRequestChecks.feasible, logoutResponseChecks) {
+	for _, c := range slices.Concat(logoutRequestChecks.authentic, logoutRequestChecks.timely,
+		logoutRequestChecks.feasible, logoutResponseChecks) {
 		if c.name == "" || !isSentence(c.rule) || c.spec == "" || len(c.codes) == 0 {
 			t.Errorf("%q is not whole", c.name)
 		}
 		codes[c.name] = c.codes
 	}
-	for _, c := range logoutRequestChecks.feasible {
+	for _, c := range slices.Concat(logoutRequestChecks.timely, logoutRequestChecks.feasible) {
 		if c.status != statusRequester && c.status != statusResponder {
 			t.Errorf("%q is answered with %q", c.name, c.status)
 		}
@@ -191,7 +194,7 @@ func TestRequestIsNoAnswer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		arrival := logoutArrival{m, []string{s.address}, s.unsigned}
+		arrival := logoutArrival{message: m, addresses: []string{s.address}, allowUnsigned: s.unsigned}
 		if s.response {
 			v := s.provider(t).judgeLogoutRequest(t.Context(), arrival, logoutCheckList{})
 			if v.request != nil || v.refusal == nil || v.refusal.Code != CodeLogoutMessage {
@@ -293,7 +296,7 @@ func FuzzLogoutQuery(f *testing.F) {
 			}
 			return
 		}
-		arrival := logoutArrival{m, []string{logoutURL}, false}
+		arrival := logoutArrival{message: m, addresses: []string{logoutURL}}
 		var refusal *Error
 		accepted := false
 		if m.Request {
@@ -331,7 +334,8 @@ func FuzzLogoutSOAP(f *testing.F) {
 		if !m.Request {
 			return
 		}
-		v := sp.judgeLogoutRequest(t.Context(), logoutArrival{m, []string{logoutURL}, false}, logoutRequestChecks)
+		arrival := logoutArrival{message: m, addresses: []string{logoutURL}}
+		v := sp.judgeLogoutRequest(t.Context(), arrival, logoutRequestChecks)
 		if r := v.request; r != nil && (r.NameID.Value != "ann@example.com" || r.Unsigned) {
 			t.Fatalf("nobody signed %+v", r)
 		}

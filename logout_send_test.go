@@ -65,7 +65,7 @@ func TestLogoutMessagesThatWeSend(t *testing.T) {
 					t.Errorf("%s %s, %s: %v", key, algorithm, how, err)
 					return
 				}
-				arrival := logoutArrival{m, []string{destination}, false}
+				arrival := logoutArrival{message: m, addresses: []string{destination}}
 				if !m.Request {
 					outcome, refusal := receiver.judgeLogoutResponse(t.Context(), arrival, "_request",
 						logoutResponseChecks)

@@ -3,6 +3,7 @@ package saml
 import (
 	"context"
 	"crypto/x509"
+	"math"
 	"net/http"
 	"net/url"
 	"time"
@@ -16,7 +17,8 @@ import (
 // SOAPOptions change how a LogoutRequest is sent by SOAP (SAML Bindings 2.0 §3.2): from this
 // service to an identity provider whose metadata offers logout in no other way. It takes at most 10
 // seconds, in which the user waits, and an answer of at most 1 MiB. Redirects are not followed. At
-// most 4 requests are under way to one host at a time, and 16 in all.
+// most 4 requests are under way to one host at a time, 4 of one tenant, and 64 in all: an identity
+// provider that does not answer delays the logouts of its own tenant alone.
 //
 // Whoever writes the metadata chooses the address, and in a service with tenants that is a
 // stranger. So with the zero value only https addresses that are public are connected to, and
@@ -35,20 +37,24 @@ type SOAPOptions struct {
 const (
 	soapTimeout  = 10 * time.Second
 	soapOfHost   = 4
-	soapInAll    = 16
+	soapOfTenant = 4
+	soapInAll    = 64
 	maxSOAPReply = 1 << 20 // bytes
 )
 
 // A soapClient sends LogoutRequests by SOAP.
 type soapClient struct {
 	options fetch.Options
-	limiter *refresh.Limiter
+	// A request waits for its turn among those of its tenant first, and then among those to its host. The
+	// metadata of a tenant can name one host after the other.
+	tenants, hosts *refresh.Limiter
 }
 
 func newSOAPClient(o SOAPOptions) soapClient {
 	return soapClient{
 		options: fetch.Options{RootCAs: o.RootCAs, PublicOnly: !o.AllowPrivate, MaxBytes: maxSOAPReply},
-		limiter: &refresh.Limiter{InAll: soapInAll, OfHost: soapOfHost}}
+		tenants: &refresh.Limiter{InAll: math.MaxInt, OfHost: soapOfTenant},
+		hosts:   &refresh.Limiter{InAll: soapInAll, OfHost: soapOfHost}}
 }
 
 // ask sends a request and judges the answer on the same connection. answer is nil if there is none
@@ -59,7 +65,7 @@ func (c soapClient) ask(ctx context.Context, sp *ServiceProvider, request outgoi
 	if err != nil {
 		return nil, logoutUnknown, notSigned("the LogoutRequest", err)
 	}
-	reply, refusal := c.post(ctx, request.Destination, envelope)
+	reply, refusal := c.post(ctx, sp.tenant, request.Destination, envelope)
 	if refusal != nil {
 		return nil, logoutUnknown, refusal
 	}
@@ -78,7 +84,7 @@ type soapReply struct {
 }
 
 // post sends an envelope when it is its turn.
-func (c soapClient) post(ctx context.Context, address string, envelope []byte) ([]byte, *Error) {
+func (c soapClient) post(ctx context.Context, tenant, address string, envelope []byte) ([]byte, *Error) {
 	ctx, cancel := context.WithTimeout(ctx, soapTimeout)
 	defer cancel()
 	host := ""
@@ -86,9 +92,17 @@ func (c soapClient) post(ctx context.Context, address string, envelope []byte) (
 		host = hostOf(u.Host)
 	}
 	replied := make(chan soapReply, 1)
-	c.limiter.Submit(host, func() {
-		body, err := fetch.Post(ctx, address, soapHeader, envelope, c.options)
-		replied <- soapReply{body, err}
+	c.tenants.Submit(tenant, func() {
+		over := make(chan struct{})
+		c.hosts.Submit(host, func() {
+			defer close(over)
+			body, err := fetch.Post(ctx, address, soapHeader, envelope, c.options)
+			replied <- soapReply{body, err}
+		})
+		select {
+		case <-over:
+		case <-ctx.Done(): // nobody waits any more
+		}
 	})
 	select {
 	case reply := <-replied:

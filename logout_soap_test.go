@@ -218,6 +218,54 @@ func TestLogoutBySOAPGoesOn(t *testing.T) {
 	}
 }
 
+// TestLogoutBySOAPOfOneTenant: a tenant whose metadata names hosts that do not answer, one after the
+// other, holds up its own users alone.
+func TestLogoutBySOAPOfOneTenant(t *testing.T) {
+	t.Parallel()
+	arrived, release := make(chan struct{}, 100), make(chan struct{})
+	hanging := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		arrived <- struct{}{}
+		<-release
+	})
+	answering := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "answer") })
+	roots := x509.NewCertPool()
+	serve := func(h http.Handler) (address string) {
+		server := httptest.NewTLSServer(h)
+		t.Cleanup(server.Close)
+		roots.AddCert(server.Certificate())
+		return server.URL
+	}
+	const hosts = soapInAll/soapOfHost + 1 // enough to hold all places, without a bound for each tenant
+	var addresses []string
+	for range hosts {
+		addresses = append(addresses, serve(hanging))
+	}
+	other := serve(answering)
+	c := newSOAPClient(SOAPOptions{RootCAs: roots, AllowPrivate: true})
+	var all sync.WaitGroup
+	for i := range hosts * soapOfHost {
+		all.Go(func() { c.post(t.Context(), "hanging", addresses[i%hosts], nil) })
+	}
+	for range soapOfTenant {
+		<-arrived
+	}
+	for range 3 * soapOfTenant {
+		all.Go(func() {
+			if body, refusal := c.post(t.Context(), "other", other, nil); string(body) != "answer" || refusal != nil {
+				t.Errorf("a logout of another tenant: got %q, %v", body, refusal)
+			}
+		})
+	}
+	if body, refusal := c.post(t.Context(), "third", other, nil); string(body) != "answer" || refusal != nil {
+		t.Errorf("a logout of a third tenant: got %q, %v", body, refusal)
+	}
+	if n := len(arrived); n != 0 {
+		t.Errorf("%d requests of the tenant are under way beside %d, want none", n, soapOfTenant)
+	}
+	close(release)
+	all.Wait()
+}
+
 // TestLogoutBySOAPFewAtOnce: many users who sign out together ask one host a few at a time.
 func TestLogoutBySOAPFewAtOnce(t *testing.T) {
 	t.Parallel()

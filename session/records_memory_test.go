@@ -43,7 +43,8 @@ func TestMemoryRecordsByTheRealClock(t *testing.T) {
 const memoryMarks = 200_000 // what MemoryRecords.Raise promises
 
 // TestMemoryRecordsAreBounded: a full memory is an error, until a record is deleted, replaced or
-// ends. What is there is never dropped.
+// ends. What is there is never dropped. A tenant whose identity provider signs in any number of users
+// with huge sessions fills its own part: the users of another one sign in all the same.
 func TestMemoryRecordsAreBounded(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 14, 8, 26, 53, 0, time.UTC)
@@ -56,7 +57,7 @@ func TestMemoryRecordsAreBounded(t *testing.T) {
 			t.Errorf("Put of %s with %d bytes: got %v, want %q", name, len(value), err, want)
 		}
 	}
-	const full = "MemoryRecords is full"
+	const full = "MemoryRecords is full of sessions of this tenant"
 	put("0", value, time.Minute, "")
 	for i := 1; i < 16; i++ {
 		put(fmt.Sprint(i), value, time.Hour, "")
@@ -75,6 +76,7 @@ func TestMemoryRecordsAreBounded(t *testing.T) {
 	now = now.Add(time.Minute)
 	put("in the place of an ended one", value, time.Hour, "")
 	put("one byte more", value[:1], time.Hour, full)
+	put("v1/rec/another-one-/1", value, time.Hour, "")
 }
 
 // TestMemoryMarksAreBounded: a full memory refuses marks, and nothing else: older marks are raised,
@@ -84,14 +86,14 @@ func TestMemoryMarksAreBounded(t *testing.T) {
 	now := time.Date(2026, 3, 14, 8, 26, 53, 0, time.UTC)
 	records := &session.MemoryRecords{Now: func() time.Time { return now }}
 	for i := range memoryMarks {
-		if err := records.Raise(t.Context(), fmt.Sprint("v1/out/", i), now,
+		if err := records.Raise(t.Context(), []string{fmt.Sprint("v1/out/", i)}, now,
 			time.Duration(1+i)*time.Minute); err != nil {
 			t.Fatal(err)
 		}
 	}
 	full := func(name string, want bool) {
 		t.Helper()
-		if err := records.Raise(t.Context(), name, now.Add(time.Hour), 2*time.Minute); (err != nil) != want {
+		if err := records.Raise(t.Context(), []string{name}, now.Add(time.Hour), 2*time.Minute); (err != nil) != want {
 			t.Errorf("Raise of %s: got %v, want an error: %t", name, err, want)
 		}
 	}
@@ -106,7 +108,7 @@ func TestMemoryMarksAreBounded(t *testing.T) {
 	}
 	// The first one would end in a minute, the second in two. With a longer lifetime, the second is the
 	// first that makes room.
-	if err := records.Raise(t.Context(), "v1/out/0", now, 1000*time.Hour); err != nil {
+	if err := records.Raise(t.Context(), []string{"v1/out/0"}, now, 1000*time.Hour); err != nil {
 		t.Error(err)
 	}
 	now = now.Add(time.Minute)

@@ -31,9 +31,10 @@ type watchedRecords struct {
 	err       error
 	puts      []string // keys
 	gets      int
+	raises    int      // calls
 	raised    []string // keys
 	lookups   int
-	failAt    int             // the number of the Raise that fails, from 1; 0 for none
+	failAt    int             // the number of the raised key that fails, from 1; 0 for none
 	lifetime  time.Duration   // of the last Put
 	last      context.Context // of the last call
 	isPastEnd bool            // the context of a call had ended
@@ -72,15 +73,18 @@ func (r *watchedRecords) Delete(ctx context.Context, key string) error {
 	return r.MemoryRecords.Delete(ctx, key)
 }
 
-func (r *watchedRecords) Raise(ctx context.Context, key string, mark time.Time, lifetime time.Duration) error {
+// Raise fails in the middle of its keys if failAt says so: those in front are raised.
+func (r *watchedRecords) Raise(ctx context.Context, keys []string, mark time.Time, lifetime time.Duration) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.raised = append(r.raised, key)
-	if len(r.raised) == r.failAt {
-		return errBroken
+	r.raises++
+	if good := r.failAt - 1 - len(r.raised); good >= 0 && good < len(keys) {
+		r.raised = append(r.raised, keys[:good+1]...)
+		return cmp.Or(r.MemoryRecords.Raise(ctx, keys[:good], mark, lifetime), errBroken)
 	}
+	r.raised = append(r.raised, keys...)
 	r.lifetime = lifetime
-	return cmp.Or(r.note(ctx), r.MemoryRecords.Raise(ctx, key, mark, lifetime))
+	return cmp.Or(r.note(ctx), r.MemoryRecords.Raise(ctx, keys, mark, lifetime))
 }
 
 func (r *watchedRecords) Highest(ctx context.Context, keys ...string) (time.Time, error) {
@@ -564,8 +568,8 @@ func TestNewRecordAtEachSignIn(t *testing.T) {
 	if err := s.SignOut(httptest.NewRecorder(), newRequest("POST", "/", second)); err != nil {
 		t.Fatal(err)
 	}
-	if len(s.records.byKey) != 0 || s.records.bytes != 0 {
-		t.Errorf("after the sign-out there are %d records of %d bytes", len(s.records.byKey), s.records.bytes)
+	if len(s.records.byKey) != 0 || s.records.bytes.Used() != 0 {
+		t.Errorf("after the sign-out there are %d records of %d bytes", len(s.records.byKey), s.records.bytes.Used())
 	}
 	s.wantOut("a copy of the cookie", second)
 	if other.SignedIn(newRequest("GET", "/", second)) {

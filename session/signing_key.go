@@ -67,7 +67,7 @@ func (m *Manager) markKey(ctx context.Context, k saml.IssuerKey, marks ...string
 const returnedLifetime = time.Hour
 
 func keyMark(k saml.IssuerKey, mark string) string {
-	return storekey.Of(storekey.Key, k.Tenant, k.Issuer, string(k.Key[:]), mark)
+	return storekey.OfTenant(storekey.Key, k.Tenant, k.Issuer, string(k.Key[:]), mark)
 }
 
 func (s *Session) issuerKey() saml.IssuerKey {

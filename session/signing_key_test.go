@@ -176,7 +176,7 @@ func TestEndsAreKeptAsLongAsASession(t *testing.T) {
 	}
 	// replicas of two releases share them
 	golden := keyMark(saml.IssuerKey{Tenant: "t", Issuer: "i", Key: saml.KeyID([]byte("0123456789abcdef"))}, markEnded)
-	if want := "v1/key/qBS_L8afRm_WRd5zM-LGCbQGwiFjL8UbsNWu3vqNe1s"; golden != want {
+	if want := "v1/key/47mKTaMaEn1L/qBS_L8afRm_WRd5zM-LGCbQGwiFjL8UbsNWu3vqNe1s"; golden != want {
 		t.Errorf("got %s, want %s", golden, want)
 	}
 }

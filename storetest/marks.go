@@ -2,8 +2,8 @@ package storetest
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -13,14 +13,22 @@ import (
 )
 
 // newMarkKey returns a key of a mark that was not used before, in the format of the library's keys.
-func newMarkKey() string { return "v1/out/" + strings.Repeat("-", 17) + rand.Text() }
+func newMarkKey() string { return newKeyOf("v1/out/", "tenant------") }
+
+// maxRaised is how many keys one Raise can have.
+const maxRaised = 600
 
 // someTime is a mark: whole seconds, as identity providers write them.
 var someTime = time.Date(2026, 3, 10, 9, 30, 0, 0, time.UTC)
 
 func raise(t *testing.T, r session.Records, key string, mark time.Time, lifetime time.Duration) {
 	t.Helper()
-	if err := r.Raise(t.Context(), key, mark, lifetime); err != nil {
+	raiseAll(t, r, []string{key}, mark, lifetime)
+}
+
+func raiseAll(t *testing.T, r session.Records, keys []string, mark time.Time, lifetime time.Duration) {
+	t.Helper()
+	if err := r.Raise(t.Context(), keys, mark, lifetime); err != nil {
 		t.Fatalf("Raise to %v for %v: %v", mark, lifetime, err)
 	}
 }
@@ -71,6 +79,25 @@ func testHighestOfKeys(t *testing.T, r session.Records, _ RecordsOptions) {
 	wantMark(t, r, someTime.Add(62*time.Second), keys...)
 	wantMark(t, r, someTime, keys[1], keys[0], keys[3])
 	wantMark(t, r, time.Time{}, keys[1], keys[3])
+}
+
+// testMarksAtOnce: a logout with many sessions raises all their marks by one call. Those that are
+// there already are treated as by calls of their own.
+func testMarksAtOnce(t *testing.T, r session.Records, _ RecordsOptions) {
+	raiseAll(t, r, nil, someTime, time.Hour)
+	keys := make([]string, maxRaised)
+	for i := range keys {
+		keys[i] = newMarkKey()
+	}
+	raise(t, r, keys[0], someTime.Add(time.Hour), time.Hour)
+	raise(t, r, keys[1], someTime.Add(-time.Hour), time.Hour)
+	for range 2 {
+		raiseAll(t, r, keys, someTime, time.Hour)
+		wantMark(t, r, someTime.Add(time.Hour), keys[0])
+		for _, key := range keys[1:] {
+			wantMark(t, r, someTime, key)
+		}
+	}
 }
 
 // testMarkKeysAreExact: keys hold base64url, so records that ignore case or trim would end sessions of
@@ -136,10 +163,11 @@ func testSharedMarks(t *testing.T, r session.Records, o RecordsOptions) {
 	wantMark(t, r, someTime.Add(time.Second), key)
 }
 
-// testConcurrentMarks: beside many calls with older and newer marks of one key, the mark never falls,
-// and the newest is there at the end.
+// testConcurrentMarks: beside many calls with older and newer marks of the same keys, in any order, no
+// mark falls, and the newest is there at the end.
 func testConcurrentMarks(t *testing.T, r session.Records, o RecordsOptions) {
 	key := newMarkKey()
+	keys := []string{newMarkKey(), key, newMarkKey(), newMarkKey()}
 	const writers, calls = 8, 20
 	var writing, reading sync.WaitGroup
 	done := make(chan struct{})
@@ -151,7 +179,8 @@ func testConcurrentMarks(t *testing.T, r session.Records, o RecordsOptions) {
 		writing.Go(func() {
 			for i := range calls {
 				mark := someTime.Add(time.Duration((i*writers+n)*7919%(writers*calls)) * time.Second) // in no order
-				if err := raiseAgain(t, own, key, mark); err != nil {
+				first := (i + n) % len(keys)
+				if err := raiseAgain(t, own, mark, slices.Concat(keys[first:], keys[:first])...); err != nil {
 					t.Errorf("Raise: %v", err)
 				}
 			}
@@ -175,14 +204,16 @@ func testConcurrentMarks(t *testing.T, r session.Records, o RecordsOptions) {
 	writing.Wait()
 	close(done)
 	reading.Wait()
-	wantMark(t, r, someTime.Add((writers*calls-1)*time.Second), key)
+	for _, key := range keys {
+		wantMark(t, r, someTime.Add((writers*calls-1)*time.Second), key)
+	}
 }
 
 // raiseAgain repeats a call that failed, as an identity provider does: a database may end one of
 // several statements that wait for each other.
-func raiseAgain(t *testing.T, r session.Records, key string, mark time.Time) (err error) {
+func raiseAgain(t *testing.T, r session.Records, mark time.Time, keys ...string) (err error) {
 	for range 10 {
-		if err = r.Raise(t.Context(), key, mark, time.Hour); err == nil {
+		if err = r.Raise(t.Context(), keys, mark, time.Hour); err == nil {
 			return nil
 		}
 	}
@@ -192,7 +223,7 @@ func raiseAgain(t *testing.T, r session.Records, key string, mark time.Time) (er
 func testNoMarkLifetime(t *testing.T, r session.Records, _ RecordsOptions) {
 	for _, lifetime := range []time.Duration{0, -time.Second} {
 		key := newMarkKey()
-		if err := r.Raise(t.Context(), key, someTime, lifetime); err == nil {
+		if err := r.Raise(t.Context(), []string{key}, someTime, lifetime); err == nil {
 			t.Errorf("Raise for %v: got no error", lifetime)
 		}
 		wantMark(t, r, time.Time{}, key)
@@ -204,7 +235,7 @@ func testEndedMarksContext(t *testing.T, r session.Records, _ RecordsOptions) {
 	raise(t, r, key, someTime, time.Hour)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := r.Raise(ctx, newMarkKey(), someTime, time.Hour); err == nil {
+	if err := r.Raise(ctx, []string{newMarkKey()}, someTime, time.Hour); err == nil {
 		t.Error("Raise with an ended context: got no error")
 	}
 	if got, err := r.Highest(ctx, key); err == nil || !got.IsZero() {
@@ -212,14 +243,14 @@ func testEndedMarksContext(t *testing.T, r session.Records, _ RecordsOptions) {
 	}
 }
 
-// testFullOfMarks: marks have a bound of their own. Logouts keep nobody from signing in, and what was
-// ended stays ended.
+// testFullOfMarks: marks have a bound of their own, for each tenant. Logouts keep nobody from signing
+// in, another tenant's logouts go on, and what was ended stays ended.
 func testFullOfMarks(t *testing.T, r session.Records, o RecordsOptions) {
 	first := newMarkKey()
 	raise(t, r, first, someTime, time.Hour)
 	raised := 1
 	for ; raised <= o.MarkRoom; raised++ {
-		if err := r.Raise(t.Context(), newMarkKey(), someTime, time.Hour); err != nil {
+		if err := r.Raise(t.Context(), []string{newMarkKey()}, someTime, time.Hour); err != nil {
 			break
 		}
 	}
@@ -230,10 +261,13 @@ func testFullOfMarks(t *testing.T, r session.Records, o RecordsOptions) {
 	put(t, r, key, []byte("value"), time.Hour)
 	wantValue(t, r, key, []byte("value"))
 	wantMark(t, r, someTime, first)
-	if err := r.Raise(t.Context(), refused, someTime, time.Hour); err == nil {
+	if err := r.Raise(t.Context(), []string{refused}, someTime, time.Hour); err == nil {
 		t.Error("Raise of one mark more: got no error")
 	}
 	wantMark(t, r, time.Time{}, refused)
+	other := newKeyOf("v1/out/", "other-tenant")
+	raise(t, r, other, someTime, time.Hour)
+	wantMark(t, r, someTime, other)
 	if o.Advance != nil {
 		o.Advance(time.Hour)
 		raise(t, r, refused, someTime, time.Hour)

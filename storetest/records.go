@@ -23,9 +23,9 @@ type RecordsOptions struct {
 	// single process only.
 	SingleProcess bool
 
-	// MarkRoom is how many marks the records hold at most, such as 200,000 for session.MemoryRecords. Zero
-	// is for records that have no limit of their own, such as those in a database; then the test of full
-	// records does not run.
+	// MarkRoom is how many marks of one tenant the records hold at most, such as 200,000 for
+	// session.MemoryRecords. Zero is for records that have no limit of their own, such as those in a
+	// database; then the test of full records does not run.
 	MarkRoom int
 
 	// Advance moves the clock of the records forward. If it is nil, the test of the lifetime waits
@@ -36,7 +36,7 @@ type RecordsOptions struct {
 const (
 	sharedRecords = "a second instance on the same data sees the value"
 	sharedMarks   = "a second instance on the same data sees the mark"
-	fullOfMarks   = "records that are full of marks refuse marks and nothing else"
+	fullOfMarks   = "records that are full of a tenant's marks refuse its marks and nothing else"
 )
 
 // RunRecords runs all tests of an implementation of session.Records as subtests of t. Records that
@@ -59,6 +59,7 @@ func RunRecords(t *testing.T, o RecordsOptions) {
 		{"an older mark does not replace a newer one", testMarks},
 		{"a mark has whole seconds", testMarkSeconds},
 		{"the highest of several marks counts", testHighestOfKeys},
+		{"all marks of one call are raised", testMarksAtOnce},
 		{"keys of marks are told apart byte for byte", testMarkKeysAreExact},
 		{"a mark ends with the longer lifetime and not before", testMarkLifetime},
 		{"marks and values do not meet", testMarksAreNoValues},
@@ -77,7 +78,12 @@ func RunRecords(t *testing.T, o RecordsOptions) {
 }
 
 // newRecordKey returns a key that was not used before, in the format of the library's keys.
-func newRecordKey() string { return "v1/rec/" + strings.Repeat("-", 17) + rand.Text() }
+func newRecordKey() string { return newKeyOf("v1/rec/", "tenant------") }
+
+// newKeyOf returns a key that was not used before, of a tenant that has these 12 characters.
+func newKeyOf(kind, tenant string) string {
+	return kind + tenant + "/" + strings.Repeat("-", 12) + rand.Text()
+}
 
 func put(t *testing.T, r session.Records, key string, value []byte, lifetime time.Duration) {
 	t.Helper()

@@ -65,23 +65,35 @@ var flaws = map[string]string{
 	"reads before it writes":             "a_mark_never_falls",
 	"takes any lifetime of a mark":       "a_mark_with_a_lifetime_of_zero",
 	"ignores the context for marks":      "an_ended_context_is_an_error_for_marks",
+	"raises the first key":               "all_marks_of_one_call",
 	"takes any number of marks":          fullOfMarks,
+	"has one room for all tenants":       fullOfMarks,
 	"drops marks when it is full":        fullOfMarks,
 	"takes no values beside many marks":  fullOfMarks,
 	"stays full of marks":                fullOfMarks,
 }
 
 const (
-	fullOfMarks = "records_that_are_full_of_marks"
-	markRoom    = 200 // more than the other tests raise
+	fullOfMarks = "records_that_are_full_of_a_tenant's_marks"
+	markRoom    = 1000 // more than the other tests raise
 )
 
-// isFull reports whether there are as many marks as there may be.
-func (r *simpleRecords) isFull() bool {
+// isFull reports whether the tenant of a key has as many marks as it may have.
+func (r *simpleRecords) isFull(key string) bool {
 	if !r.is("stays full of marks") {
 		maps.DeleteFunc(r.marks, func(_ string, m simpleMark) bool { return !r.now.Before(m.end) })
 	}
-	return len(r.marks) >= markRoom
+	if r.is("has one room for all tenants") {
+		return len(r.marks) >= markRoom
+	}
+	const tenant = len("v1/out/tenant------/")
+	marks := 0
+	for k := range r.marks {
+		if k[:min(tenant, len(k))] == key[:min(tenant, len(key))] {
+			marks++
+		}
+	}
+	return marks >= markRoom
 }
 
 func (r *simpleRecords) is(flaw string) bool { return r.flaw == flaw }
@@ -105,7 +117,7 @@ func (r *simpleRecords) Put(ctx context.Context, key string, value []byte, lifet
 	if lifetime <= 0 && !r.is("takes any lifetime") {
 		return errors.New("no lifetime")
 	}
-	if r.is("takes no values beside many marks") && r.isFull() {
+	if r.is("takes no values beside many marks") && r.isFull("v1/out/tenant------/") {
 		return errors.New("no room")
 	}
 	record := simpleRecord{value, r.now.Add(lifetime)}
@@ -163,7 +175,19 @@ func (r *simpleRecords) Delete(ctx context.Context, key string) error {
 	return nil
 }
 
-func (r *simpleRecords) Raise(ctx context.Context, key string, mark time.Time, lifetime time.Duration) error {
+func (r *simpleRecords) Raise(ctx context.Context, keys []string, mark time.Time, lifetime time.Duration) error {
+	for i, key := range keys {
+		if i > 0 && r.is("raises the first key") {
+			break
+		}
+		if err := r.raiseOne(ctx, key, mark, lifetime); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *simpleRecords) raiseOne(ctx context.Context, key string, mark time.Time, lifetime time.Duration) error {
 	if r.is("reads before it writes") {
 		r.mu.Lock()
 		old := r.marks[key]
@@ -194,9 +218,9 @@ func (r *simpleRecords) Raise(ctx context.Context, key string, mark time.Time, l
 	if r.is("ignores case of marks") {
 		key = strings.ToLower(key)
 	}
-	if _, known := r.marks[key]; !known && r.is("drops marks when it is full") && r.isFull() {
+	if _, known := r.marks[key]; !known && r.is("drops marks when it is full") && r.isFull(key) {
 		clear(r.marks)
-	} else if !known && !r.is("takes any number of marks") && r.isFull() {
+	} else if !known && !r.is("takes any number of marks") && r.isFull(key) {
 		return errors.New("no room")
 	}
 	r.marks[key] = r.raised(r.marks[key], simpleMark{mark, r.now.Add(lifetime)})

@@ -203,5 +203,5 @@ func isEmail(value string) bool {
 }
 
 func (s Service) key(kind string, parts ...string) string {
-	return storekey.Of(storekey.Logout, append([]string{s.Tenant, s.EntityID, s.Issuer, kind}, parts...)...)
+	return storekey.OfTenant(storekey.Logout, s.Tenant, append([]string{s.EntityID, s.Issuer, kind}, parts...)...)
 }

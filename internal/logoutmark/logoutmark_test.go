@@ -27,25 +27,25 @@ func TestKeysNeverChange(t *testing.T) {
 
 var golden = map[string]string{
 	"request": `
-		v1/out/rT5dM0bCKaKlW9iLoqs8nq91GOt8OLts-_7gYP8ekvs
-		v1/out/41TY3Z8l7Jnq3O_dkhw9lpk2BoLKRmA8AVHz6EYRs-I
-		v1/out/rNaSX7E-9LPR7ZV55BfF57Y8VzR-8SXA-IDiGQ0xPck
-		v1/out/B8jZqqtISeFmDWpgsoK1mkLglhtcVzLnpo4S0eg0GcA
-		v1/out/YEi9KT3I3BEyz7CizOMmdEKEyZvuw-rNGB5cyIVRHt0
-		v1/out/GMttZLNdwYgARV3IikLB5U-6Kel3Go5fZuVKvGFf_YU
-		v1/out/BQARRXCUO8j7fpO-Gko5YjXZxyxh4kDTNOaTiHPwGhg
-		v1/out/pELBtEsuQJcb9rbgRQcG1TH3DHpE44EEx6i7mL3gM6Y
-		v1/out/GSrsCEGlucLmA0ckmbT2NHzF_GLrplAMD_w276zl7dk`,
+		v1/out/giszrYfBSKCi/rT5dM0bCKaKlW9iLoqs8nq91GOt8OLts-_7gYP8ekvs
+		v1/out/giszrYfBSKCi/41TY3Z8l7Jnq3O_dkhw9lpk2BoLKRmA8AVHz6EYRs-I
+		v1/out/giszrYfBSKCi/rNaSX7E-9LPR7ZV55BfF57Y8VzR-8SXA-IDiGQ0xPck
+		v1/out/giszrYfBSKCi/B8jZqqtISeFmDWpgsoK1mkLglhtcVzLnpo4S0eg0GcA
+		v1/out/giszrYfBSKCi/YEi9KT3I3BEyz7CizOMmdEKEyZvuw-rNGB5cyIVRHt0
+		v1/out/giszrYfBSKCi/GMttZLNdwYgARV3IikLB5U-6Kel3Go5fZuVKvGFf_YU
+		v1/out/giszrYfBSKCi/BQARRXCUO8j7fpO-Gko5YjXZxyxh4kDTNOaTiHPwGhg
+		v1/out/giszrYfBSKCi/pELBtEsuQJcb9rbgRQcG1TH3DHpE44EEx6i7mL3gM6Y
+		v1/out/giszrYfBSKCi/GSrsCEGlucLmA0ckmbT2NHzF_GLrplAMD_w276zl7dk`,
 	"session": `
-		v1/out/YEi9KT3I3BEyz7CizOMmdEKEyZvuw-rNGB5cyIVRHt0
-		v1/out/Vb29EguubkOlSHwJWYHviDVoCQfJZ8aZm6sPs-TNRjg
-		v1/out/ZSCsyAqvyppT3apTnndZIprRf4kXjgm9Xm3RXY6W0Is
-		v1/out/WDf6ns6wRGZNy6VN_46U7EmGV-f6V_32qNAp8Zz8fNI
-		v1/out/eUcv92OduLR9tpWL-65hY4VTk3hjcCzxYfJzNyMugoE
-		v1/out/LpuxnbcMeOZhA4zhJzl1IYepUNtfT5jH1fJFRhp_5tw
-		v1/out/qV4CIntPDpyetedtTAZc-JLue_TmohPFxaHdepalW4k
-		v1/out/ZGgyU280K5tJtpqLXTMXcg-rU_TFP09p74HjSPWiAEY
-		v1/out/GSrsCEGlucLmA0ckmbT2NHzF_GLrplAMD_w276zl7dk`,
+		v1/out/giszrYfBSKCi/YEi9KT3I3BEyz7CizOMmdEKEyZvuw-rNGB5cyIVRHt0
+		v1/out/giszrYfBSKCi/Vb29EguubkOlSHwJWYHviDVoCQfJZ8aZm6sPs-TNRjg
+		v1/out/giszrYfBSKCi/ZSCsyAqvyppT3apTnndZIprRf4kXjgm9Xm3RXY6W0Is
+		v1/out/giszrYfBSKCi/WDf6ns6wRGZNy6VN_46U7EmGV-f6V_32qNAp8Zz8fNI
+		v1/out/giszrYfBSKCi/eUcv92OduLR9tpWL-65hY4VTk3hjcCzxYfJzNyMugoE
+		v1/out/giszrYfBSKCi/LpuxnbcMeOZhA4zhJzl1IYepUNtfT5jH1fJFRhp_5tw
+		v1/out/giszrYfBSKCi/qV4CIntPDpyetedtTAZc-JLue_TmohPFxaHdepalW4k
+		v1/out/giszrYfBSKCi/ZGgyU280K5tJtpqLXTMXcg-rU_TFP09p74HjSPWiAEY
+		v1/out/giszrYfBSKCi/GSrsCEGlucLmA0ckmbT2NHzF_GLrplAMD_w276zl7dk`,
 }
 
 // parts are what a qualifier can be, and indexes what the SessionIndexes can be.
@@ -255,8 +255,8 @@ func TestPairs(t *testing.T) {
 		note("a signed request", key)
 	}
 	// Another program made these, from the description in package storekey.
-	want := Pair{Claim: "v1/out/wiLyIjuHas24gROpQLgegF1-h9g1pozpOYUrgJkvbzc",
-		Mark: "v1/out/Xz8hy-nDWmBZ0CpWrF2NvwP_a-P9d1j9frBEnIGeQy8"}
+	want := Pair{Claim: "v1/out/giszrYfBSKCi/wiLyIjuHas24gROpQLgegF1-h9g1pozpOYUrgJkvbzc",
+		Mark: "v1/out/giszrYfBSKCi/Xz8hy-nDWmBZ0CpWrF2NvwP_a-P9d1j9frBEnIGeQy8"}
 	if got := Pairs(ours, "Ann@example.com", []string{"_1"}); !slices.Equal(got, []Pair{want}) {
 		t.Errorf("got %v, want %v", got, want)
 	}

@@ -22,6 +22,21 @@ const (
 	Key       = "v1/key/"  // a signing key whose sessions have ended
 )
 
+// tagSize is how many bytes of a digest stand for a tenant in a key: so many that no two tenants of
+// a service share them, and so few that the longest key has 64 bytes.
+const tagSize = 9
+
+// OfTenant returns prefix, 12 characters that stand for the tenant, "/", and what Of appends for
+// the tenant and the parts. The 12 characters are the base64url of the first 9 bytes of the SHA-256
+// of the tenant. They are the same in all keys of a tenant, so a store can count what each tenant
+// takes (Room).
+func OfTenant(prefix, tenant string, parts ...string) string {
+	sum := sha256.Sum256([]byte(tenant))
+	var room [64]byte
+	b := base64.RawURLEncoding.AppendEncode(append(room[:0], prefix...), sum[:tagSize])
+	return Of(string(append(b, '/')), append([]string{tenant}, parts...)...)
+}
+
 // Of returns prefix followed by 43 characters: the base64url, without padding, of the SHA-256 of
 // the parts. Each part is hashed after its length (8 bytes, big-endian), so that no two lists of
 // parts give the same key.

@@ -217,10 +217,10 @@ func (l *LargeSessions) Delete(ctx context.Context, key string) error {
 }
 
 // Raise implements session.Records.
-func (l *LargeSessions) Raise(ctx context.Context, key string, mark time.Time, lifetime time.Duration) error {
+func (l *LargeSessions) Raise(ctx context.Context, keys []string, mark time.Time, lifetime time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, writeLimit)
 	defer cancel()
-	return l.Records.Raise(ctx, key, mark, lifetime)
+	return l.Records.Raise(ctx, keys, mark, lifetime)
 }
 
 // Highest implements session.Records.
