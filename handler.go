@@ -161,7 +161,8 @@ type HandlerConfig struct {
 	// BodyMemory is how many bytes all posted forms of more than 64 KiB may take together while
 	// they arrive and are answered. A form above that gets status 503 with Retry-After. Forms of up
 	// to 64 KiB, about 150 groups twice over, always pass. A quarter is kept for forms of up to 256
-	// KiB. At least 8 MiB; 0 means 32 MiB.
+	// KiB. If FormAccount is set, another quarter is for forms that wait for a sign-in, and they take
+	// nothing of the rest; those of up to 8 KiB always pass. At least 8 MiB; 0 means 32 MiB.
 	BodyMemory int
 
 	// Observe is called for each refusal for which Resolve returns no provider, as Config.Observe
@@ -195,6 +196,10 @@ const (
 type Handler struct {
 	config      HandlerConfig
 	bodies      *memoryBudget
+	forms       *memoryBudget // for those that wait for a sign-in, of people with an account; see shareMemory
+	// strangersForms is for those of people of whom nobody knows an account.
+	strangersForms *memoryBudget
+
 	large       chan struct{} // one for each large message that is being verified
 	bodyTimeout time.Duration
 	logouts     *logoutLimit
@@ -259,8 +264,10 @@ func newHandler(c HandlerConfig) *Handler {
 	if sp := c.Provider; sp != nil {
 		c.Resolve = func(*http.Request, string) (*ServiceProvider, error) { return sp, nil }
 	}
-	return &Handler{config: c, bodies: newMemoryBudget(c.BodyMemory), large: make(chan struct{}, largeMessages),
-		bodyTimeout: bodyTimeout, logouts: newLogoutLimit(), refusals: &refusalLog{}, soap: newSOAPClient(c.LogoutSOAP)}
+	h := &Handler{config: c, large: make(chan struct{}, largeMessages), bodyTimeout: bodyTimeout,
+		logouts: newLogoutLimit(), refusals: &refusalLog{}, soap: newSOAPClient(c.LogoutSOAP)}
+	h.shareMemory(c.BodyMemory)
+	return h
 }
 
 // Provider returns the provider of tenant for r, for the session of a user of that tenant; with
