@@ -100,6 +100,13 @@ type HandlerConfig struct {
 	// Default DefaultRedirectPath.
 	ChoosePath string
 
+	// LogoutPath is the path of the Logout URL if several tenants share it: Config.LogoutPath of each of
+	// them, if that is not the path of a Redirect URL too. At an address of this path that names no
+	// tenant nothing but logout is answered, so that nobody is asked for an e-mail address there. If it is
+	// empty, what belongs to a sign-in is refused there only once its tenant is known. Resolve must return
+	// ErrNotConfigured for it. Default "". It must not be set beside Provider.
+	LogoutPath string
+
 	// Sessions is the application's side. Required.
 	Sessions Sessions
 
@@ -194,9 +201,9 @@ const (
 // (http.Request.ParseForm), the limits of the middleware on size and time come first, and those of
 // the Handler hold for what it left. A middleware that only reads the body must put it back.
 type Handler struct {
-	config      HandlerConfig
-	bodies      *memoryBudget
-	forms       *memoryBudget // for those that wait for a sign-in, of people with an account; see shareMemory
+	config HandlerConfig
+	bodies *memoryBudget
+	forms  *memoryBudget // for those that wait for a sign-in, of people with an account; see shareMemory
 	// strangersForms is for those of people of whom nobody knows an account.
 	strangersForms *memoryBudget
 

@@ -74,6 +74,10 @@ var (
 	logoutLater = Page{http.StatusServiceUnavailable, logoutRefused.Title,
 		"A message about a sign-out reached this service, and it cannot be checked at this moment. " +
 			"If you are signed in here, you still are.", "", true}
+	// messageUnread is the page for what cannot be read at an address for sign-in and logout.
+	messageUnread = Page{http.StatusBadRequest, "This message could not be read",
+		"A message about a sign-in or sign-out reached this service, and it could not be read. Nothing has changed: " +
+			"if you are signed in here, you still are. Please go to the service, and sign in or out there.", "", true}
 	// logoutFailed is the page if this service could not do what was asked.
 	logoutFailedPage = Page{http.StatusInternalServerError, "The sign-out could not be finished",
 		"Something failed at this service while it signed you out. " +

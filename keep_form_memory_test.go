@@ -130,10 +130,10 @@ func TestSlowFormsThatWait(t *testing.T) {
 		full      func(h *Handler) *memoryBudget
 		strangers bool
 	}{
-		"of strangers":      {"", posted.Kept + "=" + strings.Repeat("A", 70<<10), (*Handler).ofStrangers, true},
-		"of former users":   {"Ended", posted.Kept + "=" + strings.Repeat("A", 70<<10), (*Handler).ofPeople, false},
-		"of people here":    {"User", posted.Kept + "=" + strings.Repeat("A", 70<<10), (*Handler).ofPeople, false},
-		"that cannot be": {"", posted.Kept + "=" + strings.Repeat("%", 70<<10), (*Handler).ofStrangers, true},
+		"of strangers":    {"", posted.Kept + "=" + strings.Repeat("A", 70<<10), (*Handler).ofStrangers, true},
+		"of former users": {"Ended", posted.Kept + "=" + strings.Repeat("A", 70<<10), (*Handler).ofPeople, false},
+		"of people here":  {"User", posted.Kept + "=" + strings.Repeat("A", 70<<10), (*Handler).ofPeople, false},
+		"that cannot be":  {"", posted.Kept + "=" + strings.Repeat("%", 70<<10), (*Handler).ofStrangers, true},
 	} {
 		s := newFormHouse(t)
 		all := row.full(s.h).free.Load()
@@ -254,5 +254,3 @@ func TestMemoryOfAKeptForm(t *testing.T) {
 		}
 	}
 }
-
-
