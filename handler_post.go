@@ -114,7 +114,7 @@ func (h *Handler) finishPost(w http.ResponseWriter, r *http.Request, form *poste
 		return
 	}
 	b, ok := bindingOf(r, request)
-	if !ok {
+	if !ok || b.hasEnded() {
 		form.release()
 		h.noPending(w, r, request, form.Tab)
 		return
@@ -223,6 +223,10 @@ func (h *Handler) anyProvider(r *http.Request) *ServiceProvider {
 func (h *Handler) noPending(w http.ResponseWriter, r *http.Request, request, tab string) {
 	sp := h.anyProvider(r)
 	refusal := refuse(CodeStateMissing, "this browser has no pending login for the response", "", "").atStep(stepState)
+	if b, ok := bindingOf(r, request); ok && b.hasEnded() {
+		refusal.Message, refusal.page = "the user signed out after the sign-in began", &signedOutMeanwhile
+		refusal = refusal.advised("Sign in again: what was begun before a sign-out does not sign anybody in after it.")
+	}
 	switch {
 	case sp == nil && h.hasSession(w, r):
 		h.leave(w, r, h.config.Home)
