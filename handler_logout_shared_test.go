@@ -16,7 +16,7 @@ const sharedLogoutURL = "https://console.example.com/saml/logout"
 
 // newSharedLogoutURL is a service whose tenants share one Redirect URL, and one Logout URL which is
 // another address. Its people are asked for their e-mail address.
-func newSharedLogoutURL(t *testing.T, policy saml.UnsolicitedPolicy, change func(*saml.HandlerConfig)) *tenants {
+func newSharedLogoutURL(t *testing.T, policy saml.UnsolicitedPolicy) *tenants {
 	t.Helper()
 	key, err := sharedSigningKey()
 	if err != nil {
@@ -35,7 +35,6 @@ func newSharedLogoutURL(t *testing.T, policy saml.UnsolicitedPolicy, change func
 		c.ByIssuer = func(_ context.Context, issuer string) (string, error) {
 			return map[string]string{s.a.idp.EntityID(): "a", s.b.idp.EntityID(): "b"}[issuer], nil
 		}
-		change(c)
 	})
 	return s
 }
@@ -59,10 +58,11 @@ func TestSharedLogoutURLSignsNobodyIn(t *testing.T) {
 	unknown := func(x string) string {
 		return strings.ReplaceAll(issuerOfResponse.ReplaceAllString(x, "$1"), ">https://sts.", ">https://other.")
 	}
-	for path, known := range map[string]bool{"": false, "/saml/logout": true} {
-		for _, policy := range []saml.UnsolicitedPolicy{saml.RefuseUnsolicited, saml.RestartUnsolicited,
-			saml.AllowUnsolicited} {
-			s := newSharedLogoutURL(t, policy, func(c *saml.HandlerConfig) { c.LogoutPath = path })
+	for _, policy := range []saml.UnsolicitedPolicy{saml.RefuseUnsolicited, saml.RestartUnsolicited,
+		saml.AllowUnsolicited} {
+		s := newSharedLogoutURL(t, policy)
+		for path, known := range map[string]bool{"": false, "/saml/logout": true} {
+			s.serve(func(c *saml.HandlerConfig) { c.LogoutPath = path })
 			b := newTabbed(t, s.login)
 			tab := b.tab()
 			tab.leaves(b.send(typed("ann@acme.example", "/jobs")))

@@ -126,8 +126,12 @@ func TestSignOutAtTheIdentityProvider(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer answer.Body.Close()
+	idp, err := saml.ParseMetadata(h.config.Metadata)
+	if err != nil {
+		t.Fatal(err)
+	}
 	to, query, _ := strings.Cut(answer.Header.Get("Location"), "?")
-	if answer.StatusCode != http.StatusSeeOther || to != h.idp.SignOutURL() ||
+	if answer.StatusCode != http.StatusSeeOther || to != idp.LogoutURL() ||
 		!strings.HasPrefix(query, "SAMLRequest=") || !strings.Contains(query, "&Signature=") {
 		t.Errorf("got status %d to %s?%s", answer.StatusCode, to, query)
 	}
