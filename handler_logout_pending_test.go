@@ -21,8 +21,9 @@ var signOuts = map[string]func(*saml.Handler, *session.Manager) http.Handler{
 	},
 }
 
-// TestSignOutEndsLoginsThatWereBegun: a tab that was at the identity provider when its user signed out in
-// another tab signs nobody in any more, and its page says why. A login that begins after the sign-out does.
+// TestSignOutEndsLoginsThatWereBegun: a tab that was at the identity provider when its user signed
+// out in another tab signs nobody in any more, and its page says why. A login that begins after the
+// sign-out does.
 func TestSignOutEndsLoginsThatWereBegun(t *testing.T) {
 	t.Parallel()
 	key, err := sharedSigningKey()
@@ -37,7 +38,8 @@ func TestSignOutEndsLoginsThatWereBegun(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			login, err := saml.NewHandler(saml.HandlerConfig{Provider: h.sp, Sessions: sessions, EndSession: sessions.End})
+			login, err := saml.NewHandler(saml.HandlerConfig{Provider: h.sp, Sessions: sessions,
+				EndSession: sessions.End})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -64,7 +66,8 @@ func TestSignOutEndsLoginsThatWereBegun(t *testing.T) {
 			if w.Code != http.StatusForbidden || !strings.Contains(w.Body.String(), "<code>state_missing</code>") ||
 				!strings.Contains(w.Body.String(), "You have signed out since this sign-in began.") ||
 				!strings.Contains(w.Body.String(), "return_to=%2Fearly") || strings.HasPrefix(page(), alice) {
-				t.Errorf("%s, Logout URL %q: the late answer gets status %d, %v, %s", name, path, w.Code, w.Header(), w.Body)
+				t.Errorf("%s, Logout URL %q: the late answer gets status %d, %v, %s", name, path, w.Code, w.Header(),
+					w.Body)
 			}
 			next := b.tab()
 			next.begin("/jobs")

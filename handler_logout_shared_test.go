@@ -14,7 +14,7 @@ import (
 
 const sharedLogoutURL = "https://console.example.com/saml/logout"
 
-// newSharedLogoutURL is a service whose tenants share one Redirect URL, and one Logout URL which is
+// newSharedLogoutURL is a service whose tenants share one Redirect URL, and one Logout URL, which is
 // another address. Its people are asked for their e-mail address.
 func newSharedLogoutURL(t *testing.T, policy saml.UnsolicitedPolicy) *tenants {
 	t.Helper()
@@ -47,9 +47,10 @@ func atLogoutURL(b *tabbed, method, query, form string) *httptest.ResponseRecord
 	return b.send(r)
 }
 
-// TestSharedLogoutURLSignsNobodyIn: at a Logout URL that all tenants share, no sign-in begins or ends, neither
-// for an issuer that a tenant has nor for another one: with HandlerConfig.LogoutPath at once, without it as
-// soon as the tenant is known. A Response that would be accepted at the Redirect URL is one of them.
+// TestSharedLogoutURLSignsNobodyIn: at a Logout URL that all tenants share, no sign-in begins or
+// ends, neither for an issuer that a tenant has nor for another one: with HandlerConfig.LogoutPath
+// at once, without it as soon as the tenant is known. One of the messages is a Response that is
+// accepted at the Redirect URL.
 func TestSharedLogoutURLSignsNobodyIn(t *testing.T) {
 	t.Parallel()
 	second := func(response string) string {
@@ -88,7 +89,8 @@ func TestSharedLogoutURLSignsNobodyIn(t *testing.T) {
 					refused = asks(w) // which begins nothing: see the row with an address
 				}
 				if !refused || where(w) != "" || len(w.Result().Cookies()) > 0 {
-					t.Errorf("LogoutPath %q, %v, %s: got status %d, %v, %s", path, policy, name, w.Code, w.Header(), w.Body)
+					t.Errorf("LogoutPath %q, %v, %s: got status %d, %v, %s", path, policy, name, w.Code, w.Header(),
+						w.Body)
 				}
 				if about := strings.Contains(w.Body.String(), "sign-out could not be checked"); known && !about {
 					t.Errorf("%v, %s: the page is not about a sign-out: %s", policy, name, w.Body)
@@ -100,7 +102,8 @@ func TestSharedLogoutURLSignsNobodyIn(t *testing.T) {
 				}
 			}
 			if w := tab.finish(good); w.Code != http.StatusSeeOther || s.userOf(b) != alice+" of a" {
-				t.Errorf("LogoutPath %q, %v: at the Redirect URL the answer gets status %d, %s", path, policy, w.Code, w.Body)
+				t.Errorf("LogoutPath %q, %v: at the Redirect URL the answer gets status %d, %s", path, policy, w.Code,
+					w.Body)
 			}
 		}
 	}

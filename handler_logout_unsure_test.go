@@ -24,12 +24,14 @@ func TestEndThatFailed(t *testing.T) {
 		events   string
 	}{
 		"nobody else is told": {"", nil, nil, "logout_incomplete session"},
-		"the key fails":       {byRedirect, failingKey, nil, "logout_incomplete session, logout_incomplete key_unavailable"},
-		"by SOAP":             {sloXML("SOAP", soap.URL, ""), nil, nil, "logout_incomplete session, logout_started, logout_finished"},
-		"by redirect":         {byRedirect, nil, answered(), "logout_finished"},
-		"by post":             {byPost, nil, answered((*sampleLogout).asPost), "logout_finished"},
-		"an unsigned answer":  {byRedirect, nil, answered((*sampleLogout).asUnsigned), "logout_incomplete logout_unsigned"},
-		"a refusal":           {byRedirect, nil, answered(status(statusResponder)), "logout_incomplete logout_status"},
+		"the key fails": {byRedirect, failingKey, nil,
+			"logout_incomplete session, logout_incomplete key_unavailable"},
+		"by SOAP": {sloXML("SOAP", soap.URL, ""), nil, nil,
+			"logout_incomplete session, logout_started, logout_finished"},
+		"by redirect":        {byRedirect, nil, answered(), "logout_finished"},
+		"by post":            {byPost, nil, answered((*sampleLogout).asPost), "logout_finished"},
+		"an unsigned answer": {byRedirect, nil, answered((*sampleLogout).asUnsigned), "logout_incomplete logout_unsigned"},
+		"a refusal":          {byRedirect, nil, answered(status(statusResponder)), "logout_incomplete logout_status"},
 		"the session goes on": {byRedirect, nil, func(s *logoutHouse, b *logoutBrowser, sent logoutAnswer) logoutAnswer {
 			b.signIn() // as a store does that could not delete it
 			return b.bring(s.response(sent.id(s)))

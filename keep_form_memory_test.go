@@ -160,7 +160,8 @@ func TestSlowFormsThatWait(t *testing.T) {
 		}
 		if status, text := s.post("/jobs", "User", large); status != wantLarge ||
 			status != http.StatusOK && !strings.Contains(text, "<code>busy</code>") {
-			t.Errorf("%s: a large form that is sent again got status %d, want %d: %.300s", name, status, wantLarge, text)
+			t.Errorf("%s: a large form that is sent again got status %d, want %d: %.300s", name, status, wantLarge,
+				text)
 		}
 		if status, text := s.post("/jobs", "User", s.sealed("a=1")); status != http.StatusOK || text != "a=1" {
 			t.Errorf("%s: a small form that is sent again got status %d, %.300s", name, status, text)
