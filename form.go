@@ -204,16 +204,28 @@ func (f *postedForm) take(fields []posted.Field, query url.Values) *Error {
 	return nil
 }
 
-// A memoryBudget is how much memory all large bodies of a Handler may hold together. A quarter of
-// it is reserved for bodies of medium size: a few very large ones that arrive slowly must not keep
-// out honest ones, which are never that large.
+// shareMemory divides HandlerConfig.BodyMemory. Forms that wait for a sign-in have a part of their
+// own, so that nobody can keep out sign-ins with them; and of that part, people who have no session
+// here and have not had one lately have the smaller one.
+func (h *Handler) shareMemory(bytes int) {
+	if h.config.FormAccount != nil {
+		forms := bytes / 4
+		h.forms, h.strangersForms = newMemoryBudget(forms-forms/3, 0), newMemoryBudget(forms/3, 0)
+		bytes -= forms
+	}
+	h.bodies = newMemoryBudget(bytes, bytes/4)
+}
+
+// A memoryBudget is how much memory large bodies of a Handler may hold together. Some of it can be
+// kept for bodies of medium size: a few very large ones that arrive slowly must not keep out honest
+// ones, which are never that large.
 type memoryBudget struct {
 	free atomic.Int64
 	kept int64
 }
 
-func newMemoryBudget(bytes int) *memoryBudget {
-	b := &memoryBudget{kept: int64(bytes / 4)}
+func newMemoryBudget(bytes, kept int) *memoryBudget {
+	b := &memoryBudget{kept: int64(kept)}
 	b.free.Store(int64(bytes))
 	return b
 }

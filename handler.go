@@ -100,6 +100,13 @@ type HandlerConfig struct {
 	// Default DefaultRedirectPath.
 	ChoosePath string
 
+	// LogoutPath is the path of the Logout URL if several tenants share it: Config.LogoutPath of each of
+	// them, if that is not the path of a Redirect URL too. At an address of this path that names no
+	// tenant nothing but logout is answered, so that nobody is asked for an e-mail address there. If it is
+	// empty, what belongs to a sign-in is refused there only once its tenant is known. Resolve must return
+	// ErrNotConfigured for it. Default "". It must not be set beside Provider.
+	LogoutPath string
+
 	// Sessions is the application's side. Required.
 	Sessions Sessions
 
@@ -161,7 +168,8 @@ type HandlerConfig struct {
 	// BodyMemory is how many bytes all posted forms of more than 64 KiB may take together while
 	// they arrive and are answered. A form above that gets status 503 with Retry-After. Forms of up
 	// to 64 KiB, about 150 groups twice over, always pass. A quarter is kept for forms of up to 256
-	// KiB. At least 8 MiB; 0 means 32 MiB.
+	// KiB. If FormAccount is set, another quarter is for forms that wait for a sign-in, and they take
+	// nothing of the rest; those of up to 8 KiB always pass. At least 8 MiB; 0 means 32 MiB.
 	BodyMemory int
 
 	// Observe is called for each refusal for which Resolve returns no provider, as Config.Observe
@@ -193,8 +201,12 @@ const (
 // (http.Request.ParseForm), the limits of the middleware on size and time come first, and those of
 // the Handler hold for what it left. A middleware that only reads the body must put it back.
 type Handler struct {
-	config      HandlerConfig
-	bodies      *memoryBudget
+	config HandlerConfig
+	bodies *memoryBudget
+	forms  *memoryBudget // for those that wait for a sign-in, of people with an account; see shareMemory
+	// strangersForms is for those of people of whom nobody knows an account.
+	strangersForms *memoryBudget
+
 	large       chan struct{} // one for each large message that is being verified
 	bodyTimeout time.Duration
 	logouts     *logoutLimit
@@ -259,8 +271,10 @@ func newHandler(c HandlerConfig) *Handler {
 	if sp := c.Provider; sp != nil {
 		c.Resolve = func(*http.Request, string) (*ServiceProvider, error) { return sp, nil }
 	}
-	return &Handler{config: c, bodies: newMemoryBudget(c.BodyMemory), large: make(chan struct{}, largeMessages),
-		bodyTimeout: bodyTimeout, logouts: newLogoutLimit(), refusals: &refusalLog{}, soap: newSOAPClient(c.LogoutSOAP)}
+	h := &Handler{config: c, large: make(chan struct{}, largeMessages), bodyTimeout: bodyTimeout,
+		logouts: newLogoutLimit(), refusals: &refusalLog{}, soap: newSOAPClient(c.LogoutSOAP)}
+	h.shareMemory(c.BodyMemory)
+	return h
 }
 
 // Provider returns the provider of tenant for r, for the session of a user of that tenant; with

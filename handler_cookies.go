@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -42,8 +43,14 @@ const (
 type binding struct {
 	name, secret string
 	tenant       string // "" if the service has one tenant only
-	purpose      string // sealed; "" if the binding is shared
+	purpose      string // sealed; "" if the binding is shared, endedPurpose if it has ended
 }
+
+// endedPurpose is in the place of the purpose if the user has signed out since: no login of the
+// binding is finished any more, but an answer to a logout is. No sealed text is that short.
+const endedPurpose = "-"
+
+func (b binding) hasEnded() bool { return b.purpose == endedPurpose }
 
 var bindingText = base64.RawURLEncoding.Strict()
 
@@ -89,8 +96,12 @@ func (sp *ServiceProvider) cookieName(name string) string {
 }
 
 func (sp *ServiceProvider) setCookie(w http.ResponseWriter, name, value string, maxAge time.Duration) {
-	c := &http.Cookie{Name: sp.cookieName(name), Value: value, Path: "/", MaxAge: int(maxAge / time.Second),
-		Secure: strings.HasPrefix(sp.redirectURL, "https:"), HttpOnly: true, SameSite: http.SameSiteLaxMode}
+	setCookie(w, strings.HasPrefix(sp.redirectURL, "https:"), sp.cookieName(name), value, maxAge)
+}
+
+func setCookie(w http.ResponseWriter, secure bool, name, value string, maxAge time.Duration) {
+	c := &http.Cookie{Name: name, Value: value, Path: "/", MaxAge: int(maxAge / time.Second),
+		Secure: secure, HttpOnly: true, SameSite: http.SameSiteLaxMode}
 	if maxAge == 0 {
 		c.MaxAge = -1
 	}
@@ -123,11 +134,16 @@ func (h *Handler) bind(r *http.Request, sp *ServiceProvider, purpose string) (b 
 }
 
 // keep puts the binding into its cookie. One that the browser has is set again, so that it lives as
-// long as the login that begins. It reports whether there is room for the cookie of addresses: the
-// bindings come first, because tabs that have scripts keep their addresses themselves. If even the
-// bindings take too much, the oldest are deleted, a few in each answer.
+// long as the login that begins. It makes room for it.
 func (sp *ServiceProvider) keep(w http.ResponseWriter, b binding, others []binding) (room bool) {
 	sp.setCookie(w, cookiePrefix+b.name, b.value(), loginMaxAge)
+	return sp.makeRoom(w, b, others)
+}
+
+// makeRoom reports whether there is room for the cookie of addresses: the bindings come first,
+// because tabs that have scripts keep their addresses themselves. If even the bindings take too
+// much, the oldest are deleted, a few in each answer.
+func (sp *ServiceProvider) makeRoom(w http.ResponseWriter, b binding, others []binding) (room bool) {
 	used := sp.sizeWith(b, others)
 	for _, oldest := range others[:min(len(others), mostDeleted)] {
 		if used <= maxCookies {
@@ -153,6 +169,53 @@ func (sp *ServiceProvider) sizeWith(b binding, others []binding) int {
 	return used
 }
 
+// ForgetLogins ends what a browser has begun for a tenant and not finished: a response that comes
+// later meets CodeStateMissing, and its page says that the user has signed out meanwhile. So nobody
+// is signed in again by a tab that was at the identity provider when they signed out. Call it where
+// a session ends because its user signs out, with Login.Tenant of the session, before the answer
+// is written. Handler.StartLogout does it, and so does the Manager of package session.
+//
+// It sets cookies. Logouts that are under way, and logins of other tenants, go on.
+func ForgetLogins(w http.ResponseWriter, r *http.Request, tenant string) {
+	for _, prefix := range []string{"__Host-", ""} {
+		browser := bindingsIn(r, prefix+cookiePrefix)
+		logout, _, _ := logoutBinding(browser, tenant)
+		for _, b := range browser[max(0, len(browser)-mostForgotten):] {
+			if b.tenant != tenant {
+				continue
+			}
+			maxAge := loginMaxAge
+			if b.hasEnded() && b.name != logout.name { // of an earlier sign-out
+				maxAge = 0
+			}
+			b.purpose = endedPurpose
+			setCookie(w, prefix != "", prefix+cookiePrefix+b.name, b.value(), maxAge)
+		}
+	}
+}
+
+// mostForgotten is how many bindings ForgetLogins ends in one answer, the latest. There is one,
+// unless many tabs began logins at the same moment.
+const mostForgotten = 16
+
+// logoutBinding returns the binding of a logout that begins, after ForgetLogins: one of an earlier
+// sign-out, so that there is never a second one, else that of the logins that have just ended, else
+// a new one, which is not in the browser yet. others are those of browser beside it.
+func logoutBinding(browser []binding, tenant string) (b binding, others []binding, isNew bool) {
+	at := slices.IndexFunc(browser, func(b binding) bool { return b.tenant == tenant && b.hasEnded() })
+	if at < 0 {
+		at = slices.IndexFunc(browser, func(b binding) bool { return b.tenant == tenant })
+	}
+	if at < 0 {
+		b = newBinding(tenant)
+		b.purpose = endedPurpose
+		return b, browser, true
+	}
+	b = browser[at]
+	b.purpose = endedPurpose
+	return b, slices.Delete(slices.Clone(browser), at, at+1), false
+}
+
 // bindingOf returns the binding of this browser that a request ID says it belongs to, from whichever
 // cookie has it: the settings, which say which cookie counts, are not known yet.
 func bindingOf(r *http.Request, requestID string) (binding, bool) {
@@ -172,8 +235,11 @@ func (sp *ServiceProvider) reads(r *http.Request, b binding) bool {
 
 // bindings returns the bindings of this browser, the oldest first: that is how browsers send them
 // (RFC 6265 §5.4).
-func (sp *ServiceProvider) bindings(r *http.Request) (list []binding) {
-	prefix := sp.cookieName(cookiePrefix)
+func (sp *ServiceProvider) bindings(r *http.Request) []binding {
+	return bindingsIn(r, sp.cookieName(cookiePrefix))
+}
+
+func bindingsIn(r *http.Request, prefix string) (list []binding) {
 	all, count := r.Cookies(), map[string]int{} // read once: anyone can send thousands
 	for _, c := range all {
 		count[c.Name]++

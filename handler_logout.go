@@ -42,9 +42,14 @@ func (h *Handler) logoutPlace(r *http.Request) *logoutPlace {
 	return &logoutPlace{}
 }
 
-// isAlone reports whether r came to the Logout URL and this is not the Redirect URL too: then
-// nothing but logout belongs here.
-func (p *logoutPlace) isAlone(r *http.Request) bool { return p.sp != nil && p.sp.takesLogoutAlone(r) }
+// takesLogoutAlone reports whether r came to the Logout URL and this is not the Redirect URL too: then
+// nothing but logout belongs here. sp is nil if it is not known whose settings apply.
+func (h *Handler) takesLogoutAlone(r *http.Request, sp *ServiceProvider) bool {
+	if sp == nil {
+		return h.config.LogoutPath != "" && samePath(requestedPage(r), h.config.LogoutPath)
+	}
+	return sp.takesLogoutAlone(r)
+}
 
 func (sp *ServiceProvider) takesLogoutAlone(r *http.Request) bool {
 	asked := requestedPage(r)
@@ -83,24 +88,35 @@ func (h *Handler) receiveByRedirect(w http.ResponseWriter, r *http.Request) (ans
 	}
 	m, parameters, err := wire.LogoutFromQuery(r.URL.RawQuery)
 	if err != nil {
-		refusal := fromFault(err).atStep(stepMessage)
-		switch {
-		case request:
-			h.refuseLogoutRequest(w, r, place.sp, refusal)
-		case refusal.Code != CodeLogoutMessage:
-			h.logoutNotRead(w, r, place.sp, refusal)
-		case place.isAlone(r):
-			h.refuseLogoutResponse(w, r, place.sp, refusal)
-		default:
-			return false
-		}
-		return true
+		return h.refuseRedirect(w, r, place.sp, request, fromFault(err).atStep(stepMessage))
 	}
 	d := deliveryOf(m, parameters)
 	if m.Request {
 		h.endThere(w, r, place, d, func() {})
 	} else {
 		h.finishLogout(w, r, place.sp, d)
+	}
+	return true
+}
+
+// refuseRedirect answers a query that does not carry a message about logout as it should, and reports
+// whether it has. Only what is a LogoutResponse by its root leads to the page that one is signed out:
+// of anything else nobody knows that a sign-out is under way.
+func (h *Handler) refuseRedirect(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, request bool,
+	refusal *Error) (answered bool) {
+	alone := h.takesLogoutAlone(r, sp)
+	switch {
+	case request:
+		h.refuseLogoutRequest(w, r, sp, refusal)
+	case wire.AnswersLogout(r.URL.RawQuery):
+		h.logoutNotRead(w, r, sp, refusal)
+	case alone:
+		h.refuseLogoutResponse(w, r, sp, refusal)
+	case refusal.Code == CodeLogoutMessage: // the answer to a sign-in, which never comes by GET
+		return false
+	default:
+		refusal.page = &messageUnread
+		h.writeLogoutRefusal(w, r, nil, h.report(r, sp, LogoutRefused, refusal))
 	}
 	return true
 }
@@ -142,9 +158,9 @@ func (h *Handler) readRequestForm(r *http.Request, form *postedForm) (*wire.Logo
 }
 
 // refuseSignIn answers what belongs to a sign-in at an address that takes logout alone, and reports
-// whether it has.
+// whether it has. sp is nil if it is not known whose settings apply.
 func (h *Handler) refuseSignIn(w http.ResponseWriter, r *http.Request, sp *ServiceProvider) bool {
-	if !sp.takesLogoutAlone(r) {
+	if !h.takesLogoutAlone(r, sp) {
 		return false
 	}
 	h.refuseLogoutResponse(w, r, sp, notAboutLogout())

@@ -34,6 +34,9 @@ const (
 	textContinue      = "Continue"
 )
 
+// signedOutMeanwhile is the page for the answer to a login that was begun before a sign-out.
+var signedOutMeanwhile = signInAgain("You have signed out since this sign-in began.")
+
 // logoutTexts are those of PageTexts.
 var logoutTexts = []string{textSigningOut, textSignOutMethod, textSignedOut, textSignedOutDone, textSignedOutSome,
 	textSignedOutFailed, textSignedOutUnknown, textSignedOutHere, textStillSignedIn, textNoSignOut, textNotSignedOut, textMaySignedIn, textContinue}
@@ -42,15 +45,19 @@ var logoutTexts = []string{textSigningOut, textSignOutMethod, textSignedOut, tex
 type pendingLogout struct {
 	sp       *ServiceProvider
 	returnTo string // "" for our own page
+	unsure   bool   // see hereLogout
 }
 
 // logoutID returns the ID of a LogoutRequest in the browser that has b. As that of a login it
 // stands for the pending logout, and with the same cookie, so that the browser keeps nothing more
 // for it.
-func (sp *ServiceProvider) logoutID(b binding, returnTo bool) string {
+func (sp *ServiceProvider) logoutID(b binding, returnTo, unsure bool) string {
 	var flags byte
 	if returnTo {
-		flags = flagReturnTo
+		flags |= flagReturnTo
+	}
+	if unsure {
+		flags |= flagUnsure
 	}
 	return sp.newID(sp.logoutContext(b), b, sp.config.Now().UnixMilli(), flags, nil)
 }
@@ -73,11 +80,12 @@ func (h *Handler) pendingLogout(r *http.Request, requestID string) *pendingLogou
 	if err != nil || !sp.reads(r, b) || !sp.isOurID(sp.logoutContext(b), b, requestID) {
 		return nil
 	}
-	begun := pendingLogin{IssuedMilli: issuedMilli(decodeID(requestID))}
+	raw := decodeID(requestID)
+	begun := pendingLogin{IssuedMilli: issuedMilli(raw)}
 	if begun.timely(sp.config.Now(), sp.skew) != nil {
 		return nil
 	}
-	p := &pendingLogout{sp: sp}
+	p := &pendingLogout{sp: sp, unsure: raw[6]&flagUnsure != 0}
 	if askedForPage(requestID) {
 		p.returnTo = sp.rememberedPage(r, requestID)
 	}
@@ -160,7 +168,7 @@ func (h *Handler) loginLink(r *http.Request, sp *ServiceProvider) page.Link {
 // showUnlessSignedIn is show for what anybody can send a browser to: in one that is signed in no
 // logout is under way, whatever the message says.
 func (l *hereLogout) showUnlessSignedIn() {
-	if !l.h.hasSession(l.w, l.r) {
+	if l.unsure || !l.h.hasSession(l.w, l.r) {
 		l.show()
 		return
 	}

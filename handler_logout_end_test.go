@@ -140,8 +140,8 @@ func TestPendingLogoutBelongsToTheBrowser(t *testing.T) {
 	stranger.header.Set("Cookie", cookiePrefix+b.name+"="+b.value())
 	unknown("the request of a login", stranger.bring(s.response(login)))
 	stranger.header.Set("Cookie", "__Host-"+cookiePrefix+b.name+"="+b.value())
-	unknown("a cookie of https", stranger.bring(s.response(s.sp.logoutID(b, false))))
-	if s.sp.began(&boundLogin{requestID: s.sp.logoutID(b, false), binding: b}) {
+	unknown("a cookie of https", stranger.bring(s.response(s.sp.logoutID(b, false, false))))
+	if s.sp.began(&boundLogin{requestID: s.sp.logoutID(b, false, false), binding: b}) {
 		t.Error("the request of a logout counts for a login")
 	}
 	s.advance(pendingLifetime - time.Second)

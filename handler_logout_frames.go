@@ -20,7 +20,7 @@ func (sp *ServiceProvider) logoutFrames(ctx context.Context) (origins []string) 
 	}
 	addresses := slices.Clone(sp.config.LogoutFrameAncestors)
 	if idp, err := sp.configured(ctx); err == nil {
-		addresses = append(addresses, sp.browserAddresses(idp)...)
+		addresses = append(addresses, sp.addressesOf(idp)...)
 	}
 	for _, a := range addresses {
 		if origin := frameOrigin(a); origin != "" && !slices.Contains(origins, origin) {
@@ -30,12 +30,15 @@ func (sp *ServiceProvider) logoutFrames(ctx context.Context) (origins []string) 
 	return origins
 }
 
-// browserAddresses returns the addresses of p that browsers are sent to; some may be empty.
-func (sp *ServiceProvider) browserAddresses(p *IdentityProvider) []string {
+// addressesOf returns the addresses of p for sign-in, which may be empty, and for logout by each
+// binding: the page with the frame may be at another host than the one that we send messages to.
+func (sp *ServiceProvider) addressesOf(p *IdentityProvider) []string {
 	list := []string{p.loginURL, p.loginPOST}
-	for _, response := range []bool{false, true} {
-		if to, binding := sp.logoutService(p, response); binding == bindingRedirect || binding == bindingPOST {
-			list = append(list, to)
+	for _, s := range p.logout {
+		for _, address := range []string{s.Location, s.ResponseLocation} {
+			if sp.sendsLogoutTo(address) {
+				list = append(list, address)
+			}
 		}
 	}
 	return list
@@ -74,6 +77,10 @@ var (
 	logoutLater = Page{http.StatusServiceUnavailable, logoutRefused.Title,
 		"A message about a sign-out reached this service, and it cannot be checked at this moment. " +
 			"If you are signed in here, you still are.", "", true}
+	// messageUnread is the page for what cannot be read at an address for sign-in and logout.
+	messageUnread = Page{http.StatusBadRequest, "This message could not be read",
+		"A message about a sign-in or sign-out reached this service, and it could not be read. Nothing has changed: " +
+			"if you are signed in here, you still are. Please go to the service, and sign in or out there.", "", true}
 	// logoutFailed is the page if this service could not do what was asked.
 	logoutFailedPage = Page{http.StatusInternalServerError, "The sign-out could not be finished",
 		"Something failed at this service while it signed you out. " +

@@ -97,6 +97,33 @@ func TestHostileFrames(t *testing.T) {
 	}
 }
 
+// TestFramesOfEachBinding: each host that the metadata names for logout may frame the answer, whichever
+// of them we send messages to. An address that nothing is sent to gives nobody a right.
+func TestFramesOfEachBinding(t *testing.T) {
+	t.Parallel()
+	const answers = `ResponseLocation="https://answers.example.com/slo"`
+	for services, want := range map[string]string{
+		byRedirect:                 "https://idp.example.com",
+		byRedirect + byPost:        "https://idp.example.com",
+		sloXML("SOAP", idpSLO, ""): "https://idp.example.com",
+		byRedirect + sloXML("HTTP-POST", "https://post.example.com/slo", answers): "https://idp.example.com " +
+			"https://post.example.com https://answers.example.com",
+		byRedirect + sloXML("SOAP", "https://soap.example.com:8443/slo", ""): "https://idp.example.com " +
+			"https://soap.example.com:8443",
+		byRedirect + sloXML("HTTP-POST", "http://post.example.com/slo", ""):     "https://idp.example.com",
+		byRedirect + sloXML("HTTP-POST", "https://console.example.com/slo", ""): "https://idp.example.com",
+	} {
+		sp := mustProvider(t, func(c *Config) {
+			withLogout(t, c)
+			c.IdentityProvider = idpWith(t, services)
+		})
+		if got := strings.Join(sp.logoutFrames(t.Context()), " "); !strings.HasSuffix(got, want) ||
+			strings.Count(got, "https://") > strings.Count(want, "https://")+1 {
+			t.Errorf("%s: got %q, want %q", services, got, want)
+		}
+	}
+}
+
 // TestNobodyFramesTheRest: what does not answer a LogoutRequest is framed by nobody, and neither is an
 // answer if nobody knows whose settings apply.
 func TestNobodyFramesTheRest(t *testing.T) {

@@ -32,6 +32,7 @@ import (
 // answer leads the browser to the identity provider.
 //
 // The session of the service ends first, and it ends also if the identity provider cannot be told.
+// Sign-ins of its tenant that this browser has begun and not finished end with it (ForgetLogins).
 // A user who did not sign in through one, or whose identity provider offers no logout, is signed
 // out of this service. The request has the NameID and the SessionIndexes of the sign-in, and it is
 // signed. The answer comes to the Logout URL, where the Handler must be registered.
@@ -63,9 +64,22 @@ func (h *Handler) StartLogout(w http.ResponseWriter, r *http.Request, returnTo s
 		h.logoutEvent(r.Context(), h.anyProvider(r), LogoutIncomplete, "",
 			refuse(CodeSession, "the session could not be ended everywhere", "", "").withCause(err))
 	}
+	ForgetLogins(w, r, h.tenantOf(r, subject))
 	if subject == nil || !l.tell(subject) {
 		l.show()
 	}
+}
+
+// tenantOf returns the tenant of a session that has ended: that of r if the user did not sign in
+// through an identity provider.
+func (h *Handler) tenantOf(r *http.Request, s *LogoutSubject) string {
+	if s != nil {
+		return s.Tenant
+	}
+	if sp := h.anyProvider(r); sp != nil {
+		return sp.config.Tenant
+	}
+	return ""
 }
 
 // checkOwnPost refuses a form that no page of our own origin has posted.
@@ -99,7 +113,8 @@ func (h *Handler) isOwnOrigin(r *http.Request, origin string) bool {
 	return err == nil && u.Scheme == base.Scheme && (asked || hostOf(u.Host) == hostOf(base.Host))
 }
 
-// A hereLogout is a logout that began here. The session of this service has ended, unless it is unsure.
+// A hereLogout is a logout that began here. The session of this service has ended, unless it is unsure:
+// then no page says that the user is signed out, whatever the identity provider answers.
 type hereLogout struct {
 	h        *Handler
 	w        http.ResponseWriter
@@ -160,8 +175,8 @@ func (l *hereLogout) sendBySOAP(request outgoing.LogoutRequest) {
 // browsers that run scripts, and not a redirect: the Content-Security-Policy of the page with the
 // form may have a form-action, which Chromium applies to the redirects that follow a post.
 func (l *hereLogout) sendByBrowser(request outgoing.LogoutRequest, by string) bool {
-	b, others := l.h.bind(l.r, l.sp, "")
-	request.ID = l.sp.logoutID(b, l.returnTo != "")
+	b, others, isNew := logoutBinding(l.sp.bindings(l.r), l.sp.config.Tenant)
+	request.ID = l.sp.logoutID(b, l.returnTo != "", l.unsure)
 	var to, field, value string
 	var err error
 	if by == bindingPOST {
@@ -173,7 +188,10 @@ func (l *hereLogout) sendByBrowser(request outgoing.LogoutRequest, by string) bo
 		l.incomplete(notSigned("the LogoutRequest", err))
 		return false
 	}
-	if room := l.sp.keep(l.w, b, others); room && l.returnTo != "" {
+	if isNew {
+		l.sp.setCookie(l.w, cookiePrefix+b.name, b.value(), loginMaxAge)
+	}
+	if room := l.sp.makeRoom(l.w, b, others); room && l.returnTo != "" {
 		l.sp.rememberPage(l.w, l.r, request.ID, l.returnTo)
 	}
 	l.h.logoutEvent(l.r.Context(), l.sp, LogoutStarted, request.ID, nil)
@@ -198,7 +216,7 @@ func (h *Handler) finishLogout(w http.ResponseWriter, r *http.Request, sp *Servi
 	answered, _ := d.message.Root.Attr("InResponseTo") // it is only looked up: the checks compare what was signed
 	requestID := ""
 	if p := h.pendingLogout(r, answered); p != nil {
-		l.sp, l.returnTo, requestID = p.sp, p.returnTo, answered
+		l.sp, l.returnTo, l.unsure, requestID = p.sp, p.returnTo, p.unsure, answered
 	}
 	if l.sp != nil {
 		d.addresses = l.sp.logoutAddresses(r)

@@ -181,7 +181,7 @@ func TestSlowSendersHoldWhatTheySent(t *testing.T) {
 // TestFirstBuffer: what nobody has paid for of the budget is small, whatever length is announced.
 func TestFirstBuffer(t *testing.T) {
 	for _, length := range []int64{-1, 10, smallBody, maxBody} {
-		b := body{budget: newMemoryBudget(0)}
+		b := body{budget: newMemoryBudget(0, 0)}
 		if err := b.read(strings.NewReader("a"), length); err != nil || cap(b.data) > smallBody+1 {
 			t.Errorf("length %d: got %v and a buffer of %d bytes", length, err, cap(b.data))
 		}

@@ -68,7 +68,7 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request) {
 // sign-outs.
 func (h *Handler) refuseForm(w http.ResponseWriter, r *http.Request, err *Error) {
 	sp := h.anyProvider(r)
-	if sp != nil && sp.takesLogoutAlone(r) {
+	if h.takesLogoutAlone(r, sp) {
 		h.refuseLogoutResponse(w, r, sp, err)
 		return
 	}
@@ -114,7 +114,7 @@ func (h *Handler) finishPost(w http.ResponseWriter, r *http.Request, form *poste
 		return
 	}
 	b, ok := bindingOf(r, request)
-	if !ok {
+	if !ok || b.hasEnded() {
 		form.release()
 		h.noPending(w, r, request, form.Tab)
 		return
@@ -136,6 +136,8 @@ func (h *Handler) finishPost(w http.ResponseWriter, r *http.Request, form *poste
 		form.release()
 		h.noPending(w, r, request, form.Tab)
 		return
+	case h.refuseSignIn(w, r, sp): // an address that all tenants share, and this one for logout alone
+		return
 	}
 	h.finish(w, withProvider(r, sp), sp, form, answer{bound: login}, m)
 }
@@ -151,7 +153,7 @@ func (h *Handler) readPosted(w http.ResponseWriter, r *http.Request, form *poste
 	} else {
 		a, err = wire.ReadAnswerInPlace(form.Response)
 	}
-	alone := place != nil && place.isAlone(r)
+	alone := place != nil && h.takesLogoutAlone(r, place.sp)
 	if err == nil && a.Response != nil && !alone {
 		return a.Response
 	}
@@ -161,8 +163,10 @@ func (h *Handler) readPosted(w http.ResponseWriter, r *http.Request, form *poste
 	}
 	form.release()
 	switch {
-	case a.AboutLogout || alone && err != nil:
+	case a.AboutLogout:
 		h.logoutNotRead(w, r, place.sp, fromFault(err).atStep(stepMessage))
+	case alone && err != nil:
+		h.refuseLogoutResponse(w, r, place.sp, fromFault(err).atStep(stepMessage))
 	case alone:
 		h.refuseLogoutResponse(w, r, place.sp, notAboutLogout())
 	default:
@@ -219,6 +223,10 @@ func (h *Handler) anyProvider(r *http.Request) *ServiceProvider {
 func (h *Handler) noPending(w http.ResponseWriter, r *http.Request, request, tab string) {
 	sp := h.anyProvider(r)
 	refusal := refuse(CodeStateMissing, "this browser has no pending login for the response", "", "").atStep(stepState)
+	if b, ok := bindingOf(r, request); ok && b.hasEnded() {
+		refusal.Message, refusal.page = "the user signed out after the sign-in began", &signedOutMeanwhile
+		refusal = refusal.advised("Sign in again: what was begun before a sign-out does not sign anybody in after it.")
+	}
 	switch {
 	case sp == nil && h.hasSession(w, r):
 		h.leave(w, r, h.config.Home)
@@ -319,6 +327,9 @@ func (h *Handler) unsolicited(w http.ResponseWriter, r *http.Request, form *post
 	}
 	if err != nil {
 		h.withoutTenant(w, r, relay, err)
+		return
+	}
+	if h.refuseSignIn(w, r, sp) {
 		return
 	}
 	r = withProvider(r, sp)

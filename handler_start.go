@@ -43,6 +43,7 @@ func (h *Handler) beginFor(w http.ResponseWriter, r *http.Request, returnTo stri
 	switch {
 	case err == nil:
 		h.beginAt(w, r, sp, LoginOptions{ReturnTo: returnTo}, elsewhere)
+	case namesNone(err) && h.refuseSignIn(w, r, nil):
 	case h.asksWho(err):
 		h.askWho(w, r, returnTo)
 	default:

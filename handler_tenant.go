@@ -22,12 +22,26 @@ func (c *HandlerConfig) validateChoice(f *faults) {
 	if c.Provider != nil && c.ChooseTenant != nil {
 		f.add("ChooseTenant", "is set beside Provider", "", "Resolve, if there are several tenants")
 	}
+	c.validateLogoutPath(f)
 	switch {
 	case c.ChoosePath == "":
 	case c.ChooseTenant == nil:
 		f.add("ChoosePath", "is set without ChooseTenant", c.ChoosePath, "both of them, or neither")
 	case !localPath(c.ChoosePath) || strings.ContainsAny(c.ChoosePath, "?#"):
 		f.add("ChoosePath", "is not a path", c.ChoosePath, DefaultRedirectPath+" or another path")
+	}
+}
+
+func (c *HandlerConfig) validateLogoutPath(f *faults) {
+	switch {
+	case c.LogoutPath == "":
+	case c.Provider != nil:
+		f.add("LogoutPath", "is set beside Provider", c.LogoutPath, "Config.LogoutPath of the provider alone")
+	case !localPath(c.LogoutPath) || strings.ContainsAny(c.LogoutPath, "?#"):
+		f.add("LogoutPath", "is not a path", c.LogoutPath, "a path such as /saml/logout")
+	case c.ChooseTenant != nil && samePath(c.LogoutPath, cmp.Or(c.ChoosePath, DefaultRedirectPath)):
+		f.add("LogoutPath", "is the path at which people are asked for their address (ChoosePath)", c.LogoutPath,
+			"two paths, or no LogoutPath")
 	}
 }
 
@@ -188,7 +202,7 @@ func (h *Handler) choose(w http.ResponseWriter, r *http.Request, form *postedFor
 	sp, refusal := h.resolve(r, "")
 	foreign := h.checkChoice(r)
 	switch {
-	case refusal == nil && h.refuseSignIn(w, r, sp):
+	case (refusal == nil || namesNone(refusal)) && h.refuseSignIn(w, r, sp):
 	case foreign != nil:
 		h.fail(w, r, sp, foreign)
 	case refusal == nil: // there is no choice here
@@ -212,6 +226,7 @@ func (h *Handler) beginByAddress(w http.ResponseWriter, r *http.Request, form *p
 	}
 	sp, refusal := h.providerOfDomain(r, domain)
 	switch {
+	case refusal == nil && h.refuseSignIn(w, r, sp):
 	case refusal == nil && isOpenedAt(r, sp.redirectURL):
 		h.beginAt(w, r, sp, LoginOptions{ReturnTo: form.ReturnTo, LoginHint: email}, false)
 	case refusal == nil: // the cookies of the login belong to another host

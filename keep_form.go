@@ -3,6 +3,7 @@ package saml
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -35,9 +36,9 @@ type FormAccountFunc func(r *http.Request) (*FormAccount, error)
 const (
 	// maxKeptForm is how long a form may be that is kept, in bytes.
 	maxKeptForm = 64 << 10
-	// keptFormMemory is what a form takes of HandlerConfig.BodyMemory, with the page on which it
-	// waits.
-	keptFormMemory = 512 << 10
+	// keptFormCost is how many times the size of its sealed text a form takes in memory: as it arrived,
+	// sealed or opened, and in the page on which it waits.
+	keptFormCost = 6
 )
 
 // A formFate is why a form is not passed on now.
@@ -118,24 +119,25 @@ func (h *Handler) keepForm(w http.ResponseWriter, r *http.Request) bool {
 	if h.guardsRedirectURL(w, r) {
 		return true
 	}
-	if !h.bodies.take(keptFormMemory, true) {
+	form := body{budget: h.forms}
+	defer form.release()
+	switch err := h.readKept(w, r, &form); {
+	case err == errNoMemory:
 		h.fail(w, r, sp, manyForms())
 		return true
-	}
-	defer h.bodies.give(keptFormMemory)
-	body, ok := h.keptBody(w, r)
-	if !ok {
+	case err != nil:
 		return false
 	}
-	sealed := sp.sealForm(r, account.Key, body)
+	sealed := sp.sealForm(r, account.Key, form.data)
 	if sealedText.EncodedLen(len(sealed)) > maxSealedForm {
 		return false // a very long key
 	}
-	h.showForm(w, r, sp, sealed, formWaits)
+	h.showForm(w, r, sp, sealedText.EncodeToString(sealed), formWaits)
 	return true
 }
 
-// takeForm returns the request with the form that has waited, or answers.
+// takeForm returns the request with the form that has waited, or answers. Strangers get no further
+// than the headers let them, and then share little memory: they only need the page again.
 func (h *Handler) takeForm(w http.ResponseWriter, r *http.Request, signedIn bool) (*http.Request, bool) {
 	account, sp, err := h.formAccount(r)
 	switch {
@@ -146,13 +148,18 @@ func (h *Handler) takeForm(w http.ResponseWriter, r *http.Request, signedIn bool
 		w.Header().Set("Cache-Control", "no-store")
 		http.Error(w, h.language(r).Say(textFormElsewhere), http.StatusForbidden)
 		return nil, true
-	case !h.bodies.take(keptFormMemory, true):
+	}
+	sent := body{budget: h.forms}
+	if account == nil && !signedIn {
+		sent.budget = h.strangersForms
+	}
+	defer sent.release()
+	text, err := h.sentForm(w, r, &sent)
+	if err == errNoMemory {
 		h.fail(w, r, sp, manyForms())
 		return nil, true
 	}
-	defer h.bodies.give(keptFormMemory)
-	sealed := h.sentForm(w, r)
-	fate := formWaits
+	sealed, fate := unpackSealed(text), formWaits
 	switch {
 	case sealed == nil:
 		fate = formUnreadable
@@ -164,7 +171,7 @@ func (h *Handler) takeForm(w http.ResponseWriter, r *http.Request, signedIn bool
 			return form.sentWith(r), false
 		}
 	}
-	h.showForm(w, r, sp, sealed, fate)
+	h.showForm(w, r, sp, string(text), fate)
 	return nil, true
 }
 
@@ -223,37 +230,76 @@ func fromOwnOrigin(r *http.Request, sp *ServiceProvider) bool {
 	return site == "same-origin" || site == "" && named && sp != nil
 }
 
-// keptBody reads the body of r. It reports whether it is a form that can be kept.
-func (h *Handler) keptBody(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
+// errNotKept means that the body is no form that can be kept, or did not arrive whole.
+var errNotKept = errors.New("no form that can be kept")
+
+// readKept reads the body of r if it is a form that can be kept. The error is errNoMemory if only
+// room is missing.
+func (h *Handler) readKept(w http.ResponseWriter, r *http.Request, b *body) error {
 	kind, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || len(r.Header.Get("Content-Type")) > maxKeptType || r.Header.Get("Content-Encoding") != "" {
-		return nil, false
+		return errNotKept
 	}
 	isForm := kind == "application/x-www-form-urlencoded"
-	if isForm && r.PostForm != nil { // a middleware has parsed the form: fields keep their values in order
-		body := []byte(r.PostForm.Encode())
-		return body, len(body) <= maxKeptForm && (len(body) > 0 || r.ContentLength == 0)
+	switch {
+	case isForm && r.PostForm != nil:
+		err = b.keepParsed(r)
+	case isForm || kind == "multipart/form-data":
+		err = h.readWhole(w, r, b, maxKeptForm)
+	default:
+		return errNotKept
 	}
-	if !isForm && kind != "multipart/form-data" {
-		return nil, false
+	switch {
+	case err != nil:
+		return err
+	case !isForm && !hasNoFile(b.data, parameters["boundary"]):
+		return errNotKept
 	}
-	body, ok := h.readWhole(w, r, maxKeptForm)
-	return body, ok && (isForm || hasNoFile(body, parameters["boundary"]))
+	return b.holdForm(sealedText.EncodedLen(len(b.data)))
 }
 
-// readWhole reads a body of at most most bytes. It reports whether that is all of it.
-func (h *Handler) readWhole(w http.ResponseWriter, r *http.Request, most int64) ([]byte, bool) {
+// keepParsed is readKept for a form that a middleware has parsed: fields keep their values in order.
+func (b *body) keepParsed(r *http.Request) error {
+	least := 0 // escapes make it longer
+	for name, values := range r.PostForm {
+		for _, value := range values {
+			least += len(name) + len(value)
+		}
+	}
+	if least > maxKeptForm {
+		return errNotKept
+	}
+	b.data = []byte(r.PostForm.Encode())
+	if len(b.data) > maxKeptForm || len(b.data) == 0 && r.ContentLength != 0 {
+		return errNotKept
+	}
+	return nil
+}
+
+// readWhole reads a form of at most most bytes. A slow sender holds hardly more than it has sent: the
+// memory that is needed with the form is taken when all of it is there.
+func (h *Handler) readWhole(w http.ResponseWriter, r *http.Request, b *body, most int64) error {
 	if r.Body == nil || r.ContentLength > most {
-		return nil, false
+		return errNotKept
 	}
 	restore := readDeadline(w, r, h.bodyTimeout)
-	body, err := io.ReadAll(io.LimitReader(r.Body, most+1))
-	if err != nil {
-		return nil, false
+	if err := b.read(io.LimitReader(r.Body, most+1), r.ContentLength); err != nil {
+		return err
 	}
 	restore()
-	size := int64(len(body))
-	return body, size <= most && (r.ContentLength < 0 || r.ContentLength == size)
+	size := int64(len(b.data))
+	if size > most || r.ContentLength >= 0 && r.ContentLength != size {
+		return errNotKept
+	}
+	return nil
+}
+
+// holdForm counts what a form takes that has arrived. size is that of its sealed text.
+func (b *body) holdForm(size int) error {
+	if !b.hold(keptFormCost*size - b.held) {
+		return errNoMemory
+	}
+	return nil
 }
 
 // hasNoFile reports whether a body is multipart/form-data (RFC 7578) with fields alone. A field for
@@ -280,29 +326,31 @@ func hasNoFile(body []byte, boundary string) bool {
 	}
 }
 
-// sentForm reads what our page posts: a sealed form and nothing else. It returns nil if that is not
-// what arrived.
-func (h *Handler) sentForm(w http.ResponseWriter, r *http.Request) []byte {
+// sentForm reads what our page posts: the text of a sealed form and nothing else. The error is
+// errNoMemory if only room is missing.
+func (h *Handler) sentForm(w http.ResponseWriter, r *http.Request, b *body) ([]byte, error) {
 	if r.PostForm != nil {
-		return unpackSealed(r.PostForm.Get(posted.Kept))
+		text := r.PostForm.Get(posted.Kept)
+		if len(text) > maxSealedForm {
+			return nil, errNotKept
+		}
+		b.data = []byte(text)
+	} else if err := h.readWhole(w, r, b, int64(len(posted.Kept)+1+maxSealedForm)); err != nil {
+		return nil, err
 	}
-	body, ok := h.readWhole(w, r, int64(len(posted.Kept)+1+maxSealedForm))
-	if !ok {
-		return nil
-	}
-	return unpackSealed(strings.TrimPrefix(string(body), posted.Kept+"="))
+	return bytes.TrimPrefix(b.data, []byte(posted.Kept+"=")), b.holdForm(len(b.data))
 }
 
-// showForm says what becomes of a form. If it can still be sent, the page has the form and leads to
-// the sign-in, which ends on the page of tellToSend.
-func (h *Handler) showForm(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, sealed []byte, fate *formFate) {
+// showForm says what becomes of a form. If it can still be sent, the page has the text of the sealed
+// form and leads to the sign-in, which ends on the page of tellToSend.
+func (h *Handler) showForm(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, sealed string, fate *formFate) {
 	if !fate.waits {
 		page.Notice{Language: h.language(r), Status: fate.status, Title: textFormKept, Sentence: fate.sentence,
 			Link: page.Link{To: h.config.Home}, Button: textStartPage}.Write(w)
 		return
 	}
 	waiting := page.Waiting{Language: h.language(r), Title: textFormKept, Sentence: fate.sentence,
-		Form: page.Field{Name: posted.Kept, Value: sealedText.EncodeToString(sealed)}}
+		Form: page.Field{Name: posted.Kept, Value: sealed}}
 	if fate.signIn {
 		at, err := h.loginAddress(r)
 		if err != nil {

@@ -116,10 +116,14 @@ func (f *keptForm) sentWith(r *http.Request) *http.Request {
 var sealedText = base64.RawURLEncoding.Strict()
 
 // unpackSealed returns a sealed form from its text, nil if it cannot be one.
-func unpackSealed(text string) []byte {
-	sealed, err := sealedText.DecodeString(text)
-	if err != nil || len(text) > maxSealedForm || strings.ContainsAny(text, "\r\n") {
+func unpackSealed(text []byte) []byte {
+	if len(text) == 0 || len(text) > maxSealedForm || bytes.ContainsAny(text, "\r\n") {
 		return nil // the decoder skips line breaks
 	}
-	return sealed
+	sealed := make([]byte, sealedText.DecodedLen(len(text)))
+	n, err := sealedText.Decode(sealed, text)
+	if err != nil {
+		return nil
+	}
+	return sealed[:n]
 }

@@ -274,46 +274,6 @@ func TestOtherFormsPassUnchanged(t *testing.T) {
 	}
 }
 
-// TestFormsShareTheBudget: strangers who send forms slowly hold no more memory than
-// HandlerConfig.BodyMemory, and whoever gets no room can post again.
-func TestFormsShareTheBudget(t *testing.T) {
-	t.Parallel()
-	page := keeping(t, saml.HandlerConfig{Provider: newHouse(t, nil).sp, BodyMemory: 8 << 20})
-	again := keptForm(postForm(page, strings.NewReader(ownForm), "Ended", "ann"))
-	const atOnce = 8 << 20 / 4 * 3 / (512 << 10)
-	var senders []*io.PipeWriter
-	answers := make(chan *httptest.ResponseRecorder)
-	for range atOnce {
-		body, sender := io.Pipe()
-		senders = append(senders, sender)
-		go func() { answers <- postForm(page, body) }()
-		for _, piece := range []string{"saml_form=", "AA"} { // the second is read when the memory is taken
-			if _, err := io.WriteString(sender, piece); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	for name, w := range map[string]*httptest.ResponseRecorder{
-		"sent again": postForm(page, strings.NewReader(again), "User", "ann"),
-		"to be kept": postForm(page, strings.NewReader(ownForm), "Ended", "ann"),
-	} {
-		busy := "<code>" + string(saml.CodeBusy) + "</code>"
-		if w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), busy) {
-			t.Errorf("one more, %s: got status %d, %s", name, w.Code, w.Body)
-		}
-	}
-	if w := postForm(page, strings.NewReader(ownForm), "User", "ann"); w.Code != 200 {
-		t.Errorf("a form that need not wait: got status %d, %s", w.Code, w.Body)
-	}
-	for _, sender := range senders {
-		sender.Close()
-		<-answers
-	}
-	if w := postForm(page, strings.NewReader(again), "User", "ann"); w.Code != 200 {
-		t.Errorf("when there is room again: got status %d, %s", w.Code, w.Body)
-	}
-}
-
 // TestGuardOnTheRedirectURLKeepsNoForm: a mistake in the routes is still called by its name.
 func TestGuardOnTheRedirectURLKeepsNoForm(t *testing.T) {
 	t.Parallel()

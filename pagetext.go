@@ -48,7 +48,7 @@ func PageTexts() []string {
 		textFormTooOld, textFormUnreadable, textFormElsewhere, textFormSignedIn}
 	list = append(list, page.Texts...)
 	list = append(list, logoutTexts...)
-	pages := []Page{defaultPage, logoutLater}
+	pages := []Page{defaultPage, logoutLater, messageUnread, signedOutMeanwhile}
 	for _, row := range codes {
 		pages = append(pages, row.page)
 	}

@@ -43,6 +43,7 @@ const (
 	flagForceAuthn = 1 << iota
 	flagPurpose    // the binding belongs to this login alone and holds its purpose
 	flagReturnTo   // the user asked for a page
+	flagUnsure     // of a logout: it is not certain that the session here has ended
 )
 
 var idText = base64.RawURLEncoding.Strict()

@@ -37,7 +37,8 @@ const ourEntityID = "\x00"
 // same. r must have come through the Handler, as for Session.
 func (m *Manager) End(w http.ResponseWriter, r *http.Request) (*saml.LogoutSubject, error) {
 	subject, err := m.subject(r) // first: a sign-out deletes the record that may hold it
-	return subject, errors.Join(err, m.SignOut(w, r))
+	m.forget(w, r, "")
+	return subject, errors.Join(err, m.endAll(r))
 }
 
 func (m *Manager) subject(r *http.Request) (*saml.LogoutSubject, error) {

@@ -13,9 +13,17 @@ import (
 
 // SignOut ends the session of r on all replicas and deletes the cookie. After an error the cookie
 // is deleted, but a copy of it may still work. A request without the cookie changes nothing: a form
-// that another site posts comes without it and must not sign anyone out (CSRF).
+// that another site posts comes without it and must not sign anyone out (CSRF). Sign-ins of the
+// session's tenant that this browser has begun and not finished end too (saml.ForgetLogins).
 func (m *Manager) SignOut(w http.ResponseWriter, r *http.Request) error {
 	m.forget(w, r, "")
+	forgotten := map[string]bool{}
+	for _, s := range append(m.openAll(r), m.lateAll(r)...) {
+		if !forgotten[s.Tenant] {
+			saml.ForgetLogins(w, r, s.Tenant)
+		}
+		forgotten[s.Tenant] = true
+	}
 	return m.endAll(r)
 }
 

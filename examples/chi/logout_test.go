@@ -1,8 +1,15 @@
 package main
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
+	"math/big"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -86,6 +93,50 @@ func TestEndSession(t *testing.T) {
 	if got[0] == nil || got[0].NameID.Value != analyst.Mail || len(got[0].SessionIndexes) != 1 || got[1] != nil {
 		t.Errorf("got %+v", got)
 	}
+	b.open("/").wantAsked()
+}
+
+// TestSignOutAtTheIdentityProvider: with a signing key the sign-out ends the session here, and leads to the
+// identity provider with a request that names the user.
+func TestSignOutAtTheIdentityProvider(t *testing.T) {
+	t.Parallel()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, certificate, certificate, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := newHouse(t, func(c config) (http.Handler, error) {
+		c.Signing = &tls.Certificate{PrivateKey: key, Certificate: [][]byte{der}}
+		return newService(c)
+	})
+	b := h.browser()
+	b.signIn("/", analyst).want(http.StatusOK, analyst.Mail)
+	b.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	r, err := http.NewRequest(http.MethodPost, h.url+"/sign-out", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	answer, err := b.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	idp, err := saml.ParseMetadata(h.config.Metadata)
+	if err != nil {
+		t.Fatal(err)
+	}
+	to, query, _ := strings.Cut(answer.Header.Get("Location"), "?")
+	if answer.StatusCode != http.StatusSeeOther || to != idp.LogoutURL() ||
+		!strings.HasPrefix(query, "SAMLRequest=") || !strings.Contains(query, "&Signature=") {
+		t.Errorf("got status %d to %s?%s", answer.StatusCode, to, query)
+	}
+	b.CheckRedirect = nil
+	b.h.idp.SignInAs(samltest.User{}) // from here on the session alone counts
 	b.open("/").wantAsked()
 }
 

@@ -30,7 +30,7 @@ func TestSignIn(t *testing.T) {
 	h.idp.SignInAs(samltest.User{}) // from here on the session alone counts
 	b.open("/").want(http.StatusOK, analyst.Mail)
 
-	b.do(http.MethodPost, "/sign-out", "Accept", "text/html").want(http.StatusOK, "Goodbye")
+	b.do(http.MethodPost, "/sign-out", "Sec-Fetch-Site", "same-origin").want(http.StatusOK, "Goodbye")
 	b.open("/").wantAsked()
 	h.browser().signIn("/", administrator).want(http.StatusOK, "You are user 2")
 	b.signIn("/", analyst).want(http.StatusOK, "You are user 1") // the same account as before

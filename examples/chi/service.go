@@ -60,7 +60,9 @@ func newService(c config) (http.Handler, error) {
 	router.Handle(sp.RedirectPath(), login) // outside of Require: GET begins a login, POST finishes it
 	router.Handle(logoutPath, login)        // outside of Require too
 	router.Get("/goodbye", goodbye)
-	router.Post("/sign-out", sessions.signOut)
+	router.Post("/sign-out", func(w http.ResponseWriter, r *http.Request) {
+		login.StartLogout(w, r, "/goodbye") // without config.Signing only the session here ends
+	})
 	router.Group(func(private chi.Router) {
 		private.Use(login.Require)
 		private.Get("/", home)

@@ -128,15 +128,6 @@ func (s *sessions) subject(ctx context.Context) *saml.LogoutSubject {
 	return subject
 }
 
-// signOut ends the session.
-func (s *sessions) signOut(w http.ResponseWriter, r *http.Request) {
-	if err := s.Destroy(r.Context()); err != nil {
-		http.Error(w, "You may still be signed in. Try again in a moment.", http.StatusServiceUnavailable)
-		return
-	}
-	http.Redirect(w, r, "/goodbye", http.StatusSeeOther)
-}
-
 type userKey struct{}
 
 // userFrom returns the user of a request that came through Require.

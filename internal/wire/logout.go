@@ -43,6 +43,17 @@ func LogoutFromQuery(raw string) (*Logout, *redirect.Message, error) {
 	return m, parameters, nil
 }
 
+// AnswersLogout reports whether the message in the raw query of the HTTP-Redirect binding is a
+// LogoutResponse by its root, whatever else is wrong with it.
+func AnswersLogout(raw string) bool {
+	parameters, err := redirect.ParseQuery(raw, maxRedirected)
+	if err != nil {
+		return false
+	}
+	doc, err := xmltree.Parse(parameters.XML, xmltree.Options{})
+	return err == nil && doc.Root().Is(xmltree.NSProtocol, "LogoutResponse")
+}
+
 // LogoutFromForm reads the raw body of the HTTP-POST binding (SAML Bindings 2.0 §3.5). query is the
 // raw query of the address that it was posted to.
 func LogoutFromForm(body, query string) (*Logout, *redirect.Message, error) {
