@@ -37,7 +37,7 @@ func (s *MetadataSource) LookNow(ctx context.Context) error {
 func (s *MetadataSource) beginLookNow() (*extraLook, *Error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := s.config.Now()
+	now := s.now()
 	s.tick(now)
 	if l := s.asked; l != nil && !l.isOver() {
 		return l, nil

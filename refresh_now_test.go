@@ -34,6 +34,7 @@ func TestLookNow(t *testing.T) {
 		tooSoon("a moment after a look by plan")
 		h.pass(5 * time.Minute)
 		h.publish("b")
+		h.server.Fail(samltest.FaultSlow(100 * time.Millisecond)) // so that all are there before it answers
 		h.server.Forget()
 		var all sync.WaitGroup
 		for range 20 {
@@ -44,6 +45,7 @@ func TestLookNow(t *testing.T) {
 			})
 		}
 		all.Wait()
+		h.server.Fail(nil)
 		asked, told := h.server.Requests(), kinds(h.told())
 		if len(asked) != 1 || asked[0].IfNoneMatch == "" || h.trusts(s, nil) != "b" ||
 			told != "metadata_key_added metadata_key_removed" {
