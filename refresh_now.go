@@ -6,7 +6,8 @@ import (
 )
 
 // LookNow looks at the address at once, for a button on a page of an administrator. It returns nil
-// if the look succeeded: what Snapshot returns is what the server has now. It asks conditionally.
+// if the look succeeded: what Snapshot returns is what the server has now. It asks whether that has
+// changed, as looks by plan do.
 //
 // The look takes the place of the next one by plan, and obeys its limits: not before MinInterval is
 // over since the last one began (10 seconds while there is nothing to trust), and not before a
