@@ -30,9 +30,11 @@ func (w wrapped) Snapshot(ctx context.Context) (*saml.IdentityProvider, error) {
 func copies(h *metadataHouse) map[string]func(*saml.IdentityProvider) (*saml.IdentityProvider, error) {
 	known := h.pins("a", "b")
 	return map[string]func(*saml.IdentityProvider) (*saml.IdentityProvider, error){
-		"the same":           func(p *saml.IdentityProvider) (*saml.IdentityProvider, error) { return p, nil },
-		"a copy":             func(p *saml.IdentityProvider) (*saml.IdentityProvider, error) { c := *p; return &c, nil },
-		"one of WithDetails": func(p *saml.IdentityProvider) (*saml.IdentityProvider, error) { return p.WithDetails(nil), nil },
+		"the same": func(p *saml.IdentityProvider) (*saml.IdentityProvider, error) { return p, nil },
+		"a copy":   func(p *saml.IdentityProvider) (*saml.IdentityProvider, error) { c := *p; return &c, nil },
+		"one of WithDetails": func(p *saml.IdentityProvider) (*saml.IdentityProvider, error) {
+			return p.WithDetails(nil), nil
+		},
 		"one made of its parts": func(p *saml.IdentityProvider) (*saml.IdentityProvider, error) {
 			return saml.NewIdentityProvider(p.EntityID(), p.LoginURL(), p.Keys()...)
 		},
