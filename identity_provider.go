@@ -31,7 +31,8 @@ type IdentityProvider struct {
 
 	cache   *refresh.Duration // how long the document may be kept before it is looked at again, nil if it does not say
 	created time.Time         // when the publisher made the document (mdrpi creationInstant), zero if it does not say
-	removed []removedKey      // keys that a MetadataSource trusted a moment ago
+	reading *reading          // of a MetadataSource, nil if none has read it
+	removed []removedKey      // keys that it trusted a moment ago
 }
 
 // Snapshot returns p: an IdentityProvider is its own IdentityProviderSource.
@@ -62,7 +63,7 @@ func (p *IdentityProvider) LoginIsPOSTOnly() bool { return p.loginURL == "" && p
 // document are left behind: they speak of a document that was changed since.
 func (p *IdentityProvider) WithDetails(metadata *IdentityProvider) *IdentityProvider {
 	c := &IdentityProvider{entityID: p.entityID, loginURL: p.loginURL, loginPOST: p.loginPOST, logout: p.logout,
-		keys: p.keys, wantSigned: p.wantSigned, unread: p.unread}
+		keys: p.keys, wantSigned: p.wantSigned, unread: p.unread, reading: p.reading, removed: p.removed}
 	if metadata != nil {
 		c.takeDetails(metadata)
 	}

@@ -47,7 +47,7 @@ func lonelySource(t *testing.T, idp *IdentityProvider) *MetadataSource {
 	t.Helper()
 	s, err := newMetadataSource(t.Context(), MetadataSourceConfig{Address: "https://metadata.invalid/",
 		Logger: slog.New(slog.DiscardHandler)},
-		&refresh.Scheduler{Extra: refresh.Limiter{InAll: 1, OfHost: 1}, Waiting: make(chan struct{}, 1)})
+		&refresh.Scheduler{Extra: refresh.Limiter{InAll: 1, OfHost: 1}, Waiting: refresh.Places{InAll: 1}})
 	if err != nil {
 		t.Fatal(err)
 	}

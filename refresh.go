@@ -38,6 +38,7 @@ type MetadataSource struct {
 	ready     chan struct{}                // closed with the first document
 	saving    sync.Mutex                   // one write at a time, in order
 	saved     *keptMetadata                // what is persisted, nil if nothing is or it is not known; under saving
+	queue     refresh.Queue                // of those who wait for a look for a key that is not known
 
 	mu       sync.Mutex
 	schedule refresh.Schedule
@@ -62,6 +63,7 @@ type keptMetadata struct {
 	conditions fetch.Conditions // with which to ask whether it has changed
 	created    time.Time        // the latest that was seen, if the document is signed with a pinned key
 	readAt     time.Time        // of the last good look
+	wholeAt    time.Time        // when the document itself came last, and not that it is unchanged; zero if not known
 	since      time.Time        // since when it says what it says
 	origin     MetadataOrigin
 	missing    []missingKey // whose sessions are to end, if the source is to do that; sorted
@@ -116,7 +118,7 @@ func newMetadataSource(ctx context.Context, c MetadataSourceConfig, on *refresh.
 
 // begin takes what is there before the first look, and plans that.
 func (s *MetadataSource) begin(initial *keptMetadata) {
-	now := s.config.Now()
+	now := s.now()
 	kept, none, events := s.load(now)
 	if none && initial != nil {
 		if kept, events = s.takeInitial(initial, now, events); kept != nil {
@@ -168,7 +170,7 @@ func (s *MetadataSource) trusted() (*keptMetadata, *Error) {
 	s.mu.Lock()
 	replaced, failure := s.replaced, s.failure
 	s.mu.Unlock()
-	kept, now := s.current.Load(), s.config.Now()
+	kept, now := s.current.Load(), s.now()
 	switch {
 	case replaced:
 		return nil, unavailable("the settings of this metadata source have changed, " +
@@ -197,6 +199,10 @@ func (s *MetadataSource) endsTrust() string {
 	}
 	return "MaxValidity"
 }
+
+// now returns the time of the wall clock. The reading that Go compares in its place, where there is
+// one, stands still while a machine sleeps.
+func (s *MetadataSource) now() time.Time { return s.config.Now().Round(0) }
 
 func unavailable(message string) *Error { return refuse(CodeMetadataUnavailable, message, "", "") }
 
@@ -238,7 +244,7 @@ func (s *MetadataSource) health() *Error {
 	if err != nil {
 		return err
 	}
-	now := s.config.Now()
+	now := s.now()
 	switch {
 	case s.ctx.Err() != nil:
 		return refuse(CodeMetadataStale, "nothing looks for new metadata any more: the context of the source has ended", "",
@@ -291,6 +297,16 @@ func (s *MetadataSource) Status() MetadataStatus {
 	return status
 }
 
+// Document returns the document that counts, as it was read, for a service that keeps it elsewhere
+// too. It is nil if there is none, and if the source does not keep it: without
+// MetadataSourceConfig.Persist, and while MetadataSourceConfig.Initial counts. Do not change it.
+func (s *MetadataSource) Document() []byte {
+	if k := s.current.Load(); k != nil {
+		return k.document
+	}
+	return nil
+}
+
 // Address returns MetadataSourceConfig.Address without what may be secret: a query.
 func (s *MetadataSource) Address() string { return shownAddress(s.config.Address) }
 
@@ -303,7 +319,7 @@ type sourceTask struct{ *MetadataSource }
 // Wait returns how long until a look is due, or a warning.
 func (t sourceTask) Wait() time.Duration {
 	s := t.MetadataSource
-	now := s.config.Now()
+	now := s.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.tick(now)
@@ -317,7 +333,7 @@ func (t sourceTask) Wait() time.Duration {
 // Run looks if that is due, and warns.
 func (t sourceTask) Run() {
 	s := t.MetadataSource
-	now := s.config.Now()
+	now := s.now()
 	s.mu.Lock()
 	s.tick(now)
 	due := !now.Before(s.schedule.Due()) && s.ctx.Err() == nil
@@ -337,7 +353,7 @@ func (s *MetadataSource) tick(now time.Time) {
 	s.schedule.Tick(now)
 	if k := s.current.Load(); k != nil && k.readAt.After(now) {
 		again := *k
-		again.readAt = now
+		again.readAt, again.wholeAt = now, earlier(k.wholeAt, now)
 		s.current.CompareAndSwap(k, &again)
 	}
 }

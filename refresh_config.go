@@ -32,7 +32,8 @@ type MetadataSourceConfig struct {
 	EntityID string
 
 	// Tenant is Config.Tenant of the service provider: it is in every event, and what was persisted
-	// for another tenant does not count.
+	// for another tenant does not count. New refuses a service provider of another tenant if
+	// EndSessionsOfRemovedKeys is set.
 	Tenant string
 
 	// SignedBy are keys of which one must have signed the document (pins); the dates of their
@@ -72,8 +73,9 @@ type MetadataSourceConfig struct {
 	MaxValidity time.Duration
 
 	// RefuseExpiredCertificates refuses documents in which no certificate is within its dates. Set
-	// it if Config.RefuseExpiredCertificates is set. Default: such a document is taken, because a
-	// key that the identity provider publishes is trusted whatever the dates are.
+	// it if Config.RefuseExpiredCertificates is set: New makes looks refuse them then, but what was
+	// persisted and Initial are read before. Default: such a document is taken, because a key that
+	// the identity provider publishes is trusted whatever the dates are.
 	RefuseExpiredCertificates bool
 
 	// EndSessionsOfRemovedKeys ends the sessions whose sign-in was signed with a key that the identity

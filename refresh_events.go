@@ -70,7 +70,7 @@ func (s *MetadataSource) event(kind EventKind, m MetadataEvent) Event {
 	if k := s.current.Load(); k != nil {
 		m.EntityID = k.idp.entityID
 	}
-	return Event{Kind: kind, Time: s.config.Now(), Tenant: s.config.Tenant, Err: m.Err, Metadata: &m}
+	return Event{Kind: kind, Time: s.now(), Tenant: s.config.Tenant, Err: m.Err, Metadata: &m}
 }
 
 // tell hands events over. s.mu is not held.
@@ -203,7 +203,7 @@ const (
 func (s *MetadataSource) warnings() []Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := s.config.Now()
+	now := s.now()
 	s.alarm = time.Time{}
 	k := s.current.Load()
 	if s.ctx.Err() != nil || k == nil {

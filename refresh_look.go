@@ -33,14 +33,10 @@ const (
 // look asks for the document once, and takes it or keeps what there is. It returns why it found
 // nothing, nil if it did.
 func (s *MetadataSource) look(kind lookKind) *Error {
-	s.mu.Lock()
-	s.begun++
-	number := s.begun
-	s.mu.Unlock()
+	number := s.beginLook(kind)
 	kept := s.current.Load()
 	conditions := fetch.Conditions{Fresh: true}
-	// what has run out is not made fresh by a server or a cache that has nothing newer
-	if kept != nil && kind != lookForKey && !kept.idp.isOver(s.config.Now()) {
+	if kept != nil && kind != lookForKey && kept.mayBeConfirmed(s.now()) {
 		conditions = kept.conditions
 	}
 	found, failure := s.find(kept, conditions)
@@ -52,10 +48,36 @@ func (s *MetadataSource) look(kind lookKind) *Error {
 	return nil
 }
 
+// beginLook notes that a look begins, which may have waited for its turn, and returns its number.
+func (s *MetadataSource) beginLook(kind lookKind) uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	s.tick(now)
+	switch kind {
+	case lookNow:
+		s.schedule.BeginNow(now, s.current.Load() != nil)
+	case lookForKey:
+		s.schedule.BeginExtra(now)
+	}
+	s.begun++
+	return s.begun
+}
+
+// wholeEvery is how often a look asks for the document itself, whatever the tag is.
+const wholeEvery = 24 * time.Hour
+
+// mayBeConfirmed reports whether it is enough if the next look finds that nothing has changed. What has
+// run out is not made fresh by a server that has nothing newer. And a cache that says of everything
+// that it has not changed must not hide for ever that a key was removed.
+func (k *keptMetadata) mayBeConfirmed(now time.Time) bool {
+	return !k.idp.isOver(now) && now.Sub(k.wholeAt) < wholeEvery
+}
+
 // find fetches and reads the document. It changes nothing.
 func (s *MetadataSource) find(kept *keptMetadata, c fetch.Conditions) (*keptMetadata, *lookFailure) {
 	answer, fault := fetch.GetIfChanged(s.ctx, s.address, s.config.fetchOptions(), c)
-	now := s.config.Now()
+	now := s.now()
 	switch {
 	case fault != nil:
 		return nil, s.notFetched(fault)
@@ -73,8 +95,8 @@ func (s *MetadataSource) find(kept *keptMetadata, c fetch.Conditions) (*keptMeta
 	if failure := s.checkFetched(idp, now); failure != nil {
 		return nil, failure.movedTo(answer.MovedTo)
 	}
-	found := &keptMetadata{idp: idp, created: earlier(idp.created, now), readAt: now, since: now, origin: MetadataFetched,
-		conditions: fetch.Conditions{ETag: answer.ETag, LastModified: answer.LastModified}}
+	found := &keptMetadata{idp: idp, created: earlier(idp.created, now), readAt: now, wholeAt: now, since: now,
+		origin: MetadataFetched, conditions: fetch.Conditions{ETag: answer.ETag, LastModified: answer.LastModified}}
 	if s.config.Persist != nil {
 		found.document = answer.Document
 	}
@@ -144,6 +166,7 @@ func (s *MetadataSource) read(document []byte) (*IdentityProvider, *Error) {
 	if err := checkLoginURL(idp.LoginURL(), s.config.InsecureAllowHTTP); err != nil {
 		return nil, err.completed(idp)
 	}
+	idp.reading = &reading{s}
 	return idp, nil
 }
 
@@ -169,7 +192,7 @@ func (s *MetadataSource) checkKept(idp *IdentityProvider, at, now time.Time) *Er
 
 // checkFetched is for a document that could replace a better one.
 func (s *MetadataSource) checkFetched(idp *IdentityProvider, now time.Time) *lookFailure {
-	for _, err := range []*Error{idp.ranOut(now), s.checkKept(idp, now, now), s.checkOwn(idp)} {
+	for _, err := range []*Error{idp.ranOut(now), s.checkKept(idp, now, now), s.checkOwn(idp, now)} {
 		if err != nil {
 			return failed(err.completed(idp))
 		}
@@ -199,13 +222,16 @@ const hintOlder = "A server or cache of the publisher has an old copy, or somebo
 // conclude takes what a look found, or notes why it found nothing, and plans the next look. It
 // returns the events.
 func (s *MetadataSource) conclude(number uint64, found *keptMetadata, failure *lookFailure, kind lookKind) []Event {
-	now := s.config.Now()
+	now := s.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.tick(now)
+	if kind == lookForKey {
+		s.schedule.EndExtra(now)
+	}
 	if s.ctx.Err() != nil || number < s.applied { // it has ended, or was overtaken by a look that began later
 		return nil
 	}
-	s.tick(now)
 	if failure != nil {
 		return s.fail(now, failure, kind)
 	}

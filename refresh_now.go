@@ -6,7 +6,8 @@ import (
 )
 
 // LookNow looks at the address at once, for a button on a page of an administrator. It returns nil
-// if the look succeeded: what Snapshot returns is what the server has now. It asks conditionally.
+// if the look succeeded: what Snapshot returns is what the server has now. It asks whether that has
+// changed, as looks by plan do.
 //
 // The look takes the place of the next one by plan, and obeys its limits: not before MinInterval is
 // over since the last one began (10 seconds while there is nothing to trust), and not before a
@@ -37,7 +38,7 @@ func (s *MetadataSource) LookNow(ctx context.Context) error {
 func (s *MetadataSource) beginLookNow() (*extraLook, *Error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := s.config.Now()
+	now := s.now()
 	s.tick(now)
 	if l := s.asked; l != nil && !l.isOver() {
 		return l, nil

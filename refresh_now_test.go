@@ -34,6 +34,7 @@ func TestLookNow(t *testing.T) {
 		tooSoon("a moment after a look by plan")
 		h.pass(5 * time.Minute)
 		h.publish("b")
+		h.server.Fail(samltest.FaultSlow(100 * time.Millisecond)) // so that all are there before it answers
 		h.server.Forget()
 		h.server.Fail(samltest.FaultSlow(time.Second)) // so that all 20 come while the look is under way
 		var all sync.WaitGroup

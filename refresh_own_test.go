@@ -56,6 +56,30 @@ func TestLookRefusesWhatNewRefuses(t *testing.T) {
 	}
 }
 
+// TestLookRefusesKeysOutsideTheirDates: with Config.RefuseExpiredCertificates nobody can sign in with
+// such a document, so it does not replace one with which they can.
+func TestLookRefusesKeysOutsideTheirDates(t *testing.T) {
+	withMetadataHouse(t, func(t *testing.T, h *metadataHouse) {
+		h.publish("a")
+		strict, lenient := h.source(nil), h.source(nil)
+		dates := func(c *saml.Config) { c.RefuseExpiredCertificates = true }
+		sp := h.provider(strict, dates)
+		h.provider(lenient, nil)
+		h.publish("b-expired")
+		h.next(strict)
+		h.pass(10 * time.Minute) // both have looked
+		if f := strict.Status().Failure; f == nil || f.Code != saml.CodeCertificateExpired {
+			t.Errorf("the look says %v", f)
+		}
+		if err := h.login(sp, "a"); err != nil || sp.Health(t.Context()) != nil {
+			t.Errorf("sign-in: %v, Health %v", err, sp.Health(t.Context()))
+		}
+		if got := h.trusts(lenient, nil); got != "b" {
+			t.Errorf("if the dates do not count: trusts %q", got)
+		}
+	})
+}
+
 // TestFirstLookRefusesOurOwnAddress: a service provider that was made before the first document is
 // asked about that one too. Without any, the source cannot know, and New says it.
 func TestFirstLookRefusesOurOwnAddress(t *testing.T) {

@@ -69,6 +69,7 @@ type pieceHeader struct {
 	ETag         string    `json:"etag,omitempty"`
 	LastModified string    `json:"last_modified,omitempty"`
 	ReadAt       time.Time `json:"read_at"`
+	WholeAt      time.Time `json:"whole_at,omitzero"`
 	Since        time.Time `json:"since"`
 	Created      time.Time `json:"created,omitzero"`
 	SHA256       string    `json:"sha256"` // of the document
@@ -90,7 +91,7 @@ func (s *MetadataSource) cacheKey() string {
 func (s *MetadataSource) piece(k *keptMetadata) ([]byte, error) {
 	header, err := json.Marshal(pieceHeader{Version: pieceVersion, Tenant: s.config.Tenant, Address: s.address,
 		EntityID: k.idp.entityID, ETag: k.conditions.ETag, LastModified: k.conditions.LastModified,
-		ReadAt: k.readAt.UTC(), Since: k.since.UTC(), Created: k.created, SHA256: documentHash(k.document),
+		ReadAt: k.readAt.UTC(), WholeAt: k.wholeAt.UTC(), Since: k.since.UTC(), Created: k.created, SHA256: documentHash(k.document),
 		Missing: k.missing})
 	if err != nil {
 		return nil, err
@@ -153,8 +154,8 @@ func (s *MetadataSource) parsePiece(data []byte, now time.Time) (*keptMetadata, 
 	if refusal = idp.ranOut(now); refusal != nil {
 		return nil, fmt.Errorf("%w: %w", errRanOut, refusal)
 	}
-	return &keptMetadata{idp: idp, document: document, created: earlier(h.Created, now), readAt: h.ReadAt, since: h.Since,
-		origin: MetadataPersisted, conditions: fetch.Conditions{ETag: h.ETag, LastModified: h.LastModified},
+	return &keptMetadata{idp: idp, document: document, created: earlier(h.Created, now), readAt: h.ReadAt,
+		wholeAt: earlier(h.WholeAt, now), since: h.Since, origin: MetadataPersisted, conditions: fetch.Conditions{ETag: h.ETag, LastModified: h.LastModified},
 		missing: h.Missing}, nil
 }
 

@@ -75,13 +75,43 @@ func TestRestartDuringAnOutage(t *testing.T) {
 		}
 		h.server.Fail(nil)
 		h.next(s)
-		if s.Health() != nil || h.server.Requests()[h.asked()-1].Status != http.StatusNotModified {
-			t.Errorf("the tag belongs to the document: asked %+v", h.server.Requests())
+		last := h.server.Requests()[h.asked()-1]
+		if s.Health() != nil || last.IfNoneMatch != "" || last.Status != http.StatusOK {
+			t.Errorf("a week is too long for a tag: asked %+v", last)
 		}
 	})
 }
 
-// TestFreshFileWaitsItsTurn: what was read a moment before the restart is not asked for again.
+// TestDocument: the document that counts can be had as it was read, also after a restart, if the source
+// keeps it.
+func TestDocument(t *testing.T) {
+	withMetadataHouse(t, func(t *testing.T, h *metadataHouse) {
+		dir := saml.MetadataDir(t.TempDir())
+		persist := func(c *saml.MetadataSourceConfig) { c.Persist = dir }
+		early := h.source(persist).Document()
+		first, second := h.xml(with(nil)), h.xml(with(func(e *entity) { e.signing = []string{"b"} }))
+		h.restart()
+		h.server.Serve([]byte(first))
+		s, none := h.source(persist), h.source(nil)
+		if got := s.Document(); early != nil || string(got) != first || none.Document() != nil {
+			t.Errorf("got %q, before it was there %q, without Persist %q", got, early, none.Document())
+		}
+		h.next(s) // it has not changed
+		if got := s.Document(); string(got) != first {
+			t.Errorf("after another look: %q", got)
+		}
+		h.server.Serve([]byte(second))
+		h.next(s)
+		h.restart()
+		h.server.Fail(samltest.FaultStatus(http.StatusBadGateway, ""))
+		if got := h.source(persist).Document(); string(got) != second {
+			t.Errorf("after a restart: %q", got)
+		}
+	})
+}
+
+// TestFreshFileWaitsItsTurn: what was read a moment before the restart is not asked for again. When it is
+// its turn, the tag that belongs to the document is still known.
 func TestFreshFileWaitsItsTurn(t *testing.T) {
 	withMetadataHouse(t, func(t *testing.T, h *metadataHouse) {
 		dir := saml.MetadataDir(t.TempDir())
@@ -95,8 +125,8 @@ func TestFreshFileWaitsItsTurn(t *testing.T) {
 			t.Errorf("%d requests", n)
 		}
 		h.pass(15 * time.Minute)
-		if n := h.asked(); n != 1 {
-			t.Errorf("%d requests in the end", n)
+		if asked := h.server.Requests(); len(asked) != 1 || asked[0].Status != http.StatusNotModified {
+			t.Errorf("in the end: asked %+v", asked)
 		}
 	})
 }

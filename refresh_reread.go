@@ -15,7 +15,8 @@ import (
 
 // A RereadingSource is an IdentityProviderSource that can look again at once. FinishLogin and Handler
 // ask it to when a response is signed with a key that is not trusted, and answers a login that this
-// service began. A source that wraps a MetadataSource passes Reread on, or it is never called.
+// service began. A source that wraps a MetadataSource passes Reread on, or it is never called. Its
+// Snapshot may return copies of what the MetadataSource has.
 type RereadingSource interface {
 	IdentityProviderSource
 	// Reread looks for something newer than known, if it may. If Snapshot has something else than
@@ -45,19 +46,22 @@ func (s *MetadataSource) submit(kind lookKind) *extraLook {
 
 // Reread looks now, because a response is signed with a key that is not trusted: the identity
 // provider may have changed its key since the last look. Anyone who can begin a login can cause it,
-// so it is bounded: one look each 5 minutes, not before a Retry-After of the server is over, shared
-// by all who wait; at most 100 wait in the whole process, each for 3 seconds. The look itself goes
-// on after they have left. No cache may answer it.
+// so it is bounded: it begins 5 minutes after the last one has ended, not before a Retry-After of the
+// server is over, and is shared by all who wait. At most 100 wait in the whole process, and for one
+// source as many as there are places left (50 if no other has any), each for 3 seconds. The look
+// itself goes on after they have left. No cache may answer it.
+//
+// known is what Snapshot returned, or a copy. Anything else that did not come from a MetadataSource
+// counts as what is known now.
 func (s *MetadataSource) Reread(ctx context.Context, known *IdentityProvider) error {
-	if k := s.current.Load(); k == nil || k.idp != known {
+	before := s.current.Load()
+	if before == nil || known != nil && known.reading != nil && !known.isReadingOf(before.idp) {
 		return nil // somebody else's look has brought something
 	}
-	select {
-	case s.scheduler.Waiting <- struct{}{}:
-		defer func() { <-s.scheduler.Waiting }()
-	default:
+	if !s.scheduler.Waiting.Enter(&s.queue) {
 		return s.nothingNewer(known, "too many sign-ins wait for a look already")
 	}
+	defer s.scheduler.Waiting.Leave(&s.queue)
 	look, refusal := s.beginReread(known)
 	if refusal != nil {
 		return refusal
@@ -70,7 +74,7 @@ func (s *MetadataSource) Reread(ctx context.Context, known *IdentityProvider) er
 	case <-ctx.Done():
 	case <-s.ctx.Done():
 	}
-	if k := s.current.Load(); k.idp != known {
+	if s.current.Load().idp != before.idp {
 		return nil
 	}
 	return s.nothingNewer(known, "a look for a new key found nothing newer, or is not over yet")
@@ -80,12 +84,15 @@ func (s *MetadataSource) Reread(ctx context.Context, known *IdentityProvider) er
 func (s *MetadataSource) beginReread(known *IdentityProvider) (*extraLook, *Error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := s.config.Now()
+	now := s.now()
 	s.tick(now)
 	if l := s.waiting; l != nil && !l.isOver() {
 		return l, nil
 	}
-	if from, ok := s.schedule.Extra(now); !ok || s.ctx.Err() != nil {
+	if s.ctx.Err() != nil {
+		return nil, s.nothingNewer(known, "nothing looks for new metadata any more, because its source has ended")
+	}
+	if from, ok := s.schedule.Extra(now); !ok {
 		return nil, s.nothingNewer(known, "the next look for a new key may be at "+showTime(from))
 	}
 	s.schedule.BeginExtra(now)
@@ -122,13 +129,13 @@ func (sp *ServiceProvider) checkAgain(ctx context.Context, a *attempt, checks ch
 	if source, ok := sp.config.IdentityProvider.(RereadingSource); ok {
 		why := source.Reread(ctx, a.idp)
 		idp, err := sp.snapshot(ctx)
-		switch {
-		case err == nil && idp != a.idp && idp.entityID == a.idp.entityID:
+		if err == nil && !idp.isReadingOf(a.idp) && idp.entityID == a.idp.entityID {
 			a.idp = idp
 			if refused = a.check(ctx, checks); refused == nil {
 				return nil
 			}
-		case !isNil(why):
+		}
+		if !isNil(why) && a.signedByUnknownKey(refused) {
 			refused = refused.advisedToo(why)
 		}
 	}

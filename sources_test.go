@@ -101,7 +101,6 @@ func TestSourcesAreShared(t *testing.T) {
 	})
 }
 
-// TestTwoTenantsAtOneAddress: they share nothing.
 // TestSourcesKeepWhatWorks: settings that no source can have end none.
 func TestSourcesKeepWhatWorks(t *testing.T) {
 	withMetadataHouse(t, func(t *testing.T, h *metadataHouse) {
@@ -139,6 +138,7 @@ func TestSourceWithTheContextOfARequest(t *testing.T) {
 	})
 }
 
+// TestTwoTenantsAtOneAddress: they share nothing.
 func TestTwoTenantsAtOneAddress(t *testing.T) {
 	withMetadataHouse(t, func(t *testing.T, h *metadataHouse) {
 		h.server.Serve([]byte(h.xml(with(nil))))

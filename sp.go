@@ -116,6 +116,12 @@ func New(config Config) (*ServiceProvider, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), newTimeout)
 	defer cancel()
 	idp, err := sp.snapshot(ctx)
+	source := sourceBehind(c.IdentityProvider, idp)
+	if source != nil {
+		if err := source.agreesWith(&c); err != nil {
+			return nil, err
+		}
+	}
 	switch {
 	case err == nil:
 		if err := sp.checkIdentityProvider(idp); err != nil {
@@ -135,7 +141,7 @@ func New(config Config) (*ServiceProvider, error) {
 			slog.String("code", string(err.Code)),
 			slog.String("cause", causeInLog(err.cause)))
 	}
-	if source, ok := c.IdentityProvider.(*MetadataSource); ok {
+	if source != nil {
 		source.servesFor(sp)
 	}
 	return sp, nil

@@ -112,7 +112,6 @@ func TestScheduleNow(t *testing.T) {
 	}
 }
 
-// TestScheduleBounds: whatever a server and its document say, there is a floor and a ceiling.
 // TestExtraLookPostponesNothing: whoever causes extra looks does not keep the look by plan away.
 func TestExtraLookPostponesNothing(t *testing.T) {
 	t.Parallel()
@@ -135,6 +134,7 @@ func TestExtraLookPostponesNothing(t *testing.T) {
 	}
 }
 
+// TestScheduleBounds: whatever a server and its document say, there is a floor and a ceiling.
 func TestScheduleBounds(t *testing.T) {
 	t.Parallel()
 	for _, jitter := range []float64{0, 0.5, 0.999} {
@@ -175,7 +175,7 @@ func TestScheduleBounds(t *testing.T) {
 	}
 }
 
-// TestExtraLooks: one in five minutes, and none before a Retry-After is over.
+// TestExtraLooks: five minutes after the last one has ended, and none before a Retry-After is over.
 func TestExtraLooks(t *testing.T) {
 	t.Parallel()
 	s := newSchedule()
@@ -191,8 +191,12 @@ func TestExtraLooks(t *testing.T) {
 	if _, ok := s.Extra(start.Add(Apart)); !ok {
 		t.Error("the second one is refused")
 	}
+	s.EndExtra(start.Add(time.Minute))
+	if from, ok := s.Extra(start.Add(Apart)); ok || !from.Equal(start.Add(time.Minute+Apart)) {
+		t.Errorf("after one that took a minute: %v, %t", from, ok)
+	}
 	s.Refuse(start, 10*time.Minute)
-	if from, ok := s.Extra(start.Add(Apart)); ok || !from.Equal(start.Add(10*time.Minute)) {
+	if from, ok := s.Extra(start.Add(time.Minute + Apart)); ok || !from.Equal(start.Add(10*time.Minute)) {
 		t.Errorf("before Retry-After is over: %v, %t", from, ok)
 	}
 }

@@ -12,7 +12,7 @@ const (
 	// FirstRetry is how long after a failed look the next one comes while nothing is kept. The wait
 	// doubles with each failure, up to the interval.
 	FirstRetry = 10 * time.Second
-	// Apart is how far the extra looks of a Schedule are apart, from each other.
+	// Apart is the least from the end of an extra look of a Schedule to the beginning of the next one.
 	Apart = 5 * time.Minute
 	// Spread is over how long the first looks of a process are spread: of sources that have nothing,
 	// and of sources that have a document which should be looked at again.
@@ -28,7 +28,7 @@ type Schedule struct {
 
 	due       time.Time // of the next look by plan
 	began     time.Time // the last look by plan
-	extra     time.Time // the last extra look
+	extra     time.Time // the last extra look: its end, or its beginning while it is under way
 	notBefore time.Time // the server asked for no look before (Retry-After)
 	failures  int       // of looks by plan since one succeeded
 	seen      time.Time // the latest time that the clock showed
@@ -142,6 +142,9 @@ func (s *Schedule) apart(kept bool) time.Duration {
 
 // BeginExtra notes that an extra look begins.
 func (s *Schedule) BeginExtra(now time.Time) { s.extra = now }
+
+// EndExtra notes that it is over: it may have waited for its turn, and for the server.
+func (s *Schedule) EndExtra(now time.Time) { s.extra = now }
 
 // Wait returns how long a document that was read at now may be kept before the next look: the
 // shortest of the interval, what the document says (cacheDuration, nil if it does not say) and half

@@ -25,9 +25,9 @@ const (
 // A Scheduler runs the tasks of a process. It has one goroutine, and none while it has no tasks.
 // Set its fields before the first use.
 type Scheduler struct {
-	Planned Limiter       // runs the tasks when they are due
-	Extra   Limiter       // runs what is asked for in between
-	Waiting chan struct{} // one element for each request that waits for something in Extra; its capacity is the limit
+	Planned Limiter // runs the tasks when they are due
+	Extra   Limiter // runs what is asked for in between
+	Waiting Places  // for requests that wait for something in Extra
 
 	mu    sync.Mutex
 	tasks map[*entry]struct{}
@@ -39,7 +39,7 @@ type Scheduler struct {
 // as many again for extra looks, and 100 requests that wait for one.
 func NewScheduler() *Scheduler {
 	return &Scheduler{Planned: Limiter{InAll: 16, OfHost: 4}, Extra: Limiter{InAll: 16, OfHost: 4},
-		Waiting: make(chan struct{}, 100)}
+		Waiting: Places{InAll: 100}}
 }
 
 type entry struct {

@@ -326,7 +326,7 @@ func (c *Console) settings(f *form) (storage.Settings, *saml.IdentityProvider) {
 	s := storage.Settings{EntityID: f.EntityID, LoginURL: f.LoginURL, MetadataURL: f.MetadataURL, Logout: f.Logout}
 	idp, err := c.readFields(f, &s)
 	if err == nil && f.Refresh {
-		f.checkRefresh(&s)
+		f.checkRefresh(&s, idp, c.Now())
 	}
 	if errors.Is(err, saml.CodePrivateKey) {
 		f.Certificate = ""

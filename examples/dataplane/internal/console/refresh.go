@@ -82,12 +82,51 @@ func (c *Console) sourceOf(ctx context.Context, r *storage.Revision) (saml.Ident
 	if live := c.inUse(); live.revision == r.ID {
 		return live.source, nil
 	}
+	return c.keptSource(ctx, r)
+}
+
+// keptSource gives a source that has what any replica has kept of a revision, and looks no more.
+func (c *Console) keptSource(ctx context.Context, r *storage.Revision) (*saml.MetadataSource, error) {
 	source, stop, err := c.beginSource(ctx, r, nil)
 	if err != nil {
 		return nil, err
 	}
 	stop() // what is kept was read already, and settings that are not in use are not looked at again
 	return source, nil
+}
+
+// lastRead gives the document of a revision that was read last, here or by another replica, and what
+// it says: the saved one if none was read since.
+func (c *Console) lastRead(ctx context.Context, r *storage.Revision) ([]byte, *saml.IdentityProvider, error) {
+	source, err := c.newestSource(ctx, r)
+	if err != nil {
+		return nil, nil, err
+	}
+	document := source.Document()
+	if document == nil {
+		if _, err := source.Snapshot(ctx); err != nil { // what was kept does not count, and is not older than the saved one
+			return nil, nil, err
+		}
+		document = []byte(r.Document)
+	}
+	idp, err := readMetadata(document, r.EntityID)
+	return document, idp, err
+}
+
+// newestSource gives the source of a revision that knows most: the one that reads here, or what
+// another replica has kept since that one read.
+func (c *Console) newestSource(ctx context.Context, r *storage.Revision) (*saml.MetadataSource, error) {
+	kept, err := c.keptSource(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	if live := c.inUse(); live.revision == r.ID {
+		there, here := kept.Status(), live.source.Status()
+		if there.Origin != saml.MetadataPersisted || !there.ReadAt.After(here.ReadAt) {
+			return live.source, nil
+		}
+	}
+	return kept, nil
 }
 
 // known gives the identity provider of a revision as it is known now.

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"strings"
+	"time"
 
 	"github.com/iomete/saml"
 	"github.com/iomete/saml/examples/dataplane/internal/storage"
@@ -46,18 +47,22 @@ func (f *form) mark(revision string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// takeLastRead fills the fields with what was read last for the saved revision, if it is refreshed.
-func (f *form) takeLastRead(saved *storage.Revision, known *saml.IdentityProvider) {
-	if saved.Refresh {
-		f.EntityID, f.LoginURL, f.Certificate = known.EntityID(), known.LoginURL(), pemOf(known.Keys())
-		f.LastRead = f.mark(saved.ID)
+// takeLastRead fills the form with the document that was read last for the saved revision, which is
+// refreshed.
+func (c *Console) takeLastRead(ctx context.Context, f *form, saved *storage.Revision) error {
+	document, idp, err := c.lastRead(ctx, saved)
+	if err != nil {
+		return err
 	}
+	f.EntityID, f.LoginURL, f.Certificate, f.Document = idp.EntityID(), idp.LoginURL(), pemOf(idp.Keys()), document
+	f.LastRead = f.mark(saved.ID)
+	return nil
 }
 
 // recognize looks whether the fields are still those that were read for the saved revision, as the
 // page showed them. Then they stay what is read, or with the switch turned off become settings like
-// any others: as they were read last, which may be after the page was opened. Fields that were
-// changed count as they are.
+// any others: the document that was read last, which may be after the page was opened. Fields that
+// were changed count as they are.
 func (c *Console) recognize(ctx context.Context, f *form) {
 	if f.LastRead == "" {
 		return
@@ -66,13 +71,20 @@ func (c *Console) recognize(ctx context.Context, f *form) {
 	if err != nil || state.Saved == nil || f.LastRead != f.mark(state.Saved.ID) {
 		return
 	}
-	known, err := c.known(ctx, state.Saved)
+	saved := state.Saved
+	if !f.Refresh {
+		if err := c.takeLastRead(ctx, f, saved); err != nil {
+			c.Logger.Warn("what was read last cannot be read", "error", err)
+			f.refuse(fieldMetadataURL, "the console cannot tell what was read last from this address",
+				"Try again in a moment, or press Fetch.")
+		}
+		return
+	}
+	known, err := c.known(ctx, saved)
 	if err != nil {
 		return
 	}
-	switch saved := state.Saved; {
-	case !f.Refresh:
-		f.takeLastRead(saved, known)
+	switch {
 	case f.MetadataURL != saved.MetadataURL || !sameText(f.SignedBy, saved.SignedBy):
 	case f.Logout == saved.Logout:
 		f.same, f.lastRead = saved, known
@@ -93,7 +105,7 @@ func (f *form) mustFetch() bool {
 
 // checkRefresh refuses fields that the first look would replace by others, or a document that no
 // look would take.
-func (f *form) checkRefresh(s *storage.Settings) {
+func (f *form) checkRefresh(s *storage.Settings, idp *saml.IdentityProvider, now time.Time) {
 	pins, err := pinnedKeys(f.SignedBy)
 	if err != nil {
 		f.refuseAll(err, fieldSignedBy)
@@ -113,6 +125,13 @@ func (f *form) checkRefresh(s *storage.Settings) {
 			field = fieldSignedBy
 		}
 		f.refuseAll(err, field)
+		return
+	}
+	if until := idp.ValidUntil(); !until.IsZero() && !now.Before(until) {
+		f.refuse(fieldMetadataURL, "the metadata at this address ran out at "+showTime(until)+
+			": while it is kept up to date, no such document is taken",
+			"Ask whoever publishes it to renew it. To sign in with the keys in it all the same, switch “Keep up to "+
+				"date” off.")
 		return
 	}
 	s.Refresh, s.SignedBy = true, pemOf(pins)

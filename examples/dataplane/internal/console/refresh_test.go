@@ -1,8 +1,10 @@
 package console_test
 
 import (
+	"bytes"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -153,8 +155,23 @@ func changesOf(p page) map[string][]string {
 	return form
 }
 
+var logoutLocation = regexp.MustCompile(`(SingleLogoutService [^>]*Location=")[^"]+`)
+
+// moveLogout makes the identity provider publish another logout URL, and returns its metadata.
+func (p *publisher) moveLogout() string {
+	p.w.t.Helper()
+	before := p.w.metadata()
+	document := logoutLocation.ReplaceAll(before, []byte("${1}https://login.example.com/logout"))
+	if bytes.Equal(before, document) {
+		p.w.t.Fatal("the metadata has no logout URL")
+	}
+	p.Serve(document)
+	return string(document)
+}
+
 // TestSwitchedOff: the settings stay as they were read last, also if the page was opened before
-// that. From then on they are an administrator's, and nothing overwrites them.
+// that: the whole document, not the keys of today with what an older one says besides. From then on
+// they are an administrator's, and nothing overwrites them.
 func TestSwitchedOff(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -165,12 +182,15 @@ func TestSwitchedOff(t *testing.T) {
 	f := b.last.form()
 	w.advance(10 * time.Minute)
 	_, fresh := p.rollOver()
+	document := p.moveLogout()
 	w.browser().signIn("/jobs")
 	f.refresh = ""
 	b.submit("save", f)
 	b.wantText("done", "The settings are saved")
-	if s := w.state().Saved; s.Refresh || s.Certificates != string(w.idp.CertificatePEM()) || s.MetadataURL != p.address {
-		t.Fatalf("saved %+v, want the key that was read last", s)
+	b.wantText("saved", "a metadata document")
+	if s := w.state().Saved; s.Refresh || s.Certificates != string(w.idp.CertificatePEM()) ||
+		s.MetadataURL != p.address || s.Document != document {
+		t.Fatalf("saved %+v, want the document that was read last", s)
 	}
 	b.test()
 	b.post("/settings/sso/enable", b.version())
@@ -191,6 +211,87 @@ func TestSwitchedOff(t *testing.T) {
 	if b.get("/settings/sso"); !strings.Contains(b.last.compact("in-use"), fresh) {
 		t.Error("settings of an administrator were overwritten")
 	}
+}
+
+// TestSwitchedOffAndChanged: with a field that the administrator changes too, the rest is still that of
+// the document that was read last.
+func TestSwitchedOffAndChanged(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.publish()
+	b := w.admin()
+	b.keepUpToDate(p.address, "")
+	w.advance(10 * time.Minute)
+	p.rollOver()
+	document := p.moveLogout()
+	w.browser().signIn("/jobs")
+	f := b.get("/settings/sso").form()
+	f.refresh, f.loginURL = "", w.idp.LoginURL()+"?by=hand"
+	b.submit("save", f)
+	b.wantText("done", "The settings are saved")
+	if s := w.state().Saved; s.LoginURL != f.loginURL || s.Certificates != string(w.idp.CertificatePEM()) ||
+		s.Document != document {
+		t.Errorf("saved %s and %s, want the document that was read last behind the fields", s.LoginURL, s.Certificates)
+	}
+}
+
+// TestSwitchedOffOnAnotherReplica: what one replica has read counts, if the switch is turned off on
+// another one that has not looked since.
+func TestSwitchedOffOnAnotherReplica(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.publish()
+	first, second := w.console, w.newConsole(w.open())
+	b := w.admin()
+	b.keepUpToDate(p.address, "")
+	w.console = second
+	f := b.get("/settings/sso").form()
+	w.console = first
+	w.advance(10 * time.Minute)
+	_, fresh := p.rollOver()
+	document := p.moveLogout()
+	w.browser().signIn("/jobs")
+	w.console = second
+	b.get("/settings/sso")
+	if shown := b.last.compact("in-use"); strings.Contains(shown, fresh) {
+		t.Fatalf("the second replica has looked, so nothing can be seen: %s", shown)
+	}
+	f.refresh = ""
+	b.submit("save", f)
+	b.wantText("done", "The settings are saved")
+	if s := w.state().Saved; s.Certificates != string(w.idp.CertificatePEM()) || s.Document != document {
+		t.Errorf("saved %s, want what the first replica has read", s.Certificates)
+	}
+}
+
+// TestMetadataThatHasRunOut: the administrator learns on the page, with the date, that the validUntil of
+// a document is over. It is not kept up to date, because no look would take it; the keys in it can be
+// saved all the same.
+func TestMetadataThatHasRunOut(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.publish()
+	until := w.now().Add(-48 * time.Hour).UTC()
+	p.Serve([]byte(strings.Replace(string(w.metadata()), " entityID=",
+		` validUntil="`+until.Format(time.RFC3339)+`" entityID=`, 1)))
+	b := w.admin()
+	for _, act := range []string{"preview", "save"} {
+		b.submit(act, settingsForm{metadataURL: p.address, refresh: "yes"})
+		b.want(http.StatusUnprocessableEntity)
+		b.wantText("problem-metadata_url", "ran out at "+until.Format(time.DateOnly), "renew it",
+			"switch “Keep up to date” off")
+	}
+	if w.state().Version != 0 {
+		t.Error("something was saved")
+	}
+	f := b.last.form()
+	f.refresh = ""
+	said := "was valid until " + until.Format(time.DateOnly)
+	b.submit("preview", f)
+	b.wantText("preview", said)
+	b.submit("save", b.last.form())
+	b.wantText("done", "The settings are saved")
+	b.wantText("saved", said)
 }
 
 // TestOtherAddress: another address or entity ID, and fields that the next look would replace,

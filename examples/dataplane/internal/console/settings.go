@@ -72,8 +72,12 @@ func (c *Console) view(r *http.Request, admin *storage.AdminSession) (*ssoPage, 
 	}
 	if s := state.Saved; s != nil {
 		if idp := p.usable(c.known(ctx, s)); idp != nil {
-			p.Form.takeLastRead(s, idp)
 			p.Saved = c.newPreview(idp, p.live, s.Settings, p.uses)
+		}
+		if s.Refresh {
+			if err := c.takeLastRead(ctx, p.Form, s); err != nil {
+				p.Unreadable = err.Error()
+			}
 		}
 		if p.Test, err = c.latestTest(ctx, s.ID); err != nil {
 			return nil, err
