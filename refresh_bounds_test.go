@@ -39,9 +39,9 @@ func (h *metadataHouse) whole() (n int) {
 	return n
 }
 
-// TestUnchangedForEver: a cache that says for ever that nothing has changed hides a removed key for a
+// TestUnchangedForever: a cache that says forever that nothing has changed hides a removed key for a
 // day, and no longer. A service that is started anew each few hours does not begin to count again.
-func TestUnchangedForEver(t *testing.T) {
+func TestUnchangedForever(t *testing.T) {
 	for name, restart := range map[string]bool{"one process": false, "a restart each five hours": true} {
 		t.Run(name, func(t *testing.T) {
 			withMetadataHouse(t, func(t *testing.T, h *metadataHouse) {

@@ -69,7 +69,7 @@ const wholeEvery = 24 * time.Hour
 
 // mayBeConfirmed reports whether it is enough if the next look finds that nothing has changed. What has
 // run out is not made fresh by a server that has nothing newer. And a cache that says of everything
-// that it has not changed must not hide for ever that a key was removed.
+// that it has not changed must not hide forever that a key was removed.
 func (k *keptMetadata) mayBeConfirmed(now time.Time) bool {
 	return !k.idp.isOver(now) && now.Sub(k.wholeAt) < wholeEvery
 }
