@@ -125,6 +125,7 @@ func TestSharedIssuerReachesOne(t *testing.T) {
 			for _, host := range []string{"all", "a", "b"} {
 				s := newSampleLogout()
 				s.issuer, s.signer = "<saml:Issuer>"+issuer+"</saml:Issuer>", key
+				s.attributes["ID"] = "_" + host // not a repetition
 				r := l.request(s)
 				r.Host = host + ".example.com"
 				l.do(r)

@@ -424,7 +424,7 @@ func encryptedLogout(calls *int) *sampleLogout {
 }
 
 // TestLogoutsThatCostNoKey: a private key, which may be slow or charge for each use, is used only for
-// what is in time and within the bound. Anybody who has a message can send it for ever.
+// what is in time and within the bound. Anybody who has a message can send it forever.
 func TestLogoutsThatCostNoKey(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*sampleLogout, *logoutSite){
