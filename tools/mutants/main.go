@@ -182,7 +182,7 @@ func (b binaries) stages(pkg string) [][]string {
 	}
 	const judges = "(Libxml2|XMLSec|Hostile)"
 	messages := []string{b[root], // of what the root has, this is about messages and metadata
-		"-test.run=(Vector|Refus|Reformat|Metadata|Pinned|Removal|Real|Check|Mutated|EncryptedR|Decrypt|Signature|Signed|Rule|FuzzFinish|Fixture|Form|Logout)",
+		"-test.run=(Vector|Refus|Reformat|Metadata|Pinned|Removal|Real|Check|Mutated|EncryptedR|Decrypt|Signature|Signed|Rule|FuzzFinish|Fixture|Form|Logout|SOAP|Unreadable)",
 		"-test.skip=^(TestHintsOfProducts|TestWordsAboutMetadata|TestLargeFormsAreBounded|TestRequirements)$"}
 	return [][]string{vectors, {b[pkg], "-test.skip=" + judges}, messages, {b[pkg], "-test.run=" + judges}}
 }
