@@ -652,6 +652,17 @@ func errorPages(v *visit) {
 	v.want(signedIn + "/jobs")
 	v.click(signOut)
 	v.want("You are signed out")
+	v.visit(answer)
+	v.want("You have signed out since")
+	v.wantFailure(saml.CodeStateMissing)
+	v.clearCookies()
+
+	begin()
+	answer = v.answer(samltest.Answer{})
+	v.setBroken(broken{sessions: true})
+	v.visit(answer)
+	v.wantFailure(saml.CodeSession)
+	v.setBroken(broken{})
 	v.advance(time.Minute) // before that it could be a page that posted twice
 	v.visit(answer)
 	end(saml.CodeReplayed)
