@@ -105,7 +105,9 @@ func setCookie(w http.ResponseWriter, secure bool, name, value string, maxAge ti
 	if maxAge == 0 {
 		c.MaxAge = -1
 	}
-	http.SetCookie(w, c)
+	if text := c.String(); text != "" && !slices.Contains(w.Header()["Set-Cookie"], text) { // a sign-out ends logins twice
+		w.Header().Add("Set-Cookie", text)
+	}
 }
 
 // deleteCookie deletes a cookie, if r has it.
@@ -180,23 +182,26 @@ func ForgetLogins(w http.ResponseWriter, r *http.Request, tenant string) {
 	for _, prefix := range []string{"__Host-", ""} {
 		browser := bindingsIn(r, prefix+cookiePrefix)
 		logout, _, _ := logoutBinding(browser, tenant)
-		for _, b := range browser[max(0, len(browser)-mostForgotten):] {
+		kept := 0
+		for _, b := range browser {
 			if b.tenant != tenant {
 				continue
 			}
-			maxAge := loginMaxAge
-			if b.hasEnded() && b.name != logout.name { // of an earlier sign-out
-				maxAge = 0
+			value, maxAge := "", time.Duration(0)
+			if b.name == logout.name || !b.hasEnded() && kept < mostExplained {
+				b.purpose = endedPurpose
+				value, maxAge = b.value(), loginMaxAge
+				kept++
 			}
-			b.purpose = endedPurpose
-			setCookie(w, prefix != "", prefix+cookiePrefix+b.name, b.value(), maxAge)
+			setCookie(w, prefix != "", prefix+cookiePrefix+b.name, value, maxAge)
 		}
 	}
 }
 
-// mostForgotten is how many bindings ForgetLogins ends in one answer, the latest. There is one,
-// unless many tabs began logins at the same moment.
-const mostForgotten = 16
+// mostExplained is of how many bindings ForgetLogins lets the browser know that they have ended, the
+// oldest, which the latest logins use. Others, and those of earlier sign-outs, it deletes, which takes less
+// of the answer. There is one, unless many tabs began logins at the same moment.
+const mostExplained = 8
 
 // logoutBinding returns the binding of a logout that begins, after ForgetLogins: one of an earlier
 // sign-out, so that there is never a second one, else that of the logins that have just ended, else

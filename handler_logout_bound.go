@@ -54,7 +54,7 @@ func (l *logoutLimit) admit(tenant string, request *logoutRequest, now time.Time
 	if done, again := s.seen[request.digest]; again {
 		return done, true
 	}
-	n := max(len(request.Indexes), 1)
+	n := min(max(len(request.Indexes), 1), maxLogoutIndexes) // one with more is refused later
 	if s.named+n > l.most {
 		return false, false
 	}

@@ -1,10 +1,16 @@
 package saml_test
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/iomete/saml"
 	"github.com/iomete/saml/samltest"
@@ -123,6 +129,118 @@ func TestForgetLoginsOfOneTenant(t *testing.T) {
 	w := s.finish("b.example.com", s.b.respond(samltest.Answer{RequestID: requestOfB}), ofA, ofB)
 	if w.Code != http.StatusSeeOther {
 		t.Errorf("of b: got status %d, %s", w.Code, w.Body)
+	}
+}
+
+// TestSignOutEndsTheLoginsOfManyTabs: a browser that restores its tabs has a cookie for each of them,
+// and no login of any is finished after a sign-out. Most of the cookies go.
+func TestSignOutEndsTheLoginsOfManyTabs(t *testing.T) {
+	t.Parallel()
+	s := newTenants(t)
+	const tabs = 20
+	r, w := httptest.NewRequest("POST", ownPage, nil), httptest.NewRecorder()
+	var requests []string
+	browser := map[string]*http.Cookie{}
+	for range tabs {
+		c, request := s.begin("a.example.com")
+		r.AddCookie(c)
+		browser[c.Name], requests = c, append(requests, request)
+	}
+	saml.ForgetLogins(w, r, "a")
+	saml.ForgetLogins(w, r, "a") // as a Manager and StartLogout do
+	set := w.Result().Cookies()
+	if len(set) != tabs {
+		t.Errorf("%d cookies are set, want %d", len(set), tabs)
+	}
+	for _, c := range set {
+		if browser[c.Name] = c; c.MaxAge < 0 {
+			delete(browser, c.Name)
+		}
+	}
+	if len(browser) > 8 {
+		t.Errorf("%d cookies are left", len(browser))
+	}
+	for i, request := range requests {
+		s.wantCode(fmt.Sprint("tab ", i), s.finish("a.example.com", s.a.respond(samltest.Answer{RequestID: request}),
+			slices.Collect(maps.Values(browser))...), 403, saml.CodeStateMissing)
+	}
+}
+
+// TestSignOutWithoutSettings: a session that has ended is not said to go on, because the settings could
+// not be read that say whom to tell.
+func TestSignOutWithoutSettings(t *testing.T) {
+	t.Parallel()
+	var down error
+	h := newHouse(t, func(c *saml.Config) {
+		idp := c.IdentityProvider
+		c.IdentityProvider = saml.IdentityProviderFunc(func(ctx context.Context) (*saml.IdentityProvider, error) {
+			if down != nil {
+				return nil, down
+			}
+			return idp.Snapshot(ctx)
+		})
+	})
+	sessions, err := session.New(session.Config{Keys: [][]byte{saml.NewStateKey()}, Records: &session.MemoryRecords{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	login, err := saml.NewHandler(saml.HandlerConfig{Provider: h.sp, Sessions: sessions, EndSession: sessions.End})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle(h.sp.RedirectPath(), login)
+	mux.Handle("/sign-out", signOuts["StartLogout"](login, sessions))
+	b := newTabbed(t, mux)
+	tab := b.tab()
+	tab.begin("/jobs")
+	tab.finish(h.respond(samltest.Answer{RequestID: requestID(t, tab.at)}))
+	down = errors.New("the settings cannot be read")
+	r := httptest.NewRequest("POST", "https://console.example.com/sign-out", nil)
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	if w := b.send(r); strings.Contains(w.Body.String(), "not certain") {
+		t.Errorf("got status %d, %s", w.Code, w.Body)
+	}
+}
+
+// TestSignOutAfterLogoutThere: whoever signs out here although the identity provider has ended the
+// session is not signed in again by a tab that was at the identity provider.
+func TestSignOutAfterLogoutThere(t *testing.T) {
+	t.Parallel()
+	for name, signOut := range signOuts {
+		s := newSharedLogoutURL(t, saml.RefuseUnsolicited)
+		sessions, err := session.New(session.Config{Keys: [][]byte{saml.NewStateKey()},
+			Records: &session.MemoryRecords{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.serve(func(c *saml.HandlerConfig) {
+			c.Sessions, c.EndSession, c.EndSessions = sessions, sessions.End, sessions.EndSessions
+		})
+		mux := http.NewServeMux()
+		mux.Handle("/", s.login)
+		mux.Handle("/sign-out", signOut(s.login, sessions))
+		b := newTabbed(t, mux)
+		early, tab := b.tab(), b.tab()
+		early.leaves(b.send(typed("ann@acme.example", "/jobs")))
+		tab.leaves(b.send(typed("ann@acme.example", "/jobs")))
+		tab.finish(s.a.respond(samltest.Answer{RequestID: requestID(t, tab.at)}))
+		at := slices.IndexFunc(s.events, func(e saml.Event) bool { return e.Kind == saml.LoginSucceeded })
+		if at < 0 {
+			t.Fatalf("nobody signed in: %v", s.events)
+		}
+		there := s.events[at].Login.LogoutSubject()
+		if err := sessions.EndSessions(t.Context(), &saml.Logout{Tenant: there.Tenant, EntityID: there.EntityID,
+			Issuer: there.Issuer, NameID: there.NameID, IssueInstant: time.Now()}); err != nil {
+			t.Fatal(err)
+		}
+		r := httptest.NewRequest("POST", "https://console.example.com/sign-out", nil)
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+		b.send(r)
+		late := early.finish(s.a.respond(samltest.Answer{RequestID: requestID(t, early.at)}))
+		if !strings.Contains(late.Body.String(), "You have signed out since") {
+			t.Errorf("%s: got status %d, %s", name, late.Code, late.Body)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
 // newSharedLogout is a service whose tenants a and b share one address. Each has an identity provider
@@ -170,5 +171,29 @@ func TestTenantWithoutLogout(t *testing.T) {
 	l.wantEnded("no logout")
 	if !strings.Contains(l.events[0].Err.Hint, "Config.LogoutPath") {
 		t.Errorf("got the hint %q", l.events[0].Err.Hint)
+	}
+}
+
+// TestSharedLogoutGoesOn: metadata that has run out begins no session, and still ends some: at the
+// address of the tenant, and at one that all tenants share.
+func TestSharedLogoutGoesOn(t *testing.T) {
+	t.Parallel()
+	for _, host := range []string{"a", "all"} {
+		l := newSharedLogout(t, nil, nil)
+		sp, err := l.handler.config.Resolve(nil, "a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		idp := *sp.config.IdentityProvider.(*IdentityProvider)
+		idp.validUntil = sp.config.Now().Add(-time.Hour)
+		sp.config.IdentityProvider, sp.config.RefuseExpiredMetadata = &idp, true
+		s := newSampleLogout()
+		logoutSenders["post"](s)
+		s.issuer, s.signer = "<saml:Issuer>test-idp-a</saml:Issuer>", "test-idp-a"
+		r := l.request(s)
+		r.Host = host + ".example.com"
+		if l.do(r); len(l.ended) != 1 {
+			t.Errorf("at %s: ended %v, events %v", host, l.ended, l.events)
+		}
 	}
 }

@@ -339,6 +339,20 @@ func TestLogoutLimit(t *testing.T) {
 	send("_4", statusSuccess)
 }
 
+// TestManyIndexesCountAsTheMost: a request that names more sessions than one may is refused later, and
+// takes no more of the hour than the largest good one.
+func TestManyIndexesCountAsTheMost(t *testing.T) {
+	t.Parallel()
+	limit := newLogoutLimit()
+	limit.most = 2 * maxLogoutIndexes
+	for i, want := range []bool{true, true, false} {
+		request := &logoutRequest{Unsigned: true, Indexes: make([]string, 30_000), digest: [16]byte{byte(i)}}
+		if _, admitted := limit.admit("a", request, testNow); admitted != want {
+			t.Errorf("request %d: admitted %t", i, admitted)
+		}
+	}
+}
+
 // TestMillionLogouts: what a million requests of one tenant leave in memory is bounded, and another
 // tenant ends its sessions all the same.
 func TestMillionLogouts(t *testing.T) {

@@ -134,7 +134,7 @@ func unknownIssuer(issuer string) *Error {
 // checkByIssuer refuses the provider that ByIssuer led to if it does not trust the issuer: no
 // response could pass, and none of its checks would know why.
 func (sp *ServiceProvider) checkByIssuer(ctx context.Context, issuer string) *Error {
-	idp, refusal := sp.snapshot(ctx)
+	idp, refusal := sp.configured(ctx) // a logout goes on after validUntil, and a response has a check of its own
 	switch {
 	case refusal != nil:
 		return refusal

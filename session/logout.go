@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -32,13 +31,16 @@ const ourEntityID = "\x00"
 
 // End implements saml.EndSessionFunc, for HandlerConfig.EndSession: it ends the session of r as
 // SignOut does, and returns what the identity provider must be told to end its own session. That is
-// nil if r has no session that counts for the settings of the Handler. After an error the cookie is
-// deleted, but the session may go on in a copy of it; the subject is not nil if it is known all the
-// same. r must have come through the Handler, as for Session.
+// nil if r has no session that counts for the settings of the Handler, or if these or the session's
+// record cannot be read, which goes to the log. After an error the cookie is deleted, but the session
+// may go on in a copy of it; the subject is not nil if it is known all the same. r must have come
+// through the Handler, as for Session.
 func (m *Manager) End(w http.ResponseWriter, r *http.Request) (*saml.LogoutSubject, error) {
 	subject, err := m.subject(r) // first: a sign-out deletes the record that may hold it
-	m.forget(w, r, "")
-	return subject, errors.Join(err, m.endAll(r))
+	if err != nil {              // the session ends all the same
+		m.report(r.Context(), "a sign-out cannot be told to the identity provider", err)
+	}
+	return subject, m.SignOut(w, r)
 }
 
 func (m *Manager) subject(r *http.Request) (*saml.LogoutSubject, error) {

@@ -6,7 +6,7 @@ import "strings"
 type Dialect int
 
 const (
-	SQLite     Dialect = iota + 1 // 3.24 or later
+	SQLite     Dialect = iota + 1 // 3.32 or later
 	PostgreSQL                    // 9.5 or later, at the isolation level read committed or higher
 	MySQL                         // MySQL 5.7 or later, MariaDB 10.3 or later, with InnoDB
 )

@@ -40,12 +40,17 @@ func (c *Console) Install(ctx context.Context, document []byte, enable bool) err
 // installStep makes the next change that is needed, and reports whether there was none.
 func (c *Console) installStep(ctx context.Context, s storage.Settings, enable bool) (done bool, err error) {
 	state, err := c.DB.State(ctx)
-	if err == nil && state.Saved != nil && state.Saved.EntityID == s.EntityID {
-		s.Logout = state.Saved.Logout // the command line says nothing about it
+	if err != nil {
+		return false, err
+	}
+	for _, r := range []*storage.Revision{state.Live, state.Saved} {
+		if r != nil && r.EntityID == s.EntityID {
+			s = withChoices(s, r.Settings)
+		}
 	}
 	switch {
-	case err != nil:
-		return false, err
+	case isRefreshed(state.Live, s): // with or without settings that wait to be enabled
+		return true, nil
 	case state.Saved == nil || state.Saved.Settings != s && !isRefreshed(state.Saved, s):
 		c.Logger.Info("saving the settings of single sign-on", "by", commandLine)
 		return false, c.DB.Save(ctx, state.Version, s, commandLine)
@@ -56,10 +61,21 @@ func (c *Console) installStep(ctx context.Context, s storage.Settings, enable bo
 	return true, nil
 }
 
+// withChoices adds to the settings of the command line what it says nothing about, and an administrator
+// has chosen for the same identity provider.
+func withChoices(s, chosen storage.Settings) storage.Settings {
+	s.Logout = chosen.Logout
+	fetched := s
+	if fetched.MetadataURL = chosen.MetadataURL; fetched == chosen { // the document is from there
+		return fetched
+	}
+	return s
+}
+
 // isRefreshed reports whether an administrator has the same identity provider kept up to date: the
 // document of the command line knows less, and would take that back at every start.
-func isRefreshed(saved *storage.Revision, s storage.Settings) bool {
-	return saved.Refresh && saved.EntityID == s.EntityID
+func isRefreshed(r *storage.Revision, s storage.Settings) bool {
+	return r != nil && r.Refresh && r.EntityID == s.EntityID
 }
 
 // join makes one error of all problems.

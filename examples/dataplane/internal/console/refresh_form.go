@@ -85,8 +85,8 @@ func (c *Console) recognize(ctx context.Context, f *form) {
 		return
 	}
 	switch {
-	case f.MetadataURL != saved.MetadataURL || !sameText(f.SignedBy, saved.SignedBy):
-	case f.Logout == saved.Logout:
+	case f.MetadataURL != saved.MetadataURL:
+	case f.Logout == saved.Logout && sameText(f.SignedBy, saved.SignedBy):
 		f.same, f.lastRead = saved, known
 	default: // these will be other settings, which begin with the document as it is now
 		f.Fetched, f.seen = "", f.mark("")
