@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -36,11 +37,13 @@ const ourEntityID = "\x00"
 // may go on in a copy of it; the subject is not nil if it is known all the same. r must have come
 // through the Handler, as for Session.
 func (m *Manager) End(w http.ResponseWriter, r *http.Request) (*saml.LogoutSubject, error) {
-	subject, err := m.subject(r) // first: a sign-out deletes the record that may hold it
-	if err != nil {              // the session ends all the same
+	// The subject comes first: a sign-out deletes the record that may hold it.
+	subject, err := m.subject(r)
+	if err != nil && !errors.Is(err, saml.CodeConfig) { // the session ends all the same
 		m.report(r.Context(), "a sign-out cannot be told to the identity provider", err)
+		err = nil
 	}
-	return subject, m.SignOut(w, r)
+	return subject, errors.Join(err, m.SignOut(w, r))
 }
 
 func (m *Manager) subject(r *http.Request) (*saml.LogoutSubject, error) {

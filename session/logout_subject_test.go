@@ -105,7 +105,8 @@ func TestEndWithNobodyToTell(t *testing.T) {
 	}
 }
 
-// TestEndThatFails: the subject is there if it is known, and the error always.
+// TestEndThatFails: the subject is there if it is known, and an error if the session may go on or End is
+// used in a wrong way.
 func TestEndThatFails(t *testing.T) {
 	t.Parallel()
 	s := newRecordsSite(t)
@@ -124,7 +125,7 @@ func TestEndThatFails(t *testing.T) {
 	}
 	s.wantOut("without a Handler", c)
 	s.records.fail(errBroken)
-	if got, cookies, err := s.endBy(s.Manager, large); got != nil || err == nil || len(cookies) != 1 {
+	if got, cookies, err := s.endBy(s.Manager, large); got != nil || err != nil || len(cookies) != 1 {
 		t.Errorf("Records fails: got %+v, %v, cookies %v", got, err, cookies)
 	}
 	s.records.fail(nil)
