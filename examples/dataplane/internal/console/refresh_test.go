@@ -35,6 +35,14 @@ func (w *world) publish() *publisher {
 // the SHA-1 thumbprints of the old and the new certificate.
 func (p *publisher) rollOver() (old, new string) {
 	p.w.t.Helper()
+	old, new = p.changeKey()
+	p.Serve(p.w.metadata())
+	return old, new
+}
+
+// changeKey is rollOver, but for the metadata.
+func (p *publisher) changeKey() (old, new string) {
+	p.w.t.Helper()
 	old = p.w.thumbprint()
 	index, err := p.w.idp.AddKey(nil)
 	if err == nil {
@@ -46,7 +54,6 @@ func (p *publisher) rollOver() (old, new string) {
 	if err != nil {
 		p.w.t.Fatal(err)
 	}
-	p.Serve(p.w.metadata())
 	return old, p.w.thumbprint()
 }
 
@@ -157,16 +164,18 @@ func changesOf(p page) map[string][]string {
 
 var logoutLocation = regexp.MustCompile(`(SingleLogoutService [^>]*Location=")[^"]+`)
 
-// moveLogout makes the identity provider publish another logout URL, and returns its metadata.
-func (p *publisher) moveLogout() string {
+// moveLogout publishes a new key and another logout URL in one document, since a look may fall between
+// two. It returns the thumbprint of the key, and the document.
+func (p *publisher) moveLogout() (fresh, document string) {
 	p.w.t.Helper()
+	_, fresh = p.changeKey()
 	before := p.w.metadata()
-	document := logoutLocation.ReplaceAll(before, []byte("${1}https://login.example.com/logout"))
-	if bytes.Equal(before, document) {
+	moved := logoutLocation.ReplaceAll(before, []byte("${1}https://login.example.com/logout"))
+	if bytes.Equal(before, moved) {
 		p.w.t.Fatal("the metadata has no logout URL")
 	}
-	p.Serve(document)
-	return string(document)
+	p.Serve(moved)
+	return fresh, string(moved)
 }
 
 // TestSwitchedOff: the settings stay as they were read last, also if the page was opened before
@@ -181,8 +190,7 @@ func TestSwitchedOff(t *testing.T) {
 	b.get("/settings/sso")
 	f := b.last.form()
 	w.advance(10 * time.Minute)
-	_, fresh := p.rollOver()
-	document := p.moveLogout()
+	fresh, document := p.moveLogout()
 	w.browser().signIn("/jobs")
 	f.refresh = ""
 	b.submit("save", f)
@@ -222,8 +230,7 @@ func TestSwitchedOffAndChanged(t *testing.T) {
 	b := w.admin()
 	b.keepUpToDate(p.address, "")
 	w.advance(10 * time.Minute)
-	p.rollOver()
-	document := p.moveLogout()
+	_, document := p.moveLogout()
 	w.browser().signIn("/jobs")
 	f := b.get("/settings/sso").form()
 	f.refresh, f.loginURL = "", w.idp.LoginURL()+"?by=hand"
@@ -248,8 +255,7 @@ func TestSwitchedOffOnAnotherReplica(t *testing.T) {
 	f := b.get("/settings/sso").form()
 	w.console = first
 	w.advance(10 * time.Minute)
-	_, fresh := p.rollOver()
-	document := p.moveLogout()
+	fresh, document := p.moveLogout()
 	w.browser().signIn("/jobs")
 	w.console = second
 	b.get("/settings/sso")
