@@ -182,10 +182,13 @@ func ForgetLogins(w http.ResponseWriter, r *http.Request, tenant string) {
 	for _, prefix := range []string{"__Host-", ""} {
 		browser := bindingsIn(r, prefix+cookiePrefix)
 		logout, _, _ := logoutBinding(browser, tenant)
-		kept := 0
+		seen, kept := 0, 0
 		for _, b := range browser {
 			if b.tenant != tenant {
 				continue
+			}
+			if seen++; seen > mostForgotten {
+				break
 			}
 			value, maxAge := "", time.Duration(0)
 			if b.name == logout.name || !b.hasEnded() && kept < mostExplained {
@@ -202,6 +205,10 @@ func ForgetLogins(w http.ResponseWriter, r *http.Request, tenant string) {
 // oldest, which the latest logins use. Others, and those of earlier sign-outs, it deletes, which takes less
 // of the answer. There is one, unless many tabs began logins at the same moment.
 const mostExplained = 8
+
+// mostForgotten is how many bindings ForgetLogins looks at: more than maxCookies leaves to any browser.
+// Others can send thousands.
+const mostForgotten = 64
 
 // logoutBinding returns the binding of a logout that begins, after ForgetLogins: one of an earlier
 // sign-out, so that there is never a second one, else that of the logins that have just ended, else

@@ -166,6 +166,21 @@ func TestSignOutEndsTheLoginsOfManyTabs(t *testing.T) {
 	}
 }
 
+// TestForgetLoginsIsBounded: whoever sends more cookies than a browser keeps gets no answer of that size.
+func TestForgetLoginsIsBounded(t *testing.T) {
+	t.Parallel()
+	s := newTenants(t)
+	r, w := httptest.NewRequest("POST", ownPage, nil), httptest.NewRecorder()
+	for range 70 {
+		c, _ := s.begin("a.example.com")
+		r.AddCookie(c)
+	}
+	saml.ForgetLogins(w, r, "a")
+	if n := len(w.Header()["Set-Cookie"]); n != 64 {
+		t.Errorf("%d cookies are set, want 64", n)
+	}
+}
+
 // TestSignOutWithoutSettings: a session that has ended is not said to go on, because the settings could
 // not be read that say whom to tell.
 func TestSignOutWithoutSettings(t *testing.T) {
