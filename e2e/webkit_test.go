@@ -25,8 +25,9 @@ var webkit = engine{name: "webkit", programs: map[string]string{"WebKitWebDriver
 // webkitLauncher keeps a display and a driver. The driver has one browser at a time.
 type webkitLauncher struct {
 	t           *testing.T
-	address     string // of the driver
+	display     string
 	miniBrowser string
+	driver      webDriver
 }
 
 var displayNumber = regexp.MustCompile(`^(\d+)$`)
@@ -35,10 +36,6 @@ func launchWebKit(t *testing.T) (launcher, error) {
 	found, err := filepath.Glob("/usr/lib/*/webkit2gtk-4.1/MiniBrowser")
 	if err != nil || len(found) == 0 {
 		return nil, errors.New("there is no MiniBrowser: install the Debian package libwebkit2gtk-4.1-0, which webkit2gtk-driver depends on")
-	}
-	dir, err := profileDir(t)
-	if err != nil {
-		return nil, err
 	}
 	display := exec.Command("Xvfb", "-displayfd", "1", "-screen", "0", "1100x800x24", "-nolisten", "tcp")
 	output, err := display.StdoutPipe()
@@ -52,19 +49,28 @@ func launchWebKit(t *testing.T) (launcher, error) {
 	if err != nil {
 		return nil, err
 	}
+	l := &webkitLauncher{t: t, display: ":" + number, miniBrowser: found[0]}
+	return l, l.startDriver()
+}
+
+func (l *webkitLauncher) startDriver() error {
+	dir, err := profileDir(l.t)
+	if err != nil {
+		return err
+	}
 	port, err := freePort()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	driver := exec.Command("WebKitWebDriver", "--port="+port)
-	driver.Env = append(os.Environ(), "DISPLAY=:"+number, "HOME="+dir, "XDG_RUNTIME_DIR="+dir, "GDK_BACKEND=x11",
+	driver.Env = append(os.Environ(), "DISPLAY="+l.display, "HOME="+dir, "XDG_RUNTIME_DIR="+dir, "GDK_BACKEND=x11",
 		"LIBGL_ALWAYS_SOFTWARE=1", "NO_AT_BRIDGE=1", "GTK_A11Y=none")
-	if err := startUntilEnd(t, driver); err != nil {
-		return nil, err
+	if err := startUntilEnd(l.t, driver); err != nil {
+		return err
 	}
-	l := &webkitLauncher{t, "http://127.0.0.1:" + port, found[0]}
-	return l, until("WebKitWebDriver", func() (bool, error) {
-		err := webDriver(l.address).call("GET", "/status", nil, nil)
+	l.driver = webDriver("http://127.0.0.1:" + port)
+	return until("WebKitWebDriver", func() (bool, error) {
+		err := l.driver.call("GET", "/status", nil, nil)
 		return err == nil, err
 	})
 }
@@ -90,7 +96,23 @@ func freePort() (string, error) {
 	return port, errors.Join(err, l.Close())
 }
 
+// Browser begins a session. Now and then the driver loses the browser that it has just started and
+// waits for ever: another driver is tried then, since no page has been opened yet.
 func (l *webkitLauncher) Browser(p profile) (browser, error) {
+	b, err := l.session(p)
+	for again := 0; errors.Is(err, context.DeadlineExceeded) && again < 2; again++ {
+		l.t.Logf("another WebKitWebDriver is started: %v", err)
+		if err = l.startDriver(); err == nil {
+			b, err = l.session(p)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+func (l *webkitLauncher) session(p profile) (*webkitBrowser, error) {
 	arguments := []string{"--automation", "--geometry=900x640"}
 	if p.noCookies {
 		arguments = append(arguments, "--cookies-policy=never")
@@ -99,13 +121,13 @@ func (l *webkitLauncher) Browser(p profile) (browser, error) {
 		arguments = append(arguments, "--enable-javascript=false")
 	}
 	var made struct{ SessionID string }
-	err := webDriver(l.address).call("POST", "/session", object{"capabilities": object{"alwaysMatch": object{
+	err := l.driver.call("POST", "/session", object{"capabilities": object{"alwaysMatch": object{
 		"acceptInsecureCerts": true, "pageLoadStrategy": "none",
 		"webkitgtk:browserOptions": object{"binary": l.miniBrowser, "args": arguments}}}}, &made)
 	if err != nil {
 		return nil, err
 	}
-	return &webkitBrowser{session: webDriver(l.address + "/session/" + made.SessionID)}, nil
+	return &webkitBrowser{session: l.driver + webDriver("/session/"+made.SessionID)}, nil
 }
 
 type webkitBrowser struct {
