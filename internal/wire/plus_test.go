@@ -36,7 +36,8 @@ func TestLostPlusSigns(t *testing.T) {
 	} {
 		_, err := Read(row.form)
 		_, inPlace := ReadInPlace([]byte(row.form))
-		for _, err := range []error{err, inPlace} {
+		_, answer := ReadAnswerInPlace([]byte(row.form))
+		for _, err := range []error{err, inPlace, answer} {
 			var f *fault.Fault
 			if !errors.As(err, &f) || (strings.Contains(f.Message, "plus signs") && f.Code == fault.Base64 && f.Hint != "") != row.said {
 				t.Errorf("%s: got %v", name, err)
