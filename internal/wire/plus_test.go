@@ -45,3 +45,24 @@ func TestLostPlusSigns(t *testing.T) {
 		}
 	}
 }
+
+// TestBlanksInBase64: blanks inside the lines of a message that has lost nothing are no reason to refuse it.
+func TestBlanksInBase64(t *testing.T) {
+	t.Parallel()
+	form := base64.StdEncoding.EncodeToString([]byte(responseWith("_111", "OK", "")))
+	if strings.Contains(form, "+") {
+		t.Fatal("there is a plus sign: it would not be told from a lost one")
+	}
+	form = form[:40] + " " + form[40:]
+	m, err := Read(form)
+	inPlace, inPlaceErr := ReadInPlace([]byte(form))
+	answer, answerErr := ReadAnswerInPlace([]byte(form))
+	if err := errors.Join(err, inPlaceErr, answerErr); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range []*Response{m, inPlace, answer.Response} {
+		if m.RequestID() != "_111" {
+			t.Errorf("got a response to %q", m.RequestID())
+		}
+	}
+}
