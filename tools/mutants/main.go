@@ -178,9 +178,11 @@ func (b binaries) stages(pkg, file string) [][]string {
 			"TestEachLogoutCheckIsNeeded|TestLogoutChecksSayWhat|TestRequestIsNoAnswer|TestKeysOfLogout|TestSOAPFault|TestLogoutBySOAP|TestLogoutBySOAPFails)$"})
 	}
 	if pkg == root {
+		quick := []string{b[root], "-test.run=(Check|Verif|Rule|Claim|NameID|Account|Replay|Edge|Removal|Entrances|EncryptedR|Identity|Signed|Refus)",
+			"-test.skip=(Logout|SignOut|NoNetwork|TestHintsOf|AnotherAccount|Metadata|Fetch|Tenant|TestVerifierVectors|TestOtherRefusalsKnowNobody)"}
 		about := []string{b[root], "-test.run=(Check|Verif|Rule|Claim|NameID|Account|Replay|Edge|Removal|Entrances|EncryptedR|Identity|Signed|Refus|Logout)",
 			"-test.skip=^(TestVerifierVectors|TestHintsOfProducts|TestMetadata.*|TestFetch.*)$"}
-		return append(stages, about, []string{b[root],
+		return append(stages, quick, about, []string{b[root],
 			"-test.skip=^(TestImports|TestPublicNamesAreOurs|TestSurface|TestRequirements|TestEveryByteCounts|TestEncryptedSignIn|" +
 				"TestFilesInLayers|TestLargeFormsAreBounded|TestSlowSenderWithLittleLeft|TestHonestLoginsUnderHostileLoad)$"})
 	}
