@@ -66,3 +66,18 @@ func TestBlanksInBase64(t *testing.T) {
 		}
 	}
 }
+
+// TestNotBase64: what cannot be decoded is refused as that, and not as a document without content.
+func TestNotBase64(t *testing.T) {
+	t.Parallel()
+	const form = "bm8gW*"
+	_, err := Read(form)
+	_, inPlace := ReadInPlace([]byte(form))
+	_, answer := ReadAnswerInPlace([]byte(form))
+	for _, err := range []error{err, inPlace, answer} {
+		var f *fault.Fault
+		if !errors.As(err, &f) || f.Code != fault.Base64 {
+			t.Errorf("got %v, want the code %s", err, fault.Base64)
+		}
+	}
+}
