@@ -266,6 +266,22 @@ func TestLogoutHintOfRedirect(t *testing.T) {
 	}
 }
 
+// TestLogoutDestinationSaysWhat: a message without Destination is told from one for another address.
+func TestLogoutDestinationSaysWhat(t *testing.T) {
+	t.Parallel()
+	for destination, want := range map[string]struct{ message, hint string }{
+		"":                          {"has no Destination", "let the identity provider write the address"},
+		"https://other.example.com": {"is addressed to another URL", ""},
+	} {
+		s := newSampleLogout()
+		withAttribute("Destination", destination)(s)
+		j := s.judge(t, allLogoutChecks)
+		if j.refusal == nil || !strings.Contains(j.refusal.Message, want.message) || !strings.Contains(j.refusal.Hint, want.hint) {
+			t.Errorf("%q: got %v with the hint %q", destination, j.refusal, j.refusal.Hint)
+		}
+	}
+}
+
 // FuzzLogoutQuery: no query makes the pipeline panic, a refusal is an *Error with code and step, and
 // what is accepted has the very octets of a message that was signed here.
 func FuzzLogoutQuery(f *testing.F) {

@@ -361,9 +361,10 @@ var positiveLogouts = map[string]func(*sampleLogout){
 		s.address = "https://console.example.com" + DefaultRedirectPath
 		s.attributes["Destination"] = s.address
 	},
-	"SOAP with the answer": changes(asResponse, asSOAP, withAttribute("Destination", "")),
-	"an answer in a form":  changes(asResponse, asPost),
-	"no SessionIndex":      withSubject(emailNameID),
-	"unsigned in a form":   changes(asAllowedUnsigned, asPost),
-	"a millisecond ago":    func(s *sampleLogout) { s.at = s.at.Add(time.Millisecond) },
+	"SOAP with the answer":                           changes(asResponse, asSOAP, withAttribute("Destination", "")),
+	"an answer in a form":                            changes(asResponse, asPost),
+	"no SessionIndex":                                withSubject(emailNameID),
+	"unsigned in a form":                             changes(asAllowedUnsigned, asPost),
+	"unsigned, while ended certificates are refused": changes(asAllowedUnsigned, func(s *sampleLogout) { s.expired = true }),
+	"a millisecond ago":                              func(s *sampleLogout) { s.at = s.at.Add(time.Millisecond) },
 }
