@@ -266,19 +266,41 @@ func TestLogoutHintOfRedirect(t *testing.T) {
 	}
 }
 
-// TestLogoutDestinationSaysWhat: a message without Destination is told from one for another address.
-func TestLogoutDestinationSaysWhat(t *testing.T) {
+// TestLogoutRefusalsSayWhat: refusals that have one code are told from each other by their words.
+func TestLogoutRefusalsSayWhat(t *testing.T) {
 	t.Parallel()
-	for destination, want := range map[string]struct{ message, hint string }{
-		"":                          {"has no Destination", "let the identity provider write the address"},
-		"https://other.example.com": {"is addressed to another URL", ""},
+	for name, row := range map[string]struct {
+		change        func(*sampleLogout)
+		message, hint string
+	}{
+		"no Destination": {withAttribute("Destination", ""), "has no Destination", "let the identity provider write the address"},
+		"another Destination": {withAttribute("Destination", "https://other.example.com"), "is addressed to another URL",
+			""},
+		"no NameID": {withSubject("<saml:NameID/>"), "NameID", "name the user in its LogoutRequest"},
+		"nobody asked": {changes(asResponse, func(s *sampleLogout) { s.requestID = "" }),
+			"came to a browser that began no sign-out", ""},
+		"an answer to nothing":   {changes(asResponse, withAttribute("InResponseTo", "")), "does not say which LogoutRequest", ""},
+		"an answer to another's": {changes(asResponse, withAttribute("InResponseTo", "_x")), "answers another LogoutRequest", ""},
 	} {
 		s := newSampleLogout()
-		withAttribute("Destination", destination)(s)
+		row.change(s)
 		j := s.judge(t, allLogoutChecks)
-		if j.refusal == nil || !strings.Contains(j.refusal.Message, want.message) || !strings.Contains(j.refusal.Hint, want.hint) {
-			t.Errorf("%q: got %v with the hint %q", destination, j.refusal, j.refusal.Hint)
+		if j.refusal == nil || !strings.Contains(j.refusal.Message, row.message) || !strings.Contains(j.refusal.Hint, row.hint) {
+			t.Errorf("%s: got %v with the hint %q", name, j.refusal, j.refusal.Hint)
 		}
+	}
+}
+
+// TestLogoutThatGrows: a message whose canonical form is larger than any message may be is refused, also
+// where no signature needs that form.
+func TestLogoutThatGrows(t *testing.T) {
+	t.Parallel()
+	s := newSampleLogout()
+	changes(asPost, asAllowedUnsigned)(s)
+	s.extensions = `<samlp:Extensions><x xmlns="urn:x" xmlns:p="urn:` + strings.Repeat("x", 240) + `">` +
+		strings.Repeat("<p:y/>", 20_000) + `</x></samlp:Extensions>`
+	if j := s.judge(t, allLogoutChecks); j.refusal == nil || j.refusal.Code != CodeTooLarge || j.verdict.request != nil {
+		t.Errorf("got %+v, %v", j.verdict.request, j.refusal)
 	}
 }
 

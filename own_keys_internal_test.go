@@ -182,3 +182,21 @@ func encryptedNameIDByCBC(t *testing.T, certificate []byte) string {
 	}
 	return "<saml:EncryptedID" + inside + "</saml:EncryptedID>"
 }
+
+// TestHiddenKeyOfLogoutIsInTheLog: a LogoutRequest that no key opens is refused as that, and the log tells of
+// the key that could not be asked.
+func TestHiddenKeyOfLogoutIsInTheLog(t *testing.T) {
+	t.Parallel()
+	s := newSampleLogout()
+	s.encrypted = "test-sp-a"
+	var log bytes.Buffer
+	s.config = func(t testing.TB, c *Config) {
+		c.Logger = slog.New(slog.NewTextHandler(&log, nil))
+		c.DecryptionKeys = []DecryptionKey{{Key: foreignKeys()[0]},
+			{Key: downKey{vectorKey(t, "test-sp-a.key.pem").(crypto.Decrypter)}}}
+	}
+	j := s.judge(t, allLogoutChecks)
+	if codeOfError(j.refusal) != CodeDecryption || !strings.Contains(log.String(), "a decryption key cannot be used") {
+		t.Errorf("got %v, and the log %q", j.refusal, log.String())
+	}
+}
