@@ -1,6 +1,7 @@
 package saml
 
 import (
+	"context"
 	"crypto"
 	"maps"
 	"slices"
@@ -287,6 +288,79 @@ func TestLogoutRefusalsSayWhat(t *testing.T) {
 		j := s.judge(t, allLogoutChecks)
 		if j.refusal == nil || !strings.Contains(j.refusal.Message, row.message) || !strings.Contains(j.refusal.Hint, row.hint) {
 			t.Errorf("%s: got %v with the hint %q", name, j.refusal, j.refusal.Hint)
+		}
+	}
+}
+
+// TestLogoutRefusedBeforeItsSignature: what is wrong with our settings is not called a bad signature.
+func TestLogoutRefusedBeforeItsSignature(t *testing.T) {
+	t.Parallel()
+	weak, err := ParseKeys(vectorCertificate(t, "test-weak-rsa-1024.crt.pem").Raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, row := range map[string]struct {
+		change func(*Config)
+		code   Code
+	}{
+		"no identity provider": {func(c *Config) {
+			c.IdentityProvider = IdentityProviderFunc(func(context.Context) (*IdentityProvider, error) { return nil, ErrNotConfigured })
+		}, CodeNotConfigured},
+		"no usable key": {func(c *Config) {
+			if c.IdentityProvider, err = NewIdentityProvider(logoutIssuer, "https://idp.example.com/login", weak...); err != nil {
+				t.Fatal(err)
+			}
+		}, CodeWeakKey},
+	} {
+		s := newSampleLogout()
+		s.config = func(_ testing.TB, c *Config) { row.change(c) }
+		if j := s.judge(t, allLogoutChecks); codeOfError(j.refusal) != row.code {
+			t.Errorf("%s: got %v, want %s", name, j.refusal, string(row.code))
+		}
+	}
+}
+
+// TestLogoutOfAStranger: a message that says it is from another identity provider is refused as that only
+// if its signature is what is wrong, and what was wanted is one of the keys, or what the signature lacks.
+func TestLogoutOfAStranger(t *testing.T) {
+	t.Parallel()
+	other := withIssuer("<saml:Issuer>https://other.example.com</saml:Issuer>")
+	stranger := func(s *sampleLogout) { s.signer = "test-attacker" }
+	ofECDSA := func(s *sampleLogout) { s.signer, s.keys = "test-ec-p256", []string{"test-ec-p256"} }
+	trusted, err := ParseKeys(vectorCertificate(t, "test-idp-a.crt.pem").Raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, row := range map[string]struct {
+		change func(*sampleLogout)
+		code   Code
+		want   string
+	}{
+		"of another, by a stranger":    {changes(stranger, other), CodeResponseIssuer, ""},
+		"of another, unsigned":         {changes((*sampleLogout).asUnsigned, other), CodeLogoutUnsigned, ""},
+		"by a stranger":                {stranger, CodeSignature, trusted[0].ThumbprintSHA1()},
+		"by a stranger in a form":      {changes(asPost, stranger), CodeSignature, trusted[0].ThumbprintSHA1()},
+		"in the format of the library": {changes(asPost, ofECDSA), CodeSignature, "r and s one after the other"},
+	} {
+		s := newSampleLogout()
+		row.change(s)
+		j := s.judge(t, allLogoutChecks)
+		if codeOfError(j.refusal) != row.code || !strings.Contains(j.refusal.Want, row.want) {
+			t.Errorf("%s: got %v, want %s with %q", name, j.refusal, string(row.code), row.want)
+		}
+	}
+}
+
+// TestBlanksAroundTheNameOfLogout: they go if the name is an email address, as at the sign-in.
+func TestBlanksAroundTheNameOfLogout(t *testing.T) {
+	t.Parallel()
+	for policy, want := range map[NameIDPolicy]string{EmailNameID: "ann@example.com", AllowAnyNameID: " ann@example.com "} {
+		s := newSampleLogout()
+		withSubject(`<saml:NameID Format="` + formatEmail + `"> ann@example.com </saml:NameID>`)(s)
+		s.config = func(_ testing.TB, c *Config) { c.NameID = policy }
+		j := s.judge(t, allLogoutChecks)
+		if j.verdict.request == nil || j.verdict.request.NameID.Value != want {
+			t.Errorf("%v: got %v, %+v, want %q", policy, j.refusal, j.verdict.request, want)
 		}
 	}
 }

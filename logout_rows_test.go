@@ -36,6 +36,10 @@ func asSOAP(s *sampleLogout)     { s.asSOAP() }
 // unsigned is a message without a signature, which the settings allow.
 func asAllowedUnsigned(s *sampleLogout) { s.asUnsigned(); s.unsigned = true }
 
+func refusingEnded(s *sampleLogout) {
+	s.config = func(_ testing.TB, c *Config) { c.RefuseExpiredCertificates = true }
+}
+
 func withRelayState(value string) func(*sampleLogout) {
 	return func(s *sampleLogout) { s.relayState = &value }
 }
@@ -186,14 +190,10 @@ var messageRows = []logoutRow{
 // checkRows are about the checks of what was signed.
 var checkRows = []logoutRow{
 	{"the certificate has ended", func(s *sampleLogout) { s.keys = []string{"test-idp-a-expired"} },
-		func(s *sampleLogout) {
-			s.config = func(_ testing.TB, c *Config) { c.RefuseExpiredCertificates = true }
-		}, CodeCertificateExpired, "logout certificate dates"},
+		refusingEnded, CodeCertificateExpired, "logout certificate dates"},
 	{"the certificate of an answer has ended", changes(asResponse,
 		func(s *sampleLogout) { s.keys = []string{"test-idp-a-expired"} }),
-		func(s *sampleLogout) {
-			s.config = func(_ testing.TB, c *Config) { c.RefuseExpiredCertificates = true }
-		}, CodeCertificateExpired, "logout certificate dates"},
+		refusingEnded, CodeCertificateExpired, "logout certificate dates"},
 	{"another issuer", asIs, withIssuer("<saml:Issuer>https://other.example.com</saml:Issuer>"), CodeResponseIssuer,
 		"logout request issuer"},
 	{"an issuer in other case", asIs, withIssuer("<saml:Issuer>https://IDP.example.com/saml</saml:Issuer>"),
@@ -365,6 +365,7 @@ var positiveLogouts = map[string]func(*sampleLogout){
 	"an answer in a form":                            changes(asResponse, asPost),
 	"no SessionIndex":                                withSubject(emailNameID),
 	"unsigned in a form":                             changes(asAllowedUnsigned, asPost),
-	"unsigned, while ended certificates are refused": changes(asAllowedUnsigned, func(s *sampleLogout) { s.expired = true }),
+	"unsigned, while ended certificates are refused": changes(asAllowedUnsigned, refusingEnded),
+	"signed, while ended certificates are refused":   refusingEnded,
 	"a millisecond ago":                              func(s *sampleLogout) { s.at = s.at.Add(time.Millisecond) },
 }
