@@ -239,7 +239,7 @@ const (
 type Manager struct {
 	config   Config
 	cookies  []string // the names that a session's cookie may have, without __Host-; new ones get the first
-	sealer   seal.Sealer
+	sealer   *seal.Sealer
 	checks   checks
 	goodbyes goodbyes
 
@@ -266,9 +266,11 @@ func New(c Config) (*Manager, error) {
 		checks:  checks{entries: map[string]*checked{}},
 	}
 	m.config.Keep = slices.Clone(c.Keep)
+	var keys [][]byte
 	for _, key := range c.Keys {
-		m.sealer.Keys = append(m.sealer.Keys, slices.Clone(key))
+		keys = append(keys, slices.Clone(key))
 	}
+	m.sealer = seal.NewSealer(keys...)
 	return m, nil
 }
 
