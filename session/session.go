@@ -270,7 +270,7 @@ func New(c Config) (*Manager, error) {
 	for _, key := range c.Keys {
 		keys = append(keys, slices.Clone(key))
 	}
-	m.sealer = seal.NewSealer(keys...)
+	m.sealer = seal.NewBusySealer(keys...)
 	return m, nil
 }
 

@@ -4,8 +4,8 @@
 //
 // One long-lived key may make 2^48 seals and many more. Plain AES-GCM with random nonces stops at
 // 2^32, because its nonce of 96 bits must never repeat. With 192 bits, two of 2^80 nonces are the same
-// with a probability of 2^-33. And each choice of the first half of the nonce leads to another key of
-// AES-GCM, so no such key seals more than a few values, and their lengths do not add up to a limit.
+// with a probability of 2^-33. And each first half of a nonce leads to another key of AES-GCM, so no
+// such key seals more than a few values. See halves for a Sealer that keeps ciphers.
 //
 // A sealed value is, before the base64url of Seal: 1 byte version, 24 bytes nonce, the ciphertext, 16 bytes tag.
 package seal
@@ -14,7 +14,6 @@ import (
 	"bytes"
 	"crypto/hkdf"
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
@@ -106,10 +105,26 @@ type Sealer struct {
 func NewSealer(keys ...[]byte) *Sealer {
 	return &Sealer{
 		keys:  keys,
-		seals: kept[*xaes]{derive: func(key []byte, purpose string) *xaes { return newXAES(derive(key, "seal of "+purpose)) }},
-		tags:  kept[[]byte]{derive: func(key []byte, purpose string) []byte { return derive(key, "tag of "+purpose) }},
+		seals: kept[*xaes]{derive: newSealCipher},
+		tags:  kept[[]byte]{derive: newTagKey},
 	}
 }
+
+// NewBusySealer is NewSealer for values that are opened again and again, such as the cookie of a
+// session. It keeps ciphers too: up to 85 KiB for each key and purpose.
+func NewBusySealer(keys ...[]byte) *Sealer {
+	s := NewSealer(keys...)
+	s.seals.derive = func(key []byte, purpose string) *xaes {
+		x := newSealCipher(key, purpose)
+		x.halves = &halves{}
+		return x
+	}
+	return s
+}
+
+func newSealCipher(key []byte, purpose string) *xaes { return newXAES(derive(key, "seal of "+purpose)) }
+
+func newTagKey(key []byte, purpose string) []byte { return derive(key, "tag of "+purpose) }
 
 // kept is what was derived from the long-lived keys, one list for each purpose, in the order of the
 // keys. Lists never change, so readers take no lock.
@@ -179,7 +194,6 @@ func (s *Sealer) Seal(c Context, plaintext []byte) string {
 func (s *Sealer) SealBytes(c Context, plaintext []byte) []byte {
 	box := make([]byte, 1+nonceSize, overhead+len(plaintext))
 	box[0] = version
-	rand.Read(box[1:]) // never fails
 	return s.seals.of(s.keys, c.Purpose)[0].seal(box, box[1:], plaintext, c.appendTo(make([]byte, 0, c.associatedSize())))
 }
 

@@ -200,11 +200,123 @@ func TestEveryKeyOpens(t *testing.T) {
 }
 
 // TestOpenAllocates bounds what opening takes: the plaintext with the associated data, and the cipher
-// of the nonce.
+// of the nonce unless it is kept.
 func TestOpenAllocates(t *testing.T) {
-	s := NewSealer(testKeys[0])
-	sealed := s.Seal(testContext, make([]byte, 500))
-	if got := testing.AllocsPerRun(100, func() { s.Open(testContext, sealed) }); got > 4 {
-		t.Errorf("it takes %v allocations, want at most 4", got)
+	for _, row := range []struct {
+		s    *Sealer
+		want float64
+	}{
+		{NewBusySealer(testKeys[0]), 1},
+		{NewSealer(testKeys[0]), 4},
+	} {
+		sealed := row.s.Seal(testContext, make([]byte, 500))
+		if got := testing.AllocsPerRun(100, func() { row.s.Open(testContext, sealed) }); got > row.want {
+			t.Errorf("it takes %v allocations, want at most %v", got, row.want)
+		}
+	}
+}
+
+// TestBusySealer: seals share the first half of their nonce, for a while, and never a nonce. They open
+// like all others: with a Sealer that has kept nothing, and in their context alone.
+func TestBusySealer(t *testing.T) {
+	t.Parallel()
+	busy, plain := NewBusySealer(testKeys[0]), NewSealer(testKeys[0])
+	nonces, firsts := map[string]int{}, map[string]int{}
+	const n = sealsOfHalf + 10
+	for range n {
+		box := busy.SealBytes(testContext, []byte("text"))
+		nonces[string(box[1:1+nonceSize])]++
+		if firsts[string(box[1:1+nonceSize/2])]++; firsts[string(box[1:1+nonceSize/2])] > 1 {
+			continue
+		}
+		for name, s := range map[string]*Sealer{"itself": busy, "another": NewBusySealer(testKeys...), "plain": plain} {
+			if got, ok := s.OpenBytes(testContext, bytes.Clone(box)); !ok || string(got) != "text" {
+				t.Errorf("%s: got %q, %t", name, got, ok)
+			}
+		}
+	}
+	if len(nonces) != n || len(firsts) != 2 {
+		t.Errorf("%d seals have %d nonces with %d first halves, want 2 first halves", n, len(nonces), len(firsts))
+	}
+	box := plain.SealBytes(testContext, []byte("text"))
+	for range 2 { // by a cipher that is made, and by the one that was kept
+		if got, ok := busy.OpenBytes(testContext, bytes.Clone(box)); !ok || string(got) != "text" {
+			t.Errorf("got %q, %t", got, ok)
+		}
+		for i := range box {
+			changed := bytes.Clone(box)
+			changed[i] ^= 1
+			if _, ok := busy.OpenBytes(testContext, changed); ok {
+				t.Errorf("it opens with byte %d changed", i)
+			}
+		}
+		for _, c := range []Context{{"q", "n", "t", "e"}, {"p", "m", "t", "e"}, {"p", "n", "u", "e"}, {"p", "n", "t", "f"}} {
+			if _, ok := busy.OpenBytes(c, bytes.Clone(box)); ok {
+				t.Errorf("it opens in the context %v", c)
+			}
+		}
+	}
+}
+
+// TestOnlyWhatOpensIsKept: without the key nobody makes a Sealer keep anything, and with it no more than
+// there is room for.
+func TestOnlyWhatOpensIsKept(t *testing.T) {
+	t.Parallel()
+	s := NewBusySealer(testKeys[0])
+	kept := func() (n int) {
+		x := s.seals.of(s.keys, testContext.Purpose)[0]
+		for i := range x.halves.kept {
+			if x.halves.kept[i].Load() != nil {
+				n++
+			}
+		}
+		return n
+	}
+	for range 1000 {
+		s.OpenBytes(testContext, NewSealer(testKeys[1]).SealBytes(testContext, nil))
+	}
+	if got := kept(); got != 0 {
+		t.Errorf("seals of another key make it keep %d ciphers", got)
+	}
+	for range 1000 {
+		s.OpenBytes(testContext, NewSealer(testKeys[0]).SealBytes(testContext, nil))
+	}
+	if got := kept(); got != keptHalves {
+		t.Errorf("it keeps %d ciphers, want %d", got, keptHalves)
+	}
+}
+
+// TestBusySealerAtOnce: many goroutines seal and open while the first half changes.
+func TestBusySealerAtOnce(t *testing.T) {
+	t.Parallel()
+	s, other := NewBusySealer(testKeys[0]), NewSealer(testKeys[0])
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			for i := range 500 {
+				if i%100 == 0 {
+					s.seals.of(s.keys, testContext.Purpose)[0].halves.sealing.Store(nil)
+				}
+				for _, by := range []*Sealer{s, other} {
+					if got, ok := s.OpenBytes(testContext, by.SealBytes(testContext, []byte("text"))); !ok || string(got) != "text" {
+						t.Errorf("got %q, %t", got, ok)
+					}
+				}
+			}
+		})
+	}
+	group.Wait()
+}
+
+// BenchmarkOpen opens a cookie with a cipher that is kept, and with one that is made.
+func BenchmarkOpen(b *testing.B) {
+	for name, s := range map[string]*Sealer{"kept": NewBusySealer(testKeys[0]), "made": NewSealer(testKeys[0])} {
+		b.Run(name, func(b *testing.B) {
+			sealed := s.Seal(testContext, make([]byte, 300))
+			b.ReportAllocs()
+			for b.Loop() {
+				s.Open(testContext, sealed)
+			}
+		})
 	}
 }

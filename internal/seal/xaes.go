@@ -3,6 +3,7 @@ package seal
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/rand"
 )
 
 // nonceSize is the length of the nonce of XAES-256-GCM, in bytes. Its first half chooses the key of
@@ -10,10 +11,11 @@ import (
 const nonceSize = 24
 
 // An xaes seals with XAES-256-GCM (https://c2sp.org/XAES-256-GCM) and one key. It is safe for
-// concurrent use, because nothing changes after newXAES.
+// concurrent use.
 type xaes struct {
-	block cipher.Block
-	mask  [aes.BlockSize]byte // K1 of the specification: the first subkey of CMAC (NIST SP 800-38B §6.1)
+	block  cipher.Block
+	mask   [aes.BlockSize]byte // K1 of the specification: the first subkey of CMAC (NIST SP 800-38B §6.1)
+	halves *halves             // nil unless ciphers are kept
 }
 
 // newXAES returns the cipher of a key of KeySize bytes.
@@ -49,15 +51,34 @@ func (x *xaes) aead(nonce []byte) cipher.AEAD {
 	return gcm
 }
 
-// seal appends the sealed plaintext to dst.
+// seal fills nonce and appends the sealed plaintext to dst.
 func (x *xaes) seal(dst, nonce, plaintext, associated []byte) []byte {
+	rand.Read(nonce) // never fails
+	if x.halves == nil {
+		return x.sealWith(dst, nonce, plaintext, associated)
+	}
+	h := x.halves.next(x)
+	copy(nonce, h.half[:])
+	return h.gcm.Seal(dst, nonce[nonceSize/2:], plaintext, associated)
+}
+
+// sealWith is seal with a given nonce, which must not be used twice.
+func (x *xaes) sealWith(dst, nonce, plaintext, associated []byte) []byte {
 	return x.aead(nonce).Seal(dst, nonce[nonceSize/2:], plaintext, associated)
 }
 
 // open appends the plaintext of a sealed value to dst, which may be the beginning of the sealed
 // value itself. Without a match it overwrites what it would have appended to with zeros.
 func (x *xaes) open(dst, nonce, sealed, associated []byte) ([]byte, error) {
-	return x.aead(nonce).Open(dst, nonce[nonceSize/2:], sealed, associated)
+	gcm, found := x.halves.find(nonce)
+	if !found {
+		gcm = x.aead(nonce)
+	}
+	plaintext, err := gcm.Open(dst, nonce[nonceSize/2:], sealed, associated)
+	if err == nil && !found {
+		x.halves.keep(nonce, gcm)
+	}
+	return plaintext, err
 }
 
 func newAES(key []byte) cipher.Block {

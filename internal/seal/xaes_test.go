@@ -26,7 +26,7 @@ func TestXAESVectors(t *testing.T) {
 		if got := hex.EncodeToString(x.mask[:]); got != row.mask {
 			t.Errorf("key %d: got K1 %s, want %s", row.key, got, row.mask)
 		}
-		sealed := x.seal(nil, nonce, plaintext, []byte(row.associated))
+		sealed := x.sealWith(nil, nonce, plaintext, []byte(row.associated))
 		if got := hex.EncodeToString(sealed); got != row.want {
 			t.Errorf("key %d: got %s, want %s", row.key, got, row.want)
 		}
@@ -52,7 +52,7 @@ func TestXAESAccumulated(t *testing.T) {
 		plaintext := next(int(next(1)[0]))
 		associated := next(int(next(1)[0]))
 		x := newXAES(key)
-		sealed := x.seal(nil, nonce, plaintext, associated)
+		sealed := x.sealWith(nil, nonce, plaintext, associated)
 		sum.Write(sealed)
 		opened, err := x.open(nil, nonce, sealed, associated)
 		if err != nil || !bytes.Equal(opened, plaintext) {
