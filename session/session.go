@@ -239,9 +239,11 @@ const (
 type Manager struct {
 	config   Config
 	cookies  []string // the names that a session's cookie may have, without __Host-; new ones get the first
+	names    []string // the same as requests have them, see fullNames
 	sealer   *seal.Sealer
 	checks   checks
 	goodbyes goodbyes
+	services services
 
 	cutOnce     sync.Once // for the warning that Config.Records is missing
 	foreignOnce sync.Once // for the warning about cookies of other services or processes
@@ -265,6 +267,7 @@ func New(c Config) (*Manager, error) {
 		cookies: cookieNames(c),
 		checks:  checks{entries: map[string]*checked{}},
 	}
+	m.names = fullNames(m.cookies, c.InsecureAllowHTTP)
 	m.config.Keep = slices.Clone(c.Keep)
 	var keys [][]byte
 	for _, key := range c.Keys {
@@ -401,10 +404,11 @@ func (m *Manager) fits(ctx context.Context, s *Session, sp *saml.ServiceProvider
 	if err != nil {
 		return false, err
 	}
-	if sp.Tenant() == s.Tenant && serviceOf(sp.EntityID()) != s.service {
+	ours := m.services.of(sp.EntityID()) == s.service
+	if sp.Tenant() == s.Tenant && !ours {
 		m.noticeForeign(ctx)
 	}
-	return sp.Tenant() == s.Tenant && idp.EntityID() == s.IdentityProvider && serviceOf(sp.EntityID()) == s.service &&
+	return sp.Tenant() == s.Tenant && idp.EntityID() == s.IdentityProvider && ours &&
 		(m.config.InsecureAllowHTTP || isHostCookie(s.cookie) || onLoopback(sp)), nil
 }
 
