@@ -123,25 +123,6 @@ func fullNames(cookies []string, http bool) []string {
 	return append(names, cookies...)
 }
 
-// cookiesNamed returns the cookies of r with a name, as r.CookiesNamed does. It reads no cookies if no
-// line has the name, which is so for most names of fullNames. A name has no "-" before it, which
-// could only be part of a longer one such as __Host-session.
-func cookiesNamed(r *http.Request, name string) []*http.Cookie {
-	for _, line := range r.Header["Cookie"] {
-		for at := strings.Index(line, name); at >= 0; {
-			if at == 0 || line[at-1] != '-' {
-				return r.CookiesNamed(name)
-			}
-			next := strings.Index(line[at+1:], name)
-			if next < 0 {
-				break
-			}
-			at += 1 + next
-		}
-	}
-	return nil
-}
-
 // forget deletes the session's cookies of r, apart from the one named kept.
 func (m *Manager) forget(w http.ResponseWriter, r *http.Request, kept string) {
 	for _, name := range m.names {
@@ -381,18 +362,20 @@ func (m *Manager) openCookie(r *http.Request, name string) (*Session, bool) {
 
 // readCookie returns what a cookie says, also about a session that has ended by time.
 func (m *Manager) readCookie(r *http.Request, name string) (*Session, bool) {
-	cookies := cookiesNamed(r, name)
-	if len(cookies) != 1 { // none, or an attacker planted a second one
+	value, ok := cookieValue(r, name)
+	if !ok { // none, or an attacker planted a second one
 		return nil, false
 	}
-	text, sealed, _ := strings.Cut(cookies[0].Value, ".")
+	text, sealed, _ := strings.Cut(value, ".")
 	tenant, err := tenantText.DecodeString(text)
-	if err != nil {
+	if err != nil || strings.ContainsAny(text, "\r\n") { // the decoder skips these
 		return nil, false
 	}
 	plaintext, ok := m.sealer.Open(m.context(name, string(tenant)), sealed)
 	if !ok {
-		m.noticeForeign(r.Context())
+		if len(r.CookiesNamed(name)) == 1 {
+			m.noticeForeign(r.Context())
+		}
 		return nil, false
 	}
 	s, err := decodeCookie(plaintext, string(tenant))
