@@ -12,7 +12,7 @@ import (
 // The first byte of a plaintext: a whole session (in a cookie or a record), or a cookie whose session
 // is in a record. They differ, so that none of them is read as the other.
 const (
-	version        = 5
+	version        = 6
 	pointerVersion = 0x80 | version
 )
 
@@ -42,8 +42,9 @@ var nameIDFormats = []string{
 const formatEmail = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
 
 type encoder struct {
-	b    []byte
-	seen []string
+	b     []byte
+	seen  []string
+	texts int // bytes of all texts that are not repeated, as the decoder makes them
 }
 
 // plaintext returns what the cookie of the session holds. It leaves out the tenant, which stands in
@@ -58,8 +59,6 @@ func (s *Session) plaintext() []byte {
 // encode returns the whole session, without the tenant and the ID of its record.
 func encode(s *Session) []byte {
 	e := encoder{b: make([]byte, 0, 1024)}
-	e.b = append(e.b, version)
-	e.b = append(e.b, s.service[:]...)
 	i := s.Identity
 	for _, text := range []string{ // decode reads them in the same order
 		s.ID,
@@ -91,7 +90,15 @@ func encode(s *Session) []byte {
 	}
 	e.logout(s)
 	e.signingKey(s)
-	return e.b
+	return e.behindHead(version, s)
+}
+
+// behindHead returns what was written behind the head of a plaintext: the version, the service, and how
+// long the texts are together, so that the decoder makes them by one allocation.
+func (e *encoder) behindHead(version byte, s *Session) []byte {
+	head := make([]byte, 0, 1+len(s.service)+binary.MaxVarintLen32+len(e.b))
+	head = append(append(head, version), s.service[:]...)
+	return append(binary.AppendUvarint(head, uint64(e.texts)), e.b...)
 }
 
 // logout writes what logouts know the session by.
@@ -108,13 +115,12 @@ func (e *encoder) logout(s *Session) {
 // find and check the record, to end the session, and what changes while the session goes on.
 func encodePointer(s *Session) []byte {
 	e := encoder{}
-	e.b = append(e.b, pointerVersion)
-	e.b = append(e.b, s.service[:]...)
 	e.string(s.ID)
 	e.string(s.IdentityProvider)
 	e.times(s)
 	e.b = append(e.b, s.record...)
-	return e.b
+	e.texts += len(s.record)
+	return e.behindHead(pointerVersion, s)
 }
 
 func (e *encoder) times(s *Session) {
@@ -157,6 +163,7 @@ func (e *encoder) choice(s string, usual []string) {
 func (e *encoder) fresh(s string) {
 	kind, short := shorten(s)
 	e.b = append(e.b, kind)
+	e.texts += len(s)
 	if kind == rawString {
 		e.b = append(binary.AppendUvarint(e.b, uint64(len(s))), s...)
 		return
@@ -175,6 +182,7 @@ func (e *encoder) list(list []string) {
 	if len(guids) == 16*len(list) {
 		e.b = binary.AppendUvarint(append(e.b, guidString), uint64(len(list)))
 		e.b = append(e.b, guids...)
+		e.texts += guidText * len(list)
 		return
 	}
 	e.b = binary.AppendUvarint(append(e.b, rawString), uint64(len(list)))

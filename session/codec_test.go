@@ -255,10 +255,45 @@ func TestWhatWasNotEncodedIsRefused(t *testing.T) {
 		"a GUID written out as a role":    replace("\x00\x04role", "\x00\x24"+guid),
 		"a GUID written out in the field": replace("\x00\x01x", "\x00\x24"+guid),
 	} {
+		for _, b := range withTextSizes(b) {
+			if s, err := decode(b, ""); err == nil {
+				t.Errorf("%s: got %+v", name, s)
+			}
+		}
+	}
+	for name, b := range map[string][]byte{
+		"a size in two bytes":      slices.Concat(good[:9], []byte{good[9] | 0x80, 0}, good[10:]),
+		"a size beyond all bounds": slices.Concat(good[:9], bytes.Repeat([]byte{0xff}, 9), []byte{1}, good[10:]),
+		"no size":                  good[:9],
+	} {
 		if s, err := decode(b, ""); err == nil {
 			t.Errorf("%s: got %+v", name, s)
 		}
 	}
+	read := 0
+	for _, b := range withTextSizes(good) {
+		if s, err := decode(b, ""); err == nil && s.Identity.Email == "x" {
+			read++
+		}
+	}
+	if read != 2 { // as it is, and the same again
+		t.Errorf("with %d sizes of the texts it is read, want 2", read)
+	}
+}
+
+// withTextSizes returns a plaintext as it is, and then with every size of the texts below 300 in its
+// head: so no other fault is refused only because the size has become wrong.
+func withTextSizes(b []byte) [][]byte {
+	list := [][]byte{b}
+	const at = 1 + len(service{})
+	if len(b) <= at {
+		return list
+	}
+	_, n := binary.Uvarint(b[at:])
+	for size := range uint64(300) {
+		list = append(list, slices.Concat(binary.AppendUvarint(bytes.Clone(b[:at]), size), b[at+max(n, 0):]))
+	}
+	return list
 }
 
 func FuzzDecode(f *testing.F) {

@@ -20,6 +20,7 @@ var errCodec = errors.New("session: the cookie's content is of another release")
 type decoder struct {
 	b    []byte // what is left to read
 	text strings.Builder
+	size int // what the head says about the texts
 	bad  bool
 
 	seen [maxSeen]string // what encoder.seen was, the first n
@@ -28,13 +29,26 @@ type decoder struct {
 
 const maxSeen = 16 // encoder.string writes 15 texts
 
-// start begins to read b, with room for the texts: a GUID takes 36 bytes for 16, an entity ID of
-// Entra 61 for 17, and nothing else grows as much. If it were too little, the texts would be in two
-// strings.
-func (d *decoder) start(b []byte) {
+// longest is how many bytes of text a byte of a plaintext can stand for: an entity ID of Entra takes
+// 17 bytes for 61.
+const longest = 4
+
+// start reads the head of a plaintext.
+func (d *decoder) start(b []byte, version byte, s *Session) {
 	d.b = b
-	d.text.Grow(len(b)*guidText/guidSize + 64)
+	d.refuse(d.byte() != version)
+	copy(s.service[:], d.take(len(s.service)))
+	size, n := binary.Uvarint(d.b)
+	if d.skip(n) && size <= uint64(longest*len(d.b)) {
+		d.size = int(size)
+		d.text.Grow(d.size)
+		return
+	}
+	d.bad = true
 }
+
+// isOver reports whether everything was read, and the encoder writes it in this way.
+func (d *decoder) isOver() bool { return !d.bad && len(d.b) == 0 && d.text.Len() == d.size }
 
 // decodeCookie reads the plaintext of a cookie. If the session is in a record, Identity is nil, and
 // everything that encodePointer leaves out is missing, until the record was read.
@@ -48,16 +62,12 @@ func decodeCookie(b []byte, tenant string) (*Session, error) {
 // decodePointer reads what encodePointer wrote.
 func decodePointer(b []byte, tenant string) (*Session, error) {
 	var d decoder
-	d.start(b)
-	if d.byte() != pointerVersion {
-		return nil, errCodec
-	}
 	s := &Session{Tenant: tenant}
-	copy(s.service[:], d.take(len(s.service)))
+	d.start(b, pointerVersion, s)
 	s.ID, s.IdentityProvider = d.string(), d.string()
 	d.times(s)
 	s.record = d.add(d.take(recordSize))
-	if d.bad || len(d.b) != 0 || s.ID == "" {
+	if !d.isOver() || s.ID == "" {
 		return nil, errCodec
 	}
 	return s, nil
@@ -79,11 +89,9 @@ func decode(b []byte, tenant string) (*Session, error) {
 // of this package can have written anything else: errCodec. Then both are worth nothing.
 func decodeInto(s *Session, i *saml.Identity, b []byte, tenant string) error {
 	var d decoder
-	d.start(b)
-	if d.byte() != version {
+	if d.start(b, version, s); d.bad {
 		return errCodec
 	}
-	copy(s.service[:], d.take(len(s.service)))
 	for _, text := range [...]*string{ // in the order of encode
 		&s.ID,
 		&i.TenantID,
@@ -110,7 +118,7 @@ func decodeInto(s *Session, i *saml.Identity, b []byte, tenant string) error {
 	}
 	d.logout(s)
 	d.signingKey(s)
-	if d.bad || len(d.b) != 0 || s.ID == "" || s.ownIndex && len(s.SessionIndexes) == 0 {
+	if !d.isOver() || s.ID == "" || s.ownIndex && len(s.SessionIndexes) == 0 {
 		return errCodec
 	}
 	s.Tenant, s.Identity = tenant, i
