@@ -113,7 +113,7 @@ func decodeInto(s *Session, i *saml.Identity, b []byte, tenant string) error {
 	d.times(s)
 	d.flags(s, i)
 	i.Groups, i.Roles = d.list(), d.list()
-	for range d.number() {
+	for n := d.number(); n > 0 && !d.bad; n-- {
 		s.Attributes = append(s.Attributes, saml.Attribute{Name: d.fresh(d.byte()), Values: d.list()})
 	}
 	d.logout(s)

@@ -175,7 +175,8 @@ type ended struct{}
 func (ended) Error() string { return "session: ended" }
 func (ended) Unwrap() error { return saml.CodeAccountEnded }
 
-// A Session is one signed-in user in one browser.
+// A Session is one signed-in user in one browser. All its texts are parts of one string: strings.Clone
+// those that you keep for longer than the request, or they keep the rest.
 type Session struct {
 	ID               string // 128 random bits in the form of a GUID; no other session has it
 	Identity         *saml.Identity
