@@ -245,6 +245,7 @@ func TestWhatWasNotEncodedIsRefused(t *testing.T) {
 		"a qualifier out of the list":     replace(subject, "\x0d\x04\x04\x02\x03\x00\x00\x01y"),
 		"an absent qualifier written out": replace(subject, "\x0d\x04\x04\x02\x00\x00\x00\x00\x00\x01y"),
 		"an own index, and there is none": encode(&Session{ID: "id", Identity: &saml.Identity{}, ownIndex: true}),
+		"a list of GUIDs as texts":        replace(flagsAndGroups, "\x00\x00\x01\x01"),
 		"a list of an unknown kind":       replace(flagsAndGroups, "\x00\x02\x01"),
 		"a list that is longer":           replace(flagsAndGroups, "\x00\x01\x02"),
 		"a list beyond the end":           replace(flagsAndGroups, "\x00\x01\xff\xff\xff\xff\xff\xff\xff\x7f"),

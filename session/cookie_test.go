@@ -12,7 +12,7 @@ import (
 func TestCookiesNamed(t *testing.T) {
 	t.Parallel()
 	const name = "s-s"
-	parts := []string{name, hostPrefix, name + "=1", hostPrefix + name + "=2", "=", ";", "; ", " ", "\t", "-", "s", "x-" + name + "=3",
+	parts := []string{name, hostPrefix, name + "=1", hostPrefix + name + "=2", "=", ";", "; ", " ", "\t", "-", "s", "x-" + name + "=3", name + `="4"`,
 		`"`, ",", "é", "\\", `="`, "=\n", "\r", "other=" + name, "other=-" + name + "; ", name + name}
 	found := 0
 	for seed := range uint64(20_000) {
