@@ -134,7 +134,7 @@ func (sp *ServiceProvider) begin(ctx context.Context, a *attempt, r answer) *Err
 }
 
 func (sp *ServiceProvider) beginWithState(a *attempt, state string) *Error {
-	p, err := openPending(sp.sealer(), sp.pendingContext(), state, a.now, sp.skew)
+	p, err := openPending(sp.sealer, sp.pendingContext(), state, a.now, sp.skew)
 	return sp.expectAnswer(a, p, err)
 }
 

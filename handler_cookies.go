@@ -130,7 +130,7 @@ func (h *Handler) bind(r *http.Request, sp *ServiceProvider, purpose string) (b 
 		others = append(others, found)
 	}
 	if purpose != "" {
-		b.purpose = sp.sealer().Seal(sp.purposeContext(b), []byte(purpose))
+		b.purpose = sp.sealer.Seal(sp.purposeContext(b), []byte(purpose))
 	}
 	return b, others
 }

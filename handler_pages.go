@@ -54,7 +54,7 @@ func (sp *ServiceProvider) rememberPage(w http.ResponseWriter, r *http.Request, 
 	entries = entries[max(0, len(entries)-maxPages):]
 	for {
 		if plaintext, ok := packPages(entries); ok {
-			sp.setCookie(w, pagesCookie, sp.sealer().Seal(sp.pagesContext(), plaintext), loginMaxAge)
+			sp.setCookie(w, pagesCookie, sp.sealer.Seal(sp.pagesContext(), plaintext), loginMaxAge)
 			return true
 		}
 		entries = entries[1:] // the last one fits, as seen above
@@ -63,7 +63,7 @@ func (sp *ServiceProvider) rememberPage(w http.ResponseWriter, r *http.Request, 
 
 // pages returns the addresses of the cookie, the oldest first.
 func (sp *ServiceProvider) pages(r *http.Request) []pageEntry {
-	plaintext, ok := sp.sealer().Open(sp.pagesContext(), cookie(r, sp.cookieName(pagesCookie)))
+	plaintext, ok := sp.sealer.Open(sp.pagesContext(), cookie(r, sp.cookieName(pagesCookie)))
 	if !ok {
 		return nil
 	}

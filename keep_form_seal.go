@@ -53,12 +53,12 @@ func (sp *ServiceProvider) sealForm(r *http.Request, account string, body []byte
 	if err != nil {
 		panic(err) // strings and a number always marshal
 	}
-	return sp.sealer().SealBytes(sp.keptFormContext(r), append(append(head, '\n'), body...))
+	return sp.sealer.SealBytes(sp.keptFormContext(r), append(append(head, '\n'), body...))
 }
 
 // openForm returns the form that sealForm sealed for where r is posted, nil if it was not this one.
 func (sp *ServiceProvider) openForm(r *http.Request, sealed []byte) *keptForm {
-	plaintext, ok := sp.sealer().OpenBytes(sp.keptFormContext(r), sealed)
+	plaintext, ok := sp.sealer.OpenBytes(sp.keptFormContext(r), sealed)
 	if !ok {
 		return nil
 	}

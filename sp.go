@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/iomete/saml/internal/seal"
 )
 
 // A ServiceProvider begins logins at one identity provider and finishes them. It is immutable, safe
@@ -18,7 +20,8 @@ type ServiceProvider struct {
 	config   Config // with defaults filled in
 	refusals *refusalLog
 	store    Store
-	overage  sync.Once // for the warning about missing groups
+	overage  sync.Once    // for the warning about missing groups
+	sealer   *seal.Sealer // of Config.StateKeys
 }
 
 // RedirectURL returns BaseURL + RedirectPath: the assertion consumer service URL (ACS URL; Entra:
@@ -107,7 +110,8 @@ func New(config Config) (*ServiceProvider, error) {
 	if err := c.validate(); err != nil {
 		return nil, completeAll(err, nil)
 	}
-	sp := &ServiceProvider{config: c, policy: c.policy(), store: c.Store, refusals: &refusalLog{}}
+	sp := &ServiceProvider{config: c, policy: c.policy(), store: c.Store, refusals: &refusalLog{},
+		sealer: seal.NewSealer(c.StateKeys...)}
 	if sp.store == nil {
 		sp.store = NewMemoryStoreWithClock(c.Now)
 		c.Logger.Warn("saml: no Store configured: used-up responses are remembered by this process alone",

@@ -105,7 +105,7 @@ func (sp *ServiceProvider) startLogin(ctx context.Context, o LoginOptions, bind 
 		EntityID:    sp.entityID, ForceAuthn: o.ForceAuthn, IsPassive: o.IsPassive, Contexts: pending.AuthnContexts}
 	r := &AuthnRequest{ID: pending.RequestID}
 	if bind == nil {
-		r.State = pending.seal(sp.sealer(), sp.pendingContext())
+		r.State = pending.seal(sp.sealer, sp.pendingContext())
 	}
 	var err error
 	if byForm {
@@ -221,11 +221,9 @@ func (sp *ServiceProvider) pendingContext() seal.Context {
 		EntityID: sp.entityID}
 }
 
-func (sp *ServiceProvider) sealer() seal.Sealer { return seal.Sealer{Keys: sp.config.StateKeys} }
-
 // seal returns the state: the tenant, so that a Handler can find its settings, and the sealed
 // login, which is bound to it.
-func (p pendingLogin) seal(s seal.Sealer, c seal.Context) string {
+func (p pendingLogin) seal(s *seal.Sealer, c seal.Context) string {
 	var plaintext bytes.Buffer
 	e := json.NewEncoder(&plaintext)
 	e.SetEscapeHTML(false) // a return_to is full of &, which would take six bytes each
@@ -244,7 +242,7 @@ func tenantOf(state string) (string, bool) {
 	return string(tenant), ok && err == nil
 }
 
-func openPending(s seal.Sealer, c seal.Context, state string, now time.Time, skew time.Duration) (p pendingLogin,
+func openPending(s *seal.Sealer, c seal.Context, state string, now time.Time, skew time.Duration) (p pendingLogin,
 	refusal *Error) {
 	tenant, named := tenantOf(state)
 	_, sealed, _ := strings.Cut(state, ".")

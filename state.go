@@ -67,7 +67,7 @@ func (sp *ServiceProvider) newID(c seal.Context, b binding, issuedMilli int64, f
 	raw[6] = flags
 	copy(raw[settingsAt:], settings)
 	rand.Read(raw[randomAt:tagAt])
-	raw = append(raw, sp.sealer().Tag(c, raw)...)
+	raw = append(raw, sp.sealer.Tag(c, raw)...)
 	return "_" + b.name + idText.EncodeToString(raw)
 }
 
@@ -113,7 +113,7 @@ func (sp *ServiceProvider) began(l *boundLogin) bool {
 func (sp *ServiceProvider) isOurID(c seal.Context, b binding, id string) bool {
 	raw := decodeID(id)
 	return raw != nil && b.secret != "" && bindingName(id) == b.name &&
-		sp.sealer().Tagged(c, raw[:tagAt], raw[tagAt:])
+		sp.sealer.Tagged(c, raw[:tagAt], raw[tagAt:])
 }
 
 // openBound returns the pending login that a request ID stands for, if it was made for this browser,
@@ -153,7 +153,7 @@ func (sp *ServiceProvider) purposeContext(b binding) seal.Context {
 }
 
 func (sp *ServiceProvider) openPurpose(b binding) (string, bool) {
-	plaintext, ok := sp.sealer().Open(sp.purposeContext(b), b.purpose)
+	plaintext, ok := sp.sealer.Open(sp.purposeContext(b), b.purpose)
 	return string(plaintext), ok && len(plaintext) > 0
 }
 
@@ -167,13 +167,13 @@ func (sp *ServiceProvider) sealAddress(requestID, address string) string {
 	if address == "" {
 		return ""
 	}
-	return sp.sealer().Seal(sp.addressContext(requestID), []byte(address))
+	return sp.sealer.Seal(sp.addressContext(requestID), []byte(address))
 }
 
 // openAddress opens what the tab kept. It returns "" if that is of another login, or is no local
 // path: the rules may have become stricter since it was sealed.
 func (sp *ServiceProvider) openAddress(requestID, sealed string) string {
-	plaintext, ok := sp.sealer().Open(sp.addressContext(requestID), sealed)
+	plaintext, ok := sp.sealer.Open(sp.addressContext(requestID), sealed)
 	if !ok || !localPath(string(plaintext)) {
 		return ""
 	}

@@ -156,7 +156,7 @@ func (v *testVector) response(t testing.TB, sp *ServiceProvider) FormResponse {
 	if v.Header["force_authn_at"] != "" {
 		p.ForceAuthn, p.IssuedMilli = true, v.time(t, "force_authn_at").UnixMilli()
 	}
-	r.State = p.seal(sp.sealer(), sp.pendingContext())
+	r.State = p.seal(sp.sealer, sp.pendingContext())
 	return r
 }
 

@@ -85,7 +85,7 @@ func FuzzPendingLogin(f *testing.F) {
 	sp := mustProvider(f, func(c *Config) { c.Tenant = "acme" })
 	var known []pendingLogin
 	seal := func(p pendingLogin, other *ServiceProvider) {
-		f.Add(p.seal(other.sealer(), other.pendingContext()))
+		f.Add(p.seal(other.sealer, other.pendingContext()))
 		if other == sp {
 			known = append(known, p)
 		}
@@ -103,7 +103,7 @@ func FuzzPendingLogin(f *testing.F) {
 	f.Add(".")
 	f.Add("YWNtZQ.AAAA")
 	f.Fuzz(func(t *testing.T, state string) {
-		p, refusal := openPending(sp.sealer(), sp.pendingContext(), state, testNow, 0)
+		p, refusal := openPending(sp.sealer, sp.pendingContext(), state, testNow, 0)
 		if refusal != nil {
 			return
 		}

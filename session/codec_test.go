@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -106,6 +107,77 @@ func TestEverySessionComesBackAsItWas(t *testing.T) {
 	}
 }
 
+// TestChangedPlaintexts: what is read of a changed plaintext is exactly what encode writes in that way.
+func TestChangedPlaintexts(t *testing.T) {
+	t.Parallel()
+	accepted := 0
+	for seed := range uint64(100) {
+		r := rand.New(rand.NewPCG(seed, 2))
+		good := encode(randomSession(r))
+		for range 200 {
+			b := bytes.Clone(good)
+			for range 1 + r.IntN(3) {
+				at := r.IntN(len(b))
+				switch r.IntN(4) {
+				case 0:
+					b[at] = byte(r.IntN(256))
+				case 1:
+					b[at] ^= 1 << r.IntN(8)
+				case 2:
+					b = slices.Insert(b, at, byte(r.IntN(8)))
+				case 3:
+					b = append(b[:at], b[min(at+r.IntN(40), len(b)):]...)
+				}
+				b = append(b, good[len(good)-1])[:max(1, len(b))]
+			}
+			s, err := decode(b, "")
+			if err != nil {
+				continue
+			}
+			accepted++
+			if again := encode(s); !bytes.Equal(again, b) {
+				t.Fatalf("seed %d: %x is read, and written as %x", seed, b, again)
+			}
+		}
+	}
+	if accepted < 300 {
+		t.Errorf("only %d changed plaintexts are read: they are not like ours", accepted)
+	}
+}
+
+// TestSessionOutlivesItsPlaintext: nothing of a session is a part of the buffer that it was read from.
+func TestSessionOutlivesItsPlaintext(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(100) {
+		want := randomSession(rand.New(rand.NewPCG(seed, 4)))
+		b := encode(want)
+		got, err := decode(b, want.Tenant)
+		clear(b)
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Fatalf("seed %d: got %+v, %v\nwant %+v", seed, got, err, want)
+		}
+	}
+}
+
+// TestGUIDs compares guidOf with the way of fmt.
+func TestGUIDs(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(1, 5))
+	for range 10_000 {
+		var b [guidSize]byte
+		for i := range b {
+			b[i] = byte(r.Uint32())
+		}
+		want := fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+		if got := formatGUID(b[:]); got != want {
+			t.Fatalf("got %s, want %s", got, want)
+		}
+		if back, ok := parseGUID(want); !ok || back != b {
+			t.Fatalf("%s: got %x, %t", want, back, ok)
+		}
+	}
+}
+
 func TestTimesAreKeptToTheMillisecond(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 3, 14, 9, 26, 53, 589_793_238, time.FixedZone("CET", 3600))
@@ -160,13 +232,20 @@ func TestWhatWasNotEncodedIsRefused(t *testing.T) {
 		"a text that comes later":         replace("\x00\x01x", "\x04\x0d"),
 		"an empty text that is repeated":  replace("\x00\x01x", "\x04\x01"),
 		"a length in two bytes":           replace("\x00\x02id", "\x00\x82\x00id"),
+		"a difference in two bytes":       replace("\x0d\x04\x04", "\x8d\x00\x04\x04"),
+		"a key of zeros":                  append(bytes.Clone(good[:len(good)-1]), append([]byte{withKey}, make([]byte, 16)...)...),
+		"a key of another kind":           append(bytes.Clone(good[:len(good)-1]), append([]byte{3}, bytes.Repeat([]byte{1}, 16)...)...),
+		"an empty list of texts":          append(bytes.Clone(good[:len(good)-10]), "\x00\x00\x00"...),
 		"a length beyond the end":         replace("\x00\x02id", "\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"),
 		"an unknown flag":                 replace(flagsAndGroups, "\x40\x01\x01"),
+		"a text that was there, again":    replace(subject, "\x0d\x00\x01x\x02\x01\x00\x00\x01y"),
+		"the same qualifier, by its twin": replace(subject, "\x0d\x04\x04\x02\x02\x00\x00\x01y"),
 		"a Format out of the list":        replace(subject, "\x0d\x04\x04\x06\x01\x00\x00\x01y"),
 		"a usual Format written out":      replace(subject, "\x0d\x04\x04\x00\x00\x36"+formatEmail+"\x01\x00\x00\x01y"),
 		"a qualifier out of the list":     replace(subject, "\x0d\x04\x04\x02\x03\x00\x00\x01y"),
 		"an absent qualifier written out": replace(subject, "\x0d\x04\x04\x02\x00\x00\x00\x00\x00\x01y"),
 		"an own index, and there is none": encode(&Session{ID: "id", Identity: &saml.Identity{}, ownIndex: true}),
+		"a list of GUIDs as texts":        replace(flagsAndGroups, "\x00\x00\x01\x01"),
 		"a list of an unknown kind":       replace(flagsAndGroups, "\x00\x02\x01"),
 		"a list that is longer":           replace(flagsAndGroups, "\x00\x01\x02"),
 		"a list beyond the end":           replace(flagsAndGroups, "\x00\x01\xff\xff\xff\xff\xff\xff\xff\x7f"),
@@ -177,10 +256,45 @@ func TestWhatWasNotEncodedIsRefused(t *testing.T) {
 		"a GUID written out as a role":    replace("\x00\x04role", "\x00\x24"+guid),
 		"a GUID written out in the field": replace("\x00\x01x", "\x00\x24"+guid),
 	} {
+		for _, b := range withTextSizes(b) {
+			if s, err := decode(b, ""); err == nil {
+				t.Errorf("%s: got %+v", name, s)
+			}
+		}
+	}
+	for name, b := range map[string][]byte{
+		"a size in two bytes":      slices.Concat(good[:9], []byte{good[9] | 0x80, 0}, good[10:]),
+		"a size beyond all bounds": slices.Concat(good[:9], bytes.Repeat([]byte{0xff}, 9), []byte{1}, good[10:]),
+		"no size":                  good[:9],
+	} {
 		if s, err := decode(b, ""); err == nil {
 			t.Errorf("%s: got %+v", name, s)
 		}
 	}
+	read := 0
+	for _, b := range withTextSizes(good) {
+		if s, err := decode(b, ""); err == nil && s.Identity.Email == "x" {
+			read++
+		}
+	}
+	if read != 2 { // as it is, and the same again
+		t.Errorf("with %d sizes of the texts it is read, want 2", read)
+	}
+}
+
+// withTextSizes returns a plaintext as it is, and then with every size of the texts below 300 in its
+// head: so no other fault is refused only because the size has become wrong.
+func withTextSizes(b []byte) [][]byte {
+	list := [][]byte{b}
+	const at = 1 + len(service{})
+	if len(b) <= at {
+		return list
+	}
+	_, n := binary.Uvarint(b[at:])
+	for size := range uint64(300) {
+		list = append(list, slices.Concat(binary.AppendUvarint(bytes.Clone(b[:at]), size), b[at+max(n, 0):]))
+	}
+	return list
 }
 
 func FuzzDecode(f *testing.F) {

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -49,6 +50,25 @@ type service [8]byte
 func serviceOf(entityID string) (s service) {
 	digest := sha256.Sum256([]byte(entityID))
 	copy(s[:], digest[:])
+	return s
+}
+
+// services remembers the service of an entity ID: nearly always all providers of a Manager have one
+// entity ID, and each request asks for it.
+type services struct{ last atomic.Pointer[serviceName] }
+
+type serviceName struct {
+	entityID string
+	service  service
+}
+
+// of is serviceOf.
+func (l *services) of(entityID string) service {
+	if last := l.last.Load(); last != nil && last.entityID == entityID {
+		return last.service
+	}
+	s := serviceOf(entityID)
+	l.last.Store(&serviceName{entityID, s})
 	return s
 }
 
@@ -92,21 +112,21 @@ func (m *Manager) cookieName(https bool) string {
 
 // fullNames returns the names that the cookie of a session may have in a request. Those without the
 // prefix come last: they count on a loopback address only, which fits looks at.
-func (m *Manager) fullNames() []string {
-	if m.config.InsecureAllowHTTP {
-		return m.cookies
+func fullNames(cookies []string, http bool) []string {
+	if http {
+		return cookies
 	}
-	names := make([]string, 0, 2*len(m.cookies))
-	for _, name := range m.cookies {
+	names := make([]string, 0, 2*len(cookies))
+	for _, name := range cookies {
 		names = append(names, hostPrefix+name)
 	}
-	return append(names, m.cookies...)
+	return append(names, cookies...)
 }
 
 // forget deletes the session's cookies of r, apart from the one named kept.
 func (m *Manager) forget(w http.ResponseWriter, r *http.Request, kept string) {
-	for _, name := range m.fullNames() {
-		if name != kept && len(r.CookiesNamed(name)) > 0 {
+	for _, name := range m.names {
+		if name != kept && len(cookiesNamed(r, name)) > 0 {
 			http.SetCookie(w, m.newCookie(name, "", -1))
 		}
 	}
@@ -301,7 +321,11 @@ func (m *Manager) seal(s *Session) string {
 // may be several: the latest sign-in counts. If the session is in a record, its Identity is nil until
 // check has read the record.
 func (m *Manager) open(r *http.Request) (latest *Session, ok bool) {
-	for _, s := range m.openAll(r) {
+	for _, name := range m.names {
+		s, ok := m.openCookie(r, name)
+		if !ok {
+			continue
+		}
 		if latest == nil || s.StartedAt.After(latest.StartedAt) {
 			latest = s
 		}
@@ -310,7 +334,7 @@ func (m *Manager) open(r *http.Request) (latest *Session, ok bool) {
 }
 
 func (m *Manager) openAll(r *http.Request) (list []*Session) {
-	for _, name := range m.fullNames() {
+	for _, name := range m.names {
 		if s, ok := m.openCookie(r, name); ok {
 			list = append(list, s)
 		}
@@ -338,18 +362,20 @@ func (m *Manager) openCookie(r *http.Request, name string) (*Session, bool) {
 
 // readCookie returns what a cookie says, also about a session that has ended by time.
 func (m *Manager) readCookie(r *http.Request, name string) (*Session, bool) {
-	cookies := r.CookiesNamed(name)
-	if len(cookies) != 1 { // none, or an attacker planted a second one
+	value, ok := cookieValue(r, name)
+	if !ok { // none, or an attacker planted a second one
 		return nil, false
 	}
-	text, sealed, _ := strings.Cut(cookies[0].Value, ".")
+	text, sealed, _ := strings.Cut(value, ".")
 	tenant, err := tenantText.DecodeString(text)
-	if err != nil {
+	if err != nil || strings.ContainsAny(text, "\r\n") { // the decoder skips these
 		return nil, false
 	}
 	plaintext, ok := m.sealer.Open(m.context(name, string(tenant)), sealed)
 	if !ok {
-		m.noticeForeign(r.Context())
+		if len(r.CookiesNamed(name)) == 1 {
+			m.noticeForeign(r.Context())
+		}
 		return nil, false
 	}
 	s, err := decodeCookie(plaintext, string(tenant))

@@ -82,7 +82,7 @@ func (m *Manager) lateAll(r *http.Request) (list []*Session) {
 		return nil
 	}
 	now := m.config.Now()
-	for _, name := range m.fullNames() {
+	for _, name := range m.names {
 		s, ok := m.readCookie(r, name)
 		if ok && !now.Before(m.endsAt(s)) && now.Before(m.endsAt(s).Add(formsFor)) {
 			list = append(list, s)

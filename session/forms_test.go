@@ -288,7 +288,7 @@ func TestFormsThatAreNotKept(t *testing.T) {
 		"another tenant": {then: func(s *formSite, _ *http.Cookie) { ends(s); s.serve(s.sp.EntityID(), ofAcme) }},
 		"another identity provider": {then: func(s *formSite, _ *http.Cookie) {
 			ends(s)
-			s.idp = samltest.MustNew(s.T, samltest.Options{Now: s.clock.Now,
+			s.idp = samltest.MustNew(s.TB, samltest.Options{Now: s.clock.Now,
 				TenantID: "11111111-2222-4333-8444-555555555555"})
 			s.serve(s.sp.EntityID(), func(*saml.Config) {})
 		}},

@@ -104,7 +104,7 @@ func (s *fakeStore) wantAsked(t *testing.T, when string, want int) {
 
 // site is a service with sessions and the identity provider that it trusts.
 type site struct {
-	*testing.T
+	testing.TB
 	*Manager
 	clock *clock
 	store *fakeStore
@@ -124,10 +124,10 @@ var idpKey = sync.OnceValue(func() crypto.Signer {
 	return key
 })
 
-func newSite(t *testing.T, changes ...func(*Config)) *site {
+func newSite(t testing.TB, changes ...func(*Config)) *site {
 	t.Helper()
 	s := &site{
-		T:     t,
+		TB:    t,
 		clock: &clock{now: time.Date(2026, 3, 14, 8, 26, 53, 589_000_000, time.UTC)},
 		store: &fakeStore{keys: map[string]time.Duration{}},
 	}
@@ -175,7 +175,7 @@ func (s *site) newManager(changes ...func(*Config)) *Manager {
 var testKey = saml.NewStateKey()
 
 func (s *site) newIdP() *samltest.IdentityProvider {
-	return samltest.MustNew(s.T, samltest.Options{Keys: []crypto.Signer{idpKey()}, Now: s.clock.Now})
+	return samltest.MustNew(s.TB, samltest.Options{Keys: []crypto.Signer{idpKey()}, Now: s.clock.Now})
 }
 
 func (s *site) newProvider(idp *samltest.IdentityProvider, change func(*saml.Config)) *saml.ServiceProvider {

@@ -120,12 +120,13 @@ func (m *Manager) loadRecord(ctx context.Context, s *Session, e *checked) error 
 	if e.isEnded() {
 		return ErrEnded
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
+	ctx, cancel := m.recordTime(ctx)
 	defer cancel()
 	if m.config.Records == nil {
 		return m.lost(ctx, s, e, "a session is in a record, but session.Config.Records is not set in this process")
 	}
-	value, found, err := m.config.Records.Get(ctx, recordKey(s))
+	at := recordContext(s)
+	value, found, err := m.config.Records.Get(ctx, at.Name)
 	if !isNil(err) {
 		if e.mayWarn(m.config.Now()) {
 			m.report(ctx, "the record of a session cannot be read", err)
@@ -136,29 +137,39 @@ func (m *Manager) loadRecord(ctx context.Context, s *Session, e *checked) error 
 		return m.lost(ctx, s, e, "the record of a session is missing: it was deleted, "+
 			"or the replicas do not share session.Config.Records")
 	}
-	whole, ok := m.openRecord(s, value)
-	if !ok {
+	if !m.openRecord(s, at, value) {
 		return m.lost(ctx, s, e, "the record of a session cannot be opened: it was changed, "+
 			"or another release wrote it, or its key is no longer in session.Config.Keys")
 	}
-	*s = *whole
 	return nil
 }
 
-// openRecord returns the whole session from the value of its record. What the cookie says too must be
-// the same there. The cookie is newer, so its SeenAt counts.
-func (m *Manager) openRecord(s *Session, value []byte) (*Session, bool) {
-	plaintext, ok := m.sealer.OpenBytes(recordContext(s), value)
-	if !ok {
-		return nil, false
+// recordTime returns the context for reading a record. MemoryRecords asks a context for nothing, and
+// answers at once: a timer for each request would cost more than the answer.
+func (m *Manager) recordTime(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := m.config.Records.(*MemoryRecords); ok {
+		return context.WithoutCancel(ctx), func() {}
 	}
-	whole, err := decode(plaintext, s.Tenant)
+	return context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
+}
+
+// openRecord completes a session from the value of its record, which is at this place, and reports
+// whether it is the record of the session: otherwise s is unchanged. What the cookie says too must be
+// the same there. The cookie is newer, so its SeenAt counts.
+func (m *Manager) openRecord(s *Session, at seal.Context, value []byte) bool {
+	plaintext, ok := m.sealer.OpenBytes(at, value)
+	if !ok {
+		return false
+	}
+	var whole Session
+	err := decodeInto(&whole, &saml.Identity{}, plaintext, s.Tenant)
 	if err != nil || whole.ID != s.ID || whole.service != s.service ||
 		whole.IdentityProvider != s.IdentityProvider || !whole.ExpiresAt.Equal(s.ExpiresAt) {
-		return nil, false
+		return false
 	}
 	whole.SeenAt, whole.record, whole.cookie = s.SeenAt, s.record, s.cookie
-	return whole, true
+	*s = whole
+	return true
 }
 
 var errLost = errors.New("session: the user must sign in again")

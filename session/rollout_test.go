@@ -73,7 +73,7 @@ func TestSignOutEndsAllSessions(t *testing.T) {
 
 // A browser keeps the cookies that sign-ins set.
 type browser struct {
-	t       *testing.T
+	t       testing.TB
 	cookies []*http.Cookie
 }
 

@@ -175,7 +175,8 @@ type ended struct{}
 func (ended) Error() string { return "session: ended" }
 func (ended) Unwrap() error { return saml.CodeAccountEnded }
 
-// A Session is one signed-in user in one browser.
+// A Session is one signed-in user in one browser. All its texts are parts of one string: strings.Clone
+// those that you keep for longer than the request, or they keep the rest.
 type Session struct {
 	ID               string // 128 random bits in the form of a GUID; no other session has it
 	Identity         *saml.Identity
@@ -239,9 +240,11 @@ const (
 type Manager struct {
 	config   Config
 	cookies  []string // the names that a session's cookie may have, without __Host-; new ones get the first
-	sealer   seal.Sealer
+	names    []string // the same as requests have them, see fullNames
+	sealer   *seal.Sealer
 	checks   checks
 	goodbyes goodbyes
+	services services
 
 	cutOnce     sync.Once // for the warning that Config.Records is missing
 	foreignOnce sync.Once // for the warning about cookies of other services or processes
@@ -265,10 +268,13 @@ func New(c Config) (*Manager, error) {
 		cookies: cookieNames(c),
 		checks:  checks{entries: map[string]*checked{}},
 	}
+	m.names = fullNames(m.cookies, c.InsecureAllowHTTP)
 	m.config.Keep = slices.Clone(c.Keep)
+	var keys [][]byte
 	for _, key := range c.Keys {
-		m.sealer.Keys = append(m.sealer.Keys, slices.Clone(key))
+		keys = append(keys, slices.Clone(key))
 	}
+	m.sealer = seal.NewBusySealer(keys...)
 	return m, nil
 }
 
@@ -399,10 +405,11 @@ func (m *Manager) fits(ctx context.Context, s *Session, sp *saml.ServiceProvider
 	if err != nil {
 		return false, err
 	}
-	if sp.Tenant() == s.Tenant && serviceOf(sp.EntityID()) != s.service {
+	ours := m.services.of(sp.EntityID()) == s.service
+	if sp.Tenant() == s.Tenant && !ours {
 		m.noticeForeign(ctx)
 	}
-	return sp.Tenant() == s.Tenant && idp.EntityID() == s.IdentityProvider && serviceOf(sp.EntityID()) == s.service &&
+	return sp.Tenant() == s.Tenant && idp.EntityID() == s.IdentityProvider && ours &&
 		(m.config.InsecureAllowHTTP || isHostCookie(s.cookie) || onLoopback(sp)), nil
 }
 

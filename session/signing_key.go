@@ -138,5 +138,6 @@ func (d *decoder) signingKey(s *Session) {
 	if kind != noKey {
 		copy(s.SigningKey[:], d.take(len(s.SigningKey)))
 	}
-	s.keyReturned = kind == withReturnedKey // decode encodes again, and refuses every other byte
+	s.keyReturned = kind == withReturnedKey
+	d.refuse(kind > withReturnedKey || kind != noKey && s.SigningKey == saml.KeyID{})
 }

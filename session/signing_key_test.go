@@ -28,7 +28,7 @@ func (s *site) remembers() func(*Config) {
 // signInAt returns the cookie of a new session at one replica.
 func (s *site) signInAt(m *Manager, login *saml.Login) *http.Cookie {
 	s.Helper()
-	b := &browser{t: s.T}
+	b := &browser{t: s.TB}
 	b.signIn(m, login)
 	return b.cookies[0]
 }

@@ -31,22 +31,39 @@ const tagSize = 9
 // of the tenant. They are the same in all keys of a tenant, so a store can count what each tenant
 // takes (Room).
 func OfTenant(prefix, tenant string, parts ...string) string {
-	sum := sha256.Sum256([]byte(tenant))
-	var room [64]byte
-	b := base64.RawURLEncoding.AppendEncode(append(room[:0], prefix...), sum[:tagSize])
-	return Of(string(append(b, '/')), append([]string{tenant}, parts...)...)
+	var room [inputRoom]byte // on the stack, as in Of: sessions make keys for each request
+	sum := sha256.Sum256(append(room[:0], tenant...))
+	key := base64.RawURLEncoding.AppendEncode(append(room[:0], prefix...), sum[:tagSize])
+	key = append(key, '/')
+	var input [inputRoom]byte
+	return finish(key, appendParts(appendPart(input[:0], tenant), parts))
 }
 
 // Of returns prefix followed by 43 characters: the base64url, without padding, of the SHA-256 of
 // the parts. Each part is hashed after its length (8 bytes, big-endian), so that no two lists of
 // parts give the same key.
 func Of(prefix string, parts ...string) string {
-	var room [512]byte
-	b := room[:0]
+	var key [64]byte
+	var input [inputRoom]byte
+	return finish(append(key[:0], prefix...), appendParts(input[:0], parts))
+}
+
+// inputRoom is enough for what is usually hashed, in bytes. More takes memory of its own.
+const inputRoom = 512
+
+func appendParts(b []byte, parts []string) []byte {
 	for _, p := range parts {
-		b = binary.BigEndian.AppendUint64(b, uint64(len(p)))
-		b = append(b, p...)
+		b = appendPart(b, p)
 	}
-	sum := sha256.Sum256(b)
-	return string(base64.RawURLEncoding.AppendEncode(append(room[:0], prefix...), sum[:]))
+	return b
+}
+
+func appendPart(b []byte, p string) []byte {
+	return append(binary.BigEndian.AppendUint64(b, uint64(len(p))), p...)
+}
+
+// finish returns key and the digest of input.
+func finish(key, input []byte) string {
+	sum := sha256.Sum256(input)
+	return string(base64.RawURLEncoding.AppendEncode(key, sum[:]))
 }

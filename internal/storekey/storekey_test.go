@@ -40,6 +40,14 @@ func TestOfTenant(t *testing.T) {
 	}
 }
 
+// TestOneAllocation: a key is made without garbage.
+func TestOneAllocation(t *testing.T) {
+	tenant := strings.Repeat("t", 60)
+	if got := testing.AllocsPerRun(100, func() { OfTenant(Record, tenant, "service", "id", "record") }); got > 1 {
+		t.Errorf("a key takes %v allocations, want one", got)
+	}
+}
+
 // fill takes room for a tenant until there is none, and returns how much that was.
 func fill(r *Room, tenant string) (n int) {
 	for key := OfTenant(Logout, tenant); r.Fits(key, 1); n++ {
