@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -37,7 +38,7 @@ func measureTenants(n int) error {
 	}
 	c := saml.Config{BaseURL: "https://console.example.com", StateKeys: [][]byte{saml.NewStateKey()},
 		Store: saml.NewMemoryStore(), Logger: slog.New(slog.DiscardHandler)}
-	all, err := keep(n, func(i int) (*saml.ServiceProvider, error) {
+	provider := func(i int) (*saml.ServiceProvider, error) {
 		c := c
 		c.Tenant = fmt.Sprint("tenant ", i)
 		c.RedirectPath = fmt.Sprint("/saml/", i)
@@ -46,6 +47,17 @@ func measureTenants(n int) error {
 			return nil, err
 		}
 		return saml.New(c)
+	}
+	all, err := keep(n, provider)
+	if err != nil {
+		return err
+	}
+	used, err := keep(n, func(i int) (*saml.ServiceProvider, error) {
+		sp, err := provider(i)
+		if err == nil {
+			_, err = sp.StartLogin(context.Background(), saml.LoginOptions{})
+		}
+		return sp, err
 	})
 	if err != nil {
 		return err
@@ -54,6 +66,7 @@ func measureTenants(n int) error {
 	fmt.Printf("  %.2f KiB a tenant, %.2f of them for the certificates\n", all/1024, certificates/1024)
 	fmt.Printf("  %.2f KiB beside the certificates: %.2f for the IdentityProvider, %.2f for the ServiceProvider\n",
 		(all-certificates)/1024, (providers-certificates)/1024, (all-providers)/1024)
+	fmt.Printf("  %.2f KiB more when a login has begun\n", (used-all)/1024)
 	return nil
 }
 

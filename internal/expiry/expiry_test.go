@@ -73,7 +73,7 @@ func putAll(m *Map[int64], key string, value int64, now time.Time, lifetime time
 // all, for some or for nearly none. The clock moves forward.
 func TestMapIsTheModel(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(60) {
+	for seed := range uint64(40) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		size, each, keys := 1+random.IntN(400), random.IntN(20), 1+random.IntN(500)
 		m := New[int64](start, storekey.Room{Size: size, Each: each})
@@ -82,6 +82,9 @@ func TestMapIsTheModel(t *testing.T) {
 		for step := range 4000 {
 			if random.IntN(50) == 0 {
 				now = now.Add(time.Duration(random.IntN(100)) * time.Second)
+			}
+			if random.IntN(500) == 0 { // nearly all end, which is more than one call drops
+				now = now.Add(190 * time.Second)
 			}
 			tenant := random.IntN(4)
 			key := fmt.Sprintf("v1/x/tenant-%d/%d", tenant, random.IntN(keys))
@@ -179,6 +182,54 @@ func TestDropIsBounded(t *testing.T) {
 	}
 	if more := m.Drop(start.Add(time.Minute - 1)); more || m.Len() != 1000-dropsInCall {
 		t.Errorf("before the end: got %d entries, more: %t, want as many as before", m.Len(), more)
+	}
+}
+
+// TestPlaceOfAnEndedEntry: an entry that has ended and was not dropped yet takes no room, and gives its
+// key no right to one.
+func TestPlaceOfAnEndedEntry(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name string
+		each int
+		at   time.Duration
+		want bool
+	}{
+		{"room for two, and one is alive", 2, time.Minute, true},
+		{"room for one, which is taken", 1, time.Minute, false},
+		{"room for one, but the key still has its place", 1, time.Minute - 1, true},
+	} {
+		m := New[int64](start, storekey.Room{Each: 2})
+		put := func(key string, now time.Time, lifetime time.Duration) bool {
+			return m.Put(m.ID(key), storekey.TenantOf(key), 0, now, lifetime)
+		}
+		if !put("ends", start, time.Minute) || !put("stays", start, time.Hour) {
+			t.Fatal("there is no room for two")
+		}
+		m.Room.Each = row.each
+		if got := put("ends", start.Add(row.at), time.Hour); got != row.want {
+			t.Errorf("%s: got %t, want %t", row.name, got, row.want)
+		}
+		if m.Room.Used() != 2 || m.Len() != 2 || m.queue.n != 2 {
+			t.Errorf("%s: got %d in the room, %d entries, %d in the queue, want 2", row.name, m.Room.Used(), m.Len(), m.queue.n)
+		}
+	}
+}
+
+// TestQueueGivesBack: what many entries took is free when they have ended.
+func TestQueueGivesBack(t *testing.T) {
+	t.Parallel()
+	var q queue
+	for i := range 10 * chunkSize {
+		q.push(entry{end: time.Duration(-i)})
+	}
+	for q.n > 0 {
+		q.pop()
+	}
+	for i, chunk := range q.chunks[:cap(q.chunks)] {
+		if chunk != nil {
+			t.Errorf("chunk %d is still there", i)
+		}
 	}
 }
 
