@@ -1,6 +1,9 @@
 package saml
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Claims names the attributes that fill the fields of Identity, by their Name, which is compared
 // byte for byte. The FriendlyName does not count. For each field, the first attribute of the list
@@ -125,8 +128,16 @@ type claimNames struct {
 // A claimRank says that an attribute fills a field, unless one of a lower rank is there.
 type claimRank struct{ field, rank int }
 
-// names returns c with the defaults filled in. It keeps nothing of c.
+// names returns c with the defaults filled in. It keeps nothing of c. Without names of its own it
+// returns nil, which stands for defaultClaimNames: all tenants share them.
 func (c *Claims) names() *claimNames {
+	if !slices.ContainsFunc(c.lists(Claims{}), func(l claimList) bool { return len(l.own) > 0 }) {
+		return nil
+	}
+	return c.withDefaults()
+}
+
+func (c *Claims) withDefaults() *claimNames {
 	n := &claimNames{byName: map[string][]claimRank{}, groupsByEnd: len(c.Groups) == 0}
 	add := func(field int, names []string) {
 		for rank, name := range names {
@@ -147,7 +158,7 @@ func (c *Claims) names() *claimNames {
 	return n
 }
 
-var defaultClaimNames = (&Claims{}).names()
+var defaultClaimNames = (&Claims{}).withDefaults()
 
 // A pick is the attribute for each field, nil if there is none.
 type pick [identityFields]*Attribute

@@ -375,8 +375,10 @@ func (c *Config) policy() policy {
 		nameID: c.NameID, allowInternationalEmail: c.AllowInternationalEmail, requireObjectID: c.RequireObjectID,
 		requireSignedResponse: c.RequireSignedResponse, refuseCBC: c.RefuseCBC, signsRequests: c.SigningKey != nil,
 		refuseExpiredCertificates: c.RefuseExpiredCertificates, allowSHA1: c.InsecureAllowSHA1,
-		only: onlyThese(c.OnlyAlgorithms), claims: c.Claims.names(), keyBounds: keyBounds(c.KeyTimeout, c.KeyCalls),
-		requireLogoutIndex: c.RequireLogoutSessionIndex,
+		only: onlyThese(c.OnlyAlgorithms), claims: c.Claims.names(), requireLogoutIndex: c.RequireLogoutSessionIndex,
+	}
+	if c.SigningKey != nil || len(c.DecryptionKeys) > 0 {
+		p.keyBounds = keyBounds(c.KeyTimeout, c.KeyCalls)
 	}
 	if p.entityID == "" {
 		p.entityID = p.redirectURL

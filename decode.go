@@ -15,6 +15,10 @@ import (
 // beyond that a map is faster.
 const attributeScan = 32
 
+// sharedValues is up to how many values of an attribute lie in one piece of memory with those of other
+// attributes. More of them have a list of their own, which an Identity can take over as it is.
+const sharedValues = 8
+
 // decodeAssertion reads the one assertion from the bytes that were signed. It leaves all decisions
 // to the checks. White space around names that carries nothing is left out here, once, so that
 // checks, account keys and sessions see the same value: around Issuer and Audience, around the
@@ -54,7 +58,7 @@ type decoder struct {
 	trimNameID bool
 
 	index  map[string]int // attribute name -> place in a.Attributes, built when there are many
-	values []string       // room for the values of the AttributeStatement being read
+	values []string       // room for the values of the AttributeStatement being read; see sharedValues
 }
 
 func (d *decoder) assertion(e xmltree.Element) {
@@ -197,7 +201,9 @@ func (d *decoder) attributeStatement(e xmltree.Element) {
 	attributes, values := 0, 0
 	for c := range e.Children() {
 		attributes++
-		values += c.CountChildren()
+		if n := c.CountChildren(); n <= sharedValues {
+			values += n
+		}
 	}
 	d.a.Attributes = slices.Grow(d.a.Attributes, attributes)
 	d.values = make([]string, 0, values)
@@ -213,23 +219,29 @@ func (d *decoder) readAttribute(e xmltree.Element) {
 	if name == "" {
 		d.bad("an attribute has no Name", "")
 	}
-	from, leftOut := len(d.values), false
+	list, leftOut := &d.values, false
+	if n := e.CountChildren(); n > sharedValues {
+		own := make([]string, 0, n)
+		list = &own
+	}
+	from := len(*list)
 	for v := range e.Children() {
 		if text, ok := d.attributeValue(name, v); ok {
-			d.values = append(d.values, text)
+			*list = append(*list, text)
 		} else {
 			leftOut = true
 		}
 	}
+	values := (*list)[from:len(*list):len(*list)]
 	into := d.attribute(name)
 	into.leftOut = into.leftOut || leftOut
 	if into.NameFormat == "" {
 		into.NameFormat, _ = e.Attr("NameFormat")
 	}
 	if into.Values == nil {
-		into.Values = d.values[from:len(d.values):len(d.values)]
+		into.Values = values
 	} else {
-		into.Values = append(into.Values, d.values[from:]...)
+		into.Values = append(into.Values, values...)
 	}
 }
 

@@ -8,7 +8,8 @@ import (
 )
 
 // An Identity is who signed in, as the identity provider stated and FinishLogin checked. Which
-// attributes fill the fields is in Config.Claims.
+// attributes fill the fields is in Config.Claims. It can be kept: its texts are copies, while those of
+// an Assertion are parts of the message, and each of them keeps the whole message in memory.
 type Identity struct {
 	// Email is the user's e-mail address as sent: the NameID, which is one, or with AllowAnyNameID
 	// the e-mail claim, "" if there is none or it is no address. Nobody has checked that the user
@@ -107,9 +108,25 @@ func newIdentity(a *Assertion, p *policy) *Identity {
 	case emailFault(i.EmailClaim, p.allowInternationalEmail) == "":
 		i.Email = i.EmailClaim
 	}
+	i.detach()
 	i.ObjectKey = objectKey(p.tenant, a.Issuer.Value, i.TenantID, i.ObjectID)
 	i.NameIDKey = nameIDKey(p.tenant, a.Issuer.Value, a.NameID, p.nameID)
 	return i
+}
+
+// detach gives the texts memory of their own: applications keep an Identity, or a part of it, for as long
+// as a session lasts, and the message that the texts were read from has up to 1 MiB. The lists are
+// apart, so that an Email does not keep ten thousand groups.
+func (i *Identity) detach() {
+	detach(&i.Email, &i.EmailClaim, &i.Username, &i.Name, &i.GivenName, &i.Surname, &i.ObjectID, &i.TenantID,
+		&i.HomeIdentityProvider)
+	for _, list := range []*[]string{&i.Groups, &i.Roles} {
+		if len(*list) <= sharedValues { // the list itself lies beside values of other attributes
+			*list = slices.Clone(*list)
+		}
+		detachList(*list)
+	}
+	detachList(i.unread)
 }
 
 // objectKey is empty unless the tenant ID is that of the issuer (https://sts.windows.net/<tenant

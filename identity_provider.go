@@ -94,15 +94,29 @@ func (p *IdentityProvider) ValidUntil() time.Time { return p.validUntil }
 // WantsSignedRequests reports whether the metadata asks for signed requests.
 func (p *IdentityProvider) WantsSignedRequests() bool { return p.wantSigned }
 
-// finish derives what the fields lead to.
+// finish derives what the fields lead to. A service keeps thousands of identity providers, so p keeps
+// nothing that is longer than it must be, and nothing of the document that it was read from.
 func (p *IdentityProvider) finish() {
-	for _, k := range p.keys {
-		if k.unusable == nil && k.public != nil { // the zero TrustedKey is none
-			p.usableKeys = append(p.usableKeys, k)
-		}
+	p.keys = slices.Clone(p.keys) // as many as there are: the list has grown
+	p.usableKeys = p.keys
+	if unusable := func(k TrustedKey) bool { return !k.isUsable() }; slices.ContainsFunc(p.keys, unusable) {
+		p.usableKeys = slices.DeleteFunc(slices.Clone(p.keys), unusable)
 	}
 	p.publicKeys = publicKeys(p.usableKeys)
+	p.logout = slices.Clone(p.logout)
+	p.detach()
 	p.warn()
+	p.warnings = slices.Clone(p.warnings)
+}
+
+// detach gives the addresses and names memory of their own. Warnings are sentences of ours, and
+// TrustedKeys have copies already.
+func (p *IdentityProvider) detach() {
+	texts := []*string{&p.entityID, &p.loginURL, &p.loginPOST, &p.unread}
+	for i := range p.logout {
+		texts = append(texts, &p.logout[i].Location, &p.logout[i].ResponseLocation) // Binding is a constant of ours
+	}
+	detach(texts...)
 }
 
 // NewIdentityProvider takes the three fields of a settings page: entity ID (Entra: "Microsoft Entra

@@ -44,11 +44,13 @@ var rooms = func() map[string]room {
 	xml := thirdParty[:3]
 	const leaf = "it is a leaf that everybody builds on"
 	return map[string]room{
-		".": {internal("address", "b64", "certs", "dsig", "fault", "fetch", "guarded", "keycall", "logoutmark", "outgoing", "page", "posted", "redirect",
+		".": {internal("address", "b64", "certs", "dsig", "expiry", "fault", "fetch", "guarded", "keycall", "logoutmark", "outgoing", "page", "posted", "redirect",
 			"refresh", "seal", "storekey", "wire", "xmlenc", "xmltree"),
 			"hostile XML is read by xmltree alone, certificates by certs, other modules have their one door in internal/certs and internal/outgoing, and session, samltest and the commands build on the library, not it on them"},
-		"internal/address":  {nil, leaf},
-		"internal/b64":      {nil, leaf},
+		"internal/address": {nil, leaf},
+		"internal/b64":     {nil, leaf},
+		"internal/expiry": {internal("storekey"),
+			"it keeps keys of stores, and knows nothing of what they stand for"},
 		"internal/fault":    {nil, leaf},
 		"internal/seal":     {nil, leaf},
 		"internal/storekey": {nil, leaf},
@@ -79,7 +81,7 @@ var rooms = func() map[string]room {
 		"internal/rsaoaep":   {nil, leaf},
 		"internal/guarded":   {nil, leaf},
 		"internal/keycall":   {nil, "it calls keys, and knows nothing of what they sign or open"},
-		"session": {append(internal("address", "guarded", "logoutmark", "seal", "storekey"), module),
+		"session": {append(internal("address", "expiry", "guarded", "logoutmark", "seal", "storekey"), module),
 			"it gets a verified login and has no business with messages"},
 		"samltest": {append(internal("rsaoaep"), xml...),
 			"it is a second opinion about our verifier, and one that shares our code would share our mistakes: internal/rsaoaep only encrypts, and the verifier cannot"},

@@ -73,6 +73,9 @@ func (k TrustedKey) Usable() error {
 	return nil
 }
 
+// isUsable reports whether responses may be verified with the key. The zero TrustedKey is none.
+func (k TrustedKey) isUsable() bool { return k.unusable == nil && k.public != nil }
+
 // isValidAt reports whether the certificate is within its dates, which both belong to it (RFC 5280
 // §4.1.2.5).
 func (k TrustedKey) isValidAt(t time.Time) bool {

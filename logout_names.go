@@ -26,6 +26,8 @@ func (l *Login) LogoutSubject() *LogoutSubject {
 			s.SessionIndexes = append(s.SessionIndexes, i)
 		}
 	}
+	detach(&s.Issuer, &s.NameID.Value, &s.NameID.Format, &s.NameID.NameQualifier, &s.NameID.SPNameQualifier, &s.AssertionID)
+	detachList(s.SessionIndexes)
 	return s
 }
 

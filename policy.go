@@ -17,7 +17,7 @@ type policy struct {
 	audiences   []string // names that an assertion may be meant for, ours first
 	contexts    []string
 	decrypters  []crypto.Decrypter
-	keyBounds   *keycall.Bounds // of our keys that are not in this process
+	keyBounds   *keycall.Bounds // of our keys that are not in this process; nil if we have no keys
 	skew        time.Duration
 	now         func() time.Time
 	claims      *claimNames // nil: the defaults

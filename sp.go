@@ -14,7 +14,7 @@ import (
 )
 
 // A ServiceProvider begins logins at one identity provider and finishes them. It is immutable, safe
-// for concurrent use and cheap: a console may hold thousands.
+// for concurrent use and cheap: a console may hold thousands, each of which takes some KiB.
 type ServiceProvider struct {
 	policy
 	config   Config // with defaults filled in

@@ -1,12 +1,12 @@
 package saml
 
 import (
-	"container/heap"
 	"context"
 	"errors"
 	"sync"
 	"time"
 
+	"github.com/iomete/saml/internal/expiry"
 	"github.com/iomete/saml/internal/storekey"
 )
 
@@ -48,24 +48,23 @@ type ForgetfulStore interface {
 }
 
 const (
-	// maxMemoryEntries bounds what one tenant has in a MemoryStore: about 200 MB. It is reached only
+	// maxMemoryEntries bounds what one tenant has in a MemoryStore: about 100 MB. It is reached only
 	// by that many logins within an hour or so. All tenants together have at most twice as many, and
 	// ownMemoryEntries.
 	maxMemoryEntries = 1_000_000
-	// ownMemoryEntries is what each tenant may have even if others have taken the rest: about 2 MB.
+	// ownMemoryEntries is what each tenant may have even if others have taken the rest: about 1 MB.
 	ownMemoryEntries = 10_000
 )
 
 // A MemoryStore is a Store for one process: what it knows is neither shared nor kept over a
-// restart. It is a ForgetfulStore.
+// restart. It is a ForgetfulStore. Hashes stand for the keys in it, so a key takes about 90 bytes
+// whatever its length, and the garbage collector does not look at them.
 type MemoryStore struct {
 	now  func() time.Time
 	made time.Time
 
-	mu      sync.Mutex
-	room    storekey.Room        // one for each live entry
-	entries map[string]time.Time // key -> when it ends
-	order   endings
+	mu   sync.Mutex
+	keys *expiry.Map[struct{}]
 }
 
 // NewMemoryStore returns an empty store with the clock of the system.
@@ -77,8 +76,9 @@ func NewMemoryStoreWithClock(now func() time.Time) *MemoryStore {
 	if now == nil {
 		now = time.Now
 	}
-	return &MemoryStore{now: now, made: now(), entries: map[string]time.Time{},
-		room: storekey.Room{Size: 2 * maxMemoryEntries, Each: ownMemoryEntries}}
+	made := now()
+	return &MemoryStore{now: now, made: made,
+		keys: expiry.New[struct{}](made, storekey.Room{Size: 2 * maxMemoryEntries, Each: ownMemoryEntries})}
 }
 
 // RemembersSince implements ForgetfulStore. It returns when the MemoryStore was made.
@@ -88,28 +88,53 @@ func (m *MemoryStore) RemembersSince() time.Time { return m.made }
 // if other tenants have very many: a tenant may have as many as there is room for then, and always
 // 10,000. So no tenant keeps another one from signing in.
 func (m *MemoryStore) Claim(ctx context.Context, key string, ttl time.Duration) (bool, error) {
-	if err := ctx.Err(); err != nil {
-		return false, err
+	id, tenant := m.keys.ID(key), storekey.TenantOf(key)
+	for {
+		if err := ctx.Err(); err != nil {
+			return false, err
+		}
+		if ttl <= 0 {
+			return false, errors.New("saml: a claim needs a time to live above zero")
+		}
+		switch m.claim(id, tenant, ttl) {
+		case claimFirst:
+			return true, nil
+		case claimTaken:
+			return false, nil
+		case claimFull:
+			return false, errors.New("saml: the memory store is full of live entries of this tenant: " +
+				"keep them in a database (package sqlstore)")
+		}
 	}
-	if ttl <= 0 {
-		return false, errors.New("saml: a claim needs a time to live above zero")
-	}
+}
+
+// An outcome is what became of one attempt to claim a key.
+type outcome int
+
+const (
+	claimFirst outcome = iota // the key is recorded
+	claimTaken                // it was recorded before
+	claimFull                 // there is no room
+	claimAgain                // there is no room, but entries that have ended can be dropped
+)
+
+// claim locks the store for one attempt. It drops some of what has ended, not all: a million entries
+// can end in one moment, and whoever came next would stop everybody else for a second.
+func (m *MemoryStore) claim(id expiry.ID, tenant storekey.Tenant, ttl time.Duration) outcome {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.now()
-	m.drop(now)
-	if end, ok := m.entries[key]; ok && now.Before(end) {
-		return false, nil
+	more := m.keys.Drop(now)
+	if _, live := m.keys.Get(id, now); live {
+		return claimTaken
 	}
-	if !m.room.Fits(key, 1) {
-		return false, errors.New("saml: the memory store is full of live entries of this tenant: " +
-			"keep them in a database (package sqlstore)")
+	switch {
+	case m.keys.Put(id, tenant, struct{}{}, now, ttl):
+		return claimFirst
+	case more:
+		return claimAgain
 	}
-	m.room.Add(key, 1)
-	end := now.Add(ttl)
-	m.entries[key] = end
-	heap.Push(&m.order, ending{key, end})
-	return true, nil
+	return claimFull
 }
 
 // Claimed implements Store.
@@ -117,36 +142,9 @@ func (m *MemoryStore) Claimed(ctx context.Context, key string) (bool, error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
+	id := m.keys.ID(key)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	end, ok := m.entries[key]
-	return ok && m.now().Before(end), nil
-}
-
-// drop forgets the entries that have ended. Each is dropped once, so a call costs what earlier
-// calls put in.
-func (m *MemoryStore) drop(now time.Time) {
-	for len(m.order) > 0 && !now.Before(m.order[0].end) {
-		key := heap.Pop(&m.order).(ending).key
-		delete(m.entries, key)
-		m.room.Add(key, -1)
-	}
-}
-
-// endings is a heap of entries; the one that ends first is on top.
-type endings []ending
-
-type ending struct {
-	key string
-	end time.Time
-}
-
-func (e endings) Len() int           { return len(e) }
-func (e endings) Less(i, j int) bool { return e[i].end.Before(e[j].end) }
-func (e endings) Swap(i, j int)      { e[i], e[j] = e[j], e[i] }
-func (e *endings) Push(x any)        { *e = append(*e, x.(ending)) }
-func (e *endings) Pop() any {
-	last := (*e)[len(*e)-1]
-	*e = (*e)[:len(*e)-1]
-	return last
+	_, live := m.keys.Get(id, m.now())
+	return live, nil
 }

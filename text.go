@@ -86,3 +86,36 @@ func emailFault(s string, international bool) string {
 	}
 	return ""
 }
+
+// detach gives all the texts one new piece of memory together, in place. Texts that were read from a
+// document are parts of it, and each of them alone would keep the whole document in memory.
+func detach(texts ...*string) {
+	size := 0
+	for _, t := range texts {
+		size += len(*t)
+	}
+	var b strings.Builder
+	b.Grow(size)
+	for _, t := range texts {
+		b.WriteString(*t)
+	}
+	all := b.String()
+	for _, t := range texts {
+		*t, all = all[:len(*t)], all[len(*t):]
+	}
+}
+
+// detachList is detach for a list.
+func detachList(list []string) {
+	size := 0
+	for _, t := range list {
+		size += len(t)
+	}
+	var b strings.Builder
+	b.Grow(size)
+	for i, t := range list {
+		from := b.Len()
+		b.WriteString(t)
+		list[i] = b.String()[from:] // it never grows, so what String returned before stays
+	}
+}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/iomete/saml"
+	"github.com/iomete/saml/internal/expiry"
 	"github.com/iomete/saml/internal/storekey"
 	"github.com/iomete/saml/samltest"
 )
@@ -282,7 +283,7 @@ func TestRecordsFailInALogout(t *testing.T) {
 func TestTenantFullOfMarks(t *testing.T) {
 	t.Parallel()
 	s := newRecordsSite(t)
-	s.records.marks = memoryMarks{byKey: map[string]*memoryRecord{}, room: storekey.Room{Size: 20_000}} // less, for speed
+	s.records.marks = expiry.New[int64](s.clock.Now(), storekey.Room{Size: 20_000}) // less, for speed
 	flood := s.logoutOf(indexed(s.newLogin(samltest.Answer{}), numbers(64)...))
 	flood.Tenant = "A"
 	var err error

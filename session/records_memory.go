@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/iomete/saml/internal/expiry"
 	"github.com/iomete/saml/internal/storekey"
 )
 
@@ -19,6 +20,9 @@ const (
 	maxMemoryRecords = 256 << 20
 	// ownMemoryRecords is what each tenant may have even if others have taken the rest, in bytes.
 	ownMemoryRecords = 4 << 20
+	// dropsInPut is how many ended values one Put drops at most, so that it does not hold up the others
+	// for long. It must be more than one, since a Put adds one.
+	dropsInPut = 32
 )
 
 // MemoryRecords is a Records for a single process: what it keeps is neither shared nor kept over a
@@ -34,14 +38,12 @@ type MemoryRecords struct {
 	order memoryRecords
 	bytes storekey.Room // of the values
 
-	marks memoryMarks
+	marks *expiry.Map[int64] // Unix times in seconds; nil before the first
 }
 
-// A memoryRecord is a value or a mark.
 type memoryRecord struct {
 	key   string
 	value []byte
-	mark  int64 // Unix time in seconds
 	end   time.Time
 	at    int // index in the order
 }
@@ -49,39 +51,68 @@ type memoryRecord struct {
 // Put implements Records. It fails if the values of one tenant have more than 256 MiB, or less if
 // other tenants have very much: a tenant may have as much as there is room for then, and always 4 MiB.
 func (m *MemoryRecords) Put(ctx context.Context, key string, value []byte, lifetime time.Duration) error {
-	if err := ctx.Err(); err != nil {
-		return err
+	value = bytes.Clone(value)
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if lifetime <= 0 {
+			return fmt.Errorf("session: the lifetime of the record is %v, want more than zero", lifetime)
+		}
+		done, more := m.put(key, value, lifetime)
+		if done {
+			return nil
+		}
+		if !more {
+			return errors.New("session: MemoryRecords is full of sessions of this tenant: keep them in a database " +
+				"(sqlstore.Records), or lower session.Config.Lifetime")
+		}
 	}
-	if lifetime <= 0 {
-		return fmt.Errorf("session: the lifetime of the record is %v, want more than zero", lifetime)
-	}
+}
+
+// put keeps a value of the record's own, and reports whether there was room. If not, more says
+// whether there may be more values to drop, which have ended: it drops some in each call.
+func (m *MemoryRecords) put(key string, value []byte, lifetime time.Duration) (done, more bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.now()
-	for len(m.order) > 0 && !now.Before(m.order[0].end) { // each is removed once
-		m.remove(m.order[0])
-	}
+	more = m.drop(now)
 	old := m.byKey[key]
-	more := len(value)
+	if old != nil && !now.Before(old.end) {
+		m.remove(old)
+		old = nil
+	}
+	growth := len(value)
 	if old != nil {
-		more -= len(old.value)
+		growth -= len(old.value)
 	}
 	if m.byKey == nil {
 		m.byKey = map[string]*memoryRecord{}
 		m.bytes.Size, m.bytes.Each = 2*maxMemoryRecords, ownMemoryRecords
 	}
-	if !m.bytes.Fits(key, more) {
-		return errors.New("session: MemoryRecords is full of sessions of this tenant: keep them in a database " +
-			"(sqlstore.Records), or lower session.Config.Lifetime")
+	tenant := storekey.TenantOf(key)
+	if !m.bytes.Fits(tenant, growth) {
+		return false, more
 	}
 	if old != nil {
 		m.remove(old)
 	}
-	r := &memoryRecord{key: key, value: bytes.Clone(value), end: now.Add(lifetime)}
+	r := &memoryRecord{key: key, value: value, end: now.Add(lifetime)}
 	m.byKey[key] = r
 	heap.Push(&m.order, r)
-	m.bytes.Add(key, len(value))
-	return nil
+	m.bytes.Add(tenant, len(value))
+	return true, more
+}
+
+// drop removes values that have ended, and reports whether there may be more.
+func (m *MemoryRecords) drop(now time.Time) (more bool) {
+	for range dropsInPut {
+		if len(m.order) == 0 || now.Before(m.order[0].end) {
+			return false
+		}
+		m.remove(m.order[0])
+	}
+	return true
 }
 
 // Get implements Records.
@@ -121,7 +152,7 @@ func (m *MemoryRecords) now() time.Time {
 func (m *MemoryRecords) remove(r *memoryRecord) {
 	heap.Remove(&m.order, r.at)
 	delete(m.byKey, r.key)
-	m.bytes.Add(r.key, -len(r.value))
+	m.bytes.Add(storekey.TenantOf(r.key), -len(r.value))
 }
 
 // memoryRecords is a heap; the record that ends first is on top.

@@ -1,6 +1,31 @@
 package storekey
 
-import "strings"
+import (
+	"crypto/sha256"
+	"strings"
+)
+
+// A Tenant stands for the tenant of a key. It has no pointer, so a store may keep millions of them
+// without work for the garbage collector.
+type Tenant [12]byte
+
+// TenantOf returns the 12 characters that OfTenant wrote for the tenant. Another key that has text
+// in their place, between its second and third slash, gets a hash of that text. All other keys belong
+// to one tenant together, the zero Tenant.
+func TenantOf(key string) (t Tenant) {
+	_, rest, _ := strings.Cut(key, "/")
+	_, rest, _ = strings.Cut(rest, "/")
+	name, _, found := strings.Cut(rest, "/")
+	switch {
+	case !found || name == "":
+	case len(name) == len(t):
+		copy(t[:], name)
+	default:
+		sum := sha256.Sum256([]byte(name))
+		copy(t[:], sum[:])
+	}
+	return t
+}
 
 // A Room is the space of a store in memory that all tenants of a service share. A tenant may take
 // as much as is still free afterwards, so one alone gets half of the space, and however many take
@@ -11,21 +36,20 @@ type Room struct {
 	Each int // what every tenant has for itself, whatever the others take
 
 	used    int
-	tenants map[string]int // what each has taken, by tenantOf
+	tenants map[Tenant]int // what each has taken
 }
 
-// Fits reports whether there is room for n more under a key. Less than before always fits.
-func (r *Room) Fits(key string, n int) bool {
-	own := r.tenants[tenantOf(key)] + n
+// Fits reports whether there is room for n more of a tenant. Less than before always fits.
+func (r *Room) Fits(tenant Tenant, n int) bool {
+	own := r.tenants[tenant] + n
 	return n <= 0 || own <= r.Each || own <= r.Size-r.used-n
 }
 
-// Add takes the room of n under a key, and gives it back if n is less than zero.
-func (r *Room) Add(key string, n int) {
+// Add takes the room of n for a tenant, and gives it back if n is less than zero.
+func (r *Room) Add(tenant Tenant, n int) {
 	if r.tenants == nil {
-		r.tenants = map[string]int{}
+		r.tenants = map[Tenant]int{}
 	}
-	tenant := tenantOf(key)
 	r.used += n
 	if r.tenants[tenant] += n; r.tenants[tenant] == 0 {
 		delete(r.tenants, tenant)
@@ -34,13 +58,3 @@ func (r *Room) Add(key string, n int) {
 
 // Used returns what all tenants have taken.
 func (r *Room) Used() int { return r.used }
-
-// tenantOf returns the part of a key that stands for its tenant. Keys that OfTenant did not make
-// belong to one tenant together.
-func tenantOf(key string) string {
-	parts := strings.SplitN(key, "/", 4)
-	if len(parts) < 4 {
-		return ""
-	}
-	return parts[2]
-}
