@@ -179,11 +179,28 @@ func isHex(c byte) bool {
 // appendJS appends a string literal to a script. JSON writes <, > and & as escapes, so that nothing in
 // it ends the script, and the two line ends of JavaScript that are none of JSON too.
 func appendJS(b []byte, s string) []byte {
+	if isPlain(s) { // names of fields, and what is sealed
+		b = append(b, '"')
+		b = append(b, s...)
+		return append(b, '"')
+	}
 	literal, err := json.Marshal(s)
 	if err != nil {
 		panic(err) // a string always marshals
 	}
 	return append(b, literal...)
+}
+
+// isPlain reports whether s has letters, digits, - and _ of ASCII alone.
+func isPlain(s string) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_':
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // writeMessage writes a message to an attribute in double quotes. One with none of the bytes that mean
