@@ -19,6 +19,7 @@ type ServiceProvider struct {
 	refusals *refusalLog
 	store    Store
 	overage  sync.Once // for the warning about missing groups
+	loopMark string    // see loopMarkOf
 }
 
 // RedirectURL returns BaseURL + RedirectPath: the assertion consumer service URL (ACS URL; Entra:
@@ -72,6 +73,9 @@ func (sp *ServiceProvider) snapshot(ctx context.Context) (*IdentityProvider, *Er
 // configured is snapshot for what begins no session: it goes on after validUntil.
 func (sp *ServiceProvider) configured(ctx context.Context) (*IdentityProvider, *Error) {
 	idp, err := sp.config.IdentityProvider.Snapshot(ctx)
+	if err == nil && idp != nil {
+		return idp, nil
+	}
 	if isNil(err) { // also a nil *Error
 		err = nil
 	}
@@ -108,6 +112,7 @@ func New(config Config) (*ServiceProvider, error) {
 		return nil, completeAll(err, nil)
 	}
 	sp := &ServiceProvider{config: c, policy: c.policy(), store: c.Store, refusals: &refusalLog{}}
+	sp.loopMark = loopMarkOf(sp.entityID, c.Tenant)
 	if sp.store == nil {
 		sp.store = NewMemoryStoreWithClock(c.Now)
 		c.Logger.Warn("saml: no Store configured: used-up responses are remembered by this process alone",
