@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -20,6 +21,8 @@ type ServiceProvider struct {
 	store    Store
 	overage  sync.Once // for the warning about missing groups
 	loopMark string    // see loopMarkOf
+
+	passedLogin atomic.Pointer[string] // see checkLoginURL
 }
 
 // RedirectURL returns BaseURL + RedirectPath: the assertion consumer service URL (ACS URL; Entra:
@@ -214,8 +217,18 @@ func (sp *ServiceProvider) checkIdentityProvider(idp *IdentityProvider) error {
 	return completeAll(errors.Join(faults...), idp)
 }
 
+// checkLoginURL remembers the last address that passed: the settings are the same at each login, and
+// nothing but the address decides.
 func (sp *ServiceProvider) checkLoginURL(login string) *Error {
-	return checkLoginURL(login, sp.config.InsecureAllowHTTP)
+	if passed := sp.passedLogin.Load(); passed != nil && *passed == login {
+		return nil
+	}
+	if err := checkLoginURL(login, sp.config.InsecureAllowHTTP); err != nil {
+		return err
+	}
+	kept := strings.Clone(login) // the text around it need not live as long
+	sp.passedLogin.Store(&kept)
+	return nil
 }
 
 // isOpenHTTP reports whether an address is one of another machine that is reached without TLS.
