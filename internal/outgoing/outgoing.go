@@ -74,7 +74,12 @@ func appendAttribute(b []byte, name, value string) []byte {
 // appendEscaped appends a value to text, or to an attribute in double quotes. What is no character of
 // XML 1.0 (§2.2), or no UTF-8, becomes U+FFFD.
 func appendEscaped(b []byte, s string) []byte {
-	for _, r := range s { // U+FFFD for a byte that is no UTF-8
+	plain := 0 // most values are plain to the end
+	for plain < len(s) && s[plain] >= ' ' && s[plain] < utf8.RuneSelf && !isMarkup(s[plain]) {
+		plain++
+	}
+	b = append(b, s[:plain]...)
+	for _, r := range s[plain:] { // U+FFFD for a byte that is no UTF-8
 		switch {
 		case r == '&':
 			b = append(b, "&amp;"...)
@@ -96,6 +101,8 @@ func appendEscaped(b []byte, s string) []byte {
 	}
 	return b
 }
+
+func isMarkup(c byte) bool { return c == '&' || c == '<' || c == '>' || c == '\'' || c == '"' }
 
 // SignedXML returns the request with an enveloped signature, as the HTTP-POST binding carries it.
 func (r AuthnRequest) SignedXML(s Signer) ([]byte, error) {

@@ -93,3 +93,11 @@ func TestRequestTakesOneBuffer(t *testing.T) {
 		t.Errorf("got %v allocations, want 1", n)
 	}
 }
+
+func BenchmarkRequest(b *testing.B) {
+	r := AuthnRequest{ID: "_0123456789abcdef0123456789abcdef", IssueInstant: time.Unix(1, 1e6), Destination: "https://idp.example.com/sso",
+		RedirectURL: "https://sp.example.com/acs", EntityID: "https://sp.example.com/acs"}
+	for b.Loop() {
+		r.XML()
+	}
+}
