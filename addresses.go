@@ -43,6 +43,9 @@ func withoutLongFragment(address string) string {
 // inASCII percent-encodes what is not ASCII, as browsers do with UTF-8 in an address. In a header some
 // would take it for ISO 8859-1.
 func inASCII(address string) string {
+	if isASCII(address) {
+		return address
+	}
 	var b strings.Builder
 	for i := range len(address) {
 		if c := address[i]; c < utf8.RuneSelf {

@@ -130,6 +130,9 @@ func (l *refusalLog) count(kind refusalKind, now time.Time) (show bool, leftOut 
 // log writes what is not personal. Refusals are warnings for an operator; a success is not, nor is
 // a refusal that a signed-in user did not notice.
 func (e Event) log(ctx context.Context, l *slog.Logger) {
+	if e.Err == nil && !l.Enabled(ctx, slog.LevelDebug) { // most sign-ins: nobody listens
+		return
+	}
 	attrs := []slog.Attr{slog.String("tenant", e.Tenant)}
 	if e.RequestID != "" {
 		attrs = append(attrs, slog.String("request", e.RequestID))

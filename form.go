@@ -19,6 +19,8 @@ const (
 	// smallBody is the size, in bytes, up to which a body costs nothing of
 	// HandlerConfig.BodyMemory. A response of Entra with 150 groups has about 30 KiB.
 	smallBody = 64 << 10
+	// firstRead is the room for a body whose length nobody announced, in bytes: most responses fit.
+	firstRead = 8 << 10
 	// mediumBody is more than any honest response needs: 1,000 groups have some 200 KiB.
 	mediumBody = 256 << 10
 	// bodyTimeout is how long a browser may take to send the form, and to take the page that
@@ -62,7 +64,7 @@ func (h *Handler) readForm(w http.ResponseWriter, r *http.Request) (*postedForm,
 		if refusal != nil {
 			return form, refusal
 		}
-		return form, form.take(fields, r.URL.Query())
+		return form, form.take(fields, queryOf(r))
 	}
 	if refusal := h.wholeBody(w, r, &form.body); refusal != nil {
 		return form, refusal
@@ -75,7 +77,15 @@ func (h *Handler) readForm(w http.ResponseWriter, r *http.Request) (*postedForm,
 	if err != nil {
 		return form, fromFault(err)
 	}
-	return form, form.take(fields, r.URL.Query())
+	return form, form.take(fields, queryOf(r))
+}
+
+// queryOf returns the query of r, nil if there is none: most requests have none.
+func queryOf(r *http.Request) url.Values {
+	if r.URL.RawQuery == "" {
+		return nil
+	}
+	return r.URL.Query()
 }
 
 // placeOfRequest is logoutPlace for a form that has a LogoutRequest, nil for every other one.
@@ -178,10 +188,11 @@ func (h *Handler) readBody(w http.ResponseWriter, r *http.Request, b *body) *Err
 	if ended {
 		restore()
 	}
+	if err == nil {
+		return nil
+	}
 	var tooLarge *http.MaxBytesError
 	switch {
-	case err == nil:
-		return nil
 	case errors.Is(err, errNoMemory):
 		return noMemory()
 	case errors.As(err, &tooLarge) && tooLarge.Limit < maxBody:
@@ -262,8 +273,11 @@ var (
 // more than it has sent, whatever length it announced. length is that of Content-Length, or
 // negative.
 func (b *body) read(r io.Reader, length int64) error {
-	size := smallBody + 1
-	if 0 <= length && length < smallBody {
+	size := firstRead
+	switch {
+	case length >= smallBody:
+		size = smallBody + 1
+	case length > 0:
 		size = int(length) + 1 // one byte more, so that the end is seen without growing
 	}
 	b.data = make([]byte, 0, size)
@@ -301,14 +315,19 @@ func atEnd(r io.Reader) error {
 
 func (b *body) grow() error {
 	size := min(2*cap(b.data), maxBody)
-	if cap(b.data) <= mediumBody {
-		size = min(size, mediumBody+1) // with room to see the end of one of medium size
+	switch n := cap(b.data); { // with room to see the end of one of small or medium size
+	case n <= smallBody:
+		size = min(size, smallBody+1)
+	case n <= mediumBody:
+		size = min(size, mediumBody+1)
 	}
-	if !b.budget.take(size-b.held, size > mediumBody+1) {
-		b.release()
-		return errNoMemory
+	if size > smallBody+1 {
+		if !b.budget.take(size-b.held, size > mediumBody+1) {
+			b.release()
+			return errNoMemory
+		}
+		b.held = size
 	}
-	b.held = size
 	larger := make([]byte, len(b.data), size)
 	copy(larger, b.data)
 	b.data = larger

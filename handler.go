@@ -334,6 +334,9 @@ func (h *Handler) wrongTenant(sp *ServiceProvider, asked string) *Error {
 
 func (h *Handler) resolve(r *http.Request, tenant string) (*ServiceProvider, *Error) {
 	sp, err := h.config.Resolve(r, tenant)
+	if err == nil && sp != nil {
+		return sp, nil
+	}
 	if isNil(err) { // also a nil *Error
 		err = nil
 	}

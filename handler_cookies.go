@@ -112,7 +112,7 @@ func setCookie(w http.ResponseWriter, secure bool, name, value string, maxAge ti
 
 // deleteCookie deletes a cookie, if r has it.
 func (sp *ServiceProvider) deleteCookie(w http.ResponseWriter, r *http.Request, name string) {
-	if len(r.CookiesNamed(sp.cookieName(name))) > 0 {
+	if len(cookiesNamed(r, sp.cookieName(name))) > 0 {
 		sp.setCookie(w, name, "", 0)
 	}
 }
@@ -252,9 +252,14 @@ func (sp *ServiceProvider) bindings(r *http.Request) []binding {
 }
 
 func bindingsIn(r *http.Request, prefix string) (list []binding) {
+	if !mentioned(r, prefix) {
+		return nil
+	}
 	all, count := r.Cookies(), map[string]int{} // read once: anyone can send thousands
 	for _, c := range all {
-		count[c.Name]++
+		if strings.HasPrefix(c.Name, prefix) {
+			count[c.Name]++
+		}
 	}
 	for _, c := range all {
 		name, ok := strings.CutPrefix(c.Name, prefix)
@@ -298,15 +303,28 @@ func (h *Handler) finished(w http.ResponseWriter, r *http.Request, sp *ServicePr
 // cookie returns the value of the only cookie with this name. Two cookies of one name are a sign
 // that someone planted one, and count as none.
 func cookie(r *http.Request, name string) string {
-	value, n := "", 0
-	for _, c := range r.Cookies() {
-		if c.Name == name {
-			value = c.Value
-			n++
-		}
-	}
-	if n != 1 {
+	found := cookiesNamed(r, name)
+	if len(found) != 1 {
 		return ""
 	}
-	return value
+	return found[0].Value
+}
+
+// cookiesNamed is r.CookiesNamed, and reads nothing if the name is nowhere in the cookies: most of ours
+// are not there most of the time.
+func cookiesNamed(r *http.Request, name string) []*http.Cookie {
+	if !mentioned(r, name) {
+		return nil
+	}
+	return r.CookiesNamed(name)
+}
+
+// mentioned reports whether a text is in the cookies of r, as a name or otherwise.
+func mentioned(r *http.Request, text string) bool {
+	for _, line := range r.Header["Cookie"] {
+		if strings.Contains(line, text) {
+			return true
+		}
+	}
+	return false
 }

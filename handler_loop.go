@@ -75,7 +75,7 @@ func (h *Handler) loop(r *http.Request, sp *ServiceProvider, returnTo string, si
 	}
 	visits, counted := 0, ""
 	if signedIn || !openedByHand(r) {
-		visits, counted = visitsOf(r, sp, asked+sp.loopMark())
+		visits, counted = visitsOf(r, sp, asked+sp.loopMark)
 	}
 	switch {
 	case !signedIn && returns > mostReturns:
@@ -86,7 +86,7 @@ func (h *Handler) loop(r *http.Request, sp *ServiceProvider, returnTo string, si
 				sp.setCookie(w, visitsCookie, counted, within)
 			}
 			if !signedIn && returns > 0 {
-				sp.setCookie(w, loopCookie, strconv.Itoa(returns)+sp.loopMark(), loopMaxAge)
+				sp.setCookie(w, loopCookie, strconv.Itoa(returns)+sp.loopMark, loopMaxAge)
 			}
 		}, nil
 	}
@@ -140,17 +140,17 @@ func returnsOf(r *http.Request, sp *ServiceProvider) int {
 // session, the next request shows it: both are set by the same answer.
 func (sp *ServiceProvider) noteFinish(w http.ResponseWriter, r *http.Request) {
 	n, _ := loopState(r, sp)
-	sp.setCookie(w, loopCookie, strconv.Itoa(n)+"f"+sp.loopMark(), returnsWithin)
+	sp.setCookie(w, loopCookie, strconv.Itoa(n)+"f"+sp.loopMark, returnsWithin)
 }
 
-// loopMark tells the counts of services and tenants apart that share a host.
-func (sp *ServiceProvider) loopMark() string {
-	sum := sha256.Sum256([]byte(sp.entityID + "\n" + sp.config.Tenant)) // neither has a line break
+// loopMarkOf tells the counts of services and tenants apart that share a host: ServiceProvider.loopMark.
+func loopMarkOf(entityID, tenant string) string {
+	sum := sha256.Sum256([]byte(entityID + "\n" + tenant)) // neither has a line break
 	return "." + visitsText.EncodeToString(sum[:3])
 }
 
 func loopState(r *http.Request, sp *ServiceProvider) (returns int, finished bool) {
-	text, ours := strings.CutSuffix(cookie(r, sp.cookieName(loopCookie)), sp.loopMark())
+	text, ours := strings.CutSuffix(cookie(r, sp.cookieName(loopCookie)), sp.loopMark)
 	if !ours {
 		return 0, false
 	}

@@ -63,7 +63,11 @@ func (sp *ServiceProvider) rememberPage(w http.ResponseWriter, r *http.Request, 
 
 // pages returns the addresses of the cookie, the oldest first.
 func (sp *ServiceProvider) pages(r *http.Request) []pageEntry {
-	plaintext, ok := sp.sealer.Open(sp.pagesContext(), cookie(r, sp.cookieName(pagesCookie)))
+	sealed := cookie(r, sp.cookieName(pagesCookie))
+	if sealed == "" {
+		return nil
+	}
+	plaintext, ok := sp.sealer.Open(sp.pagesContext(), sealed)
 	if !ok {
 		return nil
 	}
@@ -72,8 +76,12 @@ func (sp *ServiceProvider) pages(r *http.Request) []pageEntry {
 
 // rememberedPage returns the address that a login was begun with, "" if the cookie does not have it.
 func (sp *ServiceProvider) rememberedPage(r *http.Request, requestID string) string {
+	entries := sp.pages(r)
+	if len(entries) == 0 {
+		return ""
+	}
 	key := pageKey(requestID)
-	for _, e := range sp.pages(r) {
+	for _, e := range entries {
 		if e.key == key && localPath(e.address) {
 			return e.address
 		}

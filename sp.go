@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/iomete/saml/internal/seal"
@@ -22,6 +23,9 @@ type ServiceProvider struct {
 	store    Store
 	overage  sync.Once    // for the warning about missing groups
 	sealer   *seal.Sealer // of Config.StateKeys
+	loopMark string       // see loopMarkOf
+
+	passedLogin atomic.Pointer[string] // see checkLoginURL
 }
 
 // RedirectURL returns BaseURL + RedirectPath: the assertion consumer service URL (ACS URL; Entra:
@@ -75,6 +79,9 @@ func (sp *ServiceProvider) snapshot(ctx context.Context) (*IdentityProvider, *Er
 // configured is snapshot for what begins no session: it goes on after validUntil.
 func (sp *ServiceProvider) configured(ctx context.Context) (*IdentityProvider, *Error) {
 	idp, err := sp.config.IdentityProvider.Snapshot(ctx)
+	if err == nil && idp != nil {
+		return idp, nil
+	}
 	if isNil(err) { // also a nil *Error
 		err = nil
 	}
@@ -112,6 +119,7 @@ func New(config Config) (*ServiceProvider, error) {
 	}
 	sp := &ServiceProvider{config: c, policy: c.policy(), store: c.Store, refusals: &refusalLog{},
 		sealer: seal.NewSealer(c.StateKeys...)}
+	sp.loopMark = loopMarkOf(sp.entityID, c.Tenant)
 	if sp.store == nil {
 		sp.store = NewMemoryStoreWithClock(c.Now)
 		c.Logger.Warn("saml: no Store configured: used-up responses are remembered by this process alone",
@@ -213,8 +221,18 @@ func (sp *ServiceProvider) checkIdentityProvider(idp *IdentityProvider) error {
 	return completeAll(errors.Join(faults...), idp)
 }
 
+// checkLoginURL remembers the last address that passed: the settings are the same at each login, and
+// nothing but the address decides.
 func (sp *ServiceProvider) checkLoginURL(login string) *Error {
-	return checkLoginURL(login, sp.config.InsecureAllowHTTP)
+	if passed := sp.passedLogin.Load(); passed != nil && *passed == login {
+		return nil
+	}
+	if err := checkLoginURL(login, sp.config.InsecureAllowHTTP); err != nil {
+		return err
+	}
+	kept := strings.Clone(login) // the text around it need not live as long
+	sp.passedLogin.Store(&kept)
+	return nil
 }
 
 // isOpenHTTP reports whether an address is one of another machine that is reached without TLS.

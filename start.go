@@ -139,13 +139,60 @@ func (sp *ServiceProvider) requestURL(ctx context.Context, r outgoing.AuthnReque
 	if err != nil {
 		return "", err
 	}
-	query := "SAMLRequest=" + url.QueryEscape(deflated(document))
+	separator := byte('?')
+	if strings.Contains(r.Destination, "?") {
+		separator = '&'
+	}
+	b := make([]byte, 0, len(r.Destination)+len(loginHint)+len(document)+64) // a request is half as long in the query
+	b = append(append(b, r.Destination...), separator)
+	at := len(b)
+	b = appendCompressed(append(b, "SAMLRequest="...), document)
 	if signer := sp.signer(ctx); signer != nil {
-		if query, err = signer.SignQuery(query); err != nil {
+		query, err := signer.SignQuery(string(b[at:]))
+		if err != nil {
 			return "", err
 		}
+		b = append(b[:at], query...)
 	}
-	return addQuery(addQuery(r.Destination, query), hintQuery(loginHint)), nil
+	if hint := hintQuery(loginHint); hint != "" {
+		b = append(append(b, '&'), hint...)
+	}
+	return string(b), nil
+}
+
+// requestDeflaters are for requests alone: what they keep of the last one is our own text, which nobody
+// else wrote and which went through a browser in the clear. Reset forgets it before the next one.
+var requestDeflaters = sync.Pool{New: newDeflater}
+
+// appendCompressed appends a request as the value of a parameter: DEFLATE, base64 and percent-encoding
+// (SAML Bindings 2.0 §3.4.4.1).
+func appendCompressed(b, request []byte) []byte {
+	var compressed bytes.Buffer
+	compressed.Grow(len(request)) // it takes less, since most of a request is names of the specification
+	w := requestDeflaters.Get().(*flate.Writer)
+	w.Reset(&compressed)
+	w.Write(request) // a bytes.Buffer does not fail
+	w.Close()
+	requestDeflaters.Put(w)
+	return appendEscapedBase64(b, compressed.Bytes())
+}
+
+// appendEscapedBase64 appends base64 in a query: +, / and = as escapes.
+func appendEscapedBase64(b, data []byte) []byte {
+	var room [1 << 10]byte // enough for most requests
+	for _, c := range base64.StdEncoding.AppendEncode(room[:0], data) {
+		switch c {
+		case '+':
+			b = append(b, "%2B"...)
+		case '/':
+			b = append(b, "%2F"...)
+		case '=':
+			b = append(b, "%3D"...)
+		default:
+			b = append(b, c)
+		}
+	}
+	return b
 }
 
 func (sp *ServiceProvider) requestForm(ctx context.Context, r outgoing.AuthnRequest, loginHint string) (*RequestForm,
@@ -172,13 +219,15 @@ func hintQuery(loginHint string) string {
 }
 
 // deflaters are kept because making one costs 800 KB, a hundred times what a request needs.
-var deflaters = sync.Pool{New: func() any {
+var deflaters = sync.Pool{New: newDeflater}
+
+func newDeflater() any {
 	w, err := flate.NewWriter(nil, flate.BestSpeed)
 	if err != nil {
 		panic(err) // only for levels that do not exist
 	}
 	return w
-}}
+}
 
 // deflated returns the DEFLATE encoding of SAML Bindings 2.0 §3.4.4.1, in base64.
 func deflated(data []byte) string {

@@ -173,6 +173,9 @@ func (sp *ServiceProvider) sealAddress(requestID, address string) string {
 // openAddress opens what the tab kept. It returns "" if that is of another login, or is no local
 // path: the rules may have become stricter since it was sealed.
 func (sp *ServiceProvider) openAddress(requestID, sealed string) string {
+	if sealed == "" {
+		return ""
+	}
 	plaintext, ok := sp.sealer.Open(sp.addressContext(requestID), sealed)
 	if !ok || !localPath(string(plaintext)) {
 		return ""

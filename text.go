@@ -56,7 +56,12 @@ func foldASCII(s string) string {
 }
 
 func isASCII(s string) bool {
-	return !strings.ContainsFunc(s, func(r rune) bool { return r >= utf8.RuneSelf })
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // isEmail is the rule of Config.NameID: addresses that mail systems in use deliver to, without

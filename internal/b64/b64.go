@@ -4,6 +4,7 @@
 package b64
 
 import (
+	"bytes"
 	"encoding/base64"
 	"errors"
 	"strings"
@@ -33,10 +34,13 @@ var errEmpty = errors.New("empty")
 // DecodeBytes decodes like Decode, but overwrites s: it removes spaces and tabs in place, so that a
 // large message is not copied.
 func DecodeBytes(s []byte) ([]byte, error) {
-	kept := s[:0]
-	for _, c := range s {
-		if c != ' ' && c != '\t' {
-			kept = append(kept, c)
+	kept := s
+	if bytes.IndexByte(s, ' ') >= 0 || bytes.IndexByte(s, '\t') >= 0 {
+		kept = s[:0]
+		for _, c := range s {
+			if c != ' ' && c != '\t' {
+				kept = append(kept, c)
+			}
 		}
 	}
 	b := make([]byte, strict.DecodedLen(len(kept)))

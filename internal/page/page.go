@@ -8,26 +8,9 @@ import (
 	"cmp"
 	"crypto/rand"
 	"html/template"
-	"io"
 	"net/http"
 	"strings"
 )
-
-// postTemplate posts its form at once by script. The button is for browsers without scripts. The
-// script disables it, so that nothing is posted twice. Write puts the message where the last field of
-// the form has the nonce: no other value can have it.
-var postTemplate = template.Must(template.New("post").Parse(`<!DOCTYPE html>
-<html lang="{{.Language.Name}}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{.Title}}</title>
-<style nonce="{{.Nonce}}">body{font:1rem/1.5 system-ui,sans-serif;color-scheme:light dark;text-align:center;margin:20vh 1rem}button{font:inherit;padding:.5em 1.5em}</style>
-</head><body><form method="post" action="{{.Action}}">{{range .Marks}}{{if .Value}}<input type="hidden" name="{{.Name}}" value="{{.Value}}">{{end}}{{end}}
-{{- with .RelayState}}<input type="hidden" name="RelayState" value="{{.}}">{{end}}<input type="hidden" name="{{.Field}}" value="{{.Nonce}}">
-<noscript><p>{{.Press}}</p></noscript><button type="submit">{{.Continue}}</button></form>` + fragmentForm + `
-<script nonce="{{.Nonce}}">{` + fragmentScript + `const f=document.forms[0]
-{{- if .Keep}};try{sessionStorage.setItem("saml-return",{{.Keep}})}catch(e){}{{end}}
-{{- if .Load}};try{const v=sessionStorage.getItem("saml-return");if(v){const i=document.createElement("input");i.type='hidden';i.name={{.Load}};i.value=v;f.appendChild(i)}}catch(e){}{{end}}
-f.querySelector("button").disabled=true;f.submit()}}</script>
-</body></html>
-`))
 
 // A Fragment is a form that a page posts in place of what it does otherwise, if its own address has a
 // fragment, which no server sees: the fragment is appended to Value. Browsers hand a fragment on when
@@ -41,7 +24,7 @@ type Fragment struct {
 }
 
 // The form of a Fragment, and the beginning of a script: what follows runs if it is not posted, and
-// ends with one more brace. Browsers percent-encode what is not ASCII in a fragment (URL Standard
+// ends with one more brace. Post writes the same text without a template. Browsers percent-encode what is not ASCII in a fragment (URL Standard
 // §4.4), so its length is that in bytes.
 const (
 	fragmentForm = `{{with .Fragment}}{{if .Action}}<form id="fragment" method="post" action="{{.Action}}">` +
@@ -49,27 +32,6 @@ const (
 	fragmentScript = `const h=location.hash.replace(/\\/g,"%5C"),g=document.getElementById("fragment")
 if(g&&h.length>1&&h.length<={{.Fragment.Room}}){g.elements[0].value+=h;g.submit()}else{`
 )
-
-// A Post is a page that posts one message.
-type Post struct {
-	Title  string
-	Action string  // where to post to: an absolute http or https URL; "" posts to the page's own address
-	Field  string  // name of the field that holds the message, such as SAMLResponse
-	Marks  []Field // more hidden fields; one whose Value is "" is left out
-	// RelayState is one more field, which may be empty; nil: none.
-	RelayState *string
-
-	// Keep is a text that the tab keeps for a later page of the same origin (sessionStorage), ""
-	// for nothing. Load is the name of a field that gets what the tab has kept, "" for none. Without
-	// scripts, or if the browser forbids it, there is no such field.
-	Keep, Load string
-
-	// Fragment is posted instead if the address of the page has a fragment.
-	Fragment Fragment
-
-	FramedBy []string // see AllowFrames
-	Language Language
-}
 
 const (
 	textPress    = "Press Continue to go on."
@@ -121,27 +83,6 @@ func LinkHTML(attributes string) string {
 	return `{{if .Link.Field}}<form method="post" action="{{.Link.To}}"` + attributes +
 		`><input type="hidden" name="{{.Link.Field}}" value="{{.Link.Value}}"><button type="submit">{{.Button}}</button></form>` +
 		`{{else}}<a href="{{.Link.To}}"` + attributes + `>{{.Button}}</a>{{end}}`
-}
-
-// Write answers with the page, status 200. All values are escaped, the message too. It is written
-// behind the rest and without a copy of it: it may have 2 MiB, which a template would copy several
-// times.
-func (p Post) Write(w http.ResponseWriter, message []byte) {
-	var page bytes.Buffer
-	p.Title = p.Language.Say(p.Title)
-	nonce := Headers(w, p.FramedBy...)
-	content := struct {
-		Post
-		Press, Continue, Nonce string
-	}{p, p.Language.Say(textPress), p.Language.Say(textContinue), nonce}
-	if err := postTemplate.Execute(&page, content); err != nil {
-		panic(err) // strings in a fixed template, written to memory
-	}
-	head, tail, _ := strings.Cut(page.String(), ` value="`+nonce+`"`)
-	// The only possible error is that the browser went away.
-	io.WriteString(w, head+` value="`)
-	template.HTMLEscape(w, message) // writes what needs no escaping, such as base64, as one piece
-	io.WriteString(w, `"`+tail)
 }
 
 // Style is the style sheet of pages with one button.
@@ -304,14 +245,16 @@ func frames(origins []string) string {
 func Headers(w http.ResponseWriter, framedBy ...string) (nonce string) {
 	nonce = rand.Text()
 	h := w.Header()
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'nonce-"+nonce+"'; style-src 'nonce-"+nonce+
-		"'; base-uri 'none'"+frames(framedBy))
+	values := [...]string{"text/html; charset=utf-8", "no-store", "default-src 'none'; script-src 'nonce-" + nonce +
+		"'; style-src 'nonce-" + nonce + "'; base-uri 'none'" + frames(framedBy), "same-origin", "nosniff"}
+	// one array for all values; each header can grow by itself only
+	h["Content-Type"] = values[0:1:1]
+	h["Cache-Control"] = values[1:2:2]
+	h["Content-Security-Policy"] = values[2:3:3]
 	if len(framedBy) > 0 { // a middleware in front may have forbidden it
 		h.Del("X-Frame-Options")
 	}
-	h.Set("Referrer-Policy", "same-origin")
-	h.Set("X-Content-Type-Options", "nosniff")
+	h["Referrer-Policy"] = values[3:4:4]
+	h["X-Content-Type-Options"] = values[4:5:5]
 	return nonce
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"mime"
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/iomete/saml/internal/fault"
@@ -61,12 +60,17 @@ func refuse(message, got, want string) *fault.Fault {
 	return &fault.Fault{Code: fault.Form, Message: message, Got: got, Want: want}
 }
 
+const formType = "application/x-www-form-urlencoded"
+
 // CheckType refuses the Content-Type of a request that is no form.
 func CheckType(contentType string) *fault.Fault {
+	if contentType == formType { // as browsers send it
+		return nil
+	}
 	kind, parameters, err := mime.ParseMediaType(contentType)
 	charset := parameters["charset"]
-	if err != nil || kind != "application/x-www-form-urlencoded" || charset != "" && !strings.EqualFold(charset, "utf-8") {
-		return refuse("the request is not a form", contentType, "application/x-www-form-urlencoded")
+	if err != nil || kind != formType || charset != "" && !strings.EqualFold(charset, "utf-8") {
+		return refuse("the request is not a form", contentType, formType)
 	}
 	return nil
 }
@@ -88,7 +92,7 @@ func Parse(body []byte) ([]Field, *fault.Fault) {
 	if len(body) > MaxBody {
 		return nil, TooLarge()
 	}
-	var fields []Field
+	fields := make([]Field, 0, usualFields)
 	for len(body) > 0 {
 		var pair []byte
 		pair, body, _ = bytes.Cut(body, []byte("&"))
@@ -110,6 +114,9 @@ func Parse(body []byte) ([]Field, *fault.Fault) {
 	return fields, nil
 }
 
+// usualFields are SAMLResponse and RelayState, or SAMLResponse and two of our own.
+const usualFields = 3
+
 // TooLarge is the refusal of a form of more than MaxBody bytes.
 func TooLarge() *fault.Fault {
 	return fault.New(fault.TooLarge, fmt.Sprintf("the form has more than %d bytes", MaxBody))
@@ -122,27 +129,38 @@ func TooMany() *fault.Fault {
 
 var errEscape = errors.New("not a form")
 
-// unescape decodes %XX and + of a form in place.
+// unescape decodes %XX and + of a form in place. What is between two escapes moves in one piece: a message
+// in base64 has one in some 30 bytes. The decoded part is never longer than what it came from, so nothing
+// is overwritten before it is read.
 func unescape(s []byte) ([]byte, error) {
-	n := 0
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		switch c {
-		case '+':
-			c = ' '
-		case '%':
-			if i+2 >= len(s) {
-				return nil, errEscape
+	if plus := bytes.IndexByte(s, '+'); plus >= 0 { // before the escapes: %2B stands for a plus sign
+		for i := plus; i < len(s); i++ {
+			if s[i] == '+' {
+				s[i] = ' '
 			}
-			high, low := fromHex(s[i+1]), fromHex(s[i+2])
-			if high < 0 || low < 0 {
-				return nil, errEscape
-			}
-			c = byte(high<<4 | low)
-			i += 2
 		}
-		s[n] = c
+	}
+	n := bytes.IndexByte(s, '%')
+	if n < 0 {
+		return s, nil
+	}
+	for rest := s[n:]; len(rest) > 0; { // begins with an escape
+		if len(rest) < len("%XX") {
+			return nil, errEscape
+		}
+		high, low := fromHex(rest[1]), fromHex(rest[2])
+		if high < 0 || low < 0 {
+			return nil, errEscape
+		}
+		s[n] = byte(high<<4 | low)
 		n++
+		rest = rest[len("%XX"):]
+		run := bytes.IndexByte(rest, '%')
+		if run < 0 {
+			run = len(rest)
+		}
+		n += copy(s[n:], rest[:run])
+		rest = rest[run:]
 	}
 	return s[:n], nil
 }
@@ -165,22 +183,24 @@ var otherBindings = []string{"SAMLRequest", "SAMLart", "Signature", "SigAlg"}
 // Read checks which fields a form and its address have, and returns those that count.
 func Read(fields []Field, query url.Values) (Form, *fault.Fault) {
 	var f Form
-	counts := map[string]int{}
 	for _, field := range fields {
-		name := string(field.Name)
-		if slices.Contains(otherBindings, name) {
-			return f, refuse("the form has a field that belongs to another binding", name, "SAMLResponse alone")
+		for _, name := range otherBindings {
+			if string(field.Name) == name {
+				return f, refuse("the form has a field that belongs to another binding", name, "SAMLResponse alone")
+			}
 		}
-		counts[name]++
-		f.set(name, field.Value)
+		f.set(field)
 	}
-	for _, name := range append([]string{"SAMLResponse", "RelayState", Leg, Tab}, otherBindings...) {
-		if query.Has(name) {
-			return f, refuse("the address has a field that belongs into the form", name, "")
+	if len(query) > 0 {
+		for _, name := range append([]string{"SAMLResponse", "RelayState", Leg, Tab}, otherBindings...) {
+			if query.Has(name) {
+				return f, refuse("the address has a field that belongs into the form", name, "")
+			}
 		}
 	}
-	if counts["SAMLResponse"]+counts["RelayState"]+counts[Leg]+counts[Tab] == 0 {
-		switch returns, addresses := counts[ReturnTo], counts[Address]; {
+	responses := count(fields, "SAMLResponse")
+	if responses+count(fields, "RelayState")+count(fields, Leg)+count(fields, Tab) == 0 {
+		switch returns, addresses := count(fields, ReturnTo), count(fields, Address); {
 		case addresses == 1 && returns <= 1:
 			f.Chooses = true
 			return f, nil
@@ -189,11 +209,11 @@ func Read(fields []Field, query url.Values) (Form, *fault.Fault) {
 			return f, nil
 		}
 	}
-	if n := counts["SAMLResponse"]; n != 1 {
-		return f, refuse(fmt.Sprintf("the form has %d fields SAMLResponse, and not one", n), "", "")
+	if responses != 1 {
+		return f, refuse(fmt.Sprintf("the form has %d fields SAMLResponse, and not one", responses), "", "")
 	}
 	for _, name := range []string{"RelayState", Leg, Tab} {
-		if n := counts[name]; n > 1 {
+		if n := count(fields, name); n > 1 {
 			return f, refuse(fmt.Sprintf("the form has %d fields %s", n, name), "", "")
 		}
 	}
@@ -203,8 +223,19 @@ func Read(fields []Field, query url.Values) (Form, *fault.Fault) {
 	return f, nil
 }
 
-func (f *Form) set(name string, value []byte) {
-	switch name {
+// count returns how many fields have a name. There are few of both.
+func count(fields []Field, name string) (n int) {
+	for _, f := range fields {
+		if string(f.Name) == name {
+			n++
+		}
+	}
+	return n
+}
+
+func (f *Form) set(field Field) {
+	value := field.Value
+	switch string(field.Name) {
 	case "SAMLResponse":
 		f.Response = value
 	case "RelayState":
@@ -229,13 +260,20 @@ func (f *Form) set(name string, value []byte) {
 // looksLikeBase64 only looks at the alphabet. That is cheap, and enough to know that the value can be
 // written into a page as it is.
 func looksLikeBase64(s []byte) bool {
+	other := byte(0)
 	for _, c := range s {
-		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c &&
-			c <= '9', c == '+', c == '/', c == '=', c == '\r', c == '\n', c == ' ', c == '\t':
-		default:
-			return false
-		}
+		other |= notBase64[c] // without a branch for each byte
 	}
-	return len(s) > 0
+	return other == 0 && len(s) > 0
 }
+
+// notBase64 is 0 for the characters of base64 and white space, 1 for all others.
+var notBase64 = func() (table [256]byte) {
+	for c := range table {
+		table[c] = 1
+	}
+	for _, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/= \t\r\n") {
+		table[c] = 0
+	}
+	return table
+}()

@@ -59,8 +59,11 @@ func Carries(raw []byte) (request, response bool) {
 		if len(spelled) < len(samlRequest) || len(spelled) > maxSpelled {
 			continue
 		}
-		name, _ := url.QueryUnescape(string(spelled))
-		request, response = request || name == samlRequest, response || name == samlResponse
+		if bytes.IndexByte(spelled, '%') >= 0 {
+			name, _ := url.QueryUnescape(string(spelled))
+			spelled = []byte(name)
+		}
+		request, response = request || string(spelled) == samlRequest, response || string(spelled) == samlResponse
 	}
 	return request, response
 }
