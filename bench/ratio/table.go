@@ -102,7 +102,7 @@ func writeTable(b *strings.Builder, title string, peers []string, rows []*measur
 	if len(rows) == 0 {
 		return
 	}
-	head := []string{title, "floor, us", "ours / floor", "one processor", "allocations", "KiB"}
+	head := []string{title, "floor, µs", "ours / floor", "one processor", "allocations", "KiB"}
 	for _, peer := range peers {
 		head = append(head, peer+" / ours")
 	}
