@@ -76,6 +76,14 @@ func recipes() []recipe {
 	}
 }
 
+// Names lists the names of all rows.
+func Names() (list []string) {
+	for _, r := range recipes() {
+		list = append(list, r.name)
+	}
+	return list
+}
+
 // Rows makes the rows whose names are wanted. Keys and messages are new each time.
 func Rows(wanted func(name string) bool) ([]Row, error) {
 	var rows []Row

@@ -35,6 +35,7 @@ type options struct {
 	write  bool
 	guard  string // file of limits
 	update bool
+	names  []string // of all rows, for the guard
 }
 
 func main() {
@@ -76,6 +77,7 @@ func run(o options) error {
 		return err
 	}
 	if o.guard != "" {
+		o.names = bench.Names()
 		return guard(o, rows)
 	}
 	return tables(o, rows)
