@@ -26,7 +26,7 @@ vectors: ## testdata/vectors, written again from tools/makevectors (needs xmlsec
 rules: ## the rules in docs/security.md, after a change to the vectors
 	go test -run TestSecurityListsTheRules -update .
 
-bench: ## time and memory beside the floor and two other libraries
+bench: ## time and memory beside the floor and other libraries
 	cd bench && go run ./ratio
 
 demo: ## a whole sign-in in the terminal

@@ -1,7 +1,12 @@
 package bench
 
 import (
+	"crypto/rsa"
+	"encoding/base64"
 	"errors"
+	"fmt"
+	"io"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -14,11 +19,14 @@ var refusals = map[string]string{
 	"1,000 groups/gosaml2":                      "traversal limit reached",
 	"10,000 groups/gosaml2":                     "corrupt input",
 	"4 keys, the last fits, no KeyInfo/gosaml2": "Missing x509 Element",
+	"page, 150 groups in Records/crewjam RS256": "session cookie too large",
+	"page, 150 groups in Records/crewjam ES256": "session cookie too large",
+	"page, 150 groups in Records/securecookie":  "the value is too long",
 }
 
 func mustRows(tb testing.TB) []Row {
 	tb.Helper()
-	rows, err := Rows()
+	rows, err := Rows(func(string) bool { return true })
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -74,6 +82,55 @@ func TestFloorIsWork(t *testing.T) {
 				t.Errorf("got error %v, want %v", err, errWrong)
 			}
 		})
+	}
+}
+
+// TestFloorsOpen: the floors of encrypted messages and of pages cannot pass without what is sealed.
+func TestFloorsOpen(t *testing.T) {
+	for _, content := range []samltest.ContentAlgorithm{samltest.AES256GCM, samltest.AES256CBC} {
+		fixture, err := newFixture(1, samltest.Answer{Encrypt: &samltest.Encryption{Content: content}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := newFloor(fixture)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.encrypted.wrapped = "AAAA" + f.encrypted.wrapped[4:]
+		if err := f.do(); !errors.Is(err, rsa.ErrDecryption) {
+			t.Errorf("%s, with another content key: got error %v, want %v", content, err, rsa.ErrDecryption)
+		}
+	}
+	f, err := newPageFloor("x="+strings.Repeat("A", 400), &memoryRecords{length: 3_000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.do(); err != nil {
+		t.Errorf("got error %v, want none", err)
+	}
+	for _, value := range []sealed{f.records[recordKey], f.cookie} {
+		value.bytes[20] ^= 1
+		f.request = newRequest(http.MethodGet, "/page", "x="+base64.RawURLEncoding.EncodeToString(f.cookie.bytes))
+		if err := f.do(); err == nil {
+			t.Error("a page is opened with a spoiled value")
+		}
+		value.bytes[20] ^= 1
+	}
+}
+
+// TestResponse: the writer of all rows says what a handler wrote, and keeps no body.
+func TestResponse(t *testing.T) {
+	w := newResponse()
+	http.SetCookie(w, &http.Cookie{Name: "gone", Value: "", MaxAge: -1})
+	http.SetCookie(w, &http.Cookie{Name: "kept", Value: "1"})
+	w.WriteHeader(http.StatusTeapot)
+	io.WriteString(w, "four")
+	fmt.Fprint(w, "teen")
+	if w.status != http.StatusTeapot || w.length != 8 || w.body != nil || w.cookies("") != "kept=1" || w.cookies("x") != "" {
+		t.Errorf("got status %d, %d bytes, cookies %q", w.status, w.length, w.cookies(""))
+	}
+	if w.again(); w.status != 0 || w.length != 0 || len(w.header) != 0 {
+		t.Errorf("it is not ready for the next response: %+v", w)
 	}
 }
 

@@ -13,11 +13,7 @@ import (
 )
 
 func newCrewjamProvider(idp *samltest.IdentityProvider) (*crewjam.ServiceProvider, error) {
-	document, err := idp.Metadata()
-	if err != nil {
-		return nil, err
-	}
-	metadata, err := samlsp.ParseMetadata(document)
+	metadata, err := crewjamMetadata(idp)
 	if err != nil {
 		return nil, err
 	}
@@ -29,24 +25,30 @@ func newCrewjamProvider(idp *samltest.IdentityProvider) (*crewjam.ServiceProvide
 		Clock: dsig.NewFakeClockAt(now)}, nil
 }
 
+func crewjamMetadata(idp *samltest.IdentityProvider) (*crewjam.EntityDescriptor, error) {
+	document, err := idp.Metadata()
+	if err != nil {
+		return nil, err
+	}
+	return samlsp.ParseMetadata(document)
+}
+
 func newCrewjam(f *fixture) (func(string) (person, error), error) {
 	sp, err := newCrewjamProvider(f.idp)
 	if err != nil {
 		return nil, err
 	}
-	return func(form string) (p person, err error) {
+	sp.EncryptionKey = f.decrypt
+	return func(form string) (person, error) {
 		document, err := base64.StdEncoding.DecodeString(form)
 		if err != nil {
 			return person{}, err
 		}
 		assertion, err := sp.ParseXMLResponse(document, []string{requestID}, sp.AcsURL)
 		if err != nil {
-			if invalid, ok := errors.AsType[*crewjam.InvalidResponseError](err); ok {
-				err = invalid.PrivateErr // the error itself says nothing
-			}
-			return person{}, err
+			return person{}, crewjamReason(err)
 		}
-		p.email = assertion.Subject.NameID.Value
+		p := person{email: assertion.Subject.NameID.Value}
 		for _, statement := range assertion.AttributeStatements {
 			for _, attribute := range statement.Attributes {
 				if attribute.Name == claimGroups {
@@ -58,4 +60,12 @@ func newCrewjam(f *fixture) (func(string) (person, error), error) {
 		}
 		return p, nil
 	}, nil
+}
+
+// crewjamReason is what an error of crewjam/saml hides: the error itself says nothing.
+func crewjamReason(err error) error {
+	if invalid, ok := errors.AsType[*crewjam.InvalidResponseError](err); ok {
+		return invalid.PrivateErr
+	}
+	return err
 }

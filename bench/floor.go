@@ -11,14 +11,18 @@ import (
 
 	"github.com/beevik/etree"
 	dsig "github.com/russellhaering/goxmldsig"
+
+	"github.com/iomete/saml/samltest"
 )
 
-// A floor is the work that no verifier can avoid: base64 of the form value, a hash over what each
-// signature covers, and the RSA operations with the trusted keys in their order. What was signed is
+// A floor is the work that no verifier can avoid: base64 of the form value, what opens an encrypted
+// assertion, a hash over what each signature covers, and the RSA operations with the trusted keys in
+// their order. What was signed is
 // taken out of the message beforehand, by goxmldsig's canonicalization and not by ours, so that a
 // mistake of ours cannot move the floor.
 type floor struct {
 	form       string
+	encrypted  *encrypted // nil if the assertion is not
 	keys       []*rsa.PublicKey
 	signatures []signature
 }
@@ -31,27 +35,26 @@ type signature struct {
 }
 
 func newFloor(f *fixture) (*floor, error) {
-	fl := &floor{form: f.form}
-	for _, der := range f.idp.Certificates() {
-		certificate, err := x509.ParseCertificate(der)
-		if err != nil {
-			return nil, err
-		}
-		key, ok := certificate.PublicKey.(*rsa.PublicKey)
-		if !ok {
-			return nil, errors.New("the floor knows RSA keys only")
-		}
-		fl.keys = append(fl.keys, key)
+	keys, err := keysOf(f.idp)
+	if err != nil {
+		return nil, err
 	}
+	fl := &floor{form: f.form, keys: keys}
 	document, err := base64.StdEncoding.DecodeString(f.form)
 	if err != nil {
 		return nil, err
 	}
-	doc := etree.NewDocument()
-	if err := doc.ReadFromBytes(document); err != nil {
+	root, err := parse(document)
+	if err != nil {
 		return nil, err
 	}
-	for _, parent := range []*etree.Element{doc.Root(), doc.Root().SelectElement("Assertion")} {
+	assertion := root.SelectElement("Assertion")
+	if f.decrypt != nil {
+		if fl.encrypted, assertion, err = takeOutEncrypted(root, f.decrypt); err != nil {
+			return nil, err
+		}
+	}
+	for _, parent := range []*etree.Element{root, assertion} {
 		if parent.SelectElement("Signature") == nil {
 			continue
 		}
@@ -65,6 +68,28 @@ func newFloor(f *fixture) (*floor, error) {
 		return nil, errors.New("nothing is signed")
 	}
 	return fl, nil
+}
+
+func parse(document []byte) (*etree.Element, error) {
+	doc := etree.NewDocument()
+	err := doc.ReadFromBytes(document)
+	return doc.Root(), err
+}
+
+// keysOf gives the signing keys in the order of the metadata.
+func keysOf(idp *samltest.IdentityProvider) (keys []*rsa.PublicKey, err error) {
+	for _, der := range idp.Certificates() {
+		certificate, err := x509.ParseCertificate(der)
+		if err != nil {
+			return nil, err
+		}
+		key, ok := certificate.PublicKey.(*rsa.PublicKey)
+		if !ok {
+			return nil, errors.New("the floor knows RSA keys only")
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
 }
 
 // takeOut reads the signature that stands in parent.
@@ -104,6 +129,15 @@ func (fl *floor) do() error {
 	if _, err := base64.StdEncoding.DecodeString(fl.form); err != nil {
 		return err
 	}
+	if fl.encrypted != nil {
+		if _, err := fl.encrypted.open(); err != nil {
+			return err
+		}
+	}
+	return fl.verify()
+}
+
+func (fl *floor) verify() error {
 	for i := range fl.signatures {
 		s := &fl.signatures[i]
 		if digest := sha256.Sum256(s.covered); !bytes.Equal(digest[:], s.digest) {

@@ -10,7 +10,8 @@ import (
 	"github.com/iomete/saml/samltest"
 )
 
-func newGoSAML2Provider(idp *samltest.IdentityProvider) (*saml2.SAMLServiceProvider, error) {
+// newGoSAML2Provider trusts idp. keys open an encrypted assertion; nil if there is none.
+func newGoSAML2Provider(idp *samltest.IdentityProvider, keys dsig.X509KeyStore) (*saml2.SAMLServiceProvider, error) {
 	store := dsig.MemoryX509CertificateStore{}
 	for _, der := range idp.Certificates() {
 		certificate, err := x509.ParseCertificate(der)
@@ -26,12 +27,17 @@ func newGoSAML2Provider(idp *samltest.IdentityProvider) (*saml2.SAMLServiceProvi
 		ServiceProviderIssuer:       redirectURL,
 		AudienceURI:                 redirectURL,
 		IDPCertificateStore:         &store,
+		SPKeyStore:                  keys,
 		Clock:                       dsig.NewFakeClockAt(now),
 	}, nil
 }
 
 func newGoSAML2(f *fixture) (func(string) (person, error), error) {
-	sp, err := newGoSAML2Provider(f.idp)
+	var keys dsig.X509KeyStore
+	if f.decrypt != nil {
+		keys = dsig.TLSCertKeyStore{Certificate: [][]byte{f.certificate}, PrivateKey: f.decrypt}
+	}
+	sp, err := newGoSAML2Provider(f.idp, keys)
 	if err != nil {
 		return nil, err
 	}

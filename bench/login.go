@@ -32,7 +32,7 @@ func loginRow() ([]Job, error) {
 	if err != nil {
 		return nil, err
 	}
-	gosaml2, err := newGoSAML2Provider(idp)
+	gosaml2, err := newGoSAML2Provider(idp, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -53,11 +53,7 @@ func loginRow() ([]Job, error) {
 }
 
 func newOursLogin(idp *samltest.IdentityProvider) (func() (string, error), error) {
-	metadata, err := idp.Metadata()
-	if err != nil {
-		return nil, err
-	}
-	sp, err := newServiceProvider(metadata)
+	sp, err := newServiceProvider(idp, nil)
 	if err != nil {
 		return nil, err
 	}

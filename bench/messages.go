@@ -5,7 +5,9 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
+	"crypto/x509"
 	"fmt"
+	"math/big"
 	"slices"
 	"time"
 
@@ -13,7 +15,8 @@ import (
 )
 
 const (
-	baseURL      = "https://console.example.com"
+	host         = "console.example.com"
+	baseURL      = "https://" + host
 	redirectPath = "/saml/acs"
 	redirectURL  = baseURL + redirectPath
 	requestID    = "_a7c1f0dd29f34b5f8b1c96e0d3a4527e"
@@ -33,6 +36,9 @@ type fixture struct {
 	idp  *samltest.IdentityProvider
 	form string // the form value SAMLResponse
 	want person
+
+	decrypt     *rsa.PrivateKey // opens an encrypted assertion; nil if it is not encrypted
+	certificate []byte          // of decrypt, in DER
 }
 
 // A person is what must come out of a response.
@@ -60,11 +66,28 @@ func newFixture(keys int, a samltest.Answer) (*fixture, error) {
 			want.groups = attribute.Values
 		}
 	}
-	form, err := idp.Respond(a)
-	if err != nil {
-		return nil, err
+	f := &fixture{idp: idp, want: want}
+	if a.Encrypt != nil {
+		if f.decrypt, f.certificate, err = newDecryptionKey(); err != nil {
+			return nil, err
+		}
+		encryption := *a.Encrypt
+		encryption.Certificates = [][]byte{f.certificate}
+		a.Encrypt = &encryption
 	}
-	return &fixture{idp: idp, form: form, want: want}, nil
+	f.form, err = idp.Respond(a)
+	return f, err
+}
+
+// newDecryptionKey makes the key of a service provider and its certificate, in DER.
+func newDecryptionKey() (*rsa.PrivateKey, []byte, error) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return nil, nil, err
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: now.AddDate(-1, 0, 0), NotAfter: now.AddDate(1, 0, 0)}
+	certificate, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	return key, certificate, err
 }
 
 // newKeys makes RSA keys, that with the smallest modulus last. What the last key signs is then
@@ -86,13 +109,27 @@ func newKeys(n int) ([]crypto.Signer, error) {
 	return signers, nil
 }
 
-// groups gives a claim of n GUIDs under the real name of the groups claim: Entra itself sends a
-// link beyond 150, so that this is a stress.
-func groups(n int) []samltest.Attribute {
+// guids gives n groups as Entra names them.
+func guids(n int) []string {
 	values := make([]string, n)
 	for i := range values {
 		s := sha256.Sum256(fmt.Appendf(nil, "group %d", i))
 		values[i] = fmt.Sprintf("%x-%x-%x-%x-%x", s[:4], s[4:6], s[6:8], s[8:10], s[10:16])
 	}
-	return []samltest.Attribute{{Name: claimGroups, Values: values}}
+	return values
+}
+
+// names gives n groups by short names: a cookie of ours has no room for 50 GUIDs.
+func names(n int) []string {
+	values := make([]string, n)
+	for i := range values {
+		values[i] = fmt.Sprintf("g-%02d", i)
+	}
+	return values
+}
+
+// claimOf gives the claim under its real name, of any length. Entra itself sends a link beyond 150
+// groups: more is a stress.
+func claimOf(groups []string) []samltest.Attribute {
+	return []samltest.Attribute{{Name: claimGroups, Values: groups}}
 }

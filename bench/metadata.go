@@ -21,7 +21,7 @@ type trust struct {
 }
 
 // metadataRow reads a Federation Metadata XML with three certificates, which is as long as Entra's
-// is. It has no floor: what can be avoided depends on what one wants to know.
+// is, and signed.
 func metadataRow() ([]Job, error) {
 	idp, err := samltest.New(samltest.Options{Now: clock})
 	if err != nil {
@@ -37,7 +37,11 @@ func metadataRow() ([]Job, error) {
 		return nil, err
 	}
 	want := trust{idp.EntityID(), idp.LoginURL(), 3}
-	var jobs []Job
+	floor, err := newMetadataFloor(idp, document)
+	if err != nil {
+		return nil, err
+	}
+	jobs := []Job{{Floor, floor.do, floor.do}}
 	for _, c := range []struct {
 		name string
 		read func([]byte) (trust, error)
@@ -104,4 +108,44 @@ func readGoSAML2(document []byte) (trust, error) {
 		}
 	}
 	return t, nil
+}
+
+// A metadataFloor is what nobody can avoid who trusts signed metadata: each certificate read once,
+// the hashes and the RSA operation of its signature.
+type metadataFloor struct {
+	floor
+	certificates []string // base64
+}
+
+func newMetadataFloor(idp *samltest.IdentityProvider, document []byte) (*metadataFloor, error) {
+	root, err := parse(document)
+	if err != nil {
+		return nil, err
+	}
+	s, err := takeOut(root)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := keysOf(idp)
+	if err != nil {
+		return nil, err
+	}
+	f := &metadataFloor{floor: floor{keys: keys, signatures: []signature{s}}}
+	for _, der := range idp.Certificates() {
+		f.certificates = append(f.certificates, base64.StdEncoding.EncodeToString(der))
+	}
+	return f, nil
+}
+
+func (f *metadataFloor) do() error {
+	for _, text := range f.certificates {
+		der, err := base64.StdEncoding.DecodeString(text)
+		if err != nil {
+			return err
+		}
+		if _, err := x509.ParseCertificate(der); err != nil {
+			return err
+		}
+	}
+	return f.verify()
 }

@@ -2,9 +2,11 @@ package bench
 
 import (
 	"context"
+	"crypto/rsa"
 	"time"
 
 	"github.com/iomete/saml"
+	"github.com/iomete/saml/samltest"
 )
 
 // A forgetful store takes every claim for the first one: the same message is verified again and
@@ -14,21 +16,26 @@ type forgetful struct{}
 func (forgetful) Claim(context.Context, string, time.Duration) (bool, error) { return true, nil }
 func (forgetful) Claimed(context.Context, string) (bool, error)              { return false, nil }
 
-func newServiceProvider(metadata []byte) (*saml.ServiceProvider, error) {
-	idp, err := saml.ParseMetadata(metadata)
+// newServiceProvider trusts idp, and opens what is encrypted for decrypt if that is not nil.
+func newServiceProvider(idp *samltest.IdentityProvider, decrypt *rsa.PrivateKey) (*saml.ServiceProvider, error) {
+	document, err := idp.Metadata()
 	if err != nil {
 		return nil, err
 	}
-	return saml.New(saml.Config{BaseURL: baseURL, RedirectPath: redirectPath, IdentityProvider: idp,
-		StateKeys: [][]byte{saml.NewStateKey()}, Store: forgetful{}, Now: clock})
+	settings, err := saml.ParseMetadata(document)
+	if err != nil {
+		return nil, err
+	}
+	var keys []saml.DecryptionKey
+	if decrypt != nil {
+		keys = append(keys, saml.DecryptionKey{Key: decrypt})
+	}
+	return saml.New(saml.Config{BaseURL: baseURL, RedirectPath: redirectPath, IdentityProvider: settings,
+		StateKeys: [][]byte{saml.NewStateKey()}, Store: forgetful{}, DecryptionKeys: keys, Now: clock})
 }
 
 func newOurs(f *fixture) (func(string) (person, error), error) {
-	metadata, err := f.idp.Metadata()
-	if err != nil {
-		return nil, err
-	}
-	sp, err := newServiceProvider(metadata)
+	sp, err := newServiceProvider(f.idp, f.decrypt)
 	if err != nil {
 		return nil, err
 	}

@@ -3,74 +3,107 @@ package bench
 import (
 	"bytes"
 	"errors"
-	"io"
+	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
-	"strings"
 
-	"github.com/iomete/saml"
 	"github.com/iomete/saml/samltest"
-	"github.com/iomete/saml/session"
 )
 
-// signInRow is both legs of the POST through the handler, from the identity provider's form to the
-// session cookie, without a network. The floor is that of the response alone. The peer does its one
-// POST without HTTP and without a session: less than half of this.
+// signInRow is a whole sign-in through the handlers, from the identity provider's form to the
+// session cookie, without a network. We take two posts for it, the peer one. The floor is that of
+// the response alone.
 func signInRow() ([]Job, error) {
+	ours, floor, err := newPosts()
+	if err != nil {
+		return nil, err
+	}
+	crewjam, err := newCrewjamSignIn()
+	if err != nil {
+		return nil, err
+	}
+	return []Job{
+		{Floor, floor.do, floor.do},
+		{Ours, ours.do, ours.check},
+		{Crewjam, crewjam.do, crewjam.check},
+	}, nil
+}
+
+// Posts are jobs around the posts of a sign-in, which may be done by many goroutines at once: the
+// floor of the response, both legs, and the second leg alone.
+func Posts() (floor, both, second Job, err error) {
+	s, fl, err := newPosts()
+	if err != nil {
+		return floor, both, second, err
+	}
+	return Job{"floor of the response", fl.do, fl.do}, Job{"both legs", s.do, s.check},
+		Job{"leg two alone", s.secondLeg, s.check}, nil
+}
+
+func newPosts() (*oursSignIn, *floor, error) {
 	f, err := newFixture(1, samltest.Answer{})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	ours, err := newSignIn(f)
+	ours, err := newOursSignIn(f)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	floor, err := newFloor(&fixture{idp: f.idp, form: ours.form, want: f.want})
-	if err != nil {
-		return nil, err
-	}
-	crewjam, err := newCrewjam(f)
-	if err != nil {
-		return nil, err
-	}
-	return []Job{{Floor, floor.do, floor.do}, {Ours, ours.do, ours.do}, verifyJob(Crewjam, f, crewjam)}, nil
+	return ours, floor, err
 }
 
-// signIn is a browser that has begun a login and posts the answer.
-type signIn struct {
-	handler http.Handler
-	state   *http.Cookie
-	form    string
-
-	first, second string // the bodies of the two posts
+// A site is a service behind single sign-on, with its Redirect URL and a page that says who is
+// signed in.
+type site struct {
+	acs, page http.Handler
+	starts    *http.Request // begins a login
+	who       person        // whom page was served to last
 }
 
-func newSignIn(f *fixture) (*signIn, error) {
-	metadata, err := f.idp.Metadata()
-	if err != nil {
-		return nil, err
+// A pending login has begun in a browser, and is answered.
+type pending struct {
+	cookies string
+	form    string     // the form value SAMLResponse
+	fields  url.Values // all that the identity provider's form posts
+}
+
+// begin begins a login at handler and lets the identity provider answer.
+func (s *site) begin(handler http.Handler, idp *samltest.IdentityProvider, a samltest.Answer) (p pending, err error) {
+	w := newResponse()
+	handler.ServeHTTP(w, s.starts)
+	location := w.header.Get("Location")
+	if a.RequestID, err = requestIDIn(location); err != nil {
+		return p, err
 	}
-	sp, err := newServiceProvider(metadata)
+	u, err := url.Parse(location)
 	if err != nil {
-		return nil, err
+		return p, err
 	}
-	sessions, err := session.New(session.Config{Keys: [][]byte{saml.NewStateKey()}, Store: forgetful{}, Now: clock})
-	if err != nil {
-		return nil, err
+	a.Recipient = redirectURL
+	p.cookies = w.cookies("")
+	p.form, err = idp.Respond(a)
+	p.fields = url.Values{"SAMLResponse": {p.form}}
+	if relay := u.Query().Get("RelayState"); relay != "" {
+		p.fields.Set("RelayState", relay)
 	}
-	s := &signIn{handler: sp.Handler(sessions)}
-	begin := httptest.NewRecorder()
-	s.handler.ServeHTTP(begin, httptest.NewRequest(http.MethodGet, redirectURL, nil))
-	s.state = begin.Result().Cookies()[0]
-	id, err := requestIDIn(begin.Result().Header.Get("Location"))
-	if err != nil {
-		return nil, err
+	return p, err
+}
+
+// visit asks for the page with the cookies of a session.
+func (s *site) visit(cookies string) (person, error) {
+	s.who = person{}
+	w := newResponse()
+	s.page.ServeHTTP(w, newRequest(http.MethodGet, "/page", cookies))
+	if s.who.email == "" {
+		return s.who, fmt.Errorf("the page is answered with status %d", w.status)
 	}
-	s.form, err = f.idp.Respond(samltest.Answer{Recipient: redirectURL, RequestID: id})
-	s.first = url.Values{"SAMLResponse": {s.form}}.Encode()
-	s.second = url.Values{"SAMLResponse": {s.form}, "saml_leg": {"2"}}.Encode()
-	return s, err
+	return s.who, nil
+}
+
+// checkVisit compares who the page sees with want.
+func (s *site) checkVisit(cookies string, want person) error {
+	return personJob("", want, func() (person, error) { return s.visit(cookies) }).Check()
 }
 
 func requestIDIn(location string) (string, error) {
@@ -84,30 +117,4 @@ func requestIDIn(location string) (string, error) {
 		return "", errors.New("the request has no ID")
 	}
 	return string(id), nil
-}
-
-var errNoSession = errors.New("the second leg ends without a session")
-
-func (s *signIn) do() error {
-	first := s.post(s.first, nil)
-	if first.Code != http.StatusOK || !strings.Contains(first.Body.String(), "saml_leg") {
-		return errors.New("the first leg is not answered with a form")
-	}
-	second := s.post(s.second, s.state)
-	if second.Code != http.StatusSeeOther || !strings.Contains(strings.Join(second.Header()["Set-Cookie"], "\n"),
-		"__Host-session-") {
-		return errNoSession
-	}
-	return nil
-}
-
-func (s *signIn) post(body string, state *http.Cookie) *httptest.ResponseRecorder {
-	r := &http.Request{Method: http.MethodPost, URL: &url.URL{Path: redirectPath}, Host: "console.example.com",
-		Header: http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, Body: io.NopCloser(strings.NewReader(body))}
-	if state != nil {
-		r.AddCookie(state)
-	}
-	w := httptest.NewRecorder()
-	s.handler.ServeHTTP(w, r)
-	return w
 }

@@ -3,9 +3,14 @@
 package main
 
 import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // smallBodied are shapes that reach what they are about before they are large.
@@ -48,5 +53,62 @@ func TestShapes(t *testing.T) {
 				t.Errorf("got the answer %q, want one of %q", string(code), f.answers)
 			}
 		})
+	}
+}
+
+// TestAtOnce: the verdict on a post is the same while others are answered, and honest people sign in.
+func TestAtOnce(t *testing.T) {
+	if testing.Short() {
+		t.Skip("makes keys of 8192 bits")
+	}
+	verifiers, err := newVerifiers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.Create(filepath.Join(t.TempDir(), "posts"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	s := &service{verifiers: verifiers}
+	posts, honest, err := s.posts(file, regexp.MustCompile("^(empty values|encrypted, unsigned|a mistake at the end|changed after it was signed)$"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(posts) < 2 {
+		t.Fatalf("got %d posts, want two at least", len(posts))
+	}
+	if s.handler, err = s.newHandler(64 << 20); err != nil {
+		t.Fatal(err)
+	}
+	all := slices.Concat(posts, posts, slices.Repeat([]*post{honest}, 8))
+	if c := count(all, s.answerAll(all), honest); c.signedIn != 8 || c.wrong != "" {
+		t.Errorf("%d of 8 honest people signed in, %s", c.signedIn, c.wrong)
+	}
+}
+
+// TestCount: each verdict that must not be is told.
+func TestCount(t *testing.T) {
+	honest, hostile := &post{name: "honest", accepted: true}, &post{name: "hostile"}
+	answered := func(status int, user string) *answer {
+		return &answer{status: status, header: http.Header{userHeader: {user}}, took: time.Duration(status)}
+	}
+	const right = "user@example.com"
+	good := count([]*post{honest, hostile, hostile}, []*answer{answered(303, right), answered(400, ""), answered(503, "")}, honest)
+	if good != (counts{busy: 1, signedIn: 1, longest: 503}) {
+		t.Errorf("got %+v", good)
+	}
+	for name, bad := range map[string]struct {
+		post   *post
+		answer *answer
+	}{
+		"an honest post is refused":     {honest, answered(503, "")},
+		"an honest post is another's":   {honest, answered(303, "other@example.com")},
+		"a hostile post signs somebody": {hostile, answered(303, right)},
+		"a hostile post is a fault":     {hostile, answered(500, "")},
+	} {
+		if c := count([]*post{bad.post}, []*answer{bad.answer}, honest); c.wrong == "" {
+			t.Errorf("%s: got %+v, want it told", name, c)
+		}
 	}
 }

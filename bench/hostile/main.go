@@ -7,7 +7,13 @@
 // bounds: 100 ms and 32 MiB for a message, 1 s and 128 MiB for 4 MiB of metadata or certificates,
 // and less than three times the time for twice the size.
 //
+// With -at-once it posts the messages through the Handler, first one by one, then that many at the
+// same moment, beside people who sign in. Then the bounds are those of a single message for each
+// alone; for all together a peak of the heap, a longest answer and a sum of processor time, which it
+// prints.
+//
 //	go run ./hostile [-runs 15] [-shape regexp]
+//	go run ./hostile -at-once 200 [-shape regexp]
 package main
 
 import (
@@ -57,8 +63,13 @@ const (
 func main() {
 	runs := flag.Int("runs", 15, "how often each input is read; the median counts")
 	pattern := flag.String("shape", "", "measure only shapes whose name matches this regular expression")
+	many := flag.Int("at-once", 0, "post this many messages at the same moment through the Handler instead")
 	flag.Parse()
-	good, err := run(*runs, *pattern)
+	measure := func() (bool, error) { return run(*runs, *pattern) }
+	if *many > 0 {
+		measure = func() (bool, error) { return atOnce(*many, *pattern) }
+	}
+	good, err := measure()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "hostile:", err)
 	}

@@ -47,6 +47,7 @@ type message struct {
 	spoil         bool           // the assertion changes after it was signed
 	encrypted     *rsa.PublicKey // the assertion is encrypted for this key, and for a stranger's first
 
+	request string              // ID of the request, which the Response names too; default requestID, which it does not
 	status  string              // in place of the content of samlp:Status
 	nameID  string              // in place of the NameID
 	instead string              // in place of the assertion, for what needs no signature
@@ -73,9 +74,13 @@ func (m message) xml(key crypto.Signer) (string, error) {
 	if nameID == "" {
 		nameID = `<NameID>user@example.com</NameID>`
 	}
+	request, answers := requestID, ""
+	if m.request != "" {
+		request, answers = m.request, ` InResponseTo="`+m.request+`"`
+	}
 	end := ` NotOnOrAfter="2026-03-02T10:30:00Z"`
 	text := `<p:Response xmlns:p="` + xmltree.NSProtocol + `" xmlns="` + xmltree.NSAssertion + `"` + m.declarations +
-		` ID="_r" Version="2.0" IssueInstant="` + instant + `" Destination="` + redirectURL + `"><Issuer>` +
+		` ID="_r" Version="2.0" IssueInstant="` + instant + `"` + answers + ` Destination="` + redirectURL + `"><Issuer>` +
 		entityID + `</Issuer>`
 	if m.both {
 		text += m.signature("_r")
@@ -92,7 +97,7 @@ func (m message) xml(key crypto.Signer) (string, error) {
 		text += m.signature("_a")
 	}
 	text += `<Subject>` + nameID + m.confirmations +
-		`<SubjectConfirmation Method="urn:oasis:names:tc:SAML:2.0:cm:bearer"><SubjectConfirmationData InResponseTo="` + requestID +
+		`<SubjectConfirmation Method="urn:oasis:names:tc:SAML:2.0:cm:bearer"><SubjectConfirmationData InResponseTo="` + request +
 		`" Recipient="` + redirectURL + `"` + end + `/></SubjectConfirmation></Subject>` +
 		`<Conditions` + end + `>` + m.conditions + `<AudienceRestriction><Audience>` + redirectURL +
 		`</Audience></AudienceRestriction></Conditions>` +

@@ -12,19 +12,25 @@ import (
 	"github.com/iomete/saml/bench/internal/cputime"
 )
 
-// A measurement is one row. turns holds, for each contestant, the processor time of one piece of
-// work in each round.
+// turns holds, for each contestant, the processor time of one piece of work in each round.
+type turns map[string][]time.Duration
+
+// A measurement is one row.
 type measurement struct {
 	name    string
-	turns   map[string][]time.Duration
+	page    bool
+	many    turns // with GOMAXPROCS = processors
+	single  turns // with GOMAXPROCS = 1
 	refused map[string]error
-	allocs  float64 // of ours
-	bytes   float64
+	garbage map[string]garbage
 }
 
-// measure lets all contestants of a row take turns.
+// garbage is what one piece of work allocates.
+type garbage struct{ allocs, bytes float64 }
+
+// measure lets all contestants of a row take turns, on several processors and on one.
 func measure(row bench.Row, rounds int, slice time.Duration) (*measurement, error) {
-	m := &measurement{name: row.Name, turns: map[string][]time.Duration{}, refused: map[string]error{}}
+	m := &measurement{name: row.Name, page: row.Page, refused: map[string]error{}, garbage: map[string]garbage{}}
 	var runners []runner
 	for _, job := range row.Jobs {
 		if err := job.Check(); err != nil {
@@ -35,27 +41,40 @@ func measure(row bench.Row, rounds int, slice time.Duration) (*measurement, erro
 			continue
 		}
 		r := runner{job: job}
-		if err := r.calibrate(slice); err != nil {
+		err := r.calibrate(slice)
+		if err != nil {
 			return nil, err
 		}
-		if job.Name == bench.Ours {
-			if err := m.countAllocations(r); err != nil {
-				return nil, err
-			}
+		if m.garbage[job.Name], err = r.garbage(); err != nil {
+			return nil, err
 		}
 		runners = append(runners, r)
 	}
+	var err error
+	if m.many, err = takeTurns(runners, rounds); err != nil {
+		return nil, err
+	}
+	before := runtime.GOMAXPROCS(1)
+	defer runtime.GOMAXPROCS(before)
+	m.single, err = takeTurns(runners, rounds)
+	return m, err
+}
+
+// takeTurns begins each round with another runner, so that nobody always runs behind the same
+// neighbor.
+func takeTurns(runners []runner, rounds int) (turns, error) {
+	t := turns{}
 	for round := range rounds {
-		for i := range runners { // another one begins each time, so that nobody always runs behind the same neighbor
+		for i := range runners {
 			r := runners[(i+round)%len(runners)]
 			turn, err := r.turn()
 			if err != nil {
 				return nil, err
 			}
-			m.turns[r.job.Name] = append(m.turns[r.job.Name], turn)
+			t[r.job.Name] = append(t[r.job.Name], turn)
 		}
 	}
-	return m, nil
+	return t, nil
 }
 
 // A runner does a job as often as fills a turn.
@@ -90,55 +109,53 @@ func (r *runner) turn() (time.Duration, error) {
 	return (cputime.Used() - start) / time.Duration(r.times), nil
 }
 
-// countAllocations begins warm: what is kept from one piece of work to the next does not count.
-func (m *measurement) countAllocations(r runner) error {
-	times := max(20, r.times/4)
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	for range times {
-		if err := r.job.Do(); err != nil {
-			return err
+// garbage begins warm: what is kept from one piece of work to the next does not count. It takes the
+// middle of several counts, since a collection in between may empty what is kept.
+func (r *runner) garbage() (garbage, error) {
+	const counts = 5
+	times := min(max(20, r.times/4), 2_000)
+	var allocs, bytes []float64
+	for range counts {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for range times {
+			if err := r.job.Do(); err != nil {
+				return garbage{}, err
+			}
 		}
+		runtime.ReadMemStats(&after)
+		allocs = append(allocs, float64(after.Mallocs-before.Mallocs)/float64(times))
+		bytes = append(bytes, float64(after.TotalAlloc-before.TotalAlloc)/float64(times))
 	}
-	runtime.ReadMemStats(&after)
-	m.allocs = float64(after.Mallocs-before.Mallocs) / float64(times)
-	m.bytes = float64(after.TotalAlloc-before.TotalAlloc) / float64(times)
-	return nil
+	slices.Sort(allocs)
+	slices.Sort(bytes)
+	return garbage{quantile(allocs, 2), quantile(bytes, 2)}, nil
 }
 
-// line is the row of the table.
-func (m *measurement) line() string {
-	ratio, quartiles := m.against(bench.Ours, bench.Floor)
-	crewjam, _ := m.against(bench.Crewjam, bench.Ours)
-	gosaml2, _ := m.against(bench.GoSAML2, bench.Ours)
-	return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%s\t%.0f\t%.1f", m.name, m.microseconds(bench.Floor),
-		m.microseconds(bench.Ours),
-		ratio, quartiles, crewjam, gosaml2, m.allocs, m.bytes/1024)
+// microseconds is the median for a contestant, 0 if there is none.
+func (t turns) microseconds(name string) float64 {
+	list := slices.Clone(t[name])
+	if len(list) == 0 {
+		return 0
+	}
+	slices.Sort(list)
+	return float64(quantile(list, 2)) / 1e3
 }
 
-func (m *measurement) microseconds(name string) string {
-	turns := slices.Clone(m.turns[name])
-	if len(turns) == 0 {
-		return "-"
-	}
-	slices.Sort(turns)
-	return fmt.Sprintf("%.1f", float64(quantile(turns, 2))/1e3)
-}
+// A ratio is the median of the ratios within each round, and their quartiles.
+type ratio struct{ low, median, high float64 }
 
-// against gives the median of the ratios within each round, and the quartiles of them.
-func (m *measurement) against(name, base string) (median, quartiles string) {
-	switch {
-	case m.refused[name] != nil:
-		return "refuses", ""
-	case len(m.turns[name]) == 0 || len(m.turns[base]) == 0:
-		return "-", ""
+// against compares two contestants. It reports false if one of them is not there.
+func (t turns) against(name, base string) (ratio, bool) {
+	if len(t[name]) == 0 || len(t[base]) == 0 {
+		return ratio{}, false
 	}
-	ratios := make([]float64, len(m.turns[name]))
-	for i := range ratios {
-		ratios[i] = float64(m.turns[name][i]) / float64(m.turns[base][i])
+	list := make([]float64, len(t[name]))
+	for i := range list {
+		list[i] = float64(t[name][i]) / float64(max(t[base][i], 1))
 	}
-	slices.Sort(ratios)
-	return fmt.Sprintf("%.2f", quantile(ratios, 2)), fmt.Sprintf("%.2f-%.2f", quantile(ratios, 1), quantile(ratios, 3))
+	slices.Sort(list)
+	return ratio{quantile(list, 1), quantile(list, 2), quantile(list, 3)}, true
 }
 
 // quantile gives the value at q quarters of a sorted list.
