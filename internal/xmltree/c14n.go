@@ -46,7 +46,7 @@ func (e Element) Canonicalize(dst []byte, how C14N) ([]byte, error) {
 	}
 	w := writer{
 		doc:     e.doc,
-		dst:     slices.Grow(dst, e.size()),
+		dst:     slices.Grow(dst, e.formSize(how.Omit)),
 		limit:   len(dst) + e.doc.limit,
 		undo:    room.undo[:0],
 		open:    room.open[:0],
@@ -80,15 +80,25 @@ func (e Element) Canonicalize(dst []byte, how C14N) ([]byte, error) {
 	return w.dst, nil
 }
 
-// size estimates the length of the canonical form in bytes: the source, and some room for namespace
-// declarations that move into it.
-func (e Element) size() int {
+// formSize estimates the length of the canonical form in bytes: that of the source without omit, and
+// some room for namespace declarations that move into it and for empty elements, which become longer.
+func (e Element) formSize(omit Element) int {
+	size := e.sourceSize() + 256
+	if e.Contains(omit) {
+		size -= omit.sourceSize()
+	}
+	return size
+}
+
+// sourceSize returns how many bytes of the source e takes up, with the end tags behind it if nothing
+// else follows.
+func (e Element) sourceSize() int {
 	n := e.node()
 	end := len(e.doc.src)
 	if int(n.next) < len(e.doc.nodes) {
 		end = int(e.doc.nodes[n.next].start)
 	}
-	return end - int(n.start) + 256
+	return end - int(n.start)
 }
 
 type writer struct {
