@@ -38,28 +38,28 @@ type C14N struct {
 // Canonicalize appends the canonical form of e to dst and returns the extended slice, or nil and an
 // error. The form may have as many bytes as the document (Limit). All errors are *fault.Fault.
 func (e Element) Canonicalize(dst []byte, how C14N) ([]byte, error) {
-	// Room for any message that is not hostile, so that there is one allocation and not many.
-	var room struct {
-		rendered, ordered [16]int32
-		undo, needed      [16]binding
-		open              [16]openElement
-	}
-	w := writer{
-		doc:     e.doc,
-		dst:     slices.Grow(dst, e.formSize(how.Omit)),
-		limit:   len(dst) + e.doc.limit,
-		undo:    room.undo[:0],
-		open:    room.open[:0],
-		needed:  room.needed[:0],
-		ordered: room.ordered[:0],
-	}
+	home := stacksPool.Get().(*stacks)
+	form, err := e.canonicalize(dst, how, home)
+	stacksPool.Put(home) // not deferred: after a panic the stacks are garbage
+	return form, err
+}
+
+func (e Element) canonicalize(dst []byte, how C14N, home *stacks) ([]byte, error) {
+	w := writer{doc: e.doc, dst: slices.Grow(dst, e.formSize(how.Omit)), limit: len(dst) + e.doc.limit}
+	w.takeStacks(home)
+	form, err := w.form(e, how)
+	w.leaveStacks(home)
+	return form, err
+}
+
+// form is Canonicalize, with stacks that are empty.
+func (w *writer) form(e Element, how C14N) (form []byte, err error) {
 	// At first there is no default namespace. The prefix xml counts as written, because it is never
 	// declared.
-	w.rendered = append(room.rendered[:0], noSpace, xmlSpace)
+	w.rendered = append(w.rendered, noSpace, xmlSpace)
 	for len(w.rendered) < len(e.doc.prefixes) {
 		w.rendered = append(w.rendered, unbound)
 	}
-	var err error
 	if how.Method == Exclusive {
 		err = w.prefixList(e, how.PrefixList)
 	} else {
@@ -106,12 +106,7 @@ type writer struct {
 	dst   []byte
 	limit int
 
-	// rendered holds for each prefix the namespace that was last written for it in the open
-	// elements. undo restores the previous values when an element ends. open is the stack of the
-	// elements that have begun and not ended.
-	rendered []int32
-	undo     []binding
-	open     []openElement
+	stacks
 
 	// inclusive holds the prefixes of the PrefixList, each with its namespace in scope at the
 	// current position.
@@ -122,9 +117,7 @@ type writer struct {
 	allDeclarations bool
 	inherited       []int32
 
-	needed  []binding // scratch: the declarations to write
-	ordered []int32   // scratch: attributes in canonical order, as indices into doc.attrs
-	scratch []byte
+	scratch []byte // decoded text: not pooled, because it holds bytes of the message
 }
 
 type binding struct{ prefix, space int32 }

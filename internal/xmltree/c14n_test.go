@@ -481,7 +481,7 @@ func TestCanonicalizeReservesOnce(t *testing.T) {
 			if most := len(form) + 256 + len(form)/7 + 512; cap(form) > most {
 				t.Errorf("%d groups: %d bytes are reserved for %d", groups, cap(form), len(form))
 			}
-			if n := testing.AllocsPerRun(20, func() { _, _ = e.Canonicalize(nil, how) }); n > 2 {
+			if n := testing.AllocsPerRun(20, func() { _, _ = e.Canonicalize(nil, how) }); n > 2 { // the form, and rarely new stacks
 				t.Errorf("%d groups: %v allocations for one form and the stacks", groups, n)
 			}
 		}

@@ -44,18 +44,28 @@ func Parse(src []byte, opt Options) (*Document, error) {
 	if at := badCharacter(src); at >= 0 {
 		return nil, badEncoding(src, at)
 	}
-	p := parser{
-		doc:      &Document{src: unsafe.String(unsafe.SliceData(src), len(src)), limit: limit},
-		comments: opt.AllowComments,
-		parent:   -1,
-	}
-	var room [8]int32
-	p.prepare(room[:0])
-	if err := p.document(); err != nil {
+	doc, err := parse(src, limit, opt.AllowComments, arenas.Get().(*arena))
+	if err != nil {
+		doc.Release()
 		return nil, err
 	}
-	p.doc.prefixes, p.doc.prefixIndex, p.doc.spaces = p.prefixes.list, p.prefixes.index, p.spaces.list
-	return p.doc, nil
+	return doc, nil
+}
+
+// parse is Parse for legal characters, with an arena that the Document has until it is released. It
+// returns a Document to release with an error too.
+func parse(src []byte, limit int, comments bool, home *arena) (*Document, error) {
+	p := parser{
+		doc:      &Document{src: unsafe.String(unsafe.SliceData(src), len(src)), limit: limit},
+		comments: comments,
+		parent:   -1,
+	}
+	p.doc.takeArena(home)
+	p.prepare()
+	err := p.document() // a panic leaves the arena to the garbage collector
+	d := p.doc
+	d.bound, d.prefixes, d.prefixIndex, d.spaces = p.bound, p.prefixes.list, p.prefixes.index, p.spaces.list
+	return d, err
 }
 
 func badEncoding(src []byte, at int) error {
@@ -83,24 +93,22 @@ type parser struct {
 }
 
 // prepare reserves memory for the document, so that its slices do not grow while it is read.
-func (p *parser) prepare(bound []int32) {
+func (p *parser) prepare() {
 	d := p.doc
 	// Each '<' brings at most one node: a start tag the element, an end tag the text before it. A
 	// comment can split a text in two. The caps keep a hostile document from reserving much.
-	d.nodes = make([]node, 0, min(strings.Count(d.src, "<")+4, 2*maxElements+len(d.src)/len(` <!---->`)))
-	d.attrs = make([]attribute, 0, min(strings.Count(d.src, "="), len(d.src)/len(` a=""`)))
-	d.decls = d.declRoom[:0]
-	prefixes, spaces := d.prefixRoom[:0], d.spaceRoom[:0]
-	if n := min(strings.Count(d.src, "xmlns"), len(d.src)/len(` xmlns=""`)); n > len(d.declRoom) {
-		d.decls = make([]declaration, 0, n)
-		if n > 4*len(d.declRoom) {
-			prefixes, spaces = make([]string, 0, n+2), make([]string, 0, n+2)
-			p.prefixes.room, p.spaces.room = n, n
-		}
+	d.nodes = roomFor(d.nodes, min(strings.Count(d.src, "<")+4, 2*maxElements+len(d.src)/len(` <!---->`)))
+	d.attrs = roomFor(d.attrs, min(strings.Count(d.src, "="), len(d.src)/len(` a=""`)))
+	n := min(strings.Count(d.src, "xmlns"), len(d.src)/len(` xmlns=""`))
+	const few = 16
+	d.decls = roomFor(d.decls, max(n, few))
+	prefixes, spaces := roomFor(d.prefixes, max(n+2, few)), roomFor(d.spaces, max(n+2, few))
+	if n > 3*few {
+		p.prefixes.room, p.spaces.room = n, n
 	}
-	p.prefixes.list = append(prefixes, "", "xml") // noPrefix, xmlPrefix
-	p.spaces.list = append(spaces, "", NSXML)     // noSpace, xmlSpace
-	p.bound = append(bound, noSpace, xmlSpace)    // of these two prefixes
+	p.prefixes.list = append(prefixes, "", "xml")              // noPrefix, xmlPrefix
+	p.spaces.list = append(spaces, "", NSXML)                  // noSpace, xmlSpace
+	p.bound = append(roomFor(d.bound, few), noSpace, xmlSpace) // of these two prefixes
 }
 
 // fail returns a fault whose message names the current line and column, in bytes.
