@@ -185,6 +185,9 @@ func (w *writer) subtree(apex int32, omit Element) {
 		case omit.doc == w.doc && omit.index == i:
 			i = n.next
 			continue
+		case n.kind == elementNode && w.leaf(i, n):
+			i = n.next
+			continue
 		case n.kind == elementNode:
 			w.startTag(i, n)
 		default:
@@ -195,6 +198,27 @@ func (w *writer) subtree(apex int32, omit Element) {
 	for len(w.open) > 0 {
 		w.endTag()
 	}
+}
+
+// leaf writes an element that is written in canonical form already, tags and text, in one piece, and
+// reports whether it was one. A long list of groups has little else. There is nothing but a name in
+// its tags, and its namespace was written with an ancestor. The PrefixList asks for nothing here that
+// was not written with the parent.
+func (w *writer) leaf(index int32, n *node) bool {
+	if len(w.open) == 0 || w.rendered[n.prefix] != n.space || n.next != index+2 {
+		return false
+	}
+	text, name := &w.doc.nodes[index+1], w.doc.src[n.start:n.end]
+	if text.kind != textNode || text.coded || text.start != n.end+int32(len(">")) {
+		return false
+	}
+	// Behind the text are the two bytes of "</" or a comment; no name begins like the rest of that.
+	after, ok := strings.CutPrefix(w.doc.src[int(text.end)+len("</"):], name)
+	if !ok || after[0] != '>' {
+		return false
+	}
+	w.dst = append(w.dst, w.doc.src[n.start-1:len(w.doc.src)-len(after)+1]...)
+	return true
 }
 
 func (w *writer) startTag(index int32, n *node) {

@@ -59,6 +59,7 @@ func parse(src []byte, limit int, comments bool, home *arena) (*Document, error)
 		doc:      &Document{src: unsafe.String(unsafe.SliceData(src), len(src)), limit: limit},
 		comments: comments,
 		parent:   -1,
+		closed:   -1,
 	}
 	p.doc.takeArena(home)
 	p.prepare()
@@ -84,6 +85,7 @@ type parser struct {
 	doc      *Document
 	pos      int
 	parent   int32 // the innermost open element, -1 outside the root
+	closed   int32 // the element that was closed last, -1 if there is none
 	depth    int
 	elements int
 	comments bool
@@ -406,7 +408,7 @@ func (p *parser) close(n *node) {
 		d := &p.doc.decls[n.decl+i]
 		p.bound[d.prefix] = d.outer
 	}
-	p.parent = n.parent
+	p.closed, p.parent = p.parent, n.parent
 	p.depth--
 }
 
@@ -454,6 +456,9 @@ func (p *parser) startTag() error {
 		return p.limit("levels of elements", maxDepth)
 	}
 	p.pos++
+	if p.sameTag() {
+		return nil
+	}
 	start, local, end, err := p.qname()
 	if err != nil {
 		return err
@@ -491,6 +496,30 @@ func (p *parser) startTag() error {
 	}
 	p.pos++ // attributes stopped at '>'
 	return nil
+}
+
+// sameTag reads a start tag that is equal, byte for byte, to that of the previous sibling, and reports
+// whether it was one. It only does this for tags without attributes and declarations, such as those
+// of a list of groups. Both have the same parent, so the same namespaces are in scope, and what was
+// found for the sibling holds here too.
+func (p *parser) sameTag() bool {
+	if p.closed < 0 {
+		return false
+	}
+	d := p.doc
+	n := d.nodes[p.closed] // a copy
+	size := n.end - n.start
+	if n.parent != p.parent || n.attrs != 0 || n.decls != 0 ||
+		int(size) >= len(p.rest()) || p.rest()[size] != '>' || p.rest()[:size] != d.src[n.start:n.end] {
+		return false
+	}
+	n.local += int32(p.pos) - n.start
+	n.start, n.end = int32(p.pos), int32(p.pos)+size
+	n.attr, n.decl = int32(len(d.attrs)), int32(len(d.decls))
+	p.parent = int32(len(d.nodes))
+	d.nodes = append(d.nodes, n)
+	p.pos += int(size) + len(">")
+	return true
 }
 
 // limit returns the fault for more than most of what.
