@@ -28,7 +28,13 @@ func decodeAssertion(signed dsig.Signed, secret *xmlenc.Keys, nameID NameIDPolic
 	if err != nil {
 		return nil, fromFault(err)
 	}
-	root := doc.Root()
+	a, refusal := decodeSigned(doc.Root(), secret, nameID)
+	doc.Release() // a and refusal hold strings of the signed bytes, and no Element
+	return a, refusal
+}
+
+// decodeSigned is decodeAssertion for the root of what was signed.
+func decodeSigned(root xmltree.Element, secret *xmlenc.Keys, nameID NameIDPolicy) (*Assertion, *Error) {
 	if root.Is(xmltree.NSProtocol, "Response") {
 		for c := range root.Children() {
 			if c.Is(xmltree.NSAssertion, "Assertion") {

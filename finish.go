@@ -56,7 +56,9 @@ type answer struct {
 
 func (sp *ServiceProvider) finish(ctx context.Context, r FormResponse, checks checkList) (*Login, *Error) {
 	m, unreadable := wire.Read(r.SAMLResponse)
-	return sp.judge(ctx, m, unreadable, answer{FormResponse: r}, checks)
+	login, err := sp.judge(ctx, m, unreadable, answer{FormResponse: r}, checks)
+	m.Release() // login and err hold strings, and no element of the message
+	return login, err
 }
 
 // judge is the one pipeline for responses, for FinishLogin and Handler alike: the message, the

@@ -108,6 +108,12 @@ func (h *Handler) finishPost(w http.ResponseWriter, r *http.Request, form *poste
 	if m == nil {
 		return
 	}
+	h.finishRead(w, r, form, m)
+	m.Release() // the answer is written; nothing that was given away holds an element of the message
+}
+
+// finishRead is finishPost for a message that was read.
+func (h *Handler) finishRead(w http.ResponseWriter, r *http.Request, form *postedForm, m *wire.Response) {
 	request := m.RequestID()
 	if request == "" {
 		h.unsolicited(w, r, form, m)

@@ -175,6 +175,13 @@ func (v *Verifier) verify(ctx context.Context, samlResponse string, o VerifyOpti
 	if a.message, unreadable = wire.Read(samlResponse); unreadable != nil {
 		return nil, a.refused(stepMessage, fromFault(unreadable))
 	}
+	r, err := v.judge(ctx, a, o, checks)
+	a.message.Release() // r and err hold strings, and no element of the message
+	return r, err
+}
+
+// judge is verify for a message that was read.
+func (v *Verifier) judge(ctx context.Context, a *attempt, o VerifyOptions, checks checkList) (*VerifiedResponse, *Error) {
 	if o.RequestID == "" && !o.AllowUnsolicited {
 		return nil, a.refused(stepState, unexpectedResponse())
 	}

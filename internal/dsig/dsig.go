@@ -207,6 +207,7 @@ func (s Signature) Verify(keys []crypto.PublicKey, policy Policy) (Signed, error
 		return Signed{}, err
 	}
 	info, err := readSignedInfo(doc.Root(), id)
+	doc.Release() // info holds strings of canonicalInfo, and no Element
 	if err != nil {
 		return Signed{}, err
 	}

@@ -38,7 +38,18 @@ type Response struct {
 	Status       Status
 	IssueInstant string // as written; "" if absent
 
-	raw []byte // the document, nil if it was given to FromDocument
+	// What it was read from, nil if a document was given to FromDocument.
+	raw []byte
+	doc *xmltree.Document
+}
+
+// Release gives the memory of the tree back for other messages. It is the caller's last use of the
+// elements and signatures of m; its strings stay valid. A nil m, and one of FromDocument, has nothing
+// to give back.
+func (m *Response) Release() {
+	if m != nil && m.doc != nil {
+		m.doc.Release()
+	}
 }
 
 // A Status is a samlp:Status (SAML Core 2.0 §3.2.2).
@@ -187,9 +198,10 @@ func parseForm(raw []byte, plusLost bool) (*xmltree.Document, error) {
 func fromForm(doc *xmltree.Document, raw []byte) (*Response, error) {
 	m, err := FromDocument(doc)
 	if err != nil {
+		doc.Release()
 		return nil, err
 	}
-	m.raw = raw
+	m.raw, m.doc = raw, doc
 	return m, nil
 }
 

@@ -38,28 +38,28 @@ type C14N struct {
 // Canonicalize appends the canonical form of e to dst and returns the extended slice, or nil and an
 // error. The form may have as many bytes as the document (Limit). All errors are *fault.Fault.
 func (e Element) Canonicalize(dst []byte, how C14N) ([]byte, error) {
-	// Room for any message that is not hostile, so that there is one allocation and not many.
-	var room struct {
-		rendered, ordered [16]int32
-		undo, needed      [16]binding
-		open              [16]openElement
-	}
-	w := writer{
-		doc:     e.doc,
-		dst:     slices.Grow(dst, e.size()),
-		limit:   len(dst) + e.doc.limit,
-		undo:    room.undo[:0],
-		open:    room.open[:0],
-		needed:  room.needed[:0],
-		ordered: room.ordered[:0],
-	}
+	home := stacksPool.Get().(*stacks)
+	form, err := e.canonicalize(dst, how, home)
+	stacksPool.Put(home) // not deferred: after a panic the stacks are garbage
+	return form, err
+}
+
+func (e Element) canonicalize(dst []byte, how C14N, home *stacks) ([]byte, error) {
+	w := writer{doc: e.doc, dst: slices.Grow(dst, e.formSize(how.Omit)), limit: len(dst) + e.doc.limit}
+	w.takeStacks(home)
+	form, err := w.form(e, how)
+	w.leaveStacks(home)
+	return form, err
+}
+
+// form is Canonicalize, with stacks that are empty.
+func (w *writer) form(e Element, how C14N) (form []byte, err error) {
 	// At first there is no default namespace. The prefix xml counts as written, because it is never
 	// declared.
-	w.rendered = append(room.rendered[:0], noSpace, xmlSpace)
+	w.rendered = append(w.rendered, noSpace, xmlSpace)
 	for len(w.rendered) < len(e.doc.prefixes) {
 		w.rendered = append(w.rendered, unbound)
 	}
-	var err error
 	if how.Method == Exclusive {
 		err = w.prefixList(e, how.PrefixList)
 	} else {
@@ -80,15 +80,25 @@ func (e Element) Canonicalize(dst []byte, how C14N) ([]byte, error) {
 	return w.dst, nil
 }
 
-// size estimates the length of the canonical form in bytes: the source, and some room for namespace
-// declarations that move into it.
-func (e Element) size() int {
+// formSize estimates the length of the canonical form in bytes: that of the source without omit, and
+// some room for namespace declarations that move into it and for empty elements, which become longer.
+func (e Element) formSize(omit Element) int {
+	size := e.sourceSize() + 256
+	if e.Contains(omit) {
+		size -= omit.sourceSize()
+	}
+	return size
+}
+
+// sourceSize returns how many bytes of the source e takes up, with the end tags behind it if nothing
+// else follows.
+func (e Element) sourceSize() int {
 	n := e.node()
 	end := len(e.doc.src)
 	if int(n.next) < len(e.doc.nodes) {
 		end = int(e.doc.nodes[n.next].start)
 	}
-	return end - int(n.start) + 256
+	return end - int(n.start)
 }
 
 type writer struct {
@@ -96,12 +106,7 @@ type writer struct {
 	dst   []byte
 	limit int
 
-	// rendered holds for each prefix the namespace that was last written for it in the open
-	// elements. undo restores the previous values when an element ends. open is the stack of the
-	// elements that have begun and not ended.
-	rendered []int32
-	undo     []binding
-	open     []openElement
+	stacks
 
 	// inclusive holds the prefixes of the PrefixList, each with its namespace in scope at the
 	// current position.
@@ -112,9 +117,7 @@ type writer struct {
 	allDeclarations bool
 	inherited       []int32
 
-	needed  []binding // scratch: the declarations to write
-	ordered []int32   // scratch: attributes in canonical order, as indices into doc.attrs
-	scratch []byte
+	scratch []byte // decoded text: not pooled, because it holds bytes of the message
 }
 
 type binding struct{ prefix, space int32 }
@@ -182,6 +185,9 @@ func (w *writer) subtree(apex int32, omit Element) {
 		case omit.doc == w.doc && omit.index == i:
 			i = n.next
 			continue
+		case n.kind == elementNode && w.leaf(i, n):
+			i = n.next
+			continue
 		case n.kind == elementNode:
 			w.startTag(i, n)
 		default:
@@ -192,6 +198,27 @@ func (w *writer) subtree(apex int32, omit Element) {
 	for len(w.open) > 0 {
 		w.endTag()
 	}
+}
+
+// leaf writes an element that is written in canonical form already, tags and text, in one piece, and
+// reports whether it was one. A long list of groups has little else. There is nothing but a name in
+// its tags, and its namespace was written with an ancestor. The PrefixList asks for nothing here that
+// was not written with the parent.
+func (w *writer) leaf(index int32, n *node) bool {
+	if len(w.open) == 0 || w.rendered[n.prefix] != n.space || n.next != index+2 {
+		return false
+	}
+	text, name := &w.doc.nodes[index+1], w.doc.src[n.start:n.end]
+	if text.kind != textNode || text.coded || text.start != n.end+int32(len(">")) {
+		return false
+	}
+	// Behind the text are the two bytes of "</" or a comment; no name begins like the rest of that.
+	after, ok := strings.CutPrefix(w.doc.src[int(text.end)+len("</"):], name)
+	if !ok || after[0] != '>' {
+		return false
+	}
+	w.dst = append(w.dst, w.doc.src[n.start-1:len(w.doc.src)-len(after)+1]...)
+	return true
 }
 
 func (w *writer) startTag(index int32, n *node) {

@@ -2,9 +2,11 @@ package xmltree
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
+	"unsafe"
 )
 
 // Source returns the text of the document from the start tag of e on.
@@ -121,3 +123,96 @@ func Prefixes(d *Document) []string {
 	list := append([]string{"#default"}, d.prefixes[1:]...)
 	return list[:min(len(list), maxPrefixes)]
 }
+
+// Released is what an Element of a released Document panics with.
+const Released = released
+
+// MaxKept is the most that is kept of an arena, in bytes.
+const MaxKept = maxKept
+
+// An Arena is the memory of a Document, outside the pool.
+type Arena = arena
+
+// Empty reports whether the arena holds no memory: it was taken, and not given back.
+func (a *arena) Empty() bool { return a.size() == 0 }
+
+// Size returns how much memory the arena takes up, in bytes.
+func (a *arena) Size() int { return a.size() }
+
+// Names returns all strings that the arena can reach, also behind the end of its slices.
+func (a *arena) Names() []string {
+	return append(slices.Clone(a.prefixes[:cap(a.prefixes)]), a.spaces[:cap(a.spaces)]...)
+}
+
+// Soil fills the arena, behind the end of its slices, with what no document holds.
+func (a *arena) Soil() {
+	fill(a.nodes, node{77, 77, 77, 77, 77, 77, 77, 77, 77, 77, 77, 77, true})
+	fill(a.attrs, attribute{77, 77, 77, 77, 77, 77, 77, true})
+	fill(a.decls, declaration{77, 77, 77})
+	fill(a.bound, 77)
+	fill(a.prefixes, "soil")
+	fill(a.spaces, "soil")
+}
+
+func fill[T any](s []T, with T) {
+	for i := range s[:cap(s)] {
+		s[:cap(s)][i] = with
+	}
+}
+
+// SetNodes gives the arena memory for its nodes.
+func (a *arena) SetNodes(memory []byte) {
+	a.nodes = unsafe.Slice((*node)(unsafe.Pointer(unsafe.SliceData(memory))), len(memory)/int(unsafe.Sizeof(node{})))[:0]
+}
+
+// ParseIn is Parse with an arena.
+func ParseIn(home *arena, src []byte, opt Options) (*Document, error) {
+	if len(src) > MaxBytes || badCharacter(src) >= 0 {
+		return Parse(src, opt)
+	}
+	doc, err := parse(src, MaxBytes, opt.AllowComments, home)
+	if err != nil {
+		doc.leaveArena()
+		return nil, err
+	}
+	return doc, nil
+}
+
+// Leave is Release for a document of ParseIn: the arena does not get into the pool.
+func Leave(d *Document) { d.leaveArena() }
+
+// SameTree reports whether two documents of the same text are equal in all that is known about it.
+func SameTree(a, b *Document) bool {
+	return a.src == b.src && slices.Equal(a.nodes, b.nodes) && slices.Equal(a.attrs, b.attrs) && slices.Equal(a.decls, b.decls) &&
+		slices.Equal(a.prefixes, b.prefixes) && slices.Equal(a.spaces, b.spaces) && slices.Equal(a.bound, b.bound) &&
+		maps.Equal(a.prefixIndex, b.prefixIndex) && a.root == b.root && a.limit == b.limit && a.hadComments == b.hadComments
+}
+
+// CutSource takes the last half of its text from a document, so that whoever reads on panics.
+func CutSource(d *Document) { d.src = d.src[:len(d.src)/2] }
+
+// Stacks are the working memory of one Canonicalize, outside the pool.
+type Stacks = stacks
+
+// Empty reports whether the stacks hold no memory: they were taken, and not given back.
+func (s *stacks) Empty() bool { return s.size() == 0 }
+
+// Soil fills the stacks, behind the end of each, with what no document holds.
+func (s *stacks) Soil() {
+	fill(s.rendered, 77)
+	fill(s.ordered, 77)
+	fill(s.undo, binding{77, 77})
+	fill(s.needed, binding{77, 77})
+	fill(s.open, openElement{77, 77})
+}
+
+// CanonicalizeWith is Canonicalize with stacks.
+func CanonicalizeWith(home *stacks, e Element, how C14N) ([]byte, error) {
+	return e.canonicalize(nil, how, home)
+}
+
+// Grow gives the stacks more memory than is kept.
+func (s *stacks) Grow() { s.ordered = make([]int32, 0, maxKept/4+1) }
+
+// ArenaOf returns the arena that a document has.
+func ArenaOf(d *Document) *arena { return &d.arena }

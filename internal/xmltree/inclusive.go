@@ -59,7 +59,7 @@ func (e Element) xmlAttributes(method Method) (found []int32, err error) {
 	d := e.doc
 	name := func(i int32) string { return d.src[d.attrs[i].local:d.attrs[i].end] }
 	for index := e.index; index >= 0; index = d.nodes[index].parent {
-		n := &d.nodes[index]
+		n := Element{d, index}.node()
 		for i := n.attr; i < n.attr+int32(n.attrs); i++ {
 			if d.attrs[i].space != xmlSpace {
 				continue

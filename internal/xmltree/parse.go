@@ -44,18 +44,29 @@ func Parse(src []byte, opt Options) (*Document, error) {
 	if at := badCharacter(src); at >= 0 {
 		return nil, badEncoding(src, at)
 	}
-	p := parser{
-		doc:      &Document{src: unsafe.String(unsafe.SliceData(src), len(src)), limit: limit},
-		comments: opt.AllowComments,
-		parent:   -1,
-	}
-	var room [8]int32
-	p.prepare(room[:0])
-	if err := p.document(); err != nil {
+	doc, err := parse(src, limit, opt.AllowComments, arenas.Get().(*arena))
+	if err != nil {
+		doc.Release()
 		return nil, err
 	}
-	p.doc.prefixes, p.doc.prefixIndex, p.doc.spaces = p.prefixes.list, p.prefixes.index, p.spaces.list
-	return p.doc, nil
+	return doc, nil
+}
+
+// parse is Parse for legal characters, with an arena that the Document has until it is released. It
+// returns a Document to release with an error too.
+func parse(src []byte, limit int, comments bool, home *arena) (*Document, error) {
+	p := parser{
+		doc:      &Document{src: unsafe.String(unsafe.SliceData(src), len(src)), limit: limit},
+		comments: comments,
+		parent:   -1,
+		closed:   -1,
+	}
+	p.doc.takeArena(home)
+	p.prepare()
+	err := p.document() // a panic leaves the arena to the garbage collector
+	d := p.doc
+	d.bound, d.prefixes, d.prefixIndex, d.spaces = p.bound, p.prefixes.list, p.prefixes.index, p.spaces.list
+	return d, err
 }
 
 func badEncoding(src []byte, at int) error {
@@ -74,6 +85,7 @@ type parser struct {
 	doc      *Document
 	pos      int
 	parent   int32 // the innermost open element, -1 outside the root
+	closed   int32 // the element that was closed last, -1 if there is none
 	depth    int
 	elements int
 	comments bool
@@ -83,24 +95,22 @@ type parser struct {
 }
 
 // prepare reserves memory for the document, so that its slices do not grow while it is read.
-func (p *parser) prepare(bound []int32) {
+func (p *parser) prepare() {
 	d := p.doc
 	// Each '<' brings at most one node: a start tag the element, an end tag the text before it. A
 	// comment can split a text in two. The caps keep a hostile document from reserving much.
-	d.nodes = make([]node, 0, min(strings.Count(d.src, "<")+4, 2*maxElements+len(d.src)/len(` <!---->`)))
-	d.attrs = make([]attribute, 0, min(strings.Count(d.src, "="), len(d.src)/len(` a=""`)))
-	d.decls = d.declRoom[:0]
-	prefixes, spaces := d.prefixRoom[:0], d.spaceRoom[:0]
-	if n := min(strings.Count(d.src, "xmlns"), len(d.src)/len(` xmlns=""`)); n > len(d.declRoom) {
-		d.decls = make([]declaration, 0, n)
-		if n > 4*len(d.declRoom) {
-			prefixes, spaces = make([]string, 0, n+2), make([]string, 0, n+2)
-			p.prefixes.room, p.spaces.room = n, n
-		}
+	d.nodes = roomFor(d.nodes, min(strings.Count(d.src, "<")+4, 2*maxElements+len(d.src)/len(` <!---->`)))
+	d.attrs = roomFor(d.attrs, min(strings.Count(d.src, "="), len(d.src)/len(` a=""`)))
+	n := min(strings.Count(d.src, "xmlns"), len(d.src)/len(` xmlns=""`))
+	const few = 16
+	d.decls = roomFor(d.decls, max(n, few))
+	prefixes, spaces := roomFor(d.prefixes, max(n+2, few)), roomFor(d.spaces, max(n+2, few))
+	if n > 3*few {
+		p.prefixes.room, p.spaces.room = n, n
 	}
-	p.prefixes.list = append(prefixes, "", "xml") // noPrefix, xmlPrefix
-	p.spaces.list = append(spaces, "", NSXML)     // noSpace, xmlSpace
-	p.bound = append(bound, noSpace, xmlSpace)    // of these two prefixes
+	p.prefixes.list = append(prefixes, "", "xml")              // noPrefix, xmlPrefix
+	p.spaces.list = append(spaces, "", NSXML)                  // noSpace, xmlSpace
+	p.bound = append(roomFor(d.bound, few), noSpace, xmlSpace) // of these two prefixes
 }
 
 // fail returns a fault whose message names the current line and column, in bytes.
@@ -398,7 +408,7 @@ func (p *parser) close(n *node) {
 		d := &p.doc.decls[n.decl+i]
 		p.bound[d.prefix] = d.outer
 	}
-	p.parent = n.parent
+	p.closed, p.parent = p.parent, n.parent
 	p.depth--
 }
 
@@ -446,6 +456,9 @@ func (p *parser) startTag() error {
 		return p.limit("levels of elements", maxDepth)
 	}
 	p.pos++
+	if p.sameTag() {
+		return nil
+	}
 	start, local, end, err := p.qname()
 	if err != nil {
 		return err
@@ -483,6 +496,30 @@ func (p *parser) startTag() error {
 	}
 	p.pos++ // attributes stopped at '>'
 	return nil
+}
+
+// sameTag reads a start tag that is equal, byte for byte, to that of the previous sibling, and reports
+// whether it was one. It only does this for tags without attributes and declarations, such as those
+// of a list of groups. Both have the same parent, so the same namespaces are in scope, and what was
+// found for the sibling holds here too.
+func (p *parser) sameTag() bool {
+	if p.closed < 0 {
+		return false
+	}
+	d := p.doc
+	n := d.nodes[p.closed] // a copy
+	size := n.end - n.start
+	if n.parent != p.parent || n.attrs != 0 || n.decls != 0 ||
+		int(size) >= len(p.rest()) || p.rest()[size] != '>' || p.rest()[:size] != d.src[n.start:n.end] {
+		return false
+	}
+	n.local += int32(p.pos) - n.start
+	n.start, n.end = int32(p.pos), int32(p.pos)+size
+	n.attr, n.decl = int32(len(d.attrs)), int32(len(d.decls))
+	p.parent = int32(len(d.nodes))
+	d.nodes = append(d.nodes, n)
+	p.pos += int(size) + len(">")
+	return true
 }
 
 // limit returns the fault for more than most of what.

@@ -8,7 +8,10 @@
 // names that are absolute URIs. Every limit is checked while reading.
 package xmltree
 
-import "iter"
+import (
+	"iter"
+	"sync/atomic"
+)
 
 // The namespaces of SAML 2.0 and of what it is built on.
 const (
@@ -25,24 +28,16 @@ const (
 	nsXMLNS     = "http://www.w3.org/2000/xmlns/"
 )
 
-// A Document is a parsed message or metadata file. It is immutable and safe for concurrent use.
-// Strings taken from it share its memory.
+// A Document is a parsed message or metadata file. It is immutable and, until it is released, safe for
+// concurrent use. Strings taken from it share the memory of the source.
 type Document struct {
-	src         string
-	nodes       []node // in document order; an element's descendants follow it directly
-	attrs       []attribute
-	decls       []declaration
-	prefixes    []string         // interned; noPrefix and xmlPrefix are fixed
-	spaces      []string         // interned namespace names; noSpace and xmlSpace are fixed
-	prefixIndex map[string]int32 // index into prefixes; nil while there are few
+	src string
+	arena
+	home        atomic.Pointer[arena] // where the arena goes at the end; nil after that
+	prefixIndex map[string]int32      // index into prefixes; nil while there are few
 	root        int32
 	limit       int  // bytes: the maximum for the source and for each canonical form
 	hadComments bool // inside the root, where they were skipped
-
-	// Room for the few prefixes and declarations of an ordinary message, so that reading it does
-	// not allocate.
-	prefixRoom, spaceRoom [8]string
-	declRoom              [12]declaration
 }
 
 // Indices into prefixes and spaces that exist in every document.
@@ -100,16 +95,27 @@ type Element struct {
 }
 
 // Root returns the document element.
-func (d *Document) Root() Element { return Element{d, d.root} }
+func (d *Document) Root() Element {
+	root := Element{d, d.root}
+	root.node() // panics if d was released
+	return root
+}
 
-func (e Element) node() *node { return &e.doc.nodes[e.index] }
+// node returns what is known about e. Every method comes here first, and again after it has called
+// foreign code, so that none works on a Document that was released.
+func (e Element) node() *node {
+	if int(e.index) >= len(e.doc.nodes) {
+		panic(released)
+	}
+	return &e.doc.nodes[e.index]
+}
 
 // Limit returns the maximum size, in bytes, of the document and of a canonical form of any part of
 // it.
-func (e Element) Limit() int { return e.doc.limit }
+func (e Element) Limit() int { e.node(); return e.doc.limit }
 
 // HadComments reports whether comments were skipped in the document, inside its root.
-func (e Element) HadComments() bool { return e.doc.hadComments }
+func (e Element) HadComments() bool { e.node(); return e.doc.hadComments }
 
 // Exists reports whether e is an element, not the zero value.
 func (e Element) Exists() bool { return e.doc != nil }
@@ -118,7 +124,7 @@ func (e Element) Exists() bool { return e.doc != nil }
 func (e Element) Local() string { n := e.node(); return e.doc.src[n.local:n.end] }
 
 // Space returns the namespace name (a URI), or "" if the element is in no namespace.
-func (e Element) Space() string { return e.doc.spaces[e.node().space] }
+func (e Element) Space() string { n := e.node(); return e.doc.spaces[n.space] }
 
 // Is reports whether the element has this namespace name and this local name. Prefixes do not
 // matter.
@@ -148,9 +154,11 @@ func (e Element) Attr(name string) (string, bool) {
 // Children returns the child elements in document order.
 func (e Element) Children() iter.Seq[Element] {
 	return func(yield func(Element) bool) {
-		nodes := e.doc.nodes
-		for i := e.index + 1; i < nodes[e.index].next; i = nodes[i].next {
-			if nodes[i].kind == elementNode && !yield(Element{e.doc, i}) {
+		for i := e.index + 1; i < e.node().next; {
+			child := Element{e.doc, i}
+			n := child.node()
+			i = n.next
+			if n.kind == elementNode && !yield(child) {
 				return
 			}
 		}
@@ -169,9 +177,9 @@ func (e Element) CountChildren() (n int) {
 // of them.
 func (e Element) Descendants() iter.Seq[Element] {
 	return func(yield func(Element) bool) {
-		nodes := e.doc.nodes
-		for i := e.index + 1; i < nodes[e.index].next; i++ {
-			if nodes[i].kind == elementNode && !yield(Element{e.doc, i}) {
+		for i := e.index + 1; i < e.node().next; i++ {
+			inner := Element{e.doc, i}
+			if inner.node().kind == elementNode && !yield(inner) {
 				return
 			}
 		}
@@ -181,7 +189,8 @@ func (e Element) Descendants() iter.Seq[Element] {
 // Contains reports whether inner is e or one of its descendants. It is false if inner is the zero
 // Element.
 func (e Element) Contains(inner Element) bool {
-	return e.doc == inner.doc && e.index <= inner.index && inner.index < e.node().next
+	n := e.node()
+	return e.doc == inner.doc && e.index <= inner.index && inner.index < n.next
 }
 
 // Text returns the character data of e, with references and CDATA sections decoded, and true. If e
@@ -207,8 +216,8 @@ func (e Element) Text() (string, bool) {
 // OnlyElements reports whether e contains only elements and white space. A CDATA section counts as
 // text even if it is empty.
 func (e Element) OnlyElements() bool {
-	nodes := e.doc.nodes
-	for i := e.index + 1; i < nodes[e.index].next; i = nodes[i].next {
+	end, nodes := e.node().next, e.doc.nodes
+	for i := e.index + 1; i < end; i = nodes[i].next {
 		if n := &nodes[i]; n.kind != elementNode && (n.kind == cdataNode || !isSpace(e.doc.src[n.start:n.end])) {
 			return false
 		}

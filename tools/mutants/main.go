@@ -31,7 +31,7 @@ import (
 // targets are the files that are changed, by package.
 var targets = map[string][]string{
 	"github.com/iomete/saml/internal/xmltree": {"parse.go", "namespaces.go", "uri.go", "chars.go", "c14n.go",
-		"inclusive.go", "tree.go", "place.go", "attribute.go"},
+		"inclusive.go", "tree.go", "place.go", "attribute.go", "arena.go"},
 	"github.com/iomete/saml/internal/dsig":   {"dsig.go", "structure.go", "algorithms.go", "detached.go"},
 	"github.com/iomete/saml/internal/xmlenc": {"xmlenc.go", "algorithms.go"},
 	"github.com/iomete/saml/internal/wire":   {"response.go", "encrypted.go", "logout.go", "logout_schema.go", "soap.go"},
