@@ -120,9 +120,9 @@ func TestLoginAllocations(t *testing.T) {
 		do   func(testing.TB)
 		most float64
 	}{
-		{"the start of a login", s.start, 42},
-		{"the first leg of the post", s.legOne, 32},
-		{"the second leg, to the session", s.legTwo, 260},
+		{"the start of a login", s.start, 21},
+		{"the first leg of the post", s.legOne, 31},
+		{"the second leg, to the session", s.legTwo, 190},
 	} {
 		if n := testing.AllocsPerRun(50, func() { row.do(t) }); n > row.most {
 			t.Errorf("%s: got %v allocations, want at most %v", row.name, n, row.most)
