@@ -97,7 +97,7 @@ func freePort() (string, error) {
 }
 
 // Browser begins a session. Now and then the driver loses the browser that it has just started and
-// waits for ever: another driver is tried then, since no page has been opened yet.
+// never answers: another driver is tried then, since no page has been opened yet.
 func (l *webkitLauncher) Browser(p profile) (browser, error) {
 	b, err := l.session(p)
 	for again := 0; errors.Is(err, context.DeadlineExceeded) && again < 2; again++ {
