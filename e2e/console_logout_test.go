@@ -24,7 +24,7 @@ func TestConsoleSignsOutThere(t *testing.T) {
 	d.open(d.idp, "#register")
 	d.fill(`#register input[name="redirect_url"]`, d.redirectURL)
 	d.fill(`#register input[name="logout_url"]`, logoutURL)
-	d.press("#register button", "a.start")
+	d.pressAgain("#register button", "a.start")
 	d.press(fmt.Sprintf(`#users button[value=%q]`, user.UserPrincipalName), "#signed-in")
 
 	d.open(d.console+"/settings/sso", "#test")

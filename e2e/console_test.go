@@ -171,6 +171,15 @@ func (d *desk) press(css, then string) {
 	d.wait(then)
 }
 
+// pressAgain is press where the page already has the element that the next one will have: it waits for
+// the next page, so that the click after this one does not stop it from being loaded.
+func (d *desk) pressAgain(css, then string) {
+	d.Helper()
+	var ok bool
+	d.must(d.evaluate(`document.documentElement.id = "left", true`, &ok))
+	d.press(css, `html:not(#left) `+then)
+}
+
 func (d *desk) text(css string) string {
 	d.Helper()
 	d.wait(css)
