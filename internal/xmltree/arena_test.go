@@ -188,28 +188,6 @@ func TestParseLeavesLittleGarbage(t *testing.T) {
 	}
 }
 
-// TestPoolIsUsed counts what Parse, Release and Canonicalize allocate when there are no others: the
-// Document and the form. The runtime may empty the pool at any time, so one good run in ten counts.
-func TestPoolIsUsed(t *testing.T) {
-	src := entraResponse(150)
-	least := 1e9
-	for range 10 {
-		least = min(least, testing.AllocsPerRun(20, func() {
-			doc, err := xmltree.Parse(src, messages)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := doc.Root().Canonicalize(nil, xmltree.C14N{}); err != nil {
-				t.Fatal(err)
-			}
-			doc.Release()
-		}))
-	}
-	if least > 2 {
-		t.Errorf("%v allocations for one document and its canonical form", least)
-	}
-}
-
 // oddDocuments are random documents, real ones, hostile ones and documents with an error.
 func oddDocuments(seed uint64, random int) (list []string) {
 	g := newGenerator(seed)

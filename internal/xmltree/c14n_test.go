@@ -465,25 +465,3 @@ func prefixLists(signedInfo xmltree.Element) (info, reference []string) {
 func listNames(list string) []string {
 	return strings.FieldsFunc(list, func(r rune) bool { return strings.ContainsRune(" \t\r\n", r) })
 }
-
-// TestCanonicalizeReservesOnce looks at how much memory the form of a signed element takes: one piece
-// that holds it, and little more.
-func TestCanonicalizeReservesOnce(t *testing.T) {
-	for _, groups := range []int{0, 150, 1000} {
-		doc := mustParse(t, string(entraResponse(groups)))
-		for _, how := range []xmltree.C14N{{}, {Omit: first(t, doc, "Signature")}} {
-			e := first(t, doc, "Assertion")
-			form, err := e.Canonicalize(nil, how)
-			if err != nil {
-				t.Fatal(err)
-			}
-			// Above what is needed there are 256 bytes, and what the allocator rounds up.
-			if most := len(form) + 256 + len(form)/7 + 512; cap(form) > most {
-				t.Errorf("%d groups: %d bytes are reserved for %d", groups, cap(form), len(form))
-			}
-			if n := testing.AllocsPerRun(20, func() { _, _ = e.Canonicalize(nil, how) }); n > 2 { // the form, and rarely new stacks
-				t.Errorf("%d groups: %v allocations for one form and the stacks", groups, n)
-			}
-		}
-	}
-}
