@@ -196,6 +196,7 @@ func TestHowAddressesAreCompared(t *testing.T) {
 		"ASCII case before the @":                   {{"ann@example.com", "Ann@example.com"}},
 		"case of other letters (É, é)":              {{"\u00c9lise@example.com", "\u00e9lise@example.com"}},
 		"dots or a tag before the @ (`ann+saml@…`)": {{"ann+saml@example.com", "ann@example.com"}, {"a.nn@example.com", "ann@example.com"}},
+		"bytes that are not UTF-8":                  {{"ann\xff@example.com", "ann\xfe@example.com"}, {"ann\xff@example.com", "ann\ufffd@example.com"}},
 		"blanks inside or around": {{"ann@example.com ", "ann@example.com"}, {"\tann@example.com", "ann@example.com"},
 			{"ann @example.com", "ann@example.com"}, {"ann@example.com\u00a0", "ann@example.com"}},
 		"U+212A KELVIN SIGN for k, full-width letters, letters of another script": {{"\u212aim@example.com", "kim@example.com"},

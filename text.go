@@ -46,13 +46,23 @@ func visible(s string) bool { return address.Hidden(s) == "" }
 
 func isVisible(r rune) bool { return address.Visible(r) }
 
+// foldASCII returns s with A to Z as a to z. All other bytes stay, also those that are not UTF-8.
 func foldASCII(s string) string {
-	return strings.Map(func(r rune) rune {
-		if 'A' <= r && r <= 'Z' {
-			r += 'a' - 'A'
+	isUpper := func(c byte) bool { return 'A' <= c && c <= 'Z' }
+	i := 0
+	for i < len(s) && !isUpper(s[i]) {
+		i++
+	}
+	if i == len(s) {
+		return s
+	}
+	folded := []byte(s)
+	for ; i < len(folded); i++ {
+		if isUpper(folded[i]) {
+			folded[i] += 'a' - 'A'
 		}
-		return r
-	}, s)
+	}
+	return string(folded)
 }
 
 func isASCII(s string) bool {

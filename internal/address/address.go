@@ -23,6 +23,9 @@ func IsLoopback(host string) bool {
 // and format characters, zero-width and bidirectional ones, the soft hyphen, the byte order mark,
 // fillers, U+2800), and those that look like a space and are none, such as U+00A0.
 func Visible(r rune) bool {
+	if r < utf8.RuneSelf { // nearly all
+		return ' ' <= r && r <= '~'
+	}
 	return unicode.IsPrint(r) && r != 0x2800 &&
 		!unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }

@@ -55,3 +55,14 @@ func TestShown(t *testing.T) {
 		t.Errorf("an @ that is escaped: got %q", got)
 	}
 }
+
+// TestVisible asks for the first and the last character of ASCII that can be seen, and those beside them.
+func TestVisible(t *testing.T) {
+	t.Parallel()
+	for r, want := range map[rune]bool{-1: false, 0: false, '\n': false, 0x1f: false, ' ': true, '~': true, 0x7f: false, 0x80: false,
+		0xa0: false, 0xa1: true, 0xad: false, 'é': true, 0x115f: false, 0x200b: false, 0x2800: false, 0xfe0f: false, 0xfeff: false} {
+		if Visible(r) != want {
+			t.Errorf("%U: got %t, want %t", r, !want, want)
+		}
+	}
+}

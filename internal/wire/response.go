@@ -8,6 +8,7 @@
 package wire
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/sha1"
 	"errors"
@@ -76,7 +77,7 @@ func Read(form string) (*Response, error) {
 			Want:    fmt.Sprintf("at most %d bytes", MaxForm),
 		}
 	}
-	lost := plusLost(form)
+	lost := strings.Contains(form, " ") && plusLost(form)
 	raw, err := b64.Decode(form)
 	if err != nil {
 		return nil, notBase64(lost)
@@ -124,7 +125,7 @@ func ReadAnswerInPlace(form []byte) (a Answer, err error) {
 
 // decodeInPlace overwrites form with what its base64 stands for. lost is that of plusLost.
 func decodeInPlace(form []byte) (raw []byte, lost bool, err error) {
-	lost = plusLost(form)
+	lost = bytes.Contains(form, []byte(" ")) && plusLost(form)
 	if raw, err = b64.DecodeBytes(form); err != nil {
 		return nil, lost, notBase64(lost)
 	}
