@@ -156,6 +156,9 @@ func TestRootDecides(t *testing.T) {
 		if first.StatusCode != http.StatusOK || action != s.address || first.frames() != "'none'" {
 			t.Fatalf("%s: the first leg posts to %q: %d %s", place, action, first.StatusCode, first.body)
 		}
+		if out := strings.Contains(first.body, "Signing out"); out != (place == "the Logout URL") {
+			t.Errorf("%s: the page of the first leg says %s", place, first.body)
+		}
 		r := l.request(s, "Sec-Fetch-Site", "same-origin")
 		r.Body = http.NoBody
 		again := postTo(t, l, r.URL.Path, url.Values{"SAMLResponse": {value}, posted.Leg: {"2"}}.Encode())

@@ -79,11 +79,11 @@ func (h *Handler) refuseForm(w http.ResponseWriter, r *http.Request, err *Error)
 // Redirect URL, because the response may have come to a former one, where the browser has no
 // cookie. If the tenant is not known yet, the page posts to its own address.
 func (h *Handler) postAgain(w http.ResponseWriter, r *http.Request, form *postedForm, leg string) {
-	action, relay := "", ""
+	title, action, relay := textSigningIn, "", ""
 	sp, err := h.resolve(r, "")
 	switch {
 	case err == nil && sp.takesLogoutAlone(r):
-		action = sp.LogoutURL()
+		title, action = textSigningOut, sp.LogoutURL()
 	case err == nil:
 		action, relay = sp.redirectURL, sp.relayedPage(form.Relay)
 	case err.Code != CodeNotConfigured:
@@ -93,7 +93,7 @@ func (h *Handler) postAgain(w http.ResponseWriter, r *http.Request, form *posted
 		relay = relayedAnywhere(form.Relay)
 	}
 	defer writeDeadline(w, r, h.bodyTimeout)()
-	page.Post{Language: h.language(r), Title: textSigningIn, Action: action, Field: "SAMLResponse", Load: posted.Tab,
+	page.Post{Language: h.language(r), Title: title, Action: action, Field: "SAMLResponse", Load: posted.Tab,
 		Marks: []page.Field{{Name: posted.Leg, Value: leg}, {Name: "RelayState", Value: relay}}}.Write(w, form.Response)
 }
 

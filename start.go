@@ -218,7 +218,9 @@ func hintQuery(loginHint string) string {
 	return "login_hint=" + url.QueryEscape(loginHint)
 }
 
-// deflaters are kept because making one costs 800 KB, a hundred times what a request needs.
+// deflaters are kept because making one costs 800 KB, a hundred times what a request needs. They compress
+// logout messages and the pages that logins lead to, and keep some of that text. Nothing reads it: Reset
+// lets no later stream refer to what came before, and no string or slice points into a flate.Writer.
 var deflaters = sync.Pool{New: newDeflater}
 
 func newDeflater() any {
