@@ -8,8 +8,10 @@ import (
 )
 
 // An Identity is who signed in, as the identity provider stated and FinishLogin checked. Which
-// attributes fill the fields is in Config.Claims. It can be kept: its texts are copies, while those of
-// an Assertion are parts of the message, and each of them keeps the whole message in memory.
+// attributes fill the fields is in Config.Claims. That of a Login can be kept: its texts are copies,
+// while those of an Assertion are parts of the message, and each of them keeps the whole message in
+// memory. The texts of an Identity in a session are parts of one string, groups included: strings.Clone
+// those that you keep for longer than the request.
 type Identity struct {
 	// Email is the user's e-mail address as sent: the NameID, which is one, or with AllowAnyNameID
 	// the e-mail claim, "" if there is none or it is no address. Nobody has checked that the user

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"strings"
 	"sync"
 	"time"
 
@@ -45,7 +46,7 @@ func (c *checks) entry(id string, now time.Time) *checked {
 			c.drop(now)
 		}
 		e = &checked{}
-		c.entries[id] = e
+		c.entries[strings.Clone(id)] = e // id is a part of all texts of the session, and would keep them
 	}
 	return e
 }

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/iomete/saml"
 	"github.com/iomete/saml/samltest"
@@ -441,5 +442,21 @@ func TestSessionsAreForgotten(t *testing.T) {
 		if c.entry("1", now) != busy {
 			t.Errorf("%s: a session is forgotten while a question about it is on its way", row.name)
 		}
+	}
+}
+
+// TestCheckKeepsNoText: what is remembered of a session keeps none of its texts in memory.
+func TestCheckKeepsNoText(t *testing.T) {
+	t.Parallel()
+	c := checks{entries: map[string]*checked{}}
+	text := strings.Repeat("session-id and much more ", 100)
+	first := c.entry(text[:10], time.Now())
+	for id := range c.entries {
+		if unsafe.StringData(id) == unsafe.StringData(text) {
+			t.Error("the text of the session is kept")
+		}
+	}
+	if c.entry(text[:10], time.Now()) != first || len(c.entries) != 1 {
+		t.Errorf("got %d entries for one session", len(c.entries))
 	}
 }

@@ -45,8 +45,12 @@ type kept[V any] struct {
 }
 
 // New returns an empty Map. now is the time by the clock of its owner. If it has a monotonic reading,
-// steps of the wall clock do not end anything, as with the times themselves.
+// steps of the wall clock do not end anything, as with the times themselves. Otherwise its value does
+// not matter: a clock of the owner's may say year 1 until it is set.
 func New[V any](now time.Time, room storekey.Room) *Map[V] {
+	if now == now.Round(0) { // no monotonic reading, which Round takes off
+		now = time.Unix(0, 0)
+	}
 	m := &Map[V]{Room: room, start: now, values: map[ID]kept[V]{}}
 	rand.Read(m.secret[:])
 	return m
@@ -70,12 +74,16 @@ func (m *Map[V]) Get(id ID, now time.Time) (V, bool) {
 
 // Put keeps a value under a key for a lifetime above zero from now on, or until the end that a value
 // there has already, whichever is later. It reports whether there is room. The place of a value that
-// has not ended is kept; that of one that has ended counts as free.
+// has not ended is kept; that of one that has ended counts as free. From the year 2262 on there is no
+// room.
 func (m *Map[V]) Put(id ID, tenant storekey.Tenant, value V, now time.Time, lifetime time.Duration) bool {
 	at := now.Sub(m.start)
 	end := at + lifetime
 	if end < at { // beyond what a Duration can say: 292 years
 		end = math.MaxInt64
+	}
+	if end == at { // it would have ended already, as if it had never been put
+		return false
 	}
 	old, replaced := m.values[id]
 	if ended := old.end <= at; (!replaced || ended) && !m.fits(tenant, replaced) {

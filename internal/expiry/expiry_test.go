@@ -170,6 +170,36 @@ func TestMonotonicClock(t *testing.T) {
 	}
 }
 
+// TestClockThatIsSetLate: the first reading may be centuries from the others, in year 1 for example, and
+// entries live as long as they were asked to. A clock at the end of what a Duration can say finds no
+// room, since nothing would be remembered.
+func TestClockThatIsSetLate(t *testing.T) {
+	t.Parallel()
+	room := storekey.Room{Size: 10}
+	for _, first := range []time.Time{{}, time.Unix(0, 0), start, time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)} {
+		m := New[int64](first, room)
+		id := m.ID("key")
+		has := func(now time.Time, want bool) {
+			t.Helper()
+			if _, got := m.Get(id, now); got != want {
+				t.Errorf("made at %v, at %v: got %t, want %t", first, now, got, want)
+			}
+		}
+		if !m.Put(id, storekey.Tenant{}, 0, time.Time{}, time.Minute) {
+			t.Error("there is no room in year 1")
+		}
+		has(time.Time{}, true)
+		has(start, false)
+		putAll(m, "key", 0, start, time.Minute)
+		has(start.Add(time.Minute-1), true)
+		has(start.Add(time.Minute), false)
+	}
+	m := New[int64](time.Time{}, room)
+	if far := time.Date(2300, 1, 1, 0, 0, 0, 0, time.UTC); m.Put(m.ID("key"), storekey.Tenant{}, 0, far, time.Minute) {
+		t.Error("there is room for what cannot be remembered")
+	}
+}
+
 // TestDropIsBounded: a million entries may end in one moment, and a call drops a few of them.
 func TestDropIsBounded(t *testing.T) {
 	t.Parallel()
