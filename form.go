@@ -12,6 +12,7 @@ import (
 
 	"github.com/iomete/saml/internal/posted"
 	"github.com/iomete/saml/internal/redirect"
+	"github.com/iomete/saml/internal/wire"
 )
 
 const (
@@ -29,13 +30,24 @@ const (
 )
 
 // A postedForm owns the memory of the body and, if it is large, a turn to be verified. release
-// returns both; nothing of the response may be used afterwards.
+// returns both; nothing of the response may be used afterwards. end gives back the tree of the response
+// too, once its verdict is known: what the application does then may take any time.
 type postedForm struct {
 	posted.Form
 	body body
 	// logout is not nil for a form with a LogoutRequest, which is in body.data as it came.
 	logout *logoutPlace
 	turn   func() // ends the turn; nil: there is none
+	// response is not nil between reading and end. Its elements must not be used after end.
+	response *wire.Response
+}
+
+// end is release with the response. It is not deferred: after a panic the tree is left to the garbage
+// collector.
+func (f *postedForm) end() {
+	f.response.Release()
+	f.response = nil
+	f.release()
 }
 
 func (f *postedForm) release() {

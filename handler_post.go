@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/iomete/saml/internal/page"
@@ -108,26 +109,26 @@ func (h *Handler) finishPost(w http.ResponseWriter, r *http.Request, form *poste
 	if m == nil {
 		return
 	}
+	form.response = m
 	h.finishRead(w, r, form, m)
-	m.Release() // the answer is written; nothing that was given away holds an element of the message
 }
 
 // finishRead is finishPost for a message that was read.
 func (h *Handler) finishRead(w http.ResponseWriter, r *http.Request, form *postedForm, m *wire.Response) {
-	request := m.RequestID()
+	request := strings.Clone(m.RequestID()) // a part of the message, which would be kept as long
 	if request == "" {
 		h.unsolicited(w, r, form, m)
 		return
 	}
 	b, ok := bindingOf(r, request)
 	if !ok || b.hasEnded() {
-		form.release()
+		form.end()
 		h.noPending(w, r, request, form.Tab)
 		return
 	}
 	sp, _, err := h.resolveTenant(r, b.tenant)
 	if err != nil {
-		form.release()
+		form.end()
 		h.unresolved(w, r, b.tenant, err)
 		return
 	}
@@ -135,11 +136,11 @@ func (h *Handler) finishRead(w http.ResponseWriter, r *http.Request, form *poste
 	read := sp.reads(r, b) // a cookie without the prefix is not read on https
 	switch {
 	case b.tenant != "" && (!read || !sp.began(login)): // as for a tenant that is not there, see unresolved
-		form.release()
+		form.end()
 		h.fail(w, withProvider(r, sp), h.anyProvider(r), invalidState())
 		return
 	case !read:
-		form.release()
+		form.end()
 		h.noPending(w, r, request, form.Tab)
 		return
 	case h.refuseSignIn(w, r, sp): // an address that all tenants share, and this one for logout alone
@@ -279,7 +280,7 @@ func (h *Handler) finish(w http.ResponseWriter, r *http.Request, sp *ServiceProv
 		request = a.bound.requestID
 	}
 	login, err := sp.judge(r.Context(), m, nil, a, allChecks)
-	form.release()
+	form.end()
 	switch {
 	case err == nil:
 		h.signIn(w, r, sp, login, a.bound)
@@ -329,7 +330,7 @@ func (h *Handler) unsolicited(w http.ResponseWriter, r *http.Request, form *post
 	}
 	relay := form.Relay
 	if err != nil || sp.config.Unsolicited != AllowUnsolicited {
-		form.release() // the message does not matter any more
+		form.end() // the message does not matter any more
 	}
 	if err != nil {
 		h.withoutTenant(w, r, relay, err)
@@ -367,7 +368,7 @@ func (h *Handler) unsolicited(w http.ResponseWriter, r *http.Request, form *post
 func (h *Handler) finishUnsolicited(w http.ResponseWriter, r *http.Request, sp *ServiceProvider, form *postedForm,
 	m *wire.Response, returnTo string) {
 	login, err := sp.judge(r.Context(), m, nil, answer{}, allChecks)
-	form.release()
+	form.end()
 	switch {
 	case err == nil:
 		login.ReturnTo = returnTo

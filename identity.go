@@ -29,7 +29,8 @@ type Identity struct {
 	Surname    string
 	// Groups are object IDs or names, as the identity provider is set up. With GroupsOverage there
 	// are more than it sends: Entra replaces more than 150 groups by a link, and "not in group X"
-	// must not be concluded.
+	// must not be concluded. Groups and Roles of a Login may be lists of its Assertion: change copies
+	// (slices.Clone).
 	Groups        []string
 	GroupsOverage bool
 	Roles         []string
@@ -122,6 +123,9 @@ func newIdentity(a *Assertion, p *policy) *Identity {
 func (i *Identity) detach() {
 	detach(&i.Email, &i.EmailClaim, &i.Username, &i.Name, &i.GivenName, &i.Surname, &i.ObjectID, &i.TenantID,
 		&i.HomeIdentityProvider)
+	if len(i.Roles) > 0 && len(i.Groups) > 0 && &i.Roles[0] == &i.Groups[0] { // one attribute for both
+		i.Roles = slices.Clone(i.Roles)
+	}
 	for _, list := range []*[]string{&i.Groups, &i.Roles} {
 		if len(*list) <= sharedValues { // the list itself lies beside values of other attributes
 			*list = slices.Clone(*list)

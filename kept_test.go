@@ -1,8 +1,12 @@
 package saml_test
 
 import (
+	"encoding/base64"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"runtime"
 	"slices"
 	"strings"
@@ -182,5 +186,82 @@ func TestMetadataIsNotKept(t *testing.T) {
 	}
 	if refused < 10 || warned < 5 || silent < 1 {
 		t.Errorf("of the documents %d are refused, %d have warnings and %d have none", refused, warned, silent)
+	}
+}
+
+// heapInside is an application whose methods measure the heap while a response is in their request.
+type heapInside struct {
+	before float64
+	grown  map[string]float64 // since before, by method
+}
+
+func (s *heapInside) SignIn(http.ResponseWriter, *http.Request, *saml.Login) error {
+	s.grown["SignIn"] = heapNow() - s.before
+	return nil
+}
+
+func (s *heapInside) SignedIn(*http.Request) bool {
+	s.grown["SignedIn"] = heapNow() - s.before
+	return false
+}
+
+func (s *heapInside) Authenticate(http.ResponseWriter, *http.Request) (*http.Request, error) {
+	return nil, nil
+}
+
+// TestApplicationWaitsWithoutTheMessage: the application may take any time, for example until its database
+// answers. Meanwhile nothing is kept of a large response but what it is given, or anybody could fill the
+// memory with them.
+func TestApplicationWaitsWithoutTheMessage(t *testing.T) {
+	const most = 128 << 10 // bytes; a message of 900 KB and its tree take 7 MB
+	h := newHouse(t, nil)
+	padding := "<samlp:Extensions>" + strings.Repeat("<x:a xmlns:x='urn:x'>b</x:a>c", 20_000) + "</samlp:Extensions>"
+	sessions := &heapInside{grown: map[string]float64{}}
+	handler := h.sp.Handler(sessions)
+	for _, row := range []struct{ name, method string }{{"of a login", "SignIn"}, {"of no login", "SignedIn"}} {
+		begun := httptest.NewRecorder()
+		handler.ServeHTTP(begun, httptest.NewRequest(http.MethodGet, h.sp.RedirectURL(), nil))
+		message, err := base64.StdEncoding.DecodeString(h.respond(samltest.Answer{RequestID: requestID(t, begun.Header().Get("Location"))}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		const after = "</saml:Issuer>" // the first is that of the Response, which is not signed
+		padded := strings.Replace(string(message), after, after+padding, 1)
+		body := url.Values{"saml_leg": {"2"}, "SAMLResponse": {base64.StdEncoding.EncodeToString([]byte(padded))}}.Encode()
+		r := httptest.NewRequest(http.MethodPost, h.sp.RedirectURL(), strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		for _, c := range begun.Result().Cookies() {
+			if row.method == "SignIn" {
+				r.AddCookie(c)
+			}
+		}
+		sessions.before = heapNow()
+		handler.ServeHTTP(httptest.NewRecorder(), r)
+		grown, called := sessions.grown[row.method]
+		if !called {
+			t.Fatalf("%s: %s was not called", row.name, row.method)
+		}
+		t.Logf("%s: %.0f bytes in %s", row.name, grown, row.method)
+		if grown > most {
+			t.Errorf("%s: %.0f bytes are kept while the application is in %s, want at most %d", row.name, grown, row.method, most)
+		}
+	}
+}
+
+// TestGroupsAreNotRoles: where one attribute is both, whoever changes the list of groups changes no roles.
+func TestGroupsAreNotRoles(t *testing.T) {
+	for _, n := range []int{2, 20} {
+		h := newHouse(t, func(c *saml.Config) {
+			c.Claims.Groups, c.Claims.Roles = []string{claimGroups}, []string{claimGroups}
+		})
+		login, err := h.signIn(saml.LoginOptions{}, samltest.Answer{
+			Attributes: []samltest.Attribute{{Name: claimGroups, Values: numberedGroups(n)}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		clear(login.Identity.Groups)
+		if !slices.Equal(login.Identity.Roles, numberedGroups(n)) {
+			t.Errorf("%d groups: the roles have become %q", n, login.Identity.Roles)
+		}
 	}
 }

@@ -221,8 +221,8 @@ func (sp *ServiceProvider) checkIdentityProvider(idp *IdentityProvider) error {
 	return completeAll(errors.Join(faults...), idp)
 }
 
-// checkLoginURL remembers the last address that passed: the settings are the same at each login, and
-// nothing but the address decides.
+// checkLoginURL remembers the last address that passed, since nothing but the address decides: most
+// often the login URL of the settings. After a logout address it is checked once more.
 func (sp *ServiceProvider) checkLoginURL(login string) *Error {
 	if passed := sp.passedLogin.Load(); passed != nil && *passed == login {
 		return nil

@@ -45,8 +45,8 @@ type Response struct {
 }
 
 // Release gives the memory of the tree back for other messages. It is the caller's last use of the
-// elements and signatures of m; its strings stay valid. A nil m, and one of FromDocument, has nothing
-// to give back.
+// elements and signatures of m; its strings stay valid, and each of them keeps the text of the message. A
+// nil m, and one of FromDocument, has nothing to give back.
 func (m *Response) Release() {
 	if m != nil && m.doc != nil {
 		m.doc.Release()
