@@ -186,12 +186,12 @@ func (b binaries) stages(pkg, file string) [][]string {
 			"-test.skip=^(TestImports|TestPublicNamesAreOurs|TestSurface|TestRequirements|TestEveryByteCounts|TestEncryptedSignIn|" +
 				"TestFilesInLayers|TestLargeFormsAreBounded|TestSlowSenderWithLittleLeft|TestHonestLoginsUnderHostileLoad)$"})
 	}
-	const judges = "(Libxml2|XMLSec|Hostile)"
+	const judges, slow = "(Libxml2|XMLSec|Hostile)", "(TagsInOnePiece|DocumentsInFlight|PropertiesOfRandom|ParseMutated|TestIsNCName)"
 	messages := []string{b[root], // of what the root has, this is about messages and metadata
 		"-test.run=(Vector|Refus|Reformat|Metadata|Pinned|Removal|Real|Check|Mutated|EncryptedR|Decrypt|Signature|Signed|Rule|FuzzFinish|Fixture|Form|Logout|SOAP|Unreadable)",
 		"-test.skip=^(TestHintsOfProducts|TestWordsAboutMetadata|TestLargeFormsAreBounded|TestRequirements)$"}
-	stages = slices.Insert(stages, 0, []string{b[pkg], "-test.skip=" + judges})
-	return append(stages, messages, []string{b[pkg], "-test.run=" + judges})
+	stages = slices.Insert(stages, 0, []string{b[pkg], "-test.skip=" + judges + "|" + slow})
+	return append(stages, []string{b[pkg], "-test.run=" + slow}, messages, []string{b[pkg], "-test.run=" + judges})
 }
 
 // failures are the lines about tests that fail, without what is logged.
