@@ -26,7 +26,7 @@ import (
 
 const (
 	atOnceRounds = 3
-	aloneRounds  = 9 // the median counts, and two of three may meet a busy neighbour of a shared machine
+	aloneRounds  = 9 // the median counts, and two of three may meet a busy neighbor of a shared machine
 	honestPosts  = 20
 	// longestAnswer is how long the slowest of all posts may take: the five seconds that a large
 	// message waits for its turn, and those that are before it then.
