@@ -3,6 +3,7 @@ package e2e
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -39,7 +40,12 @@ type visit struct {
 	report  *report
 	page    tab
 	outcome string
+	retry   bool // if the browser is lost, the scenario may begin again
 }
+
+// lostBrowser is the panic of a visit whose browser no longer answers. Now and then a driver hangs; a
+// service that hangs does so the second time too.
+type lostBrowser struct{ error }
 
 func TestBrowsers(t *testing.T) {
 	for _, e := range engines {
@@ -61,13 +67,30 @@ func TestBrowsers(t *testing.T) {
 	}
 }
 
+// play plays a scenario, once more if its browser is lost.
 func play(t *testing.T, l launcher, r *report, s scenario) {
+	if lost := playOnce(t, l, r, s, true); lost != nil {
+		t.Logf("the browser no longer answers, and the scenario begins again: %v", lost)
+		playOnce(t, l, r, s, false)
+	}
+}
+
+// playOnce returns why the browser was lost, which may only be if retry is set.
+func playOnce(t *testing.T, l launcher, r *report, s scenario, retry bool) (lost error) {
 	b, err := l.Browser(s.profile)
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := &visit{T: t, world: newWorld(t, s.config), browser: b, report: r}
+	v := &visit{T: t, world: newWorld(t, s.config), browser: b, report: r, retry: retry}
 	defer func() {
+		caught := recover()
+		if why, ok := caught.(lostBrowser); ok && !t.Failed() {
+			lost = why.error
+			return
+		}
+		if caught != nil {
+			panic(caught)
+		}
 		if err := b.Close(); err != nil {
 			t.Error(err)
 		}
@@ -78,10 +101,19 @@ func play(t *testing.T, l launcher, r *report, s scenario) {
 	}()
 	v.page = v.open()
 	s.play(v)
+	return nil
+}
+
+// answered panics if an error says that the browser gave no answer at all, and there is another try.
+func (v *visit) answered(err error) {
+	if v.retry && errors.Is(err, errNoAnswer) {
+		panic(lostBrowser{err})
+	}
 }
 
 func (v *visit) must(err error) {
 	v.Helper()
+	v.answered(err)
 	if err != nil {
 		v.Fatal(err)
 	}
@@ -114,6 +146,7 @@ func (v *visit) want(texts ...string) string {
 		}
 		return i >= 0, nil
 	})
+	v.answered(err)
 	if err != nil {
 		address, _ := v.page.URL()
 		v.Fatalf("%v; there is %s: %s", err, address, html)

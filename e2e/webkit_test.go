@@ -100,7 +100,7 @@ func freePort() (string, error) {
 // never answers: another driver is tried then, since no page has been opened yet.
 func (l *webkitLauncher) Browser(p profile) (browser, error) {
 	b, err := l.session(p)
-	for again := 0; errors.Is(err, context.DeadlineExceeded) && again < 2; again++ {
+	for again := 0; errors.Is(err, errNoAnswer) && again < 2; again++ {
 		l.t.Logf("another WebKitWebDriver is started: %v", err)
 		if err = l.startDriver(); err == nil {
 			b, err = l.session(p)
@@ -229,6 +229,9 @@ func (t webkitTab) Screenshot() ([]byte, error) {
 	return base64.StdEncoding.DecodeString(shot)
 }
 
+// errNoAnswer says that a driver has hung or has ended. A page that is slow is another error.
+var errNoAnswer = errors.New("the driver of the browser gives no answer")
+
 // webDriver is the address of a driver, or of a session at one (W3C WebDriver).
 type webDriver string
 
@@ -249,7 +252,7 @@ func (d webDriver) call(method, path string, parameters, result any) error {
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errNoAnswer, err)
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
