@@ -225,8 +225,11 @@ func TestApplicationWaitsWithoutTheMessage(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		const after = "</saml:Issuer>" // the first is that of the Response, which is not signed
+		const after = "</Issuer>" // the first is that of the Response, which is not signed
 		padded := strings.Replace(string(message), after, after+padding, 1)
+		if len(padded) != len(message)+len(padding) {
+			t.Fatalf("the message has no %s: %.500s", after, message)
+		}
 		body := url.Values{"saml_leg": {"2"}, "SAMLResponse": {base64.StdEncoding.EncodeToString([]byte(padded))}}.Encode()
 		r := httptest.NewRequest(http.MethodPost, h.sp.RedirectURL(), strings.NewReader(body))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
