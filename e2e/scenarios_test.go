@@ -84,6 +84,7 @@ func playOnce(t *testing.T, l launcher, r *report, s scenario, retry bool) (lost
 	v := &visit{T: t, world: newWorld(t, s.config), browser: b, report: r, retry: retry}
 	defer func() {
 		caught := recover()
+		closing := b.Close()
 		if why, ok := caught.(lostBrowser); ok && !t.Failed() {
 			lost = why.error
 			return
@@ -91,8 +92,8 @@ func playOnce(t *testing.T, l launcher, r *report, s scenario, retry bool) (lost
 		if caught != nil {
 			panic(caught)
 		}
-		if err := b.Close(); err != nil {
-			t.Error(err)
+		if closing != nil {
+			t.Error(closing)
 		}
 		if t.Failed() {
 			v.outcome = "FAILED"

@@ -16,18 +16,19 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 )
 
 var webkit = engine{name: "webkit", programs: map[string]string{"WebKitWebDriver": "webkit2gtk-driver",
 	"Xvfb": "xvfb"}, launch: launchWebKit}
 
-// webkitLauncher keeps a display and a driver. The driver has one browser at a time.
+// webkitLauncher keeps a display. Each browser has a driver of its own: a driver has one browser at a
+// time, and one that has lost its browser begins no other.
 type webkitLauncher struct {
 	t           *testing.T
 	display     string
 	miniBrowser string
-	driver      webDriver
 }
 
 var displayNumber = regexp.MustCompile(`^(\d+)$`)
@@ -49,42 +50,51 @@ func launchWebKit(t *testing.T) (launcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &webkitLauncher{t: t, display: ":" + number, miniBrowser: found[0]}
-	return l, l.startDriver()
+	return &webkitLauncher{t: t, display: ":" + number, miniBrowser: found[0]}, nil
 }
 
-func (l *webkitLauncher) startDriver() error {
+// startDriver returns a new driver, and what ends it.
+func (l *webkitLauncher) startDriver() (driver webDriver, end func(), err error) {
 	dir, err := profileDir(l.t)
 	if err != nil {
-		return err
+		return "", nil, err
 	}
 	port, err := freePort()
 	if err != nil {
-		return err
+		return "", nil, err
 	}
-	driver := exec.Command("WebKitWebDriver", "--port="+port)
-	driver.Env = append(os.Environ(), "DISPLAY="+l.display, "HOME="+dir, "XDG_RUNTIME_DIR="+dir, "GDK_BACKEND=x11",
+	program := exec.Command("WebKitWebDriver", "--port="+port)
+	program.Env = append(os.Environ(), "DISPLAY="+l.display, "HOME="+dir, "XDG_RUNTIME_DIR="+dir, "GDK_BACKEND=x11",
 		"LIBGL_ALWAYS_SOFTWARE=1", "NO_AT_BRIDGE=1", "GTK_A11Y=none")
-	if err := startUntilEnd(l.t, driver); err != nil {
-		return err
+	if end, err = startGroup(l.t, program); err != nil {
+		return "", nil, err
 	}
-	l.driver = webDriver("http://127.0.0.1:" + port)
-	return until("WebKitWebDriver", func() (bool, error) {
-		err := l.driver.call("GET", "/status", nil, nil)
+	driver = webDriver("http://127.0.0.1:" + port)
+	return driver, end, until("WebKitWebDriver", func() (bool, error) {
+		err := driver.call("GET", "/status", nil, nil)
 		return err == nil, err
 	})
 }
 
-// startUntilEnd starts a program and ends it with the test.
+// startUntilEnd starts a program. The end of the test ends it.
 func startUntilEnd(t *testing.T, c *exec.Cmd) error {
+	_, err := startGroup(t, c)
+	return err
+}
+
+// startGroup starts a program. What it returns, or else the end of the test, ends it and all that it
+// has started.
+func startGroup(t *testing.T, c *exec.Cmd) (end func(), err error) {
+	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := c.Start(); err != nil {
-		return err
+		return nil, err
 	}
-	t.Cleanup(func() {
-		c.Process.Kill() // an error says that it has ended already
-		c.Wait()         // an error says that it was killed
+	end = sync.OnceFunc(func() {
+		syscall.Kill(-c.Process.Pid, syscall.SIGKILL) // an error says that all have ended already
+		c.Wait()                                      // an error says that it was killed
 	})
-	return nil
+	t.Cleanup(end)
+	return end, nil
 }
 
 func freePort() (string, error) {
@@ -102,9 +112,7 @@ func (l *webkitLauncher) Browser(p profile) (browser, error) {
 	b, err := l.session(p)
 	for again := 0; errors.Is(err, errNoAnswer) && again < 2; again++ {
 		l.t.Logf("another WebKitWebDriver is started: %v", err)
-		if err = l.startDriver(); err == nil {
-			b, err = l.session(p)
-		}
+		b, err = l.session(p)
 	}
 	if err != nil {
 		return nil, err
@@ -113,6 +121,10 @@ func (l *webkitLauncher) Browser(p profile) (browser, error) {
 }
 
 func (l *webkitLauncher) session(p profile) (*webkitBrowser, error) {
+	driver, end, err := l.startDriver()
+	if err != nil {
+		return nil, err
+	}
 	arguments := []string{"--automation", "--geometry=900x640"}
 	if p.noCookies {
 		arguments = append(arguments, "--cookies-policy=never")
@@ -121,19 +133,21 @@ func (l *webkitLauncher) session(p profile) (*webkitBrowser, error) {
 		arguments = append(arguments, "--enable-javascript=false")
 	}
 	var made struct{ SessionID string }
-	err := l.driver.call("POST", "/session", object{"capabilities": object{"alwaysMatch": object{
+	err = driver.call("POST", "/session", object{"capabilities": object{"alwaysMatch": object{
 		"acceptInsecureCerts": true, "pageLoadStrategy": "none",
 		"webkitgtk:browserOptions": object{"binary": l.miniBrowser, "args": arguments}}}}, &made)
 	if err != nil {
+		end()
 		return nil, err
 	}
-	return &webkitBrowser{session: l.driver + webDriver("/session/"+made.SessionID)}, nil
+	return &webkitBrowser{session: driver + webDriver("/session/"+made.SessionID), end: end}, nil
 }
 
 type webkitBrowser struct {
 	mu      sync.Mutex
 	session webDriver
-	used    bool // the window that a session begins with
+	end     func() // of the driver
+	used    bool   // the window that a session begins with
 }
 
 func (b *webkitBrowser) OpenTab() (tab, error) {
@@ -164,7 +178,11 @@ func (b *webkitBrowser) ClearCookies(page string) error {
 	return errors.Join(t.call("DELETE", "/cookie", nil, nil), t.call("DELETE", "/window", nil, nil))
 }
 
-func (b *webkitBrowser) Close() error { return b.session.call("DELETE", "", nil, nil) }
+// Close does not ask the driver, which may have hung.
+func (b *webkitBrowser) Close() error {
+	b.end()
+	return nil
+}
 
 type webkitTab struct {
 	browser *webkitBrowser

@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/iomete/saml/examples/dataplane/internal/keys"
 	"github.com/iomete/saml/examples/dataplane/internal/storage"
 	"github.com/iomete/saml/samltest"
 )
@@ -100,7 +101,14 @@ func (r *running) get(address string) (status int, body string) {
 		r.t.Fatal(err)
 	}
 	request.Header.Set("Accept", "text/html") // a page, not a call of a script
-	return r.read(r.client.Do(request))
+	for range 5 {
+		// a console that has just started on a busy machine asks for a moment
+		if status, body = r.read(r.client.Do(request)); status != http.StatusServiceUnavailable {
+			break
+		}
+		time.Sleep(time.Second)
+	}
+	return status, body
 }
 
 func (r *running) post(address string, form url.Values) (status int, body string) {
@@ -151,15 +159,29 @@ func (r *running) signOut(console string) (status int, body string) {
 	return r.read(r.client.Do(request))
 }
 
-// switchLogoutOn changes the settings of a console that does not run.
-func switchLogoutOn(t *testing.T, dir string) {
+// switchLogoutOn changes the settings of a console that does not run, and makes the signing key that
+// the settings page makes with them.
+func (r *running) switchLogoutOn(dir string) {
+	t := r.t
 	t.Helper()
+	signing, err := keys.NewSigning(r.server.console.BaseURL, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed, err := signing.Seal(r.server.console.Keys)
+	if err != nil {
+		t.Fatal(err)
+	}
 	db, err := sql.Open("sqlite", filepath.Join(dir, "console.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
 	if _, err := db.ExecContext(t.Context(), "UPDATE revision SET logout = 1"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.ExecContext(t.Context(), "INSERT INTO note (name, value) VALUES (?, ?)",
+		storage.SigningKeyNote, sealed); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -253,7 +275,7 @@ func TestRestart(t *testing.T) {
 		t.Error("the second start printed the password")
 	}
 	second.stop()
-	switchLogoutOn(t, dir)
+	second.switchLogoutOn(dir)
 
 	third := launch(t, dir, "-addr", port(console), "-idp-addr", port(idp))
 	third.client = second.client

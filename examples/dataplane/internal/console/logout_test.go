@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"context"
 	"encoding/pem"
 	"html"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/iomete/saml"
 	"github.com/iomete/saml/examples/dataplane/internal/console"
+	"github.com/iomete/saml/examples/dataplane/internal/storage"
 	"github.com/iomete/saml/samltest"
 )
 
@@ -319,6 +321,23 @@ func TestOneSigningKey(t *testing.T) {
 		if got[i] != got[0] || !strings.Contains(got[i], "BEGIN CERTIFICATE") {
 			t.Errorf("replica %d has %.200q, and the first %.200q", i, got[i], got[0])
 		}
+	}
+}
+
+// TestSigningKeyThatTookLong: a key that took longer to make than its caller waits is kept all the
+// same, so that the next caller finds it.
+func TestSigningKeyThatTookLong(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ended, end := context.WithCancel(t.Context())
+	end()
+	made, err := console.AddSigning(ended, w.console)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, err := w.db.Note(t.Context(), storage.SigningKeyNote)
+	if err != nil || made == "" || kept != made {
+		t.Errorf("got %d characters, %v; want the %d of the key that was made", len(kept), err, len(made))
 	}
 }
 

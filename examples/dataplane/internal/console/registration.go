@@ -6,6 +6,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/iomete/saml"
 	"github.com/iomete/saml/examples/dataplane/internal/keys"
@@ -37,7 +38,12 @@ func (c *Console) signing(ctx context.Context) (*keys.Signing, error) {
 	return s, nil
 }
 
+// keepTime is for storing a signing key, which may have taken longer to make than its caller waits.
+const keepTime = 5 * time.Second
+
 // addSigning makes a signing key and returns it sealed, or that of another replica that was first.
+// It stores the key although ctx has ended meanwhile: else a slow machine would make one after the
+// other, and keep none.
 func (c *Console) addSigning(ctx context.Context) (sealed string, err error) {
 	fresh, err := keys.NewSigning(c.BaseURL, c.Now())
 	if err != nil {
@@ -46,6 +52,8 @@ func (c *Console) addSigning(ctx context.Context) (sealed string, err error) {
 	if sealed, err = fresh.Seal(c.Keys); err != nil {
 		return "", err
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTime)
+	defer cancel()
 	return c.DB.AddNote(ctx, storage.SigningKeyNote, sealed)
 }
 
