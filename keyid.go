@@ -7,7 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"fmt"
-	"math/big"
+	"math/bits"
 )
 
 // A KeyID names a public key, whatever certificate it is in: the first 16 bytes of the SHA-256 over
@@ -56,26 +56,50 @@ func idOf(key crypto.PublicKey) (id KeyID) {
 // x509.MarshalPKIXPublicKey does: that one takes as long as reading the certificate. Both numbers are above
 // zero.
 func rsaPublicKeyInfo(key *rsa.PublicKey) []byte {
-	const integer, bitString, objectID, sequence = 0x02, 0x03, 0x06, 0x30
-	rsaEncryption := []byte{objectID, 9, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x01, 0x05, 0x00} // 1.2.840.113549.1.1.1, NULL
-	number := func(n *big.Int) []byte {
-		return appendDER(nil, integer, n.FillBytes(make([]byte, n.BitLen()/8+1))) // the first bit is its sign: zero
+	const integer, bitString, sequence = 0x02, 0x03, 0x30
+	// the first bit of a number is its sign: zero
+	modulus := key.N.BitLen()/8 + 1
+	exponent := bits.Len(uint(key.E))/8 + 1
+	numbers := sizeDER(modulus) + sizeDER(exponent)
+	text := 1 + sizeDER(numbers)
+	info := len(rsaEncryption) + sizeDER(text)
+	b := make([]byte, 0, sizeDER(info))
+	b = append(startDER(b, sequence, info), rsaEncryption...)
+	b = append(startDER(b, bitString, text), 0) // no unused bits
+	b = startDER(b, sequence, numbers)
+	b = startDER(b, integer, modulus)
+	b = b[:len(b)+modulus]
+	key.N.FillBytes(b[len(b)-modulus:])
+	b = startDER(b, integer, exponent)
+	for i := exponent - 1; i >= 0; i-- {
+		b = append(b, byte(uint64(key.E)>>(8*i)))
 	}
-	numbers := appendDER([]byte{0}, sequence, append(number(key.N), number(big.NewInt(int64(key.E)))...)) // no unused bits
-	return appendDER(nil, sequence, append(appendDER(nil, sequence, rsaEncryption), appendDER(nil, bitString, numbers)...))
+	return b
 }
 
-// appendDER appends a value with its tag and its length, which is below 64 KiB.
-func appendDER(b []byte, tag byte, value []byte) []byte {
-	switch n := len(value); {
+// rsaEncryption is the AlgorithmIdentifier 1.2.840.113549.1.1.1 with NULL.
+var rsaEncryption = []byte{0x30, 0x0D, 0x06, 0x09, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x01, 0x05, 0x00}
+
+// startDER appends the tag and the length of a value, which is below 64 KiB.
+func startDER(b []byte, tag byte, n int) []byte {
+	switch {
 	case n < 1<<7:
-		b = append(b, tag, byte(n))
+		return append(b, tag, byte(n))
 	case n < 1<<8:
-		b = append(b, tag, 0x81, byte(n))
-	default:
-		b = append(b, tag, 0x82, byte(n>>8), byte(n))
+		return append(b, tag, 0x81, byte(n))
 	}
-	return append(b, value...)
+	return append(b, tag, 0x82, byte(n>>8), byte(n))
+}
+
+// sizeDER is the size of a value of n bytes with its tag and its length.
+func sizeDER(n int) int {
+	switch {
+	case n < 1<<7:
+		return 2 + n
+	case n < 1<<8:
+		return 3 + n
+	}
+	return 4 + n
 }
 
 // An IssuerKey is a key that one identity provider signs with, as one tenant trusts it. The same

@@ -76,6 +76,13 @@ func parseMetadata(document []byte, r ParseMetadataOptions) (*IdentityProvider, 
 	if err != nil {
 		return nil, fromFault(err).hintOfCode(CodeMetadata)
 	}
+	p, refusal := readMetadata(doc, r)
+	doc.Release() // p and refusal hold strings, and no Element
+	return p, refusal
+}
+
+// readMetadata is parseMetadata for a document that was read as XML.
+func readMetadata(doc *xmltree.Document, r ParseMetadataOptions) (*IdentityProvider, *Error) {
 	entity, role, refusal := memberChoice{r.EntityID, r.Unattended}.find(doc.Root())
 	if refusal != nil {
 		return nil, refusal

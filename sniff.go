@@ -46,8 +46,7 @@ func sniff(data []byte) form {
 	case data[0] == 0x30 && len(data) > 1 && data[1] >= 0x80:
 		return formDER
 	}
-	head := string(start[:min(len(start), 4096)])
-	lower := strings.ToLower(head[:min(len(head), 512)])
+	lower := strings.ToLower(string(start[:min(len(start), 512)]))
 	switch {
 	case htmlStart.MatchString(lower), strings.Contains(lower, "<html "), strings.Contains(lower, "<html>"):
 		return formWebPage
@@ -60,7 +59,7 @@ func sniff(data []byte) form {
 	switch {
 	case metadataStart(text) >= 0:
 		return formMetadataInText
-	case strings.Contains(head, "-----BEGIN CERTIFICATE"):
+	case strings.Contains(text[:min(len(text), 4096)], "-----BEGIN CERTIFICATE"):
 		return formPEM
 	case certs.PrivateKeyIn(text) != nil:
 		return formPrivateKey

@@ -22,8 +22,10 @@ func Container(data []byte) *Problem {
 		return p
 	}
 	text := bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\uFEFF")))
-	armored := containerArmor.Match(text)
-	if armored {
+	if bytes.HasPrefix(text, []byte("<")) {
+		return nil // XML: neither armor nor base64
+	}
+	if containerArmor.Match(text) {
 		if p := PrivateKeyIn(string(text)); p != nil {
 			return p
 		}
