@@ -85,7 +85,10 @@ func startUntilEnd(t *testing.T, c *exec.Cmd) error {
 // startGroup starts a program. What it returns, or else the end of the test, ends it and all that it
 // has started.
 func startGroup(t *testing.T, c *exec.Cmd) (end func(), err error) {
-	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if c.SysProcAttr == nil { // else it says which user the program runs as
+		c.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	c.SysProcAttr.Setpgid = true
 	if err := c.Start(); err != nil {
 		return nil, err
 	}
