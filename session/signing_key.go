@@ -54,7 +54,7 @@ func (m *Manager) markKey(ctx context.Context, k saml.IssuerKey, marks ...string
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
 	defer cancel()
 	for _, mark := range marks {
-		if _, err := m.config.Store.Claim(ctx, keyMark(k, mark), m.config.Lifetime+claimMargin); !isNil(err) {
+		if _, err := m.config.Store.Claim(ctx, keyMark(k, mark), m.config.Lifetime+m.afterlife()+claimMargin); !isNil(err) {
 			return fmt.Errorf("%w: %w", &saml.Error{Code: saml.CodeStore,
 				Message: "it is unknown whether the sessions of the key have ended, because Config.Store of package session failed",
 				Hint:    "See why the store failed, and end the sessions of the key again."}, err)

@@ -158,10 +158,17 @@ func TestEndedKeyOfOneTenant(t *testing.T) {
 	}
 }
 
-// TestEndsAreKeptAsLongAsASession is about the claims, which are two at most, each once.
+// TestEndsAreKeptAsLongAsASession is about the claims, which are two at most, each once. With
+// KeepForms a cookie means something for an hour after its session.
 func TestEndsAreKeptAsLongAsASession(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, func(c *Config) { c.Lifetime = 30 * 24 * time.Hour })
+	testEndsAreKept(t, false, 30*24*time.Hour+claimMargin)
+	testEndsAreKept(t, true, 30*24*time.Hour+formsFor+claimMargin)
+}
+
+func testEndsAreKept(t *testing.T, keepForms bool, want time.Duration) {
+	t.Helper()
+	s := newSite(t, func(c *Config) { c.Lifetime, c.KeepForms = 30*24*time.Hour, keepForms })
 	key := s.keyOf()
 	if err := s.EndSessionsOfRemovedKey(t.Context(), key); err != nil || len(s.store.keys) != 1 {
 		t.Errorf("removed: %v, claims %v", err, s.store.keys)
@@ -170,8 +177,8 @@ func TestEndsAreKeptAsLongAsASession(t *testing.T) {
 		t.Errorf("by hand: %v, claims %v", err, s.store.keys)
 	}
 	for claim, ttl := range s.store.keys {
-		if !strings.HasPrefix(claim, storekey.Key) || len(claim) > 64 || ttl != 30*24*time.Hour+claimMargin {
-			t.Errorf("%s lives for %v", claim, ttl)
+		if !strings.HasPrefix(claim, storekey.Key) || len(claim) > 64 || ttl != want {
+			t.Errorf("KeepForms %v: %s lives for %v, want %v", keepForms, claim, ttl, want)
 		}
 	}
 	// replicas of two releases share them
