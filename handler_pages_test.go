@@ -187,7 +187,8 @@ func TestThirtyRestoredTabs(t *testing.T) {
 				t.Parallel()
 				h := newHouse(t, nil)
 				tabs, addresses := thirtyTabs(t, h, size, atOnce)
-				for atOnce && tabs[0].bindings() < len(tabs) { // two have one name of 262,144, and the first of them would be lost
+				// two may have one name of 262,144, and the first of them would be lost; not three times by chance
+				for again := 0; atOnce && tabs[0].bindings() < len(tabs) && again < 2; again++ {
 					tabs, addresses = thirtyTabs(t, h, size, atOnce)
 				}
 				b := tabs[0].tabbed

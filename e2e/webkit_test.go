@@ -70,29 +70,36 @@ func (l *webkitLauncher) startDriver() (driver webDriver, end func(), err error)
 		return "", nil, err
 	}
 	driver = webDriver("http://127.0.0.1:" + port)
-	return driver, end, until("WebKitWebDriver", func() (bool, error) {
+	if err := until("WebKitWebDriver", func() (bool, error) {
 		err := driver.call("GET", "/status", nil, nil)
 		return err == nil, err
-	})
+	}); err != nil {
+		end()
+		return "", nil, err
+	}
+	return driver, end, nil
 }
 
-// startUntilEnd starts a program. The end of the test ends it.
+// startUntilEnd starts a program and ends it with the test.
 func startUntilEnd(t *testing.T, c *exec.Cmd) error {
-	_, err := startGroup(t, c)
-	return err
+	if err := c.Start(); err != nil {
+		return err
+	}
+	t.Cleanup(func() {
+		c.Process.Kill() // an error says that it has ended already
+		c.Wait()         // an error says that it was killed
+	})
+	return nil
 }
 
 // startGroup starts a program. What it returns, or else the end of the test, ends it and all that it
-// has started.
+// has started, which is why an interrupt from the terminal does not reach them.
 func startGroup(t *testing.T, c *exec.Cmd) (end func(), err error) {
-	if c.SysProcAttr == nil { // else it says which user the program runs as
-		c.SysProcAttr = &syscall.SysProcAttr{}
-	}
-	c.SysProcAttr.Setpgid = true
+	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := c.Start(); err != nil {
 		return nil, err
 	}
-	end = sync.OnceFunc(func() {
+	end = sync.OnceFunc(func() { // only here is the program waited for, so its number is still its own
 		syscall.Kill(-c.Process.Pid, syscall.SIGKILL) // an error says that all have ended already
 		c.Wait()                                      // an error says that it was killed
 	})
@@ -110,10 +117,11 @@ func freePort() (string, error) {
 }
 
 // Browser begins a session. Now and then the driver loses the browser that it has just started and
-// never answers: another driver is tried then, since no page has been opened yet.
+// never answers, or another program takes its port: another driver is tried then, since no page has
+// been opened yet.
 func (l *webkitLauncher) Browser(p profile) (browser, error) {
 	b, err := l.session(p)
-	for again := 0; errors.Is(err, errNoAnswer) && again < 2; again++ {
+	for again := 0; err != nil && again < 2; again++ {
 		l.t.Logf("another WebKitWebDriver is started: %v", err)
 		b, err = l.session(p)
 	}

@@ -42,7 +42,7 @@ func (c *Console) signing(ctx context.Context) (*keys.Signing, error) {
 const keepTime = 5 * time.Second
 
 // addSigning makes a signing key and returns it sealed, or that of another replica that was first.
-// It stores the key although ctx has ended meanwhile: else a slow machine would make one after the
+// It stores the key even if ctx has ended by then: else a slow machine would make one key after the
 // other, and keep none.
 func (c *Console) addSigning(ctx context.Context) (sealed string, err error) {
 	fresh, err := keys.NewSigning(c.BaseURL, c.Now())
